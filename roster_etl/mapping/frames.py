@@ -1,0 +1,72 @@
+"""What a frame is here: pandas over Arrow, all cells text until a rule says otherwise.
+
+Belongs here: dtypes, conversions without copies, the columns of a findings frame. No rule, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import pyarrow as pa
+
+from roster_etl.spec.findings import Finding
+
+TEXT = pd.ArrowDtype(pa.string())
+ROW = "_row"  # record number in the file, header = 1 (int64)
+REFUSED = "_refused"  # the row was readable, but a rule refused it (bool)
+
+FINDINGS = pa.schema(
+    [
+        ("severity", pa.string()),
+        ("code", pa.string()),
+        ("file", pa.string()),
+        ("row", pa.int64()),
+        ("field", pa.string()),
+        ("key", pa.string()),
+        ("message", pa.string()),
+        ("cause_file", pa.string()),
+        ("cause_row", pa.int64()),
+        ("count", pa.int64()),
+    ]
+)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return `table` as a frame of Arrow-backed columns, without copying."""
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def to_table(frame: pd.DataFrame) -> pa.Table:
+    """Return `frame` (Arrow-backed columns) as a table, without its index."""
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def arrow(values: pd.Series) -> pa.ChunkedArray:
+    """Return the Arrow array under `values`, without copying."""
+    return pa.chunked_array(values.array.__arrow_array__())
+
+
+def text(values: Iterable[str | None]) -> pd.Series:
+    """Return `values` as an Arrow text series."""
+    return pd.Series(pd.array(list(values), dtype=TEXT))
+
+
+def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Return one row a finding, columns as in FINDINGS."""
+    rows = [
+        {
+            "severity": f.severity,
+            "code": f.code,
+            "file": f.file,
+            "row": f.row,
+            "field": f.field,
+            "key": f.key,
+            "message": f.message,
+            "cause_file": f.cause[0] if f.cause else None,
+            "cause_row": f.cause[1] if f.cause else None,
+            "count": f.count,
+        }
+        for f in findings
+    ]
+    return to_frame(pa.Table.from_pylist(rows, schema=FINDINGS))

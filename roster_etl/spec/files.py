@@ -1,0 +1,129 @@
+"""Files and columns of a format, as its document states them.
+
+Belongs here: names, requirements, keys and references. Vendor spelling is kept, so that messages match what a district sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from roster_etl.spec.rules import Form, NotBefore, RowRule, Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The value must be found in ``column`` of ``file`` (of the same upload), or be one of ``also``."""
+
+    file: str
+    column: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unique:
+    """A value belongs to one record only: rows with the same value agree in ``per`` (the file's key unless given)."""
+
+    per: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a vendor file.
+
+    A broken or empty cell of a required column refuses its row. A broken cell of any other column is left empty, with a
+    warning; the row applies. ``secret`` columns are blanked before anything is stored.
+    """
+
+    name: str
+    required: bool = False
+    form: Form = field(default_factory=Text)
+    references: Reference | None = None
+    unique: Unique | None = None
+    secret: bool = False
+    aliases: tuple[str, ...] = ()
+    relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name != self.name.strip():
+            raise ValueError(f"Column: {self.name!r} is not a usable header")
+        if self.secret and (self.required or self.references or self.unique):
+            raise ValueError(f"Column {self.name}: a secret column is never read, so nothing can be required of it")
+        if self.relaxed_by and not self.required:
+            raise ValueError(f"Column {self.name}: relaxed_by makes sense for a required column only")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Numbered columns of one kind, such as ``Teacher_{n}_id`` for n = 2 … 10. ``last`` None: without bound."""
+
+    pattern: str
+    first: int
+    last: int | None
+    form: Form = field(default_factory=Text)
+    references: Reference | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.pattern.count("{n}") != 1:
+            raise ValueError(f"Family: pattern {self.pattern!r} must hold {{n}} once")
+        if self.last is not None and self.last < self.first:
+            raise ValueError(f"Family {self.pattern}: last {self.last} is below first {self.first}")
+
+    def column(self, n: int) -> Column:
+        """Return the member of this family with number ``n``."""
+        return Column(
+            name=self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeats:
+    """Several rows with one key are allowed: they differ in ``columns`` only. Elsewhere the first row counts, with a warning."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One CSV file of a format.
+
+    ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
+    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused.
+    """
+
+    name: str
+    file_name: str
+    title: str
+    source: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    required: bool = True
+    families: tuple[Family, ...] = ()
+    extensions: tuple[str, ...] = ()
+    repeats: Repeats | None = None
+    rules: tuple[RowRule, ...] = ()
+    deprecated: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        names = [spelling.casefold() for column in self.columns for spelling in (column.name, *column.aliases)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
+        known = {column.name for column in self.columns}
+        named = {*self.key, *(self.repeats.columns if self.repeats else ())}
+        for rule in self.rules:
+            named |= {rule.column, rule.other} if isinstance(rule, NotBefore) else set(rule.columns)
+        if named - known:
+            raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
+        if not self.key:
+            raise ValueError(f"File {self.name}: a key is needed")
+
+    def column(self, name: str) -> Column:
+        """Return the declared column ``name`` (vendor spelling). Raises KeyError."""
+        return next((c for c in self.columns if c.name == name), None) or _missing(self, name)
+
+
+def _missing(file: File, name: str) -> Column:
+    raise KeyError(f"{file.name} has no column {name}")

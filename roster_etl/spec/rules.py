@@ -1,0 +1,113 @@
+"""Forms that a cell can be promised to have, and rules over the cells of one row.
+
+Belongs here: what the promise is. How it is checked lives in ``engine.judge``; how it reads in a suite in ``projections``.
+Source: the "Format" and "Notes" columns of the format documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """Any text. ``max_length`` in characters; longer values are ``too_long``."""
+
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_length is not None and self.max_length < 1:
+            raise ValueError(f"Text: max_length must be at least 1, found {self.max_length}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One of the listed options, compared without regard to case.
+
+    ``ranges``: a range ``low-high`` of two whole-number options is allowed too (Clever grades: the lower bound counts).
+    ``otherwise``: the option that an unknown value stands for (with a ``bad_value`` warning); None: an unknown value is broken.
+    """
+
+    options: tuple[str, ...]
+    ranges: bool = False
+    otherwise: str | None = None
+
+    def __post_init__(self) -> None:
+        folded = [option.casefold() for option in self.options]
+        if not self.options or len(set(folded)) != len(folded):
+            raise ValueError("Choice: options must be given, each once (case does not count)")
+        if self.otherwise is not None and self.otherwise not in self.options:
+            raise ValueError(f"Choice: otherwise={self.otherwise!r} is not one of the options")
+        if self.ranges and not any(option.isdigit() for option in self.options):
+            raise ValueError("Choice: ranges need options that are whole numbers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeNumber:
+    """Digits only, between ``minimum`` and ``maximum`` (both inclusive), with ``digits`` digits where given."""
+
+    minimum: int
+    maximum: int
+    digits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.minimum > self.maximum:
+            raise ValueError(f"WholeNumber: minimum {self.minimum} is above maximum {self.maximum}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decimal:
+    """A decimal number with a point: ``3``, ``3.75``, ``-0.5``. No thousands separators, no exponent, no NaN."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Date:
+    """A calendar date that exists. ``pattern`` is built of MM, DD, YYYY or YY; leading zeros may be left out."""
+
+    pattern: str
+
+    def __post_init__(self) -> None:
+        if sorted(self.pattern.replace("YYYY", "YY").replace("-", "/").split("/")) != ["DD", "MM", "YY"]:
+            raise ValueError(f"Date: pattern {self.pattern!r} must name month, day and year once, joined by / or -")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Email:
+    """An address ``local@domain.tld`` without white space."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phone:
+    """A phone number with one of ``lengths`` digits, once spaces and the punctuation ``( ) . + -`` are taken out."""
+
+    lengths: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.lengths:
+            raise ValueError("Phone: name the allowed numbers of digits")
+
+
+Form = Text | Choice | WholeNumber | Decimal | Date | Email | Phone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """If any of ``columns`` has a value, all of ``need`` must; else the whole group is left empty, with a warning."""
+
+    columns: tuple[str, ...]
+    need: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not set(self.need) <= set(self.columns):
+            raise ValueError("Together: need must be part of columns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotBefore:
+    """The date in ``column`` is not before the one in ``other``; else ``column`` is left empty, with a ``bad_date`` warning."""
+
+    column: str
+    other: str
+
+
+RowRule = Together | NotBefore
