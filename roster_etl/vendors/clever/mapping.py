@@ -1,0 +1,3 @@
+"""How Clever's files become canonical tables."""
+
+MAPPINGS: tuple[object, ...] = ()
