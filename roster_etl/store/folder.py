@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 import fsspec
 
-from roster_etl.spec.errors import UnsafePath
-from roster_etl.store.urls import local_path
+from roster_etl.spec.errors import SettingsError, UnsafePath
+from roster_etl.store.urls import local_path, redact
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 
@@ -51,6 +51,8 @@ class Folder:
         self._fs: Any = None
         self._root = ""
         if self._path is None:
+            if "sftp:" in url or "ssh:" in url:
+                raise SettingsError(where=redact(url), problem="SFTP is for landing zones; keep our own files on disk or in an object store")
             self._fs, self._root = fsspec.url_to_fs(url)
 
     def read(self, name: str) -> bytes:
