@@ -50,6 +50,7 @@ class JudgedFile:
     rows_read: int
     rows_accepted: int
     rows_rejected: int
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +89,16 @@ def judge_file(
     return _Judge(raw, file, header, file_name or file.file_name, judged or {}, relaxed).verdict()
 
 
-def absent_file(file: File) -> JudgedFile:
-    """Return the verdict on a file that the upload does not have: nothing read, nothing refused."""
+def absent_file(file: File, *, refused: str | None = None, findings: pa.Table | None = None) -> JudgedFile:
+    """Return the verdict on a file of which no row was read: the upload does not have it, or it was `refused`."""
     empty = match_header([c.name for c in file.columns], file)
     return JudgedFile(
         frame=_as_frame({name: pa.nulls(0, pa.string()) for name in empty.positions}, pa.array([], pa.int64()), np.zeros(0, bool)),
-        findings=Findings(None).table(),
+        findings=Findings(None).table() if findings is None else findings,
         verdicts=VERDICTS.empty_table(),
         quarantine=QUARANTINE.empty_table(),
         evidence=(),
-        refused=None,
+        refused=refused,
         rows_read=0,
         rows_accepted=0,
         rows_rejected=0,
@@ -389,6 +390,7 @@ class _Judge:
             rows_read=self.raw.rows_read,
             rows_accepted=accepted,
             rows_rejected=rejected,
+            extensions=tuple(self.header.extensions),
         )
 
     def _verdicts(self) -> pa.Table:

@@ -30,10 +30,14 @@ _SLICE = 200_000
 
 @dataclass(frozen=True, kw_only=True)
 class MappedTable:
-    """A canonical table as an upload would have it: business columns, ORIGIN columns, ``row_hash`` and ``_refused``."""
+    """A canonical table as an upload would have it: business columns, ORIGIN columns, ``row_hash`` and ``_refused``.
+
+    ``collisions``: accepted rows of one mapping whose key an earlier mapping had given already, unexpectedly.
+    """
 
     table: pa.Table
     findings: pa.Table
+    collisions: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +67,9 @@ def map_table(
         part = _evaluate(target, mapping, rows, files[mapping.source], options)
         parts.append(_one_row_a_key(target, mapping, part, noted))
         findings.append(noted.table())
-    table = _first_accepted(target, pa.concat_tables(parts))
-    return MappedTable(table=table.append_column(HASH, row_hash(table, target)), findings=pa.concat_tables(findings))
+    table, collisions = _first_accepted(target, parts, [mapping.yields for mapping in mappings])
+    hashed = table.append_column(HASH, row_hash(table, target))
+    return MappedTable(table=hashed, findings=pa.concat_tables(findings), collisions=collisions)
 
 
 def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
@@ -224,9 +229,17 @@ def _one_row_a_key(target: RosterTable, mapping: Mapping, part: pa.Table, findin
     return part.filter(pa.array(~repeated)) if repeated.any() else part
 
 
-def _first_accepted(target: RosterTable, table: pa.Table) -> pa.Table:
+def _first_accepted(target: RosterTable, parts: Sequence[pa.Table], yields: Sequence[bool]) -> tuple[pa.Table, int]:
+    """Return the table with one row a key, and how many accepted rows met a key that another mapping had given."""
+    table = pa.concat_tables(parts).combine_chunks()
+    if len(parts) == 1:
+        return table, 0
     _, repeated = _repeats(target, table)
-    return (table.filter(pa.array(~repeated)) if repeated.any() else table).combine_chunks()
+    if not repeated.any():
+        return table, 0
+    expected = np.repeat(yields, [part.num_rows for part in parts])
+    refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)
+    return table.filter(pa.array(~repeated)).combine_chunks(), int((repeated & ~refused & ~expected).sum())
 
 
 def _repeats(target: RosterTable, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:

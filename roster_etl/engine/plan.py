@@ -42,12 +42,14 @@ class Doubt:
 class TablePlan:
     """What would happen to one table.
 
-    ``opens``: rows as mapped (without ``_refused``), created and updated ones; ``closes``: CLOSES; ``columns``: how many
-    updates change each column; ``schools``: school → (current, deleted), where records belong to a school.
+    ``opens``: rows as mapped (without ``_refused``), created and updated ones; ``places``: where they stand in the mapped
+    table (int64); ``closes``: CLOSES; ``columns``: how many updates change each column; ``schools``: school → (current,
+    deleted), where records belong to a school.
     """
 
     table: str
     opens: pa.Table
+    places: pa.Array
     closes: pa.Table
     created: int
     updated: int
@@ -159,9 +161,10 @@ def _plan_table(
 ) -> TablePlan:
     refused = flat(mapped.column(REFUSED))
     accepted = mapped.filter(pc.invert(refused)).drop_columns([REFUSED]) if pc.any(refused).as_py() else mapped.drop_columns([REFUSED])
+    numbers = pa.array(np.flatnonzero(~refused.to_numpy(zero_copy_only=False)))
     seen = mapped.filter(refused)
     if not current.num_rows:
-        return _first_load(target, accepted)
+        return _first_load(target, accepted, numbers)
     wanted, there = key_text(accepted, target.key), key_text(current, target.key)
     place = pc.index_in(wanted, value_set=there)
     is_new = pc.is_null(place)
@@ -179,6 +182,7 @@ def _plan_table(
     return TablePlan(
         table=target.name,
         opens=accepted.filter(pc.or_(is_new, changed)).combine_chunks(),
+        places=numbers.filter(pc.or_(is_new, changed)),
         closes=pa.table(
             [pa.concat_arrays([replaced, closing]), pa.array(["changed"] * len(replaced) + ["absent"] * len(closing), pa.string())],
             schema=CLOSES,
@@ -193,10 +197,11 @@ def _plan_table(
     )
 
 
-def _first_load(target: RosterTable, accepted: pa.Table) -> TablePlan:
+def _first_load(target: RosterTable, accepted: pa.Table, places: pa.Array) -> TablePlan:
     return TablePlan(
         table=target.name,
         opens=accepted,
+        places=places,
         closes=CLOSES.empty_table(),
         created=accepted.num_rows,
         updated=0,

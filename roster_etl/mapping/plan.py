@@ -199,7 +199,8 @@ class Mapping:
     """How rows of one vendor file become rows of one canonical table.
 
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
-    every section); where they disagree the first counts and ``conflicting_rows`` warns.
+    every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
+    mapping to the same table gives a record too, that one counts, as expected.
     """
 
     source: str
@@ -208,6 +209,7 @@ class Mapping:
     steps: tuple[Step, ...] = ()
     extensions: bool = False
     merges: bool = False
+    yields: bool = False
     note: str = ""
 
     def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:

@@ -183,6 +183,7 @@ _USERS = (
     Mapping(
         source="admins",
         to="users",
+        yields=True,
         note="The file that staff.csv replaced; where both name a person, staff.csv counts.",
         columns={
             "user_kind": Const("staff"),
@@ -240,6 +241,7 @@ _USER_ROLES = (
     Mapping(
         source="admins",
         to="user_roles",
+        yields=True,
         steps=(_LEADS,),
         columns={
             "user_kind": Const("staff"),
