@@ -119,26 +119,24 @@ def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]]
 def _value(column: Column, random: Random) -> str:
     match column.form:
         case Choice(options=options):
-            return random.choice(options)
+            value = random.choice(options)
         case WholeNumber(minimum=minimum, maximum=maximum):
-            return str(random.randint(minimum, maximum))
+            value = str(random.randint(minimum, maximum))
         case Decimal():
-            return f"{random.uniform(0, 4):.2f}"
+            value = f"{random.uniform(0, 4):.2f}"
         case Date(pattern=pattern):
-            day = {"YYYY": "2026", "YY": "26", "MM": f"{random.randint(1, 12):02d}", "DD": f"{random.randint(1, 28):02d}"}
-            return _date_text(pattern, day)
+            value = _date_text(pattern, month=random.randint(1, 12), day=random.randint(1, 28))
         case Email():
-            return f"{random.choice(WORDS).lower()}{random.randint(1, 99999)}@sample.example.org"
+            value = f"{random.choice(WORDS).lower()}{random.randint(1, 99999)}@sample.example.org"
         case Phone(lengths=lengths):
-            return "5552010199"[: 10 if 10 in lengths else lengths[0]].ljust(min(lengths), "0")
+            value = str(random.randint(2, 9)).ljust(min(lengths), "5")
         case Text(max_length=limit):
-            return f"{random.choice(WORDS)} {random.randint(1, 999)}"[:limit]
+            value = f"{random.choice(WORDS)} {random.randint(1, 999)}"[:limit]
+    return value
 
 
-def _date_text(pattern: str, day: dict[str, str]) -> str:
-    for part, digits in day.items():
-        pattern = pattern.replace(part, digits)
-    return pattern
+def _date_text(pattern: str, *, month: int, day: int) -> str:
+    return pattern.replace("YYYY", "2026").replace("YY", "26").replace("MM", f"{month:02d}").replace("DD", f"{day:02d}")
 
 
 def _write(vendor: Vendor, folder: Path, rows: Rows) -> tuple[Path, ...]:

@@ -119,7 +119,7 @@ def parse_option(option: Option, text: str) -> object:
     Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
     """
     try:
-        return _PARSERS[option.kind](option, text.strip())
+        return _chosen(option, text.strip()) if option.kind == "choice" else _PARSERS[option.kind](text.strip())
     except (ValueError, LookupError, OverflowError, OSError):
         raise BadOption(option, _expected(option)) from None
 
@@ -139,40 +139,40 @@ def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
     return {name: parse_option(option, texts[name]) for name, option in options.items()}
 
 
-def _switch(option: Option, text: str) -> bool:
+def _switch(text: str) -> bool:
     return _SWITCH[text.lower()]
 
 
-def _choice(option: Option, text: str) -> str:
+def _chosen(option: Option, text: str) -> str:
     return text if text in option.choices else _refuse()
 
 
-def _whole(option: Option, text: str) -> int:
+def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else _refuse()
 
 
-def _percent(option: Option, text: str) -> float:
+def _percent(text: str) -> float:
     if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text, re.ASCII):
         raise ValueError
     value = float(text)
     return value if value <= 100 else _refuse()
 
 
-def _duration(option: Option, text: str) -> timedelta:
+def _duration(text: str) -> timedelta:
     found = _DURATION.fullmatch(text.lower())
     if text == "0":
         return timedelta(0)
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else _refuse()
 
 
-def _zone(option: Option, text: str) -> str:
+def _zone(text: str) -> str:
     try:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, ValueError):
         return _refuse()
 
 
-def _encoding(option: Option, text: str) -> str:
+def _encoding(text: str) -> str:
     "".encode(text)  # LookupError for what is no encoding of text
     return codecs.lookup(text).name
 
@@ -181,14 +181,13 @@ def _refuse() -> NoReturn:
     raise ValueError
 
 
-_PARSERS: dict[str, Callable[[Option, str], object]] = {
+_PARSERS: dict[str, Callable[[str], object]] = {
     "switch": _switch,
-    "choice": _choice,
     "whole": _whole,
     "percent": _percent,
     "duration": _duration,
-    "text": lambda _, text: text,
-    "json": lambda _, text: json.loads(text),
+    "text": str,
+    "json": json.loads,
     "zone": _zone,
     "encoding": _encoding,
 }

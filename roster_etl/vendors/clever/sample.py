@@ -7,6 +7,7 @@ All people are invented. The names and ids are hard on purpose: importers lose `
 from __future__ import annotations
 
 from random import Random
+from typing import NamedTuple
 
 from roster_etl.spec.samples import Change, Row, Rows
 
@@ -28,35 +29,64 @@ SCHOOL_NAMES = (
     'Franklin "Hawks"',
     "Ada Lovelace",
 )
+
+
+class Level(NamedTuple):
+    """A kind of school. Courses: name, number, subject; a blank subject is for the importer to infer."""
+
+    kind: str
+    grades: tuple[str, ...]
+    all_grades: str
+    courses: tuple[tuple[str, str, str], ...]
+
+
+class Slot(NamedTuple):
+    """Where a section stands in its school's timetable."""
+
+    school_id: str
+    grade: str
+    group: int
+    period: int
+
+
 LEVELS = (
-    ("Elementary School", ("Kindergarten", "1", "2", "3", "4", "5"), "1-5"),
-    ("Middle School", ("6", "7", "8"), "6-8"),
-    ("High School", ("9", "10", "11", "12"), "9-12"),
-)
-# name, number, subject: a blank subject is for the importer to infer
-COURSES = (
-    (
-        ("Homeroom", "HR", "Homeroom/advisory"),
-        ("Language Arts", "LA", "English/language arts"),
-        ("Math", "MA", ""),
-        ("Science", "SC", "Science"),
-        ("Art", "AR", ""),
+    Level(
+        kind="Elementary School",
+        grades=("Kindergarten", "1", "2", "3", "4", "5"),
+        all_grades="1-5",
+        courses=(
+            ("Homeroom", "HR", "Homeroom/advisory"),
+            ("Language Arts", "LA", "English/language arts"),
+            ("Math", "MA", ""),
+            ("Science", "SC", "Science"),
+            ("Art", "AR", ""),
+        ),
     ),
-    (
-        ("English", "EN", "English/language arts"),
-        ("Math", "MA", "Math"),
-        ("Life Science", "LS", ""),
-        ("Social Studies", "SS", "Social studies"),
-        ("Physical Education", "PE", ""),
-        ("Spanish", "SP", "Language"),
+    Level(
+        kind="Middle School",
+        grades=("6", "7", "8"),
+        all_grades="6-8",
+        courses=(
+            ("English", "EN", "English/language arts"),
+            ("Math", "MA", "Math"),
+            ("Life Science", "LS", ""),
+            ("Social Studies", "SS", "Social studies"),
+            ("Physical Education", "PE", ""),
+            ("Spanish", "SP", "Language"),
+        ),
     ),
-    (
-        ("English", "EN", ""),
-        ("Algebra", "AL", ""),
-        ("Biology", "BI", "Science"),
-        ("World History", "WH", ""),
-        ("Robotics", "RO", "Technology and engineering"),
-        ("Health", "HE", "PE and health"),
+    Level(
+        kind="High School",
+        grades=("9", "10", "11", "12"),
+        all_grades="9-12",
+        courses=(
+            ("English", "EN", ""),
+            ("Algebra", "AL", ""),
+            ("Biology", "BI", "Science"),
+            ("World History", "WH", ""),
+            ("Robotics", "RO", "Technology and engineering"),
+            ("Health", "HE", "PE and health"),
+        ),
     ),
 )
 TERMS = (("Year", "08/17/2026", "06/04/2027"), ("S1", "08/17/2026", "12/18/2026"), ("S2", "01/04/2027", "06/04/2027"))
@@ -89,7 +119,7 @@ def district(students: int, random: Random) -> Rows:
     people = _people(schools, students, random)
     for number, school in enumerate(schools):
         pupils = [person for person in people if person["School_id"] == school["School_id"]]
-        _fill_school(rows, school, LEVELS[number % len(LEVELS)], COURSES[number % len(LEVELS)], pupils, random)
+        _fill_school(rows, school, LEVELS[number % len(LEVELS)], pupils, random)
     for person in people:
         rows["students"] += _with_contacts(person, random)
     return rows
@@ -113,14 +143,14 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
 
 
 def _school(n: int) -> Row:
-    level, grades, _ = LEVELS[n % len(LEVELS)]
+    level = LEVELS[n % len(LEVELS)]
     principal = f"{FIRST_NAMES[(5 * n) % len(FIRST_NAMES)]} {LAST_NAMES[n % len(LAST_NAMES)]}"
     return {
         "School_id": f"{7 * (n + 1):03d}",
-        "School_name": f"{SCHOOL_NAMES[n % len(SCHOOL_NAMES)]} {level}{f' {n}' if n >= len(SCHOOL_NAMES) else ''}",
+        "School_name": f"{SCHOOL_NAMES[n % len(SCHOOL_NAMES)]} {level.kind}{f' {n}' if n >= len(SCHOOL_NAMES) else ''}",
         "School_number": f"{n + 1:04d}",
-        "Low_grade": grades[0],
-        "High_grade": grades[-1],
+        "Low_grade": level.grades[0],
+        "High_grade": level.grades[-1],
         "Principal": principal,
         "Principal_email": f"principal{n + 1}@{DOMAIN}",
         "State_id": f"{4400000 + n}",
@@ -134,7 +164,7 @@ def _school(n: int) -> Row:
 
 
 def _people(schools: list[Row], students: int, random: Random) -> list[Row]:
-    places = [(school["School_id"], grade) for n, school in enumerate(schools) for grade in LEVELS[n % len(LEVELS)][1]]
+    places = [(school["School_id"], grade) for n, school in enumerate(schools) for grade in LEVELS[n % len(LEVELS)].grades]
     return [_student(n, *places[n % len(places)], random) for n in range(max(students, 1))]
 
 
@@ -188,25 +218,18 @@ def _contact(person: Row, n: int, relationship: str, kind: str, random: Random) 
     }
 
 
-def _fill_school(
-    rows: Rows,
-    school: Row,
-    level: tuple[str, tuple[str, ...], str],
-    courses: tuple[tuple[str, str, str], ...],
-    pupils: list[Row],
-    random: Random,
-) -> None:
+def _fill_school(rows: Rows, school: Row, level: Level, pupils: list[Row], random: Random) -> None:
     teachers = [_teacher(school, len(rows["teachers"]) + n) for n in range(max(3, len(pupils) // 16))]
     rows["teachers"] += teachers
-    for grade in level[1]:
+    for grade in level.grades:
         of_grade = [person for person in pupils if person["Grade"] == grade]
         for group, first in enumerate(range(0, len(of_grade), CLASS_SIZE), start=1):
-            for period, course in enumerate(courses, start=1):
-                section = _section(school, grade, group, period, course, teachers, random)
-                _enroll(rows, section, of_grade[first : first + CLASS_SIZE])
+            for period, course in enumerate(level.courses, start=1):
+                slot = Slot(school["School_id"], grade, group, period)
+                _enroll(rows, _section(slot, course, teachers, random), of_grade[first : first + CLASS_SIZE])
     singers = pupils[::5]
     if singers:
-        _enroll(rows, _choir(school, level[2], teachers), singers)
+        _enroll(rows, _choir(school, level.all_grades, teachers), singers)
 
 
 def _enroll(rows: Rows, section: Row, pupils: list[Row]) -> None:
@@ -234,16 +257,15 @@ def _teacher(school: Row, n: int) -> Row:
     }
 
 
-def _section(
-    school: Row, grade: str, group: int, period: int, course: tuple[str, str, str], teachers: list[Row], random: Random
-) -> Row:
+def _section(slot: Slot, course: tuple[str, str, str], teachers: list[Row], random: Random) -> Row:
+    school_id, grade, group, period = slot
     name, number, subject = course
     term, start, end = TERMS[0] if period < 5 else random.choice(TERMS[1:])
-    at = (period + 2 * group + len(grade) + ord(grade[0])) % len(teachers)
+    at = (period + 2 * group + ord(grade[0]) + ord(grade[-1])) % len(teachers)
     colleagues = [teachers[(at + step) % len(teachers)]["Teacher_id"] for step in (0, 1, 2)]
     return {
-        "School_id": school["School_id"],
-        "Section_id": f"{school['School_id']}-{number}{_short(grade)}-{group}",
+        "School_id": school_id,
+        "Section_id": f"{school_id}-{number}{_short(grade)}-{group}",
         "Teacher_id": colleagues[0],
         "Teacher_2_id": colleagues[1] if period == 2 else "",
         "Teacher_3_id": colleagues[2] if period == 2 and group == 1 else "",
