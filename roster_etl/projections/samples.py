@@ -15,7 +15,7 @@ from random import Random
 from types import ModuleType
 
 from roster_etl.spec import Choice, Column, Date, Decimal, Email, File, NotBefore, Phone, Text, Together, WholeNumber
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.samples import Change, Row, Rows
 from roster_etl.vendors import Vendor
 
@@ -24,11 +24,11 @@ SHARE_LEFT_BLANK = 0.25
 PASSWORD = "not-a-real-password"  # noqa: S105 - sample cell of a column that is never read
 
 
-class NoNextDay(RosterError):
+class NoNextDay(PermanentError):
     """The vendor's sample facts know no next day."""
 
-    def __init__(self, vendor: Vendor) -> None:
-        super().__init__(f"format {vendor.format.name} has no sample of a next day", code="no_next_day")
+    code = "no_next_day"
+    template = "format {format} has no sample of a next day"
 
 
 def write_sample(vendor: Vendor, folder: Path, *, students: int, seed: int) -> tuple[Path, ...]:
@@ -47,7 +47,7 @@ def next_day(vendor: Vendor, folder_from: Path, folder_to: Path, *, seed: int) -
     random = Random(seed)  # noqa: S311 - no secret depends on it
     facts = _facts(vendor)
     if facts is None or not hasattr(facts, "next_day"):
-        raise NoNextDay(vendor)
+        raise NoNextDay(format=vendor.format.name)
     rows, changes = facts.next_day(_read(vendor, folder_from), random)
     _write(vendor, folder_to, _filled(vendor, rows, random))
     return tuple(changes)

@@ -7,27 +7,24 @@ import re
 from pathlib import Path
 
 from roster_etl import vendors
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
 _TEMPLATE = Path(vendors.__file__).parent / "_template"
 
 
-class BadVendorName(RosterError):
+class BadVendorName(PermanentError):
     """The name cannot name a format."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"{name!r} cannot name a format: use lower-case words of letters and digits joined by _, such as acme_sis",
-            code="bad_vendor_name",
-        )
+    code = "bad_vendor_name"
+    template = "{name!r} cannot name a format: use lower-case words of letters and digits joined by _, such as acme_sis"
 
 
-class VendorExists(RosterError):
+class VendorExists(PermanentError):
     """The folder is there already, and nothing is written over."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        super().__init__(f"format {name}: {folder} exists; choose another name, or remove the folder first", code="vendor_exists")
+    code = "vendor_exists"
+    template = "format {name}: {folder} exists; choose another name, or remove the folder first"
 
 
 def new_vendor(name: str, target: Path) -> tuple[Path, ...]:
@@ -37,10 +34,10 @@ def new_vendor(name: str, target: Path) -> tuple[Path, ...]:
     Raises: BadVendorName, VendorExists.
     """
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
-        raise BadVendorName(name)
+        raise BadVendorName(name=name)
     folder = target / name
     if folder.exists():
-        raise VendorExists(name, folder)
+        raise VendorExists(name=name, folder=folder)
     folder.mkdir(parents=True)
     return tuple(_copy(source, folder / source.name, name) for source in sorted(_TEMPLATE.iterdir()) if source.is_file())
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.formats import Format, Option
 
 COMMON_OPTIONS = (
@@ -85,25 +85,18 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SWITCH = {"true": True, "false": False}
 
 
-class UnknownOption(RosterError):
+class UnknownOption(PermanentError):
     """A setting names an option that the format does not have."""
 
-    def __init__(self, names: tuple[str, ...], format_name: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            f"unknown option {', '.join(names)} for format {format_name}; known options: {', '.join(known)}",
-            code="unknown_option",
-        )
-        self.names = names
-        self.known = known
+    code = "unknown_option"
+    template = "format {format} has no option {names}; its options: {known}"
 
 
-class BadOption(RosterError):
+class BadOption(PermanentError):
     """A setting's text is not a value of its option."""
 
-    def __init__(self, option: Option, expected: str) -> None:
-        super().__init__(f"option {option.name}: expected {expected}; its default is {option.default}", code="bad_option")
-        self.option = option
-        self.expected = expected
+    code = "bad_option"
+    template = "option {option}: expected {expected}; its default is {default}"
 
 
 def options_of(format_: Format) -> dict[str, Option]:
@@ -121,7 +114,7 @@ def parse_option(option: Option, text: str) -> object:
     try:
         return _chosen(option, text.strip()) if option.kind == "choice" else _PARSERS[option.kind](text.strip())
     except (ValueError, LookupError, OverflowError, OSError):
-        raise BadOption(option, _expected(option)) from None
+        raise BadOption(option=option.name, expected=_expected(option), default=option.default) from None
 
 
 def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
@@ -133,7 +126,7 @@ def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
     texts = {name: option.default for name, option in options.items()}
     unknown = sorted({name for layer in layers for name in layer} - set(options))
     if unknown:
-        raise UnknownOption(tuple(unknown), format_.name, tuple(options))
+        raise UnknownOption(format=format_.name, names=", ".join(unknown), known=", ".join(options))
     for layer in layers:
         texts.update(layer)
     return {name: parse_option(option, texts[name]) for name, option in options.items()}
