@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from roster_etl.engine.encoding import Text, ends_inside_character, refusal, to_utf8
-from roster_etl.engine.structure import FATAL, WINDOW, Fault, cell_text, read_record, skip_line_ends
+from roster_etl.engine.structure import WINDOW, Fault, cell_text, read_record, skip_line_ends
 from roster_etl.engine.survey import CODE_OF, LONG, RAGGED, REPEATED, SOUND, STRAY, UNDECODABLE, Survey, survey
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_frame
 from roster_etl.spec.findings import Finding
