@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-import tomlkit
-
 from roster_etl.spec.errors import BadDistrictId, RegistryError, UnknownFeed
 from roster_etl.store.settings import nearest
 from roster_etl.store.urls import has_password
@@ -104,11 +102,13 @@ def parse_district(district_id: str, text: str) -> District:
 
 def check_district(district: District) -> None:
     """Refuse a district whose file could not be read back. Raises RegistryError."""
-    parse_district(district.id, tomlkit.dumps(_plain(district)))
+    parse_district(district.id, edit_district("", district))
 
 
 def edit_district(text: str, district: District) -> str:
     """Return the file `text` changed to say what `district` says; what need not change stays, comments included."""
+    import tomlkit  # only an edit needs it; reading is the standard library's
+
     document = tomlkit.parse(text)
     _merge(document, _plain(district))
     return tomlkit.dumps(document)
@@ -240,8 +240,7 @@ def _merge(table: Any, wanted: Mapping[str, Any]) -> None:
         elif _is_tables(held) and _is_tables(value):
             _merge_tables(held, value)
         elif _is_tables(value):
-            table[key] = tomlkit.aot()
-            _merge_tables(table[key], value)
+            table[key] = [dict(item) for item in value]
         elif held is None or held != value:
             table[key] = value
 
@@ -254,6 +253,6 @@ def _merge_tables(held: Any, wanted: list[Mapping[str, Any]]) -> None:
     for table, value in zip(held, wanted, strict=False):
         _merge(table, value)
     for value in wanted[len(held) :]:
-        held.append(tomlkit.item(dict(value)))
+        held.append(dict(value))
     while len(held) > len(wanted):
         del held[-1]

@@ -15,8 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import fsspec
-
 from roster_etl.spec.errors import SettingsError, UnsafePath
 from roster_etl.store.urls import local_path, redact
 
@@ -53,6 +51,8 @@ class Folder:
         if self._path is None:
             if "sftp:" in url or "ssh:" in url:
                 raise SettingsError(where=redact(url), problem="SFTP is for landing zones; keep our own files on disk or in an object store")
+            import fsspec  # local folders do without
+
             self._fs, self._root = fsspec.url_to_fs(url)
 
     def read(self, name: str) -> bytes:

@@ -1,35 +1,26 @@
 """The landing zone: list an upload where it lies, and take private copies of it that are consistent.
 
-Belongs here: one way to list and fetch for local folders, SFTP and every other fsspec URL. Nothing is ever deleted, moved or written there.
-Does not belong here: log-in and wire errors of SFTP (``sftp``), when an upload is ready (``settle``), zips (``source``).
+Belongs here: what listing and fetching mean, and how it is done in a local folder. Nothing is ever deleted, moved or written there.
+Does not belong here: what lies behind a URL (``remote``), when an upload is ready (``settle``), zips (``source``).
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import shutil
 import stat
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import fsspec
-from fsspec.asyn import AsyncFileSystem, sync
-from fsspec.callbacks import Callback
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, NoLanding, UploadMoved, UploadTooLarge
 from roster_etl.store.district_file import District, Feed
 from roster_etl.store.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.folder import create_private
-from roster_etl.store.settings import LandingSettings, Limits, Settings, landing_folder
-from roster_etl.store.sftp import check_host_key, connection, find_login, parse_address, translated
-from roster_etl.store.urls import join, local_path, redact, scheme
+from roster_etl.store.settings import Limits, Settings, landing_folder
+from roster_etl.store.urls import join, local_path
 
 
 class Landing(ABC):
@@ -128,50 +119,6 @@ class LocalLanding(Landing):
             return False
 
 
-class RemoteLanding(Landing):
-    """A folder behind an fsspec file system; every wait has an end."""
-
-    def __init__(self, where: str, limits: Limits, *, filesystem: Any, folder: str, waits: LandingSettings) -> None:
-        super().__init__(where, limits)
-        self._fs, self._folder, self._waits = filesystem, folder, waits
-
-    def _list(self) -> list[Entry]:
-        with translated(self.where):
-            found = self._call("_ls", "ls", self._folder, detail=True)
-        return [_remote_entry(info) for info in found if _base_name(info["name"]) or info["type"] != "directory"]
-
-    def _get(self, address: str, to: Path) -> None:
-        path = join(self._folder, address)
-        with translated(self.where):
-            if isinstance(self._fs, AsyncFileSystem):
-                sync(self._fs.loop, _get_while_it_moves, self._fs, path, to, self._waits, timeout=self._waits.deadline_seconds)
-            else:
-                self._copy_blocks(path, to)
-
-    def _copy_blocks(self, path: str, to: Path) -> None:
-        end = time.monotonic() + self._waits.deadline_seconds
-        with self._fs.open(path, "rb") as source, to.open("wb") as out:
-            while block := source.read(1 << 20):
-                out.write(block)
-                if time.monotonic() > end:
-                    raise TimeoutError
-
-    def _stands(self, entry: Entry) -> bool:
-        with translated(self.where):
-            try:
-                info = self._call("_info", "info", join(self._folder, entry.address))
-            except FileNotFoundError:
-                return False
-        return (info["type"], int(info["size"] or 0), _mtime(info)) == ("file", entry.size, entry.mtime)
-
-    def _call(self, coroutine: str, method: str, path: str, **options: Any) -> Any:
-        if hasattr(self._fs, "invalidate_cache"):
-            self._fs.invalidate_cache()
-        if isinstance(self._fs, AsyncFileSystem):
-            return sync(self._fs.loop, getattr(self._fs, coroutine), path, timeout=self._waits.list_seconds, **options)
-        return getattr(self._fs, method)(path, **options)
-
-
 @contextmanager
 def open_landing(district_id: str, feed: Feed, settings: Settings, *, environ: Mapping[str, str] | None = None) -> Iterator[Landing]:
     """Open the folder where a feed's uploads arrive; one fresh connection, closed afterwards.
@@ -193,15 +140,11 @@ def open_folder(
     if (path := local_path(url)) is not None:
         _check_no_link_below(settings.landing.base, path)
         yield LocalLanding(path, settings.limits)
-    elif scheme(url) in ("sftp", "ssh"):
-        with _open_sftp(url, settings, feed or Feed(format=""), os.environ if environ is None else environ) as landing:
-            yield landing
-    elif "sftp:" in url or "ssh:" in url:
-        raise LandingError(where=redact(url), problem="SFTP inside another URL would skip the host key; give sftp://… itself")
     else:
-        with translated(redact(url)):
-            filesystem, folder = fsspec.url_to_fs(url, use_listings_cache=False)
-        yield RemoteLanding(redact(url), settings.limits, filesystem=filesystem, folder=folder, waits=settings.landing)
+        from roster_etl.store.remote import open_remote  # 0.2 s that a local folder does not need
+
+        with open_remote(url, settings, feed or Feed(format=""), os.environ if environ is None else environ) as landing:
+            yield landing
 
 
 def unregistered(root: Iterable[Entry], districts: Iterable[District], settings: Settings) -> tuple[str, ...]:
@@ -216,31 +159,6 @@ def _is_watched(folder: str, watched: set[str]) -> bool:
     return any(url == folder or url.startswith(f"{folder}/") for url in watched)
 
 
-@contextmanager
-def _open_sftp(url: str, settings: Settings, feed: Feed, environ: Mapping[str, str]) -> Iterator[Landing]:
-    address = parse_address(url)
-    known_hosts = str(settings.home / Path(feed.known_hosts).expanduser()) if feed.known_hosts else settings.landing.known_hosts
-    check_host_key(address, known_hosts)  # before any secret is read
-    login = find_login(address.url, feed, settings, environ)
-    with connection(address, login, known_hosts, settings.landing) as filesystem:
-        yield RemoteLanding(
-            address.url, settings.limits, filesystem=filesystem, folder=address.folder, waits=settings.landing
-        )
-
-
-async def _get_while_it_moves(filesystem: Any, path: str, to: Path, waits: LandingSettings) -> None:
-    """Fetch a file, and give up when no byte has come for a while: a silent peer would hang us for ever."""
-    progress = Callback()
-    transfer = asyncio.ensure_future(filesystem._get_file(path, str(to), callback=progress))
-    before = -1
-    while not (await asyncio.wait({transfer}, timeout=waits.stall_seconds))[0]:
-        if progress.value == before:
-            transfer.cancel()
-            raise TimeoutError
-        before = progress.value
-    transfer.result()
-
-
 def _check_no_link_below(base: str, folder: Path) -> None:
     """Refuse a folder that a district could have replaced by a link to another's: below the base, nothing may be a link."""
     root = local_path(base) if base else None
@@ -253,23 +171,3 @@ def _check_no_link_below(base: str, folder: Path) -> None:
 
 def _local_entry(name: str, found: os.stat_result) -> Entry:
     return Entry(name=name, size=found.st_size, mtime=found.st_mtime_ns / 1e9, regular=stat.S_ISREG(found.st_mode))
-
-
-def _remote_entry(info: Mapping[str, Any]) -> Entry:
-    regular = info["type"] == "file" and not info.get("islink")
-    return Entry(name=_base_name(info["name"]), size=int(info.get("size") or 0), mtime=_mtime(info), regular=regular)
-
-
-def _base_name(path: str) -> str:
-    return path.rstrip("/").rsplit("/", 1)[-1]
-
-
-def _mtime(info: Mapping[str, Any]) -> float:
-    """Return when a file was changed; object stores call that by several names, and some do not know."""
-    for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
-        value = info.get(key)
-        if isinstance(value, datetime):
-            return value.timestamp()
-        if isinstance(value, (int, float)):
-            return float(value)
-    return 0.0

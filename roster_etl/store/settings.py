@@ -149,7 +149,7 @@ def _problems(table: str, given: Any) -> list[str]:
             problems.append(f'unknown key "{table}.{key}"{nearest(key, list(_KEYS[table]))}')
         elif isinstance(value, bool) or not isinstance(value, allowed):
             problems.append(f'"{table}.{key}" must be {"text" if str in allowed else "a number"}, found {type(value).__name__}')
-        elif not isinstance(value, str) and not value > 0:
+        elif isinstance(value, (int, float)) and not value > 0:
             problems.append(f'"{table}.{key}" must be more than 0')
     return problems
 

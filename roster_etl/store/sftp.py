@@ -135,14 +135,14 @@ def translated(
         raise LandingNotFound(where=where) from None
     except asyncssh.KeyImportError:
         raise LandingError(where=where, problem="key_file holds no private key that can be used without a passphrase") from None
-    except (FSTimeoutError, asyncio.TimeoutError, TimeoutError):
+    except (FSTimeoutError, TimeoutError):
         raise LandingUnavailable(where=where, problem="the server did not answer in time") from None
     except (asyncssh.Error, OSError, EOFError) as error:
         raise LandingUnavailable(where=where, problem=f"the connection failed or broke off ({type(error).__name__})") from None
 
 
 def _connect(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> SSHFileSystem:
-    from sshfs import SSHFileSystem  # noqa: PLC0415 – 0.2 s that only sftp:// needs
+    from sshfs import SSHFileSystem  # 0.2 s that only sftp:// needs
 
     return SSHFileSystem(
         address.host,
@@ -160,7 +160,6 @@ def _connect(address: SftpAddress, login: Login, known_hosts: str, limits: Landi
         keepalive_count_max=limits.keepalive_count,
         sftp_client_kwargs={"path_errors": "surrogateescape"},
         skip_instance_cache=True,
-        use_listings_cache=False,
     )
 
 
@@ -171,7 +170,7 @@ def _close(filesystem: SSHFileSystem) -> None:
 
     try:
         sync(filesystem.loop, close, timeout=3)
-    except (FSTimeoutError, asyncio.TimeoutError, OSError, asyncssh.Error):
+    except (TimeoutError, FSTimeoutError, OSError, asyncssh.Error):
         pass  # a dead peer; abort() has already given the socket back
 
 

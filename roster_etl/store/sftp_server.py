@@ -10,12 +10,12 @@ import asyncio
 import hmac
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import asyncssh
 
@@ -51,9 +51,10 @@ class SftpServer:
         self.known_hosts = self.keys / "known_hosts"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sftp-server", daemon=True)
+        self._connections: set[asyncssh.SSHServerConnection] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
 
-    def __enter__(self) -> SftpServer:
+    def __enter__(self) -> Self:
         make_private(self.keys)
         for account in self.accounts.values():
             make_private(self.home(account.user))
@@ -90,7 +91,7 @@ class SftpServer:
         return await asyncssh.listen(
             HOST,
             self.port,
-            server_factory=lambda: _Login(self.accounts),
+            server_factory=lambda: _Login(self.accounts, self._connections),
             server_host_keys=[host_key],
             sftp_factory=self.session,
             allow_scp=False,
@@ -100,8 +101,13 @@ class SftpServer:
 
     async def _close(self, acceptor: asyncssh.SSHAcceptor) -> None:
         acceptor.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         await asyncio.wait_for(acceptor.wait_closed(), 5)
+        for connection in list(self._connections):
+            connection.abort()
+            await asyncio.wait_for(connection.wait_closed(), 5)
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)  # sessions close their files when their connection is gone
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,12 +125,18 @@ class SftpServer:
 class _Login(asyncssh.SSHServer):
     """Passwords and public keys, each user by what its account holds."""
 
-    def __init__(self, accounts: dict[str, Account]) -> None:
+    def __init__(self, accounts: Mapping[str, Account], connections: set[asyncssh.SSHServerConnection]) -> None:
         self._accounts = accounts
+        self._connections = connections
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 – asyncssh's signature
+        if self._connection is not None:
+            self._connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         account = self._accounts.get(username)

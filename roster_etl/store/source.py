@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timezone, UTC
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
@@ -221,6 +221,6 @@ def _path(info: Any) -> str:
 
 def _zip_time(info: zipfile.ZipInfo) -> float:
     try:
-        return datetime(*info.date_time, tzinfo=timezone.utc).timestamp()
+        return datetime(*info.date_time, tzinfo=UTC).timestamp()
     except ValueError:
         return 0.0
