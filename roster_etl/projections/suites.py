@@ -7,17 +7,17 @@ reading or writing files, and Great Expectations. See ``expectations/README.md``
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from roster_etl.canonical import TABLES, RosterTable
 from roster_etl.projections.suite_files import RULE_TYPE, Severity, SuiteError, nearest, parse_suite
 from roster_etl.spec import File, Format
 from roster_etl.spec.promises import Check, Promise, promises, table_promises
 
 FOLDER = "expectations"
 EDIT = "mostly, at_least and severity may be changed; see expectations/README.md"
-TABLES = ("organizations", "terms", "users", "user_roles", "student_profiles", "contacts", "courses", "sections", "enrollments")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,9 @@ TABLE_TOLERANCES: Mapping[Check, Tolerance] = {
 }
 
 
-def generated_files(existing: Mapping[str, str], *, formats: Sequence[Format], tables: Sequence[str] = TABLES) -> dict[str, str]:
+def generated_files(
+    existing: Mapping[str, str], *, formats: Iterable[Format], tables: Iterable[RosterTable] = tuple(TABLES.values())
+) -> dict[str, str]:
     """Return the text of every suite file, by its path below the project's root (``expectations/clever/students.json``).
 
     Args: existing: the committed files by the same paths; from them come hand-written expectations and steward's changes.
@@ -80,8 +82,8 @@ def generated_files(existing: Mapping[str, str], *, formats: Sequence[Format], t
             path = f"{FOLDER}/{spec.name}/{file.name}.json"
             files[path] = _text(_file_suite(spec, file), promises(file), existing.get(path), path)
     for table in tables:
-        path = f"{FOLDER}/canonical/{table}.json"
-        files[path] = _text(_table_suite(table), table_promises(table), existing.get(path), path)
+        path = f"{FOLDER}/canonical/{table.name}.json"
+        files[path] = _text(_table_suite(table), table_promises(table.name, event=table.event), existing.get(path), path)
     return files
 
 
@@ -99,11 +101,12 @@ def _file_suite(spec: Format, file: File) -> dict[str, Any]:
     }
 
 
-def _table_suite(table: str) -> dict[str, Any]:
+def _table_suite(table: RosterTable) -> dict[str, Any]:
+    kept = table_promises(table.name, event=table.event)
     return {
-        "name": f"canonical/{table}",
-        "meta": {"about": f"the table {table}, as an import would leave it", "edit": EDIT},
-        "expectations": [_generated(promise, TABLE_TOLERANCES[promise.check]) for promise in table_promises(table)],
+        "name": f"canonical/{table.name}",
+        "meta": {"about": f"the table {table.name} (key: {', '.join(table.key)}), as an import would leave it", "edit": EDIT},
+        "expectations": [_generated(promise, TABLE_TOLERANCES[promise.check]) for promise in kept],
     }
 
 

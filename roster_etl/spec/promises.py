@@ -60,15 +60,13 @@ def promises(file: File) -> tuple[Promise, ...]:
     return (*whole, key, *columns, *map(_row_rule, file.rules))
 
 
-def table_promises(table: str) -> tuple[Promise, ...]:
-    """Return the promises of the canonical table `table`.
+def table_promises(table: str, *, event: bool = False) -> tuple[Promise, ...]:
+    """Return the promises of the canonical table `table`; of one that holds events, nothing is expected to come again.
 
-    ``key``: records, those whose key another record has too. ``rows``: current records of the last import, those missing now.
+    ``key``: records, those whose key an earlier one has. ``rows``: current records, those that the import would leave out.
     """
-    return (
-        Promise(rule=f"{table}: key unique", check="key"),
-        Promise(rule=f"{table}: rows against last import", check="rows"),
-    )
+    key = Promise(rule=f"{table}: key unique", check="key")
+    return (key,) if event else (key, Promise(rule=f"{table}: rows against last import", check="rows"))
 
 
 def _key(file: File) -> Promise:
