@@ -23,8 +23,9 @@ if ! "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
     "$python" -m venv --clear "$venv"
 fi
 
+# --no-deps: the lock is complete, and pip refuses extras (gql[requests]) that the lock resolved into plain names.
 echo "Installing $lock (about a minute the first time)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 
 # Dagster starts a process per run: byte code makes each of them start three times as fast.
