@@ -23,7 +23,7 @@ def tracked() -> list[Path]:
     if listed.returncode == 0:
         return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
     built = {".venv", ".git", "build", "__pycache__"}
-    return [path for path in ROOT.rglob("*") if path.is_file() and not built & set(path.parts) and not path.suffix == ".pyc"]
+    return [path for path in ROOT.rglob("*") if path.is_file() and not built & set(path.parts) and path.suffix != ".pyc"]
 
 
 def texts() -> list[tuple[str, str]]:
@@ -71,7 +71,10 @@ def test_both_locks_agree_on_every_shared_package():
 
 def test_the_licence_page_covers_the_runtime_lock():
     locked = set(re.findall(r"^([\w.-]+==[^\s;\\]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    listed = {f"{name}=={version}" for name, version in re.findall(r"^\| ([\w.-]+) \| (\S+) \|", (ROOT / "docs/licences.md").read_text(), re.MULTILINE)}
+    listed = {
+        f"{name}=={version}"
+        for name, version in re.findall(r"^\| ([\w.-]+) \| (\S+) \|", (ROOT / "docs/licences.md").read_text(), re.MULTILINE)
+    }
 
     assert locked - listed == set()
 
@@ -86,7 +89,13 @@ def test_the_language_of_promises_needs_the_standard_library_only(path):
     imports = {
         name.split(".")[0]
         for node in ast.walk(ast.parse(path.read_text()))
-        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
     }
 
     assert imports <= set(sys.stdlib_module_names) | {"roster_etl"}
@@ -100,11 +109,13 @@ def test_the_make_targets_that_a_document_names_exist(document):
 
 
 def test_links_between_documents_lead_somewhere():
-    missing = []
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
-            if "://" not in link and not (page.parent / link).exists():
-                missing.append(f"{page.relative_to(ROOT)} → {link}")
+    missing = [
+        f"{page.relative_to(ROOT)} → {link}"
+        for page in tracked()
+        if page.suffix == ".md"
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+        if "://" not in link and not (page.parent / link).exists()
+    ]
 
     assert missing == []
 

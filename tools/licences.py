@@ -10,6 +10,10 @@ import re
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "licences.md"
@@ -64,9 +68,9 @@ def named(words: str) -> str:
 
 def licence_of(package: Distribution) -> str:
     """Return the licence that `package` states: its SPDX expression, else its classifiers, else its first line of free text."""
-    stated = package.metadata
+    stated = cast("Message", package.metadata)
     if expression := stated.get("License-Expression"):
-        return expression
+        return str(expression)
     classes = [line.split(" :: ")[-1] for line in stated.get_all("Classifier") or [] if line.startswith("License ::")]
     words = [word for word in classes if word != "OSI Approved"] or [(stated.get("License") or "").strip().split("\n")[0]]
     return " OR ".join(sorted({named(word) for word in words if word}))
