@@ -14,7 +14,7 @@ SIZES = 10000 100000
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated test cover format bench lock licences clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench lock licences clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ contracts: $(VENV)/.dev ## which room may import which (import-linter)
 
 generated: $(VENV)/.dev ## generated files are what the specs say
 	$(PY) -m roster_etl.cli generate --check
+
+generate: $(VENV)/.dev ## write suites, docs tables and snapshots again from the specs
+	$(PY) -m roster_etl.cli generate
 
 cover: $(VENV)/.dev
 	$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
