@@ -5,7 +5,6 @@ Belongs here: fixtures that tests of more than one room use. The PostgreSQL that
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 import os
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ["tests.pg"] if importlib.util.find_spec("tests.pg") else []
+pytest_plugins = ["tests.pg"] if (ROOT / "tests" / "pg.py").exists() else []
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG")
