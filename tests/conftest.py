@@ -83,3 +83,16 @@ def chromium() -> str:
         if name and (path := shutil.which(name)):
             return path
     pytest.skip(f"no Chromium on this machine (looked for {', '.join(_BROWSERS)}, and $CHROMIUM)")
+
+
+@pytest.fixture
+def page(chromium: str):
+    """A fresh browser page, which reaches this machine only."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # No sandbox: containers and CI machines run as root. No other host resolves.
+        rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", rules])
+        yield browser.new_page()
+        browser.close()
