@@ -1,11 +1,5 @@
-<<<<<<< HEAD
 """The road itself: receive, judge, map, plan, publish, report; plain functions put together from the rooms below.
 
 Belongs here: one module a step, and ``road.import_upload`` that joins them. Does not belong here: when and for whom
 (``orchestration``), or any fact of a vendor.
-=======
-"""The road itself: one import from an upload to a published roster, one module per step.
-
-Belongs here: how the rooms below are put together. Not here: Dagster, which walks the same steps for one partition.
->>>>>>> w/house
 """

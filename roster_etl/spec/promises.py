@@ -10,11 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-<<<<<<< HEAD
-from roster_etl.spec.files import Column, Family, File
-=======
 from roster_etl.spec.files import Column, File
->>>>>>> w/quality
 from roster_etl.spec.rules import NotBefore, RowRule, Text
 
 Check = Literal[
@@ -24,29 +20,10 @@ Check = Literal[
 HEADER = "file: header"
 ANY_ROW = "file: a row is accepted"
 REFUSED_ROWS = "file: rows refused"
-<<<<<<< HEAD
-REPEATS = "file: repeated rows agree"
-=======
->>>>>>> w/quality
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-<<<<<<< HEAD
-    """One rule. ``rule`` is its name in verdicts and suites; ``columns`` are in vendor spelling, a family by its pattern.
-
-    What a verdict counts as judged, and as failing, for each ``check``:
-
-    - ``header``: required columns, those missing
-    - ``rows``: rows seen; all of them when none was accepted, else none
-    - ``refused``: rows seen, rows refused (cascades too)
-    - ``key``: rows seen, rows refused because an earlier, different row has their key (exact repeats do not fail)
-    - ``required``, ``present``: rows seen, empty cells
-    - ``form``, ``reference``, ``unique``: filled cells, broken ones (of a family: over all its columns together)
-    - ``together``: rows with any of the columns filled, those that lack a needed one
-    - ``not_before``: rows with both dates, those in the wrong order
-    - ``repeats``: rows that repeat a key, those that disagree with the first
-=======
     """One rule. ``rule`` is its name in verdicts and suites; ``columns`` are in vendor spelling.
 
     What a verdict counts as judged, and as failing, for each ``check``:
@@ -60,7 +37,6 @@ class Promise:
     - ``together``: rows with any of the columns filled, those that lack a needed one
     - ``not_before``: rows, those with the dates in the wrong order
     - ``repeats``: rows that got so far, those that repeat a key and disagree with its first row
->>>>>>> w/quality
     """
 
     rule: str
@@ -69,38 +45,14 @@ class Promise:
 
 
 def promises(file: File) -> tuple[Promise, ...]:
-<<<<<<< HEAD
-    """Return every promise of `file`: of the file as a whole, of its key, of its columns in order, of its rows."""
-    key = Promise(rule=f"{', '.join(file.key)}: unique", check="key", columns=file.key)
-=======
     """Return every promise of `file`: of the file as a whole, of its key, of its columns in order, of its rows.
 
     Of a family without a last number, no column can be promised anything, since it is unknown how many there are.
     """
->>>>>>> w/quality
     whole = (
         Promise(rule=HEADER, check="header"),
         Promise(rule=ANY_ROW, check="rows"),
         Promise(rule=REFUSED_ROWS, check="refused"),
-<<<<<<< HEAD
-        key,
-    )
-    columns = (promise for column in file.columns for promise in _column(column) if promise.rule != key.rule)
-    families = (promise for family in file.families for promise in _family(family))
-    repeats = (Promise(rule=REPEATS, check="repeats", columns=file.key),) if file.repeats else ()
-    return (*whole, *columns, *families, *map(_row_rule, file.rules), *repeats)
-
-
-def table_promises(table: str) -> tuple[Promise, ...]:
-    """Return the promises of the canonical table `table`.
-
-    ``key``: records, those whose key another record has too. ``rows``: current records of the last import, those missing now.
-    """
-    return (
-        Promise(rule=f"{table}: key unique", check="key"),
-        Promise(rule=f"{table}: rows against last import", check="rows"),
-    )
-=======
     )
     key = _key(file)
     families = (family.column(n) for family in file.families if family.last for n in range(family.first, family.last + 1))
@@ -122,52 +74,24 @@ def _key(file: File) -> Promise:
     if file.repeats:
         return Promise(rule=f"{name}: repeated rows agree", check="repeats", columns=file.key)
     return Promise(rule=f"{name}: unique", check="key", columns=file.key)
->>>>>>> w/quality
 
 
 def _column(column: Column) -> tuple[Promise, ...]:
     if column.secret:
         return ()
-<<<<<<< HEAD
-    optional = not column.required or column.relaxed_by is not None
-    made: tuple[tuple[Check, bool], ...] = (
-        ("required", column.required),
-        ("form", _has_form(column)),
-        ("reference", column.references is not None),
-        ("unique", column.unique is not None),
-        ("present", optional),
-=======
     made: tuple[tuple[Check, bool], ...] = (
         ("required", column.required),
         ("form", column.form != Text()),
         ("reference", column.references is not None),
         ("unique", column.unique is not None),
         ("present", not column.required or column.relaxed_by is not None),
->>>>>>> w/quality
     )
     return tuple(
         Promise(rule=f"{column.name}: {check}", check=check, columns=(column.name,)) for check, is_made in made if is_made
     )
 
 
-<<<<<<< HEAD
-def _family(family: Family) -> tuple[Promise, ...]:
-    made: tuple[tuple[Check, bool], ...] = (("form", _has_form(family)), ("reference", family.references is not None))
-    return tuple(
-        Promise(rule=f"{family.pattern}: {check}", check=check, columns=(family.pattern,)) for check, is_made in made if is_made
-    )
-
-
-=======
->>>>>>> w/quality
 def _row_rule(rule: RowRule) -> Promise:
     if isinstance(rule, NotBefore):
         return Promise(rule=f"{rule.column}: not before {rule.other}", check="not_before", columns=(rule.column, rule.other))
     return Promise(rule=f"{', '.join(rule.need)}: together", check="together", columns=rule.columns)
-<<<<<<< HEAD
-
-
-def _has_form(column: Column | Family) -> bool:
-    return column.form != Text()
-=======
->>>>>>> w/quality
