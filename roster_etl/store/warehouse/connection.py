@@ -104,5 +104,9 @@ def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> sa.Engine:
 
 def _postgresql_engine(url: URL) -> sa.Engine:
     return sa.create_engine(
-        url, pool_size=2, pool_pre_ping=True, hide_parameters=True, connect_args={"options": "-c timezone=UTC", "connect_timeout": 10}
+        url,
+        pool_size=2,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
     )

@@ -83,7 +83,7 @@ class NoHold(WarehouseError, PermanentError):
     template = "import {import_id} has no open hold; `roster-etl holds list` shows those that are open"
 
 
-_CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_.]+))?")
+_CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_., ]+))?")
 _BUSY = re.compile(r"database (?:table )?is locked|database schema is locked", re.IGNORECASE)
 _RETRY = ("08", "40", "53", "55", "57")  # connection, rollback, resources, lock not available, operator intervention
 
@@ -121,7 +121,9 @@ def _classified(error: Exception, driver: Any) -> WarehouseError:
     broken = _CONSTRAINT.search(text)
     name = getattr(getattr(driver, "diag", None), "constraint_name", None) or (broken and broken.group(1))
     if broken or name or sqlstate.startswith("23"):
-        return ConstraintBroken(constraint=name or "of an unnamed column", sqlstate=sqlstate if sqlstate != "unknown" else "23000")
+        return ConstraintBroken(
+            constraint=name or "of an unnamed column", sqlstate=sqlstate if sqlstate != "unknown" else "23000"
+        )
     if _BUSY.search(text):
         return WarehouseUnavailable(problem="another process is writing", sqlstate="55P03")
     if sqlstate.startswith(_RETRY) or (isinstance(error, DBAPIError) and error.connection_invalidated):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
 
@@ -22,12 +23,21 @@ NAME = "sqlite+roster_adbc"
 ONE_BATCH = {"adbc.sqlite.query.batch_rows": "20000000"}
 
 
+class AdbcCursor(Cursor):  # type: ignore[misc]
+    """A cursor that says, as SQLAlchemy expects, that a statement without a result has no description."""
+
+    @property
+    def description(self) -> Any:
+        """The columns of the result; None: the statement has none."""
+        return super().description or None
+
+
 class AdbcExecutionContext(SQLiteExecutionContext):
     """Makes cursors that read a result as one batch."""
 
     def create_default_cursor(self) -> Any:
         """Return a cursor for one statement."""
-        return self._dbapi_connection.cursor(adbc_stmt_kwargs=ONE_BATCH)
+        return AdbcCursor(self._dbapi_connection.dbapi_connection, ONE_BATCH)
 
 
 class AdbcSqliteDialect(SQLiteDialect):
