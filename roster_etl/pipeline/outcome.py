@@ -28,15 +28,20 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "received_at": _time(row["received_at"]),
         "started_at": _time(row["started_at"]),
         "finished_at": _time(row["finished_at"]),
-        "files": warehouse.files(import_id),
+        "files": _rows(warehouse.files(import_id)),
         "changes": summary.get("changes", {}),
-        "findings": warehouse.findings(import_id),
-        "checks": warehouse.checks(import_id),
+        "findings": _rows(warehouse.findings(import_id)),
+        "checks": _rows(warehouse.checks(import_id)),
         "hold": _hold(row, summary, warehouse.hold(import_id)),
         "plan": summary.get("plan", {}),
         "error": summary.get("error"),
-        "warehouse": workspace.settings.redacted()["warehouse"],
+        "warehouse": workspace.settings.redacted()["warehouse"]["url"],
     }
+
+
+def _rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return ledger rows without the number of the import, which the document says once."""
+    return [{name: value for name, value in row.items() if name != "import_id"} for row in rows]
 
 
 def _time(value: Any) -> str | None:

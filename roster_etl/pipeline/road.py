@@ -5,6 +5,8 @@ Belongs here: the order of the steps. The partitioned Dagster job walks the same
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from roster_etl.pipeline.conclude import fail
@@ -15,35 +17,50 @@ from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.vendors import Vendor
 
 
-def import_upload(workspace: Workspace, order: Order) -> int:
+Tell = Callable[[str], None]
+"""Takes the name of each step that was done, for whoever watches."""
+
+
+def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: None) -> int:
     """Import one upload from the door to the roster. Returns its import id; the ledger tells how it ended.
 
     Raises: what failed; the import is then in the ledger as ``failed``.
     """
     upload = receive(workspace, order)
+    tell("received")
     if upload.ended is None:
         try:
-            walk(workspace, upload)
+            walk(workspace, upload, tell)
         except Exception as error:
             fail(workspace, upload, error)
             raise
     return upload.import_id
 
 
-def walk(workspace: Workspace, upload: Upload) -> Planned:
+def steps_of(vendor: Vendor) -> int:
+    """Return how many steps `walk` and the door tell of at most."""
+    return len(vendor.format.files) + len(tables_of(vendor)) + 3
+
+
+def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
     """Walk the steps after the door: judge, map, plan, publish."""
     judged: dict[str, pd.DataFrame] = {}
     for file in upload.format.files:
         judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
         gate_member(workspace, upload, file.name)
+        tell(f"judged {file.name}")
     tables: dict[str, pd.DataFrame] = {}
     for table in tables_of(upload.vendor):
         tables[table] = map_roster_table(workspace, upload, table, {n: judged[n] for n in files_for(upload.vendor, table)})
         gate_table(workspace, upload, table)
+        tell(f"mapped {table}")
     judged.clear()
     planned = plan_import(workspace, upload, tables)
+    tell("planned")
     if planned.decision == "publish":
         publish_import(workspace, upload, planned, tables)
+        tell("published")
     return planned

@@ -1,0 +1,41 @@
+"""How the command line has an import run: the one seam between its words and whoever walks the road."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.failures import Failure, failure_of
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.receive import Order
+
+
+def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
+    """Have `order` carried out, showing how far it is.
+
+    Returns: its import id (the ledger tells how it ended), and what went wrong after it was opened, if something did.
+    Raises: what went wrong before an import was opened in the ledger.
+    """
+    from roster_etl.pipeline.road import import_upload, steps_of
+    from roster_etl.vendors import vendor
+
+    warehouse = call.workspace.warehouse
+    before = _newest(call, order)
+    try:
+        with call.progress(steps_of(vendor(order.source)), f"{order.district_id}/{order.source}") as progress:
+            return import_upload(call.workspace, order, progress), None
+    except Exception as error:
+        import_id = order.approves[0] if order.approves else _newest(call, order)
+        if import_id is None or (import_id == before and not order.approves):
+            raise
+        if warehouse.import_(import_id)["status"] == "running":
+            raise
+        failure = failure_of(error)
+        call.say(f"roster-etl: {failure.message}")
+        return import_id, failure
+
+
+def _newest(call: Call, order: Order) -> int | None:
+    found = call.workspace.warehouse.imports(order.district_id, order.source, limit=1)
+    return int(found[0]["import_id"]) if found else None
