@@ -23,6 +23,7 @@ from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array, to_frame
 from roster_etl.spec import Choice, Column, File, NotBefore, Reference, Text, Together
 from roster_etl.spec.findings import Finding, Severity
+from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS, REPEATS, Check
 
 SEPARATOR = "\x1f"
 VERDICTS = pa.schema(
@@ -49,6 +50,7 @@ class JudgedFile:
     rows_read: int
     rows_accepted: int
     rows_rejected: int
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,16 +89,16 @@ def judge_file(
     return _Judge(raw, file, header, file_name or file.file_name, judged or {}, relaxed).verdict()
 
 
-def absent_file(file: File) -> JudgedFile:
-    """Return the verdict on a file that the upload does not have: nothing read, nothing refused."""
+def absent_file(file: File, *, refused: str | None = None, findings: pa.Table | None = None) -> JudgedFile:
+    """Return the verdict on a file of which no row was read: the upload does not have it, or it was `refused`."""
     empty = match_header([c.name for c in file.columns], file)
     return JudgedFile(
         frame=_as_frame({name: pa.nulls(0, pa.string()) for name in empty.positions}, pa.array([], pa.int64()), np.zeros(0, bool)),
-        findings=Findings(None).table(),
+        findings=Findings(None).table() if findings is None else findings,
         verdicts=VERDICTS.empty_table(),
         quarantine=QUARANTINE.empty_table(),
         evidence=(),
-        refused=None,
+        refused=refused,
         rows_read=0,
         rows_accepted=0,
         rows_rejected=0,
@@ -119,7 +121,8 @@ class _Judge:
         self.targets: dict[tuple[str, str], _Targets] = {}
         self.reasons: list[tuple[np.ndarray, str]] = []
         self.columns: dict[str, pa.Array] = {}
-        self.lines: list[tuple[str, str | None, str, int, int]] = []
+        self.lines: dict[str, tuple[str, int, int]] = {}
+        self.family = {member: pattern for pattern, found in header.families.items() for member in found}
 
     def verdict(self) -> JudgedFile:
         self.findings.add_frame(self.raw.findings)
@@ -171,16 +174,16 @@ class _Judge:
     def _presence(self, column: Column, values: pa.Array) -> None:
         empty = _mask(pc.is_null(values))
         if not self._is_required(column):
-            self._line(f"{column.name}: present", column.name, "present", len(empty), int(empty.sum()))
+            self._column_line(column.name, "present", len(empty), int(empty.sum()))
             return
         already = self.refused & empty  # a NUL emptied it
-        self._line(f"{column.name}: required", column.name, "required", len(empty), int(empty.sum()))
+        self._column_line(column.name, "required", len(empty), int(empty.sum()))
         self._refuse(empty & ~already, "missing_required", column.name, f"{column.name} is required, and the cell is empty.")
 
     def _form(self, column: Column, values: pa.Array) -> None:
         wrong = forms.broken(column.form, values)
         filled = len(values) - values.null_count
-        self._line(f"{column.name}: form", column.name, "form", filled, int(wrong.sum()))
+        self._column_line(column.name, "form", filled, int(wrong.sum()))
         if not wrong.any():
             return
         message = f"Expected {forms.expected(column.form)}."
@@ -197,7 +200,7 @@ class _Judge:
         target = self._targets(reference)
         allowed = pa.concat_arrays([target.accepted, pa.array(reference.also, pa.string())])
         wrong = ~_mask(pc.is_in(values, value_set=allowed)) & _mask(pc.is_valid(values))
-        self._line(f"{column.name}: reference", column.name, "reference", len(values) - values.null_count, int(wrong.sum()))
+        self._column_line(column.name, "reference", len(values) - values.null_count, int(wrong.sum()))
         if not wrong.any():
             return
         places = pc.index_in(values.take(pa.array(np.flatnonzero(wrong))), value_set=target.refused)
@@ -214,7 +217,7 @@ class _Judge:
         """A column that an option relaxed may be absent: its cells are empty, so nothing is to be done."""
         for column in self.file.columns:
             if column.required and column.name in self.relaxed and column.name not in self.columns:
-                self._line(f"{column.name}: present", column.name, "present", len(self.refused), len(self.refused))
+                self._column_line(column.name, "present", len(self.refused), len(self.refused))
 
     # ---- rows
 
@@ -231,9 +234,9 @@ class _Judge:
         form = self.file.column(rule.column).form
         other = self.file.column(rule.other).form
         assert isinstance(form, forms.Date) and isinstance(other, forms.Date)
-        days = forms.parse_dates(form, self.columns[rule.column])
-        wrong = _mask(pc.less(days, forms.parse_dates(other, self.columns[rule.other])))
-        self._line(f"{rule.column}: not before {rule.other}", rule.column, "not_before", len(wrong), int(wrong.sum()))
+        before = pc.less(forms.parse_dates(form, self.columns[rule.column]), forms.parse_dates(other, self.columns[rule.other]))
+        wrong = _mask(before)
+        self._line(f"{rule.column}: not before {rule.other}", "not_before", len(before) - before.null_count, int(wrong.sum()))
         self._fail(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")
 
     def _together(self, rule: Together) -> None:
@@ -246,7 +249,7 @@ class _Judge:
             empty = some if need not in self.columns else some & _mask(pc.is_null(self.columns[need]))
             failing |= empty
             self._warn(empty, "missing_required", need, f"{need} is needed with {', '.join(rule.columns)}; the group was left empty.")
-        self._line(f"{', '.join(rule.need)}: together", rule.need[0], "together", int(some.sum()), int(failing.sum()))
+        self._line(f"{', '.join(rule.need)}: together", "together", int(some.sum()), int(failing.sum()))
         for name in present:
             self._set(name, failing, None)
 
@@ -263,10 +266,10 @@ class _Judge:
         exact = self._same(later, firsts, [n for n in self.columns if not (self.file.repeats and n in self.file.repeats.columns)])
         label = " + ".join(self.file.key)
         if self.file.repeats:
-            self._line(f"{label}: repeated rows agree", self.file.key[0], "repeats", len(good), int((~exact).sum()))
+            self._line(REPEATS, "repeats", len(later), int((~exact).sum()))
             self._conflicts(later, firsts)
             return
-        self._line(f"{label}: unique", self.file.key[0], "unique", len(good), int((~exact).sum()))
+        self._line(f"{', '.join(self.file.key)}: unique", "key", len(good), int((~exact).sum()))
         self._drop(later[exact], "duplicate_row", "The row repeats an earlier one exactly and was dropped.")
         self._refuse(_rows_mask(later[~exact], len(self.refused)), "duplicate_key", label, f"An earlier row has the same {label}; the first one stands.")
 
@@ -291,7 +294,7 @@ class _Judge:
         owners = _codes([self.columns[name] for name in owner])[rows]
         first, repeated = _first_of(codes)
         foreign = rows[repeated][owners[repeated] != owners[first[repeated]]]
-        self._line(f"{column.name}: unique", column.name, "unique", len(rows), len(foreign))
+        self._line(f"{column.name}: unique", "unique", len(rows), len(foreign))
         message = f"{column.name} must be unique, and an earlier record has this one."
         self._fail(column.name, _rows_mask(foreign, len(self.refused)), "id_taken", message)
 
@@ -359,16 +362,23 @@ class _Judge:
             same &= _mask(pc.or_(pc.fill_null(pc.equal(one, other), False), both_null))
         return same
 
-    def _line(self, rule: str, column: str | None, check: str, judged: int, failing: int) -> None:
-        self.lines.append((rule, column, check, judged, failing))
+    def _line(self, rule: str, check: Check, judged: int, failing: int) -> None:
+        """Note how a promise was kept; the members of a family are counted together."""
+        before = self.lines.get(rule, (check, 0, 0))
+        self.lines[rule] = (check, before[1] + judged, before[2] + failing)
+
+    def _column_line(self, name: str, check: Check, judged: int, failing: int) -> None:
+        self._line(f"{self.family.get(name, name)}: {check}", check, judged, failing)
 
     # ---- results
 
     def _judged_file(self) -> JudgedFile:
         damaged = len(self.raw.damaged)
         rejected = int(self.refused.sum()) + damaged
-        self._line("file: header", None, "header", 1, 0)
-        self._line("file: rows refused", None, "refused", self.raw.rows_read, rejected)
+        accepted = int((~self.refused).sum())
+        self._line(HEADER, "header", sum(c.required for c in self.file.columns), 0)
+        self._line(ANY_ROW, "rows", self.raw.rows_read, 0 if accepted else self.raw.rows_read)
+        self._line(REFUSED_ROWS, "refused", self.raw.rows_read, rejected)
         frame = _as_frame(self.columns, self.rows, self.refused)
         return JudgedFile(
             frame=frame if self.kept.all() else frame[self.kept].reset_index(drop=True),
@@ -378,12 +388,17 @@ class _Judge:
             evidence=self._evidence(),
             refused=None,
             rows_read=self.raw.rows_read,
-            rows_accepted=int((~self.refused).sum()),
+            rows_accepted=accepted,
             rows_rejected=rejected,
+            extensions=tuple(self.header.extensions),
         )
 
     def _verdicts(self) -> pa.Table:
-        return pa.Table.from_pylist([dict(zip(VERDICTS.names, line, strict=True)) for line in self.lines], schema=VERDICTS)
+        lines = [
+            {"rule": rule, "column": rule.rpartition(": ")[0], "check": check, "judged": judged, "failing": failing}
+            for rule, (check, judged, failing) in self.lines.items()
+        ]
+        return pa.Table.from_pylist(lines, schema=VERDICTS)
 
     def _quarantine(self) -> pa.Table:
         names = list(self.columns)
@@ -414,7 +429,9 @@ class _Judge:
             self.findings.add_frame(findings_frame([Finding(severity=severity, code="empty_file", message=message)]))
             code = "empty_file"
         empty = absent_file(self.file)
-        verdict = [{"rule": "file: header", "column": None, "check": "header", "judged": 1, "failing": 1}]
+        required = sum(column.required for column in self.file.columns)
+        missing = len([f for f in self.header.findings if f.code == "missing_column"]) or required
+        verdict = [{"rule": HEADER, "column": "file", "check": "header", "judged": required, "failing": missing}]
         return JudgedFile(
             frame=empty.frame,
             findings=self.findings.table(),

@@ -33,8 +33,9 @@ class Findings:
         message: str,
         keys: pa.Array | None = None,
         causes: tuple[str, pa.Array] | None = None,
+        counts: np.ndarray | None = None,
     ) -> None:
-        """Add one finding for each of `rows` (record numbers).
+        """Add one finding for each of `rows` (record numbers), standing for `counts` rows each where given.
 
         Args: keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the refused rows
             that these follow from (null where they follow from none).
@@ -51,7 +52,7 @@ class Findings:
         columns["key"] = pa.array([mask(k) if k else None for k in keys.to_pylist()], pa.string()) if keys is not None else pa.nulls(count, pa.string())
         columns["cause_row"] = cause_rows
         columns["cause_file"] = pc.if_else(pc.is_valid(cause_rows), pa.scalar(causes[0] if causes else None, pa.string()), pa.scalar(None, pa.string()))
-        columns["count"] = pa.repeat(pa.scalar(1, pa.int64()), count)
+        columns["count"] = pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count)
         self._parts.append(pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS))
 
     def add_frame(self, frame: pd.DataFrame) -> None:

@@ -116,12 +116,16 @@ class Unpivot:
 
 @dataclass(frozen=True, kw_only=True)
 class ForEvery:
-    """Replace a row whose ``column`` is ``value`` by one row for each accepted ``take`` of ``file``."""
+    """Replace a row whose ``column`` is ``value`` by one row for each accepted ``take`` of ``file``.
+
+    The new rows carry it in the added column ``name``; their ``column`` is empty.
+    """
 
     column: str
     value: str
     file: str
     take: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +143,7 @@ class MostCommon:
     """Add ``name``: the most common ``value`` of ``file``'s rows that ``through`` links to this row; ties: first in ``order``.
 
     ``through`` is a file with the columns ``by`` (a column of this row too) and ``member`` (the key of ``file``).
+    Values are counted, and given, as ``codes`` translates them (without regard to case); others do not count.
     """
 
     name: str
@@ -147,6 +152,7 @@ class MostCommon:
     through: str
     by: str
     member: str
+    codes: MappingABC[str, str]
     order: tuple[str, ...]
 
 
@@ -178,10 +184,11 @@ class Numbered:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreed:
-    """Empty ``column`` in rows with the same ``by`` values that disagree about it."""
+    """Add ``name``: ``column``, but empty where rows with the same ``by`` disagree about it (rows without ``by`` keep it)."""
 
-    by: tuple[str, ...]
+    by: str
     column: str
+    name: str
 
 
 Step = OnlyRows | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed
@@ -192,7 +199,8 @@ class Mapping:
     """How rows of one vendor file become rows of one canonical table.
 
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
-    every section); where they disagree the first counts and ``conflicting_rows`` warns.
+    every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
+    mapping to the same table gives a record too, that one counts, as expected.
     """
 
     source: str
@@ -201,6 +209,7 @@ class Mapping:
     steps: tuple[Step, ...] = ()
     extensions: bool = False
     merges: bool = False
+    yields: bool = False
     note: str = ""
 
     def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -237,8 +246,10 @@ class Mapping:
                     return [(step.file, take[column])]
                 case MostCommon(name=name) if column == name:
                     return [(step.file, step.value), (step.through, step.member)]
-                case Varied(name=name) | AnyRow(name=name) if column == name:
+                case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
                     return [(self.source, step.column)]
+                case ForEvery(name=name) if column == name:
+                    return [(step.file, step.take), (self.source, step.column)]
                 case Unpivot(value=name) if column == name:
                     family = (step.family,) if step.family else ()
                     return [(self.source, source) for source in (*step.columns, *family)]

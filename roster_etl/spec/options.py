@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.formats import Format, Option
 
 COMMON_OPTIONS = (
@@ -85,25 +85,18 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SWITCH = {"true": True, "false": False}
 
 
-class UnknownOption(RosterError):
+class UnknownOption(PermanentError):
     """A setting names an option that the format does not have."""
 
-    def __init__(self, names: tuple[str, ...], format_name: str, known: tuple[str, ...]) -> None:
-        super().__init__(
-            f"unknown option {', '.join(names)} for format {format_name}; known options: {', '.join(known)}",
-            code="unknown_option",
-        )
-        self.names = names
-        self.known = known
+    code = "unknown_option"
+    template = "format {format} has no option {names}; its options: {known}"
 
 
-class BadOption(RosterError):
+class BadOption(PermanentError):
     """A setting's text is not a value of its option."""
 
-    def __init__(self, option: Option, expected: str) -> None:
-        super().__init__(f"option {option.name}: expected {expected}; its default is {option.default}", code="bad_option")
-        self.option = option
-        self.expected = expected
+    code = "bad_option"
+    template = "option {option}: expected {expected}; its default is {default}"
 
 
 def options_of(format_: Format) -> dict[str, Option]:
@@ -119,9 +112,9 @@ def parse_option(option: Option, text: str) -> object:
     Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
     """
     try:
-        return _PARSERS[option.kind](option, text.strip())
+        return _chosen(option, text.strip()) if option.kind == "choice" else _PARSERS[option.kind](text.strip())
     except (ValueError, LookupError, OverflowError, OSError):
-        raise BadOption(option, _expected(option)) from None
+        raise BadOption(option=option.name, expected=_expected(option), default=option.default) from None
 
 
 def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
@@ -133,46 +126,46 @@ def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
     texts = {name: option.default for name, option in options.items()}
     unknown = sorted({name for layer in layers for name in layer} - set(options))
     if unknown:
-        raise UnknownOption(tuple(unknown), format_.name, tuple(options))
+        raise UnknownOption(format=format_.name, names=", ".join(unknown), known=", ".join(options))
     for layer in layers:
         texts.update(layer)
     return {name: parse_option(option, texts[name]) for name, option in options.items()}
 
 
-def _switch(option: Option, text: str) -> bool:
+def _switch(text: str) -> bool:
     return _SWITCH[text.lower()]
 
 
-def _choice(option: Option, text: str) -> str:
+def _chosen(option: Option, text: str) -> str:
     return text if text in option.choices else _refuse()
 
 
-def _whole(option: Option, text: str) -> int:
+def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else _refuse()
 
 
-def _percent(option: Option, text: str) -> float:
+def _percent(text: str) -> float:
     if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text, re.ASCII):
         raise ValueError
     value = float(text)
     return value if value <= 100 else _refuse()
 
 
-def _duration(option: Option, text: str) -> timedelta:
+def _duration(text: str) -> timedelta:
     found = _DURATION.fullmatch(text.lower())
     if text == "0":
         return timedelta(0)
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else _refuse()
 
 
-def _zone(option: Option, text: str) -> str:
+def _zone(text: str) -> str:
     try:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, ValueError):
         return _refuse()
 
 
-def _encoding(option: Option, text: str) -> str:
+def _encoding(text: str) -> str:
     "".encode(text)  # LookupError for what is no encoding of text
     return codecs.lookup(text).name
 
@@ -181,14 +174,13 @@ def _refuse() -> NoReturn:
     raise ValueError
 
 
-_PARSERS: dict[str, Callable[[Option, str], object]] = {
+_PARSERS: dict[str, Callable[[str], object]] = {
     "switch": _switch,
-    "choice": _choice,
     "whole": _whole,
     "percent": _percent,
     "duration": _duration,
-    "text": lambda _, text: text,
-    "json": lambda _, text: json.loads(text),
+    "text": str,
+    "json": json.loads,
     "zone": _zone,
     "encoding": _encoding,
 }

@@ -13,16 +13,14 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from roster_etl.spec import Format
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError
 
 
-class UnknownVendor(RosterError):
+class UnknownVendor(PermanentError):
     """No vendor has this name."""
 
-    def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"format {name!r} is not known; known formats: {', '.join(known)}", code="unknown_format")
-        self.name = name
-        self.known = known
+    code = "unknown_format"
+    template = "format {name!r} is not known; known formats: {known}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +54,7 @@ def vendor(name: str) -> Vendor:
     """
     known = discover()
     if name not in known:
-        raise UnknownVendor(name, tuple(known))
+        raise UnknownVendor(name=name, known=", ".join(known))
     return known[name]
 
 

@@ -47,7 +47,7 @@ def test_all_unknown_options_are_named_at_once() -> None:
     with pytest.raises(UnknownOption) as error:
         resolve(FORMAT, {"nmaes": "built"}, {"strct": "true"})
 
-    assert error.value.names == ("nmaes", "strct")
+    assert error.value.data["names"] == "nmaes, strct"
     assert error.value.code == "unknown_option"
 
 

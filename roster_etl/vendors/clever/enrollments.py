@@ -29,6 +29,6 @@ ENROLLMENTS = File(
         ),
     ),
     extensions=("ext.",),
-    note="Every enrollment of a student in a section. Required. "
+    note="Every enrollment of a student in a section. "
     "The document names no ext. columns for this file; they are let through all the same.",
 )

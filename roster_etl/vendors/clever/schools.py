@@ -38,5 +38,5 @@ SCHOOLS = File(
         Column(name="School_phone", form=Phone(lengths=(7, 10, 11)), note="A phone number of 7, 10 or 11 digits."),
     ),
     extensions=("ext.",),
-    note="Every school of the district. Required.",
+    note="Every school of the district.",
 )

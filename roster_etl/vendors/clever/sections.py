@@ -63,5 +63,5 @@ SECTIONS = File(
     ),
     extensions=("ext.",),
     rules=(NotBefore(column="Term_end", other="Term_start"),),
-    note="Every section. One without an enrolled student is reported and not loaded. Required.",
+    note="Every section. One without an enrolled student is reported and not loaded.",
 )

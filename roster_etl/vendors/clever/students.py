@@ -124,5 +124,5 @@ STUDENTS = File(
     extensions=("ext.",),
     repeats=Repeats(columns=CONTACT_COLUMNS),
     rules=(Together(columns=CONTACT_COLUMNS, need=("Contact_name", "Contact_type")),),
-    note="Every enrolled student, once for each contact. Required.",
+    note="Every enrolled student, once for each contact.",
 )

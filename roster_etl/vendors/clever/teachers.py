@@ -35,5 +35,5 @@ TEACHERS = File(
         ),
     ),
     extensions=("ext.",),
-    note="Every teacher, once. Required.",
+    note="Every teacher, once.",
 )
