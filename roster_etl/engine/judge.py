@@ -23,7 +23,7 @@ from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array, to_frame
 from roster_etl.spec import Choice, Column, File, NotBefore, Reference, Text, Together
 from roster_etl.spec.findings import Finding, Severity
-from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS, REPEATS, Check
+from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS, Check
 
 SEPARATOR = "\x1f"
 VERDICTS = pa.schema(
@@ -122,7 +122,6 @@ class _Judge:
         self.reasons: list[tuple[np.ndarray, str]] = []
         self.columns: dict[str, pa.Array] = {}
         self.lines: dict[str, tuple[str, int, int]] = {}
-        self.family = {member: pattern for pattern, found in header.families.items() for member in found}
 
     def verdict(self) -> JudgedFile:
         self.findings.add_frame(self.raw.findings)
@@ -234,9 +233,9 @@ class _Judge:
         form = self.file.column(rule.column).form
         other = self.file.column(rule.other).form
         assert isinstance(form, forms.Date) and isinstance(other, forms.Date)
-        before = pc.less(forms.parse_dates(form, self.columns[rule.column]), forms.parse_dates(other, self.columns[rule.other]))
-        wrong = _mask(before)
-        self._line(f"{rule.column}: not before {rule.other}", "not_before", len(before) - before.null_count, int(wrong.sum()))
+        days = forms.parse_dates(form, self.columns[rule.column])
+        wrong = _mask(pc.less(days, forms.parse_dates(other, self.columns[rule.other])))
+        self._line(f"{rule.column}: not before {rule.other}", "not_before", len(wrong), int(wrong.sum()))
         self._fail(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")
 
     def _together(self, rule: Together) -> None:
@@ -266,10 +265,10 @@ class _Judge:
         exact = self._same(later, firsts, [n for n in self.columns if not (self.file.repeats and n in self.file.repeats.columns)])
         label = " + ".join(self.file.key)
         if self.file.repeats:
-            self._line(REPEATS, "repeats", len(later), int((~exact).sum()))
+            self._line(f"{label}: repeated rows agree", "repeats", len(good), int((~exact).sum()))
             self._conflicts(later, firsts)
             return
-        self._line(f"{', '.join(self.file.key)}: unique", "key", len(good), int((~exact).sum()))
+        self._line(f"{label}: unique", "key", len(good), int((~exact).sum()))
         self._drop(later[exact], "duplicate_row", "The row repeats an earlier one exactly and was dropped.")
         self._refuse(_rows_mask(later[~exact], len(self.refused)), "duplicate_key", label, f"An earlier row has the same {label}; the first one stands.")
 
@@ -363,12 +362,11 @@ class _Judge:
         return same
 
     def _line(self, rule: str, check: Check, judged: int, failing: int) -> None:
-        """Note how a promise was kept; the members of a family are counted together."""
-        before = self.lines.get(rule, (check, 0, 0))
-        self.lines[rule] = (check, before[1] + judged, before[2] + failing)
+        """Note how a promise was kept; rules are named as ``spec.promises`` names them."""
+        self.lines[rule] = (check, judged, failing)
 
     def _column_line(self, name: str, check: Check, judged: int, failing: int) -> None:
-        self._line(f"{self.family.get(name, name)}: {check}", check, judged, failing)
+        self._line(f"{name}: {check}", check, judged, failing)
 
     # ---- results
 
@@ -376,7 +374,7 @@ class _Judge:
         damaged = len(self.raw.damaged)
         rejected = int(self.refused.sum()) + damaged
         accepted = int((~self.refused).sum())
-        self._line(HEADER, "header", sum(c.required for c in self.file.columns), 0)
+        self._line(HEADER, "header", 1, 0)
         self._line(ANY_ROW, "rows", self.raw.rows_read, 0 if accepted else self.raw.rows_read)
         self._line(REFUSED_ROWS, "refused", self.raw.rows_read, rejected)
         frame = _as_frame(self.columns, self.rows, self.refused)
@@ -428,10 +426,8 @@ class _Judge:
             severity: Severity = "file" if self.file.required else "warning"
             self.findings.add_frame(findings_frame([Finding(severity=severity, code="empty_file", message=message)]))
             code = "empty_file"
+        verdict = [{"rule": HEADER, "column": "file", "check": "header", "judged": 1, "failing": 1}]
         empty = absent_file(self.file)
-        required = sum(column.required for column in self.file.columns)
-        missing = len([f for f in self.header.findings if f.code == "missing_column"]) or required
-        verdict = [{"rule": HEADER, "column": "file", "check": "header", "judged": required, "failing": missing}]
         return JudgedFile(
             frame=empty.frame,
             findings=self.findings.table(),

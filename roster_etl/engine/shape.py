@@ -124,17 +124,20 @@ def _(step: Varied, rows: pa.Table, files: Files, findings: Findings) -> pa.Tabl
     if step.column not in rows.column_names:
         return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
     cells = _cells(rows, step.column)
-    kinds = pc.count_distinct(cells.filter(pc.invert(_cells(rows, REFUSED)))).as_py()
-    return _put(rows, step.name, cells if kinds > 1 else pa.nulls(rows.num_rows, pa.string()))
+    given = pc.drop_null(cells.filter(pc.invert(_cells(rows, REFUSED))))
+    uniform = len(given) > 1 and len(pc.unique(given)) == 1
+    return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()) if uniform else cells)
 
 
 @run_step.register
 def _(step: AnyRow, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
-    if step.column not in rows.column_names:
-        return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
     wanted = pa.array([value.lower() for value in step.values])
-    hit = pc.and_(pc.is_in(pc.utf8_lower(_cells(rows, step.column)), value_set=wanted), pc.invert(_cells(rows, REFUSED)))
-    owners = pc.unique(_cells(rows, step.by).filter(hit))
+    owners = pa.array([], pa.string())
+    for table in (rows, *([files[step.file]] if step.file else [])):
+        if step.column in table.column_names:
+            hit = pc.is_in(pc.utf8_lower(_cells(table, step.column)), value_set=wanted)
+            accepted = pc.invert(_cells(table, REFUSED))
+            owners = pa.concat_arrays([owners, _cells(table, step.by).filter(pc.and_(hit, accepted))])
     marked = pc.is_in(_cells(rows, step.by), value_set=owners)
     return _put(rows, step.name, pc.if_else(marked, pa.scalar("Y"), pa.scalar(None, pa.string())))
 

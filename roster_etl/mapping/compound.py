@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow.compute as pc
 
-from roster_etl.mapping.columns import Values, day_after_midnight, joined, local_midnight, parse_us_date
+from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_us_date
 from roster_etl.mapping.frames import arrow
 
 
@@ -22,13 +22,11 @@ def ends_us(days: pd.Series, zone: object) -> pd.Series:
     return day_after_midnight(str(zone))(parse_us_date(days))
 
 
-def joined_if_first(separator: str) -> Values:
-    """Return a function that joins several columns by `separator`, nulls left out; null where the first one is null."""
-    join = joined(separator)
+def if_first(function: Values) -> Values:
+    """Return `function` of several columns, but null where the first of them is null."""
 
-    def join_if_first(first: pd.Series, *others: pd.Series) -> pd.Series:
-        text = arrow(join(first, *others))
-        given = pc.if_else(pc.is_valid(arrow(first)), text, None)
-        return pd.Series(pd.arrays.ArrowExtensionArray(given), index=first.index)
+    def with_first(first: pd.Series, *others: pd.Series) -> pd.Series:
+        made = arrow(function(first, *others))
+        return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(pc.is_valid(arrow(first)), made, None)), index=first.index)
 
-    return join_if_first
+    return with_first

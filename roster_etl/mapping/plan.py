@@ -158,7 +158,7 @@ class MostCommon:
 
 @dataclass(frozen=True, kw_only=True)
 class Varied:
-    """Add ``name``: ``column``, but empty in every row if all its values are the same."""
+    """Add ``name``: ``column``, but empty in every row if two or more rows all have the same value."""
 
     column: str
     name: str
@@ -166,12 +166,16 @@ class Varied:
 
 @dataclass(frozen=True, kw_only=True)
 class AnyRow:
-    """Add ``name`` (text ``Y`` or empty): some row with the same ``by`` has one of ``values`` in ``column`` (case does not count)."""
+    """Add ``name`` (text ``Y`` or empty): some row with the same ``by`` has one of ``values`` in ``column`` (case does not count).
+
+    ``file``: another file whose rows count too, by columns of the same names.
+    """
 
     by: str
     column: str
     values: tuple[str, ...]
     name: str
+    file: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from roster_etl.mapping.columns import (
     decimal,
     derived_id,
     digits,
+    first_given,
     flag,
     joined,
     keyword_subject,
@@ -18,7 +19,7 @@ from roster_etl.mapping.columns import (
     recode,
     whole,
 )
-from roster_etl.mapping.compound import begins_us, ends_us, joined_if_first
+from roster_etl.mapping.compound import begins_us, ends_us, if_first
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
@@ -31,7 +32,6 @@ from roster_etl.mapping.plan import (
     Mapping,
     MostCommon,
     Numbered,
-    Of,
     OnlyRows,
     OnlyWith,
     Unpivot,
@@ -53,10 +53,25 @@ from roster_etl.vendors.clever.codes import (
 )
 
 _GRADE = chained(range_low, recode(GRADES))
-_NAMED_BY_COURSE = From("Course_name", "teacher_last_name", "Period", via=joined_if_first(" - "), derived=True)
+_NAMED_BY_COURSE = From("Course_name", "teacher_last_name", "Period", via=if_first(joined(" - ")), derived=True)
 _NAMED_BY_TEACHER = From("teacher_last_name", "Period", via=joined(" - "), derived=True)
-_COURSE_ID = FirstOf(From("Course_number"), From("School_id", "Course_name", via=derived_id("course"), derived=True))
+_SUBJECT_BY_NAME = chained(first_given, keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE))
 _TERM_ID = From("Term_name", "Term_start", "Term_end", via=derived_id("term"), derived=True)
+
+
+def _course_id(school: str) -> IfOption:
+    """The id of a section's course; `school` is the column that holds the section's school."""
+    by_name = From(school, "Course_name", via=derived_id("course"), derived=True)
+    by_number = From("Course_number", school, via=if_first(derived_id("course_number")), derived=True)
+    return IfOption(
+        option="course_number_scope",
+        equals="district",
+        then=FirstOf(From("Course_number"), by_name),
+        otherwise=FirstOf(by_number, by_name),
+    )
+
+
+_COURSE_ID = _course_id("School_id")
 
 _TAUGHT = OnlyWith(
     file="enrollments",
@@ -199,7 +214,8 @@ _USERS = (
     ),
 )
 
-_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead")
+_STAFF_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="admins")
+_ADMIN_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="staff")
 _STAFF_ROLE = FirstOf(From("is_tech_lead", via=recode({"Y": "tech_lead"})), Const("staff"))
 
 _USER_ROLES = (
@@ -228,7 +244,7 @@ _USER_ROLES = (
     Mapping(
         source="staff",
         to="user_roles",
-        steps=(_LEADS, ForEvery(column="School_id", value=EVERY_SCHOOL, file="schools", take="School_id", name="every_school")),
+        steps=(_STAFF_LEADS, ForEvery(column="School_id", value=EVERY_SCHOOL, file="schools", take="School_id", name="every_school")),
         columns={
             "user_kind": Const("staff"),
             "user_id": From("Staff_id"),
@@ -242,7 +258,7 @@ _USER_ROLES = (
         source="admins",
         to="user_roles",
         yields=True,
-        steps=(_LEADS,),
+        steps=(_ADMIN_LEADS,),
         columns={
             "user_kind": Const("staff"),
             "user_id": From("Staff_id"),
@@ -317,7 +333,9 @@ _COURSES = (
         note="A course number that several schools use is a course of the district: it belongs to no one school.",
         columns={
             "course_id": _COURSE_ID,
-            "organization_id": From("course_school"),
+            "organization_id": IfOption(
+                option="course_number_scope", equals="district", then=From("course_school"), otherwise=From("School_id")
+            ),
             "number": From("Course_number"),
             "name": From("Course_name"),
             "description": From("Course_description"),
@@ -365,7 +383,7 @@ _SECTIONS = (
                 equals=True,
                 then=FirstOf(
                     From("Subject", via=recode(SUBJECTS)),
-                    Of("name", via=keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE)),
+                    From("Course_name", "Name", via=_SUBJECT_BY_NAME, derived=True),
                 ),
                 otherwise=From("Subject", via=recode(SUBJECTS)),
             ),
@@ -387,9 +405,7 @@ _ENROLLMENTS = (
         to="enrollments",
         steps=(_SECTION_COURSE,),
         columns={
-            "course_id": FirstOf(
-                From("Course_number"), From("section_school", "Course_name", via=derived_id("course"), derived=True)
-            ),
+            "course_id": _course_id("section_school"),
             "section_id": From("Section_id"),
             "user_kind": Const("student"),
             "user_id": From("Student_id"),
