@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import logging
+import pickle
 import re
 from pathlib import Path
 
@@ -254,6 +255,13 @@ def test_a_suite_is_named_as_its_file(tmp_path):
 
     with pytest.raises(SuiteError, match='the suite is named "demo/students"; name it "demo/teachers"'):
         load_suites(tmp_path)
+
+
+def test_errors_survive_a_trip_between_processes():
+    for error in (SuiteError("s.json", ("x", "y")), SuiteBroken("demo/students", ("x",))):
+        again = pickle.loads(pickle.dumps(error))
+
+        assert (again.message, again.problems, again.code) == (error.message, error.problems, error.code)
 
 
 def test_every_committed_suite_can_be_run():

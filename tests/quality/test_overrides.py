@@ -2,12 +2,12 @@
 
 import datetime as dt
 import re
-import tomllib
 
 import pytest
 
 from roster_etl.projections.suite_files import SuiteError
-from roster_etl.quality import ToleranceOverride, check_overrides, read_overrides, with_overrides, with_refused_rows
+from roster_etl.quality import ToleranceOverride, check_overrides, registry_overrides, with_overrides, with_refused_rows
+from roster_etl.store.district_file import Gate
 
 SUITE = {
     "name": "demo/students",
@@ -27,10 +27,6 @@ DAY = dt.date(2026, 9, 1)
 def override(**changes):
     values = {"suite": "demo/students", "expectation": "Grade: present", "reason": "New system.", "date": DAY, "mostly": 0.8}
     return ToleranceOverride(**{**values, **changes})
-
-
-def read(toml):
-    return read_overrides(tomllib.loads(toml)["tolerances"], "districts/lincoln.toml")
 
 
 def test_an_override_changes_what_it_names_and_says_why():
@@ -81,40 +77,29 @@ def test_an_override_out_of_range_is_refused():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"reason": " "}, "a reason is needed"), ({"mostly": None}, "nothing is overridden; give mostly, at_least or severity")],
+    [({"reason": " "}, "a reason is needed"), ({"mostly": None}, "nothing is overridden; give mostly or severity")],
 )
 def test_an_override_needs_a_reason_and_something_to_override(changes, message):
     with pytest.raises(SuiteError, match=message):
         override(**changes)
 
 
-def test_overrides_are_read_from_tables():
-    found = read(
-        '[[tolerances]]\nsuite = "demo/students"\nexpectation = "Grade: present"\nmostly = 0.8\nreason = "New system."\ndate = 2026-09-01\n'
-    )
-
-    assert found == (override(),)
+def gate(**changes):
+    values = {"expectation": "demo/students: Grade: present", "reason": "New system.", "date": DAY, "mostly": 0.8}
+    return Gate(**{**values, **changes})
 
 
-@pytest.mark.parametrize(
-    ("toml", "message"),
-    [
-        ('reason = "x"', '"suite" is missing'),
-        ('suite = "s"\nexpectation = "e"\nmostly = 0.5', '"reason" is missing; tolerance 1: "date" is missing'),
-        ('suite = "s"\nexpectation = "e"\nreason = "x"\ndate = "2026-09-01"', '"date" must be a date, written 2026-09-01'),
-        ('suite = "s"\nexpectation = "e"\nreason = "x"\ndate = 2026-09-01T10:00:00', '"date" must be a date'),
-        ('suite = 1\nexpectation = "e"\nreason = "x"\ndate = 2026-09-01', '"suite" must be text'),
-        (
-            'suite = "s"\nexpectation = "e"\nreason = "x"\ndate = 2026-09-01\nmosty = 1',
-            '"mosty" is not known; the nearest is "mostly"',
-        ),
-    ],
-)
-def test_a_table_that_is_no_override_is_named_with_its_file_and_number(toml, message):
-    with pytest.raises(SuiteError, match=re.escape(message)) as caught:
-        read(f"[[tolerances]]\n{toml}\n")
+def test_the_registry_names_an_expectation_as_reports_do():
+    assert registry_overrides([gate()]) == (override(),)
 
-    assert caught.value.message.startswith("districts/lincoln.toml: tolerance 1: ")
+
+def test_an_error_in_the_registry_is_critical_in_a_suite():
+    assert registry_overrides([gate(severity="error")])[0].severity == "critical"
+
+
+def test_a_name_without_its_suite_is_refused():
+    with pytest.raises(SuiteError, match="name suite and rule as reports do"):
+        registry_overrides([gate(expectation="Grade")])
 
 
 def test_a_districts_options_set_the_share_of_refused_rows():
