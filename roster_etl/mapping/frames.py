@@ -47,6 +47,16 @@ def arrow(values: pd.Series) -> pa.ChunkedArray:
     return pa.chunked_array(values.array.__arrow_array__())
 
 
+def flat(column: pa.ChunkedArray) -> pa.Array:
+    """Return `column` as one array, copying only where it has several chunks."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def one_array(values: pd.Series) -> pa.Array:
+    """Return the Arrow array under `values` as one chunk."""
+    return flat(arrow(values))
+
+
 def text(values: Iterable[str | None]) -> pd.Series:
     """Return `values` as an Arrow text series."""
     return pd.Series(pd.array(list(values), dtype=TEXT))

@@ -1,4 +1,5 @@
-"""The road itself: one import from an upload to a published roster, one module per step.
+"""The road itself: receive, judge, map, plan, publish, report; plain functions put together from the rooms below.
 
-Belongs here: how the rooms below are put together. Not here: Dagster, which walks the same steps for one partition.
+Belongs here: one module a step, and ``road.import_upload`` that joins them. Does not belong here: when and for whom
+(``orchestration``), or any fact of a vendor.
 """

@@ -1,0 +1,118 @@
+"""Code lists of the canonical roster, in their order, each code with its meaning.
+
+Belongs here: what a code means, whoever sent it. How a vendor's word becomes a code belongs to that vendor's mapping.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Source: CEDS element "Grade Level", the part that rosters use; the order is that of a school career.
+GRADES: Final[dict[str, str]] = {
+    "IT": "Infant or toddler",
+    "PR": "Preschool",
+    "PK": "Prekindergarten",
+    "TK": "Transitional kindergarten",
+    "KG": "Kindergarten",
+    "01": "First grade",
+    "02": "Second grade",
+    "03": "Third grade",
+    "04": "Fourth grade",
+    "05": "Fifth grade",
+    "06": "Sixth grade",
+    "07": "Seventh grade",
+    "08": "Eighth grade",
+    "09": "Ninth grade",
+    "10": "Tenth grade",
+    "11": "Eleventh grade",
+    "12": "Twelfth grade",
+    "13": "Grade 13",
+    "PS": "Postsecondary",
+    "UG": "Ungraded",
+    "OT": "Other",
+}
+
+GENDERS: Final[dict[str, str]] = {"M": "Male", "F": "Female", "X": "Non-binary"}
+
+RACES: Final[dict[str, str]] = {
+    "A": "Asian",
+    "B": "Black or African-American",
+    "I": "American Indian or Alaska Native",
+    "M": "Multiracial",
+    "P": "Hawaiian or Pacific Islander",
+    "W": "White",
+}
+
+FRL: Final[dict[str, str]] = {"F": "Free lunch", "R": "Reduced-price lunch", "N": "No discount"}
+
+ORGANIZATION_TYPES: Final[dict[str, str]] = {
+    "district": "The district itself",
+    "school": "A school or site",
+    "office": "The district office",
+    "account": "An account of a learning platform",
+}
+
+USER_KINDS: Final[dict[str, str]] = {
+    "student": "A student, in a format with a file of students",
+    "teacher": "A teacher, in a format with a file of teachers",
+    "staff": "A member of staff, in a format with a file of staff",
+    "user": "Anybody, in a format where one file holds everybody",
+}
+
+USER_STATUSES: Final[dict[str, str]] = {
+    "active": "May log in; also where a format has no status",
+    "suspended": "Known, but may not log in",
+}
+
+# The roles that have a name of their own. A source's own role names are allowed beside them.
+USER_ROLES: Final[dict[str, str]] = {
+    "student": "Attends the organization",
+    "teacher": "Teaches at the organization",
+    "staff": "Works at the organization, not as a teacher",
+    "tech_lead": "Looks after the organization's technology",
+    "admin": "Administers the organization",
+}
+
+ENROLLMENT_ROLES: Final[dict[str, str]] = {
+    "student": "Learns in the section",
+    "teacher": "Teaches the section",
+    "ta": "Assists the teacher",
+    "designer": "Builds the course's content",
+    "observer": "Watches a student of the section",
+}
+
+ENROLLMENT_TYPES: Final[dict[str, str]] = {
+    "StudentEnrollment": "Dates of the term for students",
+    "TeacherEnrollment": "Dates of the term for teachers",
+    "TaEnrollment": "Dates of the term for teaching assistants",
+    "DesignerEnrollment": "Dates of the term for course designers",
+}
+
+COURSE_STATUSES: Final[dict[str, str]] = {"active": "Taught now", "completed": "Taught earlier"}
+
+ENROLLMENT_STATUSES: Final[dict[str, str]] = {
+    "active": "Enrolled now",
+    "completed": "Enrolled earlier",
+    "inactive": "Listed, but without access",
+}
+
+CLOSE_REASONS: Final[dict[str, str]] = {
+    "absent": "Left out of an upload of the whole district",
+    "deleted": "The upload said so",
+    "cascade": "Its parent was deleted",
+    "changed": "A newer version follows",
+    "renamed": "The record goes on under a new id",
+    "batch_mode": "Left out of a Canvas upload in batch mode",
+    "diffed": "Dropped from a diffed Canvas file",
+    "undone": "The import that opened it was undone",
+    "overridden": "A steward's edit replaced it",
+}
+
+SOURCES: Final[dict[str, str]] = {
+    "clever": "Clever SFTP files",
+    "canvas": "Canvas SIS import files",
+    "mastery_connect": "Mastery Connect files",
+    "catapult_connect": "CatapultCONNECT files",
+    "dyknow": "Dyknow files",
+    "oneroster": "OneRoster CSV files",
+}

@@ -1,0 +1,131 @@
+"""The tables ``T_history``, with every version of every record, and the views ``T`` of the current ones.
+
+Belongs here: how a roster table is laid out in a database: columns, indexes, views. Which columns it has, and what they
+mean, is declared in ``canonical.roster``; who writes it is ``store.warehouse``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from roster_etl.canonical.base import METADATA, NUMBERED, Timestamp
+from roster_etl.canonical.roster import COMMON, FEED, TABLES, RosterColumn, RosterTable
+
+_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    "text": sa.Text,
+    "boolean": sa.Boolean,
+    "integer": sa.BigInteger,
+    "float": sa.Double,
+    "date": sa.Date,
+    "timestamp": Timestamp,
+}
+_ALWAYS_THERE = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
+
+
+def history_name(table: str) -> str:
+    """Return the name of the table that keeps every version of `table`."""
+    return f"{table}_history"
+
+
+def history_table(name: str) -> sa.Table:
+    """Return the table that keeps every version of roster table `name`. Raises KeyError."""
+    return METADATA.tables[history_name(TABLES[name].name)]
+
+
+def key_expressions(table: RosterTable, prefix: str = "") -> tuple[str, ...]:
+    """Return the key of `table` as SQL, with NULL made equal to NULL.
+
+    Ids are never empty text (a blank cell is NULL), so the empty text can stand for NULL. Indexes and comparisons use these
+    very expressions, or a database would not use the index.
+    """
+    return tuple(f"coalesce({prefix}{name}, '')" if name in table.optional_key else f"{prefix}{name}" for name in table.key)
+
+
+def _column(column: RosterColumn, required: set[str]) -> sa.Column[Any]:
+    return sa.Column(column.name, _TYPES[column.type](), nullable=column.name not in required, comment=column.comment)
+
+
+def _indexes(table: RosterTable) -> Iterator[sa.Index]:
+    """Yield the indexes of a history: the current keys, which are unique, and what reading history needs.
+
+    Only the first two hold an entry for a current version: a first load pays for no more.
+    """
+    name = history_name(table.name)
+    key = [sa.text(expression) for expression in ("district_id", "source", *key_expressions(table))]
+    current, closed = sa.text("valid_to_import IS NULL"), sa.text("valid_to_import IS NOT NULL")
+    yield sa.Index(f"uq_{name}_current", *key, unique=True, sqlite_where=current, postgresql_where=current)
+    yield sa.Index(f"ix_{name}_opened", "valid_from_import")
+    yield sa.Index(f"ix_{name}_past", *key, sqlite_where=closed, postgresql_where=closed)
+    yield sa.Index(f"ix_{name}_closed", "valid_to_import", sqlite_where=closed, postgresql_where=closed)
+
+
+def _declare(table: RosterTable) -> sa.Table:
+    required = _ALWAYS_THERE | (set(table.key) - set(table.optional_key))
+    version, *feed = FEED
+    return sa.Table(
+        history_name(table.name),
+        METADATA,
+        sa.Column(version.name, NUMBERED, sa.Identity(), primary_key=True, comment=version.comment),
+        *(_column(column, required) for column in (*feed, *table.columns, *COMMON)),
+        *_indexes(table),
+        comment=f"{table.comment}: every version ever published",
+    )
+
+
+HISTORIES: dict[str, sa.Table] = {table.name: _declare(table) for table in TABLES.values()}
+
+
+def current_view(table: RosterTable) -> str:
+    """Return the SQL of the view of the current versions of `table`."""
+    columns = ", ".join(column.name for column in (*FEED, *table.columns, *COMMON))
+    return f"CREATE VIEW {table.name} AS SELECT {columns} FROM {history_name(table.name)} WHERE valid_to_import IS NULL"
+
+
+def changes_view(dialect: str) -> str:
+    """Return the SQL of the view ``changes``: what every import created, updated and deleted.
+
+    Grain: one row a record and import. ``close_reason`` is that of the version that the import closed.
+    """
+    return "CREATE VIEW changes AS " + " UNION ALL ".join(
+        arm for table in TABLES.values() for arm in (_opened(table, dialect), _deleted(table, dialect))
+    )
+
+
+def _same(table: RosterTable, left: str, right: str) -> str:
+    pairs = zip(key_expressions(table, f"{left}."), key_expressions(table, f"{right}."), strict=True)
+    feed = (f"{left}.district_id = {right}.district_id", f"{left}.source = {right}.source")
+    return " AND ".join((*feed, *(f"{a} = {b}" for a, b in pairs)))
+
+
+def _key_json(table: RosterTable, alias: str, dialect: str) -> str:
+    pairs = ", ".join(f"'{name}', {alias}.{name}" for name in table.key)
+    return f"json_object({pairs})" if dialect == "sqlite" else f"CAST(json_build_object({pairs}) AS text)"
+
+
+def _opened(table: RosterTable, dialect: str) -> str:
+    name = history_name(table.name)
+    return (
+        f"SELECT o.valid_from_import AS import_id, o.district_id AS district_id, o.source AS source, '{table.name}' AS table_name, "
+        f"{_key_json(table, 'o', dialect)} AS key, "
+        "CASE WHEN c.version_id IS NULL THEN 'created' ELSE 'updated' END AS change, c.close_reason AS close_reason "
+        f"FROM {name} AS o LEFT JOIN {name} AS c ON c.valid_to_import IS NOT NULL "
+        f"AND c.valid_to_import = o.valid_from_import AND {_same(table, 'c', 'o')}"
+    )
+
+
+def _deleted(table: RosterTable, dialect: str) -> str:
+    name = history_name(table.name)
+    # A newer version is current or past; asked for one by one, since each of the two indexes knows one kind only.
+    newer = " AND ".join(
+        f"NOT EXISTS (SELECT 1 FROM {name} AS o WHERE o.valid_to_import {is_null} "
+        f"AND o.valid_from_import = c.valid_to_import AND {_same(table, 'o', 'c')})"
+        for is_null in ("IS NULL", "IS NOT NULL")
+    )
+    return (
+        f"SELECT c.valid_to_import AS import_id, c.district_id AS district_id, c.source AS source, '{table.name}' AS table_name, "
+        f"{_key_json(table, 'c', dialect)} AS key, 'deleted' AS change, c.close_reason AS close_reason "
+        f"FROM {name} AS c WHERE c.valid_to_import IS NOT NULL AND c.close_reason <> 'changed' AND {newer}"
+    )

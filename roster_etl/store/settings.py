@@ -1,0 +1,188 @@
+"""The settings of an installation: ``<home>/roster_etl.toml`` and the environment.
+
+Belongs here: where things rest, limits, and how the landing zone is reached. Does not belong here: what one district
+chose (``districts``), and options of a format (``spec``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from roster_etl.spec.errors import SettingsError
+from roster_etl.store.folder import make_private
+from roster_etl.store.urls import is_url, join, redact
+
+FILE_NAME = "roster_etl.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an upload may be at most. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or pieces."""
+
+    archive_ratio: int = 100
+    archive_bytes: int = 1 << 30
+    archive_members: int = 10_000
+    file_bytes: int = 4 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandingSettings:
+    """How landing zones are reached. Times in seconds.
+
+    ``base``: folder (path or URL) with one folder per district, for feeds without a path of their own; empty: none.
+    ``known_hosts``, ``key_file``, ``password_file``, ``password_env``: used by feeds that name none (see ``district_file.Feed``).
+    ``stall_seconds``: a transfer without one new byte for so long is given up; ``deadline_seconds``: so is any single transfer after that.
+    """
+
+    base: str = ""
+    known_hosts: str = ""
+    key_file: str = ""
+    password_file: str = ""
+    password_env: str = ""
+    connect_seconds: float = 30
+    list_seconds: float = 60
+    stall_seconds: float = 60
+    deadline_seconds: float = 3600
+    keepalive_seconds: float = 15
+    keepalive_count: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The effective settings of one home folder. All paths are absolute; URLs may carry passwords: show ``redacted()`` only."""
+
+    home: Path
+    warehouse: str
+    archive: str
+    staging: str
+    districts: str
+    landing: LandingSettings
+    limits: Limits
+
+    @classmethod
+    def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings of `home`, which is created (0700) if it is missing.
+
+        A variable of the environment (``ROSTER_ETL_WAREHOUSE``, ``…_ARCHIVE``, ``…_STAGING``, ``…_DISTRICTS``, ``…_LANDING``) wins over the file.
+        Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once.
+        """
+        home = Path(os.path.abspath(home.expanduser()))
+        make_private(home)
+        values = _read(home / FILE_NAME)
+        for table, key, variable in _VARIABLES:
+            if given := (os.environ if environ is None else environ).get(variable):
+                values.setdefault(table, {})[key] = given
+        landing = LandingSettings(**values.get("landing", {}))
+        return cls(
+            home=home,
+            warehouse=_warehouse(home, values),
+            archive=_place(home, values, "archive"),
+            staging=_place(home, values, "staging"),
+            districts=_place(home, values, "districts"),
+            landing=_absolute_landing(home, landing),
+            limits=Limits(**values.get("limits", {})),
+        )
+
+    @property
+    def scratch(self) -> Path:
+        """Return the local folder for private temporary files: uploads while they are read."""
+        return self.home / "staging" / "scratch"
+
+    def redacted(self) -> dict[str, Any]:
+        """Return the settings for display: nested plain values, no password among them."""
+        return {
+            "home": str(self.home),
+            **{name: {"url": redact(getattr(self, name))} for name in _PLACES},
+            "landing": {**vars(self.landing), "base": redact(self.landing.base)},
+            "limits": dict(vars(self.limits)),
+        }
+
+    def __repr__(self) -> str:
+        return f"Settings({self.redacted()!r})"
+
+
+_PLACES = ("warehouse", "archive", "staging", "districts")
+_KEYS: dict[str, dict[str, tuple[type, ...]]] = {
+    **{place: {"url": (str,)} for place in _PLACES},
+    "landing": {f.name: (str,) if isinstance(f.default, str) else (int, float) for f in fields(LandingSettings)},
+    "limits": {f.name: (int,) for f in fields(Limits)},
+}
+_VARIABLES = (
+    *((place, "url", f"ROSTER_ETL_{place.upper()}") for place in _PLACES),
+    ("landing", "base", "ROSTER_ETL_LANDING"),
+)
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return a hint such as ``; did you mean "url"?``, or all that is known where nothing is near."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else f"; known are: {', '.join(sorted(known))}"
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(where=file.name, problem=f"not a TOML file ({error})") from None
+    if problems := [problem for table, given in values.items() for problem in _problems(table, given)]:
+        raise SettingsError(where=file.name, problem="; ".join(problems))
+    return values
+
+
+def _problems(table: str, given: Any) -> list[str]:
+    if table not in _KEYS:
+        return [f'unknown key "{table}"{nearest(table, list(_KEYS))}']
+    if not isinstance(given, dict):
+        return [f'"{table}" must be a table: [{table}]']
+    problems = []
+    for key, value in given.items():
+        allowed = _KEYS[table].get(key)
+        if allowed is None:
+            problems.append(f'unknown key "{table}.{key}"{nearest(key, list(_KEYS[table]))}')
+        elif isinstance(value, bool) or not isinstance(value, allowed):
+            problems.append(f'"{table}.{key}" must be {"text" if str in allowed else "a number"}, found {type(value).__name__}')
+        elif isinstance(value, (int, float)) and not value > 0:
+            problems.append(f'"{table}.{key}" must be more than 0')
+    return problems
+
+
+def _warehouse(home: Path, values: Mapping[str, Any]) -> str:
+    url: str = values.get("warehouse", {}).get("url") or "sqlite:///warehouse.sqlite"
+    prefix, _, path = url.partition(":///")
+    relative = prefix.startswith("sqlite") and path not in ("", ":memory:") and not path.startswith(("/", "file:"))
+    return f"{prefix}:///{home / path}" if relative else url
+
+
+def _place(home: Path, values: Mapping[str, Any], name: str) -> str:
+    return _absolute(home, values.get(name, {}).get("url") or name)
+
+
+def _absolute(home: Path, place: str) -> str:
+    return place if is_url(place) else str(home / Path(place).expanduser())
+
+
+def _absolute_landing(home: Path, landing: LandingSettings) -> LandingSettings:
+    base = _absolute(home, landing.base) if landing.base else ""
+    known_hosts = _absolute(home, landing.known_hosts or "known_hosts")
+    return LandingSettings(**{**vars(landing), "base": base, "known_hosts": known_hosts})
+
+
+def landing_folder(settings: Settings, district_id: str, path: str) -> str:
+    """Return the URL (or absolute path) that a feed's `path` means: its own, relative to the base, or the base's folder of the district.
+
+    Empty if neither the feed nor the settings name one.
+    """
+    base = settings.landing.base
+    if is_url(path) or Path(path).expanduser().is_absolute():
+        return path
+    if base:
+        return join(base, path or district_id)
+    return str(settings.home / Path(path).expanduser()) if path else ""

@@ -1,0 +1,131 @@
+"""Arrow tables into and out of the database, in the transaction of the connection that is given.
+
+Belongs here: how each database moves many rows at once (ADBC on SQLite, COPY on PostgreSQL), and how types are written.
+Does not belong here: which rows, and why.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from pyarrow import csv
+
+from roster_etl.canonical.base import SQLITE_MOMENT, Timestamp
+from roster_etl.store.warehouse.sqlite_adbc import ONE_BATCH
+
+_SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
+    pa.string(): sa.Text(),
+    pa.bool_(): sa.Boolean(),
+    pa.int64(): sa.BigInteger(),
+    pa.float64(): sa.Double(),
+    pa.date32(): sa.Date(),
+    pa.timestamp("us", tz="UTC"): Timestamp(),
+}
+_CSV_BLOCK = 16 * 1024 * 1024
+
+
+def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClause:
+    """Load `rows` into a temporary table `name`, which only this connection sees, and return it.
+
+    The columns of `rows` have the types of the canonical roster.
+    """
+    columns = [sa.Column(field.name, _SQL_TYPES[field.type]) for field in rows.schema]
+    if connection.dialect.name == "sqlite":
+        return _stage_sqlite(connection, name, rows, columns)
+    staged = sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    staged.create(connection)
+    copied = f"COPY {name} ({', '.join(_quoted(rows.schema.names))}) FROM STDIN (FORMAT csv)"
+    with driver(connection).cursor() as cursor, cursor.copy(copied) as copy:
+        for batch in rows.to_batches(max_chunksize=65_536):
+            sink = io.BytesIO()
+            csv.write_csv(batch, sink, csv.WriteOptions(include_header=False))
+            copy.write(sink.getvalue())
+    return staged
+
+
+def unstage(connection: sa.Connection, staged: sa.TableClause) -> None:
+    """Drop a temporary table as soon as its rows are used, so that they are in memory once."""
+    connection.exec_driver_sql(f"DROP TABLE {staged.name}")
+
+
+def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
+    """Return the rows of `query` as a table of `schema`, whose fields stand in the order of the query's columns.
+
+    Values in `query` are rendered into the statement: they must be ids, names of ours, numbers or moments.
+    """
+    if connection.dialect.name == "sqlite":
+        with driver(connection).cursor(adbc_stmt_kwargs=ONE_BATCH) as cursor:
+            cursor.execute(_literal(connection, query))
+            return _typed(cursor.fetch_arrow_table(), schema)
+    return _typed(_copy_out(connection, query, schema), schema)
+
+
+def driver(connection: sa.Connection) -> Any:
+    """Return the driver's own connection under `connection`."""
+    return connection.connection.driver_connection
+
+
+def _quoted(names: list[str]) -> list[str]:
+    return [f'"{name}"' for name in names]
+
+
+def _literal(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
+    return str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _stage_sqlite(connection: sa.Connection, name: str, rows: pa.Table, columns: list[sa.Column[Any]]) -> sa.TableClause:
+    with driver(connection).cursor() as cursor:
+        cursor.adbc_ingest(name, _as_stored(rows), mode="create", temporary=True)
+    return sa.table(name, *(sa.column(column.name, column.type) for column in columns))
+
+
+def _as_stored(rows: pa.Table) -> pa.Table:
+    """Return `rows` with moments in SQLite's text form; ADBC writes the other types as SQLite keeps them."""
+    for position, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            # Arrow's %S has the fraction in it, six digits for microseconds.
+            moments = pc.strftime(rows.column(position), format=SQLITE_MOMENT.replace(".%f", ""))
+            rows = rows.set_column(position, field.name, moments)
+    return rows
+
+
+def _copy_out(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
+    sink = io.BytesIO()
+    copied = f"COPY ({_literal(connection, query)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+    with driver(connection).cursor() as cursor, cursor.copy(copied) as copy:
+        for block in copy:
+            sink.write(block)
+    if not sink.tell():
+        return schema.empty_table()
+    types = {field.name: pa.string() if pa.types.is_timestamp(field.type) else field.type for field in schema}
+    sink.seek(0)
+    return csv.read_csv(
+        sink,
+        csv.ReadOptions(column_names=schema.names, block_size=_CSV_BLOCK),
+        csv.ParseOptions(newlines_in_values=True),
+        csv.ConvertOptions(
+            column_types=types,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+
+
+def _typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [_cast(rows.column(position), field.type) for position, field in enumerate(schema)]
+    return pa.table(columns, schema=schema)
+
+
+def _cast(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if values.type == wanted:
+        return values
+    if values.null_count == len(values):
+        return pa.chunked_array([pa.nulls(len(values), wanted)])
+    return values.cast(wanted)

@@ -1,0 +1,89 @@
+"""How an import ends: what a pipeline hands to the warehouse, and what it gets back about the ledger.
+
+Belongs here: the shapes. No database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from roster_etl.canonical.ledger import IMPORT_STATUSES, ImportStatus
+
+REJECTED: pa.Schema = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFile:
+    """One file of an upload, as the ledger keeps it. ``bytes``: size as uploaded; rows without the header."""
+
+    file: str
+    kind: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    rows_read: int | None = None
+    rows_accepted: int | None = None
+    rows_rejected: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """The verdict of one gate. ``severity``: ``error`` stops publishing, ``warn`` is shown."""
+
+    name: str
+    passed: bool
+    severity: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Why an import waits for a person, and the plan that the person is asked to approve."""
+
+    reason: str
+    plan_sha256: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """How an import ended.
+
+    ``findings``: schema ``mapping.frames.FINDINGS``; ``rejected``: schema REJECTED. None, for these and for files and checks:
+    what the ledger has of them stays (a held import that is approved later).
+    ``finished_at`` is the moment when the versions of a published import become known.
+    """
+
+    import_id: int
+    status: ImportStatus
+    finished_at: datetime
+    findings: pa.Table | None = None
+    rejected: pa.Table | None = None
+    files: Sequence[ImportFile] | None = None
+    checks: Sequence[Check] | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    hold: Hold | None = None
+
+    def __post_init__(self) -> None:
+        if self.status == "running" or self.status not in IMPORT_STATUSES:
+            raise ValueError(f"an import does not end as {self.status!r}")
+        if (self.status == "held") != (self.hold is not None):
+            raise ValueError("a held import, and no other, says why it is held")
+        if self.finished_at.tzinfo is None:
+            raise ValueError("finished_at needs a time zone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableChange:
+    """What publishing does to one table.
+
+    ``opens``: business columns, and ``source_file``, ``source_row``, ``row_hash``, ``derived``, ``extensions``; one row a version.
+    ``closes``: ``version_id``, ``close_reason``; one row a version that is current.
+    """
+
+    opens: pa.Table
+    closes: pa.Table

@@ -1,0 +1,112 @@
+"""Connections to the warehouse: which databases it can live in, and how each is opened.
+
+Belongs here: URLs, engines, pragmas, file modes. No statement about rosters or the ledger.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
+
+from roster_etl.store.warehouse import sqlite_adbc
+from roster_etl.store.warehouse.errors import BadWarehouseUrl, plain_errors
+
+BUSY_TIMEOUT_S = 60
+CACHE_KIB = 64 * 1024  # an index of a large district stays in memory while it is written
+_ALWAYS = (f"busy_timeout = {BUSY_TIMEOUT_S * 1000}", "synchronous = NORMAL", f"cache_size = -{CACHE_KIB}")
+
+
+class Database:
+    """One database, with transactions that read and transactions that write.
+
+    On SQLite no connection stays open between transactions: the file can be copied, moved and opened by others.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Prepare for the database at `url`; nothing is opened yet. Raises BadWarehouseUrl."""
+        self.url = _parse(url)
+        self.path = Path(str(self.url.database)) if self.is_sqlite else None
+        if self.is_sqlite:
+            pragmas = (*_ALWAYS, f"busy_timeout = {int(busy_timeout_s * 1000)}")
+            self._reader = _sqlite_engine(self.url, "BEGIN", pragmas)
+            self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", pragmas)
+        else:
+            self._reader = self._writer = _postgresql_engine(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file of SQLite."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as people may see it, without a password."""
+        plain = self.url.set(drivername=self.url.get_backend_name())
+        return plain.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Open a transaction that sees one state of the database, whoever writes meanwhile."""
+        with plain_errors(), self._reader.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Open a transaction that writes, committed at its end. On SQLite there is one at a time."""
+        with plain_errors(), self._writer.begin() as connection:
+            yield connection
+
+    def create(self) -> bool:
+        """Create the SQLite file if there is none, for its owner only, and return whether it is new."""
+        if self.path is None or self.path.exists():
+            return False
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Written once, and kept in the file: readers go on while one process writes.
+        once = _sqlite_engine(self.url, "BEGIN", (*_ALWAYS, "journal_mode = WAL"))
+        with plain_errors(), once.connect():
+            return True
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadWarehouseUrl(problem="its URL cannot be read") from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise BadWarehouseUrl(problem=f"{backend} is not supported")
+    if parsed.database in (None, "", ":memory:"):
+        raise BadWarehouseUrl(problem="a warehouse in memory would be forgotten")
+    return parsed.set(drivername=sqlite_adbc.NAME)
+
+
+def _sqlite_engine(url: URL, begin: str, pragmas: tuple[str, ...]) -> sa.Engine:
+    return sa.create_engine(url, begin=begin, pragmas=pragmas, poolclass=NullPool, hide_parameters=True)
+
+
+def _postgresql_engine(url: URL) -> sa.Engine:
+    return sa.create_engine(
+        url,
+        pool_size=2,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+    )

@@ -1,0 +1,133 @@
+"""What can go wrong with the warehouse, and how a database's own error becomes one of ours.
+
+Belongs here: the classes, and the one place that reads a driver's error. Drivers quote the row that offended; what leaves this
+module is the SQLSTATE and the name of the constraint, never a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from adbc_driver_manager import Error as AdbcError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
+
+
+class WarehouseError(RosterError):
+    """Root of what the warehouse raises."""
+
+    code = "warehouse_failed"
+    template = "warehouse: the database refused a statement (SQLSTATE {sqlstate})"
+
+
+class WarehouseUnavailable(WarehouseError, RetryableError):
+    """The database is busy, or does not answer."""
+
+    code = "warehouse_unavailable"
+    template = "warehouse: {problem} (SQLSTATE {sqlstate}); nothing was written, try again"
+
+
+class ConstraintBroken(WarehouseError, PermanentError):
+    """A row would break a promise of the schema."""
+
+    code = "constraint_broken"
+    template = "warehouse: constraint {constraint} would be broken (SQLSTATE {sqlstate}); nothing was written"
+
+
+class SchemaBehind(WarehouseError, PermanentError):
+    """The database has not this version's schema."""
+
+    code = "schema_behind"
+    template = "warehouse: its schema is {found}, this version needs {expected}; run `roster-etl migrate`"
+
+
+class BadWarehouseUrl(WarehouseError, PermanentError):
+    """The URL names no database that the warehouse can live in."""
+
+    code = "bad_warehouse_url"
+    template = "warehouse: {problem}; use sqlite:///FILE or postgresql://…"
+
+
+class RosterMoved(WarehouseError, PermanentError):
+    """Another import was published since the plan was made."""
+
+    code = "roster_moved"
+    template = (
+        "district {district_id}, {source}: the plan of import {import_id} was made on top of import {planned_on}, "
+        "but import {found} has been published since; nothing was written, import again"
+    )
+
+
+class ImportNotRunning(WarehouseError, PermanentError):
+    """The import has ended, or was taken away from the process that worked on it."""
+
+    code = "import_not_running"
+    template = "import {import_id} is {status}, not {expected}; nothing was written"
+
+
+class UnknownImport(WarehouseError, PermanentError):
+    """No such import."""
+
+    code = "unknown_import"
+    template = "import {import_id} is not in the ledger; `roster-etl imports` lists those that are"
+
+
+class NoHold(WarehouseError, PermanentError):
+    """The import is not held, or its hold has been decided."""
+
+    code = "no_open_hold"
+    template = "import {import_id} has no open hold; `roster-etl holds list` shows those that are open"
+
+
+_CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_., ]+))?")
+_BUSY = re.compile(r"database (?:table )?is locked|database schema is locked", re.IGNORECASE)
+_RETRY = ("08", "40", "53", "55", "57")  # connection, rollback, resources, lock not available, operator intervention
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn a database's errors into ours, without the statement, its parameters, or the rows that a driver quotes.
+
+    Raises: WarehouseUnavailable, ConstraintBroken, WarehouseError; with no cause attached, since a cause would be printed.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, AdbcError) as error:
+        plain = _plain(error)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "psycopg":
+            raise
+        plain = _plain(error)
+    else:
+        return
+    raise plain from None
+
+
+def _plain(error: Exception) -> WarehouseError:
+    """Return our error for `error`, and wipe the text of `error`: it may still be printed as the context of ours."""
+    driver: Any = error.orig if isinstance(error, DBAPIError) else error
+    plain = _classified(error, driver)
+    error.args = driver.args = (plain.message,)
+    return plain
+
+
+def _classified(error: Exception, driver: Any) -> WarehouseError:
+    sqlstate = str(getattr(driver, "sqlstate", None) or getattr(driver, "pgconn", None) and "08006" or "unknown")
+    text = str(driver)
+    broken = _CONSTRAINT.search(text)
+    name = getattr(getattr(driver, "diag", None), "constraint_name", None) or (broken and broken.group(1))
+    if broken or name or sqlstate.startswith("23"):
+        return ConstraintBroken(
+            constraint=name or "of an unnamed column", sqlstate=sqlstate if sqlstate != "unknown" else "23000"
+        )
+    if _BUSY.search(text):
+        return WarehouseUnavailable(problem="another process is writing", sqlstate="55P03")
+    if sqlstate.startswith(_RETRY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return WarehouseUnavailable(problem="the database broke off or is busy", sqlstate=sqlstate)
+    if type(driver).__name__ == "OperationalError" and sqlstate == "unknown":
+        return WarehouseUnavailable(problem="the database does not answer", sqlstate=sqlstate)
+    return WarehouseError(sqlstate=sqlstate)

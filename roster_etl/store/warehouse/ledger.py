@@ -1,0 +1,148 @@
+"""Writing the ledger: imports as they begin, go on and end, and what a person decides about those that are held.
+
+Belongs here: statements that write ledger tables, inside a transaction that is given. Reading is in ``ledger_read``; the
+roster's versions are in ``publish``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS, Decision
+from roster_etl.store.warehouse import bulk
+from roster_etl.store.warehouse.conclusion import REJECTED, Check, Conclusion, Hold, ImportFile
+from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
+
+_FINDING_COLUMNS = ("severity", "code", "file", "row", "field", "key", "message", "cause_id", "count")
+_NUMBERS = {"row", "count", "cause_id"}
+
+
+def open_import(connection: sa.Connection, **columns: Any) -> int:
+    """Add an import that is running, and return its number."""
+    inserted = sa.insert(IMPORTS).values(status="running", summary={}, **columns).returning(IMPORTS.c.import_id)
+    number = int(connection.execute(inserted).scalar_one())
+    if columns.get("import_id") is not None and connection.dialect.name == "postgresql":
+        # A number given by hand (a rebuild keeps them) does not move the sequence.
+        newest = sa.select(sa.func.max(IMPORTS.c.import_id)).scalar_subquery()
+        connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence("imports", "import_id"), newest)))
+    return number
+
+
+def own(connection: sa.Connection, import_id: int, *expected: str) -> sa.RowMapping:
+    """Return the import's row, locked, if its status is one of `expected`. Raises UnknownImport, ImportNotRunning."""
+    query = sa.select(IMPORTS).where(IMPORTS.c.import_id == import_id).with_for_update()
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise UnknownImport(import_id=import_id)
+    if row["status"] not in expected:
+        raise ImportNotRunning(import_id=import_id, status=row["status"], expected=" or ".join(expected))
+    return row
+
+
+def change(connection: sa.Connection, import_id: int, **columns: Any) -> None:
+    """Set columns of the import's row."""
+    connection.execute(sa.update(IMPORTS).where(IMPORTS.c.import_id == import_id).values(**columns))
+
+
+def conclude(connection: sa.Connection, conclusion: Conclusion) -> None:
+    """Write how an import ended. What an earlier attempt at the same import wrote is replaced."""
+    number = conclusion.import_id
+    if conclusion.files is not None:
+        replace_files(connection, number, conclusion.files)
+    if conclusion.checks is not None:
+        _replace_checks(connection, number, conclusion.checks)
+    if conclusion.findings is not None:
+        _replace(connection, FINDINGS, number, numbered(conclusion.findings))
+    if conclusion.rejected is not None:
+        _replace(connection, REJECTED_ROWS, number, conclusion.rejected.select(REJECTED.names).cast(REJECTED))
+    if conclusion.hold is not None:
+        _hold(connection, number, conclusion.hold)
+    finished = conclusion.finished_at
+    change(connection, number, status=conclusion.status, finished_at=finished, summary=dict(conclusion.summary))
+
+
+def replace_files(connection: sa.Connection, import_id: int, files: Sequence[ImportFile]) -> None:
+    """Write the files of the import, instead of those that the ledger has."""
+    connection.execute(sa.delete(IMPORT_FILES).where(IMPORT_FILES.c.import_id == import_id))
+    if files:
+        connection.execute(sa.insert(IMPORT_FILES), [{"import_id": import_id, **asdict(file)} for file in files])
+
+
+def decide_hold(connection: sa.Connection, import_id: int, decision: Decision, by: str, at: datetime) -> None:
+    """Write what was decided about an import that is held. Raises NoHold."""
+    decided = sa.update(HOLDS).where(HOLDS.c.import_id == import_id, HOLDS.c.decision.is_(None))
+    decided = decided.values(decision=decision, decided_by=by, decided_at=at)
+    if connection.execute(decided.returning(HOLDS.c.import_id)).first() is None:
+        raise NoHold(import_id=import_id)
+
+
+def approved(connection: sa.Connection, import_id: int) -> bool:
+    """Return whether a person has approved the held import."""
+    query = sa.select(HOLDS.c.decision).where(HOLDS.c.import_id == import_id)
+    return connection.execute(query).scalar() == "approved"
+
+
+def supersede_holds(connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime) -> list[int]:
+    """Decide the open holds of a feed that are older than `by_import`, and return their imports."""
+    older = sa.select(IMPORTS.c.import_id).where(
+        IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.import_id < by_import
+    )
+    decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), HOLDS.c.import_id.in_(older))
+    decided = decided.values(decision="superseded", decided_by=f"import {by_import}", decided_at=at)
+    return sorted(connection.execute(decided.returning(HOLDS.c.import_id)).scalars())
+
+
+def numbered(findings: pa.Table) -> pa.Table:
+    """Return findings with ``id`` (1 … n within the import) and ``cause_id`` in place of the cause's file and row.
+
+    The cause of a finding is the first finding of severity ``reject`` about that file and row.
+    """
+    ids = pa.array(range(1, findings.num_rows + 1), pa.int64())
+    findings = findings.append_column("cause_id", _causes(findings, ids))
+    columns = [findings[name].cast(pa.int64() if name in _NUMBERS else pa.string()) for name in _FINDING_COLUMNS]
+    return pa.table([ids, *columns], names=["id", *_FINDING_COLUMNS])
+
+
+def _causes(findings: pa.Table, ids: pa.Array) -> pa.ChunkedArray:
+    refused = pc.equal(findings["severity"], "reject")
+    places = pa.table({"place": _places(findings["file"], findings["row"]), "id": ids}).filter(refused)
+    first = places.group_by("place").aggregate([("id", "min")])
+    wanted = _places(findings["cause_file"], findings["cause_row"])
+    found = pc.index_in(wanted, value_set=first["place"].combine_chunks(), skip_nulls=True)
+    return pc.take(first["id_min"], found)
+
+
+def _places(files: pa.ChunkedArray, rows: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(files, rows.cast(pa.string()), "\x1f")
+
+
+def _replace(connection: sa.Connection, table: sa.Table, import_id: int, rows: pa.Table) -> None:
+    connection.execute(sa.delete(table).where(table.c.import_id == import_id))
+    if not rows.num_rows:
+        return
+    staged = bulk.stage(connection, f"new_{table.name}", rows)
+    chosen = sa.select(sa.literal(import_id, sa.BigInteger()), *staged.c)
+    connection.execute(sa.insert(table).from_select(["import_id", *rows.schema.names], chosen))
+    bulk.unstage(connection, staged)
+
+
+def _replace_checks(connection: sa.Connection, import_id: int, checks: Sequence[Check]) -> None:
+    connection.execute(sa.delete(CHECKS).where(CHECKS.c.import_id == import_id))
+    rows = [
+        {"import_id": import_id, "name": c.name, "passed": c.passed, "severity": c.severity, "details": dict(c.details)}
+        for c in checks
+    ]
+    if rows:
+        connection.execute(sa.insert(CHECKS), rows)
+
+
+def _hold(connection: sa.Connection, import_id: int, hold: Hold) -> None:
+    connection.execute(sa.delete(HOLDS).where(HOLDS.c.import_id == import_id))
+    connection.execute(sa.insert(HOLDS).values(import_id=import_id, **asdict(hold)))

@@ -1,0 +1,141 @@
+"""Publishing: the one place that changes the roster. Versions close, versions open, the ledger says why; all or nothing.
+
+Belongs here: the statements of that one transaction. What is to be closed and opened was decided by a plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from roster_etl.canonical.history import history_table
+from roster_etl.canonical.ledger import IMPORTS
+from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
+from roster_etl.store.warehouse import bulk, ledger
+from roster_etl.store.warehouse.conclusion import Conclusion, TableChange
+from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved
+
+_GIVEN = ("source_file", "source_row", "row_hash", "derived", "extensions")
+_CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
+_SLICE = 262_144  # rows that are staged at a time: bounds the memory that staging takes
+
+
+def opening_schema(table: RosterTable) -> pa.Schema:
+    """Return the schema of ``TableChange.opens`` for `table`."""
+    return arrow_schema((*table.columns, *(column for column in COMMON if column.name in _GIVEN)))
+
+
+def base(connection: sa.Connection, district_id: str, source: str) -> int | None:
+    """Return the newest import that was published for this feed; None: none was."""
+    query = sa.select(sa.func.max(IMPORTS.c.import_id)).where(
+        IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published"
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else int(found)
+
+
+def publish(
+    connection: sa.Connection,
+    conclusion: Conclusion,
+    changes: Mapping[str, TableChange],
+    planned_on: int | None,
+    approved_by: str | None,
+) -> None:
+    """Close and open versions and conclude the import, in the transaction of `connection`.
+
+    Raises: ImportNotRunning, RosterMoved, UnknownImport, NoHold; ConstraintBroken if two current versions have one key.
+    """
+    found = ledger.own(connection, conclusion.import_id, "running", "held")
+    lock_district(connection, found["district_id"])
+    if found["status"] == "held":
+        _approve(connection, conclusion, approved_by)
+    _refuse_if_moved(connection, found, planned_on)
+    # All closings first, so that the keys of records that move between tables or ids are free.
+    for name in TABLES:
+        if name in changes:
+            _close(connection, found, conclusion, name, changes[name].closes, planned_on)
+    for name in TABLES:
+        if name in changes:
+            _open(connection, found, conclusion, name, changes[name].opens)
+    ledger.conclude(connection, conclusion)
+
+
+def lock_district(connection: sa.Connection, district_id: str) -> None:
+    """Wait until nobody else publishes for this district; held until the transaction ends. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.blake2b(district_id.encode(), digest_size=8).digest(), "big", signed=True)
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+
+def _approve(connection: sa.Connection, conclusion: Conclusion, approved_by: str | None) -> None:
+    if approved_by is not None:
+        ledger.decide_hold(connection, conclusion.import_id, "approved", approved_by, conclusion.finished_at)
+    elif not ledger.approved(connection, conclusion.import_id):
+        raise ImportNotRunning(import_id=conclusion.import_id, status="held", expected="approved")
+
+
+def _refuse_if_moved(connection: sa.Connection, found: sa.RowMapping, planned_on: int | None) -> None:
+    newest = base(connection, found["district_id"], found["source"])
+    # Numbers of imports order the history of a feed: an older import never comes after a newer one.
+    if newest != planned_on or (newest is not None and newest > found["import_id"]):
+        raise _moved(found, planned_on, newest)
+
+
+def _moved(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterMoved:
+    return RosterMoved(
+        district_id=found["district_id"],
+        source=found["source"],
+        import_id=found["import_id"],
+        planned_on=planned_on,
+        found=newest,
+    )
+
+
+def _close(
+    connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion, name: str, closes: pa.Table, planned_on: int | None
+) -> None:
+    if not closes.num_rows:
+        return
+    history = history_table(name)
+    rows = closes.select(_CLOSES.names).cast(_CLOSES).sort_by("version_id")
+    staged = bulk.stage(connection, f"closing_{name}", rows)
+    # The version is looked up by its number alone: the feed is checked in the set, not searched by.
+    closed = sa.update(history).where(history.c.version_id == staged.c.version_id, history.c.valid_to_import.is_(None))
+    closed = closed.where(
+        history.c.district_id.concat("") == found["district_id"], history.c.source.concat("") == found["source"]
+    )
+    result = connection.execute(
+        closed.values(valid_to_import=conclusion.import_id, valid_to=conclusion.finished_at, close_reason=staged.c.close_reason)
+    )
+    if _changed(connection, result) != rows.num_rows:
+        raise _moved(found, planned_on, planned_on)
+    bulk.unstage(connection, staged)
+
+
+def _changed(connection: sa.Connection, result: sa.CursorResult[object]) -> int:
+    if connection.dialect.name == "sqlite":  # ADBC does not count
+        return int(connection.execute(sa.select(sa.func.changes())).scalar_one())
+    return int(result.rowcount)
+
+
+def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion, name: str, opens: pa.Table) -> None:
+    if not opens.num_rows:
+        return
+    table, history = TABLES[name], history_table(name)
+    schema = opening_schema(table)
+    # In the order of the key, the index of current keys is written from left to right: half the time of a random order.
+    rows = opens.select(schema.names).cast(schema).sort_by([(column, "ascending") for column in table.key])
+    given = {
+        "district_id": sa.literal(found["district_id"], sa.Text()),
+        "source": sa.literal(found["source"], sa.Text()),
+        "valid_from_import": sa.literal(conclusion.import_id, sa.BigInteger()),
+        "valid_from": sa.literal(conclusion.finished_at, history.c.valid_from.type),
+    }
+    for start in range(0, rows.num_rows, _SLICE):
+        staged = bulk.stage(connection, f"opening_{name}", rows.slice(start, _SLICE))
+        chosen = sa.select(*given.values(), *staged.c)
+        connection.execute(sa.insert(history).from_select([*given, *schema.names], chosen, include_defaults=False))
+        bulk.unstage(connection, staged)

@@ -1,0 +1,97 @@
+"""Reading the roster: what is current, what was known at a moment, every version of a record.
+
+Belongs here: queries over the histories. The ledger is read in ``ledger_read``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from roster_etl.canonical.base import SQLITE_MOMENT
+from roster_etl.canonical.history import history_table, key_expressions
+from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.store.warehouse import bulk
+
+
+def current_schema(table: RosterTable) -> pa.Schema:
+    """Return the schema of what `current` returns: ``version_id``, the key, ``row_hash``."""
+    return pa.schema([table.full_schema.field(name) for name in ("version_id", *table.key, "row_hash")])
+
+
+def current(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+    """Return one row a current version: ``version_id``, the key columns, ``row_hash``."""
+    history, schema = history_table(name), current_schema(TABLES[name])
+    query = sa.select(*_columns(connection, history, schema)).where(
+        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+    )
+    return bulk.fetch(connection, query, schema)
+
+
+def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return the versions with these numbers, whole, in the order of their numbers."""
+    history, schema = history_table(name), TABLES[name].full_schema
+    staged = bulk.stage(connection, f"wanted_{name}", pa.table({"wanted": version_ids.cast(pa.int64())}))
+    query = sa.select(*_columns(connection, history, schema))
+    query = query.join_from(staged, history, staged.c.wanted == history.c.version_id).order_by(history.c.version_id)
+    found = bulk.fetch(connection, query, schema)
+    bulk.unstage(connection, staged)
+    return found
+
+
+def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None) -> pa.Table:
+    """Return the versions that were known at `moment`, whole, in the order of their numbers."""
+    history, schema = history_table(name), TABLES[name].full_schema
+    feed = [history.c.district_id == district_id, *([history.c.source == source] if source else [])]
+    # Both databases compare a moment with ISO text, here written by ourselves.
+    then: sa.ColumnElement[datetime] = sa.literal_column(f"'{moment.astimezone(UTC).strftime(SQLITE_MOMENT)}'")
+    known = [*feed, history.c.valid_from <= then]
+    chosen = _columns(connection, history, schema)
+    # Current and past versions are indexed apart, so they are asked for apart.
+    arms = (
+        sa.select(*chosen).where(*known, history.c.valid_to_import.is_(None)),
+        sa.select(*chosen).where(*known, history.c.valid_to_import.is_not(None), history.c.valid_to > then),
+    )
+    return bulk.fetch(connection, sa.union_all(*arms), schema).sort_by("version_id")
+
+
+def trace(connection: sa.Connection, name: str, key: Mapping[str, object], district_id: str, source: str | None) -> pa.Table:
+    """Return every version of the records whose key columns have the values of `key`, oldest first.
+
+    Key columns that `key` leaves out may have any value; None is NULL. Raises KeyError for a column that is not in the key.
+    """
+    table, history = TABLES[name], history_table(name)
+    if unknown := set(key) - set(table.key):
+        raise KeyError(f"{name} has no key column {', '.join(sorted(unknown))}")
+    same = [history.c.district_id == district_id, *([history.c.source == source] if source else [])]
+    for column, expression in zip(table.key, key_expressions(table), strict=True):
+        if column in key:
+            given = key[column]
+            same.append(_equal(history.c[column], expression, given))
+    arms = (
+        sa.select(*(history.c[field] for field in table.full_schema.names)).where(*same, ended)
+        for ended in (history.c.valid_to_import.is_(None), history.c.valid_to_import.is_not(None))
+    )
+    rows = [dict(row) for arm in arms for row in connection.execute(arm).mappings()]
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: row["version_id"]), schema=table.full_schema)
+
+
+def _equal(column: sa.Column[object], expression: str, value: object) -> sa.ColumnElement[bool]:
+    """Return that `column` has `value`, in the very words that the indexes are made of."""
+    if expression == column.name:
+        return column == value
+    return sa.literal_column(expression, sa.Text()) == ("" if value is None else value)
+
+
+def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[object]]:
+    return [_column(connection, history.c[field.name], field.type) for field in schema]
+
+
+def _column(connection: sa.Connection, column: sa.Column[object], kind: pa.DataType) -> sa.ColumnElement[object]:
+    if connection.dialect.name == "postgresql" and pa.types.is_timestamp(kind):
+        written = sa.func.to_char(sa.func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        return written.label(column.name)
+    return column

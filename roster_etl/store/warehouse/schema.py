@@ -1,0 +1,90 @@
+"""The schema of the database: which one it has, and how it gets this version's.
+
+Belongs here: running Alembic, and putting views and comments as ``canonical`` declares them. What changes from revision to
+revision is in ``store.migrations``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.schema import SetColumnComment, SetTableComment
+
+from roster_etl.canonical import ledger as _ledger  # noqa: F401 (declares its tables)
+from roster_etl.canonical.base import METADATA
+from roster_etl.canonical.history import changes_view, current_view
+from roster_etl.canonical.roster import TABLES
+from roster_etl.store import migrations
+from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse.errors import SchemaBehind
+
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text()))
+_LOCK = 0x726F73746572  # "roster": one migration at a time on PostgreSQL
+
+
+def ensure_current(database: Database) -> None:
+    """Return if the database has this version's schema; a new SQLite file gets it at once. Raises SchemaBehind."""
+    database.create()
+    with database.read() as connection:
+        found = version(connection)
+        empty = found is None and not sa.inspect(connection).get_table_names()
+    if found == migrations.HEAD:
+        return
+    if not (database.is_sqlite and empty):
+        raise SchemaBehind(found=found or "empty", expected=migrations.HEAD)
+    migrate(database)
+
+
+def version(connection: sa.Connection) -> str | None:
+    """Return the revision of the database's schema; None: it has none."""
+    if not sa.inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+
+
+def migrate(database: Database) -> str | None:
+    """Bring the database to this version's schema, in one transaction, and return the revision that it had before."""
+    database.create()
+    with database.write() as connection:
+        if not database.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        before = version(connection)
+        if before != migrations.HEAD:
+            _drop_views(connection)
+            _upgrade(connection)
+            _create_views(connection)
+            _comment(connection)
+    return before
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    # Alembic takes a third of a second to import: only when there is something to do.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _drop_views(connection: sa.Connection) -> None:
+    for name in ("changes", *TABLES):
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+
+
+def _create_views(connection: sa.Connection) -> None:
+    for table in TABLES.values():
+        connection.exec_driver_sql(current_view(table))
+    connection.exec_driver_sql(changes_view(connection.dialect.name))
+
+
+def _comment(connection: sa.Connection) -> None:
+    if not connection.dialect.supports_comments:
+        return
+    for table in METADATA.sorted_tables:
+        connection.execute(SetTableComment(table))
+        for column in table.columns:
+            connection.execute(SetColumnComment(column))

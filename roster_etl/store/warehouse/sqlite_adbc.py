@@ -1,0 +1,108 @@
+"""SQLite through ADBC, for SQLAlchemy: rows move as Arrow, and in the same transaction as everything else.
+
+Belongs here: the dialect, and the few places where ADBC's connection and cursor differ from what SQLAlchemy expects.
+
+Why not Python's own ``sqlite3``: two copies of the SQLite library in one process must not open the same file, since closing a
+file in one drops the other's locks (SQLite, "How To Corrupt An SQLite Database File", 2.2.1). ADBC brings its own copy, and
+is what moves a million rows in a second. So all access goes through ADBC.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from adbc_driver_manager.dbapi import Cursor
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContext
+
+NAME = "sqlite+roster_adbc"
+
+# ADBC takes the type of a result's column from the first batch of rows: a column that is NULL there and text later would
+# fail. One batch for every result that SQLAlchemy reads.
+ONE_BATCH = {"adbc.sqlite.query.batch_rows": "20000000"}
+
+
+class AdbcCursor(Cursor):  # type: ignore[misc]
+    """A cursor that says, as SQLAlchemy expects, that a statement without a result has no description."""
+
+    @property
+    def description(self) -> Any:
+        """The columns of the result; None: the statement has none."""
+        return super().description or None
+
+
+class AdbcExecutionContext(SQLiteExecutionContext):
+    """Makes cursors that read a result as one batch."""
+
+    def create_default_cursor(self) -> Any:
+        """Return a cursor for one statement."""
+        return AdbcCursor(self._dbapi_connection.dbapi_connection, ONE_BATCH)
+
+
+class AdbcSqliteDialect(SQLiteDialect):
+    """SQLite over ADBC. ``begin``: how a transaction starts; ``BEGIN IMMEDIATE`` for those that write."""
+
+    driver = "roster_adbc"
+    supports_statement_cache = True
+    default_paramstyle = "qmark"
+    execution_ctx_cls = AdbcExecutionContext
+    postfetch_lastrowid = False  # ADBC has none; RETURNING tells the number of a new row
+    favor_returning_over_lastrowid = True
+
+    def __init__(self, begin: str = "BEGIN", pragmas: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._begin = begin
+        self._pragmas = pragmas
+
+    @classmethod
+    def import_dbapi(cls) -> ModuleType:
+        """Return ADBC's module, with the version of its SQLite, which SQLAlchemy asks for."""
+        import adbc_driver_sqlite.dbapi as adbc
+
+        module = ModuleType("roster_etl_adbc")
+        vars(module).update({name: value for name, value in vars(adbc).items() if not name.startswith("__")})
+        with adbc.connect(autocommit=True) as connection, connection.cursor() as cursor:
+            version = cursor.execute("SELECT sqlite_version()").fetchone()[0]
+        vars(module).update(sqlite_version=version, sqlite_version_info=tuple(int(part) for part in version.split(".")))
+        return module
+
+    def create_connect_args(self, url: Any) -> tuple[list[Any], dict[str, Any]]:
+        """Return what ADBC is connected with: the path of the file."""
+        return [url.database], {}
+
+    def connect(self, *cargs: Any, **cparams: Any) -> Any:
+        """Open the file. Transactions are begun and ended by this dialect, not by ADBC."""
+        connection = self.loaded_dbapi.connect(*cargs, **cparams, autocommit=True)
+        for pragma in self._pragmas:
+            _run(connection, f"PRAGMA {pragma}")
+        return connection
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Begin a transaction; waits for the lock, up to the busy timeout, if it is one that writes."""
+        _run(dbapi_connection, self._begin)
+        dbapi_connection.in_transaction = True
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """Commit, if a transaction was begun."""
+        if getattr(dbapi_connection, "in_transaction", False):
+            _run(dbapi_connection, "COMMIT")
+            dbapi_connection.in_transaction = False
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """Roll back, if a transaction was begun. SQLite may have done so itself after an error."""
+        if getattr(dbapi_connection, "in_transaction", False):
+            dbapi_connection.in_transaction = False
+            _run(dbapi_connection, "ROLLBACK")
+
+    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Run a statement for each of several sets of parameters."""
+        cursor.executemany(statement, [tuple(values) for values in parameters])
+
+
+def _run(connection: Any, statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+registry.register("sqlite.roster_adbc", __name__, "AdbcSqliteDialect")

@@ -1,0 +1,245 @@
+"""The warehouse as the rest of the program sees it: one object, whose every method is one transaction.
+
+Belongs here: opening the transaction and handing it on. What is said to the database stands in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
+from roster_etl.store.warehouse import ledger, ledger_read, publish, read, schema
+from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
+from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
+
+
+class Warehouse:
+    """The roster's histories and the ledger, in one database of SQLite or PostgreSQL.
+
+    Nothing is opened before the first use. A SQLite file that is not there is created, with its schema; any other database
+    needs `migrate` first. Every method raises WarehouseError (see ``errors``), and SchemaBehind if the schema is not this version's.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        """Name the database. ``busy_timeout_s``: how long to wait for another process that writes (SQLite)."""
+        self._database = Database(url, busy_timeout_s=busy_timeout_s)
+        self._checked = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The URL as people may see it, without a password."""
+        return self._database.shown_url
+
+    def close(self) -> None:
+        """Close the connections that are kept. The object can still be used."""
+        self._database.close()
+
+    def migrate(self) -> str | None:
+        """Bring the database to this version's schema, and return the revision that it had before (None: none)."""
+        return schema.migrate(self._database)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Open a transaction that reads one state of the database."""
+        self._check()
+        with self._database.read() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        self._check()
+        with self._database.write() as connection:
+            yield connection
+
+    def _check(self) -> None:
+        if not self._checked:
+            schema.ensure_current(self._database)
+            self._checked = True
+
+    # Imports, from begin to end
+
+    def open_import(
+        self,
+        *,
+        kind: ImportKind,
+        district_id: str,
+        source: str,
+        started_at: datetime,
+        upload_id: str | None = None,
+        run_id: str | None = None,
+        received_at: datetime | None = None,
+        options: Mapping[str, Any] | None = None,
+        import_id: int | None = None,
+    ) -> int:
+        """Enter an import that begins, as ``running``, and return its number. ``import_id``: keep a number that it had."""
+        columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
+        given = {} if import_id is None else {"import_id": import_id}
+        with self._writing() as connection:
+            return ledger.open_import(
+                connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
+            )
+
+    def set_upload(
+        self, import_id: int, upload_id: str, *, received_at: datetime | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Say which upload a running import reads, once that is known."""
+        columns = {"upload_id": upload_id, "received_at": received_at, "options": None if options is None else dict(options)}
+        with self._writing() as connection:
+            ledger.own(connection, import_id, "running")
+            ledger.change(connection, import_id, **{name: value for name, value in columns.items() if value is not None})
+
+    def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
+        """Write the files of a running import, instead of those that the ledger has."""
+        with self._writing() as connection:
+            ledger.own(connection, import_id, "running")
+            ledger.replace_files(connection, import_id, files)
+
+    def resume(self, import_id: int, run_id: str | None = None) -> None:
+        """Take up an import that failed, or that a dead process left running."""
+        with self._writing() as connection:
+            ledger.own(connection, import_id, "running", "failed")
+            ledger.change(connection, import_id, status="running", finished_at=None, **({"run_id": run_id} if run_id else {}))
+
+    def conclude(self, conclusion: Conclusion) -> None:
+        """End a running import that publishes nothing. Raises ImportNotRunning."""
+        if conclusion.status in ("published", "discarded"):
+            raise ValueError(f"{conclusion.status}: use publish or decide_hold")
+        with self._writing() as connection:
+            ledger.own(connection, conclusion.import_id, "running")
+            ledger.conclude(connection, conclusion)
+
+    def publish(
+        self,
+        conclusion: Conclusion,
+        changes: Mapping[str, TableChange],
+        base: int | None,
+        *,
+        approved_by: str | None = None,
+    ) -> None:
+        """Close and open versions, and end the import as ``published``: all of it, or nothing.
+
+        Args:    conclusion: status ``published``. changes: by roster table. base: what `base` said when the plan was made.
+                 approved_by: who approved, for an import that is held (unless `decide_hold` has said so).
+        Raises:  RosterMoved: another import was published for the feed since. ImportNotRunning: it ended, or is held.
+                 ConstraintBroken: two current versions would have one key.
+        """
+        if conclusion.status != "published":
+            raise ValueError(f"{conclusion.status}: use conclude")
+        with self._writing() as connection:
+            publish.publish(connection, conclusion, changes, base, approved_by)
+
+    def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
+        """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
+        with self._writing() as connection:
+            ledger.own(connection, import_id, "held")
+            ledger.decide_hold(connection, import_id, decision, by, at)
+            if decision == "discarded":
+                ledger.change(connection, import_id, status="discarded")
+
+    def supersede_holds(self, district_id: str, source: str, by_import: int, at: datetime) -> list[int]:
+        """Decide the open holds of a feed that a newer import replaces, and return their imports."""
+        with self._writing() as connection:
+            return ledger.supersede_holds(connection, district_id, source, by_import, at)
+
+    # The roster
+
+    def base(self, district_id: str, source: str) -> int | None:
+        """Return the newest import that was published for this feed, which a plan is made on top of; None: none was."""
+        with self.reading() as connection:
+            return publish.base(connection, district_id, source)
+
+    def current(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return one row a current version: ``version_id``, the key columns, ``row_hash``."""
+        with self.reading() as connection:
+            return read.current(connection, district_id, source, table)
+
+    def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
+        """Return the versions with these numbers, whole (``full_schema``), in the order of their numbers."""
+        with self.reading() as connection:
+            return read.versions(connection, table, version_ids)
+
+    def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
+        """Return the versions (``full_schema``) that were known at `moment`."""
+        with self.reading() as connection:
+            return read.as_of(connection, moment, table, district_id, source)
+
+    def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
+        """Return every version (``full_schema``) of the records with these key values, oldest first; None is NULL."""
+        with self.reading() as connection:
+            return read.trace(connection, table, key, district_id, source)
+
+    # The ledger
+
+    def imports(
+        self,
+        district_id: str | None = None,
+        source: str | None = None,
+        *,
+        status: ImportStatus | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return ledger rows, newest first."""
+        with self.reading() as connection:
+            return ledger_read.imports(connection, district_id, source, status, limit)
+
+    def import_(self, import_id: int) -> dict[str, Any]:
+        """Return the ledger row of an import. Raises UnknownImport."""
+        with self.reading() as connection:
+            return ledger_read.import_(connection, import_id)
+
+    def last_published(self, district_id: str, source: str, kind: ImportKind | None = None) -> dict[str, Any] | None:
+        """Return the ledger row of the newest import that was published for this feed, of `kind` if given."""
+        with self.reading() as connection:
+            return ledger_read.last_published(connection, district_id, source, kind)
+
+    def changes_of(self, import_id: int) -> dict[str, dict[str, int]]:
+        """Return what an import created, updated and deleted, by table, as its summary says."""
+        return dict(self.import_(import_id)["summary"].get("changes", {}))
+
+    def files(self, import_id: int) -> list[dict[str, Any]]:
+        """Return the files of an import, by name."""
+        with self.reading() as connection:
+            return ledger_read.files(connection, import_id)
+
+    def checks(self, import_id: int) -> list[dict[str, Any]]:
+        """Return the verdicts of an import's gates, by name."""
+        with self.reading() as connection:
+            return ledger_read.checks(connection, import_id)
+
+    def findings(self, import_id: int, fold: int | None = 1000) -> list[dict[str, Any]]:
+        """Return the findings of an import; more than `fold` of one kind and cause are folded into one (None: never)."""
+        with self.reading() as connection:
+            return ledger_read.findings(connection, import_id, fold)
+
+    def holds(self, district_id: str | None = None, source: str | None = None, *, undecided: bool = True) -> list[dict[str, Any]]:
+        """Return holds with their imports' district, source and summary, newest first; those that are open unless said otherwise."""
+        with self.reading() as connection:
+            return ledger_read.holds(connection, district_id, source, undecided=undecided)
+
+    def hold(self, import_id: int) -> dict[str, Any] | None:
+        """Return the hold of an import; None: it was never held."""
+        with self.reading() as connection:
+            return ledger_read.hold(connection, import_id)
+
+    def quarantined(self, *, import_id: int | None = None, district_id: str | None = None, source: str | None = None) -> pa.Table:
+        """Return rejected rows: ``import_id``, ``file``, ``row``, ``code``, ``record`` (JSON of the raw cells)."""
+        with self.reading() as connection:
+            return ledger_read.quarantined(connection, import_id, district_id, source)
+
+    def sources(self, district_id: str | None = None) -> list[str]:
+        """Return the formats that were ever imported, for a district if given."""
+        with self.reading() as connection:
+            return ledger_read.sources(connection, district_id)

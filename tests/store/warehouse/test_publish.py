@@ -1,0 +1,221 @@
+"""Publishing: versions close and open in one transaction, on top of what the plan saw, or not at all."""
+
+import threading
+from datetime import date
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from roster_etl.canonical.history import history_table
+from roster_etl.store.warehouse import ConstraintBroken, Hold, ImportNotRunning, RosterMoved, UnknownImport, Warehouse
+from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, enrollment, published, user, version_of
+
+
+@pytest.fixture
+def warehouse(warehouse_url):
+    with Warehouse(warehouse_url) as opened:
+        opened.migrate()
+        yield opened
+
+
+def rows(warehouse, sql):
+    with warehouse.reading() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(sql))]
+
+
+def test_the_first_publish_opens_every_version(warehouse):
+    import_id = published(warehouse, {"users": change("users", [user("7", first_name="Null"), user("007", email="a@b.org")])})
+
+    assert rows(warehouse, "SELECT user_id, first_name, email, valid_to_import FROM users ORDER BY user_id") == [
+        ("007", None, "a@b.org", None),
+        ("7", "Null", None, None),
+    ]
+    assert warehouse.import_(import_id)["status"] == "published"
+    assert warehouse.base(DISTRICT, SOURCE) == import_id
+
+
+def test_every_type_of_column_comes_back_as_it_was_given(warehouse):
+    profile = {
+        "user_kind": "student", "user_id": "1E5", "hispanic": True, "ell": False, "birth_date": date(2012, 2, 29),
+        "graduation_year": 2030, "weighted_gpa": 3.75, "row_hash": -(2**63), "derived": '["grade"]', "extensions": '{"ext.a":"=1"}',
+    }  # fmt: skip
+    term = {"term_id": "t", "name": "x, \"y\"\n'z' 100%", "start_at": day(3), "end_at": day(4).replace(microsecond=7)}
+    published(warehouse, {"student_profiles": change("student_profiles", [profile]), "terms": change("terms", [term])})
+
+    (found,) = warehouse.trace("student_profiles", {"user_id": "1E5"}, DISTRICT).to_pylist()
+    assert {name: found[name] for name in profile} == profile
+    (found,) = warehouse.as_of(day(5), "terms", DISTRICT, SOURCE).to_pylist()
+    assert {name: found[name] for name in term} == term
+    assert found["valid_from"] == day(1)
+
+
+def test_a_change_closes_the_old_version_and_opens_the_new_one(warehouse):
+    first = published(warehouse, {"users": change("users", [user("a", last_name="Old"), user("b")])})
+    old = version_of(warehouse, "users", user_id="a")
+    second = published(warehouse, {"users": change("users", [user("a", last_name="New")], [old], "changed")}, number=2)
+
+    history = warehouse.trace("users", {"user_kind": "student", "user_id": "a"}, DISTRICT).to_pylist()
+    assert [(v["last_name"], v["valid_from_import"], v["valid_to_import"], v["close_reason"]) for v in history] == [
+        ("Old", first, second, "changed"),
+        ("New", second, None, None),
+    ]
+    assert (history[0]["valid_from"], history[0]["valid_to"], history[1]["valid_from"]) == (day(1), day(2), day(2))
+
+
+def test_the_view_of_changes_tells_created_updated_and_deleted(warehouse):
+    first = published(warehouse, {"enrollments": change("enrollments", [enrollment("a"), enrollment("b"), enrollment("c", None)])})
+    changed, gone = version_of(warehouse, "enrollments", user_id="c"), version_of(warehouse, "enrollments", user_id="a")
+    second = begin(warehouse, 2)
+    parts = change("enrollments", [enrollment("c", None, status="completed"), enrollment("d")], [changed, gone])
+    parts = type(parts)(
+        opens=parts.opens, closes=pa.table({"version_id": [changed, gone], "close_reason": ["changed", "absent"]})
+    )
+    warehouse.publish(end(second, number=2), {"enrollments": parts}, first)
+
+    seen = rows(warehouse, f"SELECT key, change, close_reason FROM changes WHERE import_id = {second} ORDER BY change")
+    assert [(change_, reason) for _, change_, reason in seen] == [("created", None), ("deleted", "absent"), ("updated", "changed")]
+    assert '"user_id"' in seen[1][0]
+    assert rows(warehouse, f"SELECT DISTINCT change FROM changes WHERE import_id = {first}") == [("created",)]
+
+
+def test_a_record_that_came_back_in_the_import_that_undid_it_is_an_update(warehouse):
+    published(warehouse, {"users": change("users", [user("a", last_name="New"), user("b")])})
+    gone = [version_of(warehouse, "users", user_id=name) for name in "ab"]
+    undo = published(warehouse, {"users": change("users", [user("a", last_name="Old")], gone, "undone")}, number=2)
+
+    seen = rows(warehouse, f"SELECT change, close_reason FROM changes WHERE import_id = {undo} ORDER BY change")
+    assert seen == [("deleted", "undone"), ("updated", "undone")]
+
+
+def test_two_current_versions_never_share_a_key(warehouse):
+    published(warehouse, {"users": change("users", [user("a")])})
+    second = begin(warehouse, 2)
+
+    with pytest.raises(ConstraintBroken, match="users_history"):
+        warehouse.publish(end(second, number=2), {"users": change("users", [user("a")])}, warehouse.base(DISTRICT, SOURCE))
+    assert warehouse.import_(second)["status"] == "running"
+
+
+def test_null_equals_null_in_a_key(warehouse):
+    import_id = begin(warehouse)
+
+    with pytest.raises(ConstraintBroken):
+        warehouse.publish(
+            end(import_id), {"enrollments": change("enrollments", [enrollment("a", None), enrollment("a", None)])}, None
+        )
+    assert warehouse.current(DISTRICT, SOURCE, "enrollments").num_rows == 0
+
+
+def test_an_error_of_the_database_never_shows_a_value(warehouse):
+    import_id = begin(warehouse)
+    secret = user("secret-id", last_name="Secretname")
+
+    with pytest.raises(ConstraintBroken) as caught:
+        warehouse.publish(end(import_id), {"users": change("users", [secret, secret])}, None)
+    error = caught.value
+    while error is not None:
+        assert "ecret" not in f"{error} {error.args}"
+        error = error.__cause__ or error.__context__
+
+
+def test_a_key_is_per_district(warehouse):
+    published(warehouse, {"users": change("users", [user("a")])})
+    published(warehouse, {"users": change("users", [user("a")])}, district="madison")
+
+    assert rows(warehouse, "SELECT district_id FROM users ORDER BY district_id") == [("lincoln",), ("madison",)]
+
+
+def test_a_plan_on_an_older_roster_is_refused(warehouse):
+    first, second = begin(warehouse), begin(warehouse, 2)
+    warehouse.publish(end(second), {"users": change("users", [user("a")])}, None)
+
+    with pytest.raises(RosterMoved):
+        warehouse.publish(end(first), {"users": change("users", [user("b")])}, None)
+    # Nor is an older import published on top of a newer one: the numbers of imports order a feed's history.
+    with pytest.raises(RosterMoved):
+        warehouse.publish(end(first), {"users": change("users", [user("b")])}, second)
+    assert rows(warehouse, "SELECT user_id FROM users") == [("a",)]
+
+
+def test_a_version_that_is_closed_already_cannot_be_closed_again(warehouse):
+    published(warehouse, {"users": change("users", [user("a")])})
+    version = version_of(warehouse, "users", user_id="a")
+    base = published(warehouse, {"users": change("users", gone=[version])}, number=2)
+    third = begin(warehouse, 3)
+
+    with pytest.raises(RosterMoved):
+        warehouse.publish(end(third, number=3), {"users": change("users", gone=[version])}, base)
+
+
+def test_a_version_of_another_district_cannot_be_closed(warehouse):
+    published(warehouse, {"users": change("users", [user("a")])})
+    version = version_of(warehouse, "users", user_id="a")
+    other = begin(warehouse, 2, "madison")
+
+    with pytest.raises(RosterMoved):
+        warehouse.publish(end(other), {"users": change("users", gone=[version])}, None)
+
+
+def test_an_import_is_published_once(warehouse):
+    import_id = published(warehouse, {"users": change("users", [user("a")])})
+
+    with pytest.raises(ImportNotRunning):
+        warehouse.publish(end(import_id), {"users": change("users", [user("b")])}, import_id)
+    with pytest.raises(UnknownImport):
+        warehouse.publish(end(import_id + 1), {}, import_id)
+
+
+def test_a_held_import_is_published_only_with_an_approval(warehouse):
+    import_id = begin(warehouse)
+    plan = {"users": change("users", [user("a")])}
+    hold = Hold(reason="thresholds", plan_sha256="ab", created_at=day(1))
+    warehouse.conclude(end(import_id, "held", hold=hold))
+
+    with pytest.raises(ImportNotRunning):
+        warehouse.publish(end(import_id, number=2), plan, None)
+    warehouse.publish(end(import_id, number=2), plan, None, approved_by="Ada")
+    assert warehouse.hold(import_id) == {
+        "import_id": import_id, "reason": "thresholds", "plan_sha256": "ab", "created_at": day(1),
+        "decision": "approved", "decided_by": "Ada", "decided_at": day(2),
+    }  # fmt: skip
+    assert warehouse.import_(import_id)["status"] == "published"
+
+
+def test_of_two_publishes_at_the_same_moment_one_wins(warehouse, warehouse_url):
+    imports = [begin(warehouse, number) for number in (1, 2)]
+    gate, outcomes = threading.Barrier(2), {}
+
+    def publish(import_id):
+        with Warehouse(warehouse_url) as mine:
+            gate.wait()
+            try:
+                mine.publish(end(import_id), {"users": change("users", [user(str(n)) for n in range(500)])}, None)
+                outcomes[import_id] = "published"
+            except RosterMoved:
+                outcomes[import_id] = "moved"
+
+    threads = [threading.Thread(target=publish, args=(import_id,)) for import_id in imports]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+    assert sorted(outcomes.values()) == ["moved", "published"]
+    assert rows(warehouse, "SELECT count(*) FROM users_history") == [(500,)]
+
+
+def test_a_reader_sees_one_state_while_another_publishes(warehouse):
+    published(warehouse, {"users": change("users", [user("a")])})
+    history = history_table("users")
+    with warehouse.reading() as connection:
+        before = connection.execute(sa.select(sa.func.count()).select_from(history)).scalar()
+        published(warehouse, {"users": change("users", [user("b")])}, number=2)
+        after = connection.execute(sa.select(sa.func.count()).select_from(history)).scalar()
+
+    assert (before, after) == (1, 1)
+    assert warehouse.current(DISTRICT, SOURCE, "users").num_rows == 2
+
+
+def test_rows_are_numbered_in_the_order_of_their_keys(warehouse):
+    published(warehouse, {"users": change("users", [user(name) for name in "cab"])})
+
+    assert rows(warehouse, "SELECT user_id FROM users_history ORDER BY version_id") == [("a",), ("b",), ("c",)]
