@@ -12,21 +12,27 @@ from typing import Any
 
 import pyarrow as pa
 
+from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.suite_files import Severity
 from roster_etl.quality import Verdict
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import Conclusion, Hold
+from roster_etl.store.warehouse import Check, Conclusion, Hold, ImportFile
 
 MANIFEST_VERSION = 1
+_CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
+    ("suite", "error", ("critical",)),
+    ("tolerances", "warn", ("warning", "info")),
+)
 
 
 def conclude(
     workspace: Workspace,
     upload: Upload,
-    status: str,
+    status: ImportStatus,
     findings: Iterable[Finding],
     *,
     summary: Mapping[str, Any] | None = None,
@@ -41,16 +47,22 @@ def conclude(
     conclusion = conclusion_of(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
     if status in ("unchanged", "held", "rejected"):
-        workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id)
+        workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, conclusion.finished_at)
     if upload.members and status != "unchanged":
         write_manifest(workspace, upload, status)
     return replace(upload, ended=status)  # type: ignore[arg-type]
 
 
+def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
+    """Write to the ledger that an import failed through our fault; one that a person approved stays held."""
+    if upload.approved_plan is None:
+        conclude(workspace, upload, "failed", [], error=error)
+
+
 def conclusion_of(
     workspace: Workspace,
     upload: Upload,
-    status: str,
+    status: ImportStatus,
     findings: Iterable[Finding],
     *,
     summary: Mapping[str, Any],
@@ -80,16 +92,16 @@ def verdicts(workspace: Workspace, upload: Upload) -> list[Verdict]:
     return [Verdict.from_dict(workspace.frames.read_json(*place, name)) for name in found]
 
 
-def checks_of(verdict: Verdict) -> list[dict[str, Any]]:
+def checks_of(verdict: Verdict) -> list[Check]:
     """Return the two checks that a suite is shown as: what stops publishing, and what only warns."""
     return [
-        {
-            "name": f"{verdict.name}: {name}",
-            "passed": not verdict.failed(*severities),
-            "severity": severity,
-            "details": [result.text for result in verdict.failed(*severities)],
-        }
-        for name, severity, severities in (("suite", "error", ("critical",)), ("tolerances", "warning", ("warning", "info")))
+        Check(
+            name=f"{verdict.name}: {name}",
+            passed=not verdict.failed(*severities),
+            severity=severity,
+            details={"failed": [result.text for result in verdict.failed(*severities)]},
+        )
+        for name, severity, severities in _CHECKS
     ]
 
 
@@ -119,16 +131,9 @@ class _Steps:
         names = [f"{what}/{stage}" for stage in stages if self.frames.exists(*self.place, f"{what}/{stage}")]
         return [to_table(self.frames.read(*self.place, name)).cast(schema) for name in names]
 
-    def files(self) -> list[dict[str, Any]]:
+    def files(self) -> list[ImportFile]:
         return [
-            {
-                "file": member.name,
-                "kind": member.kind,
-                "sha256": member.sha256,
-                "bytes": member.size,
-                **self._counts(member.kind),
-            }
-            for member in self.upload.members
+            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind)) for m in self.upload.members
         ]
 
     def _counts(self, kind: str | None) -> dict[str, int]:

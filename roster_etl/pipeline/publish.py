@@ -27,7 +27,8 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
     changes = {name: _change(workspace, upload, name, tables[name]) for name in tables_of(upload.vendor)}
     summary = {"changes": planned.changes, "plan": planned.tables, "sha256": planned.sha256, "plan_base": planned.base}
     conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
-    workspace.warehouse.publish(conclusion, changes, planned.base)
+    workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
+    workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, conclusion.finished_at)
     write_manifest(workspace, upload, "published")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
-from roster_etl.pipeline.conclude import conclude
+from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Format
@@ -38,15 +38,15 @@ class Order:
     """What is to be imported, for whom, and how.
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
-    again. ``approves``: the held import that is carried out under its own number, and the hash of its plan.
+    again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
     """
 
     district_id: str
     source: str
     path: str | None = None
     archived: int | None = None
-    approves: tuple[int, str] | None = None
-    options: Mapping[str, str] = ()  # type: ignore[assignment]
+    approves: tuple[int, str, str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
 
 
@@ -60,7 +60,7 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
     format_ = vendor(order.source).format
-    texts = option_texts(format_, district, feed, dict(order.options or {}))
+    texts = option_texts(format_, district, feed, order.options)
     upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
     try:
         if order.archived is not None or order.approves:
@@ -71,7 +71,7 @@ def receive(workspace: Workspace, order: Order) -> Upload:
         finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
         return conclude(workspace, upload, "rejected", [finding])
     except Exception as error:
-        conclude(workspace, upload, "failed", [], error=error)
+        fail(workspace, upload, error)
         raise
     workspace.frames.write_json(upload.district_id, upload.import_id, "upload", received.to_dict())
     return received
@@ -141,6 +141,7 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         content="",
         members=(),
         approved_plan=order.approves[1] if order.approves else None,
+        approved_by=order.approves[2] if order.approves else None,
     )
 
 

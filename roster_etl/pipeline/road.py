@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from roster_etl.pipeline.conclude import conclude
+from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
@@ -27,7 +27,7 @@ def import_upload(workspace: Workspace, order: Order) -> int:
         try:
             walk(workspace, upload)
         except Exception as error:
-            conclude(workspace, upload, "failed", [], error=error)
+            fail(workspace, upload, error)
             raise
     return upload.import_id
 

@@ -36,7 +36,7 @@ class Upload:
     """An import that has begun. ``options``: the text of every option in force; ``ended``: how it ended at the door.
 
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
-    the plan that a person approved.
+    the plan that ``approved_by`` approved.
     """
 
     import_id: int
@@ -51,6 +51,7 @@ class Upload:
     members: tuple[Member, ...]
     ended: Ended | None = None
     approved_plan: str | None = None
+    approved_by: str | None = None
 
     @property
     def vendor(self) -> Vendor:
