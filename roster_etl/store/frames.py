@@ -30,7 +30,7 @@ class FrameStore:
 
     def write(self, district_id: str, import_id: int, name: str, frame: pd.DataFrame) -> None:
         """Write a frame of Arrow-backed columns, replacing one of the same name; its index is not kept."""
-        table = to_table(frame)
+        table = to_table(frame).replace_schema_metadata(None)  # pandas' notes there cannot name every Arrow type, and then break reading
         self._folder.write_by(_file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out))
 
     def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:

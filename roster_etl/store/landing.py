@@ -6,6 +6,7 @@ Does not belong here: what lies behind a URL (``remote``), when an upload is rea
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -20,7 +21,7 @@ from roster_etl.store.district_file import District, Feed
 from roster_etl.store.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.folder import create_private
 from roster_etl.store.settings import Limits, Settings, landing_folder
-from roster_etl.store.urls import join, local_path
+from roster_etl.store.urls import join, local_path, shown
 
 
 class Landing(ABC):
@@ -54,14 +55,21 @@ class Landing(ABC):
             what = f"{entry.name} with {entry.size} bytes"
             raise UploadTooLarge(where=self.where, what=what, limit=self._limits.file_bytes, setting="file_bytes")
         again = to.with_name(f"{to.name}.again")
+        fetched = None
+        try:
+            fetched = self._read_twice(entry, to, again)
+        finally:
+            again.unlink(missing_ok=True)
+            if fetched is None:
+                to.unlink(missing_ok=True)
+        return fetched
+
+    def _read_twice(self, entry: Entry, to: Path, again: Path) -> FetchedFile:
         try:
             first, second = self._copy(entry, to), self._copy(entry, again)
         except LandingNotFound:
             raise UploadMoved(where=self.where, name=entry.name) from None
-        finally:
-            again.unlink(missing_ok=True)
         if first != second or first[1] != entry.size or not self._stands(entry):
-            to.unlink(missing_ok=True)
             raise UploadMoved(where=self.where, name=entry.name)
         return FetchedFile(entry=entry, path=to, sha256=first[0], size=first[1])
 
@@ -105,11 +113,13 @@ class LocalLanding(Landing):
         try:
             with os.fdopen(os.open(self._folder / address, flags), "rb") as source, to.open("wb") as out:
                 if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                    raise UploadMoved(where=self.where, name=address)
+                    raise UploadMoved(where=self.where, name=shown(address))
                 shutil.copyfileobj(source, out, 1 << 20)
         except FileNotFoundError:
             raise LandingNotFound(where=self.where) from None
         except OSError as error:
+            if error.errno == errno.ELOOP:  # it has become a link
+                raise UploadMoved(where=self.where, name=shown(address)) from None
             raise LandingUnavailable(where=self.where, problem=f"a file cannot be read ({error.strerror})") from None
 
     def _stands(self, entry: Entry) -> bool:
