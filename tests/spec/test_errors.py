@@ -15,7 +15,11 @@ CLASSES = [item for item in vars(errors).values() if isinstance(item, type) and 
 def test_a_message_is_built_from_the_class_s_template() -> None:
     error = UploadMoved(where="sftp://h/x", name="students.csv")
 
-    assert str(error) == error.message == "sftp://h/x: students.csv changed while it was read; it will be read again when it has settled"
+    assert (
+        str(error)
+        == error.message
+        == "sftp://h/x: students.csv changed while it was read; it will be read again when it has settled"
+    )
     assert error.data == {"where": "sftp://h/x", "name": "students.csv"}
     assert RosterError("plain words").message == "plain words"
 

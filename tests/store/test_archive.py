@@ -12,7 +12,7 @@ from roster_etl.store.archive import Archive
 ORIGINAL = hashlib.sha256(b"with passwords").hexdigest()
 
 
-@pytest.fixture()
+@pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     return Archive(str(tmp_path / "archive"))
 

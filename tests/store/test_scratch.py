@@ -14,9 +14,15 @@ DIES = "import os, sys; from pathlib import Path; from roster_etl.store.scratch 
 
 
 def test_a_scratch_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), scratch_folder(tmp_path / "s") as folder:
+    with scratch_folder(tmp_path / "s") as folder:
         (folder / "students.csv").write_bytes(b"x")
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+    assert os.listdir(tmp_path / "s") == []
+
+
+def test_an_error_leaves_no_scratch_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), scratch_folder(tmp_path / "s"):
         raise ZeroDivisionError
 
     assert os.listdir(tmp_path / "s") == []

@@ -21,7 +21,11 @@ def test_a_home_that_is_missing_is_created_for_its_owner_and_works(tmp_path: Pat
 
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert settings.warehouse == f"sqlite:///{home}/warehouse.sqlite"
-    assert (settings.archive, settings.staging, settings.districts) == (str(home / "archive"), str(home / "staging"), str(home / "districts"))
+    assert (settings.archive, settings.staging, settings.districts) == (
+        str(home / "archive"),
+        str(home / "staging"),
+        str(home / "districts"),
+    )
     assert settings.landing.known_hosts == str(home / "known_hosts")
     assert settings.limits.archive_members == 10_000
 

@@ -19,7 +19,7 @@ from roster_etl.store.source import Arrival, collect, collect_path
 FILES = {"students.csv": b"id\n1\n", "schools.csv": b"id\n9\n"}
 
 
-@pytest.fixture()
+@pytest.fixture
 def to(tmp_path: Path) -> Path:
     (tmp_path / "copies").mkdir()
     return tmp_path / "copies"
