@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone, UTC
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol
 
@@ -147,7 +147,11 @@ class Zip:
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Unpack a member to the new private file `to`. Raises UnsafeArchive if it is damaged."""
         try:
-            with zipfile.ZipFile(self._file.path) as archive, archive.open(self._members[entry]) as source, create_private(to) as out:
+            with (
+                zipfile.ZipFile(self._file.path) as archive,
+                archive.open(self._members[entry]) as source,
+                create_private(to) as out,
+            ):
                 shutil.copyfileobj(source, out, 1 << 20)
         except (*_DAMAGE, RuntimeError):
             raise self._unsafe(f"{entry.name} is damaged") from None
