@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.shape import run_step
-from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
 
 ORIGIN = pa.schema([("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())])
@@ -72,8 +72,9 @@ def map_table(
     if repeats is None:
         collisions = 0
     else:
-        _report_conflicts(target, table, np.repeat(np.arange(len(mappings)), sizes), repeats, mappings, findings)
-        collisions = _collisions(table, np.repeat([mapping.yields for mapping in mappings], sizes), np.repeat(np.arange(len(mappings)), sizes), repeats)
+        origin = np.repeat(np.arange(len(mappings)), sizes)
+        _report_conflicts(target, table, origin, repeats, mappings, findings)
+        collisions = _collisions(np.repeat([mapping.yields for mapping in mappings], sizes), origin, repeats)
         table = table.filter(pa.array(repeats.counts))
     hashed = table.append_column(HASH, row_hash(table, target))
     return MappedTable(table=hashed, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
@@ -194,7 +195,8 @@ def _evaluate(
     table = pa.table(columns)
     needed = [flat(table.column(name)) for name in target.key if name not in target.optional_key]
     complete = np.logical_and.reduce([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in needed])
-    return table if complete.all() else table.filter(pa.array(complete))
+    usable = complete | flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)  # without a key, a refused row names nobody
+    return table if usable.all() else table.filter(pa.array(usable))
 
 
 def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
@@ -239,27 +241,25 @@ class _Repeats:
 
 
 def _repeats(target: RosterTable, table: pa.Table) -> _Repeats | None:
-    """Return the rows that repeat a key; accepted rows count before refused ones, then the order of the file."""
-    encoded = key_text(table, target.key).dictionary_encode()
-    if len(encoded.dictionary) == table.num_rows:
-        return None
-    codes = encoded.indices.to_numpy()
-    places = np.flatnonzero(np.bincount(codes)[codes] > 1)
-    refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)[places]
-    ordered = places[np.lexsort((places, refused))]
-    _, first, inverse = np.unique(codes[ordered], return_index=True, return_inverse=True)
-    winners = ordered[first[inverse]]
-    repeated = winners != ordered
-    counts = np.ones(table.num_rows, dtype=bool)
-    counts[ordered[repeated]] = False
-    return _Repeats(later=ordered[repeated], first=winners[repeated], counts=counts)
+    """Return the accepted rows that repeat a key, in the order of mappings and files; None if there are none.
 
-
-def _collisions(table: pa.Table, yields: np.ndarray, mapping: np.ndarray, repeats: _Repeats) -> int:
-    """Return how many accepted rows met a key that another mapping had given, unexpectedly."""
+    Refused rows are left alone: they only say that a record was seen, however often they say it.
+    """
+    codes = row_codes([flat(table.column(name)) for name in target.key])
     refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)
+    codes[refused] = -1 - np.arange(refused.sum())
+    if not pd.Series(codes).duplicated().any():
+        return None
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    winners = first[inverse]
+    counts = winners == np.arange(len(codes))
+    return _Repeats(later=np.flatnonzero(~counts), first=winners[~counts], counts=counts)
+
+
+def _collisions(yields: np.ndarray, mapping: np.ndarray, repeats: _Repeats) -> int:
+    """Return how many accepted rows met a key that another mapping had given, unexpectedly."""
     later, first = repeats.later, repeats.first
-    return int((~refused[later] & ~yields[later] & (mapping[later] != mapping[first])).sum())
+    return int((~yields[later] & (mapping[later] != mapping[first])).sum())
 
 
 def _report_conflicts(
@@ -271,12 +271,10 @@ def _report_conflicts(
     findings: Sequence[Findings],
 ) -> None:
     """Warn where rows that a mapping merges disagree: one finding a record and column, with the number of rows."""
-    refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)
     for number, noted in enumerate(findings):
         if not mappings[number].merges:
             continue
         chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
-        chosen &= ~refused[repeats.later] & ~refused[repeats.first]
         _report_disagreements(target, table, repeats.later[chosen], repeats.first[chosen], noted)
 
 
