@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from roster_etl.mapping.frames import to_frame, to_table
 from roster_etl.spec.errors import FrameError
-from roster_etl.store.districts import check_id
+from roster_etl.store.district import check_id
 from roster_etl.store.folder import Folder
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, NoLanding, UploadMoved, UploadTooLarge
-from roster_etl.store.district_file import District, Feed
+from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.folder import create_private
 from roster_etl.store.settings import Limits, Settings, landing_folder
@@ -45,6 +45,10 @@ class Landing(ABC):
                 where=self.where, what=f"{len(entries)} files", limit=self._limits.archive_members, setting="archive_members"
             )
         return tuple(sorted(entries, key=lambda entry: entry.name))
+
+    def find(self, address: str) -> Entry | None:
+        """Return the entry that the other side spells `address`, None if there is none. Raises as `listing`."""
+        return next((entry for entry in self._list() if entry.address == address), None)
 
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Copy `entry` to the new private file `to`, and prove that it stood still.
@@ -113,6 +117,8 @@ class LocalLanding(Landing):
                         yield _local_entry(item.name, item.stat(follow_symlinks=False))
         except FileNotFoundError:
             raise LandingNotFound(where=self.where) from None
+        except NotADirectoryError:
+            raise LandingError(where=self.where, problem="not a folder") from None
         except OSError as error:
             raise LandingUnavailable(where=self.where, problem=f"cannot be listed ({error.strerror})") from None
 
@@ -131,11 +137,15 @@ class LocalLanding(Landing):
                 raise UploadMoved(where=self.where, name=shown(address)) from None
             raise LandingUnavailable(where=self.where, problem=f"a file cannot be read ({error.strerror})") from None
 
-    def _stands(self, entry: Entry) -> bool:
+    def find(self, address: str) -> Entry | None:
+        """Return the entry `address`, None if there is none."""
         try:
-            return _local_entry(entry.address, (self._folder / entry.address).lstat()) == entry
+            return _local_entry(address, (self._folder / address).lstat())
         except OSError:
-            return False
+            return None
+
+    def _stands(self, entry: Entry) -> bool:
+        return self.find(entry.address) == entry
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import fsspec
 from fsspec.asyn import AsyncFileSystem, sync
 
 from roster_etl.spec.errors import LandingError
-from roster_etl.store.district_file import Feed
+from roster_etl.store.district import Feed
 from roster_etl.store.entries import Entry
 from roster_etl.store.landing import BLOCK, Landing, Sink
 from roster_etl.store.settings import LandingSettings, Limits, Settings

@@ -30,7 +30,7 @@ from roster_etl.spec.errors import (
     LoginRefused,
     UnsafeSecretFile,
 )
-from roster_etl.store.district_file import Feed
+from roster_etl.store.district import Feed
 from roster_etl.store.settings import LandingSettings, Settings
 from roster_etl.store.urls import redact
 

@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, NoLanding, UploadMoved, UploadTooLarge
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry, is_litter
 from roster_etl.store.landing import LocalLanding, open_folder, open_landing, unregistered
 from roster_etl.store.settings import Limits, Settings
@@ -101,6 +101,11 @@ def test_files_and_folders_beyond_the_limits_are_refused(home: Path, tmp_path: P
     (home / "b.csv").touch()
     with pytest.raises(UploadTooLarge, match="2 files"):
         LocalLanding(home, replace(LIMITS, archive_members=1)).listing()
+
+
+def test_a_file_is_no_folder(home: Path) -> None:
+    with pytest.raises(LandingError, match="not a folder"):
+        LocalLanding(home / "students.csv", LIMITS).listing()
 
 
 def test_a_folder_that_is_not_there_may_come(tmp_path: Path) -> None:
