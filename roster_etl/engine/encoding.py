@@ -60,7 +60,9 @@ def to_utf8(content: bytes, encoding: str) -> Text | Finding:
         text = content.decode(declared)
         encoded = text.encode("utf-8")
     except UnicodeError as error:
-        return refusal("invalid_encoding", f"The bytes are not valid {declared}, the declared encoding.", row=_row(content, error))
+        return refusal(
+            "invalid_encoding", f"The bytes are not valid {declared}, the declared encoding.", row=_row(content, error)
+        )
     findings = () if encoded == content else (_info(f"The file is not UTF-8; it was read as {declared}, as declared."),)
     return Text(content=encoded, start=len(BOM) if encoded.startswith(BOM) else 0, findings=findings)
 
@@ -113,11 +115,12 @@ def _foreign(content: bytes) -> Finding | None:
     for magic, name in _BINARIES:
         if content.startswith(magic):
             return refusal("unknown_file_type", f"The file is no CSV file; it looks like {name}.")
-    name = next((name for bom, name in _BOMS if content.startswith(bom)), None) or _nul_pattern(content[:_HEAD])
-    if name == "binary":
+    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), None) or _nul_pattern(content[:_HEAD])
+    if encoding == "binary":
         return refusal("unknown_file_type", "The file is no CSV file; it looks like binary data.")
-    if name:
-        return refusal("invalid_encoding", f"The file is not UTF-8; it looks like {name}. Export as UTF-8, or declare the encoding.")
+    if encoding:
+        message = f"The file is not UTF-8; it looks like {encoding}. Export as UTF-8, or declare the encoding."
+        return refusal("invalid_encoding", message)
     return None
 
 

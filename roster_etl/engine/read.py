@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +84,7 @@ class RawFile:
 
     header: tuple[str, ...]
     table: pa.Table
-    rows: pa.Array
+    rows: pa.Array[Any]
     rows_read: int
     findings: pd.DataFrame
     damaged: tuple[Damaged, ...]
@@ -128,7 +129,9 @@ def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...]
     except UnicodeDecodeError:
         return refusal("invalid_encoding", "Record 1, the header, has bytes that are not valid UTF-8.", row=1), record.stop
     if max(map(len, cells)) > limits.cell_chars:
-        return refusal("too_long", f"Record 1, the header, has a name of more than {limits.cell_chars:,} characters.", row=1), record.stop
+        return refusal(
+            "too_long", f"Record 1, the header, has a name of more than {limits.cell_chars:,} characters.", row=1
+        ), record.stop
     return tuple(cell.strip().strip(_WHITE) for cell in cells), record.stop
 
 
@@ -181,7 +184,7 @@ def _badly_encoded(content: bytes, found: Survey, limits: Limits) -> Finding | N
     return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
 
 
-def _columns(content: bytes, start: int, found: Survey, width: int) -> list[pa.Array]:
+def _columns(content: bytes, start: int, found: Survey, width: int) -> list[pa.Array[Any]]:
     """Return the cells of the sound records, by column."""
     sound = found.codes == SOUND
     count = int(sound.sum())
@@ -194,14 +197,12 @@ def _columns(content: bytes, start: int, found: Survey, width: int) -> list[pa.A
         return exact_columns(content, found.starts[sound], width)
     if table.num_rows != count:
         return exact_columns(content, found.starts[sound], width)
-    columns: list[pa.ChunkedArray | pa.Array] = list(table.columns)
+    chunked = list(reversed(table.columns))
     del table
-    for i in range(width):  # one after the other, so that only one column is held twice
-        columns[i] = columns[i].combine_chunks()
-    return columns
+    return [chunked.pop().combine_chunks() for _ in range(width)]  # so that only one column at a time is held twice
 
 
-def exact_columns(content: bytes, starts: Iterable[int], width: int) -> list[pa.Array]:
+def exact_columns(content: bytes, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:
     """Return the cells of the records at `starts`, by column, read one by one: slow, and right by itself.
 
     The judge of last resort, should pyarrow not see the records that were surveyed.
@@ -215,8 +216,9 @@ def exact_columns(content: bytes, starts: Iterable[int], width: int) -> list[pa.
 
 def _parsed(body: pa.Buffer, found: Survey, width: int, *, block: int) -> pa.Table:
     """Return `body`, proven records only, as pyarrow reads it: text as sent, an empty cell is null."""
+    source: Any = pa.BufferReader(body)
     return pa.csv.read_csv(
-        pa.BufferReader(body),
+        source,
         read_options=pa.csv.ReadOptions(column_names=_names(width), block_size=block),
         parse_options=pa.csv.ParseOptions(
             delimiter=",",
@@ -249,12 +251,12 @@ def _cut(content: bytes, start: int, found: Survey, sound: npt.NDArray[np.bool_]
     return pa.py_buffer(b"".join((b"\n", *runs)))
 
 
-def _repeats(columns: list[pa.Array], header: tuple[str, ...]) -> npt.NDArray[np.bool_] | None:
+def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArray[np.bool_] | None:
     """Return which rows repeat the header, as files that were joined do; None if no row does."""
     same: npt.NDArray[np.bool_] | None = None
     for column, name in zip(columns, header, strict=True):
-        equal = pc.is_null(column) if name == "" else pc.equal(pc.utf8_trim(column, _WHITE), name)
-        here = np.asarray(pc.fill_null(equal, False))
+        trimmed: Any = pc.fill_null(pc.utf8_trim(column, _WHITE), pa.scalar(""))  # type: ignore[type-var]
+        here = np.asarray(pc.equal(trimmed, pa.scalar(name)))
         same = here if same is None else same & here
         if not same.any():
             return None
@@ -272,16 +274,20 @@ def _findings(
         STRAY: f"{_FAULTS['stray_quote'].capitalize()}.",
         UNDECODABLE: "The record has bytes that are not valid UTF-8.",
     }
-    text = [messages.get(code) or _ragged(cells, len(header)) for code, cells in zip(codes[places], found.cells[places], strict=True)]
+    text = [
+        messages.get(code) or _ragged(cells, len(header)) for code, cells in zip(codes[places], found.cells[places], strict=True)
+    ]
     count = len(places)
-    known = {
+    known: dict[str, Any] = {
         "severity": ["reject"] * count,
         "code": [CODE_OF[code] for code in codes[places]],
         "row": places + _FIRST_ROW,
         "message": text,
         "count": np.ones(count, dtype=np.int64),
     }
-    arrays = [pa.array(known[field.name], type=field.type) if field.name in known else pa.nulls(count, field.type) for field in FINDINGS]
+    arrays = [
+        pa.array(known[field.name], type=field.type) if field.name in known else pa.nulls(count, field.type) for field in FINDINGS
+    ]
     rejects = to_frame(pa.table(arrays, schema=FINDINGS))
     return pd.concat([findings_frame(first), rejects], ignore_index=True) if first else rejects
 
