@@ -25,7 +25,7 @@ from roster_etl.engine.survey import CODE_OF, LONG, RAGGED, REPEATED, SOUND, STR
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_frame
 from roster_etl.spec.findings import Finding
 
-_BLOCK = 1 << 20  # bytes that pyarrow parses at a time; no record may be longer
+_PART = 1 << 22  # bytes that pyarrow parses at a time
 _NAMED_ROWS = 10  # how many records a refusal of the file names
 _FIRST_ROW = 2  # the header is record 1
 _WHITE = " \t\ufeff\u00a0"
@@ -56,6 +56,9 @@ class Limits:
     def __post_init__(self) -> None:
         if not 0 < self.file_bytes < 1 << 31:
             raise ValueError("file_bytes must be positive and below 2 GiB")
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,7 @@ class RawFile:
     refused: str | None
 
 
-def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = Limits(), window: int = WINDOW) -> RawFile:
+def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
     """Read a comma-separated file of text, quoted as in RFC 4180; lines end in LF, CRLF or CR.
 
     No value is interpreted: ``NULL``, ``007`` and ``1E5`` arrive as they were sent, white space included. An empty file
@@ -142,7 +145,7 @@ def _body(text: Text, header: tuple[str, ...], start: int, limits: Limits, windo
     finding = _broken(found) or _badly_encoded(content, found, limits)
     if finding:
         return _refused(finding, *text.findings, header=header, rows_read=len(found.codes))
-    columns = _columns(content, start, found, len(header))
+    columns = _columns(content, found, len(header))
     codes = found.codes
     repeats = _repeats(columns, header)
     if repeats is not None:
@@ -184,22 +187,33 @@ def _badly_encoded(content: bytes, found: Survey, limits: Limits) -> Finding | N
     return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
 
 
-def _columns(content: bytes, start: int, found: Survey, width: int) -> list[pa.Array[Any]]:
+def _columns(content: bytes, found: Survey, width: int) -> list[pa.Array[Any]]:
     """Return the cells of the sound records, by column."""
-    sound = found.codes == SOUND
-    count = int(sound.sum())
-    if not count:
+    sound = np.flatnonzero(found.codes == SOUND)
+    if not len(sound):
         return [pa.array([], type=pa.string())] * width
-    longest = int((found.stops[sound] - found.starts[sound]).max())
-    try:
-        table = _parsed(_cut(content, start, found, sound), found, width, block=max(_BLOCK, longest + 2))
-    except pa.ArrowInvalid:
-        return exact_columns(content, found.starts[sound], width)
-    if table.num_rows != count:
-        return exact_columns(content, found.starts[sound], width)
-    chunked = list(reversed(table.columns))
-    del table
+    parts: list[pa.Table] = []
+    for records in _parts(found, sound):
+        try:
+            table = _parsed(_cut(content, found, records), found, width)
+        except pa.ArrowInvalid:
+            table = None
+        if table is None or table.num_rows != len(records):
+            return exact_columns(content, found.starts[sound], width)
+        parts.append(table)
+    chunked = list(reversed(pa.concat_tables(parts).columns))
+    parts.clear()
     return [chunked.pop().combine_chunks() for _ in range(width)]  # so that only one column at a time is held twice
+
+
+def _parts(found: Survey, sound: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Return the sound records in runs of about _PART bytes.
+
+    Each run is one block for pyarrow: where its blocks part the CR and LF of a line end inside a cell, it loses the LF.
+    """
+    sizes = found.stops[sound].astype(np.int64) - found.starts[sound] + 1
+    part = np.cumsum(sizes) // _PART
+    return np.split(sound, np.flatnonzero(np.diff(part)) + 1)
 
 
 def exact_columns(content: bytes, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:
@@ -214,12 +228,12 @@ def exact_columns(content: bytes, starts: Iterable[int], width: int) -> list[pa.
     return [pa.array(column, type=pa.string()) for column in columns]
 
 
-def _parsed(body: pa.Buffer, found: Survey, width: int, *, block: int) -> pa.Table:
+def _parsed(body: pa.Buffer, found: Survey, width: int) -> pa.Table:
     """Return `body`, proven records only, as pyarrow reads it: text as sent, an empty cell is null."""
     source: Any = pa.BufferReader(body)
     return pa.csv.read_csv(
         source,
-        read_options=pa.csv.ReadOptions(column_names=_names(width), block_size=block),
+        read_options=pa.csv.ReadOptions(column_names=_names(width), block_size=body.size + 1),
         parse_options=pa.csv.ParseOptions(
             delimiter=",",
             quote_char='"' if found.quotes else False,
@@ -238,24 +252,23 @@ def _parsed(body: pa.Buffer, found: Survey, width: int, *, block: int) -> pa.Tab
     )
 
 
-def _cut(content: bytes, start: int, found: Survey, sound: npt.NDArray[np.bool_]) -> pa.Buffer:
-    """Return the bytes of the sound records, without a copy if all are.
+def _cut(content: bytes, found: Survey, records: npt.NDArray[np.int64]) -> pa.Buffer:
+    """Return the bytes of `records`, without a copy where they follow each other.
 
-    They begin with the line end in `start`: pyarrow would take a BOM in the first cell for its own.
+    They begin with the line end before them: at the very start, pyarrow would take a BOM in a cell for its own.
     """
-    if sound.all():
-        return pa.py_buffer(content).slice(start)
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], sound, [False])).astype(np.int8)))
+    edges = np.flatnonzero(np.diff(records) > 1)
+    firsts, lasts = records[np.append(0, edges + 1)], records[np.append(edges, len(records) - 1)]
     view = memoryview(content)
-    runs = (view[found.starts[first] : found.stops[last - 1] + 1] for first, last in edges.reshape(-1, 2))
-    return pa.py_buffer(b"".join((b"\n", *runs)))
+    runs = [view[found.starts[first] - 1 : found.stops[last] + 1] for first, last in zip(firsts, lasts, strict=True)]
+    return pa.py_buffer(runs[0] if len(runs) == 1 else b"".join(runs))
 
 
 def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArray[np.bool_] | None:
     """Return which rows repeat the header, as files that were joined do; None if no row does."""
     same: npt.NDArray[np.bool_] | None = None
     for column, name in zip(columns, header, strict=True):
-        trimmed: Any = pc.fill_null(pc.utf8_trim(column, _WHITE), pa.scalar(""))  # type: ignore[type-var]
+        trimmed: Any = pc.fill_null(pc.utf8_trim(column, _WHITE), pa.scalar(""))
         here = np.asarray(pc.equal(trimmed, pa.scalar(name)))
         same = here if same is None else same & here
         if not same.any():

@@ -81,9 +81,9 @@ def _verdicts(content: bytes, begin: int, block: Block, width: int, longest_cell
     """Return the verdict on each record of `block`, which begins at `begin`."""
     length = block.stops - block.starts
     codes = np.where(block.cells == width, SOUND, RAGGED).astype(np.uint8)
-    commas_only = length == block.cells - 1
-    commas_only |= _empty_quoted(content, block, (block.quotes > 0) & (length == block.cells - 1 + block.quotes))
-    codes[commas_only] = BLANK
+    codes[length == block.cells - 1] = BLANK
+    unsaid = (codes == SOUND) & (block.quotes > 0) & (length == block.cells - 1 + block.quotes)
+    codes[_empty_quoted(content, block, unsaid)] = BLANK
     for i in np.flatnonzero(length > longest_cell):
         if _longest(content, int(block.starts[i])) > longest_cell:
             codes[i] = LONG

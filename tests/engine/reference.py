@@ -78,7 +78,7 @@ def _verdict(cells: list[bytes], quoted: list[bool], stray: bool, header: tuple[
         return "malformed_csv"
     if any(len(text) > longest_cell for text in texts):
         return "too_long"
-    if not any(texts):
+    if not any(texts) and (len(texts) == len(header) or not any(quoted)):
         return "blank"
     if len(texts) != len(header):
         return "ragged_row"
