@@ -132,8 +132,6 @@ def scan(content: bytes, start: int, *, window: int = WINDOW) -> Iterator[Block]
             sparse = stuck and (block is None or len(block.starts) < SPARSE)
             run = min(run * 2, LONGEST_RUN) if sparse else 1
             alone = _alone(content, list(_records(content, position, run)))
-            if alone is None:
-                return
             yield alone
             if alone.broken:
                 return
@@ -208,10 +206,8 @@ def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, crossing
     )
 
 
-def _alone(content: bytes, records: list[Record]) -> Block | None:
-    """Return `records`, which were read one by one, as a block; None if there are none."""
-    if not records:
-        return None
+def _alone(content: bytes, records: list[Record]) -> Block:
+    """Return `records`, at least one, which were read one by one, as a block."""
     cells = np.array([len(record.cells) for record in records])
     spans = [content[record.start : record.stop] for record in records]
     return Block(

@@ -87,7 +87,14 @@ def test_continuation_bytes_alone_are_wrong_but_not_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "keeps"), [("cp1252", True), ("utf-8", True), ("utf-16", False), ("cp037", False), ("gb18030", False)]
+    ("encoding", "keeps"),
+    [("cp1252", True), ("utf-8", True), ("utf-16", False), ("cp037", False), ("idna", False), ("gb18030", False)],
 )
 def test_an_encoding_keeps_ascii_or_does_not(encoding: str, keeps: bool) -> None:
     assert keeps_ascii(encoding) is keeps
+
+
+def test_a_file_that_is_no_text_has_neither_header_nor_rows() -> None:
+    file = read_csv(TEXT.encode("utf-16"))
+
+    assert (file.refused, file.header, file.rows_read, file.table.num_columns) == ("invalid_encoding", (), 0, 0)

@@ -7,9 +7,7 @@ import codecs
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine import read
 from roster_etl.engine.read import Limits, RawFile, read_csv
-from roster_etl.engine.survey import SOUND, survey
 from roster_etl.mapping.frames import FINDINGS, to_table
 from tests.engine.readings import as_reading, reading
 from tests.engine.reference import Reading
@@ -155,6 +153,7 @@ def test_two_thousand_columns_are_read() -> None:
 def test_too_many_columns_and_too_many_bytes_refuse_the_file() -> None:
     assert found(read_csv(b"," * 5000 + b"\n")) == [("file", "unrecognised_headers", 1)]
     assert read_csv(b"a,b\n1,2\n", limits=Limits(file_bytes=7)).refused == "too_long"
+    assert read_csv("é,b\n1,2\n".encode("cp1252"), encoding="cp1252", limits=Limits(file_bytes=8)).refused == "too_long"
     assert read_csv(b"abc,b\n1,2\n", limits=Limits(cell_chars=2)).refused == "too_long"
 
 
@@ -228,35 +227,3 @@ def test_a_run_of_damaged_records_between_good_ones_hides_none_of_either() -> No
 
     assert sorted([*file.records, *file.refused_records]) == list(range(2, 5002))
     assert set(file.refused_records) == {i + 2 for i, line in enumerate(lines) if line.startswith(b"x")}
-
-
-@pytest.mark.parametrize("size", [1, 50, 333])
-def test_cells_are_whole_wherever_the_parts_for_pyarrow_end(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    content = b"a,b\r\n" + b"".join(b'%d,"line\r\n,""%d"\r\n\n' % (i, i) for i in range(300))
-    expected = {i + 2: (str(i), f'line\r\n,"{i}') for i in range(300)}
-    monkeypatch.setattr(read, "_PART", size)
-
-    assert reading(content).records == expected
-
-
-def test_the_exact_road_reads_what_the_fast_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = 'a,b\n1,"x ""é""\n"\n,2\n'.encode()
-    fast = reading(content)
-    sound = survey(content, 3, width=2, longest_cell=10)
-
-    assert (sound.codes == SOUND).all()
-    for failure in (pa.ArrowInvalid, None):
-        monkeypatch.setattr(read, "_parsed", _Failing(failure))
-        assert reading(content) == fast
-
-
-class _Failing:
-    """A parser that fails, or sees no record."""
-
-    def __init__(self, failure: type[Exception] | None) -> None:
-        self.failure = failure
-
-    def __call__(self, *_: object, **__: object) -> pa.Table:
-        if self.failure:
-            raise self.failure("damaged")
-        return pa.table({"c0": []})
