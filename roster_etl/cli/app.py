@@ -23,7 +23,6 @@ Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of
 def command() -> Any:
     """Return the whole command line."""
     app = _typer(_ABOUT)
-    app.command("demo", rich_help_panel="Begin")(projecting.demo)
     app.command("sample", rich_help_panel="Begin")(projecting.sample)
     for name, function in (("import", importing.import_), ("check", importing.check), ("rerun", importing.rerun)):
         app.command(name, rich_help_panel="Import")(function)

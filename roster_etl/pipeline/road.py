@@ -62,5 +62,5 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
     tell("planned")
     if planned.decision == "publish":
         publish_import(workspace, upload, planned, tables)
-        tell("published")
+        tell("done")
     return planned
