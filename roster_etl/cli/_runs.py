@@ -17,23 +17,24 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     Returns: its import id (the ledger tells how it ended), and what went wrong after it was opened, if something did.
     Raises: what went wrong before an import was opened in the ledger.
     """
+    from roster_etl.pipeline.report import write_report
     from roster_etl.pipeline.road import import_upload, steps_of
     from roster_etl.vendors import vendor
 
-    warehouse = call.workspace.warehouse
     before = _newest(call, order)
     try:
         with call.progress(steps_of(vendor(order.source)), f"{order.district_id}/{order.source}") as progress:
-            return import_upload(call.workspace, order, progress), None
+            import_id = import_upload(call.workspace, order, progress)
+        write_report(call.workspace, import_id)
+        return import_id, None
     except Exception as error:
-        import_id = order.approves[0] if order.approves else _newest(call, order)
-        if import_id is None or (import_id == before and not order.approves):
+        found = order.approves[0] if order.approves else _newest(call, order)
+        if found is None or (found == before and not order.approves):
             raise
-        if warehouse.import_(import_id)["status"] == "running":
-            raise
+        write_report(call.workspace, found)
         failure = failure_of(error)
         call.say(f"roster-etl: {failure.message}")
-        return import_id, failure
+        return found, failure
 
 
 def _newest(call: Call, order: Order) -> int | None:

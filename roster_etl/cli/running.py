@@ -12,9 +12,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 
-from typer import BadParameter
 from typer.exceptions import Abort, TyperException
 
 from roster_etl.cli.call import Call
@@ -22,6 +21,8 @@ from roster_etl.cli.failures import FAILED, STOPPED, WORDS, Failure, debug_text,
 from roster_etl.cli.words import BadWords, Everywhere, default_home, take_everywhere
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+_HELP = {"--help", "-h"}
 
 
 def run(argv: list[str]) -> int:
@@ -33,7 +34,9 @@ def run(argv: list[str]) -> int:
         call = Call(home=default_home(), json=json)
         return call.fail(failure_of(error))
     call = Call(home=everywhere.home or default_home(), json=everywhere.json)
-    with as_it_was(), redirect_stdout(sys.stderr):
+    # Whatever a library may print goes to standard error: standard output is the result's.
+    apart = nullcontext() if _HELP & set(words) else redirect_stdout(sys.stderr)
+    with as_it_was(), apart:
         try:
             return _run(call, everywhere, words)
         finally:
@@ -60,11 +63,9 @@ def _run(call: Call, everywhere: Everywhere, words: list[str]) -> int:
 
 
 def _said(error: TyperException) -> str:
-    """Return what is wrong with the words; where a value was refused, by the name of its option alone."""
-    if isinstance(error, BadParameter) and error.param is not None:
-        return f"{error.param.get_error_hint(error.ctx) if error.ctx else error.param.name}: {error.message}"
+    """Return what is wrong with the words."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    return f"{text.strip() or 'no command'}  (roster-etl --help lists the commands)"
+    return f"{text.strip() or 'a command is missing'}  (--help tells the words)"
 
 
 @contextmanager

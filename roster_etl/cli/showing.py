@@ -10,16 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.call import Call
+from roster_etl.pipeline.causes import causes
 from roster_etl.spec.findings import CODES
 
-_ORDER = ("upload", "file", "reject", "warning", "info")
-_MEANS = {
-    "upload": "stops the upload",
-    "file": "refuses the file",
-    "reject": "refuses the row",
-    "warning": "applied, with a doubt",
-    "info": "to know",
-}
 _PLACES = 3
 _NEXT = {
     "held": "roster-etl holds show {id}; then holds approve {id} --by NAME, or holds discard {id} --by NAME, or a corrected upload",
@@ -43,13 +36,16 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
 
     yield _title(document)
     yield from _why(document)
-    if document["files"]:
+    if document["files"] and document["status"] != "unchanged":  # an unchanged upload is not read
         yield ""
         rows = [(f["file"], f["rows_read"], f["rows_accepted"], f["rows_rejected"]) for f in document["files"]]
         yield from aligned(("file", "rows", "accepted", "refused"), rows)
     yield from _changes(document)
     yield from _findings(document["findings"])
     yield from _checks(document["checks"])
+    if document["report"]:
+        yield ""
+        yield f"report: {document['report']}"
     advice = _NEXT.get(document["status"])
     if advice and document["import_id"] is not None:
         yield ""
@@ -98,40 +94,16 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the findings by cause: those that follow from another are counted with it."""
-    roots = [f for f in findings if f["cause_id"] is None]
-    following: dict[int, int] = {}
-    for finding in findings:
-        if finding["cause_id"] is not None:
-            following[finding["cause_id"]] = following.get(finding["cause_id"], 0) + finding["count"]
-    for severity in _ORDER:
-        codes = dict.fromkeys(f["code"] for f in roots if f["severity"] == severity)
-        for code in codes:
-            yield ""
-            yield from _code([f for f in roots if f["severity"] == severity and f["code"] == code], following)
-
-
-def _code(findings: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> Iterator[str]:
-    first = findings[0]
-    count = sum(f["count"] for f in findings)
-    follow = sum(following.get(f["id"], 0) for f in findings)
-    more = f", and {follow:,} that follow from {'it' if count == 1 else 'them'}" if follow else ""
-    yield f"{first['code']} · {count:,}{more} · {_MEANS[first['severity']]}"
-    for finding in findings[:_PLACES]:
-        after = following.get(finding["id"], 0)
-        follows = f" (+{after:,} that follow)" if after else ""
-        yield f"  {place_of(finding)}: {finding['message']}{follows}"
-    if len(findings) > _PLACES:
-        yield f"  and {len(findings) - _PLACES:,} more places"
-    yield f"  → {CODES[first['code']].advice}"
-
-
-def place_of(finding: Mapping[str, Any]) -> str:
-    """Return where a finding is, in words."""
-    if finding["file"] is None:
-        return finding["field"] or "the upload"
-    row = f" row {finding['row']:,}" if finding["row"] is not None else ""
-    many = f" {finding['count']:,} rows" if finding["row"] is None and finding["count"] > 1 else ""
-    return f"{finding['file']}{row}{many}" + (f" {finding['field']}" if finding["field"] else "")
+    for cause in causes(findings):
+        yield ""
+        more = f", and {cause.following:,} that follow from {'it' if cause.count == 1 else 'them'}" if cause.following else ""
+        yield f"{cause.code} · {cause.count:,}{more} · {cause.effect}"
+        for place in cause.places[:_PLACES]:
+            follows = f" (+{place.following:,} that follow)" if place.following else ""
+            yield f"  {place.where}: {place.message}{follows}"
+        if len(cause.places) > _PLACES:
+            yield f"  and {len(cause.places) - _PLACES:,} more places"
+        yield f"  → {cause.advice}"
 
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:

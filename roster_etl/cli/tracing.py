@@ -11,6 +11,7 @@ import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import registered
+from roster_etl.cli.layout import aligned
 from roster_etl.cli.options import DistrictOption, FormatOption
 from roster_etl.cli.words import BadWords, pairs
 
@@ -98,17 +99,28 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
     yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']:,}"
     if version["note"]:
         yield f"  {version['note']}"
-    for name, field in version["fields"].items():
-        if field["value"] is not None or len(version["fields"]) == 1:
-            yield f"  {name} = {_cell(field['value'])}{'  (derived)' if field['derived'] else ''}"
-            yield f"      rule: {field['rule']}"
-            yield from (f"      {_read(cell)}" for cell in field["reads"])
+    fields: Mapping[str, Any] = version["fields"]
+    if len(fields) == 1:
+        yield from _one_field(*next(iter(fields.items())))
+        return
+    given = {name: field for name, field in fields.items() if field["value"] is not None}
+    rows = [
+        (name, _cell(f["value"]), "derived" if f["derived"] else "", f["rule"], "; ".join(_read(cell) for cell in f["reads"]))
+        for name, f in given.items()
+    ]
+    yield from (f"  {line}" for line in aligned(("column", "value", "", "rule", "as it arrived"), rows))
+
+
+def _one_field(name: str, field: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  {name} = {_cell(field['value']) or 'empty'}{'  (derived)' if field['derived'] else ''}"
+    yield f"    rule: {field['rule']}"
+    yield from (f"    {_read(cell)}" for cell in field["reads"])
 
 
 def _read(cell: Mapping[str, Any]) -> str:
     place = f"{cell['file']}.{cell['column']}"
     if not cell["here"]:
-        return f"{place}: of another row, or not uploaded"
+        return f"{place}: not in this row"
     if isinstance(cell["text"], dict):
         return f"{place}: " + ", ".join(f"{name}: {_quoted(text)}" for name, text in cell["text"].items())
     return f"{place}: {_quoted(cell['text'])}"

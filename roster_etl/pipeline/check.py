@@ -51,7 +51,7 @@ def check_upload(
             rehearsal.warehouse.close()
     status = "publishable" if document["status"] == "published" else document["status"]
     warehouse = workspace.settings.redacted()["warehouse"]["url"]
-    return {**document, "import_id": None, "district_id": district_id, "status": status, "warehouse": warehouse}
+    return {**document, "import_id": None, "district_id": district_id, "status": status, "report": None, "warehouse": warehouse}
 
 
 def _in_scratch(settings: Settings, folder: Path) -> Settings:

@@ -5,6 +5,7 @@ Belongs here: putting together what ledger, archive and column plans know of a r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 from functools import cache
@@ -126,7 +127,7 @@ def _field(
     known = mapping is not None and name in mapping.columns
     return {
         "value": version[name],
-        "derived": name in version["derived"],
+        "derived": name in json.loads(version["derived"] or "[]"),
         "rule": _rule(mapping, name, version["source"], texts) if mapping and known else "the format does not carry this column",
         "reads": [record.cell(file, column) for file, column in (mapping.reads()[name] if mapping and known else ())],
     }
