@@ -27,11 +27,13 @@ Versions = Callable[[str, pa.Array], pa.Table]
 class Doubt:
     """What an upload leaves unknown, so that a missing record is no proof that it is gone.
 
-    ``files``: members that were absent or refused, by their name; ``everything``: some file was refused, so that nothing
-    is removed at all; ``evidence``: for each member the cells of its records whose key could not be read; ``identity``:
-    (table, member) → the key columns that must be found among those cells.
+    ``files``: files of the format that were absent, or of which no row was accepted; ``everything``: some file was
+    refused, so that nothing is removed at all; ``evidence``: for each file the cells of its records whose key could not be
+    read; ``identity``: (table, file) → the key columns that must be found among those cells; ``file_of``: which file of
+    the format a ``source_file`` is, by its name as uploaded.
     """
 
+    file_of: Callable[[str], str | None] = lambda name: name
     files: frozenset[str] = frozenset()
     everything: bool = False
     evidence: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
@@ -42,14 +44,14 @@ class Doubt:
 class TablePlan:
     """What would happen to one table.
 
-    ``opens``: rows as mapped (without ``_refused``), created and updated ones; ``places``: where they stand in the mapped
-    table (int64); ``closes``: CLOSES; ``columns``: how many updates change each column; ``schools``: school → (current,
+    ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
+    hashes, sorted; ``closes``: CLOSES; ``columns``: how many updates change each column; ``schools``: school → (current,
     deleted), where records belong to a school.
     """
 
     table: str
-    opens: pa.Table
-    places: pa.Array
+    opens: pa.Array
+    hashes: np.ndarray
     closes: pa.Table
     created: int
     updated: int
@@ -62,7 +64,7 @@ class TablePlan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would open or close."""
-        return not (self.opens.num_rows or self.closes.num_rows)
+        return not (len(self.opens) or self.closes.num_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,13 +120,14 @@ def make_plan(
 ) -> Plan:
     """Compare the state that an upload wants (`mapped`, by table) with the `current` one.
 
-    Args: current: by table ``version_id``, key columns, ``row_hash``, ``source_file`` and the school column, if any;
+    Args: mapped, current: may load a table when it is asked for: each is asked for once;
+          current: by table ``version_id``, key columns, ``row_hash``, ``source_file`` and the school column, if any;
           versions: fetches whole rows by version id.
     """
     plans: dict[str, TablePlan] = {}
     kept: dict[str, list[pa.Table]] = {}
     for name in reversed([name for name in TABLES if name in mapped]):  # children before what they refer to
-        plans[name] = _plan_table(TABLES[name], mapped[name], current[name], doubt, versions, kept)
+        plans[name] = _plan_table(TABLES[name], mapped[name], current[name], doubt, versions, kept)  # one table in memory
     ordered = {name: plans[name] for name in TABLES if name in plans}
     return Plan(base=base, tables=ordered, sha256=_sha256(base, ordered))
 
@@ -160,7 +163,7 @@ def _plan_table(
     kept: dict[str, list[pa.Table]],
 ) -> TablePlan:
     refused = flat(mapped.column(REFUSED))
-    accepted = mapped.filter(pc.invert(refused)).drop_columns([REFUSED]) if pc.any(refused).as_py() else mapped.drop_columns([REFUSED])
+    accepted = mapped.filter(pc.invert(refused)) if pc.any(refused).as_py() else mapped
     numbers = pa.array(np.flatnonzero(~refused.to_numpy(zero_copy_only=False)))
     seen = mapped.filter(refused)
     if not current.num_rows:
@@ -175,14 +178,15 @@ def _plan_table(
         gone = pa.array(np.zeros(current.num_rows, dtype=bool))
     gone = _keep_parents(target, current, gone, kept)
     _note_kept(target, current.filter(pc.and_(missing, pc.invert(gone))), versions, kept)
+    opening = pc.or_(is_new, changed)
     updates = accepted.filter(changed)
     replaced = flat(current.column("version_id")).take(place.filter(changed))
     columns, counted = _changed_columns(target, updates, replaced, versions)
     closing = flat(current.column("version_id")).filter(gone)
     return TablePlan(
         table=target.name,
-        opens=accepted.filter(pc.or_(is_new, changed)).combine_chunks(),
-        places=numbers.filter(pc.or_(is_new, changed)),
+        opens=numbers.filter(opening),
+        hashes=_sorted_hashes(accepted, opening),
         closes=pa.table(
             [pa.concat_arrays([replaced, closing]), pa.array(["changed"] * len(replaced) + ["absent"] * len(closing), pa.string())],
             schema=CLOSES,
@@ -200,8 +204,8 @@ def _plan_table(
 def _first_load(target: RosterTable, accepted: pa.Table, places: pa.Array) -> TablePlan:
     return TablePlan(
         table=target.name,
-        opens=accepted,
-        places=places,
+        opens=places,
+        hashes=_sorted_hashes(accepted),
         closes=CLOSES.empty_table(),
         created=accepted.num_rows,
         updated=0,
@@ -213,16 +217,23 @@ def _first_load(target: RosterTable, accepted: pa.Table, places: pa.Array) -> Ta
     )
 
 
+def _sorted_hashes(accepted: pa.Table, opening: pa.Array | None = None) -> np.ndarray:
+    hashes = flat(accepted.column(HASH))
+    return np.sort((hashes if opening is None else hashes.filter(opening)).to_numpy())
+
+
 def _gone(target: RosterTable, current: pa.Table, missing: pa.Array, seen: pa.Array, doubt: Doubt) -> pa.Array:
     """Which current records the upload proves to be gone."""
     if doubt.everything:
         return pa.array(np.zeros(current.num_rows, dtype=bool))
-    doubtful = pc.is_in(flat(current.column("source_file")), value_set=pa.array(sorted(doubt.files), pa.string()))
-    gone = pc.and_(missing, pc.invert(pc.or_(seen, doubtful)))
-    for file, records in doubt.evidence.items():
-        identity = doubt.identity.get((target.name, file), ())
+    origin = flat(current.column("source_file"))
+    kinds = {name: doubt.file_of(name) for name in pc.unique(origin).to_pylist() if name}
+    doubtful = pa.array([name for name, kind in kinds.items() if kind in doubt.files], pa.string())
+    gone = pc.and_(missing, pc.invert(pc.or_(seen, pc.is_in(origin, value_set=doubtful))))
+    for name, kind in kinds.items():
+        records, identity = doubt.evidence.get(kind or "", ()), doubt.identity.get((target.name, kind or ""), ())
         if records and identity:
-            gone = pc.and_(gone, pc.invert(_in_evidence(current, gone, file, identity, records)))
+            gone = pc.and_(gone, pc.invert(_in_evidence(current, gone, name, identity, records)))
     return gone
 
 
@@ -297,8 +308,8 @@ def _by_school(target: RosterTable, current: pa.Table, gone: pa.Array) -> dict[s
 def _sha256(base: int | None, tables: Mapping[str, TablePlan]) -> str:
     digest = hashlib.sha256(f"base {base}\n".encode())
     for name, table in tables.items():
-        digest.update(f"{name} {table.opens.num_rows} {table.closes.num_rows}\n".encode())
-        digest.update(np.sort(flat(table.opens.column(HASH)).to_numpy()).tobytes())
+        digest.update(f"{name} {len(table.opens)} {table.closes.num_rows}\n".encode())
+        digest.update(table.hashes.tobytes())
         closes = table.closes.sort_by("version_id")
         digest.update(flat(closes.column("version_id")).to_numpy().tobytes())
         digest.update("\n".join(flat(closes.column("close_reason")).to_pylist()).encode())
