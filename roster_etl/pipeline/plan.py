@@ -25,7 +25,7 @@ from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import Hold
+from roster_etl.store.warehouse import Hold, Warehouse
 
 Decision = Literal["publish", "unchanged", "held", "rejected"]
 
@@ -88,11 +88,28 @@ def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.D
     warehouse = workspace.warehouse
     return make_plan(
         Loaded(tables, lambda name: to_table(tables[name])),
-        Loaded(tables, lambda name: warehouse.current(upload.district_id, upload.source, name)),
+        {name: _Current(warehouse, upload, name) for name in tables},
         base=warehouse.base(upload.district_id, upload.source),
         doubt=_doubt(workspace, upload),
-        versions=warehouse.versions,
     )
+
+
+@dataclass(frozen=True)
+class _Current:
+    """What is current of one table of the upload's feed (engine.plan.CurrentTable)."""
+
+    warehouse: Warehouse
+    upload: Upload
+    name: str
+
+    def hashes(self) -> pa.Table:
+        return self.warehouse.current_hashes(self.upload.district_id, self.upload.source, self.name)
+
+    def rows(self, version_ids: pa.Array) -> pa.Table:
+        return self.warehouse.versions(self.name, version_ids)
+
+    def schools(self) -> dict[str, int]:
+        return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
 
 def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, list[Finding]]:

@@ -32,6 +32,29 @@ def current(connection: sa.Connection, district_id: str, source: str, name: str)
     return bulk.fetch(connection, query, schema)
 
 
+def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+    """Return ``version_id`` and ``row_hash`` of every current version."""
+    history = history_table(name)
+    query = sa.select(history.c.version_id, history.c.row_hash).where(
+        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+    )
+    return bulk.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.int64())]))
+
+
+def current_by_school(connection: sa.Connection, district_id: str, source: str, name: str) -> dict[str, int]:
+    """Return the number of current versions by school; empty for a table whose records belong to no school."""
+    history, school = history_table(name), TABLES[name].has_school
+    if school is None:
+        return {}
+    query = sa.select(history.c[school], sa.func.count()).where(
+        history.c.district_id == district_id,
+        history.c.source == source,
+        history.c.valid_to_import.is_(None),
+        history.c[school].is_not(None),
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(query.group_by(history.c[school]))}
+
+
 def count_current(connection: sa.Connection, district_id: str, source: str, name: str) -> int:
     """Return how many versions are current."""
     history = history_table(name)

@@ -166,6 +166,16 @@ class Warehouse:
         with self.reading() as connection:
             return read.current(connection, district_id, source, table)
 
+    def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return ``version_id`` and ``row_hash`` of every current version of a table for a feed."""
+        with self.reading() as connection:
+            return read.current_hashes(connection, district_id, source, table)
+
+    def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
+        """Return how many versions of a table are current for a feed, by school; empty where records belong to none."""
+        with self.reading() as connection:
+            return read.current_by_school(connection, district_id, source, table)
+
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many versions of a table are current for a feed."""
         with self.reading() as connection:
