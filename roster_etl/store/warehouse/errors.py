@@ -116,7 +116,7 @@ def _plain(error: Exception) -> WarehouseError:
 
 
 def _classified(error: Exception, driver: Any) -> WarehouseError:
-    sqlstate = str(getattr(driver, "sqlstate", None) or getattr(driver, "pgconn", None) and "08006" or "unknown")
+    sqlstate = str(getattr(driver, "sqlstate", None) or "unknown")
     text = str(driver)
     broken = _CONSTRAINT.search(text)
     name = getattr(getattr(driver, "diag", None), "constraint_name", None) or (broken and broken.group(1))

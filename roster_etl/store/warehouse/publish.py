@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -128,7 +129,7 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
     schema = opening_schema(table)
     # In the order of the key, the index of current keys is written from left to right: half the time of a random order.
     rows = opens.select(schema.names).cast(schema).sort_by([(column, "ascending") for column in table.key])
-    given = {
+    given: dict[str, sa.ColumnElement[Any]] = {
         "district_id": sa.literal(found["district_id"], sa.Text()),
         "source": sa.literal(found["source"], sa.Text()),
         "valid_from_import": sa.literal(conclusion.import_id, sa.BigInteger()),

@@ -63,7 +63,9 @@ def test_a_change_closes_the_old_version_and_opens_the_new_one(warehouse):
 
 
 def test_the_view_of_changes_tells_created_updated_and_deleted(warehouse):
-    first = published(warehouse, {"enrollments": change("enrollments", [enrollment("a"), enrollment("b"), enrollment("c", None)])})
+    first = published(
+        warehouse, {"enrollments": change("enrollments", [enrollment("a"), enrollment("b"), enrollment("c", None)])}
+    )
     changed, gone = version_of(warehouse, "enrollments", user_id="c"), version_of(warehouse, "enrollments", user_id="a")
     second = begin(warehouse, 2)
     parts = change("enrollments", [enrollment("c", None, status="completed"), enrollment("d")], [changed, gone])
@@ -73,7 +75,11 @@ def test_the_view_of_changes_tells_created_updated_and_deleted(warehouse):
     warehouse.publish(end(second, number=2), {"enrollments": parts}, first)
 
     seen = rows(warehouse, f"SELECT key, change, close_reason FROM changes WHERE import_id = {second} ORDER BY change")
-    assert [(change_, reason) for _, change_, reason in seen] == [("created", None), ("deleted", "absent"), ("updated", "changed")]
+    assert [(change_, reason) for _, change_, reason in seen] == [
+        ("created", None),
+        ("deleted", "absent"),
+        ("updated", "changed"),
+    ]
     assert '"user_id"' in seen[1][0]
     assert rows(warehouse, f"SELECT DISTINCT change FROM changes WHERE import_id = {first}") == [("created",)]
 

@@ -18,7 +18,9 @@ def warehouse(warehouse_url):
 def test_current_is_the_key_and_the_hash_of_each_current_version(warehouse):
     published(warehouse, {"enrollments": change("enrollments", [enrollment("a", None, row_hash=5), enrollment("b")])})
     published(warehouse, {"enrollments": change("enrollments", [enrollment("x")])}, district="madison")
-    published(warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2)
+    published(
+        warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2
+    )
 
     current = warehouse.current(DISTRICT, SOURCE, "enrollments")
     assert current.schema == current_schema(TABLES["enrollments"])
