@@ -71,8 +71,8 @@ class Database:
             yield connection
 
     def create(self) -> bool:
-        """Create the SQLite file if there is none, for its owner only, and return whether it is new."""
-        if self.path is None or self.path.exists():
+        """Create the SQLite file if there is none (or an empty one), for its owner only, and return whether it is new."""
+        if self.path is None or (self.path.exists() and self.path.stat().st_size):
             return False
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))

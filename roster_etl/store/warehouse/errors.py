@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from adbc_driver_manager import Error as AdbcError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
@@ -112,6 +112,8 @@ def _plain(error: Exception) -> WarehouseError:
     driver: Any = error.orig if isinstance(error, DBAPIError) else error
     plain = _classified(error, driver)
     error.args = driver.args = (plain.message,)
+    if isinstance(error, StatementError):
+        error.statement = error.params = None
     return plain
 
 
