@@ -47,11 +47,13 @@ def test_a_row_that_postgresql_quotes_is_not_quoted_by_us(postgres_url):
 @pytest.mark.pg
 def test_a_lock_that_is_not_had_in_time_may_be_had_later(postgres_url):
     mine, other = Database(postgres_url), Database(postgres_url)
-    with mine.write() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(7)))
-        with pytest.raises(WarehouseUnavailable, match="55P03"), other.write() as waiting:
-            waiting.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
-            waiting.execute(sa.select(sa.func.pg_advisory_xact_lock(7)))
+    lock = sa.select(sa.func.pg_advisory_xact_lock(7))
+    with mine.write() as connection, other.write() as waiting:
+        connection.execute(lock)
+        waiting.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+        with pytest.raises(WarehouseUnavailable, match="55P03"), plain_errors():
+            waiting.execute(lock)
+        waiting.rollback()
     mine.close()
     other.close()
 
