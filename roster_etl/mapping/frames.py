@@ -5,14 +5,16 @@ Belongs here: dtypes, conversions without copies, the columns of a findings fram
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
+_MOST_CODES = 1 << 62
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool)
 
@@ -45,6 +47,32 @@ def to_table(frame: pd.DataFrame) -> pa.Table:
 def arrow(values: pd.Series) -> pa.ChunkedArray:
     """Return the Arrow array under `values`, without copying."""
     return pa.chunked_array(values.array.__arrow_array__())
+
+
+def flat(column: pa.ChunkedArray) -> pa.Array:
+    """Return `column` as one array, copying only where it has several chunks."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def one_array(values: pd.Series) -> pa.Array:
+    """Return the Arrow array under `values` as one chunk."""
+    return flat(arrow(values))
+
+
+def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
+    """Return one whole number a row (int64), equal in rows whose cells are all equal; null equals null."""
+    combined, size = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        encoded = column.dictionary_encode(null_encoding="encode")
+        kinds = len(encoded.dictionary)
+        if kinds < 2:
+            continue
+        if size * kinds >= _MOST_CODES:
+            combined, distinct = pd.factorize(combined)
+            size = len(distinct)
+        combined = combined * kinds + encoded.indices.to_numpy()
+        size *= kinds
+    return combined
 
 
 def text(values: Iterable[str | None]) -> pd.Series:

@@ -16,10 +16,12 @@ class RosterError(Exception):
     ``code`` is stable; ``message`` is for people. Built from a message, or from the fields of the class's ``template``.
     """
 
-    code: ClassVar[str] = "failed"
+    code: str = "failed"
     template: ClassVar[str] = "{problem}"
 
-    def __init__(self, message: str | None = None, /, **data: Any) -> None:
+    def __init__(self, message: str | None = None, /, *, code: str | None = None, **data: Any) -> None:
+        if code is not None:
+            self.code = code
         self.data = data
         self.message = self.template.format(**data) if message is None else message
         super().__init__(self.message)
@@ -101,7 +103,9 @@ class NoLanding(LandingError):
     """The feed names no folder to watch."""
 
     code = "no_landing"
-    template = "district {district_id}, format {format}: no landing folder; set the feed's path, or [landing] base in roster_etl.toml"
+    template = (
+        "district {district_id}, format {format}: no landing folder; set the feed's path, or [landing] base in roster_etl.toml"
+    )
 
 
 class HostKeyMissing(LandingError):
@@ -191,4 +195,6 @@ class UnsafePath(PermanentError):
     """A name that would become part of a path is not a plain one."""
 
     code = "unsafe_path"
-    template = "{name!r} is no name for a file of ours; allowed are letters, digits, . _ - (not first: . -), at most 128 characters"
+    template = (
+        "{name!r} is no name for a file of ours; allowed are letters, digits, . _ - (not first: . -), at most 128 characters"
+    )

@@ -36,11 +36,15 @@ class LandingSettings:
     """How landing zones are reached. Times in seconds.
 
     ``base``: folder (path or URL) with one folder per district, for feeds without a path of their own; empty: none.
+    ``known_hosts``, ``key_file``, ``password_file``, ``password_env``: used by feeds that name none (see ``district_file.Feed``).
     ``stall_seconds``: a transfer without one new byte for so long is given up; ``deadline_seconds``: so is any single transfer after that.
     """
 
     base: str = ""
     known_hosts: str = ""
+    key_file: str = ""
+    password_file: str = ""
+    password_env: str = ""
     connect_seconds: float = 30
     list_seconds: float = 60
     stall_seconds: float = 60
@@ -145,7 +149,7 @@ def _problems(table: str, given: Any) -> list[str]:
             problems.append(f'unknown key "{table}.{key}"{nearest(key, list(_KEYS[table]))}')
         elif isinstance(value, bool) or not isinstance(value, allowed):
             problems.append(f'"{table}.{key}" must be {"text" if str in allowed else "a number"}, found {type(value).__name__}')
-        elif not isinstance(value, str) and not value > 0:
+        elif isinstance(value, (int, float)) and not value > 0:
             problems.append(f'"{table}.{key}" must be more than 0')
     return problems
 

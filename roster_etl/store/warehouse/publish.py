@@ -61,7 +61,7 @@ def publish(
             _close(connection, found, conclusion, name, changes[name].closes, planned_on)
     for name in TABLES:
         if name in changes:
-            _open(connection, found, conclusion, name, changes[name].opens)
+            _open(connection, found, conclusion, name, changes[name].opening())
     ledger.conclude(connection, conclusion)
 
 

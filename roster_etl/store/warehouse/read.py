@@ -19,17 +19,27 @@ from roster_etl.store.warehouse import bulk
 
 
 def current_schema(table: RosterTable) -> pa.Schema:
-    """Return the schema of what `current` returns: ``version_id``, the key, ``row_hash``."""
-    return pa.schema([table.full_schema.field(name) for name in ("version_id", *table.key, "row_hash")])
+    """Return the schema of what `current` returns: ``version_id``, key, school (if any), ``source_file``, ``row_hash``."""
+    school = (table.has_school,) if table.has_school and table.has_school not in table.key else ()
+    return pa.schema([table.full_schema.field(name) for name in ("version_id", *table.key, *school, "source_file", "row_hash")])
 
 
 def current(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return one row a current version: ``version_id``, the key columns, ``row_hash``."""
+    """Return one row a current version; columns as in `current_schema`."""
     history, schema = history_table(name), current_schema(TABLES[name])
     query = sa.select(*_columns(connection, history, schema)).where(
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
     )
     return bulk.fetch(connection, query, schema)
+
+
+def count_current(connection: sa.Connection, district_id: str, source: str, name: str) -> int:
+    """Return how many versions are current."""
+    history = history_table(name)
+    query = sa.select(sa.func.count()).where(
+        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:

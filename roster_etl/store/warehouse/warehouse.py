@@ -162,9 +162,14 @@ class Warehouse:
             return publish.base(connection, district_id, source)
 
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return one row a current version: ``version_id``, the key columns, ``row_hash``."""
+        """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""
         with self.reading() as connection:
             return read.current(connection, district_id, source, table)
+
+    def count_current(self, district_id: str, source: str, table: str) -> int:
+        """Return how many versions of a table are current for a feed."""
+        with self.reading() as connection:
+            return read.count_current(connection, district_id, source, table)
 
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return the versions with these numbers, whole (``full_schema``), in the order of their numbers."""

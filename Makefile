@@ -1,0 +1,82 @@
+# Everything a person or a CI machine does with this project. `make help` lists it.
+# Assumes Python 3.11 or newer, a POSIX shell and make; the rest comes from the lock files.
+
+.POSIX:
+SHELL = /bin/sh
+VENV = .venv
+PY = $(VENV)/bin/python
+PYTHON =
+ARGS =
+JOBS = 2
+SIZES = 10000 100000
+
+# Some images switch byte code off; importing Dagster and Great Expectations then takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench lock licences clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.dev ## create .venv with everything that `make check` needs
+
+setup-runtime: $(VENV)/.runtime
+
+$(VENV)/.runtime: requirements.lock pyproject.toml tools/setup.sh
+	@PYTHON='$(PYTHON)' sh tools/setup.sh '$(VENV)' requirements.lock
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@PYTHON='$(PYTHON)' sh tools/setup.sh '$(VENV)' requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.runtime ## two sample districts over a real SFTP server into a roster with history (ARGS=--ui stays and opens the UI)
+	@$(PY) -m roster_etl.cli demo $(ARGS)
+
+ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on http://127.0.0.1:3000
+	@$(VENV)/bin/dagster dev $(ARGS)
+
+check: lint types contracts generated cover ## what CI runs: lint, types, import contracts, generated files, tests with coverage
+
+lint: $(VENV)/.dev ## ruff: rules and formatting
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(VENV)/bin/mypy
+
+contracts: $(VENV)/.dev ## which room may import which (import-linter)
+	$(VENV)/bin/lint-imports
+
+generated: $(VENV)/.dev ## generated files are what the specs say
+	$(PY) -m roster_etl.cli generate --check
+
+generate: $(VENV)/.dev ## write suites, docs tables and snapshots again from the specs
+	$(PY) -m roster_etl.cli generate
+
+cover: $(VENV)/.dev
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
+
+test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ragged'
+	$(PY) -m pytest $(ARGS)
+
+format: $(VENV)/.dev ## rewrite the code in the house's format, with the safe fixes
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/.dev ## time the Clever import beside the reference pipeline: make bench SIZES=10000
+	$(PY) benchmarks/run.py --sizes $(SIZES) $(ARGS)
+
+lock: ## resolve both lock files again (needs uv)
+	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock
+	uv pip compile pyproject.toml --group build --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
+
+LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' $(UPGRADE)
+
+licences: $(VENV)/.runtime ## write docs/licences.md from the installed packages
+	$(PY) tools/licences.py
+
+clean: ## remove what was built; the home and its data stay
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,204 @@
+"""Time the Clever import beside the reference pipeline: `make bench`.
+
+Belongs here: making districts, running both programs in cold processes in turn, and printing figures. Not here: what is measured (the
+command line, called as a person would), and no assertion: bars are printed beside the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+REFERENCE = HERE / "reference"
+PHASES = {"first": "day1", "churn": "day2", "unchanged": "day2"}
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one process cost: seconds, seconds, bytes; and the step timings (seconds) that it told, if any."""
+
+    wall: float
+    cpu: float
+    peak: int
+    steps: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A figure that we hold ourselves to, from `students` students on."""
+
+    name: str
+    found: float
+    limit: float
+    students: int = 100_000
+
+
+def measure(command: list[str], *, log: Path) -> tuple[Run, str]:
+    """Run `command` in a process of its own and return what it cost, and its standard output.
+
+    Raises: SystemExit: the command failed; its standard error is in `log`.
+    """
+    with tempfile.TemporaryFile() as output, log.open("ab") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read().decode()
+    if process.returncode:
+        sys.exit(f"exit code {process.returncode}: {' '.join(command)}\nstandard error: {log}\n{text[-2000:]}")
+    scale = 1 if sys.platform == "darwin" else 1024
+    return Run(wall=wall, cpu=usage.ru_utime + usage.ru_stime, peak=usage.ru_maxrss * scale, steps=step_timings(text)), text
+
+
+def step_timings(output: str) -> dict[str, float]:
+    """Return the seconds by step that an import's JSON tells (`timings`, at the top or under `summary`), or nothing."""
+    try:
+        document: dict[str, Any] = json.loads(output)
+    except ValueError:
+        return {}
+    timings = document.get("timings") or (document.get("summary") or {}).get("timings") or {}
+    return {str(step): float(seconds) for step, seconds in timings.items()}
+
+
+def generate(students: int, folder: Path) -> None:
+    """Write a district of `students` students and its next day, once; a folder that is complete is used again."""
+    if not (folder / "manifest.json").exists():
+        words = ["--students", str(students), "--out", str(folder), "--churn", "0.01"]
+        subprocess.run([sys.executable, str(REFERENCE / "gen_roster.py"), *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def reference_command(district: Path, work: Path, phase: str) -> list[str]:
+    """Return the reference run of `phase`; `work` holds its state and its database."""
+    number = str(1 + list(PHASES).index(phase))
+    script = str(REFERENCE / "reference_pipeline.py")
+    return [sys.executable, script, str(district / PHASES[phase]), str(work / "state"), f"adbc:{work / 'reference.db'}", number]
+
+
+def import_command(district: Path, work: Path, phase: str) -> list[str]:
+    """Return our import of `phase`, as a person would type it."""
+    words = ["import", str(district / PHASES[phase]), "--district", "bench", "--format", "clever"]
+    return [sys.executable, "-m", "roster_etl.cli", *words, "--home", str(work / "home"), "--json"]
+
+
+def one_round(district: Path, work: Path) -> dict[str, dict[str, Run]]:
+    """Run all phases once, the reference and ours in turn, into fresh databases. Returns {program: {phase: run}}."""
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "state").mkdir(parents=True)
+    runs: dict[str, dict[str, Run]] = {"reference": {}, "import": {}}
+    for phase in PHASES:
+        for program, command in (("reference", reference_command), ("import", import_command)):
+            runs[program][phase], _ = measure(command(district, work, phase), log=work / f"{program}.log")
+            print(f"  {phase:9} {program:9} {runs[program][phase].wall:6.2f} s", file=sys.stderr)
+    return runs
+
+
+def medians(rounds: list[dict[str, dict[str, Run]]]) -> dict[str, dict[str, Run]]:
+    """Return the median of every figure over the rounds."""
+    return {
+        program: {phase: median([one[program][phase] for one in rounds]) for phase in PHASES}
+        for program in ("reference", "import")
+    }
+
+
+def median(runs: list[Run]) -> Run:
+    """Return the run in the middle, figure by figure."""
+    steps = {step: statistics.median(run.steps.get(step, 0.0) for run in runs) for run in runs for step in run.steps}
+    return Run(
+        wall=statistics.median(run.wall for run in runs),
+        cpu=statistics.median(run.cpu for run in runs),
+        peak=int(statistics.median(run.peak for run in runs)),
+        steps=steps,
+    )
+
+
+def bars(result: dict[str, dict[str, Run]], csv_bytes: int) -> list[Bar]:
+    """Return the bars with what was found: ratios of wall time; memory in MiB."""
+    reference, ours = result["reference"], result["import"]
+    peak = max(run.peak for run in ours.values())
+    return [
+        Bar(name="first load / H", found=ours["first"].wall / reference["first"].wall, limit=3.5),
+        Bar(name="1 % churn / first load", found=ours["churn"].wall / ours["first"].wall, limit=0.8),
+        Bar(name="unchanged / reference unchanged", found=ours["unchanged"].wall / reference["unchanged"].wall, limit=1.0),
+        Bar(name="peak memory, MiB", found=peak / MIB, limit=(350e6 + 8 * csv_bytes) / MIB, students=0),
+    ]
+
+
+def print_result(students: int, csv_bytes: int, result: dict[str, dict[str, Run]]) -> None:
+    """Print one size: figures, bars, and where the time of our imports goes."""
+    print(f"\n{students:,} students, {csv_bytes / 1e6:.1f} MB of CSV a day (medians)")
+    print(f"  {'phase':10}{'program':11}{'wall s':>8}{'cpu s':>8}{'peak MiB':>10}{'wall/ref':>10}{'cpu/ref':>9}")
+    for phase in PHASES:
+        base = result["reference"][phase]
+        for program in ("reference", "import"):
+            run = result[program][phase]
+            ratios = f"{run.wall / base.wall:>10.2f}{run.cpu / base.cpu:>9.2f}"
+            print(f"  {phase:10}{program:11}{run.wall:8.2f}{run.cpu:8.2f}{run.peak / MIB:10.0f}{ratios}")
+    for bar in bars(result, csv_bytes):
+        verdict = "held" if bar.found <= bar.limit else "MISSED"
+        verdict = verdict if students >= bar.students else f"(set for {bar.students:,} students)"
+        print(f"  {bar.name:33}{bar.found:8.2f}  bar {bar.limit:.2f}  {verdict}")
+    for phase in PHASES:
+        print_steps(phase, result["import"][phase])
+
+
+def print_steps(phase: str, run: Run) -> None:
+    """Print the steps of one import, longest first, and what lies outside them (start-up, imports, shutdown)."""
+    if not run.steps:
+        return
+    print(f"  where the {phase} import's time goes")
+    rest = run.wall - sum(run.steps.values())
+    for step, seconds in sorted([*run.steps.items(), ("(outside the steps)", rest)], key=lambda item: -item[1]):
+        print(f"    {step:32}{seconds:7.2f} s {seconds / run.wall:5.0%}")
+
+
+def arguments() -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], help="districts by number of students")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds; medians are printed")
+    parser.add_argument("--work", type=Path, help="folder to work in and to keep (default: a temporary one)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    return parser.parse_args()
+
+
+def bench(students: int, work: Path, repeat: int) -> dict[str, Any]:
+    """Measure one size, print it, and return its figures."""
+    district = work / f"district-{students}"
+    generate(students, district)
+    csv_bytes = sum(path.stat().st_size for path in (district / "day1").glob("*.csv"))
+    result = medians([one_round(district, work / f"run-{students}") for _ in range(repeat)])
+    print_result(students, csv_bytes, result)
+    return {
+        "students": students,
+        "csv_bytes": csv_bytes,
+        "runs": {program: {phase: asdict(run) for phase, run in phases.items()} for program, phases in result.items()},
+        "bars": [asdict(bar) for bar in bars(result, csv_bytes)],
+    }
+
+
+def main() -> None:
+    """Measure every size that was asked for."""
+    asked = arguments()
+    with tempfile.TemporaryDirectory(prefix="roster-bench-") as temporary:
+        work = asked.work or Path(temporary)
+        figures = [bench(students, work, asked.repeat) for students in asked.sizes]
+    if asked.json:
+        asked.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Check cells against the forms of the spec, a column at a time.
+
+Belongs here: one function for each form, from an Arrow text array to a mask of broken cells (null is never broken).
+Regular expressions run in RE2, in time linear in the text.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.spec import Choice, Date, Decimal, Email, Phone, Text, WholeNumber
+from roster_etl.spec.rules import Form
+
+EMAIL = r"^[^@\s,;<>\"]+@[^@\s.,;<>\"]+(\.[^@\s.,;<>\"]+)+$"
+PHONE_PUNCTUATION = r"[\s().+\-]"
+DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
+
+CODES: dict[type, str] = {
+    Text: "too_long",
+    Choice: "bad_value",
+    WholeNumber: "bad_value",
+    Decimal: "bad_value",
+    Date: "bad_date",
+    Email: "invalid_email",
+    Phone: "bad_phone",
+}
+
+
+def broken(form: Form, cells: pa.Array) -> np.ndarray:
+    """Return a mask of the cells that do not have `form`; null cells are not broken."""
+    if pc.count(cells).as_py() == 0 or (isinstance(form, Text) and form.max_length is None):
+        return np.zeros(len(cells), dtype=bool)
+    distinct = cells.dictionary_encode()
+    wrong = ~_fits(form, distinct.dictionary)
+    if not wrong.any():
+        return np.zeros(len(cells), dtype=bool)
+    return wrong[pc.fill_null(distinct.indices, 0).to_numpy()] & pc.is_valid(cells).to_numpy(zero_copy_only=False)
+
+
+def expected(form: Form) -> str:
+    """Return what `form` promises, in words for a message."""
+    match form:
+        case Text(max_length=length):
+            return f"at most {length} characters" if length else "any text"
+        case Choice(options=options, ranges=ranges):
+            listed = ", ".join(options) if len(options) <= 25 else f"one of {len(options)} options"
+            return f"one of: {listed}" + (", or a range such as 9-12" if ranges else "")
+        case WholeNumber(minimum=low, maximum=high):
+            return f"a whole number from {low} to {high}"
+        case Decimal():
+            return "a number such as 3 or 3.75"
+        case Date(pattern=pattern):
+            return f"a date that exists, written {pattern}"
+        case Email():
+            return "an address such as name@school.example.org"
+        case Phone(lengths=lengths):
+            return "a phone number of " + " or ".join(map(str, lengths)) + " digits"
+
+
+@singledispatch
+def _fits(form: Form, values: pa.Array) -> np.ndarray:
+    raise TypeError(f"no check for the form {type(form).__name__}")
+
+
+@_fits.register
+def _(form: Text, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.less_equal(pc.utf8_length(values), form.max_length))
+
+
+@_fits.register
+def _(form: Choice, values: pa.Array) -> np.ndarray:
+    folded = pc.utf8_lower(values)
+    fits = _numpy(pc.is_in(folded, value_set=pa.array([option.lower() for option in form.options])))
+    if form.ranges:
+        numbers = {option for option in form.options if option.isdigit()}
+        bounds = [value.partition("-")[::2] for value in values.to_pylist()]
+        fits |= np.array([low in numbers and high in numbers and int(low) <= int(high) for low, high in bounds], dtype=bool)
+    return fits
+
+
+@_fits.register
+def _(form: WholeNumber, values: pa.Array) -> np.ndarray:
+    digits = f"{{{form.digits}}}" if form.digits else "{1,15}"
+    shaped = pc.match_substring_regex(values, f"^[0-9]{digits}$")
+    numbers = pc.cast(pc.if_else(shaped, values, pa.scalar(None, pa.string())), pa.int64())
+    inside = pc.and_(pc.greater_equal(numbers, form.minimum), pc.less_equal(numbers, form.maximum))
+    return _numpy(pc.fill_null(inside, False))
+
+
+@_fits.register
+def _(form: Decimal, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.match_substring_regex(values, DECIMAL))
+
+
+@_fits.register
+def _(form: Date, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.is_valid(parse_dates(form, values)))
+
+
+@_fits.register
+def _(form: Email, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.match_substring_regex(values, EMAIL))
+
+
+@_fits.register
+def _(form: Phone, values: pa.Array) -> np.ndarray:
+    bare = pc.replace_substring_regex(values, PHONE_PUNCTUATION, "")
+    lengths = "|".join(f"[0-9]{{{length}}}" for length in form.lengths)
+    return _numpy(pc.match_substring_regex(bare, f"^({lengths})$"))
+
+
+def parse_dates(form: Date, values: pa.Array) -> pa.Array:
+    """Return date32, null where a value is not a date that exists in the form's pattern (leading zeros optional)."""
+    order = form.pattern.replace("-", "/").split("/")
+    separator = "-" if "-" in form.pattern else "/"
+    digits = {"MM": "(?P<m>[0-9]{1,2})", "DD": "(?P<d>[0-9]{1,2})", "YYYY": "(?P<y>[0-9]{4})", "YY": "(?P<y>[0-9]{2})"}
+    parts = pc.extract_regex(values, f"^{separator.join(digits[part] for part in order)}$")
+    year, month, day = (pc.struct_field(parts, name) for name in ("y", "m", "d"))
+    if "YY" in order:
+        year = pc.binary_join_element_wise("20", year, "")
+    iso = pc.binary_join_element_wise(
+        year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-", null_handling="emit_null"
+    )
+    return _existing(iso)
+
+
+def _existing(iso: pa.Array) -> pa.Array:
+    """Days that exist, of ISO texts: a date that the parser moved to the next month (02/30) becomes null."""
+    plausible = pc.match_substring_regex(iso, r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    stamps = pc.strptime(
+        pc.if_else(plausible, iso, pa.scalar(None, pa.string())), format="%Y-%m-%d", unit="s", error_is_null=True
+    )
+    same = pc.equal(pc.strftime(stamps, format="%Y-%m-%d"), iso)
+    return pc.cast(pc.if_else(pc.fill_null(same, False), stamps, pa.scalar(None, pa.timestamp("s"))), pa.date32())
+
+
+def _numpy(mask: pa.Array) -> np.ndarray:
+    return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), dtype=bool).copy()

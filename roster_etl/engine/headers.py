@@ -1,0 +1,160 @@
+"""Match the header line of an upload with the columns that a file's spec promises.
+
+Belongs here: names only. Reading is in ``engine.read``, the cells are judged in ``engine.judge``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from roster_etl.spec import Column, Family, File
+from roster_etl.spec.findings import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """Which column of the upload is what.
+
+    ``positions``: spec column name → position in the upload, in spec order (numbered family members included);
+    ``columns``: the spec columns under those names; ``extensions``: header as uploaded → position;
+    ``families``: family pattern → its members in the upload, in order of their number.
+    """
+
+    positions: dict[str, int]
+    columns: dict[str, Column]
+    extensions: dict[str, int]
+    families: dict[str, tuple[str, ...]]
+    findings: tuple[Finding, ...]
+    refused: str | None
+
+
+def match_header(
+    header: Sequence[str], file: File, *, relaxed: frozenset[str] = frozenset(), fixed_order: bool = False
+) -> Header:
+    """Match `header` (as uploaded) with `file`, without regard to case and order.
+
+    Args:    relaxed: required columns that a district option made optional; fixed_order: the format fixes the order.
+    Returns: positions of what was recognised, with findings; ``refused`` is the code that refuses the file, or None.
+    Source:  Clever section 3 ("headers must match exactly; order does not matter; case-sensitive matching is not required").
+    """
+    known = _known(file)
+    matched: dict[str, list[int]] = {}
+    columns: dict[str, Column] = {}
+    extensions: dict[str, list[int]] = {}
+    unexpected: list[str] = []
+    for position, spelling in enumerate(header):
+        column = known.get(spelling.casefold()) or _member(file.families, spelling)
+        if column:
+            columns[column.name] = column
+            matched.setdefault(column.name, []).append(position)
+        elif _is_extension(file, spelling):
+            extensions.setdefault(spelling, []).append(position)
+        else:
+            unexpected.append(spelling)
+    twice = [name for name, places in {**matched, **extensions}.items() if len(places) > 1]
+    missing = [c.name for c in file.columns if c.required and c.name not in matched and c.name not in relaxed]
+    findings = [*_twice(twice), *_missing(missing, header), *_unexpected(unexpected)]
+    refused = "duplicate_column" if twice else "missing_column" if missing else None
+    if not refused and fixed_order and (order := _order(file, matched)):
+        findings, refused = [*findings, order], "column_order"
+    if len(missing) == len([c for c in file.columns if c.required]) and not matched:
+        findings, refused = [_unrecognised(file)], "unrecognised_headers"
+    return Header(
+        positions={name: places[0] for name, places in _in_spec_order(file, matched).items()},
+        columns=columns,
+        extensions={name: places[0] for name, places in extensions.items()},
+        families={family.pattern: _members(family, matched) for family in file.families},
+        findings=tuple(findings),
+        refused=refused,
+    )
+
+
+def _known(file: File) -> dict[str, Column]:
+    return {spelling.casefold(): column for column in file.columns for spelling in (column.name, *column.aliases)}
+
+
+def _number(family: Family, name: str) -> int | None:
+    before, after = family.pattern.split("{n}")
+    found = re.fullmatch(re.escape(before) + r"([1-9][0-9]{0,5})" + re.escape(after), name, re.IGNORECASE)
+    if not found:
+        return None
+    number = int(found.group(1))
+    return number if number >= family.first and (family.last is None or number <= family.last) else None
+
+
+def _member(families: Sequence[Family], spelling: str) -> Column | None:
+    for family in families:
+        number = _number(family, spelling)
+        if number is not None:
+            return family.column(number)
+    return None
+
+
+def _members(family: Family, matched: dict[str, list[int]]) -> tuple[str, ...]:
+    numbered = [(number, name) for name in matched if (number := _number(family, name)) is not None]
+    return tuple(name for _, name in sorted(numbered))
+
+
+def _is_extension(file: File, spelling: str) -> bool:
+    folded = spelling.casefold()
+    return any(folded.startswith(prefix) and len(folded) > len(prefix) for prefix in file.extensions)
+
+
+def _in_spec_order(file: File, matched: dict[str, list[int]]) -> dict[str, list[int]]:
+    declared = [c.name for c in file.columns if c.name in matched]
+    members = [name for family in file.families for name in _members(family, matched)]
+    return {name: matched[name] for name in (*declared, *members)}
+
+
+def _twice(names: Sequence[str]) -> list[Finding]:
+    return [
+        Finding(severity="file", code="duplicate_column", field=name, message="The column stands more than once in the header.")
+        for name in names
+    ]
+
+
+def _missing(names: Sequence[str], header: Sequence[str]) -> list[Finding]:
+    spellings = {spelling.casefold(): spelling for spelling in header if spelling}
+    findings = []
+    for name in names:
+        near = get_close_matches(name.casefold(), spellings, n=1, cutoff=0.7)
+        hint = f'; the nearest of the {len(header)} found is "{spellings[near[0]][:60]}"' if near else ""
+        findings.append(
+            Finding(
+                severity="file",
+                code="missing_column",
+                field=name,
+                message=f"The required column is missing{hint}. Export again with the column named as in the format.",
+            )
+        )
+    return findings
+
+
+def _unexpected(names: Sequence[str]) -> list[Finding]:
+    return [
+        Finding(
+            severity="warning",
+            code="unexpected_column",
+            field=name[:80] or None,
+            message="The column is not one of the format's and was not read.",
+        )
+        for name in dict.fromkeys(names)
+    ]
+
+
+def _order(file: File, matched: dict[str, list[int]]) -> Finding | None:
+    places = [matched[c.name][0] for c in file.columns if c.name in matched]
+    if places == sorted(places):
+        return None
+    return Finding(severity="file", code="column_order", message="The columns are not in the order that the format fixes.")
+
+
+def _unrecognised(file: File) -> Finding:
+    return Finding(
+        severity="file",
+        code="unrecognised_headers",
+        message=f"The first line has none of the column names of {file.file_name}: is it a header row, separated by commas?",
+    )

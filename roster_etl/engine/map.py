@@ -1,0 +1,297 @@
+"""Run mappings: judged vendor files in, one canonical table out.
+
+Belongs here: evaluating the expressions of ``mapping.plan``, what was derived, one row a key, and the hash of a row.
+Grain of the result: one row a record of the canonical table; refused rows that name a record not accepted elsewhere stay
+in it with ``_refused``, so that the record counts as seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as MappingABC
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import RosterTable
+from roster_etl.engine.report import Findings, joined_keys
+from roster_etl.engine.shape import run_step
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
+from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
+
+ORIGIN = pa.schema([("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())])
+HASH = "row_hash"
+_SLICE = 200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedTable:
+    """A canonical table as an upload would have it: business columns, ORIGIN columns, ``row_hash`` and ``_refused``.
+
+    ``collisions``: accepted rows of one mapping whose key an earlier mapping had given already, unexpectedly.
+    """
+
+    table: pa.Table
+    findings: pa.Table
+    collisions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A judged vendor file: its rows, its name as uploaded, and the header spelling of its extension columns."""
+
+    rows: pa.Table
+    file_name: str
+    extensions: tuple[str, ...] = ()
+
+
+def map_table(
+    target: RosterTable,
+    mappings: Sequence[Mapping],
+    files: MappingABC[str, SourceFile],
+    options: MappingABC[str, object],
+) -> MappedTable:
+    """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted counts."""
+    rows_by_name = {name: file.rows for name, file in files.items()}
+    parts: list[pa.Table] = []
+    findings = [Findings(files[mapping.source].file_name) for mapping in mappings]
+    for mapping, noted in zip(mappings, findings, strict=True):
+        rows = rows_by_name[mapping.source]
+        for step in mapping.steps:
+            rows = run_step(step, rows, rows_by_name, noted)
+        parts.append(_evaluate(target, mapping, rows, files[mapping.source], options))
+        del rows
+    sizes = [part.num_rows for part in parts]
+    table = pa.concat_tables(parts)
+    parts.clear()
+    repeats = _repeats(target, table)
+    if repeats is None:
+        collisions = 0
+    else:
+        origin = np.repeat(np.arange(len(mappings)), sizes)
+        _report_conflicts(target, table, origin, repeats, mappings, findings)
+        collisions = _collisions(np.repeat([mapping.yields for mapping in mappings], sizes), origin, repeats)
+        table = table.filter(pa.array(repeats.counts))
+    hashed = table.append_column(HASH, row_hash(table, target))
+    return MappedTable(table=hashed, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
+
+
+def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
+    """Return a 64-bit hash of the business columns, ``derived`` and ``extensions``, row by row (int64).
+
+    The text that is hashed joins the cells with U+001F, null as U+0000; the hash is SipHash with the key that pandas
+    fixes. Stored hashes depend on it: a test pins known values.
+    """
+    hashes = [np.empty(0, dtype=np.int64)]
+    for start in range(0, table.num_rows, _SLICE):
+        part = table.slice(start, _SLICE)
+        texts = [_text(flat(part.column(name))) for name in (*target.names, "derived", "extensions")]
+        joined = pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
+        hashed = pd.util.hash_array(joined.to_numpy(zero_copy_only=False), categorize=False)
+        hashes.append(hashed.view(np.int64))
+    return pa.array(np.concatenate(hashes))
+
+
+def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:
+    """Return the key cells joined to one text a row; null and empty are told apart."""
+    texts = [_text(flat(table.column(name))) for name in key]
+    return pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
+
+
+def _text(column: pa.Array) -> pa.Array:
+    if pa.types.is_string(column.type):
+        return column
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    return column.cast(pa.string())
+
+
+# ---- expressions
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Values of one target column, and which of them were derived (one flag for all, or one a row)."""
+
+    values: pa.Array
+    derived: np.ndarray | bool
+
+
+class _Evaluator:
+    def __init__(self, rows: pa.Table, options: MappingABC[str, object], types: pa.Schema) -> None:
+        self.rows, self.options, self.types = rows, options, types
+        self.made: dict[str, _Column] = {}
+
+    def evaluate(self, name: str, expression: Expression) -> None:
+        column = self._value(expression, self.rows, self.types.field(name).type)
+        self.made[name] = column
+
+    def _value(self, expression: Expression, rows: pa.Table, kind: pa.DataType) -> _Column:
+        match expression:
+            case Const(value=value, derived=derived):
+                return _Column(pa.repeat(pa.scalar(value, kind), rows.num_rows), derived)
+            case From():
+                return _Column(self._from(expression, rows, kind), expression.derived)
+            case Of(targets=targets, via=via):
+                made = via(*(pd.Series(pd.arrays.ArrowExtensionArray(self.made[t].values)) for t in targets))
+                return _Column(_typed(made, kind), True)
+            case FirstOf(choices=choices):
+                return self._first_of(choices, rows, kind)
+            case IfOption(option=option, equals=equals):
+                chosen = expression.then if self.options[option] == equals else expression.otherwise
+                return self._value(chosen, rows, kind)
+
+    def _from(self, expression: From, rows: pa.Table, kind: pa.DataType) -> pa.Array:
+        absent = pa.nulls(rows.num_rows, pa.string())
+        cells = [flat(rows.column(s)) if s in rows.column_names else absent for s in expression.sources]
+        if expression.via is None:
+            return cells[0] if cells[0].type == kind else cells[0].cast(kind)
+        if all(column.null_count == rows.num_rows for column in cells):
+            return pa.nulls(rows.num_rows, kind)
+        settings = [self.options[expression.option]] if expression.option else []
+        return _typed(expression.via(*(pd.Series(pd.arrays.ArrowExtensionArray(c)) for c in cells), *settings), kind)
+
+    def _first_of(self, choices: Sequence[Expression], rows: pa.Table, kind: pa.DataType) -> _Column:
+        """Later choices are worked out only for the rows that need them."""
+        first = self._value(choices[0], rows, kind)
+        values, derived = first.values, np.broadcast_to(np.asarray(first.derived), rows.num_rows).copy()
+        for choice in choices[1:]:
+            empty = pc.is_null(values)
+            places = np.flatnonzero(empty.to_numpy(zero_copy_only=False))
+            if not len(places):
+                break
+            whole = isinstance(choice, Of)  # made of target columns: cannot be worked out for a part of the rows
+            part = self._value(choice, rows if whole else rows.take(pa.array(places)), kind)
+            found = part.values.take(pa.array(places)) if whole else part.values
+            values = pc.replace_with_mask(values, empty, found)
+            derived[places] = np.broadcast_to(np.asarray(part.derived), len(part.values))[places if whole else slice(None)] & pc.is_valid(found).to_numpy(zero_copy_only=False)
+        return _Column(values, derived)
+
+
+def _typed(values: pd.Series, kind: pa.DataType) -> pa.Array:
+    array = one_array(values)
+    return array if array.type == kind else array.cast(kind)
+
+
+def _evaluate(
+    target: RosterTable, mapping: Mapping, rows: pa.Table, source: SourceFile, options: MappingABC[str, object]
+) -> pa.Table:
+    evaluator = _Evaluator(rows, options, target.arrow_schema)
+    for name, expression in mapping.columns.items():
+        evaluator.evaluate(name, expression)
+    columns = {
+        field.name: evaluator.made[field.name].values if field.name in evaluator.made else pa.nulls(rows.num_rows, field.type)
+        for field in target.arrow_schema
+    }
+    columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
+    columns["source_row"] = flat(rows.column(ROW))
+    columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
+    columns["extensions"] = _extensions(rows, source.extensions) if mapping.extensions else pa.repeat(pa.scalar("{}"), rows.num_rows)
+    columns[REFUSED] = flat(rows.column(REFUSED))
+    table = pa.table(columns)
+    needed = [flat(table.column(name)) for name in target.key if name not in target.optional_key]
+    complete = np.logical_and.reduce([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in needed])
+    usable = complete | flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)  # without a key, a refused row names nobody
+    return table if usable.all() else table.filter(pa.array(usable))
+
+
+def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
+    """A JSON list a row, of the columns that were derived and have a value."""
+    combination = np.zeros(rows, dtype=np.int64)
+    names: list[str] = []
+    for name, column in made.items():
+        flags = np.broadcast_to(np.asarray(column.derived), rows)
+        if flags.any():
+            flags = flags & pc.is_valid(column.values).to_numpy(zero_copy_only=False)
+            combination |= flags.astype(np.int64) << len(names)
+            names.append(name)
+    distinct, inverse = np.unique(combination, return_inverse=True)
+    lists = [json.dumps(sorted(n for i, n in enumerate(names) if bits >> i & 1)) for bits in distinct.tolist()]
+    return pa.array(lists, pa.string()).take(pa.array(inverse)) if rows else pa.array([], pa.string())
+
+
+def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:
+    """A JSON object a row, of the extension columns that have a value."""
+    parts = []
+    for name in names:
+        cells = flat(rows.column(name)).dictionary_encode()
+        named = f", {json.dumps(name, ensure_ascii=False)}: "
+        members = [named + json.dumps(value, ensure_ascii=False) for value in cells.dictionary.to_pylist()]
+        parts.append(pc.fill_null(pa.array(members, pa.string()).take(cells.indices), ""))
+    if not parts:
+        return pa.repeat(pa.scalar("{}"), rows.num_rows)
+    inner = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*parts, ""), start=2)
+    return pc.binary_join_element_wise("{", inner, "}", "")
+
+
+# ---- one row a key
+
+
+@dataclass(frozen=True)
+class _Repeats:
+    """Rows whose key stands in an earlier row too: their places, the rows that count for them, and which rows count."""
+
+    later: np.ndarray
+    first: np.ndarray
+    counts: np.ndarray
+
+
+def _repeats(target: RosterTable, table: pa.Table) -> _Repeats | None:
+    """Return the accepted rows that repeat a key, in the order of mappings and files; None if there are none.
+
+    Refused rows are left alone: they only say that a record was seen, however often they say it.
+    """
+    codes = row_codes([flat(table.column(name)) for name in target.key])
+    refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)
+    codes[refused] = -1 - np.arange(refused.sum())
+    if not pd.Series(codes).duplicated().any():
+        return None
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    winners = first[inverse]
+    counts = winners == np.arange(len(codes))
+    return _Repeats(later=np.flatnonzero(~counts), first=winners[~counts], counts=counts)
+
+
+def _collisions(yields: np.ndarray, mapping: np.ndarray, repeats: _Repeats) -> int:
+    """Return how many accepted rows met a key that another mapping had given, unexpectedly."""
+    later, first = repeats.later, repeats.first
+    return int((~yields[later] & (mapping[later] != mapping[first])).sum())
+
+
+def _report_conflicts(
+    target: RosterTable,
+    table: pa.Table,
+    mapping: np.ndarray,
+    repeats: _Repeats,
+    mappings: Sequence[Mapping],
+    findings: Sequence[Findings],
+) -> None:
+    """Warn where rows that a mapping merges disagree: one finding a record and column, with the number of rows."""
+    for number, noted in enumerate(findings):
+        if not mappings[number].merges:
+            continue
+        chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
+        _report_disagreements(target, table, repeats.later[chosen], repeats.first[chosen], noted)
+
+
+def _report_disagreements(target: RosterTable, table: pa.Table, later: np.ndarray, first: np.ndarray, findings: Findings) -> None:
+    if not len(later):
+        return
+    keys = [_text(flat(table.column(name))) for name in target.key]
+    numbers = flat(table.column("source_row")).to_numpy()
+    for name in [n for n in target.names if n not in target.key]:
+        column = flat(table.column(name))
+        one, other = column.take(pa.array(later)), column.take(pa.array(first))
+        same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
+        differs = ~same.to_numpy(zero_copy_only=False)
+        if differs.any():
+            _, place, counts = np.unique(first[differs], return_index=True, return_counts=True)
+            rows = later[differs][place]
+            message = f"Rows of one record of {target.name} disagree about its {name}; the first row counts."
+            findings.add_rows(
+                "warning", "conflicting_rows", numbers[rows], field=name, message=message, keys=joined_keys(keys, rows), counts=counts
+            )

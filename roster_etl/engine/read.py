@@ -1,0 +1,184 @@
+"""Reading a CSV file strictly: every record as it was sent, or a finding that says why not.
+
+Belongs here: bytes to a table of text, and the findings of records and files that cannot be read with certainty.
+Not here: what columns mean, trimming, control characters, duplicate or missing headers, empty files (the caller's).
+
+The records are surveyed first (`survey`); those with a doubt are cut out, and only the proven rest goes to pyarrow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.damage import DEFAULT_LIMITS, FAULTS, FIRST_ROW, Damaged, Limits, damaged_records, record_findings
+from roster_etl.engine.encoding import Text, ends_inside_character, refusal, to_utf8
+from roster_etl.engine.parse import column_names, sound_columns
+from roster_etl.engine.structure import WINDOW, cell_text, read_record, skip_line_ends
+from roster_etl.engine.survey import REPEATED, SOUND, UNDECODABLE, Survey, survey
+from roster_etl.mapping.frames import findings_frame
+from roster_etl.spec.findings import Finding
+
+__all__ = ["DEFAULT_LIMITS", "Damaged", "Limits", "RawFile", "read_csv"]
+
+_NAMED_ROWS = 10  # how many records a refusal of the file names
+_WHITE = " \t\ufeff\u00a0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawFile:
+    """A file as it was sent.
+
+    ``header``: the names as uploaded, BOM and outer white space off. ``table``: one row a complete record, columns
+    "c0", "c1", … of text, an empty cell is null. ``rows``: the record number of each row of the table (header = 1).
+    ``rows_read``: records under the header, those of commas only counted, empty lines not. ``findings``: as
+    `mapping.frames.FINDINGS`, ``file`` null. ``refused``: the code that the whole file is refused for; then ``table`` is
+    empty.
+    """
+
+    header: tuple[str, ...]
+    table: pa.Table
+    rows: pa.Array[Any]
+    rows_read: int
+    findings: pd.DataFrame
+    damaged: tuple[Damaged, ...]
+    refused: str | None
+
+
+def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
+    """Read a comma-separated file of text, quoted as in RFC 4180; lines end in LF, CRLF or CR.
+
+    No value is interpreted: ``NULL``, ``007`` and ``1E5`` arrive as they were sent, white space included. An empty file
+    has no header and no findings.
+
+    Args:    encoding: what the bytes are where they are not UTF-8. window: bytes surveyed together.
+    Returns: grain: one table row a record that is certain.
+    Raises:  LookupError: `encoding` is no known text encoding. Bad data never raises.
+    Source:  HEADLESS.md, "row is the record number" and "Bytes that are not UTF-8".
+    """
+    if len(content) > limits.file_bytes:
+        return _too_large(len(content), limits)
+    text = to_utf8(content, encoding)
+    if isinstance(text, Finding):
+        return _refused(text)
+    if len(text.content) > limits.file_bytes:
+        return _too_large(len(text.content), limits)
+    start = skip_line_ends(text.content, text.start)
+    if start == len(text.content):
+        return _nothing(text)
+    header, body = _header(text.content, start, limits)
+    if isinstance(header, Finding):
+        return _refused(header)
+    return _body(text, header, body, limits, window)
+
+
+def _too_large(size: int, limits: Limits) -> RawFile:
+    return _refused(refusal("too_long", f"The file has {size:,} bytes as UTF-8; {limits.file_bytes:,} are allowed."))
+
+
+def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
+    """Return the column names and where the record ends, or the finding that refuses the file."""
+    record = read_record(content, start)
+    if record.fault:
+        return refusal("malformed_csv", f"Record 1, the header: {FAULTS[record.fault]}.", row=1), record.stop
+    if len(record.cells) > limits.columns:
+        message = f"The header has {len(record.cells):,} columns; {limits.columns:,} are allowed."
+        return refusal("unrecognised_headers", message, row=1), record.stop
+    try:
+        cells = tuple(cell_text(content[begin:end]) for begin, end in record.cells)
+    except UnicodeDecodeError:
+        return refusal("invalid_encoding", "Record 1, the header, has bytes that are not valid UTF-8.", row=1), record.stop
+    if max(map(len, cells)) > limits.cell_chars:
+        return refusal(
+            "too_long", f"Record 1, the header, has a name of more than {limits.cell_chars:,} characters.", row=1
+        ), record.stop
+    return tuple(cell.strip().strip(_WHITE) for cell in cells), record.stop
+
+
+def _body(text: Text, header: tuple[str, ...], start: int, limits: Limits, window: int) -> RawFile:
+    """Read what follows the header. `start`: the header's line end."""
+    content = text.content
+    found = survey(content, start, width=len(header), longest_cell=limits.cell_chars, window=window)
+    finding = _broken(found) or _badly_encoded(content, found, limits)
+    if finding:
+        return _refused(finding, *text.findings, header=header, rows_read=len(found.codes))
+    columns = sound_columns(content, found, len(header))
+    codes = found.codes
+    repeats = _repeats(columns, header)
+    if repeats is not None:
+        codes = codes.copy()
+        codes[np.flatnonzero(codes == SOUND)[repeats]] = REPEATED
+        columns = [column.filter(pa.array(~repeats)) for column in columns]
+    rows = pa.array(np.flatnonzero(codes == SOUND) + FIRST_ROW, type=pa.int64())
+    return RawFile(
+        header=header,
+        table=pa.table(columns, names=column_names(len(header))),
+        rows=rows,
+        rows_read=len(codes),
+        findings=record_findings(text.findings, found, codes, header, limits),
+        damaged=tuple(damaged_records(content, found, codes, limits)),
+        refused=None,
+    )
+
+
+def _broken(found: Survey) -> Finding | None:
+    """Return the finding that refuses a file whose quoting breaks."""
+    if found.broken is None:
+        return None
+    row = len(found.codes) + FIRST_ROW - 1
+    return refusal("malformed_csv", f"Record {row}: {FAULTS[found.broken]}. Nothing of the file was used.", row=row)
+
+
+def _badly_encoded(content: bytes, found: Survey, limits: Limits) -> Finding | None:
+    """Return the finding that refuses a file of which too much, or the very end, is no UTF-8."""
+    rows = np.flatnonzero(found.codes == UNDECODABLE) + FIRST_ROW
+    if not len(rows):
+        return None
+    cut = ends_inside_character(content)
+    if not cut and len(rows) * 100 <= limits.undecodable_pct * len(found.codes):
+        return None
+    named = ", ".join(str(row) for row in rows[:_NAMED_ROWS])
+    more = f" and {len(rows) - _NAMED_ROWS:,} more" if len(rows) > _NAMED_ROWS else ""
+    end = " The file ends inside a character." if cut else ""
+    message = f"Bytes are not valid UTF-8 in record {named}{more}.{end} Export as UTF-8, or declare the encoding."
+    return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
+
+
+def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArray[np.bool_] | None:
+    """Return which rows repeat the header, as files that were joined do; None if no row does."""
+    same: npt.NDArray[np.bool_] | None = None
+    for column, name in zip(columns, header, strict=True):
+        trimmed: Any = pc.fill_null(pc.utf8_trim(column, _WHITE), pa.scalar(""))
+        here = np.asarray(pc.equal(trimmed, pa.scalar(name)))
+        same = here if same is None else same & here
+        if not same.any():
+            return None
+    return same
+
+
+def _refused(finding: Finding, *others: Finding, header: tuple[str, ...] = (), rows_read: int = 0) -> RawFile:
+    """Return a file of which nothing is used."""
+    return _without_rows(header, findings_frame((finding, *others)), rows_read, finding.code)
+
+
+def _nothing(text: Text) -> RawFile:
+    return _without_rows((), findings_frame(text.findings), 0, None)
+
+
+def _without_rows(header: tuple[str, ...], findings: pd.DataFrame, rows_read: int, refused: str | None) -> RawFile:
+    columns = [pa.array([], type=pa.string())] * len(header)
+    return RawFile(
+        header=header,
+        table=pa.table(columns, names=column_names(len(header))),
+        rows=pa.array([], type=pa.int64()),
+        rows_read=rows_read,
+        findings=findings,
+        damaged=(),
+        refused=refused,
+    )

@@ -1,0 +1,80 @@
+"""Turn masks over the rows of a file into findings, a column at a time.
+
+Belongs here: building findings frames. What is wrong is decided elsewhere in ``engine``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.mapping.frames import FINDINGS, to_frame
+from roster_etl.spec.findings import CODES, Severity, mask
+
+
+class Findings:
+    """Collects the findings about one file; ``frame()`` gives them in the order of their rows."""
+
+    def __init__(self, file: str | None) -> None:
+        self.file = file
+        self._parts: list[pa.Table] = []
+
+    def add_rows(
+        self,
+        severity: Severity,
+        code: str,
+        rows: np.ndarray,
+        *,
+        field: str | None,
+        message: str,
+        keys: pa.Array | None = None,
+        causes: tuple[str, pa.Array] | None = None,
+        counts: np.ndarray | None = None,
+    ) -> None:
+        """Add one finding for each of `rows` (record numbers), standing for `counts` rows each where given.
+
+        Args: keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the refused rows
+            that these follow from (null where they follow from none).
+        """
+        if code not in CODES:
+            raise KeyError(code)
+        count = len(rows)
+        if not count:
+            return
+        constant = {"severity": severity, "code": code, "file": self.file, "field": field, "message": message}
+        cause_rows = causes[1] if causes else pa.nulls(count, pa.int64())
+        columns = {name: pa.repeat(pa.scalar(value, pa.string()), count) for name, value in constant.items()}
+        columns["row"] = pa.array(rows, pa.int64())
+        columns["key"] = pa.array([mask(k) if k else None for k in keys.to_pylist()], pa.string()) if keys is not None else pa.nulls(count, pa.string())
+        columns["cause_row"] = cause_rows
+        columns["cause_file"] = pc.if_else(pc.is_valid(cause_rows), pa.scalar(causes[0] if causes else None, pa.string()), pa.scalar(None, pa.string()))
+        columns["count"] = pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count)
+        self._parts.append(pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS))
+
+    def add_frame(self, frame: pd.DataFrame) -> None:
+        """Add findings made elsewhere; those without a file get this one."""
+        table = pa.Table.from_pandas(frame, schema=FINDINGS, preserve_index=False)
+        place = FINDINGS.get_field_index("file")
+        filled = pc.fill_null(table.column("file"), self.file) if self.file else table.column("file")
+        self._parts.append(table.set_column(place, FINDINGS.field("file"), filled))
+
+    def table(self) -> pa.Table:
+        """Return all findings, FINDINGS columns, in the order of their rows."""
+        if not self._parts:
+            return FINDINGS.empty_table()
+        return pa.concat_tables(self._parts).combine_chunks().sort_by([("row", "ascending")])
+
+    def frame(self) -> pd.DataFrame:
+        """Return `table` as a frame."""
+        return to_frame(self.table())
+
+
+def joined_keys(columns: Sequence[pa.Array], rows: np.ndarray) -> pa.Array:
+    """Return the key cells of `rows` joined by " / " (null cells empty)."""
+    places = pa.array(rows)
+    parts = [pc.fill_null(column.take(places), "") for column in columns]
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, " / ")

@@ -1,0 +1,146 @@
+"""Taking the values of secret columns (passwords) out of a file's bytes, so that the rest can be kept.
+
+Belongs here: cutting cells out of bytes. Not here: which columns are secret (the caller's), and keeping the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from roster_etl.engine.encoding import to_utf8
+from roster_etl.engine.structure import Block, Offsets, cell_text, read_record, scan, skip_line_ends
+from roster_etl.spec.findings import Finding
+
+Flags = npt.NDArray[np.bool_]
+
+_EMPTY = b'""'  # what is left of a record of one cell: nothing at all would be an empty line, and no record
+
+
+def blank_columns(content: bytes, is_secret: Callable[[str], bool], *, encoding: str = "utf-8") -> bytes | None:
+    """Return `content` with the cells emptied whose column `is_secret`, all other bytes and the record count as before.
+
+    The header stays, and so do rows that repeat it. In a record whose cells cannot be assigned to columns (too many, too
+    few, a stray quote) everything is emptied from the first cell on that may be secret.
+
+    Args:    is_secret: asked with each column name, outer white space off.
+    Returns: `content` itself if there is nothing to empty; None if the columns cannot be located with certainty.
+    Raises:  LookupError: `encoding` is no known text encoding.
+    """
+    text = to_utf8(content, encoding)
+    if isinstance(text, Finding):
+        return None
+    start = skip_line_ends(text.content, text.start)
+    header = read_record(text.content, start)
+    try:
+        names = tuple(cell_text(text.content[begin:end]).strip() for begin, end in header.cells)
+    except UnicodeDecodeError:
+        return None
+    if header.fault:
+        return None
+    secret = [place for place, name in enumerate(names) if is_secret(name)]
+    if not secret:
+        return content
+    blanked = _blanked(text.content, header.stop, names, secret)
+    if blanked is text.content:
+        return content
+    return blanked if blanked is None or text.content is content else _encoded_again(content, text.content, blanked, encoding)
+
+
+def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the cells of a damaged record with those emptied that may be secret, as `blank_columns` does with bytes.
+
+    That is all from the first such column on: which cell of a damaged record belongs to which column is unsure.
+    """
+    secret = [place for place, name in enumerate(header) if is_secret(name)]
+    if not secret:
+        return cells
+    kept = max(0, secret[0] - abs(len(cells) - len(header)))
+    return cells[:kept] + ("",) * len(cells[kept:])
+
+
+def _encoded_again(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -> bytes | None:
+    """Return `blanked` in the file's own encoding; None if that would not bring back every other byte."""
+    if utf8.decode("utf-8").encode(encoding) != content:
+        return None
+    return blanked.decode("utf-8").encode(encoding)
+
+
+def _blanked(content: bytes, start: int, names: tuple[str, ...], secret: list[int]) -> bytes | None:
+    """Return `content` without its secret cells below the header, which ends at `start`."""
+    begins, ends, alone = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
+    for block in scan(content, start):
+        if block.broken:
+            return None
+        for begin, end, only in (_known(content, block, names, secret), _unsure(content, block, len(names), secret)):
+            begins.append(begin)
+            ends.append(end)
+            alone.append(only)
+    begin, end, only = np.concatenate(begins), np.concatenate(ends), np.concatenate(alone)
+    order = np.argsort(begin, kind="stable")
+    order = order[begin[order] < end[order]]
+    if not len(order):
+        return content
+    return b"".join(_pieces(content, begin[order], end[order], only[order]))
+
+
+def _pieces(content: bytes, begin: Offsets, end: Offsets, alone: Flags) -> Iterator[bytes | memoryview]:
+    """Yield what stays of `content`, in order."""
+    view, position = memoryview(content), 0
+    for cut, resume, only in zip(begin.tolist(), end.tolist(), alone.tolist(), strict=True):
+        yield view[position:cut]
+        if only:
+            yield _EMPTY
+        position = resume
+    yield view[position:]
+
+
+def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Flags]:
+    """Return the secret cells (begin, end, whether alone in its record) of the records whose columns are certain."""
+    width = len(names)
+    whole = np.flatnonzero((block.cells == width) & ~block.faulty)
+    cells = [_cells(block, whole, place, width) for place in secret]
+    lengths = {len(form) for form in _forms(names[secret[0]])}
+    first_begin, first_end = cells[0]
+    repeats = [
+        i
+        for i in np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))
+        if content[first_begin[i] : first_end[i]] in _forms(names[secret[0]])
+        and _is_header(content, int(block.starts[whole[i]]), names)
+    ]
+    begin = np.concatenate([np.delete(begins, repeats) for begins, _ in cells])
+    end = np.concatenate([np.delete(ends, repeats) for _, ends in cells])
+    return begin, end, np.full(len(begin), width == 1)
+
+
+def _cells(block: Block, records: Offsets, place: int, width: int) -> tuple[Offsets, Offsets]:
+    """Return where the cells number `place` of `records` (all of `width` cells) begin and end."""
+    first = block.first[records]
+    begin = block.starts[records] if place == 0 else block.commas[first + place - 1] + 1
+    end = block.stops[records] if place == width - 1 else block.commas[first + place]
+    return begin, end
+
+
+def _unsure(content: bytes, block: Block, width: int, secret: list[int]) -> tuple[Offsets, Offsets, Flags]:
+    """Return all cells from the first possibly secret one on, of the records whose columns are not certain."""
+    ranges = []
+    for i in np.flatnonzero((block.cells != width) | block.faulty):
+        cells = read_record(content, int(block.starts[i])).cells
+        first = max(0, secret[0] - abs(len(cells) - width))
+        ranges += [(begin, end, len(cells) == 1) for begin, end in cells[first:]]
+    columns = np.array(ranges, dtype=np.int64).reshape(-1, 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
+
+
+def _forms(name: str) -> tuple[bytes, bytes]:
+    """Return how a column name stands in a header line."""
+    plain = name.encode()
+    return plain, b'"' + plain.replace(b'"', b'""') + b'"'
+
+
+def _is_header(content: bytes, start: int, names: tuple[str, ...]) -> bool:
+    """Tell whether the record at `start` repeats the header."""
+    cells = read_record(content, start).cells
+    return tuple(cell_text(content[begin:end], "replace").strip().strip("\ufeff") for begin, end in cells) == names

@@ -1,0 +1,208 @@
+"""The steps of a mapping: how the rows of a file become the rows that are mapped.
+
+Belongs here: one function for each step of ``mapping.plan``, from a table to a table. Tables hold text columns, ``_row``
+and ``_refused``; refused rows take part wherever a record must be known to have been seen, and never where a value is
+inferred for an accepted one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import singledispatch
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.report import Findings
+from roster_etl.mapping.frames import REFUSED, ROW, flat, row_codes
+from roster_etl.mapping.plan import (
+    Agreed,
+    AnyRow,
+    ForEvery,
+    Lookup,
+    MostCommon,
+    Numbered,
+    OnlyRows,
+    OnlyWith,
+    Step,
+    Unpivot,
+    Varied,
+)
+
+Files = Mapping[str, pa.Table]
+
+
+@singledispatch
+def run_step(step: Step, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    """Return `rows` as `step` makes them; `files` are the judged files by name. Raises TypeError for an unknown step."""
+    raise TypeError(f"no verb for the step {type(step).__name__}")
+
+
+@run_step.register
+def _(step: OnlyRows, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    if step.column not in rows.column_names:
+        return rows.slice(0, 0)
+    cells = _cells(rows, step.column)
+    keep = pc.is_in(cells, value_set=pa.array(step.values)) if step.values else pc.is_valid(cells)
+    return rows.filter(keep)
+
+
+@run_step.register
+def _(step: OnlyWith, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    """Rows whose partners were all refused are seen, not loaded: they get the refused mark instead of being left out."""
+    partners = files[step.file]
+    keys = _cells(rows, step.on)
+    accepted = pc.is_in(keys, value_set=_accepted(partners, step.on))
+    seen = pc.is_in(keys, value_set=_cells(partners, step.on))
+    alone = pc.and_(pc.invert(accepted), pc.invert(_cells(rows, REFUSED)))
+    if step.report and pc.any(alone).as_py():
+        places = alone.to_numpy(zero_copy_only=False)
+        findings.add_rows(
+            "info", step.code, _cells(rows, ROW).to_numpy()[places], field=step.on, message=step.message, keys=keys.filter(alone)
+        )
+    rows = _put(rows, REFUSED, pc.or_(_cells(rows, REFUSED), pc.invert(accepted)))
+    return rows.filter(seen)
+
+
+@run_step.register
+def _(step: Unpivot, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    sources = [name for name in (*step.columns, *members(step.family, rows.column_names)) if name in rows.column_names]
+    parts = []
+    for position, name in enumerate(sources, start=1):
+        filled = rows.filter(pc.is_valid(_cells(rows, name)))
+        part = _put(filled, step.value, _cells(filled, name))
+        parts.append(_put(part, step.position, pa.repeat(pa.scalar(str(position)), filled.num_rows)))
+    return _distinct(pa.concat_tables(parts).combine_chunks(), (ROW, step.value)) if parts else rows.slice(0, 0)
+
+
+@run_step.register
+def _(step: ForEvery, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    chosen = pc.fill_null(pc.equal(_cells(rows, step.column), step.value), False)
+    plain, wide = rows.filter(pc.invert(chosen)), rows.filter(chosen)
+    plain = _put(plain, step.name, pa.nulls(plain.num_rows, pa.string()))
+    targets = _accepted(files[step.file], step.take)
+    repeated = wide.take(pa.array(np.repeat(np.arange(wide.num_rows), len(targets))))
+    repeated = _put(repeated, step.column, pa.nulls(repeated.num_rows, pa.string()))
+    values = targets.take(pa.array(np.tile(np.arange(len(targets)), wide.num_rows)))
+    return pa.concat_tables([plain, _put(repeated, step.name, values)]).combine_chunks()
+
+
+@run_step.register
+def _(step: Lookup, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    other = files[step.file].sort_by([(REFUSED, "ascending"), (ROW, "ascending")])  # accepted rows first
+    places = pc.index_in(_cells(rows, step.on), value_set=_cells(other, step.key))
+    places = pc.if_else(pc.is_valid(_cells(rows, step.on)), places, pa.scalar(None, pa.int32()))
+    for name, column in step.take.items():
+        found = _cells(other, column).take(places) if column in other.column_names else pa.nulls(rows.num_rows, pa.string())
+        rows = _put(rows, name, found)
+    return rows
+
+
+@run_step.register
+def _(step: MostCommon, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    links = files[step.through].filter(pc.invert(files[step.through].column(REFUSED)))
+    others = files[step.file].filter(pc.invert(files[step.file].column(REFUSED)))
+    if step.value not in others.column_names:
+        return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
+    codes = _coded(_cells(others, step.value), step.codes, step.order)
+    groups = pc.unique(pc.drop_null(_cells(rows, step.by)))
+    group = pc.fill_null(pc.index_in(_cells(links, step.by), value_set=groups), -1).to_numpy()
+    member = pc.fill_null(pc.index_in(_cells(links, step.member), value_set=_cells(others, step.member)), -1).to_numpy()
+    value = np.where(member >= 0, codes[member] if len(codes) else -1, -1)
+    counted = (group >= 0) & (value >= 0)
+    width = len(step.order)
+    counts = np.bincount(group[counted] * width + value[counted], minlength=len(groups) * width).reshape(len(groups), width)
+    best = pa.array(step.order).take(pa.array(counts.argmax(axis=1)))
+    best = pc.if_else(pa.array(counts.max(axis=1, initial=0) > 0), best, pa.scalar(None, pa.string()))
+    return _put(rows, step.name, best.take(pc.index_in(_cells(rows, step.by), value_set=groups)))
+
+
+@run_step.register
+def _(step: Varied, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    if step.column not in rows.column_names:
+        return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
+    cells = _cells(rows, step.column)
+    given = pc.drop_null(cells.filter(pc.invert(_cells(rows, REFUSED))))
+    uniform = len(given) > 1 and len(pc.unique(given)) == 1
+    return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()) if uniform else cells)
+
+
+@run_step.register
+def _(step: AnyRow, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    wanted = pa.array([value.lower() for value in step.values])
+    owners = pa.array([], pa.string())
+    for table in (rows, *([files[step.file]] if step.file else [])):
+        if step.column in table.column_names:
+            hit = pc.is_in(pc.utf8_lower(_cells(table, step.column)), value_set=wanted)
+            accepted = pc.invert(_cells(table, REFUSED))
+            owners = pa.concat_arrays([owners, _cells(table, step.by).filter(pc.and_(hit, accepted))])
+    marked = pc.is_in(_cells(rows, step.by), value_set=owners)
+    return _put(rows, step.name, pc.if_else(marked, pa.scalar("Y"), pa.scalar(None, pa.string())))
+
+
+@run_step.register
+def _(step: Numbered, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    groups = _cells(rows, step.by).dictionary_encode(null_encoding="encode").indices.to_numpy()
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]) if len(order) else np.zeros(0, int)
+    counts = np.diff(np.r_[starts, len(order)])
+    positions = np.empty(len(order), dtype=np.int64)
+    positions[order] = np.arange(len(order)) - np.repeat(starts, counts) + 1
+    return _put(rows, step.name, pa.array(positions).cast(pa.string()))
+
+
+@run_step.register
+def _(step: Agreed, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    cells = _cells(rows, step.column)
+    if step.by not in rows.column_names:
+        return _put(rows, step.name, cells)
+    groups = _cells(rows, step.by).dictionary_encode()
+    values = cells.dictionary_encode(null_encoding="encode").indices.to_numpy()
+    group = pc.fill_null(groups.indices, -1).to_numpy()
+    usable = (group >= 0) & ~_cells(rows, REFUSED).to_numpy(zero_copy_only=False)
+    low = np.full(len(groups.dictionary), np.iinfo(np.int64).max)
+    high = np.full(len(groups.dictionary), -1)
+    np.minimum.at(low, group[usable], values[usable])
+    np.maximum.at(high, group[usable], values[usable])
+    disagree = (group >= 0) & (low < high)[np.maximum(group, 0)] if len(low) else np.zeros(len(group), bool)
+    return _put(rows, step.name, pc.if_else(pa.array(disagree), pa.scalar(None, pa.string()), cells))
+
+
+def members(family: str | None, names: list[str]) -> list[str]:
+    """Return the columns of a numbered family (``Teacher_{n}_id``) among `names`, by their number."""
+    if family is None:
+        return []
+    before, after = family.split("{n}")
+    pattern = re.compile(re.escape(before) + "([1-9][0-9]*)" + re.escape(after))
+    found = [(int(match.group(1)), name) for name in names if (match := pattern.fullmatch(name))]
+    return [name for _, name in sorted(found)]
+
+
+def _cells(rows: pa.Table, name: str) -> pa.Array:
+    return flat(rows.column(name))
+
+
+def _accepted(rows: pa.Table, name: str) -> pa.Array:
+    return pc.unique(pc.drop_null(_cells(rows, name).filter(pc.invert(_cells(rows, REFUSED)))))
+
+
+def _put(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = rows.schema.get_field_index(name)
+    return rows.append_column(name, values) if place < 0 else rows.set_column(place, name, values)
+
+
+def _distinct(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
+    """The first row of each combination of `names`."""
+    repeated = pd.Series(row_codes([_cells(rows, name) for name in names])).duplicated().to_numpy()
+    return rows.filter(pa.array(~repeated)) if repeated.any() else rows
+
+
+def _coded(cells: pa.Array, codes: Mapping[str, str], order: tuple[str, ...]) -> np.ndarray:
+    """Return the place in `order` of what `codes` makes of each cell; -1 where nothing."""
+    names = pa.array([name.lower() for name in codes])
+    places = np.array([order.index(code) if code in order else -1 for code in codes.values()], dtype=np.int64)
+    found = pc.fill_null(pc.index_in(pc.utf8_lower(cells), value_set=names), -1).to_numpy()
+    return np.where(found >= 0, places[found], -1)

@@ -1,0 +1,224 @@
+"""Where the records and cells of a CSV file lie, told from its bytes.
+
+Belongs here: the grammar (RFC 4180 with LF, CRLF or CR line ends, comma only), once over whole windows of bytes with
+numpy, and once for a single record. Not here: what a cell means, encodings, limits, findings.
+
+A window is trusted only where its quoting is proven: every quote opens at the start of a cell, closes before a comma or
+a line end, or is doubled inside a quoted cell. The first record for which that fails is read alone, by `read_record`.
+The bytes must be an encoding in which comma, quote, CR and LF are those ASCII bytes and nothing else (UTF-8 is).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Offsets = npt.NDArray[np.int64]
+
+WINDOW = 1 << 19  # bytes looked at together: numpy's temporaries stay in the processor's cache
+RESTART = 1 << 13  # the first window after records that had to be read alone; doubles up to WINDOW
+SPARSE = 32  # proven records before a quote out of place: with fewer, windows cost more than they save
+LONGEST_RUN = 1 << 10  # records read alone before a window is tried again
+
+QUOTE, COMMA, LF, CR = b'",\n\r'
+
+_QUOTED_CELL = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_PLAIN_CELL = re.compile(rb"[^,\r\n]*+")
+_LINE_ENDS = re.compile(rb"[\r\n]*+")
+_MAY_TOUCH_QUOTE = np.zeros(256, dtype=bool)
+_MAY_TOUCH_QUOTE[[QUOTE, COMMA, LF, CR]] = True
+
+Fault = Literal["stray_quote", "dangling_quote", "text_after_quote", "open_quote"]
+FATAL: frozenset[Fault] = frozenset({"dangling_quote", "text_after_quote", "open_quote"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One record, read alone. ``cells`` are the byte ranges of its cells, quotes included.
+
+    ``fault`` ``stray_quote``: a quote inside an unquoted cell, while it is certain where the record ends. The others
+    are fatal: what follows cannot be told apart, and, where a closing quote has lost its opening one
+    (``dangling_quote``), neither can what went before.
+    """
+
+    start: int
+    stop: int
+    cells: tuple[tuple[int, int], ...]
+    fault: Fault | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Consecutive records of a file. Wholly empty lines are no records.
+
+    ``starts`` and ``stops``: byte ranges of the records, without line ends. ``commas``: offsets of the commas that part
+    cells; those of record i begin at ``first[i]`` and are ``cells[i] - 1``. ``quotes[i]``: quotes in record i.
+    ``faulty[i]``: record i has a fault. ``broken``: the fatal fault of the last record; no block follows then.
+    ``end``: the offset behind the block.
+    """
+
+    starts: Offsets
+    stops: Offsets
+    commas: Offsets
+    first: Offsets
+    cells: Offsets
+    quotes: Offsets
+    faulty: npt.NDArray[np.bool_]
+    line_end_in_quotes: bool
+    end: int
+    broken: Fault | None = None
+
+
+def skip_line_ends(content: bytes, start: int) -> int:
+    """Return the offset of the first byte from `start` on that is no line end."""
+    found = _LINE_ENDS.match(content, start)
+    return found.end() if found else start
+
+
+def read_record(content: bytes, start: int) -> Record:
+    """Read the record that begins at `start`, cell by cell."""
+    size, position, strays, dangling = len(content), start, 0, False
+    cells: list[tuple[int, int]] = []
+    while True:
+        quoted = position < size and content[position] == QUOTE
+        found = (_QUOTED_CELL if quoted else _PLAIN_CELL).match(content, position)
+        if found is None:
+            return Record(start=start, stop=size, cells=tuple(cells), fault="open_quote")
+        end = found.end()
+        if quoted and end < size and content[end] not in b",\r\n":
+            return Record(start=start, stop=end, cells=tuple(cells), fault="text_after_quote")
+        if not quoted and (count := content.count(b'"', position, end)):
+            strays += count
+            dangling = dangling or content[end - 1] == QUOTE
+        cells.append((position, end))
+        if end == size or content[end] != COMMA:
+            break
+        position = end + 1
+    return Record(start=start, stop=end, cells=tuple(cells), fault=_stray_fault(strays, dangling))
+
+
+def _stray_fault(strays: int, dangling: bool) -> Fault | None:
+    """Tell a quote that is only out of place from the closing half of a pair whose opening half is lost.
+
+    ``Robert "Bob"`` and ``6" pipe`` end where their line ends however they are read. A single quote at the end of a cell
+    may close a quoted value that began lines before: then those lines were read wrongly.
+    """
+    if not strays:
+        return None
+    return "dangling_quote" if dangling and strays % 2 else "stray_quote"
+
+
+def cell_text(raw: bytes, errors: str = "strict") -> str:
+    """Return the text of a cell given with its quotes. Raises: UnicodeDecodeError."""
+    text = raw.decode("utf-8", errors)
+    return text[1:-1].replace('""', '"') if raw[:1] == b'"' else text
+
+
+def scan(content: bytes, start: int, *, window: int = WINDOW) -> Iterator[Block]:
+    """Yield the records of `content` from the record or line end at `start` on, in file order."""
+    data = np.frombuffer(content, dtype=np.uint8)
+    position, reach, run = start, window, 1
+    while position < len(content):
+        block, stuck = _proven(data, position, min(position + reach, len(content)))
+        if block is not None:
+            yield block
+            position, reach = block.end, min(reach * 2, window)
+        if block is None or stuck:
+            sparse = stuck and (block is None or len(block.starts) < SPARSE)
+            run = min(run * 2, LONGEST_RUN) if sparse else 1
+            alone = _alone(content, list(_records(content, position, run)))
+            yield alone
+            if alone.broken:
+                return
+            position, reach = alone.end, min(RESTART if stuck else reach * 2, window)
+
+
+def _records(content: bytes, start: int, count: int) -> Iterator[Record]:
+    """Yield up to `count` records, read one by one; a fatal one is the last."""
+    position = skip_line_ends(content, start)
+    while position < len(content) and count:
+        record = read_record(content, position)
+        yield record
+        if record.fault in FATAL:
+            return
+        position, count = skip_line_ends(content, record.stop), count - 1
+
+
+def _proven(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block | None, bool]:
+    """Return the complete records of a window up to the first quote out of place, and whether there is one."""
+    part = data[start:stop]
+    line_end = (part == LF) | (part == CR)
+    comma = part == COMMA
+    is_quote = part == QUOTE
+    quotes = np.flatnonzero(is_quote)
+    reach, crossing = len(part), False
+    if len(quotes):
+        inside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(bool)  # wraps at 256, which keeps the parity
+        crossing = bool(np.any(line_end & inside))
+        line_end &= ~inside
+        comma &= ~inside
+        reach = _first_out_of_place(data, quotes, start, len(part))
+    stuck = reach < len(part)
+    ends = np.flatnonzero(line_end[:reach])
+    if stop == len(data) and not stuck and len(quotes) % 2 == 0 and not line_end[-1]:
+        ends = np.append(ends, len(part))
+    if not len(ends):
+        return None, stuck
+    return _block(start, ends, np.flatnonzero(comma[: ends[-1]]), quotes, crossing), stuck
+
+
+def _first_out_of_place(data: npt.NDArray[np.uint8], quotes: Offsets, start: int, size: int) -> int:
+    """Return the place in the window of the first quote that breaks the grammar; `size` if none does.
+
+    The window begins with a record, so its quotes open and close by turns; a doubled quote closes and opens at once.
+    """
+    opening, closing = quotes[0::2], quotes[1::2]
+    before = _MAY_TOUCH_QUOTE[data[np.maximum(opening - 1, 0) + start]] | (opening == 0)
+    after = closing + start + 1
+    behind = _MAY_TOUCH_QUOTE[data[np.minimum(after, len(data) - 1)]] | (after >= len(data))
+    wrong = [places[~legal][0] for places, legal in ((opening, before), (closing, behind)) if not legal.all()]
+    return int(min(wrong, default=size))
+
+
+def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, crossing: bool) -> Block:
+    """Return the records that end at `ends` (places in a window that begins at `start`); empty lines fall out."""
+    begins = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1))
+    filled = begins < ends
+    starts, stops = begins[filled], ends[filled]
+    first = np.searchsorted(commas, starts)
+    cells = np.searchsorted(commas, stops) - first + 1
+    held = np.searchsorted(quotes, stops) - np.searchsorted(quotes, starts) if len(quotes) else np.zeros_like(starts)
+    return Block(
+        starts=starts + start,
+        stops=stops + start,
+        commas=commas + start,
+        first=first,
+        cells=cells,
+        quotes=held,
+        faulty=np.zeros(len(starts), dtype=bool),
+        line_end_in_quotes=crossing,
+        end=int(ends[-1]) + start + 1,
+    )
+
+
+def _alone(content: bytes, records: list[Record]) -> Block:
+    """Return `records`, at least one, which were read one by one, as a block."""
+    cells = np.array([len(record.cells) for record in records])
+    spans = [content[record.start : record.stop] for record in records]
+    return Block(
+        starts=np.array([record.start for record in records]),
+        stops=np.array([record.stop for record in records]),
+        commas=np.array([stop for record in records for _, stop in record.cells[:-1]], dtype=np.int64),
+        first=np.cumsum(np.maximum(cells - 1, 0)) - np.maximum(cells - 1, 0),
+        cells=cells,
+        quotes=np.array([span.count(b'"') for span in spans]),
+        faulty=np.array([record.fault is not None for record in records]),
+        line_end_in_quotes=any(b"\n" in span or b"\r" in span for span in spans),
+        end=records[-1].stop + 1,
+        broken=records[-1].fault if records[-1].fault in FATAL else None,
+    )

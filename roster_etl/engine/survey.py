@@ -1,0 +1,122 @@
+"""Which records of a CSV body can be read with certainty, and why the others cannot.
+
+Belongs here: the verdict on each record (width, blankness, quoting, size, decodable bytes). No cell is read for a
+record that is sound; that is left to whoever cuts the sound ones out.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from roster_etl.engine.structure import WINDOW, Block, Fault, cell_text, read_record, scan
+
+Codes = npt.NDArray[np.uint8]
+
+# A record's verdict. Where several fit, the highest stands.
+SOUND, BLANK, RAGGED, REPEATED, LONG, STRAY, UNDECODABLE = range(7)
+CODE_OF = {
+    RAGGED: "ragged_row",
+    REPEATED: "repeated_header",
+    LONG: "too_long",
+    STRAY: "malformed_csv",
+    UNDECODABLE: "invalid_encoding",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """Every record of a body, in file order: byte range, cells, verdict.
+
+    ``broken``: the fatal fault of the last record, behind which nothing was read. ``quotes``, ``line_end_in_quotes``:
+    whether any record holds them.
+    """
+
+    starts: npt.NDArray[np.int32]
+    stops: npt.NDArray[np.int32]
+    cells: npt.NDArray[np.int32]
+    codes: Codes
+    quotes: bool
+    line_end_in_quotes: bool
+    broken: Fault | None
+
+
+def survey(content: bytes, start: int, *, width: int, longest_cell: int, window: int = WINDOW) -> Survey:
+    """Judge every record of `content` from `start` on against a header of `width` cells.
+
+    Args: longest_cell: characters that a cell may have. `content` is shorter than 2 GiB.
+    """
+    starts, stops, cells, codes = [_no_offsets()], [_no_offsets()], [_no_offsets()], [np.zeros(0, np.uint8)]
+    quotes = crossing = False
+    broken: Fault | None = None
+    begin = start
+    for block in scan(content, start, window=window):
+        starts.append(block.starts.astype(np.int32))
+        stops.append(block.stops.astype(np.int32))
+        cells.append(block.cells.astype(np.int32))
+        codes.append(_verdicts(content, begin, block, width, longest_cell))
+        quotes = quotes or bool(block.quotes.any())
+        crossing = crossing or block.line_end_in_quotes
+        broken = block.broken
+        begin = block.end
+    return Survey(
+        starts=np.concatenate(starts),
+        stops=np.concatenate(stops),
+        cells=np.concatenate(cells),
+        codes=np.concatenate(codes),
+        quotes=quotes,
+        line_end_in_quotes=crossing,
+        broken=broken,
+    )
+
+
+def _no_offsets() -> npt.NDArray[np.int32]:
+    return np.zeros(0, np.int32)
+
+
+def _verdicts(content: bytes, begin: int, block: Block, width: int, longest_cell: int) -> Codes:
+    """Return the verdict on each record of `block`, which begins at `begin`."""
+    length = block.stops - block.starts
+    codes = np.where(block.cells == width, SOUND, RAGGED).astype(np.uint8)
+    codes[length == block.cells - 1] = BLANK
+    unsaid = (codes == SOUND) & (block.quotes > 0) & (length == block.cells - 1 + block.quotes)
+    codes[_empty_quoted(content, block, unsaid)] = BLANK
+    for i in np.flatnonzero(length > longest_cell):
+        if _longest(content, int(block.starts[i])) > longest_cell:
+            codes[i] = LONG
+    codes[block.faulty] = STRAY
+    codes[_undecodable(content, begin, block)] = UNDECODABLE
+    return codes
+
+
+def _empty_quoted(content: bytes, block: Block, candidates: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which of the `candidates` (nothing but commas and quotes) have only empty cells."""
+    empty = np.zeros(len(candidates), dtype=bool)
+    for i in np.flatnonzero(candidates):
+        cells = read_record(content, int(block.starts[i])).cells
+        empty[i] = all(content[begin:end] in (b"", b'""') for begin, end in cells)
+    return empty
+
+
+def _longest(content: bytes, start: int) -> int:
+    """Return the characters of the longest cell of the record at `start`."""
+    cells = read_record(content, start).cells
+    return max((len(cell_text(content[begin:end], "replace")) for begin, end in cells), default=0)
+
+
+def _undecodable(content: bytes, begin: int, block: Block) -> list[int]:
+    """Return the places in `block` of the records with bytes that are not UTF-8."""
+    found: list[int] = []
+    view = memoryview(content)[begin : block.end]
+    position = 0
+    while True:
+        try:
+            codecs.utf_8_decode(view[position:], "strict", True)
+            return found
+        except UnicodeDecodeError as error:
+            i = int(np.searchsorted(block.starts, begin + position + error.start, side="right")) - 1
+            found.append(i)
+            position = max(position + error.end, int(block.stops[i]) - begin)

@@ -1,0 +1,259 @@
+"""Value functions: text columns in, typed columns out.
+
+Belongs here: pure functions over Arrow-backed Series that a column plan can name, each for any vendor.
+Does not belong here: which column goes where (a vendor's ``mapping``), judging (``engine.judge``), joins and groups.
+
+All of them keep length and index and pass null on as null, unless they say otherwise. A value that a function cannot read
+becomes null: the rules have reported it before, and a refused row still walks through here to be seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeAlias
+from unicodedata import normalize
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.mapping.frames import arrow
+
+if TYPE_CHECKING:
+    Chunk: TypeAlias = "pa.Array[Any]"
+    Chunks: TypeAlias = "pa.ChunkedArray[Any]"
+
+Values = Callable[..., pd.Series]
+
+INSTANT = pa.timestamp("us", tz="UTC")
+UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
+
+_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_WHOLE = r"^[+-]?[0-9]{1,18}$"
+_DECIMAL = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?$"
+_SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
+_RANGE = r"^\s*([0-9]+)\s*-\s*[0-9]+\s*$"
+
+
+def recode(table: Mapping[str, Any], *, otherwise: Any = None) -> Values:
+    """Return a function that replaces each value by what `table` says, without regard to case.
+
+    Args:    otherwise: what a value stands for that `table` does not know.
+    Returns: values of the type that `table` holds (text, bool, int64).
+    """
+    folded = {key.casefold(): value for key, value in table.items()}
+    kind = pa.array([*table.values(), otherwise]).type
+
+    def recoded(values: pd.Series) -> pd.Series:
+        return _per_distinct(values, lambda text: folded.get(text.strip().casefold(), otherwise), kind)
+
+    return recoded
+
+
+def is_one_of(options: Iterable[str]) -> Values:
+    """Return a function that tells whether a value is one of `options`, without regard to case; null is none of them."""
+    folded = {option.casefold() for option in options}
+
+    def found(values: pd.Series) -> pd.Series:
+        hit = _per_distinct(values, lambda text: text.strip().casefold() in folded, pa.bool_())
+        return _series(arrow(hit).fill_null(False), values)
+
+    return found
+
+
+def keyword_subject(table: Iterable[tuple[str, Iterable[str]]], *, otherwise: str) -> Values:
+    """Return a function from a name to the subject of the first line of `table` that has one of its words in the name.
+
+    Words and phrases count whole, without regard to case and punctuation. A name without any of them, and a missing name,
+    is `otherwise`.
+    """
+    lines = [(subject, _any_word(words)) for subject, words in table]
+
+    def subject_of(name: str) -> str:
+        plain = " ".join(re.findall(r"\w+", name.casefold()))
+        return next((subject for subject, words in lines if words.search(plain)), otherwise)
+
+    def subjects(names: pd.Series) -> pd.Series:
+        return _series(arrow(_per_distinct(names, subject_of, pa.string())).fill_null(otherwise), names)
+
+    return subjects
+
+
+def chained(*functions: Values) -> Values:
+    """Return a function that applies `functions` one after the other; the first may take several columns."""
+
+    def chain(*columns: pd.Series) -> pd.Series:
+        result = functions[0](*columns)
+        for function in functions[1:]:
+            result = function(result)
+        return result
+
+    return chain
+
+
+def range_low(values: pd.Series) -> pd.Series:
+    """Return the lower bound of a range of whole numbers ("9-13" → "9"); other text as it is.
+
+    Source: Clever SFTP Instructions, schools.csv, "Low_grade".
+    """
+    return _series(pc.replace_substring_regex(_text(values), pattern=_RANGE, replacement=r"\1"), values)
+
+
+def parse_us_date(values: pd.Series) -> pd.Series:
+    """Parse dates "m/d/yyyy", leading zeros optional.
+
+    Returns: date32. A date that does not exist is null.
+    Source:  Clever SFTP Instructions, students.csv, "DOB".
+    """
+    return _per_distinct(values, _us_date, pa.date32())
+
+
+def local_midnight(zone: str) -> Values:
+    """Return a function from a date (date32) to the moment when it begins in time zone `zone` (timestamp[us, UTC]).
+
+    Where clocks jump over midnight, the day begins with its first moment; where midnight comes twice, with the first one.
+    """
+    return _day_start(zone, timedelta(0))
+
+
+def day_after_midnight(zone: str) -> Values:
+    """Return a function from a last day (date32, inclusive) to the exclusive end: when the day after begins in `zone`.
+
+    12/31/9999, which systems write for "no end", has no day after and becomes null.
+    """
+    return _day_start(zone, timedelta(days=1))
+
+
+def flag(values: pd.Series) -> pd.Series:
+    """Return Y as true and N as false (bool)."""
+    return recode({"Y": True, "N": False})(values)
+
+
+def digits(values: pd.Series) -> pd.Series:
+    """Return the digits of a phone number, everything else taken out; null if there are none."""
+    return _series(_blank_to_null(pc.replace_substring_regex(_text(values), pattern="[^0-9]+", replacement="")), values)
+
+
+def whole(values: pd.Series) -> pd.Series:
+    """Return whole numbers (int64)."""
+    return _cast_where(values, _WHOLE, pa.int64())
+
+
+def decimal(values: pd.Series) -> pd.Series:
+    """Return decimal numbers (float64)."""
+    return _cast_where(values, _DECIMAL, pa.float64())
+
+
+def joined(separator: str) -> Values:
+    """Return a function that joins several columns by `separator`, nulls left out; null if all are null."""
+
+    def join(*columns: pd.Series) -> pd.Series:
+        text = _text(columns[0])
+        for column in columns[1:]:
+            more = _text(column)
+            both = pc.binary_join_element_wise(
+                text, more, pa.scalar(separator)
+            )  # null where either is; "skip" loses all-null rows
+            text = pc.coalesce(both, text, more)
+        return _series(text, columns[0])
+
+    return join
+
+
+def first_given(*columns: pd.Series) -> pd.Series:
+    """Return, for each row, the first value of `columns` that is not null."""
+    return _series(pc.coalesce(*map(arrow, columns)), columns[0])
+
+
+def derived_id(what: str) -> Values:
+    """Return a function from several columns to a stable id: "<what>:" and 16 hex digits. Null if all columns are null.
+
+    The digits are the first of sha256 over the cells, trimmed, case-folded, NFC, joined by U+001F (null as an empty cell).
+    """
+
+    def ids(*columns: pd.Series) -> pd.Series:
+        cells = [_text(column) for column in columns]
+        rows = pc.binary_join_element_wise(*(cell.fill_null("") for cell in cells), pa.scalar(UNIT_SEPARATOR))
+        encoded = rows.combine_chunks().dictionary_encode()
+        answers = pa.array([f"{what}:{sha256(row).hexdigest()[:16]}" for row in _comparable(encoded.dictionary)], pa.string())
+        found = answers.take(encoded.indices)
+        return _series(pc.if_else(_all_null(cells), None, found), columns[0])
+
+    return ids
+
+
+def _comparable(rows: Chunk) -> Iterator[bytes]:
+    """Yield each of `rows` (cells joined by U+001F) as UTF-8, its cells trimmed, case-folded, NFC."""
+    spaced = pc.match_substring_regex(rows, pattern=_SPACE_AT_AN_EDGE)
+    plain = pc.and_not(pc.string_is_ascii(rows), spaced)
+    lower: list[Any] = pc.utf8_lower(rows).cast(pa.binary()).to_pylist()
+    for row, is_plain, lowered in zip(rows, plain.to_pylist(), lower, strict=True):
+        yield lowered if is_plain else _folded(row.as_py())
+
+
+def _folded(row: str) -> bytes:
+    cells = (normalize("NFC", cell.strip().casefold()) for cell in row.split(UNIT_SEPARATOR))
+    return UNIT_SEPARATOR.join(cells).encode()
+
+
+def _us_date(text: str) -> date | None:
+    found = _US_DATE.fullmatch(text.strip())
+    if not found:
+        return None
+    try:
+        return date(int(found[3]), int(found[1]), int(found[2]))
+    except ValueError:
+        return None
+
+
+def _day_start(zone: str, after: timedelta) -> Values:
+    tz = ZoneInfo(zone)
+
+    def instant(day: date) -> datetime | None:
+        try:
+            return datetime.combine(day + after, time(), tz).astimezone(UTC)
+        except OverflowError:
+            return None
+
+    def starts(days: pd.Series) -> pd.Series:
+        return _per_distinct(days, instant, INSTANT)
+
+    return starts
+
+
+def _any_word(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in words)})\b")
+
+
+def _per_distinct(values: pd.Series, function: Callable[[Any], Any], kind: pa.DataType) -> pd.Series:
+    """Apply `function` once to each distinct value: rosters repeat a few values many times."""
+    encoded = arrow(values).combine_chunks().dictionary_encode()
+    answers = pa.array([function(value) for value in encoded.dictionary.to_pylist()], type=kind)
+    return _series(answers.take(encoded.indices), values)
+
+
+def _cast_where(values: pd.Series, pattern: str, kind: pa.DataType) -> pd.Series:
+    text = pc.utf8_trim_whitespace(_text(values))
+    readable = pc.if_else(pc.match_substring_regex(text, pattern=pattern), text, None)
+    return _series(pc.cast(pc.utf8_ltrim(readable, characters="+"), kind), values)
+
+
+def _blank_to_null(text: Chunks) -> Chunks:
+    return pc.if_else(pc.equal(text, pa.scalar("")), pa.scalar(None, text.type), text)
+
+
+def _all_null(columns: Iterable[Chunks]) -> Chunks:
+    return reduce(pc.and_, [column.is_null() for column in columns])
+
+
+def _text(values: pd.Series) -> Chunks:
+    return arrow(values).cast(pa.string())
+
+
+def _series(values: Chunk | Chunks, like: pd.Series) -> pd.Series:
+    return pd.Series(pd.arrays.ArrowExtensionArray(values), index=like.index)

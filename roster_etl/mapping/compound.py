@@ -1,0 +1,32 @@
+"""Functions of column plans that are put together from others, or that take the value of a district option.
+
+Belongs here: what several vendors need as one step. The plain functions are in ``mapping.columns``.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_us_date
+from roster_etl.mapping.frames import arrow
+
+
+def begins_us(days: pd.Series, zone: object) -> pd.Series:
+    """Return when the first day "m/d/yyyy" begins in `zone` (timestamp[us, UTC])."""
+    return local_midnight(str(zone))(parse_us_date(days))
+
+
+def ends_us(days: pd.Series, zone: object) -> pd.Series:
+    """Return when the inclusive last day "m/d/yyyy" is over in `zone` (timestamp[us, UTC], exclusive)."""
+    return day_after_midnight(str(zone))(parse_us_date(days))
+
+
+def if_first(function: Values) -> Values:
+    """Return `function` of several columns, but null where the first of them is null."""
+
+    def with_first(first: pd.Series, *others: pd.Series) -> pd.Series:
+        made = arrow(function(first, *others))
+        return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(pc.is_valid(arrow(first)), made, None)), index=first.index)
+
+    return with_first

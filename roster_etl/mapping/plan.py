@@ -1,0 +1,274 @@
+"""The language "target column ← source columns, by this function", which is also the lineage.
+
+Belongs here: what a mapping can say. How it is run lives in ``engine.map`` and ``engine.shape``; the functions that it
+names live in ``mapping.columns``. A function receives only the columns that its plan declares, so an undeclared read
+cannot happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping as MappingABC
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+Function = Callable[..., pd.Series]
+
+
+@dataclass(frozen=True, init=False)
+class From:
+    """The value of one source column, or ``via`` of several. ``derived``: the value was not given as such.
+
+    ``option``: the name of a district option whose value is handed to ``via`` after the series.
+    """
+
+    sources: tuple[str, ...]
+    via: Function | None
+    option: str | None
+    derived: bool
+
+    def __init__(
+        self, *sources: str, via: Function | None = None, option: str | None = None, derived: bool = False
+    ) -> None:
+        if not sources or (via is None and (len(sources) > 1 or option)):
+            raise ValueError("From: name one column, or several with the function that joins them")
+        object.__setattr__(self, "sources", sources)
+        object.__setattr__(self, "via", via)
+        object.__setattr__(self, "option", option)
+        object.__setattr__(self, "derived", derived)
+
+
+@dataclass(frozen=True, init=False)
+class Of:
+    """``via`` of target columns that stand earlier in the same mapping; always derived."""
+
+    targets: tuple[str, ...]
+    via: Function
+
+    def __init__(self, *targets: str, via: Function) -> None:
+        object.__setattr__(self, "targets", targets)
+        object.__setattr__(self, "via", via)
+
+
+@dataclass(frozen=True)
+class Const:
+    """The same value in every row."""
+
+    value: str | bool
+    derived: bool = False
+
+
+@dataclass(frozen=True, init=False)
+class FirstOf:
+    """The first of several expressions that has a value, row by row."""
+
+    choices: tuple[Expression, ...]
+
+    def __init__(self, *choices: Expression) -> None:
+        object.__setattr__(self, "choices", choices)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IfOption:
+    """``then`` where the district's option has this value, else ``otherwise``."""
+
+    option: str
+    equals: str | bool
+    then: Expression
+    otherwise: Expression
+
+
+Expression = From | Of | Const | FirstOf | IfOption
+
+
+# ---- steps: how the rows of a source become the rows that are mapped
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyRows:
+    """Keep rows whose ``column`` has a value, or that one of ``values``."""
+
+    column: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyWith:
+    """Keep rows whose ``on`` value stands in an accepted row of ``file``; the others are reported as ``code`` (info)."""
+
+    file: str
+    on: str
+    code: str
+    message: str
+    report: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpivot:
+    """One row for each value in ``columns`` and the members of ``family`` (a repeated value counts once)."""
+
+    columns: tuple[str, ...]
+    family: str | None
+    value: str
+    position: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForEvery:
+    """Replace a row whose ``column`` is ``value`` by one row for each accepted ``take`` of ``file``.
+
+    The new rows carry it in the added column ``name``; their ``column`` is empty.
+    """
+
+    column: str
+    value: str
+    file: str
+    take: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """Add columns ``take`` (new name → its column) of the row of ``file`` whose ``key`` equals ``on``."""
+
+    file: str
+    on: str
+    key: str
+    take: MappingABC[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MostCommon:
+    """Add ``name``: the most common ``value`` of ``file``'s rows that ``through`` links to this row; ties: first in ``order``.
+
+    ``through`` is a file with the columns ``by`` (a column of this row too) and ``member`` (the key of ``file``).
+    Values are counted, and given, as ``codes`` translates them (without regard to case); others do not count.
+    """
+
+    name: str
+    file: str
+    value: str
+    through: str
+    by: str
+    member: str
+    codes: MappingABC[str, str]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Varied:
+    """Add ``name``: ``column``, but empty in every row if two or more rows all have the same value."""
+
+    column: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyRow:
+    """Add ``name`` (text ``Y`` or empty): some row with the same ``by`` has one of ``values`` in ``column`` (case does not count).
+
+    ``file``: another file whose rows count too, by columns of the same names.
+    """
+
+    by: str
+    column: str
+    values: tuple[str, ...]
+    name: str
+    file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    """Add ``name``: the position (1, 2, …, as text) of the row among those with the same ``by``."""
+
+    by: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreed:
+    """Add ``name``: ``column``, but empty where rows with the same ``by`` disagree about it (rows without ``by`` keep it)."""
+
+    by: str
+    column: str
+    name: str
+
+
+Step = OnlyRows | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """How rows of one vendor file become rows of one canonical table.
+
+    ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
+    every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
+    mapping to the same table gives a record too, that one counts, as expected.
+    """
+
+    source: str
+    to: str
+    columns: MappingABC[str, Expression]
+    steps: tuple[Step, ...] = ()
+    extensions: bool = False
+    merges: bool = False
+    yields: bool = False
+    note: str = ""
+
+    def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Return the lineage: target column → the (file, column) pairs that it is made of."""
+        made: dict[str, tuple[tuple[str, str], ...]] = {}
+        for target, expression in self.columns.items():
+            made[target] = tuple(dict.fromkeys(self._reads(expression, made)))
+        return made
+
+    def files(self) -> tuple[str, ...]:
+        """Return the vendor files that this mapping reads, its own first."""
+        others = (name for step in self.steps for name in (getattr(step, "file", None), getattr(step, "through", None)))
+        return tuple(dict.fromkeys((self.source, *(name for name in others if name))))
+
+    def _reads(
+        self, expression: Expression, made: MappingABC[str, tuple[tuple[str, str], ...]]
+    ) -> list[tuple[str, str]]:
+        match expression:
+            case From(sources=sources):
+                return [pair for source in sources for pair in self._origin(source)]
+            case Of(targets=targets):
+                return [pair for target in targets for pair in made[target]]
+            case FirstOf(choices=choices):
+                return [pair for choice in choices for pair in self._reads(choice, made)]
+            case IfOption(then=then, otherwise=otherwise):
+                return [*self._reads(then, made), *self._reads(otherwise, made)]
+            case _:
+                return []
+
+    def _origin(self, column: str) -> list[tuple[str, str]]:
+        for step in self.steps:
+            match step:
+                case Lookup(take=take) if column in take:
+                    return [(step.file, take[column])]
+                case MostCommon(name=name) if column == name:
+                    return [(step.file, step.value), (step.through, step.member)]
+                case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
+                    return [(self.source, step.column)]
+                case ForEvery(name=name) if column == name:
+                    return [(step.file, step.take), (self.source, step.column)]
+                case Unpivot(value=name) if column == name:
+                    family = (step.family,) if step.family else ()
+                    return [(self.source, source) for source in (*step.columns, *family)]
+                case Unpivot(position=name) if column == name:
+                    return []
+                case Numbered(name=name) if column == name:
+                    return []
+        return [(self.source, column)]
+
+
+def identity_columns(mapping: Mapping, key: tuple[str, ...], file_key: tuple[str, ...]) -> dict[str, str]:
+    """Return canonical key column → source key column, where the one is the other unchanged."""
+    direct: dict[str, Any] = {name: mapping.columns.get(name) for name in key}
+    return {
+        name: expression.sources[0]
+        for name, expression in direct.items()
+        if isinstance(expression, From) and expression.via is None and expression.sources[0] in file_key
+    }

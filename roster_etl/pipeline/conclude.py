@@ -1,0 +1,144 @@
+"""End an import in the ledger: what was found, how it was decided, and the manifest beside its bytes.
+
+Belongs here: gathering what the steps left in staging into one conclusion. Publishing is in ``pipeline.publish``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from roster_etl.canonical.ledger import ImportStatus
+from roster_etl.engine.judge import QUARANTINE
+from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.suite_files import Severity
+from roster_etl.quality import Verdict
+from roster_etl.spec.findings import Finding
+from roster_etl.store.warehouse import Check, Conclusion, Hold, ImportFile
+
+MANIFEST_VERSION = 1
+_CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
+    ("suite", "error", ("critical",)),
+    ("tolerances", "warn", ("warning", "info")),
+)
+
+
+def conclude(
+    workspace: Workspace,
+    upload: Upload,
+    status: ImportStatus,
+    findings: Iterable[Finding],
+    *,
+    summary: Mapping[str, Any] | None = None,
+    hold: Hold | None = None,
+    error: Exception | None = None,
+) -> Upload:
+    """Write to the ledger that an import ended without publishing. Returns the upload with ``ended``.
+
+    Args: error: what made it fail; its class and code are kept, its text only if it is one of ours (those hold no cells).
+    """
+    about = {**(summary or {}), **({"error": error_summary(error)} if error else {})}
+    conclusion = conclusion_of(workspace, upload, status, findings, summary=about, hold=hold)
+    workspace.warehouse.conclude(conclusion)
+    if status in ("unchanged", "held", "rejected"):
+        workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, conclusion.finished_at)
+    if upload.members and status != "unchanged":
+        write_manifest(workspace, upload, status)
+    return replace(upload, ended=status)  # type: ignore[arg-type]
+
+
+def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
+    """Write to the ledger that an import failed through our fault; one that a person approved stays held."""
+    if upload.approved_plan is None:
+        conclude(workspace, upload, "failed", [], error=error)
+
+
+def conclusion_of(
+    workspace: Workspace,
+    upload: Upload,
+    status: ImportStatus,
+    findings: Iterable[Finding],
+    *,
+    summary: Mapping[str, Any],
+    hold: Hold | None = None,
+) -> Conclusion:
+    """Return all that the ledger is to know of an import, gathered from what its steps left in staging."""
+    steps = _Steps(workspace, upload)
+    return Conclusion(
+        import_id=upload.import_id,
+        status=status,
+        finished_at=datetime.now(UTC),
+        findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *steps.tables("findings", FINDINGS)]),
+        rejected=pa.concat_tables([QUARANTINE.empty_table(), *steps.tables("quarantine", QUARANTINE)]),
+        files=steps.files(),
+        checks=[check for verdict in verdicts(workspace, upload) for check in checks_of(verdict)],
+        summary={"content": upload.content, "settings": upload.settings, **summary},
+        hold=hold,
+    )
+
+
+def verdicts(workspace: Workspace, upload: Upload) -> list[Verdict]:
+    """Return the verdicts of the gates that have judged so far, in the order of the road."""
+    names = [f"{upload.source}/{file.name}" for file in upload.format.files]
+    names += [f"canonical/{table}" for table in dict.fromkeys(mapping.to for mapping in upload.vendor.mappings)]
+    place = (upload.district_id, upload.import_id)
+    found = [f"verdicts/{name}" for name in names if workspace.frames.exists(*place, f"verdicts/{name}")]
+    return [Verdict.from_dict(workspace.frames.read_json(*place, name)) for name in found]
+
+
+def checks_of(verdict: Verdict) -> list[Check]:
+    """Return the two checks that a suite is shown as: what stops publishing, and what only warns."""
+    return [
+        Check(
+            name=f"{verdict.name}: {name}",
+            passed=not verdict.failed(*severities),
+            severity=severity,
+            details={"failed": [result.text for result in verdict.failed(*severities)]},
+        )
+        for name, severity, severities in _CHECKS
+    ]
+
+
+def write_manifest(workspace: Workspace, upload: Upload, status: str) -> None:
+    """Write beside the archived bytes what is needed to run them again."""
+    document = {**upload.to_dict(), "version": MANIFEST_VERSION, "status": status}
+    workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
+
+
+def error_summary(error: Exception) -> dict[str, str]:
+    """Return class and code of an error, and its text if it is one of ours: a foreign text may hold a cell."""
+    code = getattr(error, "code", None)
+    message = getattr(error, "message", None)
+    return {"class": type(error).__name__, **({"code": code, "message": message} if code and message else {})}
+
+
+class _Steps:
+    """What the steps of an import left in staging."""
+
+    def __init__(self, workspace: Workspace, upload: Upload) -> None:
+        self.frames, self.place = workspace.frames, (upload.district_id, upload.import_id)
+        self.upload = upload
+
+    def tables(self, what: str, schema: pa.Schema) -> list[pa.Table]:
+        stages = ["upload", *(file.name for file in self.upload.format.files)]
+        stages += list(dict.fromkeys(f"roster-{mapping.to}" for mapping in self.upload.vendor.mappings))
+        names = [f"{what}/{stage}" for stage in stages if self.frames.exists(*self.place, f"{what}/{stage}")]
+        return [to_table(self.frames.read(*self.place, name)).cast(schema) for name in names]
+
+    def files(self) -> list[ImportFile]:
+        return [
+            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind)) for m in self.upload.members
+        ]
+
+    def _counts(self, kind: str | None) -> dict[str, int]:
+        none = {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
+        if kind is None or not self.frames.exists(*self.place, f"judged/{kind}"):
+            return none
+        judged = self.frames.read_json(*self.place, f"judged/{kind}")
+        return {name: judged[name] for name in none}

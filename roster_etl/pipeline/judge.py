@@ -1,0 +1,117 @@
+"""Judge one file of an upload, and let its suite judge the file as a whole.
+
+Belongs here: from archived bytes to a judged frame, with everything that later steps need left in staging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
+from roster_etl.engine.read import read_csv
+from roster_etl.mapping.frames import FINDINGS, findings_frame, to_frame, to_table
+from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
+from roster_etl.spec import File
+from roster_etl.spec.findings import Finding
+
+
+def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Read and judge the file `name` of the format; `judged` holds the frames of the files that it refers to.
+
+    Returns: one row a readable record in vendor spelling, with ``_row`` and ``_refused``; no rows if the file is absent or
+        was refused. Findings, quarantine and verdict lines go to staging.
+    """
+    file = upload.format.file(name)
+    member = upload.member(name)
+    result = absent_file(file) if member is None else _judged(workspace, upload, file, member, judged)
+    if member is not None:
+        _keep(workspace, upload, name, result)
+    return result.frame
+
+
+def references_of(file: File) -> tuple[str, ...]:
+    """Return the names of the files that `file` refers to."""
+    columns = (*file.columns, *file.families)
+    return tuple(dict.fromkeys(column.references.file for column in columns if column.references))
+
+
+def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
+    """Let the suite of file `name` judge what the judge saw; None if the upload does not have the file."""
+    if upload.member(name) is None:
+        return None
+    lines = workspace.frames.read(upload.district_id, upload.import_id, f"lines/{name}")
+    values = upload.values
+    suite = with_refused_rows(
+        workspace.suites[f"{upload.source}/{name}"],
+        percent=float(str(values["refused_rows_pct"])),
+        least=int(str(values["refused_rows_min"])),
+    )
+    return keep_verdict(workspace, upload, judge_suite(suite, lines, overrides=tolerances(workspace, upload)))
+
+
+def keep_verdict(workspace: Workspace, upload: Upload, verdict: Verdict) -> Verdict:
+    """Leave a verdict in staging for the plan."""
+    workspace.frames.write_json(upload.district_id, upload.import_id, f"verdicts/{verdict.name}", verdict.to_dict())
+    return verdict
+
+
+def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:
+    """Return the district's own tolerances. Raises SuiteError: one names no suite or expectation there is."""
+    gates = workspace.registry.get(upload.district_id).feed(upload.source).gates
+    overrides = registry_overrides(gates)
+    check_overrides(overrides, workspace.suites)
+    return overrides
+
+
+def _judged(
+    workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]
+) -> JudgedFile:
+    values = upload.values
+    if member.key is None:
+        return _unkept(workspace, upload, file)
+    raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]))
+    relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
+    others = {
+        name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()
+    }
+    return judge_file(
+        raw,
+        file,
+        file_name=member.name,
+        judged=others,
+        relaxed=frozenset(relaxed),
+        fixed_order=upload.format.fixed_column_order,
+    )
+
+
+def _unkept(workspace: Workspace, upload: Upload, file: File) -> JudgedFile:
+    """A file that was too broken to find its secrets: its findings were taken when it came in."""
+    found = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"unkept/{file.name}")).cast(FINDINGS)
+    if not any(severity == "file" for severity in found.column("severity").to_pylist()):
+        finding = Finding(severity="file", code="malformed_csv", message="The cells of its password column cannot be told apart.")
+        found = pa.concat_tables([found, to_table(findings_frame([finding])).cast(FINDINGS)])
+    name = pa.array([upload.file_name(file)] * found.num_rows, pa.string())
+    found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), name)
+    return absent_file(file, refused="malformed_csv", findings=found)
+
+
+def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> None:
+    place = (upload.district_id, upload.import_id)
+    frames = workspace.frames
+    frames.write(*place, f"findings/{name}", to_frame(result.findings))
+    frames.write(*place, f"quarantine/{name}", to_frame(result.quarantine))
+    frames.write(*place, f"lines/{name}", to_frame(result.verdicts))
+    document = {
+        "refused": result.refused,
+        "rows_read": result.rows_read,
+        "rows_accepted": result.rows_accepted,
+        "rows_rejected": result.rows_rejected,
+        "evidence": result.evidence,
+        "extensions": result.extensions,
+    }
+    frames.write_json(*place, f"judged/{name}", document)

@@ -1,0 +1,89 @@
+"""Make one canonical table of an upload's judged files, and let the table's suite judge it.
+
+Belongs here: handing the engine what it needs, and leaving findings and verdict lines in staging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingABC
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.judge import VERDICTS
+from roster_etl.engine.map import SourceFile, map_table
+from roster_etl.mapping.frames import REFUSED, to_frame, to_table
+from roster_etl.mapping.plan import Mapping
+from roster_etl.pipeline.judge import keep_verdict, tolerances
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.quality import Verdict, judge_suite
+from roster_etl.vendors import Vendor
+
+
+def tables_of(vendor: Vendor) -> tuple[str, ...]:
+    """Return the canonical tables that a vendor fills, in publishing order."""
+    filled = {mapping.to for mapping in vendor.mappings}
+    return tuple(name for name in TABLES if name in filled)
+
+
+def mappings_to(vendor: Vendor, table: str) -> tuple[Mapping, ...]:
+    """Return the vendor's mappings to `table`, in their order."""
+    return tuple(mapping for mapping in vendor.mappings if mapping.to == table)
+
+
+def files_for(vendor: Vendor, table: str) -> tuple[str, ...]:
+    """Return the vendor files that `table` is made of, in the order of the format."""
+    read = {name for mapping in mappings_to(vendor, table) for name in mapping.files()}
+    return tuple(file.name for file in vendor.format.files if file.name in read)
+
+
+def map_roster_table(
+    workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Map the `judged` files to canonical `table`.
+
+    Returns: one row a record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
+        ``_refused`` (a refused row named the record: it is seen, not gone).
+    """
+    files = {name: _source(workspace, upload, name, frame) for name, frame in judged.items()}
+    mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, upload.values)
+    place = (upload.district_id, upload.import_id)
+    workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
+    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(_lines(workspace, upload, table, mapped.table, mapped.collisions)))
+    return to_frame(mapped.table)
+
+
+def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:
+    """Let the suite of canonical `table` judge what the mapping made."""
+    lines = workspace.frames.read(upload.district_id, upload.import_id, f"lines/roster-{table}")
+    verdict = judge_suite(workspace.suites[f"canonical/{table}"], lines, overrides=tolerances(workspace, upload))
+    return keep_verdict(workspace, upload, verdict)
+
+
+def _source(workspace: Workspace, upload: Upload, name: str, frame: pd.DataFrame) -> SourceFile:
+    place = (upload.district_id, upload.import_id)
+    known: MappingABC[str, Any] = (
+        workspace.frames.read_json(*place, f"judged/{name}") if workspace.frames.exists(*place, f"judged/{name}") else {}
+    )
+    file_name = upload.file_name(upload.format.file(name))
+    return SourceFile(rows=to_table(frame), file_name=file_name, extensions=tuple(known.get("extensions", ())))
+
+
+def _lines(workspace: Workspace, upload: Upload, table: str, mapped: pa.Table, collisions: int) -> pa.Table:
+    accepted = mapped.num_rows - (pc.sum(mapped.column(REFUSED)).as_py() or 0)
+    before = workspace.warehouse.count_current(upload.district_id, upload.source, table)
+    lines = (
+        ("key unique", "key", accepted + collisions, collisions),
+        ("rows against last import", "rows", before, max(0, before - mapped.num_rows)),
+    )
+    return pa.Table.from_pylist(
+        [
+            {"rule": f"{table}: {rule}", "column": table, "check": check, "judged": judged, "failing": failing}
+            for rule, check, judged, failing in lines
+        ],
+        schema=VERDICTS,
+    )

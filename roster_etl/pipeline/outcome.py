@@ -1,0 +1,61 @@
+"""What became of an import, as the document that the command line prints and tools read.
+
+Belongs here: the shape of ``import --json`` and ``show --json`` (HEADLESS.md), read back from the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from roster_etl.pipeline.workspace import Workspace
+
+EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}
+
+
+def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
+    """Return the document of one import. Raises UnknownImport."""
+    warehouse = workspace.warehouse
+    row = warehouse.import_(import_id)
+    summary = row["summary"] or {}
+    return {
+        "import_id": row["import_id"],
+        "kind": row["kind"],
+        "district_id": row["district_id"],
+        "source": row["source"],
+        "upload_id": row["upload_id"],
+        "run_id": row["run_id"],
+        "status": row["status"],
+        "received_at": _time(row["received_at"]),
+        "started_at": _time(row["started_at"]),
+        "finished_at": _time(row["finished_at"]),
+        "files": warehouse.files(import_id),
+        "changes": summary.get("changes", {}),
+        "findings": warehouse.findings(import_id),
+        "checks": warehouse.checks(import_id),
+        "hold": _hold(row, summary, warehouse.hold(import_id)),
+        "plan": summary.get("plan", {}),
+        "error": summary.get("error"),
+        "warehouse": workspace.settings.redacted()["warehouse"],
+    }
+
+
+def _time(value: Any) -> str | None:
+    return value.isoformat() if value is not None else None
+
+
+def _hold(row: dict[str, Any], summary: dict[str, Any], hold: dict[str, Any] | None) -> dict[str, Any] | None:
+    if hold is None:
+        return None
+    tables = {
+        name: {"deleted": t["deleted"], "current": t["current"], "pct": round(100 * t["deleted"] / t["current"], 1)}
+        for name, t in summary.get("plan", {}).items()
+        if t["deleted"] and t["current"]
+    }
+    return {
+        "reason": hold["reason"],
+        "tables": tables,
+        "plan_sha256": hold["plan_sha256"],
+        "decision": hold["decision"],
+        "decided_by": hold["decided_by"],
+        "decided_at": _time(hold["decided_at"]),
+    }

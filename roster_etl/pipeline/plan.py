@@ -1,0 +1,225 @@
+"""Plan what publishing would change, and decide whether it may.
+
+Belongs here: the one decision of an import: rejected, held, unchanged, or free to publish. Every hold has a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from roster_etl.canonical.roster import TABLES
+
+from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
+from roster_etl.mapping.frames import to_frame, to_table
+from roster_etl.mapping.plan import identity_columns
+from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.staged import Loaded
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.findings import Finding
+from roster_etl.store.warehouse import Hold
+
+Decision = Literal["publish", "unchanged", "held", "rejected"]
+
+
+class PlanMoved(PermanentError):
+    """An approved plan is no longer what publishing would do."""
+
+    code = "roster_moved"
+    template = "import {import_id} of {district_id}: the roster has moved on since its plan was shown; look at it again, or import anew"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """The decision and what it rests on, without a cell.
+
+    ``tables``: table → created, updated, deleted, current, counted_updates, columns, schools; ``hold``: reason, tables
+    that exceed a threshold, plan hash; ``base``: the import that the plan was made against.
+    """
+
+    decision: Decision
+    sha256: str
+    base: int | None
+    tables: Mapping[str, Mapping[str, Any]]
+    hold: Mapping[str, Any] | None = None
+
+    @property
+    def changes(self) -> dict[str, dict[str, int]]:
+        """Created, updated and deleted records by table."""
+        return {name: {what: table[what] for what in ("created", "updated", "deleted")} for name, table in self.tables.items()}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Planned:
+        """Return what ``asdict`` wrote."""
+        return cls(**document)
+
+
+def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.DataFrame]) -> Planned:
+    """Compare the mapped `tables` with the roster and decide. What does not publish is concluded in the ledger here.
+
+    Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
+    """
+    plan = compute_plan(workspace, upload, tables)
+    planned, findings = decide(workspace, upload, plan)
+    if upload.approved_plan and planned.decision != "publish":
+        raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
+    place = (upload.district_id, upload.import_id)
+    workspace.frames.write_json(*place, "plan", asdict(planned))
+    if planned.decision == "publish":
+        _keep(workspace, upload, plan)
+        return planned
+    summary = {"changes": {} if planned.decision == "rejected" else planned.changes, "plan": planned.tables, "sha256": planned.sha256}
+    if planned.decision == "unchanged":
+        summary["changes"] = {}
+    conclude(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
+    return planned
+
+
+def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.DataFrame]) -> Plan:
+    """Return what publishing `tables` would open and close now."""
+    warehouse = workspace.warehouse
+    return make_plan(
+        Loaded(tables, lambda name: to_table(tables[name])),
+        Loaded(tables, lambda name: warehouse.current(upload.district_id, upload.source, name)),
+        base=warehouse.base(upload.district_id, upload.source),
+        doubt=_doubt(workspace, upload),
+        versions=warehouse.versions,
+    )
+
+
+def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, list[Finding]]:
+    """Return the decision on `plan`, and the findings that say why it is not published."""
+    refused = _refused(workspace, upload)
+    required = [file for file in upload.format.files if file.required and file.name in refused]
+    if required:
+        return _planned(plan, "rejected"), []
+    over = exceeded(plan, _thresholds(upload))
+    failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
+    if upload.approved_plan:
+        return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), []
+    if failed or over:
+        return _held(plan, failed, over)
+    if plan.is_empty and _same_settings(workspace, upload):
+        return _planned(plan, "unchanged"), []
+    return _planned(plan, "publish"), []
+
+
+def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Planned, list[Finding]]:
+    findings = [Finding(severity="upload", code="quality_gate_failed", message=f"{line}.") for line in failed]
+    findings += [
+        Finding(severity="upload", code="change_threshold_exceeded", field=item.table, message=_over_text(item)) for item in over
+    ]
+    hold = {
+        "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
+        "tables": {
+            name: {"deleted": table.deleted, "current": table.current, "pct": _pct(table.deleted, table.current)}
+            for name, table in plan.tables.items()
+            if any(item.table == name for item in over)
+        },
+        "schools": [asdict(item) | {"pct": item.pct} for item in over if item.school is not None],
+        "plan_sha256": plan.sha256,
+    }
+    return _planned(plan, "held", hold), findings
+
+
+def _over_text(item: Exceeded) -> str:
+    where = f"{item.table} of one school" if item.school else item.table
+    return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {item.what}."
+
+
+def _pct(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
+
+
+def _planned(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> Planned:
+    tables = {
+        name: {
+            "created": t.created,
+            "updated": t.updated,
+            "deleted": t.deleted,
+            "current": t.current,
+            "counted_updates": t.counted_updates,
+            "columns": dict(t.columns),
+            "schools": {school: list(counts) for school, counts in t.schools.items()},
+        }
+        for name, t in plan.tables.items()
+    }
+    return Planned(decision=decision, sha256=plan.sha256, base=plan.base, tables=tables, hold=hold)
+
+
+def _hold(planned: Planned) -> Hold | None:
+    if planned.hold is None:
+        return None
+    return Hold(reason=planned.hold["reason"], plan_sha256=planned.sha256, created_at=datetime.now(UTC))
+
+
+def _thresholds(upload: Upload) -> Thresholds:
+    values: dict[str, Any] = upload.values
+    return Thresholds(
+        delete_pct=values["delete_threshold_pct"],
+        delete_min=values["delete_threshold_min"],
+        update_pct=values["update_threshold_pct"],
+    )
+
+
+def _same_settings(workspace: Workspace, upload: Upload) -> bool:
+    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
+
+
+def _refused(workspace: Workspace, upload: Upload) -> set[str]:
+    place = (upload.district_id, upload.import_id)
+    return {
+        file.name
+        for file in upload.format.files
+        if upload.member(file.name) and workspace.frames.read_json(*place, f"judged/{file.name}")["refused"]
+    }
+
+
+# ---- what the upload leaves unknown
+
+
+def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
+    place = (upload.district_id, upload.import_id)
+    documents = {
+        file.name: workspace.frames.read_json(*place, f"judged/{file.name}") for file in upload.format.files if upload.member(file.name)
+    }
+    unread = {file.name for file in upload.format.files} - {name for name, d in documents.items() if d["rows_accepted"]}
+    broken = [name for name, d in documents.items() if d["refused"] and d["refused"] != "empty_file"]
+    by_name = {file.file_name.casefold(): file.name for file in upload.format.files}
+    return Doubt(
+        file_of=lambda name: by_name.get(name.rpartition("/")[2].casefold()),
+        files=frozenset(unread),
+        everything=bool(broken),
+        evidence={name: tuple(map(tuple, document["evidence"])) for name, document in documents.items()},
+        identity=_identity(upload),
+    )
+
+
+def _identity(upload: Upload) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {
+        (mapping.to, mapping.source): tuple(
+            identity_columns(mapping, TABLES[mapping.to].key, upload.format.file(mapping.source).key)
+        )
+        for mapping in upload.vendor.mappings
+    }
+
+
+# ---- from the plan to the writer
+
+
+def _keep(workspace: Workspace, upload: Upload, plan: Plan) -> None:
+    """Leave in staging which rows open (by their place in the mapped table) and which versions close."""
+    place = (upload.district_id, upload.import_id)
+    for name in tables_of(upload.vendor):
+        table = plan.tables[name]
+        workspace.frames.write(*place, f"closes/{name}", to_frame(table.closes))
+        workspace.frames.write(*place, f"opens/{name}", to_frame(pa.table({"place": table.opens})))

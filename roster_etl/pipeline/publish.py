@@ -1,0 +1,51 @@
+"""Publish a plan: one transaction, one lock for the district.
+
+Belongs here: handing the warehouse exactly what was planned, with the ledger's entries. Nothing else writes the roster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from roster_etl.mapping.frames import REFUSED, one_array, to_table
+from roster_etl.pipeline.conclude import conclusion_of, write_manifest
+from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.plan import Planned
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.warehouse import TableChange
+
+
+def publish_import(workspace: Workspace, upload: Upload, planned: Planned, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Publish what was planned for `upload`, and end its import as ``published``.
+
+    Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or
+        another process took it over.
+    """
+    changes = {name: _change(workspace, upload, name, tables) for name in tables_of(upload.vendor)}
+    summary = {"changes": planned.changes, "plan": planned.tables, "sha256": planned.sha256, "plan_base": planned.base}
+    conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
+    workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
+    workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, conclusion.finished_at)
+    write_manifest(workspace, upload, "published")
+
+
+def planned_of(workspace: Workspace, upload: Upload) -> Planned:
+    """Return the plan that was left in staging."""
+    return Planned.from_dict(workspace.frames.read_json(upload.district_id, upload.import_id, "plan"))
+
+
+def _change(workspace: Workspace, upload: Upload, name: str, tables: Mapping[str, pd.DataFrame]) -> TableChange:
+    place = (upload.district_id, upload.import_id)
+
+    def opens() -> pa.Table:
+        places = one_array(workspace.frames.read(*place, f"opens/{name}")["place"])
+        mapped = to_table(tables[name]).drop_columns([REFUSED])
+        return mapped if len(places) == mapped.num_rows else mapped.take(places)
+
+    return TableChange(opens=opens, closes=to_table(workspace.frames.read(*place, f"closes/{name}")))
+
+

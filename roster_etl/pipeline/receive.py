@@ -1,0 +1,275 @@
+"""The first step: take an upload in, prove that it stood still, keep its bytes, and open its import in the ledger.
+
+Belongs here: what is decided before any row is read: is it the same as last time, is it all there, what is which file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from roster_etl.engine.read import read_csv
+from roster_etl.engine.secrets import blank_columns
+from roster_etl.mapping.frames import findings_frame
+from roster_etl.pipeline.conclude import conclude, fail
+from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import Format
+from roster_etl.spec.errors import RosterError, UnsafeArchive
+from roster_etl.spec.findings import Finding
+from roster_etl.spec.options import options_of, resolve
+from roster_etl.store.district_file import District, Feed
+from roster_etl.store.landing import open_landing
+from roster_etl.store.scratch import scratch_folder
+from roster_etl.store.source import Arrival, collect, collect_path
+from roster_etl.vendors import Vendor, vendor
+
+_SECRET_WORDS = ("password", "passwd", "passphrase", "pwd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be imported, for whom, and how.
+
+    ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
+    again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
+    """
+
+    district_id: str
+    source: str
+    path: str | None = None
+    archived: int | None = None
+    approves: tuple[int, str, str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
+
+
+def receive(workspace: Workspace, order: Order) -> Upload:
+    """Open an import for `order` and take its upload in.
+
+    Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
+    Raises:  RosterError: the district, its feed or an option is not known; the landing zone cannot be read (the import
+        is then in the ledger as ``failed``).
+    """
+    district = workspace.registry.get(order.district_id)
+    feed = district.feed(order.source)
+    format_ = vendor(order.source).format
+    texts = option_texts(format_, district, feed, order.options)
+    upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
+    try:
+        if order.archived is not None or order.approves:
+            received = _from_archive(workspace, upload, order)
+        else:
+            received = _from_landing(workspace, upload, order, feed)
+    except UnsafeArchive as error:
+        finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
+        return conclude(workspace, upload, "rejected", [finding])
+    except Exception as error:
+        fail(workspace, upload, error)
+        raise
+    workspace.frames.write_json(upload.district_id, upload.import_id, "upload", received.to_dict())
+    return received
+
+
+def option_texts(format_: Format, district: District, feed: Feed, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of every option: default, district's time zone, feed, this import; the last one that speaks wins.
+
+    Raises: UnknownOption, BadOption.
+    """
+    layers = ({"time_zone": district.time_zone}, feed.options, given)
+    resolve(format_, *layers)
+    texts = {name: option.default for name, option in options_of(format_).items()}
+    for layer in layers:
+        texts.update(layer)
+    return texts
+
+
+def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> str:
+    """Return a hash of all that decides what an upload's bytes become, besides the bytes themselves."""
+    arrival = {"min_interval", "quiet_period", "straggler_wait"}
+    settings = {
+        "options": {name: text for name, text in sorted(texts.items()) if name not in arrival},
+        "gates": sorted(repr(gate) for gate in feed.gates),
+        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
+        "code": _code_digest(vendor_.package),
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _code_digest(package: str) -> str:
+    """A corrected spec, mapping or rule makes the same bytes a new import."""
+    root = Path(__file__).resolve().parents[1]
+    folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.glob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
+    now = datetime.now(UTC)
+    if order.approves:
+        import_id = order.approves[0]
+    else:
+        import_id = workspace.warehouse.open_import(
+            kind="upload",
+            district_id=order.district_id,
+            source=order.source,
+            upload_id=None,
+            run_id=order.run_id,
+            received_at=now,
+            started_at=now,
+            options=dict(texts),
+        )
+    return Upload(
+        import_id=import_id,
+        district_id=order.district_id,
+        source=order.source,
+        upload_id="",
+        run_id=order.run_id,
+        received_at=now.isoformat(),
+        options=dict(texts),
+        settings=settings,
+        content="",
+        members=(),
+        approved_plan=order.approves[1] if order.approves else None,
+        approved_by=order.approves[2] if order.approves else None,
+    )
+
+
+# ---- from the landing zone
+
+
+def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+    with scratch_folder(workspace.settings.scratch) as scratch:
+        arrival = _collected(workspace, upload, order, feed, scratch)
+        members, findings = _classified(upload.format, arrival)
+        upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
+        workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
+        if is_unchanged(workspace, upload):
+            return conclude(workspace, upload, "unchanged", [])
+        findings += _missing(upload)
+        contents = {file.name: file for file in arrival.files}
+        members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
+    upload = replace(upload, members=members)
+    if any(finding.severity == "upload" for finding in findings):
+        return conclude(workspace, upload, "rejected", findings)
+    workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
+    return upload
+
+
+def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> Arrival:
+    if order.path is not None:
+        return collect_path(order.path, workspace.settings, scratch)
+    with open_landing(upload.district_id, feed, workspace.settings) as landing:
+        return collect(landing, scratch, where=landing.where)
+
+
+def _classified(format_: Format, arrival: Arrival) -> tuple[tuple[Member, ...], list[Finding]]:
+    """Tell which file of the upload is which, by its name (case does not count)."""
+    by_name = {file.file_name.casefold(): file.name for file in format_.files}
+    members: list[Member] = []
+    findings: list[Finding] = []
+    for file in sorted(arrival.files, key=lambda file: file.name):
+        kind = by_name.get(file.name.rpartition("/")[2].casefold())
+        if kind and any(member.kind == kind for member in members):
+            message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
+            findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
+            kind = None
+        elif kind is None:
+            findings.append(_unknown(file.name, format_))
+        members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
+    for entry in arrival.irregular:
+        message = "The entry is a link, a folder or a device, and was not followed."
+        findings.append(Finding(severity="warning", code="not_a_regular_file", file=entry.name, message=message))
+    return tuple(members), findings
+
+
+def _unknown(name: str, format_: Format) -> Finding:
+    code = "unexpected_file" if name.casefold().endswith(".csv") else "unknown_file_type"
+    expected = ", ".join(file.file_name for file in format_.files)
+    return Finding(severity="warning", code=code, file=name, message=f"The file was not read. {format_.title} has: {expected}.")
+
+
+def _missing(upload: Upload) -> list[Finding]:
+    """Source: HEADLESS.md, "In every other format one refused or missing required file makes the upload rejected"."""
+    if not any(member.kind for member in upload.members):
+        expected = ", ".join(file.file_name for file in upload.format.files if file.required)
+        message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
+        return [Finding(severity="upload", code="wrong_format", message=message)]
+    return [
+        Finding(severity="upload", code="missing_file", file=file.file_name, message="The format requires this file; nothing was processed.")
+        for file in upload.format.files
+        if file.required and upload.member(file.name) is None
+    ]
+
+
+def _content(members: Sequence[Member]) -> str:
+    lines = sorted(f"{member.kind} {member.sha256}" for member in members if member.kind)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def is_unchanged(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether the roster was last published from the same bytes under the same settings."""
+    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    summary: Mapping[str, Any] = (last or {}).get("summary") or {}
+    return summary.get("content") == upload.content and summary.get("settings") == upload.settings
+
+
+def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any) -> Member:
+    """Keep a member's bytes, its secrets blanked; a file whose secrets cannot be located is judged now and not kept."""
+    if member.kind is None:
+        return member
+    encoding = str(upload.values["encoding"])
+    data: bytes = content()
+    secret = {c.name.casefold() for c in upload.format.file(member.kind).columns if c.secret}
+    blanked = blank_columns(data, lambda name: _is_secret(name, secret), encoding=encoding)
+    if blanked is None:
+        raw = read_csv(data, encoding=encoding)
+        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", raw.findings)
+        return member
+    stored = workspace.archive.put(blanked, original_sha256=member.sha256)
+    return replace(member, key=stored.key)
+
+
+def _is_secret(header: str, declared: set[str]) -> bool:
+    folded = header.casefold()
+    return folded in declared or any(word in folded for word in _SECRET_WORDS)
+
+
+# ---- from the archive
+
+
+class NotArchived(RosterError):
+    """An import whose bytes were not kept cannot be run again."""
+
+    code = "not_archived"
+    template = "import {import_id} of {district_id}: its upload was not kept ({problem}); upload it again"
+
+
+def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
+    earlier = order.approves[0] if order.approves else order.archived
+    assert earlier is not None
+    manifest = workspace.archive.read_manifest(order.district_id, earlier)
+    members = tuple(Member(**member) for member in manifest["members"])
+    lost = [member.name for member in members if member.kind and member.key is None]
+    if lost or manifest["source"] != order.source:
+        raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
+    upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
+    if not order.approves:
+        workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
+        if is_unchanged(workspace, upload):
+            return conclude(workspace, upload, "unchanged", [])
+    findings = _missing(upload)
+    if findings:
+        return conclude(workspace, upload, "rejected", findings)
+    workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
+    return upload

@@ -1,0 +1,51 @@
+"""The whole road for one upload, as plain functions in one process.
+
+Belongs here: the order of the steps. The partitioned Dagster job walks the same steps one by one.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from roster_etl.pipeline.conclude import fail
+from roster_etl.pipeline.judge import gate_member, judge_member, references_of
+from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
+from roster_etl.pipeline.plan import Planned, plan_import
+from roster_etl.pipeline.publish import publish_import
+from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.staged import keep_table, kept_tables
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+
+
+def import_upload(workspace: Workspace, order: Order) -> int:
+    """Import one upload from the door to the roster. Returns its import id; the ledger tells how it ended.
+
+    Raises: what failed; the import is then in the ledger as ``failed``.
+    """
+    upload = receive(workspace, order)
+    if upload.ended is None:
+        try:
+            walk(workspace, upload)
+        except Exception as error:
+            fail(workspace, upload, error)
+            raise
+    return upload.import_id
+
+
+def walk(workspace: Workspace, upload: Upload) -> Planned:
+    """Walk the steps after the door: judge, map, plan, publish."""
+    judged: dict[str, pd.DataFrame] = {}
+    for file in upload.format.files:
+        judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
+        gate_member(workspace, upload, file.name)
+    for table in tables_of(upload.vendor):
+        sources = {name: judged[name] for name in files_for(upload.vendor, table)}
+        keep_table(workspace, upload, table, map_roster_table(workspace, upload, table, sources))
+        gate_table(workspace, upload, table)
+    judged.clear()
+    tables = kept_tables(workspace, upload, tables_of(upload.vendor))
+    planned = plan_import(workspace, upload, tables)
+    if planned.decision == "publish":
+        publish_import(workspace, upload, planned, tables)
+    return planned

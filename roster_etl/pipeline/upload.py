@@ -1,0 +1,88 @@
+"""What one import is about: its upload's files, the settings in force, and how it may end early.
+
+Belongs here: records that travel between steps, as JSON. No step, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from roster_etl.spec import File, Format
+from roster_etl.spec.options import resolve
+from roster_etl.vendors import Vendor, vendor
+
+Ended = Literal["unchanged", "rejected", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One file of an upload. ``kind``: the spec's name for it, None if the format has no such file.
+
+    ``key``: where its bytes rest in the archive; None: they were not kept (unknown file, or secrets that could not be
+    located). ``sha256`` and ``size`` are those of the bytes as uploaded.
+    """
+
+    name: str
+    kind: str | None
+    sha256: str
+    size: int
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """An import that has begun. ``options``: the text of every option in force; ``ended``: how it ended at the door.
+
+    ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
+    the plan that ``approved_by`` approved.
+    """
+
+    import_id: int
+    district_id: str
+    source: str
+    upload_id: str
+    run_id: str | None
+    received_at: str
+    options: Mapping[str, str]
+    settings: str
+    content: str
+    members: tuple[Member, ...]
+    ended: Ended | None = None
+    approved_plan: str | None = None
+    approved_by: str | None = None
+
+    @property
+    def vendor(self) -> Vendor:
+        """The format's facts."""
+        return vendor(self.source)
+
+    @property
+    def format(self) -> Format:
+        """The format of the upload."""
+        return self.vendor.format
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The options in force, as values."""
+        return resolve(self.format, self.options)
+
+    def member(self, kind: str) -> Member | None:
+        """Return the file that is `kind` in the format, if the upload has it."""
+        return next((member for member in self.members if member.kind == kind), None)
+
+    def file_name(self, file: File) -> str:
+        """Return the name of `file` as uploaded, or as the format expects it."""
+        member = self.member(file.name)
+        return member.name if member else file.file_name
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the upload in JSON's types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Upload:
+        """Return the upload that `to_dict` wrote."""
+        members = tuple(Member(**member) for member in document["members"])
+        return cls(**{**document, "members": members})

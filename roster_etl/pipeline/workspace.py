@@ -1,0 +1,62 @@
+"""A home, opened: settings, registry, archive, staging and warehouse in one place.
+
+Belongs here: putting the stores together. Does not belong here: any step of an import.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from roster_etl.quality import load_suites
+from roster_etl.store.archive import Archive
+from roster_etl.store.districts import Registry
+from roster_etl.store.frames import FrameStore
+from roster_etl.store.settings import Settings
+from roster_etl.store.warehouse import Warehouse
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The stores of one home. What needs the disk or a database is opened when it is first asked for."""
+
+    settings: Settings
+
+    @classmethod
+    def open(cls, home: Path) -> Workspace:
+        """Open `home`; one that is missing or empty works with defaults. Raises SettingsError."""
+        return cls(Settings.load(home))
+
+    @property
+    def home(self) -> Path:
+        """The home's folder."""
+        return self.settings.home
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The districts."""
+        return Registry(self.settings.districts)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The bytes of every upload."""
+        return Archive(self.settings.archive)
+
+    @cached_property
+    def frames(self) -> FrameStore:
+        """Frames between steps."""
+        return FrameStore(self.settings.staging)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The ledger and the roster, at this version's schema. Raises SchemaBehind."""
+        return Warehouse(self.settings.warehouse)
+
+    @cached_property
+    def suites(self) -> dict[str, dict[str, Any]]:
+        """The committed quality suites by name (``clever/students``)."""
+        return load_suites(PROJECT / "expectations")

@@ -1,0 +1,158 @@
+"""Synthetic uploads: rows from a vendor's sample facts, every other cell from what the spec promises.
+
+Belongs here: filling and writing. Does not belong here: facts about one vendor (its ``sample`` module has them).
+A vendor without such a module gets rows made of the specs alone. All randomness comes from the seed.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from types import ModuleType
+
+from roster_etl.spec import Choice, Column, Date, Decimal, Email, File, NotBefore, Phone, Text, Together, WholeNumber
+from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.samples import Change, Row, Rows
+from roster_etl.vendors import Vendor
+
+WORDS = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fern", "Grove", "Harbor")
+SHARE_LEFT_BLANK = 0.25
+PASSWORD = "not-a-real-password"  # noqa: S105 - sample cell of a column that is never read
+
+
+class NoNextDay(PermanentError):
+    """The vendor's sample facts know no next day."""
+
+    code = "no_next_day"
+    template = "format {format} has no sample of a next day"
+
+
+def write_sample(vendor: Vendor, folder: Path, *, students: int, seed: int) -> tuple[Path, ...]:
+    """Write a valid upload of about `students` students into `folder`, and return its files in the format's order."""
+    random = Random(seed)  # noqa: S311 - no secret depends on it
+    facts = _facts(vendor)
+    rows = facts.district(students, random) if facts else _plain_rows(vendor, students)
+    return _write(vendor, folder, _filled(vendor, rows, random))
+
+
+def next_day(vendor: Vendor, folder_from: Path, folder_to: Path, *, seed: int) -> tuple[Change, ...]:
+    """Write the day after the sample in `folder_from` into `folder_to`, some rows broken, and return what is different.
+
+    Raises: NoNextDay.
+    """
+    random = Random(seed)  # noqa: S311 - no secret depends on it
+    facts = _facts(vendor)
+    if facts is None or not hasattr(facts, "next_day"):
+        raise NoNextDay(format=vendor.format.name)
+    rows, changes = facts.next_day(_read(vendor, folder_from), random)
+    _write(vendor, folder_to, _filled(vendor, rows, random))
+    return tuple(changes)
+
+
+def _facts(vendor: Vendor) -> ModuleType | None:
+    name = f"{vendor.package}.sample"
+    return import_module(name) if find_spec(name) else None
+
+
+def _plain_rows(vendor: Vendor, students: int) -> Rows:
+    return {file.name: [{} for _ in range(max(1, students))] for file in vendor.format.files if not file.deprecated}
+
+
+def _read(vendor: Vendor, folder: Path) -> Rows:
+    rows: Rows = {}
+    for file in vendor.format.files:
+        path = folder / file.file_name
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as text:
+                rows[file.name] = list(csv.DictReader(text, strict=True))
+    return rows
+
+
+def _filled(vendor: Vendor, rows: Rows, random: Random) -> Rows:
+    """Return `rows` with every cell: references point at rows of earlier files, keys and unique values are counted up."""
+    done: Rows = {}
+    for file in vendor.format.files:
+        if file.name in rows:
+            done[file.name] = list(_filled_file(file, rows[file.name], done, random))
+    return done
+
+
+def _filled_file(file: File, rows: list[Row], done: Rows, random: Random) -> Iterator[Row]:
+    targets = {
+        column.name: [row[column.references.column] for row in done[column.references.file]]
+        for column in file.columns
+        if column.references
+    }
+    once = {column.name for column in file.columns if column.name not in (file.repeats.columns if file.repeats else ())}
+    records: dict[tuple[str, ...], Row] = {}
+    for number, given in enumerate(rows, start=1):
+        known = records.get(tuple(given.get(name, "") for name in file.key), {})
+        cells = {name: cell for name, cell in known.items() if name in once} | given
+        row = {
+            column.name: cells[column.name] if column.name in cells else _cell(file, column, number, targets, random)
+            for column in file.columns
+        } | given
+        for rule in file.rules:
+            if isinstance(rule, NotBefore) and rule.column not in given:
+                row[rule.column] = row[rule.other]
+        records[tuple(row[name] for name in file.key)] = row
+        yield row
+
+
+def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]], random: Random) -> str:
+    if column.secret:
+        return PASSWORD
+    if column.references:
+        return random.choice(targets[column.name])
+    if column.name in file.key or column.unique:
+        return f"s{number}@sample.example.org" if isinstance(column.form, Email) else f"{file.name}-{number:05d}"
+    grouped = any(isinstance(rule, Together) and column.name in rule.columns for rule in file.rules)
+    if not (column.required or grouped) and random.random() < SHARE_LEFT_BLANK:
+        return ""
+    return _value(column, random)
+
+
+def _value(column: Column, random: Random) -> str:
+    match column.form:
+        case Choice(options=options):
+            value = random.choice(options)
+        case WholeNumber(minimum=minimum, maximum=maximum):
+            value = str(random.randint(minimum, maximum))
+        case Decimal():
+            value = f"{random.uniform(0, 4):.2f}"
+        case Date(pattern=pattern):
+            value = _date_text(pattern, month=random.randint(1, 12), day=random.randint(1, 28))
+        case Email():
+            value = f"{random.choice(WORDS).lower()}{random.randint(1, 99999)}@sample.example.org"
+        case Phone(lengths=lengths):
+            value = str(random.randint(2, 9)).ljust(min(lengths), "5")
+        case Text(max_length=limit):
+            value = f"{random.choice(WORDS)} {random.randint(1, 999)}"[:limit]
+    return value
+
+
+def _date_text(pattern: str, *, month: int, day: int) -> str:
+    return pattern.replace("YYYY", "2026").replace("YY", "26").replace("MM", f"{month:02d}").replace("DD", f"{day:02d}")
+
+
+def _write(vendor: Vendor, folder: Path, rows: Rows) -> tuple[Path, ...]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for file in vendor.format.files:
+        if file.name in rows:
+            path = folder / file.file_name
+            with path.open("w", encoding="utf-8", newline="") as text:
+                writer = csv.DictWriter(text, _header(rows[file.name]), restval="")
+                writer.writeheader()
+                writer.writerows(rows[file.name])
+            paths.append(path)
+    return tuple(paths)
+
+
+def _header(rows: list[Row]) -> list[str]:
+    """Return all columns that a row has: the declared ones first, then further ones as they come up."""
+    return list(dict.fromkeys(name for row in rows for name in row))

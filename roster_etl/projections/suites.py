@@ -1,0 +1,185 @@
+"""Suites from specifications: what each promise tolerates by default, and how a steward's changes survive.
+
+Belongs here: default tolerances, the sentences that explain them, and the merge with what is committed. Does not belong here:
+reading or writing files, and Great Expectations. See ``expectations/README.md`` for the steward's side of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from roster_etl.canonical import TABLES, RosterTable
+from roster_etl.projections.suite_files import RULE_TYPE, Severity, SuiteError, nearest, parse_suite
+from roster_etl.spec import File, Format
+from roster_etl.spec.promises import Check, Promise, promises, table_promises
+from roster_etl.vendors import discover
+
+FOLDER = "expectations"
+EDIT = "mostly, at_least and severity may be changed; see expectations/README.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """What a promise tolerates by default. ``mostly``: share of rows that must keep it; None: all must.
+
+    ``at_least``: failing rows from which on it is critical. ``notes``: a sentence for a data steward.
+    """
+
+    severity: Severity
+    notes: str
+    mostly: float | None = None
+    at_least: int | None = None
+
+
+FILE_TOLERANCES: Mapping[Check, Tolerance] = {
+    "header": Tolerance(severity="critical", notes="The header row has every required column, and none twice."),
+    "rows": Tolerance(severity="critical", notes="At least one row of the file could be used."),
+    "refused": Tolerance(
+        severity="critical",
+        mostly=0.75,
+        at_least=10,
+        notes="Rows that break a rule are refused one by one; too many of them mean that the export as a whole went wrong. "
+        "The options refused_rows_pct and refused_rows_min set these limits for a district.",
+    ),
+    "key": Tolerance(
+        severity="critical",
+        mostly=0.9,
+        notes="A second, different row with the same key is refused; many of them mean that the export multiplied rows.",
+    ),
+    "required": Tolerance(severity="warning", mostly=0.95, notes="Rows where {columns} is empty are refused."),
+    "form": Tolerance(severity="warning", mostly=0.95, notes="Filled cells of {columns} have the form that the document names."),
+    "reference": Tolerance(severity="warning", mostly=0.9, notes="Filled cells of {columns} name a record that the upload has."),
+    "unique": Tolerance(severity="warning", mostly=0.95, notes="A value of {columns} belongs to one record only."),
+    "together": Tolerance(severity="warning", mostly=0.95, notes="These columns are filled together: {columns}."),
+    "not_before": Tolerance(severity="warning", mostly=0.95, notes="The dates are in order: {columns}."),
+    "repeats": Tolerance(
+        severity="info", mostly=0.95, notes="Rows that repeat a record agree with its first row; that one counts."
+    ),
+}  # "present" is missing on purpose: which optional columns a district should fill is for people to say
+TABLE_TOLERANCES: Mapping[Check, Tolerance] = {
+    "key": Tolerance(severity="critical", notes="No two records of the table have the same key."),
+    "rows": Tolerance(
+        severity="warning",
+        mostly=0.9,
+        notes="Most records of the last import are still there; the option delete_threshold_pct is what stops an import.",
+    ),
+}
+
+
+def generated_files(
+    existing: Mapping[str, str],
+    *,
+    formats: Iterable[Format] | None = None,
+    tables: Iterable[RosterTable] = tuple(TABLES.values()),
+) -> dict[str, str]:
+    """Return the text of every suite file, by its path below the project's root (``expectations/clever/students.json``).
+
+    Args: existing: the committed files by the same paths; from them come hand-written expectations and steward's changes;
+          formats: every vendor's unless given.
+    Raises: SuiteError: a committed file cannot be read, or a hand-written expectation names a rule that does not exist.
+    """
+    files = {}
+    for spec in [vendor.format for vendor in discover().values()] if formats is None else formats:
+        for file in spec.files:
+            path = f"{FOLDER}/{spec.name}/{file.name}.json"
+            files[path] = _text(_file_suite(spec, file), promises(file), existing.get(path), path)
+    for table in tables:
+        path = f"{FOLDER}/canonical/{table.name}.json"
+        files[path] = _text(_table_suite(table), table_promises(table.name, event=table.event), existing.get(path), path)
+    return files
+
+
+def _file_suite(spec: Format, file: File) -> dict[str, Any]:
+    return {
+        "name": f"{spec.name}/{file.name}",
+        "meta": {
+            "about": f"{file.file_name}: {file.title}",
+            "source": f"{spec.title}, {spec.version}, {file.source}",
+            "edit": EDIT,
+        },
+        "expectations": [
+            _generated(promise, _of_file(promise, file)) for promise in promises(file) if promise.check in FILE_TOLERANCES
+        ],
+    }
+
+
+def _table_suite(table: RosterTable) -> dict[str, Any]:
+    kept = table_promises(table.name, event=table.event)
+    return {
+        "name": f"canonical/{table.name}",
+        "meta": {"about": f"the table {table.name} (key: {', '.join(table.key)}), as an import would leave it", "edit": EDIT},
+        "expectations": [_generated(promise, TABLE_TOLERANCES[promise.check]) for promise in kept],
+    }
+
+
+def _of_file(promise: Promise, file: File) -> Tolerance:
+    """Return the default tolerance; a file that need not come stops nothing by being unusable as a whole."""
+    tolerance = FILE_TOLERANCES[promise.check]
+    return replace(tolerance, severity="warning") if promise.check in {"header", "rows"} and not file.required else tolerance
+
+
+def _generated(promise: Promise, tolerance: Tolerance) -> dict[str, Any]:
+    limits = {"mostly": tolerance.mostly, "at_least": tolerance.at_least}
+    default = {name: limit for name, limit in limits.items() if limit is not None}
+    column = {"column": promise.columns[0]} if len(promise.columns) == 1 else {}
+    return {
+        "type": RULE_TYPE,
+        "kwargs": {"rule": promise.rule, **column, **default},
+        "severity": tolerance.severity,
+        "meta": {
+            "check": promise.check,
+            "origin": "generated",
+            "default": {**default, "severity": tolerance.severity},
+            "notes": tolerance.notes.format(columns=", ".join(promise.columns)),
+        },
+    }
+
+
+def _text(fresh: dict[str, Any], known: Sequence[Promise], existing: str | None, path: str) -> str:
+    """Return the file's text: generated expectations with the steward's changes, then the hand-written ones in their order."""
+    committed = parse_suite(existing, path)["expectations"] if existing is not None else []
+    by_hand = [expectation for expectation in committed if _origin(expectation) != "generated"]
+    _refuse_unknown(by_hand, known, path)
+    own = {expectation["kwargs"].get("rule") for expectation in by_hand}
+    before = {expectation["kwargs"].get("rule"): expectation for expectation in committed}
+    generated = [
+        _with_changes(expectation, before.get(expectation["kwargs"]["rule"]))
+        for expectation in fresh["expectations"]
+        if expectation["kwargs"]["rule"] not in own
+    ]
+    return json.dumps({**fresh, "expectations": [*generated, *by_hand]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _origin(expectation: Mapping[str, Any]) -> str:
+    return str(expectation.get("meta", {}).get("origin", "hand"))
+
+
+def _with_changes(fresh: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return `fresh` with what a steward changed in `before`: each limit that differs from the default written beside it."""
+    if before is None:
+        return fresh
+    default = before["meta"].get("default", {})
+    kwargs = dict(fresh["kwargs"])
+    for name in ("mostly", "at_least"):
+        if before["kwargs"].get(name) == default.get(name):
+            continue
+        kwargs.pop(name, None)
+        if name in before["kwargs"]:
+            kwargs[name] = before["kwargs"][name]
+    severity = fresh["severity"] if before["severity"] == default.get("severity") else before["severity"]
+    reason = {"reason": before["meta"]["reason"]} if "reason" in before["meta"] else {}
+    return {**fresh, "kwargs": kwargs, "severity": severity, "meta": {**fresh["meta"], **reason}}
+
+
+def _refuse_unknown(by_hand: Sequence[Mapping[str, Any]], known: Sequence[Promise], path: str) -> None:
+    rules = tuple(promise.rule for promise in known)
+    unknown = tuple(
+        f'hand-written expectation "{expectation["kwargs"]["rule"]}": no such rule; {nearest(expectation["kwargs"]["rule"], rules)}'
+        for expectation in by_hand
+        if expectation["type"] == RULE_TYPE and expectation["kwargs"]["rule"] not in rules
+    )
+    if unknown:
+        raise SuiteError(path, unknown)

@@ -1,0 +1,131 @@
+"""Running expectations over one frame with Great Expectations, and taking only counts out of it.
+
+Belongs here: everything that Great Expectations wants to be told. Does not belong here: severities, tolerances, words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from roster_etl.projections.suite_files import label
+from roster_etl.quality.warming import great_expectations
+from roster_etl.spec.errors import PermanentError
+
+PLACE = "place"  # meta key: results come back in an order of their own
+COUNTS_ONLY = {
+    "result_format": "BASIC",
+    "partial_unexpected_count": 0,
+    "exclude_unexpected_values": True,
+    "return_unexpected_index_query": False,
+}
+
+
+class SuiteBroken(PermanentError):
+    """An expectation could not be evaluated: the suite is at fault, or this program, but not the data."""
+
+    code = "suite_broken"
+
+    def __init__(self, suite: str, problems: tuple[str, ...]) -> None:
+        super().__init__(f"suite {suite} is broken: {'; '.join(problems)}", suite=suite, problems=problems)
+        self.suite = suite
+        self.problems = problems
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive a trip between processes."""
+        return (type(self), (self.suite, self.problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What one expectation found. ``judged`` and ``failing`` are None where it does not count rows, or was not judged."""
+
+    passed: bool
+    judged: int | None
+    failing: int | None
+
+
+def run_expectations(name: str, expectations: Sequence[Mapping[str, Any]], frame: pd.DataFrame) -> tuple[Observed, ...]:
+    """Return what each of `expectations` found in `frame`, in their order.
+
+    Raises: SuiteBroken: expectations cannot be built, or raised; says which and by what kind of error, never its message,
+    which may quote cells.
+    """
+    gx = great_expectations()
+    suite = gx.ExpectationSuite(name=name, expectations=_built(name, expectations))
+    results = {
+        result.expectation_config.meta[PLACE]: result
+        for result in _batch(gx, frame).validate(suite, result_format=COUNTS_ONLY).results
+    }
+    raised = {place: kinds for place, result in results.items() if (kinds := _raised(result.exception_info))}
+    if raised:
+        problems = tuple(f"{label(expectations[place])} raised {', '.join(raised[place])}" for place in sorted(raised))
+        raise SuiteBroken(name, problems)
+    return tuple(_observed(results[place]) for place in range(len(expectations)))
+
+
+def _built(name: str, expectations: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Build the expectations one by one, so that every one that cannot be built is named."""
+    from great_expectations.compatibility.pydantic import ValidationError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    built, problems = [], []
+    for place, expectation in enumerate(expectations):
+        configuration = ExpectationConfiguration(
+            type=expectation["type"], kwargs=dict(expectation["kwargs"]), severity=expectation["severity"], meta={PLACE: place}
+        )
+        try:
+            built.append(configuration.to_domain_obj())
+        except ValidationError as error:
+            problems += [f"{label(expectation)}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    if problems:
+        raise SuiteBroken(name, tuple(problems))
+    return built
+
+
+def _batch(gx: ModuleType, frame: pd.DataFrame) -> Any:
+    """Return `frame` as a batch of a context of its own: a shared one would keep every result of the process."""
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    context = gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else a folder in /tmp each time
+            progress_bars=ProgressBarsConfig(globally=False),
+            analytics_enabled=False,
+        ),
+    )
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+
+
+def _raised(exception_info: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the kinds of errors in `exception_info`, which is one entry, or one for each metric that failed."""
+    entries = [exception_info] if "raised_exception" in exception_info else list(exception_info.values())
+    return tuple(sorted({_kind(entry) for entry in entries if entry["raised_exception"]}))
+
+
+def _kind(entry: Mapping[str, Any]) -> str:
+    """Return the class of the error that a traceback ends with, without its message."""
+    kinds = re.findall(r"^([\w.]+)(?::|$)", str(entry.get("exception_traceback") or ""), flags=re.MULTILINE)
+    return kinds[-1].rsplit(".", 1)[-1] if kinds else "an error"
+
+
+def _observed(result: Any) -> Observed:
+    """Return the counts of `result`; anything else that it may hold, such as a column's least value, stays behind."""
+    counts = {**result.result, **result.result.get("details", {})}
+    judged, failing = counts.get("judged", counts.get("element_count")), counts.get("failing", counts.get("unexpected_count"))
+    return Observed(
+        passed=bool(result.success),
+        judged=None if judged is None else int(judged),
+        failing=None if failing is None else int(failing),
+    )

@@ -1,0 +1,125 @@
+"""A district's own tolerances: which expectation, how else, why, and since when.
+
+Belongs here: reading and applying them. Does not belong here: where the district's file lies (``store.districts``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from roster_etl.projections.suite_files import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, nearest
+from roster_etl.spec.promises import REFUSED_ROWS
+
+if TYPE_CHECKING:
+    from roster_etl.store.district_file import Gate
+
+SEVERITIES: Mapping[str | None, Severity | None] = {None: None, "error": "critical", "warning": "warning"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToleranceOverride:
+    """One expectation of one suite, judged differently for one district.
+
+    ``expectation`` is the rule's name, such as ``Grade: present`` (of any other expectation its type and column, as verdicts
+    show it). What is None stays as the suite has it.
+    """
+
+    suite: str
+    expectation: str
+    reason: str
+    date: dt.date
+    mostly: float | None = None
+    severity: Severity | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise SuiteError(self.place, ("a reason is needed; say why this district differs",))
+        if self.mostly is None and self.severity is None:
+            raise SuiteError(self.place, ("nothing is overridden; give mostly or severity",))
+
+    @property
+    def place(self) -> str:
+        """What the override is called in messages."""
+        return f'tolerance of "{self.suite}: {self.expectation}"'
+
+
+def registry_overrides(gates: Iterable[Gate]) -> tuple[ToleranceOverride, ...]:
+    """Return the tolerances of a district's registry file.
+
+    There, an expectation is named as reports name it: suite and rule, such as ``clever/students: Grade: present``.
+
+    Raises: SuiteError: a name lacks its suite, a reason is empty, or nothing is overridden.
+    """
+    return tuple(_registry_override(gate) for gate in gates)
+
+
+def check_overrides(overrides: Sequence[ToleranceOverride], suites: Mapping[str, Suite]) -> None:
+    """Refuse overrides that no suite of `suites` (by name) can follow.
+
+    Raises: SuiteError: one names a suite or an expectation that does not exist, and the nearest that does, or a value is out of range.
+    """
+    for override in overrides:
+        if override.suite not in suites:
+            raise SuiteError(override.place, (f"no such suite; {nearest(override.suite, tuple(suites))}",))
+        with_overrides(suites[override.suite], [override])
+
+
+def with_overrides(suite: Suite, overrides: Sequence[ToleranceOverride]) -> Suite:
+    """Return `suite` with those of `overrides` that name it applied; reason and date go into the expectation's meta.
+
+    Raises: SuiteError: an override names no expectation of the suite (and the nearest that is), or a value is out of range.
+    """
+    expectations = list(suite["expectations"])
+    labels = tuple(label(expectation) for expectation in expectations)
+    for override in overrides:
+        if override.suite != suite["name"]:
+            continue
+        if override.expectation not in labels:
+            raise SuiteError(override.place, (f"no such expectation; {nearest(override.expectation, labels)}",))
+        position = labels.index(override.expectation)
+        expectations[position] = _overridden(expectations[position], override)
+        check_suite({**suite, "expectations": [expectations[position]]}, override.place)
+    return {**suite, "expectations": expectations}
+
+
+def with_refused_rows(suite: Suite, *, percent: float, least: int) -> Suite:
+    """Return `suite` with a district's options ``refused_rows_pct`` (0 … 100) and ``refused_rows_min`` (rows) in force."""
+    limits = {"mostly": round(1 - percent / 100, 6), "at_least": least}
+    return {
+        **suite,
+        "expectations": [
+            {**expectation, "kwargs": {**expectation["kwargs"], **limits}}
+            if expectation["type"] == RULE_TYPE and expectation["kwargs"]["rule"] == REFUSED_ROWS
+            else expectation
+            for expectation in suite["expectations"]
+        ],
+    }
+
+
+def _registry_override(gate: Gate) -> ToleranceOverride:
+    suite, found, expectation = gate.expectation.partition(": ")
+    if not found:
+        place = f'tolerance of "{gate.expectation}"'
+        raise SuiteError(place, ("name suite and rule as reports do, such as clever/students: Grade: present",))
+    return ToleranceOverride(
+        suite=suite,
+        expectation=expectation,
+        reason=gate.reason,
+        date=gate.date,
+        mostly=gate.mostly,
+        severity=SEVERITIES[gate.severity],
+    )
+
+
+def _overridden(expectation: Mapping[str, Any], override: ToleranceOverride) -> dict[str, Any]:
+    kwargs = expectation["kwargs"] if override.mostly is None else {**expectation["kwargs"], "mostly": override.mostly}
+    note = {"override": {"reason": override.reason, "date": override.date.isoformat()}}
+    return {
+        **expectation,
+        "kwargs": kwargs,
+        "severity": override.severity or expectation["severity"],
+        "meta": {**expectation.get("meta", {}), **note},
+    }

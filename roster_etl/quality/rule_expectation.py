@@ -1,0 +1,96 @@
+"""The expectation that a rule's verdict is within its tolerance, as Great Expectations runs, stores and shows it.
+
+Belongs here: the expectation and the metric that it reads. Importing this module imports Great Expectations, which takes
+seconds: only ``warming`` and ``engine_room`` do it, inside functions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
+from great_expectations.render.renderer_configuration import RendererConfiguration, RendererValueType
+
+from roster_etl.quality.tolerance import holds, promise_text
+
+METRIC = "table.rule_verdicts"
+
+
+class RuleVerdicts(TableMetricProvider):
+    """The lines of a verdict frame, read once a batch: (rows judged, rows failing) by rule."""
+
+    metric_name = METRIC
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(
+        cls,  # noqa: N805 - the decorator makes it a class method
+        execution_engine: PandasExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        **_: object,
+    ) -> dict[str, tuple[int, int]]:
+        frame, _compute, _accessor = execution_engine.get_compute_domain(
+            domain_kwargs=metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
+        )
+        return {rule: (int(judged), int(failing)) for rule, judged, failing in frame[["rule", "judged", "failing"]].to_numpy()}
+
+
+class ExpectRuleToHold(BatchExpectation):
+    """Expect that a rule of the format holds, for at least the share ``mostly`` of the rows that it was judged on.
+
+    The batch is a verdict frame, not data. ``mostly`` None: every row. ``at_least``: failing rows from which on a critical
+    failure is critical; the gate reads it, success does not depend on it. ``column`` is for the reader. A rule without a
+    line was not judged, because the upload does not have its column: success, with nothing observed.
+    """
+
+    rule: str
+    column: str | None = None
+    mostly: float | None = None
+    at_least: int | None = None
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
+    success_keys: ClassVar[tuple[str, ...]] = ("rule", "mostly")
+    args_keys: ClassVar[tuple[str, ...]] = ("rule", "column", "mostly", "at_least")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: Any = None,
+    ) -> dict[str, Any]:
+        line = metrics[METRIC].get(self.rule)
+        if line is None:
+            return {"success": True, "result": {"observed_value": None}}
+        judged, failing = line
+        share = failing / judged if judged else 0.0
+        details = {"judged": judged, "failing": failing}
+        return {"success": holds(judged, failing, self.mostly), "result": {"observed_value": share, "details": details}}
+
+    @classmethod
+    def _prescriptive_template(cls, renderer_configuration: RendererConfiguration[Any]) -> RendererConfiguration[Any]:
+        promise = promise_text(renderer_configuration.kwargs.get("mostly"))
+        renderer_configuration.add_param(name="rule", param_type=RendererValueType.STRING)
+        renderer_configuration.template_str = f"$rule, {promise}"
+        return renderer_configuration
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(
+        cls,
+        configuration: ExpectationConfiguration | None = None,
+        result: Any = None,
+        runtime_configuration: dict[str, Any] | None = None,
+    ) -> list[RenderedStringTemplateContent]:
+        kwargs = (configuration or result.expectation_config).kwargs
+        template = {
+            "template": f"$rule, {promise_text(kwargs.get('mostly'))}",
+            "params": {"rule": kwargs["rule"]},
+            "styling": (runtime_configuration or {}).get("styling"),
+        }
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]

@@ -1,0 +1,92 @@
+"""What a gate found: one verdict a suite, one result an expectation. Numbers and rule names only, never a cell.
+
+Belongs here: the shape, its JSON form, its words. Does not belong here: judging (``gate``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from roster_etl.projections.suite_files import Severity
+from roster_etl.quality.tolerance import allowed_text, share_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """How one expectation came out.
+
+    ``severity``: as it counts here: a critical percentage that fails on fewer rows than ``at_least`` counts as a warning.
+    ``judged``, ``failing``: rows; None: nothing was judged, because the upload does not have the column, or rows are not counted.
+    ``mostly``: the share that had to hold; None: every row.
+    """
+
+    rule: str
+    check: str
+    severity: Severity
+    passed: bool
+    judged: int | None
+    failing: int | None
+    mostly: float | None
+
+    @property
+    def share(self) -> float | None:
+        """The failing share, 0 … 1; None where nothing was judged."""
+        if self.judged is None or self.failing is None:
+            return None
+        return self.failing / self.judged if self.judged else 0.0
+
+    @property
+    def text(self) -> str:
+        """One line for people: "Grade: present — 12.0 % of 1,000 rows fail, at most 5 % allowed (critical)"."""
+        return f"{self.rule} — {self._outcome()} ({self.severity})"
+
+    def _outcome(self) -> str:
+        if self.judged is None or self.failing is None:
+            return "holds, or was not judged" if self.passed else "does not hold"
+        if self.check == "header":
+            return "fits the format" if self.passed else "does not fit the format"
+        what = "are refused" if self.check == "refused" else "fail"
+        return f"{share_text(self.judged, self.failing)} of {self.judged:,} rows {what}, {allowed_text(self.mostly)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How a suite came out. ``name``: the suite's, such as ``clever/students``; ``results`` in the suite's order."""
+
+    name: str
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed_critical(self) -> bool:
+        """Whether nothing failed that stops publishing."""
+        return not self.failed("critical")
+
+    @property
+    def passed_warning(self) -> bool:
+        """Whether nothing failed that should be looked at."""
+        return not self.failed("warning")
+
+    def failed(self, *severities: Severity) -> tuple[CheckResult, ...]:
+        """Return the failed results of `severities`, or of all of them."""
+        return tuple(r for r in self.results if not r.passed and (not severities or r.severity in severities))
+
+    def failed_text(self, *severities: Severity) -> tuple[str, ...]:
+        """Return one line for each failed result of `severities`, or of all: the suite's name and the result's text."""
+        return tuple(f"{self.name}: {result.text}" for result in self.failed(*severities))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict in JSON's types; ``share`` and ``text`` are written for readers."""
+        return {
+            "name": self.name,
+            "passed_critical": self.passed_critical,
+            "passed_warning": self.passed_warning,
+            "results": [{**asdict(result), "share": result.share, "text": result.text} for result in self.results],
+        }
+
+    @classmethod
+    def from_dict(cls, verdict: Mapping[str, Any]) -> Verdict:
+        """Return the verdict that :meth:`to_dict` wrote."""
+        names = [field.name for field in fields(CheckResult)]
+        return cls(name=verdict["name"], results=tuple(CheckResult(**{n: r[n] for n in names}) for r in verdict["results"]))

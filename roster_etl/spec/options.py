@@ -1,0 +1,200 @@
+"""Options that every feed has, and how an option's text becomes a value.
+
+Belongs here: the options common to all formats, parsing, and the order in which settings win.
+Does not belong here: what a verb does with a value; options of one format (they stand in its vendor's folder).
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import NoReturn
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.formats import Format, Option
+
+COMMON_OPTIONS = (
+    Option(
+        name="delete_threshold_pct",
+        default="10",
+        kind="percent",
+        meaning="Hold when more than this share of a table's current records would be closed as absent. 100 turns it off.",
+    ),
+    Option(
+        name="delete_threshold_min",
+        default="5",
+        kind="whole",
+        meaning="Never hold for fewer removals than this; the removal of an organization always holds.",
+    ),
+    Option(
+        name="update_threshold_pct",
+        default="75",
+        kind="percent",
+        meaning="Hold when more than this share of a table's current records would change. 100 turns it off.",
+    ),
+    Option(
+        name="refused_rows_pct",
+        default="25",
+        kind="percent",
+        meaning="Hold when more than this share of a file's rows is refused, rows that follow from others included.",
+    ),
+    Option(
+        name="refused_rows_min",
+        default="10",
+        kind="whole",
+        meaning="Never hold for fewer refused rows than this.",
+    ),
+    Option(
+        name="min_interval",
+        default="1h",
+        kind="duration",
+        meaning="Import no more often than this.",
+    ),
+    Option(
+        name="quiet_period",
+        default="5m",
+        kind="duration",
+        meaning="An upload is settled once its listing has stood still for this long.",
+    ),
+    Option(
+        name="straggler_wait",
+        default="30m",
+        kind="duration",
+        meaning="How long to wait for the rest when only some of the required files are new.",
+    ),
+    Option(
+        name="time_zone",
+        default="UTC",
+        kind="zone",
+        meaning="The district's time zone, such as America/Chicago: where a date of the district begins.",
+    ),
+    Option(
+        name="encoding",
+        default="utf-8",
+        kind="encoding",
+        meaning="The encoding of the district's files. Anything but UTF-8 is noted with each import.",
+    ),
+)
+
+_DURATION = re.compile(r"(\d{1,6})\s*([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SWITCH = {"true": True, "false": False}
+
+
+class UnknownOption(PermanentError):
+    """A setting names an option that the format does not have."""
+
+    code = "unknown_option"
+    template = "format {format} has no option {names}; its options: {known}"
+
+
+class BadOption(PermanentError):
+    """A setting's text is not a value of its option."""
+
+    code = "bad_option"
+    template = "option {option}: expected {expected}; its default is {default}"
+
+
+def options_of(format_: Format) -> dict[str, Option]:
+    """Return the options of `format_` by name: the common ones, then its own, which may replace a common default."""
+    return {option.name: option for option in (*COMMON_OPTIONS, *format_.options)}
+
+
+def parse_option(option: Option, text: str) -> object:
+    """Return the value that `text` stands for.
+
+    Returns: bool (switch), str (choice, text, zone, encoding), int (whole), float (percent, 0 to 100), timedelta
+        (duration), or whatever the JSON text holds (json).
+    Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
+    """
+    try:
+        return _chosen(option, text.strip()) if option.kind == "choice" else _PARSERS[option.kind](text.strip())
+    except (ValueError, LookupError, OverflowError, OSError):
+        raise BadOption(option=option.name, expected=_expected(option), default=option.default) from None
+
+
+def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
+    """Return the value of every option of `format_`: its default, unless a layer sets it; later layers win.
+
+    Raises: UnknownOption: all names that no option has, at once. BadOption: see `parse_option`.
+    """
+    options = options_of(format_)
+    texts = {name: option.default for name, option in options.items()}
+    unknown = sorted({name for layer in layers for name in layer} - set(options))
+    if unknown:
+        raise UnknownOption(format=format_.name, names=", ".join(unknown), known=", ".join(options))
+    for layer in layers:
+        texts.update(layer)
+    return {name: parse_option(option, texts[name]) for name, option in options.items()}
+
+
+def _switch(text: str) -> bool:
+    return _SWITCH[text.lower()]
+
+
+def _chosen(option: Option, text: str) -> str:
+    return text if text in option.choices else _refuse()
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else _refuse()
+
+
+def _percent(text: str) -> float:
+    if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text, re.ASCII):
+        raise ValueError
+    value = float(text)
+    return value if value <= 100 else _refuse()
+
+
+def _duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text.lower())
+    if text == "0":
+        return timedelta(0)
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else _refuse()
+
+
+def _zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError):
+        return _refuse()
+
+
+def _encoding(text: str) -> str:
+    "".encode(text)  # LookupError for what is no encoding of text
+    return codecs.lookup(text).name
+
+
+def _refuse() -> NoReturn:
+    raise ValueError
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "switch": _switch,
+    "whole": _whole,
+    "percent": _percent,
+    "duration": _duration,
+    "text": str,
+    "json": json.loads,
+    "zone": _zone,
+    "encoding": _encoding,
+}
+
+
+def _expected(option: Option) -> str:
+    return {
+        "switch": "true or false",
+        "choice": f"one of {', '.join(option.choices)}",
+        "whole": "a whole number, 0 or more",
+        "percent": "a share from 0 to 100, such as 10 or 2.5",
+        "duration": "a time such as 30s, 5m, 1h, 2d or 0",
+        "zone": "a time zone such as America/Chicago",
+        "encoding": "an encoding such as utf-8 or cp1252",
+        "json": "JSON",
+        "text": "text",
+    }[option.kind]

@@ -1,0 +1,97 @@
+"""The promises of a file or a table, one line each, by the names that suites and verdicts share.
+
+Belongs here: which rules a specification makes, and what each is called. A verdict frame (``engine.judge``) and a suite
+(``projections.suites``) meet by these names and nowhere else, so neither may spell one itself.
+Does not belong here: how a rule is judged, and how many rows may break it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from roster_etl.spec.files import Column, File
+from roster_etl.spec.rules import NotBefore, RowRule, Text
+
+Check = Literal[
+    "header", "rows", "refused", "key", "required", "form", "reference", "unique", "together", "not_before", "repeats", "present"
+]
+
+HEADER = "file: header"
+ANY_ROW = "file: a row is accepted"
+REFUSED_ROWS = "file: rows refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """One rule. ``rule`` is its name in verdicts and suites; ``columns`` are in vendor spelling.
+
+    What a verdict counts as judged, and as failing, for each ``check``:
+
+    - ``header``: 1, and 1 if it does not fit
+    - ``rows``: rows seen; all of them when none was accepted, else none
+    - ``refused``: rows seen, rows refused (because of rows that they refer to, too)
+    - ``key``: rows that got so far, those that an earlier, different row of the same key shuts out (exact repeats do not fail)
+    - ``required``, ``present``: rows, those with an empty cell
+    - ``form``, ``reference``, ``unique``: filled cells, broken ones
+    - ``together``: rows with any of the columns filled, those that lack a needed one
+    - ``not_before``: rows, those with the dates in the wrong order
+    - ``repeats``: rows that got so far, those that repeat a key and disagree with its first row
+    """
+
+    rule: str
+    check: Check
+    columns: tuple[str, ...] = ()
+
+
+def promises(file: File) -> tuple[Promise, ...]:
+    """Return every promise of `file`: of the file as a whole, of its key, of its columns in order, of its rows.
+
+    Of a family without a last number, no column can be promised anything, since it is unknown how many there are.
+    """
+    whole = (
+        Promise(rule=HEADER, check="header"),
+        Promise(rule=ANY_ROW, check="rows"),
+        Promise(rule=REFUSED_ROWS, check="refused"),
+    )
+    key = _key(file)
+    families = (family.column(n) for family in file.families if family.last for n in range(family.first, family.last + 1))
+    columns = (promise for column in (*file.columns, *families) for promise in _column(column) if promise.rule != key.rule)
+    return (*whole, key, *columns, *map(_row_rule, file.rules))
+
+
+def table_promises(table: str, *, event: bool = False) -> tuple[Promise, ...]:
+    """Return the promises of the canonical table `table`; of one that holds events, nothing is expected to come again.
+
+    ``key``: records, those whose key an earlier one has. ``rows``: current records, those that the import would leave out.
+    """
+    key = Promise(rule=f"{table}: key unique", check="key")
+    return (key,) if event else (key, Promise(rule=f"{table}: rows against last import", check="rows"))
+
+
+def _key(file: File) -> Promise:
+    name = " + ".join(file.key)
+    if file.repeats:
+        return Promise(rule=f"{name}: repeated rows agree", check="repeats", columns=file.key)
+    return Promise(rule=f"{name}: unique", check="key", columns=file.key)
+
+
+def _column(column: Column) -> tuple[Promise, ...]:
+    if column.secret:
+        return ()
+    made: tuple[tuple[Check, bool], ...] = (
+        ("required", column.required),
+        ("form", column.form != Text()),
+        ("reference", column.references is not None),
+        ("unique", column.unique is not None),
+        ("present", not column.required or column.relaxed_by is not None),
+    )
+    return tuple(
+        Promise(rule=f"{column.name}: {check}", check=check, columns=(column.name,)) for check, is_made in made if is_made
+    )
+
+
+def _row_rule(rule: RowRule) -> Promise:
+    if isinstance(rule, NotBefore):
+        return Promise(rule=f"{rule.column}: not before {rule.other}", check="not_before", columns=(rule.column, rule.other))
+    return Promise(rule=f"{', '.join(rule.need)}: together", check="together", columns=rule.columns)

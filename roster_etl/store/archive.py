@@ -1,0 +1,96 @@
+"""The archive: the bytes of every upload, written once, found by their hash, with one manifest an import beside them.
+
+Belongs here: putting, getting and checking. Does not belong here: blanking passwords (done before), what a manifest says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roster_etl.spec.errors import ArchiveError
+from roster_etl.store.district import check_id
+from roster_etl.store.folder import Folder
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """What a manifest records of a file: ``key`` is the sha256 of the bytes as stored, ``original_sha256`` that of the bytes as uploaded.
+
+    The two differ where password values were blanked.
+    """
+
+    key: str
+    original_sha256: str
+    size: int
+
+
+class Archive:
+    """The archive in a folder (path or fsspec URL): ``objects/<2 digits>/<sha256>`` and ``manifests/<district>/<import>.json``."""
+
+    def __init__(self, url: str) -> None:
+        self._folder = Folder(url)
+
+    def put(self, content: bytes | Path, *, original_sha256: str) -> StoredFile:
+        """Store `content` (bytes, or a local file) for good; what is there already is left as it is. Raises ArchiveError."""
+        if not _KEY.fullmatch(original_sha256):
+            raise ArchiveError(key=original_sha256[:80], problem="original_sha256 is no sha256")
+        content = content.read_bytes() if isinstance(content, Path) else content
+        key = hashlib.sha256(content).hexdigest()
+        if self._folder.size(_object(key)) != len(content):
+            self._folder.write(_object(key), content)
+        return StoredFile(key=key, original_sha256=original_sha256, size=len(content))
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes stored under `key`. Raises ArchiveError if they are gone or no longer the same."""
+        try:
+            content = self._folder.read(_object(key))
+        except FileNotFoundError:
+            raise ArchiveError(key=key, problem="nothing is stored under this key") from None
+        if hashlib.sha256(content).hexdigest() != key:
+            raise ArchiveError(key=key, problem="the stored bytes are no longer those that were put; restore them from a backup")
+        return content
+
+    def has(self, key: str) -> bool:
+        """Return whether something is stored under `key`."""
+        return self._folder.exists(_object(key))
+
+    def write_manifest(self, district_id: str, import_id: int, document: Mapping[str, Any]) -> str:
+        """Write (or replace, as a whole) the manifest of an import. Returns its name in the archive."""
+        name = _manifest(district_id, import_id)
+        text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+        self._folder.write(name, text.encode("utf-8"))
+        return name
+
+    def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
+        """Return the manifest of an import. Raises ArchiveError if there is none, or it cannot be read."""
+        name = _manifest(district_id, import_id)
+        try:
+            document: dict[str, Any] = json.loads(self._folder.read(name))
+        except FileNotFoundError:
+            raise ArchiveError(key=name, problem="there is no such manifest") from None
+        except ValueError:
+            raise ArchiveError(key=name, problem="the manifest is damaged; restore it from a backup") from None
+        return document
+
+    def manifests(self, district_id: str) -> tuple[int, ...]:
+        """Return the import ids that have a manifest, in rising order."""
+        names = self._folder.names(f"manifests/{check_id(district_id)}")
+        return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
+
+
+def _object(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ArchiveError(key=key[:80], problem="no key of the archive: 64 hexadecimal digits are")
+    return f"objects/{key[:2]}/{key}"
+
+
+def _manifest(district_id: str, import_id: int) -> str:
+    return f"manifests/{check_id(district_id)}/{int(import_id)}.json"

@@ -1,0 +1,143 @@
+"""The registry: which districts there are, one TOML file each, in any folder that fsspec can reach.
+
+Belongs here: adding, changing, pausing and removing districts, atomically. Does not belong here: the file's form
+(``district_file``), or what an option means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, UnknownDistrict
+from roster_etl.store.district import District, Feed, Gate, check_id
+from roster_etl.store.district_file import check_district, edit_district, parse_district
+from roster_etl.store.folder import Folder
+
+__all__ = ["District", "Feed", "Gate", "Registry", "Scan", "check_id"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """What the registry's folder holds: districts that can be read, and for each file that cannot, why (by file name)."""
+
+    districts: tuple[District, ...]
+    problems: dict[str, str]
+
+
+class Registry:
+    """The districts in a folder (path or fsspec URL)."""
+
+    def __init__(self, url: str) -> None:
+        self._folder = Folder(url)
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all registered districts, sorted, without reading their files."""
+        return tuple(id_ for id_ in self._stems() if _is_id(id_))
+
+    def scan(self) -> Scan:
+        """Read all districts; a file that cannot be read hurts no other."""
+        districts, problems = [], {}
+        for stem in self._stems():
+            try:
+                districts.append(self.get(stem))
+            except RegistryError as error:
+                problems[f"{stem}.toml"] = error.message
+        return Scan(districts=tuple(districts), problems=problems)
+
+    def list(self) -> tuple[District, ...]:
+        """Return all districts, sorted by id. Raises RegistryError naming every file that cannot be read."""
+        scan = self.scan()
+        if scan.problems:
+            raise RegistryError(" · ".join(scan.problems.values()))
+        return scan.districts
+
+    def get(self, district_id: str) -> District:
+        """Return a district. Raises BadDistrictId, UnknownDistrict, RegistryError."""
+        return parse_district(district_id, self._text(district_id))
+
+    def exists(self, district_id: str) -> bool:
+        """Return whether a district is registered. Raises BadDistrictId."""
+        return self._folder.exists(_file(district_id))
+
+    def add(self, district: District) -> District:
+        """Register a district. Raises DistrictExists, RegistryError."""
+        if self.exists(district.id):
+            raise DistrictExists(district_id=district.id, what="it")
+        check_district(district)
+        self._write(district.id, edit_district("", district))
+        return district
+
+    def update(self, district: District) -> District:
+        """Change a registered district to what `district` says, keeping the comments of its file. Raises UnknownDistrict."""
+        check_district(district)
+        return self._edit(district.id, lambda _: district)
+
+    def add_feed(self, district_id: str, feed: Feed, *, update: bool = False) -> District:
+        """Add a feed in one more format, or replace (`update`) the one in this format. Raises DistrictExists, UnknownDistrict."""
+
+        def change(district: District) -> District:
+            formats = [known.format for known in district.feeds]
+            if feed.format not in formats:
+                return replace(district, feeds=(*district.feeds, feed))
+            if not update:
+                raise DistrictExists(district_id=district_id, what=f"its feed in format {feed.format}")
+            return replace(district, feeds=tuple(feed if known.format == feed.format else known for known in district.feeds))
+
+        return self._edit(district_id, change)
+
+    def pause(self, district_id: str) -> District:
+        """Import nothing of the district by itself until it is resumed. Raises UnknownDistrict."""
+        return self._edit(district_id, lambda district: replace(district, paused=True))
+
+    def resume(self, district_id: str) -> District:
+        """Undo `pause`. Raises UnknownDistrict."""
+        return self._edit(district_id, lambda district: replace(district, paused=False))
+
+    def remove(self, district_id: str) -> str:
+        """Stop importing a district; its roster and history stay. The file moves to ``removed/``, where nobody looks.
+
+        Returns: the file's new name in the registry's folder. Raises UnknownDistrict.
+        """
+        self._text(district_id)
+        gone = set(self._folder.names("removed"))
+        names = (f"{district_id}.{n}.toml" for n in range(1, len(gone) + 2))
+        target = f"removed/{next(name for name in names if name not in gone)}"
+        self._folder.move(_file(district_id), target)
+        return target
+
+    def _stems(self) -> tuple[str, ...]:
+        return tuple(name.removesuffix(".toml") for name in self._folder.names() if name.endswith(".toml") and name[0] != ".")
+
+    def _text(self, district_id: str) -> str:
+        try:
+            return self._folder.read(_file(district_id)).decode("utf-8")
+        except FileNotFoundError:
+            raise UnknownDistrict(district_id=district_id) from None
+        except UnicodeDecodeError:
+            raise RegistryError(where=f"districts/{district_id}.toml", problem="not UTF-8 text") from None
+
+    def _edit(self, district_id: str, change: Callable[[District], District]) -> District:
+        before = self._text(district_id)
+        district = change(parse_district(district_id, before))
+        check_district(district)
+        after = edit_district(before, district)
+        if self._text(district_id) != before:
+            raise RegistryMoved(district_id=district_id)
+        if after != before:
+            self._write(district_id, after)
+        return district
+
+    def _write(self, district_id: str, text: str) -> None:
+        self._folder.write(_file(district_id), text.encode("utf-8"))
+
+
+def _file(district_id: str) -> str:
+    return f"{check_id(district_id)}.toml"
+
+
+def _is_id(stem: str) -> bool:
+    try:
+        return bool(check_id(stem))
+    except RegistryError:
+        return False

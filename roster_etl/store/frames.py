@@ -1,0 +1,90 @@
+"""Frames between the steps of an import: Parquet and JSON, private, disposable, rebuilt by a rerun.
+
+Belongs here: writing and reading them under district and import. Does not belong here: what they hold, or anything that must last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from roster_etl.mapping.frames import to_frame, to_table
+from roster_etl.spec.errors import FrameError
+from roster_etl.store.district import check_id
+from roster_etl.store.folder import Folder
+
+
+class FrameStore:
+    """Staging in a folder (path or fsspec URL): ``<district>/<import>/<name>.parquet`` or ``.json``.
+
+    A name is one or more plain segments joined by ``/`` (``clever/students``). Raises UnsafePath for any other.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._folder = Folder(url)
+
+    def write(self, district_id: str, import_id: int, name: str, frame: pd.DataFrame) -> None:
+        """Write a frame of Arrow-backed columns, replacing one of the same name; its index is not kept."""
+        table = to_table(frame).replace_schema_metadata(
+            None
+        )  # pandas' notes there cannot name every Arrow type, and then break reading
+        self._folder.write_by(
+            _file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out), durable=False
+        )
+
+    def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the frame as it was written, dtypes included; of `columns` only, where given. Raises FrameError."""
+        file = _file(district_id, import_id, name, "parquet")
+        try:
+            source = self._folder.open_local(file) or pa.BufferReader(self._folder.read(file))
+            table = pq.read_table(source, columns=None if columns is None else list(columns), partitioning=None)
+        except FileNotFoundError:
+            raise FrameError(name=file, problem="there is no such frame; run the step before again") from None
+        except pa.ArrowInvalid:
+            raise FrameError(name=file, problem="the frame is damaged; run the step before again") from None
+        return to_frame(table)
+
+    def write_json(self, district_id: str, import_id: int, name: str, document: Any) -> None:
+        """Write a JSON document, replacing one of the same name."""
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        self._folder.write(_file(district_id, import_id, name, "json"), text.encode("utf-8"))
+
+    def read_json(self, district_id: str, import_id: int, name: str) -> Any:
+        """Return a JSON document. Raises FrameError."""
+        file = _file(district_id, import_id, name, "json")
+        try:
+            return json.loads(self._folder.read(file))
+        except FileNotFoundError:
+            raise FrameError(name=file, problem="there is no such document; run the step before again") from None
+
+    def exists(self, district_id: str, import_id: int, name: str) -> bool:
+        """Return whether there is a frame or a document of this name."""
+        return any(self._folder.exists(_file(district_id, import_id, name, kind)) for kind in ("parquet", "json"))
+
+    def drop(self, district_id: str, import_id: int) -> None:
+        """Remove all that belongs to an import; nothing happens if there is nothing."""
+        self._folder.remove(f"{check_id(district_id)}/{int(import_id)}")
+
+    def sweep(self, *, keep: int = 3) -> int:
+        """Remove the frames of all but the newest `keep` imports of each district. Returns how many imports lost theirs."""
+        removed = 0
+        for district_id in self._folder.names():
+            imports = sorted(int(name) for name in self._folder.names(district_id) if name.isdigit())
+            for import_id in imports[: max(0, len(imports) - keep)]:
+                self.drop(district_id, import_id)
+                removed += 1
+        return removed
+
+
+def _write_parquet(table: pa.Table, out: Any) -> None:
+    # no compression, dictionaries or statistics: frames are written once, read once or twice, and thrown away
+    pq.write_table(table, out, compression="none", use_dictionary=False, write_statistics=False, row_group_size=1 << 20)
+
+
+def _file(district_id: str, import_id: int, name: str, kind: str) -> str:
+    return f"{check_id(district_id)}/{int(import_id)}/{name}.{kind}"

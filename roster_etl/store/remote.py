@@ -1,0 +1,129 @@
+"""Landing zones behind a URL: SFTP and whatever else fsspec can reach.
+
+Belongs here: listing and fetching over the wire, with an end to every wait. Does not belong here: log-in and errors of SFTP (``sftp``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.asyn import AsyncFileSystem, sync
+
+from roster_etl.spec.errors import LandingError
+from roster_etl.store.district import Feed
+from roster_etl.store.entries import Entry
+from roster_etl.store.landing import BLOCK, Landing, Sink
+from roster_etl.store.settings import LandingSettings, Limits, Settings
+from roster_etl.store.sftp import check_host_key, connection, find_login, parse_address, translated
+from roster_etl.store.urls import join, redact, scheme
+
+
+@contextmanager
+def open_remote(url: str, settings: Settings, feed: Feed, environ: Mapping[str, str]) -> Iterator[Landing]:
+    """Open the folder at `url`; see ``landing.open_folder``."""
+    if scheme(url) in ("sftp", "ssh"):
+        with _open_sftp(url, settings, feed, environ) as landing:
+            yield landing
+    elif "sftp:" in url or "ssh:" in url:
+        raise LandingError(where=redact(url), problem="SFTP inside another URL would skip the host key; give sftp://… itself")
+    else:
+        try:
+            filesystem, folder = fsspec.url_to_fs(url, use_listings_cache=False)
+        except (ValueError, ImportError) as error:
+            raise LandingError(
+                where=redact(url), problem=f"no way to read such a URL is installed ({type(error).__name__})"
+            ) from None
+        yield RemoteLanding(redact(url), settings.limits, filesystem=filesystem, folder=folder, waits=settings.landing)
+
+
+class RemoteLanding(Landing):
+    """A folder behind an fsspec file system; every wait has an end."""
+
+    def __init__(self, where: str, limits: Limits, *, filesystem: Any, folder: str, waits: LandingSettings) -> None:
+        super().__init__(where, limits)
+        self._fs, self._folder, self._waits = filesystem, folder, waits
+
+    def _list(self) -> list[Entry]:
+        with translated(self.where):
+            found = self._call("_ls", "ls", self._folder, detail=True)
+        return [_remote_entry(info) for info in found if _base_name(info["name"]) or info["type"] != "directory"]
+
+    def _read(self, address: str, take: Sink) -> None:
+        end = time.monotonic() + self._waits.deadline_seconds
+        with translated(self.where), self._fs.open(join(self._folder, address), "rb") as source:
+            while block := source.read(BLOCK):
+                take(block)
+                if time.monotonic() > end:
+                    raise TimeoutError
+
+    def _stands(self, entry: Entry) -> bool:
+        with translated(self.where):
+            try:
+                info = self._call("_info", "info", join(self._folder, entry.address))
+            except FileNotFoundError:
+                return False
+        return (info["type"], int(info["size"] or 0), _mtime(info)) == ("file", entry.size, entry.mtime)
+
+    def _call(self, coroutine: str, method: str, path: str, **options: Any) -> Any:
+        if hasattr(self._fs, "invalidate_cache"):
+            self._fs.invalidate_cache()
+        if isinstance(self._fs, AsyncFileSystem):
+            return sync(self._fs.loop, getattr(self._fs, coroutine), path, timeout=self._waits.list_seconds, **options)
+        return getattr(self._fs, method)(path, **options)
+
+
+class SftpLanding(RemoteLanding):
+    """A folder of an SFTP server."""
+
+    def _read(self, address: str, take: Sink) -> None:
+        path, waits = join(self._folder, address), self._waits
+        with translated(self.where):
+            sync(self._fs.loop, _read_sftp, self._fs.client, path, take, waits.stall_seconds, timeout=waits.deadline_seconds)
+
+
+@contextmanager
+def _open_sftp(url: str, settings: Settings, feed: Feed, environ: Mapping[str, str]) -> Iterator[Landing]:
+    address = parse_address(url)
+    known_hosts = str(settings.home / Path(feed.known_hosts).expanduser()) if feed.known_hosts else settings.landing.known_hosts
+    check_host_key(address, known_hosts)  # before any secret is read
+    login = find_login(address.url, feed, settings, environ)
+    with connection(address, login, known_hosts, settings.landing) as filesystem:
+        yield SftpLanding(address.url, settings.limits, filesystem=filesystem, folder=address.folder, waits=settings.landing)
+
+
+async def _read_sftp(client: Any, path: str, take: Sink, stall: float) -> None:
+    """Read a file block by block. A silent peer would hang us for ever, and keepalive sees only the connection, not its channel."""
+    sftp = await asyncio.wait_for(client.start_sftp_client(path_errors="surrogateescape"), stall)
+    try:
+        source = await asyncio.wait_for(sftp.open(path, "rb"), stall)
+        while block := await asyncio.wait_for(source.read(BLOCK), stall):
+            take(block)
+    finally:
+        sftp.exit()
+
+
+def _remote_entry(info: Mapping[str, Any]) -> Entry:
+    regular = info["type"] == "file" and not info.get("islink")
+    return Entry(name=_base_name(info["name"]), size=int(info.get("size") or 0), mtime=_mtime(info), regular=regular)
+
+
+def _base_name(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _mtime(info: Mapping[str, Any]) -> float:
+    """Return when a file was changed; object stores call that by several names, and some do not know."""
+    for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        value = info.get(key)
+        if isinstance(value, datetime):
+            return value.timestamp()
+        if isinstance(value, (int, float)):
+            return float(value)
+    return 0.0

@@ -1,0 +1,56 @@
+"""Private temporary folders: where an upload lies while it is read, and how what a killed process left is swept.
+
+Belongs here: making, locking and sweeping them. Does not belong here: what is put there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from roster_etl.store.folder import make_private
+
+_LOCK = ".lock"
+
+
+@contextmanager
+def scratch_folder(scratch: Path) -> Iterator[Path]:
+    """Make a private (0700) folder under `scratch`, and remove it with all its files at the end.
+
+    It is locked while its process lives, so that `sweep` of another process leaves it alone.
+    """
+    make_private(scratch)
+    folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(scratch: Path) -> int:
+    """Remove the folders of processes that are gone; call it at start-up. Returns how many there were."""
+    folders = [folder for folder in scratch.glob("upload-*") if folder.is_dir() and not folder.is_symlink()]
+    return sum(_remove_if_orphan(folder) for folder in folders)
+
+
+def _remove_if_orphan(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR)
+    except OSError:
+        return False  # being made, or being removed, at this moment
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

@@ -1,0 +1,142 @@
+"""When an upload has settled: decided from listings and our own clock, without touching anything.
+
+Belongs here: the state of a feed between two looks at its landing zone, and the decision that follows from a look.
+Does not belong here: listing (``landing``), what was imported (the ledger), or starting an import.
+Source: ARCHITECTURE.md, sections 4 and 5: sizes and times of files prove nothing alone, so a listing must stand still for
+the quiet period by our clock, and only the last imported listing counts as known (A → B → A is three uploads).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from roster_etl.store.entries import Entry
+
+BACKOFF_FIRST = 60.0  # seconds after the first error; doubled for each further one
+BACKOFF_MOST = 6 * 3600.0
+
+Reason = Literal["settled", "empty", "nothing_new", "quiet", "missing_files", "stragglers", "min_interval", "backoff"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How long a feed waits for what. Times in seconds; ``required``: file names, without regard to case."""
+
+    quiet: float = 300.0
+    straggler_wait: float = 1800.0
+    min_interval: float = 3600.0
+    required: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedState:
+    """What is remembered of a feed. Times are seconds of our own clock; fingerprints are short hashes of listings.
+
+    ``listing``, ``since``: what was listed last, and when it was first seen so. ``imported``, ``files``, ``imported_at``:
+    listing, required files and time of the last import. ``sequence``: number of imports asked for.
+    """
+
+    listing: str = ""
+    since: float = 0.0
+    imported: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    imported_at: float | None = None
+    sequence: int = 0
+    failures: int = 0
+    next_try: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to do now: import, or wait and why.
+
+    ``until``: when to look again at the earliest, where that is known. ``missing``: required files that are not there.
+    ``stale``: required files that are older than the rest, by the names that they have in the upload.
+    """
+
+    reason: Reason
+    until: float | None = None
+    missing: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+
+    @property
+    def import_now(self) -> bool:
+        """Return whether the upload is to be imported now."""
+        return self.reason == "settled"
+
+
+def settle(state: FeedState | None, listing: Iterable[Entry], now: float, rules: Rules) -> tuple[FeedState, Decision]:
+    """Take in a fresh listing and decide. The caller asks `may_look` first, and tells `imported` or `failed` afterwards."""
+    entries = [entry for entry in listing if entry.regular]
+    seen = _seen(state or FeedState(), fingerprint(entries), now)
+    return seen, _decide(seen, entries, now, rules)
+
+
+def may_look(state: FeedState | None, now: float) -> Decision | None:
+    """Return None if the landing zone may be looked at, else the decision to wait (backing off after errors)."""
+    if state is not None and state.failures and now < state.next_try <= now + BACKOFF_MOST:
+        return Decision(reason="backoff", until=state.next_try)
+    return None
+
+
+def imported(state: FeedState, listing: Iterable[Entry], now: float, rules: Rules) -> FeedState:
+    """Return the state after an import of `listing` was asked for."""
+    entries = [entry for entry in listing if entry.regular]
+    files = {name: fingerprint([entry]) for name, entry in _required(entries, rules).items()}
+    return replace(state, imported=fingerprint(entries), files=files, imported_at=now, sequence=state.sequence + 1)
+
+
+def failed(state: FeedState | None, now: float) -> FeedState:
+    """Return the state after an error at the landing zone: the wait doubles with each, up to BACKOFF_MOST."""
+    state = state or FeedState()
+    wait = min(BACKOFF_FIRST * 2 ** min(state.failures, 16), BACKOFF_MOST)
+    return replace(state, failures=state.failures + 1, next_try=now + wait)
+
+
+def fingerprint(entries: Iterable[Entry]) -> str:
+    """Return a short hash over names, sizes and times of `entries`, whatever their order."""
+    lines = sorted(f"{entry.address}\x00{entry.size}\x00{entry.mtime!r}" for entry in entries)
+    return hashlib.sha256("\x01".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def dump_state(state: FeedState) -> dict[str, Any]:
+    """Return `state` as small JSON: what has its default is left out."""
+    empty = FeedState()
+    values = {f.name: getattr(state, f.name) for f in fields(state) if getattr(state, f.name) != getattr(empty, f.name)}
+    return {name: round(value, 1) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def load_state(values: Mapping[str, Any]) -> FeedState:
+    """Return the state that `dump_state` wrote. Raises TypeError for keys that no state has."""
+    return FeedState(**values)
+
+
+def _seen(state: FeedState, listing: str, now: float) -> FeedState:
+    same = state.listing == listing and state.since <= now  # a clock set back starts the quiet period anew
+    return replace(state, listing=listing, since=state.since if same else now, failures=0, next_try=0.0)
+
+
+def _decide(state: FeedState, entries: list[Entry], now: float, rules: Rules) -> Decision:
+    if not entries:
+        return Decision(reason="empty")
+    if state.listing == state.imported:
+        return Decision(reason="nothing_new")
+    if now < state.since + rules.quiet:
+        return Decision(reason="quiet", until=state.since + rules.quiet)
+    there = _required(entries, rules)
+    if missing := tuple(sorted(name for name in rules.required if name.casefold() not in there)):
+        return Decision(reason="missing_files", missing=missing)
+    stale = tuple(sorted(entry.name for name, entry in there.items() if state.files.get(name) == fingerprint([entry])))
+    if stale and now < state.since + rules.straggler_wait:
+        return Decision(reason="stragglers", until=state.since + rules.straggler_wait, stale=stale)
+    if state.imported_at is not None and state.imported_at <= now < state.imported_at + rules.min_interval:
+        return Decision(reason="min_interval", until=state.imported_at + rules.min_interval, stale=stale)
+    return Decision(reason="settled", stale=stale)
+
+
+def _required(entries: list[Entry], rules: Rules) -> dict[str, Entry]:
+    wanted = {name.casefold() for name in rules.required}
+    return {entry.name.casefold(): entry for entry in entries if entry.name.casefold() in wanted}

@@ -1,0 +1,184 @@
+"""SFTP as we use it: pinned host keys, one fresh connection an attempt, and an end to every wait.
+
+Belongs here: connecting through sshfs/asyncssh, credentials by reference, and what its errors mean.
+Does not belong here: what is listed or fetched (``landing``).
+Source: STACK_FACTS.md, section 6: both back ends trust any server unless told not to, cached instances stay dead, reads
+from a silent peer hang for ever, and one file name that is not UTF-8 breaks a listing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import asyncssh
+from fsspec.asyn import FSTimeoutError, sync
+
+from roster_etl.spec.errors import (
+    HostKeyMismatch,
+    HostKeyMissing,
+    LandingError,
+    LandingNotFound,
+    LandingUnavailable,
+    LoginRefused,
+    UnsafeSecretFile,
+)
+from roster_etl.store.district import Feed
+from roster_etl.store.settings import LandingSettings, Settings
+from roster_etl.store.urls import redact
+
+if TYPE_CHECKING:
+    from sshfs import SSHFileSystem
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftpAddress:
+    """Where to log in and what to list. ``folder``: absolute, or relative to the user's home (``sftp://user@host/~/in``)."""
+
+    url: str
+    host: str
+    port: int
+    user: str
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """How to log in; never shown. ``source`` says where the secret came from, for messages."""
+
+    source: str
+    key_file: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+
+def parse_address(url: str) -> SftpAddress:
+    """Take ``sftp://user@host[:port]/folder`` apart. Raises LandingError."""
+    shown = redact(url)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 22
+    except ValueError:
+        raise LandingError(where=shown, problem="not a URL of the form sftp://user@host:port/folder") from None
+    if not host or not parts.username:
+        raise LandingError(where=shown, problem="user and host are needed: sftp://user@host:port/folder")
+    if parts.password is not None:
+        raise LandingError(where=shown, problem="a password may not stand in the URL; use password_env or password_file")
+    folder = unquote(parts.path)
+    if folder in ("", "/~") or folder.startswith("/~/"):
+        folder = folder[3:] or "."
+    return SftpAddress(url=shown, host=host, port=port, user=unquote(parts.username), folder=folder)
+
+
+def find_login(where: str, feed: Feed, settings: Settings, environ: Mapping[str, str]) -> Login:
+    """Return the key or password that the feed, or else the settings, refer to. Raises LandingError, UnsafeSecretFile."""
+    given = feed if feed.key_file or feed.password_file or feed.password_env else settings.landing
+    if given.key_file:
+        path = _check_secret_file(where, settings.home / Path(given.key_file).expanduser())
+        return Login(source=f"key_file {path}", key_file=str(path))
+    if given.password_file:
+        path = _check_secret_file(where, settings.home / Path(given.password_file).expanduser())
+        return Login(source=f"password_file {path}", password=path.read_text("utf-8").rstrip("\r\n"))
+    if given.password_env:
+        if not (password := environ.get(given.password_env)):
+            raise LandingError(where=where, problem=f"the variable {given.password_env} (password_env) is not set")
+        return Login(source=f"password_env {given.password_env}", password=password)
+    raise LandingError(where=where, problem="no log-in: set key_file, password_file or password_env for the feed")
+
+
+def check_host_key(address: SftpAddress, known_hosts: str) -> None:
+    """Refuse to go on unless a key is pinned for the server. Raises HostKeyMissing."""
+    missing = HostKeyMissing(where=address.url, host=address.host, port=address.port, known_hosts=known_hosts)
+    try:
+        hosts = asyncssh.read_known_hosts(known_hosts)
+    except (OSError, ValueError):
+        raise missing from None
+    if not any(hosts.match(address.host, "", address.port)[:2]):
+        raise missing
+
+
+@contextmanager
+def connection(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> Iterator[SSHFileSystem]:
+    """Log in over a fresh connection, and close it in any case.
+
+    Raises: HostKeyMissing, HostKeyMismatch, LoginRefused, LandingUnavailable.
+    """
+    check_host_key(address, known_hosts)
+    with translated(address.url, address=address, login=login, known_hosts=known_hosts):
+        filesystem = _connect(address, login, known_hosts, limits)
+    try:
+        yield filesystem
+    finally:
+        _close(filesystem)
+
+
+@contextmanager
+def translated(
+    where: str, *, address: SftpAddress | None = None, login: Login | None = None, known_hosts: str = ""
+) -> Iterator[None]:
+    """Turn errors of the wire into ours. Texts of the other side are left out: they are not ours to trust or to log."""
+    try:
+        yield
+    except asyncssh.HostKeyNotVerifiable:
+        raise HostKeyMismatch(where=where, known_hosts=known_hosts) from None
+    except (asyncssh.PermissionDenied, asyncssh.SFTPPermissionDenied, PermissionError):
+        if login is None or address is None:
+            raise LandingUnavailable(where=where, problem="the server denies access; check the folder's permissions") from None
+        raise LoginRefused(where=where, user=address.user, credential=login.source) from None
+    except (FileNotFoundError, asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+        raise LandingNotFound(where=where) from None
+    except asyncssh.KeyImportError:
+        raise LandingError(where=where, problem="key_file holds no private key that can be used without a passphrase") from None
+    except (FSTimeoutError, TimeoutError):
+        raise LandingUnavailable(where=where, problem="the server did not answer in time") from None
+    except (asyncssh.Error, OSError, EOFError) as error:
+        raise LandingUnavailable(where=where, problem=f"the connection failed or broke off ({type(error).__name__})") from None
+
+
+def _connect(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> SSHFileSystem:
+    from sshfs import SSHFileSystem  # 0.2 s that only sftp:// needs
+
+    return SSHFileSystem(
+        address.host,
+        port=address.port,
+        username=address.user,
+        password=login.password,
+        client_keys=[login.key_file] if login.key_file else None,
+        known_hosts=known_hosts,
+        config=None,  # the settings of whoever runs us (~/.ssh/config, agent) are no part of a district's settings
+        agent_path=None,
+        connect_timeout=limits.connect_seconds,
+        login_timeout=limits.connect_seconds,
+        timeout=limits.connect_seconds + 1,
+        keepalive_interval=limits.keepalive_seconds,
+        keepalive_count_max=limits.keepalive_count,
+        sftp_client_kwargs={"path_errors": "surrogateescape"},
+        skip_instance_cache=True,
+    )
+
+
+def _close(filesystem: SSHFileSystem) -> None:
+    async def close() -> None:
+        filesystem.client.abort()
+        await asyncio.wait_for(filesystem.client.wait_closed(), 2)
+
+    with suppress(
+        TimeoutError, FSTimeoutError, OSError, asyncssh.Error
+    ):  # a dead peer; abort() has given the socket back already
+        sync(filesystem.loop, close, timeout=3)
+
+
+def _check_secret_file(where: str, path: Path) -> Path:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        raise LandingError(where=where, problem=f"{path} (key_file or password_file) cannot be read") from None
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UnsafeSecretFile(path=path, mode=f"{stat.S_IMODE(mode):04o}")
+    return path

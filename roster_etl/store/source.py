@@ -1,0 +1,131 @@
+"""An upload to import, wherever it comes from: a folder, one CSV, or a zip, here or behind an fsspec URL.
+
+Belongs here: telling the three apart, and taking private copies of all members.
+Does not belong here: how a zip is checked (``zips``), which files a format expects, and what is in them.
+Source: HEADLESS.md, "PATH is a folder …".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
+from roster_etl.store.district import Feed
+from roster_etl.store.entries import Entry, FetchedFile
+from roster_etl.store.landing import Landing, open_folder
+from roster_etl.store.settings import Settings
+from roster_etl.store.urls import local_path, redact, shown
+from roster_etl.store.zips import Zip
+
+Kind = Literal["folder", "zip", "csv"]
+
+
+class Members(Protocol):
+    """Something with entries that can be listed and copied: a landing zone, a zip, a single file."""
+
+    def listing(self) -> tuple[Entry, ...]:
+        """Return the entries, without litter."""
+
+    def fetch(self, entry: Entry, to: Path) -> FetchedFile:
+        """Copy an entry to the new private file `to`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """An upload, copied privately and consistently: its files, and what else lay there (links, folders), by name.
+
+    ``content_hash``: sha256 over names and hashes of the files, whatever their order: the same content gives the same hash.
+    """
+
+    kind: Kind
+    where: str
+    files: tuple[FetchedFile, ...]
+    irregular: tuple[Entry, ...] = ()
+
+    @property
+    def listing(self) -> tuple[Entry, ...]:
+        """Return all entries as they were listed."""
+        return (*(file.entry for file in self.files), *self.irregular)
+
+    @property
+    def content_hash(self) -> str:
+        """Return the hash of names and contents."""
+        lines = sorted(f"{file.entry.name}\x00{file.sha256}" for file in self.files)
+        return hashlib.sha256("\x01".join(lines).encode("utf-8")).hexdigest()
+
+
+def collect(members: Members, to: Path, *, kind: Kind = "folder", where: str = "") -> Arrival:
+    """Copy all regular files of an upload into the private folder `to`, and prove that the set stood still meanwhile.
+
+    Raises: UploadMoved (a file, or the set of files, changed), LandingError and its kinds, LandingUnavailable.
+    """
+    listing = members.listing()
+    regular = [entry for entry in listing if entry.regular]
+    files = tuple(members.fetch(entry, to / f"{number:05d}") for number, entry in enumerate(regular))
+    if changed := set(members.listing()) ^ set(listing):
+        moved = sorted(entry.name for entry in changed if entry.regular)
+        if moved:
+            raise UploadMoved(where=where, name=moved[0])
+    return Arrival(kind=kind, where=where, files=files, irregular=tuple(entry for entry in listing if not entry.regular))
+
+
+def collect_path(
+    path: str, settings: Settings, to: Path, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
+) -> Arrival:
+    """Copy the upload at `path` (folder, CSV or zip; local or an fsspec URL) into the private folder `to`.
+
+    Raises: UnsafeArchive, LandingNotFound, and as `collect` and `open_folder` do.
+    """
+    where = redact(path)
+    with open_source(path, settings, to, feed=feed, environ=environ) as (kind, members):
+        return collect(members, to, kind=kind, where=where)
+
+
+@contextmanager
+def open_source(
+    path: str, settings: Settings, to: Path, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
+) -> Iterator[tuple[Kind, Members]]:
+    """Open `path` for `collect`; a zip is copied into `to` first. Raises as `collect_path`."""
+    local = local_path(path)
+    is_file = path.casefold().endswith((".csv", ".zip")) and not (local and local.is_dir())
+    if local and local.is_file() and not is_file:
+        raise LandingError(where=redact(path), problem="neither a folder, nor a .csv or .zip file")
+    folder, _, name = path.rpartition("/") if is_file else (path, "", "")
+    with open_folder(folder or ("/" if path.startswith("/") else "."), settings, feed=feed, environ=environ) as landing:
+        if not is_file:
+            yield "folder", landing
+        elif name.casefold().endswith(".csv"):
+            yield "csv", OneFile(landing, name)
+        else:
+            single = OneFile(landing, name)
+            with Zip(single.fetch(single.entry(), to / "upload.zip"), settings.limits) as archive:
+                yield "zip", archive
+
+
+class OneFile:
+    """One file of a folder, as an upload of its own."""
+
+    def __init__(self, landing: Landing, name: str) -> None:
+        self._landing, self._name = landing, name
+
+    def entry(self) -> Entry:
+        """Return the file's entry. Raises LandingNotFound, LandingError (a link or a folder)."""
+        entry = self._landing.find(self._name)
+        if entry is None:
+            raise LandingNotFound(where=f"{self._landing.where}/{shown(self._name)}")
+        if not entry.regular:
+            raise LandingError(where=self._landing.where, problem=f"{entry.name} is a link or a folder, not a regular file")
+        return entry
+
+    def listing(self) -> tuple[Entry, ...]:
+        """Return the one entry; raises as `entry`."""
+        return (self.entry(),)
+
+    def fetch(self, entry: Entry, to: Path) -> FetchedFile:
+        """Copy it; see Landing.fetch."""
+        return self._landing.fetch(entry, to)

@@ -1,0 +1,3 @@
+"""How the files become canonical tables: one column plan for each table."""
+
+MAPPINGS: tuple[object, ...] = ()

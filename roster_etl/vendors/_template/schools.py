@@ -1,0 +1,15 @@
+"""schools.csv, as section 1 of the document states it."""
+
+from roster_etl.spec import Column, File
+
+SCHOOLS = File(
+    name="schools",
+    file_name="schools.csv",
+    title="Schools",
+    source="1",
+    key=("school_id",),
+    columns=(
+        Column(name="school_id", required=True, note="The school's id; other files refer to it."),
+        Column(name="name", required=True, note="The school's name."),
+    ),
+)

@@ -1,0 +1,34 @@
+"""enrollments.csv, as section 3.5 of the document states it."""
+
+from roster_etl.spec import Column, File, Reference
+
+ENROLLMENTS = File(
+    name="enrollments",
+    file_name="enrollments.csv",
+    title="Enrollments of students",
+    source="3.5",
+    key=("Section_id", "Student_id"),
+    columns=(
+        Column(
+            name="School_id",
+            required=True,
+            references=Reference(file="schools", column="School_id"),
+            note="A school of the upload; not necessarily the student's primary one.",
+        ),
+        Column(
+            name="Section_id",
+            required=True,
+            references=Reference(file="sections", column="Section_id"),
+            note="The section.",
+        ),
+        Column(
+            name="Student_id",
+            required=True,
+            references=Reference(file="students", column="Student_id"),
+            note="The student.",
+        ),
+    ),
+    extensions=("ext.",),
+    note="Every enrollment of a student in a section. "
+    "The document names no ext. columns for this file; they are let through all the same.",
+)

@@ -1,0 +1,444 @@
+"""How Clever's files become canonical tables.
+
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+the decisions behind ambiguous columns are written down in this folder's README.
+"""
+
+from roster_etl.canonical.codes import GRADES as CEDS_GRADES
+from roster_etl.mapping.columns import (
+    chained,
+    decimal,
+    derived_id,
+    digits,
+    first_given,
+    flag,
+    joined,
+    keyword_subject,
+    parse_us_date,
+    range_low,
+    recode,
+    whole,
+)
+from roster_etl.mapping.compound import begins_us, ends_us, if_first
+from roster_etl.mapping.plan import (
+    Agreed,
+    AnyRow,
+    Const,
+    FirstOf,
+    ForEvery,
+    From,
+    IfOption,
+    Lookup,
+    Mapping,
+    MostCommon,
+    Numbered,
+    OnlyRows,
+    OnlyWith,
+    Unpivot,
+    Varied,
+)
+from roster_etl.vendors.clever.codes import (
+    DISTRICT_OFFICE,
+    DISTRICT_OFFICE_NAME,
+    EVERY_SCHOOL,
+    GENDERS,
+    GRADES,
+    LUNCHES,
+    PHONE_TYPES,
+    RACES,
+    SUBJECT_KEYWORDS,
+    SUBJECT_OTHERWISE,
+    SUBJECTS,
+    TECH_LEAD_ROLES,
+)
+
+_GRADE = chained(range_low, recode(GRADES))
+_NAMED_BY_COURSE = From("Course_name", "teacher_last_name", "Period", via=if_first(joined(" - ")), derived=True)
+_NAMED_BY_TEACHER = From("teacher_last_name", "Period", via=joined(" - "), derived=True)
+_SUBJECT_BY_NAME = chained(first_given, keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE))
+_TERM_ID = From("Term_name", "Term_start", "Term_end", via=derived_id("term"), derived=True)
+
+
+def _course_id(school: str) -> IfOption:
+    """The id of a section's course; `school` is the column that holds the section's school."""
+    by_name = From(school, "Course_name", via=derived_id("course"), derived=True)
+    by_number = From("Course_number", school, via=if_first(derived_id("course_number")), derived=True)
+    return IfOption(
+        option="course_number_scope",
+        equals="district",
+        then=FirstOf(From("Course_number"), by_name),
+        otherwise=FirstOf(by_number, by_name),
+    )
+
+
+_COURSE_ID = _course_id("School_id")
+
+_TAUGHT = OnlyWith(
+    file="enrollments",
+    on="Section_id",
+    code="no_enrollments",
+    message="The section has no accepted student enrollment and was not loaded.",
+    report=False,
+)
+_REPORTED = OnlyWith(file="enrollments", on="Section_id", code="no_enrollments", message=_TAUGHT.message)
+_SECTION_COURSE = Lookup(
+    file="sections",
+    on="Section_id",
+    key="Section_id",
+    take={"Course_number": "Course_number", "Course_name": "Course_name", "section_school": "School_id"},
+)
+
+_ORGANIZATIONS = (
+    Mapping(
+        source="schools",
+        to="organizations",
+        extensions=True,
+        columns={
+            "organization_id": From("School_id"),
+            "type": Const("school"),
+            "name": From("School_name"),
+            "number": From("School_number"),
+            "state_id": From("State_id"),
+            "low_grade": From("Low_grade", via=_GRADE),
+            "high_grade": From("High_grade", via=_GRADE),
+            "principal_name": From("Principal"),
+            "principal_email": From("Principal_email"),
+            "street": From("School_address"),
+            "city": From("School_city"),
+            "state": From("School_state"),
+            "zip": From("School_zip"),
+            "phone": From("School_phone", via=digits),
+        },
+    ),
+    Mapping(
+        source="staff",
+        to="organizations",
+        steps=(OnlyRows(column="School_id", values=(DISTRICT_OFFICE,)),),
+        note="The district office is an organization only where a member of staff belongs to it.",
+        columns={
+            "organization_id": From("School_id"),
+            "type": Const("office", derived=True),
+            "name": Const(DISTRICT_OFFICE_NAME, derived=True),
+        },
+    ),
+)
+
+_TERMS = (
+    Mapping(
+        source="sections",
+        to="terms",
+        steps=(_TAUGHT,),
+        merges=True,
+        columns={
+            "term_id": _TERM_ID,
+            "name": From("Term_name"),
+            "start_at": From("Term_start", via=begins_us, option="time_zone"),
+            "end_at": From("Term_end", via=ends_us, option="time_zone"),
+        },
+    ),
+)
+
+_USERS = (
+    Mapping(
+        source="students",
+        to="users",
+        extensions=True,
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("Student_id"),
+            "number": From("Student_number"),
+            "state_id": From("State_id"),
+            "first_name": From("First_name"),
+            "middle_name": From("Middle_name"),
+            "last_name": From("Last_name"),
+            "preferred_first_name": From("Preferred_first_name"),
+            "preferred_middle_name": From("Preferred_middle_name"),
+            "preferred_last_name": From("Preferred_last_name"),
+            "full_name": From("First_name", "Last_name", via=joined(" "), derived=True),
+            "email": From("Student_email"),
+            "username": From("Username"),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="teachers",
+        to="users",
+        extensions=True,
+        columns={
+            "user_kind": Const("teacher"),
+            "user_id": From("Teacher_id"),
+            "number": From("Teacher_number"),
+            "state_id": From("State_teacher_id"),
+            "first_name": From("First_name"),
+            "middle_name": From("Middle_name"),
+            "last_name": From("Last_name"),
+            "full_name": From("First_name", "Last_name", via=joined(" "), derived=True),
+            "email": From("Teacher_email"),
+            "username": From("Username"),
+            "title": From("Title"),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="staff",
+        to="users",
+        extensions=True,
+        columns={
+            "user_kind": Const("staff"),
+            "user_id": From("Staff_id"),
+            "first_name": From("First_name"),
+            "last_name": From("Last_name"),
+            "full_name": From("First_name", "Last_name", via=joined(" "), derived=True),
+            "email": From("Staff_email"),
+            "username": From("Username"),
+            "title": From("Title"),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="admins",
+        to="users",
+        yields=True,
+        note="The file that staff.csv replaced; where both name a person, staff.csv counts.",
+        columns={
+            "user_kind": Const("staff"),
+            "user_id": From("Staff_id"),
+            "first_name": From("First_name"),
+            "last_name": From("Last_name"),
+            "full_name": From("First_name", "Last_name", via=joined(" "), derived=True),
+            "email": From("Admin_email"),
+            "username": From("Username"),
+            "title": From("Admin_title"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_STAFF_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="admins")
+_ADMIN_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="staff")
+_STAFF_ROLE = FirstOf(From("is_tech_lead", via=recode({"Y": "tech_lead"})), Const("staff"))
+
+_USER_ROLES = (
+    Mapping(
+        source="students",
+        to="user_roles",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("Student_id"),
+            "organization_id": From("School_id"),
+            "role": Const("student"),
+            "is_primary": Const(True),
+        },
+    ),
+    Mapping(
+        source="teachers",
+        to="user_roles",
+        columns={
+            "user_kind": Const("teacher"),
+            "user_id": From("Teacher_id"),
+            "organization_id": From("School_id"),
+            "role": Const("teacher"),
+            "title": From("Title"),
+        },
+    ),
+    Mapping(
+        source="staff",
+        to="user_roles",
+        steps=(_STAFF_LEADS, ForEvery(column="School_id", value=EVERY_SCHOOL, file="schools", take="School_id", name="every_school")),
+        columns={
+            "user_kind": Const("staff"),
+            "user_id": From("Staff_id"),
+            "organization_id": FirstOf(From("School_id"), From("every_school", derived=True)),
+            "role": _STAFF_ROLE,
+            "title": From("Title"),
+            "department": From("Department"),
+        },
+    ),
+    Mapping(
+        source="admins",
+        to="user_roles",
+        yields=True,
+        steps=(_ADMIN_LEADS,),
+        columns={
+            "user_kind": Const("staff"),
+            "user_id": From("Staff_id"),
+            "organization_id": From("School_id"),
+            "role": _STAFF_ROLE,
+            "title": From("Admin_title"),
+        },
+    ),
+)
+
+_STUDENT_PROFILES = (
+    Mapping(
+        source="students",
+        to="student_profiles",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("Student_id"),
+            "grade": From("Grade", via=recode(GRADES)),
+            "gender": From("Gender", via=recode(GENDERS)),
+            "birth_date": From("DOB", via=parse_us_date),
+            "race": From("Race", via=recode(RACES)),
+            "hispanic": From("Hispanic_Latino", via=flag),
+            "home_language": From("Home_language"),
+            "ell": From("Ell_status", via=flag),
+            "frl": From("Frl_status", via=recode(LUNCHES)),
+            "iep": From("IEP_status", via=flag),
+            "section_504": From("Section_504_status", via=flag),
+            "gifted": From("Gifted_status", via=flag),
+            "disability": From("Disability_status", via=flag),
+            "disability_type": From("Disability_type"),
+            "graduation_year": From("Graduation_year", via=whole),
+            "unweighted_gpa": From("Unweighted_gpa", via=decimal),
+            "weighted_gpa": From("Weighted_gpa", via=decimal),
+            "street": From("Student_street"),
+            "city": From("Student_city"),
+            "state": From("Student_state"),
+            "zip": From("Student_zip"),
+        },
+    ),
+)
+
+_CONTACTS = (
+    Mapping(
+        source="students",
+        to="contacts",
+        steps=(OnlyRows(column="Contact_name"), Numbered(by="Student_id", name="position")),
+        merges=True,
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("Student_id"),
+            "contact_id": FirstOf(
+                From("Contact_sis_id"),
+                From("Contact_name", "Contact_relationship", "Contact_type", via=derived_id("contact"), derived=True),
+            ),
+            "name": From("Contact_name"),
+            "relationship": From("Contact_relationship"),
+            "type": From("Contact_type"),
+            "phone": From("Contact_phone", via=digits),
+            "phone_type": From("Contact_phone_type", via=recode(PHONE_TYPES)),
+            "email": From("Contact_email"),
+            "position": From("position", via=whole, derived=True),
+        },
+    ),
+)
+
+_COURSES = (
+    Mapping(
+        source="sections",
+        to="courses",
+        steps=(_TAUGHT, Agreed(by="Course_number", column="School_id", name="course_school")),
+        merges=True,
+        note="A course number that several schools use is a course of the district: it belongs to no one school.",
+        columns={
+            "course_id": _COURSE_ID,
+            "organization_id": IfOption(
+                option="course_number_scope", equals="district", then=From("course_school"), otherwise=From("School_id")
+            ),
+            "number": From("Course_number"),
+            "name": From("Course_name"),
+            "description": From("Course_description"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_SECTIONS = (
+    Mapping(
+        source="sections",
+        to="sections",
+        extensions=True,
+        steps=(
+            _REPORTED,
+            Lookup(file="teachers", on="Teacher_id", key="Teacher_id", take={"teacher_last_name": "Last_name"}),
+            Varied(column="Grade", name="varied_grade"),
+            MostCommon(
+                name="common_grade",
+                file="students",
+                value="Grade",
+                through="enrollments",
+                by="Section_id",
+                member="Student_id",
+                codes=GRADES,
+                order=tuple(CEDS_GRADES),
+            ),
+        ),
+        columns={
+            "section_id": From("Section_id"),
+            "course_id": _COURSE_ID,
+            "home_course_id": _COURSE_ID,
+            "organization_id": From("School_id"),
+            "term_id": _TERM_ID,
+            "name": IfOption(
+                option="section_names",
+                equals="document",
+                then=FirstOf(_NAMED_BY_COURSE, From("Name"), _NAMED_BY_TEACHER),
+                otherwise=FirstOf(From("Name"), _NAMED_BY_COURSE, _NAMED_BY_TEACHER),
+            ),
+            "number": From("Section_number"),
+            "period": From("Period"),
+            "subject": IfOption(
+                option="infer_subjects",
+                equals=True,
+                then=FirstOf(
+                    From("Subject", via=recode(SUBJECTS)),
+                    From("Course_name", "Name", via=_SUBJECT_BY_NAME, derived=True),
+                ),
+                otherwise=From("Subject", via=recode(SUBJECTS)),
+            ),
+            "grade": IfOption(
+                option="infer_grades",
+                equals=True,
+                then=FirstOf(
+                    From("varied_grade", via=_GRADE), From("common_grade", derived=True), From("Grade", via=_GRADE)
+                ),
+                otherwise=From("Grade", via=_GRADE),
+            ),
+        },
+    ),
+)
+
+_ENROLLMENTS = (
+    Mapping(
+        source="enrollments",
+        to="enrollments",
+        steps=(_SECTION_COURSE,),
+        columns={
+            "course_id": _course_id("section_school"),
+            "section_id": From("Section_id"),
+            "user_kind": Const("student"),
+            "user_id": From("Student_id"),
+            "role": Const("student"),
+            "organization_id": From("School_id"),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="sections",
+        to="enrollments",
+        steps=(_TAUGHT, Unpivot(columns=("Teacher_id",), family="Teacher_{n}_id", value="teacher", position="place")),
+        columns={
+            "course_id": _COURSE_ID,
+            "section_id": From("Section_id"),
+            "user_kind": Const("teacher"),
+            "user_id": From("teacher"),
+            "role": Const("teacher"),
+            "is_primary": From("place", via=recode({"1": True}, otherwise=False)),
+            "organization_id": From("School_id"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+MAPPINGS = (
+    *_ORGANIZATIONS,
+    *_TERMS,
+    *_USERS,
+    *_USER_ROLES,
+    *_STUDENT_PROFILES,
+    *_CONTACTS,
+    *_COURSES,
+    *_SECTIONS,
+    *_ENROLLMENTS,
+)

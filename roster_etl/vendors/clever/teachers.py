@@ -1,0 +1,39 @@
+"""teachers.csv, as section 3.3 of the document states it."""
+
+from roster_etl.spec import Column, Email, File, Reference, Unique
+
+TEACHERS = File(
+    name="teachers",
+    file_name="teachers.csv",
+    title="Teachers",
+    source="3.3",
+    key=("Teacher_id",),
+    columns=(
+        Column(
+            name="School_id",
+            required=True,
+            references=Reference(file="schools", column="School_id"),
+            note="The school that employs the teacher.",
+        ),
+        Column(
+            name="Teacher_id",
+            required=True,
+            note="The teacher's id: unique in the district and never changed; sections.csv refers to it.",
+        ),
+        Column(name="Teacher_number", unique=Unique(), note="The district's number of the teacher; unique in the district."),
+        Column(name="State_teacher_id", note="The state's id of the teacher."),
+        Column(name="Teacher_email", form=Email(), note="The teacher's e-mail address."),
+        Column(name="First_name", required=True, note="First name."),
+        Column(name="Middle_name", note="Middle name, or its initial."),
+        Column(name="Last_name", required=True, note="Last name."),
+        Column(name="Title", note="The teacher's role or title."),
+        Column(name="Username", note="Log-in name for the vendor's password log-in; shared with applications."),
+        Column(
+            name="Password",
+            secret=True,
+            note="Password for the vendor's password log-in. Never read, blanked before anything is stored.",
+        ),
+    ),
+    extensions=("ext.",),
+    note="Every teacher, once.",
+)

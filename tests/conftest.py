@@ -1,0 +1,98 @@
+"""What every test stands on: a clean environment, a home of its own, no network beyond this machine, and parts that may be missing.
+
+Belongs here: fixtures that tests of more than one room use. The PostgreSQL that the tests bring along is in ``tests/pg.py``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+pytest_plugins = ["tests.pg"] if (ROOT / "tests" / "pg.py").exists() else []
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG")
+_LOCAL_NAMES = {None, "", "localhost", "ip6-localhost", socket.gethostname()}
+
+
+def _is_local(host: object) -> bool:
+    name = host.decode(errors="replace") if isinstance(host, bytes) else host
+    if name in _LOCAL_NAMES:
+        return True
+    try:
+        address = ipaddress.ip_address(str(name).partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _stay_on_this_machine(event: str, args: tuple[object, ...]) -> None:
+    """Refuse to look up or reach another machine. An audit hook, so that it holds for every library that uses Python's sockets."""
+    if event == "socket.getaddrinfo":
+        host = args[0]
+    elif event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+    else:
+        return
+    if not _is_local(host):
+        raise ConnectionRefusedError(f"tests stay on this machine, and something asked for {host!r}")
+
+
+def pytest_configure() -> None:
+    """Close the network and clean the environment before any module of the project is imported."""
+    sys.addaudithook(_stay_on_this_machine)
+    for name in [name for name in os.environ if name.startswith(_OWN_SETTINGS)]:
+        del os.environ[name]
+    os.environ.update({"GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "TZ": "UTC", "NO_COLOR": "1"})
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _home_of_the_person(tmp_path_factory):
+    """Give the whole run a HOME without anybody's keys, known hosts or settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("person")))
+        patch.delenv("XDG_CONFIG_HOME", raising=False)
+        yield
+
+
+@pytest.fixture
+def root() -> Path:
+    """The project's root folder."""
+    return ROOT
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home for one test."""
+    path = tmp_path / "home"
+    path.mkdir(mode=0o700)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium, or the test is skipped."""
+    for name in (os.environ.get("CHROMIUM"), *_BROWSERS):
+        if name and (path := shutil.which(name)):
+            return path
+    pytest.skip(f"no Chromium on this machine (looked for {', '.join(_BROWSERS)}, and $CHROMIUM)")
+
+
+@pytest.fixture
+def page(chromium: str):
+    """A fresh browser page, which reaches this machine only."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # No sandbox: containers and CI machines run as root. No other host resolves.
+        rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", rules])
+        yield browser.new_page()
+        browser.close()

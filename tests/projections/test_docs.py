@@ -1,0 +1,57 @@
+"""What the generated documents say."""
+
+from __future__ import annotations
+
+import pytest
+
+from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files
+from roster_etl.spec import Choice, Date, Decimal, Email, Phone, Text, WholeNumber
+from roster_etl.spec.findings import CODES
+from roster_etl.vendors import vendor
+
+CLEVER = vendor("clever").format
+
+
+def test_every_generated_file_says_so() -> None:
+    files = generated_files()
+
+    assert {"docs/formats/clever.md", "docs/findings.md", "docs/options.md"} <= set(files)
+    assert all(NOTICE in content and content.endswith("\n") for content in files.values())
+
+
+def test_a_format_page_has_a_row_for_each_column() -> None:
+    page = format_page(CLEVER)
+
+    assert all(f"| `{column.name}`" in page for file in CLEVER.files for column in file.columns)
+    assert "`Teacher_{n}_id`, n = 2 … 10" in page
+
+
+def test_a_format_page_can_say_what_a_column_becomes() -> None:
+    page = format_page(CLEVER, {("students", "Last_name"): "users.last_name"})
+
+    assert "| `Last_name` | yes | text |  | Last name. | users.last_name |" in page
+
+
+def test_every_finding_code_is_listed() -> None:
+    page = generated_files()["docs/findings.md"]
+
+    assert all(f"| `{code}` |" in page for code in CODES)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (Text(), "text"),
+        (Text(max_length=5), "text of at most 5 characters"),
+        (Choice(options=("Y", "N")), "one of `Y`, `N`"),
+        (Choice(options=("K", "1", "2", "3"), ranges=True), "one of `K`, `1` … `3`, or a range of two whole numbers"),
+        (Choice(options=("F", "N"), otherwise="N"), "one of `F`, `N`; anything else counts as `N`"),
+        (WholeNumber(minimum=1, maximum=9), "whole number, 1 to 9"),
+        (Decimal(), "decimal number"),
+        (Date(pattern="MM/DD/YYYY"), "date MM/DD/YYYY"),
+        (Email(), "e-mail address"),
+        (Phone(lengths=(7, 10)), "phone number of 7, 10 digits"),
+    ],
+)
+def test_a_form_reads_like_a_sentence(form: Text, text: str) -> None:
+    assert form_text(form) == text

@@ -1,0 +1,105 @@
+"""How settings become values."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from roster_etl.spec import Format, Option
+from roster_etl.spec.options import COMMON_OPTIONS, BadOption, UnknownOption, options_of, parse_option, resolve
+
+FORMAT = Format(
+    name="plain",
+    title="Plain",
+    document="none",
+    version="1",
+    mode="snapshot",
+    files=(),
+    options=(
+        Option(name="strict", default="true", kind="switch", meaning="Strict."),
+        Option(name="roles", default="{}", kind="json", meaning="Roles."),
+        Option(name="names", default="given", kind="choice", choices=("given", "built"), meaning="Names."),
+        Option(name="label", default="", kind="text", meaning="A label."),
+    ),
+)
+
+
+def test_defaults_hold_where_nothing_is_set() -> None:
+    values = resolve(FORMAT)
+
+    assert values["delete_threshold_pct"] == 10.0
+    assert values["min_interval"] == timedelta(hours=1)
+    assert values["time_zone"] == "UTC"
+    assert values["strict"] is True
+    assert values["roles"] == {}
+
+
+def test_the_default_of_every_common_option_can_be_read() -> None:
+    assert all(parse_option(option, option.default) is not None for option in COMMON_OPTIONS)
+
+
+def test_a_later_layer_wins() -> None:
+    assert resolve(FORMAT, {"names": "built", "strict": "false"}, {"strict": "TRUE"})["strict"] is True
+
+
+def test_all_unknown_options_are_named_at_once() -> None:
+    with pytest.raises(UnknownOption) as error:
+        resolve(FORMAT, {"nmaes": "built"}, {"strct": "true"})
+
+    assert error.value.data["names"] == "nmaes, strct"
+    assert error.value.code == "unknown_option"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("strict", "yes"),
+        ("names", "Given"),
+        ("roles", "{"),
+        ("delete_threshold_pct", "101"),
+        ("delete_threshold_pct", "-1"),
+        ("delete_threshold_pct", "nan"),
+        ("delete_threshold_min", "1.5"),
+        ("delete_threshold_min", "²"),
+        ("quiet_period", "5"),
+        ("quiet_period", "-5m"),
+        ("time_zone", "Mars/Olympus"),
+        ("time_zone", "../../etc/passwd"),
+        ("time_zone", ""),
+        ("encoding", "hex"),
+        ("encoding", "no-such"),
+        ("encoding", "utf\x008"),
+    ],
+)
+def test_a_misread_setting_is_refused_without_repeating_it(name: str, text: str) -> None:
+    with pytest.raises(BadOption) as error:
+        resolve(FORMAT, {name: text})
+
+    assert name in str(error.value)
+    assert not text or repr(text) not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("quiet_period", "10s", timedelta(seconds=10)),
+        ("quiet_period", "0", timedelta(0)),
+        ("straggler_wait", "2d", timedelta(days=2)),
+        ("refused_rows_pct", "2.5", 2.5),
+        ("refused_rows_min", "0", 0),
+        ("encoding", "CP1252", "cp1252"),
+        ("time_zone", "America/Chicago", "America/Chicago"),
+        ("roles", '{"Peer Tutor": "student"}', {"Peer Tutor": "student"}),
+        ("label", "x y", "x y"),
+    ],
+)
+def test_settings_are_read_by_their_kind(name: str, text: str, value: object) -> None:
+    assert resolve(FORMAT, {name: text})[name] == value
+
+
+def test_a_format_may_have_another_default_for_a_common_option() -> None:
+    slow = Option(name="quiet_period", default="1h", kind="duration", meaning="Slow uploads.")
+    format_ = Format(name="slow", title="Slow", document="none", version="1", mode="snapshot", files=(), options=(slow,))
+
+    assert options_of(format_)["quiet_period"] is slow

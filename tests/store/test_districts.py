@@ -1,0 +1,194 @@
+"""The registry of districts."""
+
+import datetime
+import stat
+from pathlib import Path
+
+import pytest
+
+from roster_etl.spec.errors import BadDistrictId, DistrictExists, RegistryError, UnknownDistrict, UnknownFeed
+from roster_etl.store.districts import District, Feed, Gate, Registry
+
+GATE = Gate(expectation="clever/students/grade", mostly=0.9, severity="warning", reason="new SIS", date=datetime.date(2026, 8, 1))
+FEED = Feed(
+    format="clever",
+    path="sftp://lincoln@sftp.example.org:2022/upload",
+    options={"quiet_period": "300", "encoding": "cp1252"},
+    known_hosts="/etc/roster/known_hosts",
+    password_env="LINCOLN_PASSWORD",
+    contacts=("data@lincoln.example.org",),
+    gates=(GATE,),
+    replacements={"Grade": {"Kinder": "KG"}},
+)
+LINCOLN = District(id="lincoln", name="Lincoln Unified", time_zone="America/Chicago", feeds=(FEED, Feed(format="canvas")))
+
+BY_HAND = """\
+# Lincoln: call Ann before any change
+name = "Lincoln"   # as on their letterhead
+paused = false
+
+[[feed]]
+format = "clever"
+# the SIS exports at 02:00
+path = "/srv/lincoln"
+[feed.options]
+quiet_period = "600"  # slow uplink
+"""
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(str(tmp_path / "districts"))
+
+
+def test_a_district_is_read_as_it_was_added(registry: Registry) -> None:
+    registry.add(LINCOLN)
+
+    assert registry.get("lincoln") == LINCOLN
+    assert registry.list() == (LINCOLN,)
+    assert registry.ids() == ("lincoln",)
+    assert registry.get("lincoln").feed("clever") == FEED
+
+
+def test_the_file_is_for_its_owner_only(registry: Registry, tmp_path: Path) -> None:
+    registry.add(LINCOLN)
+
+    assert stat.S_IMODE((tmp_path / "districts" / "lincoln.toml").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "districts").stat().st_mode) == 0o700
+    assert [path.name for path in (tmp_path / "districts").iterdir()] == ["lincoln.toml"]
+
+
+def test_the_registry_may_lie_behind_any_url() -> None:
+    registry = Registry("memory://districts-of-test")
+    registry.add(LINCOLN)
+    registry.pause("lincoln")
+    registry.remove("lincoln")
+    registry.add(LINCOLN)
+
+    assert registry.list() == (LINCOLN,)
+
+
+def test_comments_and_order_survive_an_edit(registry: Registry, tmp_path: Path) -> None:
+    file = tmp_path / "districts" / "lincoln.toml"
+    file.parent.mkdir()
+    file.write_text(BY_HAND, "utf-8")
+    registry.pause("lincoln")
+    registry.add_feed("lincoln", Feed(format="canvas", path="/srv/canvas"))
+    text = file.read_text("utf-8")
+
+    assert text.startswith('# Lincoln: call Ann before any change\nname = "Lincoln"   # as on their letterhead\n')
+    assert "# the SIS exports at 02:00" in text
+    assert "# slow uplink" in text
+    assert registry.get("lincoln").paused
+    assert [feed.format for feed in registry.get("lincoln").feeds] == ["clever", "canvas"]
+
+
+def test_pause_and_resume_leave_the_rest_alone(registry: Registry) -> None:
+    registry.add(LINCOLN)
+
+    assert registry.pause("lincoln").paused
+    assert registry.get("lincoln").paused
+    assert registry.resume("lincoln") == LINCOLN
+    assert registry.get("lincoln") == LINCOLN
+
+
+def test_a_feed_is_replaced_only_when_that_is_said(registry: Registry) -> None:
+    registry.add(LINCOLN)
+    changed = Feed(format="clever", path="/elsewhere")
+    with pytest.raises(DistrictExists, match="--update"):
+        registry.add_feed("lincoln", changed)
+    registry.add_feed("lincoln", changed, update=True)
+
+    assert registry.get("lincoln").feeds == (changed, Feed(format="canvas"))
+
+
+def test_update_takes_away_what_is_no_longer_said(registry: Registry) -> None:
+    registry.add(LINCOLN)
+    smaller = District(id="lincoln", feeds=(Feed(format="canvas"),))
+    registry.update(smaller)
+
+    assert registry.get("lincoln") == smaller
+
+
+def test_a_district_without_feeds_reads_back(registry: Registry) -> None:
+    registry.add(District(id="lincoln"))
+    registry.add_feed("lincoln", FEED)
+    registry.update(District(id="lincoln"))
+
+    assert registry.get("lincoln") == District(id="lincoln")
+
+
+def test_a_removed_district_is_kept_aside_and_can_come_back(registry: Registry, tmp_path: Path) -> None:
+    for _ in range(2):
+        registry.add(LINCOLN)
+        registry.remove("lincoln")
+
+    assert registry.list() == ()
+    assert sorted(path.name for path in (tmp_path / "districts" / "removed").iterdir()) == ["lincoln.1.toml", "lincoln.2.toml"]
+    with pytest.raises(UnknownDistrict, match="not registered"):
+        registry.get("lincoln")
+
+
+@pytest.mark.parametrize("bad", ["", "../../x", "Lincoln", "a/b", "-a", "a" * 65, "a\n", "ä", "a.b", "."])
+def test_an_id_that_could_leave_the_folder_makes_no_path(registry: Registry, bad: str) -> None:
+    for act in (registry.get, registry.remove, registry.pause, registry.exists, lambda id_: District(id=id_)):
+        with pytest.raises(BadDistrictId):
+            act(bad)
+
+
+def test_adding_twice_is_refused(registry: Registry) -> None:
+    registry.add(LINCOLN)
+    with pytest.raises(DistrictExists):
+        registry.add(LINCOLN)
+    with pytest.raises(UnknownFeed, match="it has: clever, canvas"):
+        registry.get("lincoln").feed("dyknow")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nam = 'x'", 'unknown key "nam"; did you mean "name"?'),
+        ("[[feed]]\nformat='clever'\npathh='x'", 'unknown key "feed\\[1\\].pathh"; did you mean "path"?'),
+        ("[[feed]]\npath='x'", '"feed\\[1\\].format" is missing'),
+        ("[[feed]]\nformat='a'\npath='sftp://u:secret@h/x'", "must not hold a password"),
+        ("[[feed]]\nformat='a'\n[[feed]]\nformat='a'", "two feeds have the format a"),
+        ("[[feed]]\nformat='a'\n[feed.options]\nx = 1", "put numbers and true/false in quotes"),
+        ("[[feed]]\nformat='a'\n[[feed.gate]]\nexpectation='e'\nmostly=0.5", '"feed\\[1\\].gate\\[1\\].reason" is missing'),
+        ("[[feed]]\nformat='a'\n[[feed.gate]]\nexpectation='e'\nreason='r'\ndate=2026-01-01", "is needed"),
+        ("[[feed]]\nformat='a'\n[[feed.gate]]\nexpectation='e'\nreason='r'\ndate=2026-01-01\nmostly=90", "share from 0 to 1"),
+        ("[[feed]]\nformat='a'\n[[feed.gate]]\nexpectation='e'\nreason='r'\ndate='soon'\nmostly=1", "must be a date"),
+        ("time_zone = 'Mars'", "IANA time zone"),
+        ("paused = 'no'", '"paused" must be true or false'),
+        ("feed = 'clever'", '"feed" must be a list'),
+        ("feed = ['clever']", '"feed\\[1\\]" must be a table'),
+        ("name = ", "not a TOML file"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_its_place(registry: Registry, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "districts").mkdir()
+    (tmp_path / "districts" / "lincoln.toml").write_text(text, "utf-8")
+    with pytest.raises(RegistryError, match=message) as caught:
+        registry.get("lincoln")
+
+    assert "districts/lincoln.toml" in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+def test_one_broken_file_hurts_no_other(registry: Registry, tmp_path: Path) -> None:
+    registry.add(LINCOLN)
+    (tmp_path / "districts" / "adams.toml").write_text("x = 1", "utf-8")
+    (tmp_path / "districts" / "Not An Id.toml").write_text("", "utf-8")
+    (tmp_path / "districts" / "latin.toml").write_bytes(b"name = '\xe9'")
+    scan = registry.scan()
+
+    assert scan.districts == (LINCOLN,)
+    assert sorted(scan.problems) == ["Not An Id.toml", "adams.toml", "latin.toml"]
+    with pytest.raises(RegistryError, match="unknown key"):
+        registry.list()
+
+
+def test_a_password_in_the_url_is_never_written(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match="password_env"):
+        registry.add(District(id="lincoln", feeds=(Feed(format="clever", path="sftp://u:secret@h/x"),)))
+
+    assert not registry.exists("lincoln")

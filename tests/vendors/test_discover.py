@@ -1,0 +1,24 @@
+"""How vendors are found."""
+
+from __future__ import annotations
+
+import pytest
+
+from roster_etl.vendors import UnknownVendor, discover, vendor
+
+
+def test_vendors_are_found_by_their_folders_without_the_template() -> None:
+    assert "clever" in discover()
+    assert not [name for name in discover() if name.startswith("_")]
+
+
+def test_a_vendor_is_named_as_its_format_and_folder() -> None:
+    assert all(name == found.format.name == found.folder().name for name, found in discover().items())
+
+
+def test_an_unknown_vendor_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownVendor) as error:
+        vendor("clevr")
+
+    assert error.value.code == "unknown_format"
+    assert "clever" in str(error.value)
