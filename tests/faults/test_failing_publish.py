@@ -30,7 +30,10 @@ class FailAt:
 
 def dump(warehouse):
     """Return every row of every table, without the numbers that a rolled back attempt may have used up (PostgreSQL)."""
-    tables = [*(history_table(name) for name in TABLES), *(t for name, t in METADATA.tables.items() if not name.endswith("_history"))]
+    tables = [
+        *(history_table(name) for name in TABLES),
+        *(t for name, t in METADATA.tables.items() if not name.endswith("_history")),
+    ]
     with warehouse.reading() as connection:
         return {
             table.name: sorted(

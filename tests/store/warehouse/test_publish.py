@@ -8,7 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
-from roster_etl.store.warehouse import ConstraintBroken, Hold, ImportNotRunning, RosterMoved, UnknownImport, Warehouse
+from roster_etl.store.warehouse import (
+    ConstraintBroken,
+    Hold,
+    ImportNotRunning,
+    RosterMoved,
+    TableChange,
+    UnknownImport,
+    Warehouse,
+)
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, enrollment, published, user, version_of
 
 
@@ -224,3 +232,10 @@ def test_rows_are_numbered_in_the_order_of_their_keys(warehouse):
     published(warehouse, {"users": change("users", [user(name) for name in "cab"])})
 
     assert rows(warehouse, "SELECT user_id FROM users_history ORDER BY version_id") == [("a",), ("b",), ("c",)]
+
+
+def test_rows_may_be_loaded_when_their_table_is_published(warehouse):
+    loaded = change("users", [user("a")])
+    published(warehouse, {"users": TableChange(opens=lambda: loaded.opens, closes=loaded.closes)})
+
+    assert rows(warehouse, "SELECT user_id FROM users") == [("a",)]
