@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -112,18 +113,18 @@ def trace(connection: sa.Connection, name: str, key: Mapping[str, object], distr
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["version_id"]), schema=table.full_schema)
 
 
-def _equal(column: sa.Column[object], expression: str, value: object) -> sa.ColumnElement[bool]:
+def _equal(column: sa.Column[Any], expression: str, value: object) -> sa.ColumnElement[bool]:
     """Return that `column` has `value`, in the very words that the indexes are made of."""
     if expression == column.name:
         return column == value
     return sa.literal_column(expression, sa.Text()) == ("" if value is None else value)
 
 
-def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[object]]:
+def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[Any]]:
     return [_column(connection, history.c[field.name], field.type) for field in schema]
 
 
-def _column(connection: sa.Connection, column: sa.Column[object], kind: pa.DataType) -> sa.ColumnElement[object]:
+def _column(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:
     if connection.dialect.name == "postgresql" and pa.types.is_timestamp(kind):
         written = sa.func.to_char(sa.func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         return written.label(column.name)

@@ -71,7 +71,7 @@ class Warehouse:
 
     # Imports, from begin to end
 
-    def open_import(
+    def open_import(  # noqa: PLR0913 - one argument for each column that is known by then
         self,
         *,
         kind: ImportKind,
