@@ -60,7 +60,9 @@ def to_utf8(content: bytes, encoding: str) -> Text | Finding:
         text = content.decode(declared)
         encoded = text.encode("utf-8")
     except UnicodeError as error:
-        return refusal("invalid_encoding", f"The bytes are not valid {declared}, the declared encoding.", row=_row(content, error))
+        return refusal(
+            "invalid_encoding", f"The bytes are not valid {declared}, the declared encoding.", row=_row(content, error)
+        )
     findings = () if encoded == content else (_info(f"The file is not UTF-8; it was read as {declared}, as declared."),)
     return Text(content=encoded, start=len(BOM) if encoded.startswith(BOM) else 0, findings=findings)
 
@@ -79,14 +81,15 @@ def ends_inside_character(content: bytes) -> bool:
     return False
 
 
-def single_byte(encoding: str) -> bool:
-    """Tell whether every byte is one character in `encoding`, and the ASCII ones are themselves."""
-    ascii_bytes = bytes(range(128))
+def keeps_ascii(encoding: str) -> bool:
+    """Tell whether an ASCII byte is always itself in `encoding`, whatever byte stands before it."""
+    letters = "".join(map(chr, range(128)))
     try:
-        same = ascii_bytes.decode(encoding) == ascii_bytes.decode("ascii")
+        return letters.encode() == letters.encode(encoding) and all(
+            bytes([byte, ord("A")]).decode(encoding, "replace").endswith("A") for byte in range(128, 256)
+        )
     except UnicodeError:
         return False
-    return same and all(len(bytes([byte]).decode(encoding, "replace")) == 1 for byte in range(128, 256))
 
 
 def _as_sent(content: bytes, *findings: Finding) -> Text:
@@ -113,27 +116,27 @@ def _foreign(content: bytes) -> Finding | None:
     for magic, name in _BINARIES:
         if content.startswith(magic):
             return refusal("unknown_file_type", f"The file is no CSV file; it looks like {name}.")
-    name = next((name for bom, name in _BOMS if content.startswith(bom)), None) or _nul_pattern(content[:_HEAD])
-    if name == "binary":
+    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), None) or _nul_pattern(content[:_HEAD])
+    if encoding == "binary":
         return refusal("unknown_file_type", "The file is no CSV file; it looks like binary data.")
-    if name:
-        return refusal("invalid_encoding", f"The file is not UTF-8; it looks like {name}. Export as UTF-8, or declare the encoding.")
+    if encoding:
+        message = f"The file is not UTF-8; it looks like {encoding}. Export as UTF-8, or declare the encoding."
+        return refusal("invalid_encoding", message)
     return None
 
 
 def _nul_pattern(head: bytes) -> str | None:
-    """Name what the places of the NULs in `head` speak for; None: too few to speak."""
-    if head.count(0) * 5 < len(head) or not head:
+    """Name what the NULs in `head` and their places speak for; None: nothing."""
+    if 0 not in head:
         return None
-    share = [head[place::4].count(0) / max(len(head[place::4]), 1) for place in range(4)]
-    empty = [part > 0.4 for part in share]
-    patterns = {
+    empty = tuple(head[place::4].count(0) > 0.4 * len(head[place::4]) for place in range(4))
+    patterns: dict[tuple[bool, ...], str] = {
         (False, True, True, True): "UTF-32 (little-endian)",
         (True, True, True, False): "UTF-32 (big-endian)",
         (False, True, False, True): "UTF-16 (little-endian)",
         (True, False, True, False): "UTF-16 (big-endian)",
     }
-    return patterns.get((empty[0], empty[1], empty[2], empty[3]), "binary")
+    return patterns.get(empty) or ("binary" if head.count(0) * 2 > len(head) else None)
 
 
 def _row(content: bytes, error: UnicodeError) -> int | None:
@@ -141,6 +144,6 @@ def _row(content: bytes, error: UnicodeError) -> int | None:
 
     Line ends inside quoted cells count here: the structure is unknown before the bytes are text.
     """
-    if not isinstance(error, UnicodeDecodeError) or not single_byte(error.encoding):
+    if not isinstance(error, UnicodeDecodeError) or not keeps_ascii(error.encoding):
         return None
     return len([line for line in content[: error.start + 1].splitlines() if line])

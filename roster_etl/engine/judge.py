@@ -20,7 +20,7 @@ from roster_etl.engine import cells, forms
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings, joined_keys
-from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array, to_frame
+from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array, row_codes, to_frame
 from roster_etl.spec import Choice, Column, File, NotBefore, Reference, Text, Together
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS, Check
@@ -262,7 +262,7 @@ class _Judge:
         if missing:
             return
         good = np.flatnonzero(~self.refused)
-        codes = _codes([self.columns[name] for name in self.file.key])[good]
+        codes = row_codes([self.columns[name] for name in self.file.key])[good]
         first, repeated = _first_of(codes)
         later = good[repeated]
         firsts = good[first[repeated]]
@@ -304,8 +304,8 @@ class _Judge:
         owner = [name for name in (column.unique.per or self.file.key) if name in self.columns]
         values = self.columns[column.name]
         rows = np.flatnonzero(~self.refused & _mask(pc.is_valid(values)))
-        codes = _codes([values])[rows]
-        owners = _codes([self.columns[name] for name in owner])[rows]
+        codes = row_codes([values])[rows]
+        owners = row_codes([self.columns[name] for name in owner])[rows]
         first, repeated = _first_of(codes)
         foreign = rows[repeated][owners[repeated] != owners[first[repeated]]]
         self._line(f"{column.name}: unique", "unique", len(rows), len(foreign))
@@ -467,18 +467,6 @@ def _targets(frame: pd.DataFrame, column: str) -> _Targets:
         refused=values.filter(refused),
         refused_rows=rows.filter(refused),
     )
-
-
-def _codes(columns: Sequence[pa.Array]) -> np.ndarray:
-    """Return one whole number a row, equal where all the cells are equal (null equals null)."""
-    combined = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        encoded = column.dictionary_encode(null_encoding="encode")
-        codes = encoded.indices.to_numpy().astype(np.int64)
-        combined = combined * (len(encoded.dictionary) + 1) + codes
-        if len(columns) > 1:
-            combined = pd.factorize(combined)[0].astype(np.int64)
-    return combined
 
 
 def _first_of(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.shape import run_step
-from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
 
 ORIGIN = pa.schema([("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())])
@@ -58,18 +58,26 @@ def map_table(
     """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted counts."""
     rows_by_name = {name: file.rows for name, file in files.items()}
     parts: list[pa.Table] = []
-    findings: list[pa.Table] = []
-    for mapping in mappings:
-        noted = Findings(files[mapping.source].file_name)
+    findings = [Findings(files[mapping.source].file_name) for mapping in mappings]
+    for mapping, noted in zip(mappings, findings, strict=True):
         rows = rows_by_name[mapping.source]
         for step in mapping.steps:
             rows = run_step(step, rows, rows_by_name, noted)
-        part = _evaluate(target, mapping, rows, files[mapping.source], options)
-        parts.append(_one_row_a_key(target, mapping, part, noted))
-        findings.append(noted.table())
-    table, collisions = _first_accepted(target, parts, [mapping.yields for mapping in mappings])
+        parts.append(_evaluate(target, mapping, rows, files[mapping.source], options))
+        del rows
+    sizes = [part.num_rows for part in parts]
+    table = pa.concat_tables(parts)
+    parts.clear()
+    repeats = _repeats(target, table)
+    if repeats is None:
+        collisions = 0
+    else:
+        origin = np.repeat(np.arange(len(mappings)), sizes)
+        _report_conflicts(target, table, origin, repeats, mappings, findings)
+        collisions = _collisions(np.repeat([mapping.yields for mapping in mappings], sizes), origin, repeats)
+        table = table.filter(pa.array(repeats.counts))
     hashed = table.append_column(HASH, row_hash(table, target))
-    return MappedTable(table=hashed, findings=pa.concat_tables(findings), collisions=collisions)
+    return MappedTable(table=hashed, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
 
 
 def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
@@ -187,7 +195,8 @@ def _evaluate(
     table = pa.table(columns)
     needed = [flat(table.column(name)) for name in target.key if name not in target.optional_key]
     complete = np.logical_and.reduce([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in needed])
-    return table if complete.all() else table.filter(pa.array(complete))
+    usable = complete | flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)  # without a key, a refused row names nobody
+    return table if usable.all() else table.filter(pa.array(usable))
 
 
 def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
@@ -222,45 +231,60 @@ def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:
 # ---- one row a key
 
 
-def _one_row_a_key(target: RosterTable, mapping: Mapping, part: pa.Table, findings: Findings) -> pa.Table:
-    first, repeated = _repeats(target, part)
-    if mapping.merges and repeated.any():
-        _report_conflicts(target, part, np.flatnonzero(repeated), first[repeated], findings)
-    return part.filter(pa.array(~repeated)) if repeated.any() else part
+@dataclass(frozen=True)
+class _Repeats:
+    """Rows whose key stands in an earlier row too: their places, the rows that count for them, and which rows count."""
+
+    later: np.ndarray
+    first: np.ndarray
+    counts: np.ndarray
 
 
-def _first_accepted(target: RosterTable, parts: Sequence[pa.Table], yields: Sequence[bool]) -> tuple[pa.Table, int]:
-    """Return the table with one row a key, and how many accepted rows met a key that another mapping had given."""
-    table = pa.concat_tables(parts).combine_chunks()
-    if len(parts) == 1:
-        return table, 0
-    _, repeated = _repeats(target, table)
-    if not repeated.any():
-        return table, 0
-    expected = np.repeat(yields, [part.num_rows for part in parts])
+def _repeats(target: RosterTable, table: pa.Table) -> _Repeats | None:
+    """Return the accepted rows that repeat a key, in the order of mappings and files; None if there are none.
+
+    Refused rows are left alone: they only say that a record was seen, however often they say it.
+    """
+    codes = row_codes([flat(table.column(name)) for name in target.key])
     refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)
-    return table.filter(pa.array(~repeated)).combine_chunks(), int((repeated & ~refused & ~expected).sum())
+    codes[refused] = -1 - np.arange(refused.sum())
+    if not pd.Series(codes).duplicated().any():
+        return None
+    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    winners = first[inverse]
+    counts = winners == np.arange(len(codes))
+    return _Repeats(later=np.flatnonzero(~counts), first=winners[~counts], counts=counts)
 
 
-def _repeats(target: RosterTable, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """Return (for each row the place of the row that counts for its key, mask of the rows that do not count)."""
-    codes = key_text(table, target.key).dictionary_encode().indices.to_numpy()
-    refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)
-    order = np.lexsort((np.arange(len(codes)), refused))  # accepted rows first, in the order of the file
-    _, first, inverse = np.unique(codes[order], return_index=True, return_inverse=True)
-    winner = np.empty(len(codes), dtype=np.int64)
-    winner[order] = order[first[inverse]]
-    return winner, winner != np.arange(len(codes))
+def _collisions(yields: np.ndarray, mapping: np.ndarray, repeats: _Repeats) -> int:
+    """Return how many accepted rows met a key that another mapping had given, unexpectedly."""
+    later, first = repeats.later, repeats.first
+    return int((~yields[later] & (mapping[later] != mapping[first])).sum())
 
 
-def _report_conflicts(target: RosterTable, part: pa.Table, later: np.ndarray, first: np.ndarray, findings: Findings) -> None:
-    refused = flat(part.column(REFUSED)).to_numpy(zero_copy_only=False)
-    both = ~refused[later] & ~refused[first]
-    later, first = later[both], first[both]
-    keys = [_text(flat(part.column(name))) for name in target.key]
-    numbers = flat(part.column("source_row")).to_numpy()
+def _report_conflicts(
+    target: RosterTable,
+    table: pa.Table,
+    mapping: np.ndarray,
+    repeats: _Repeats,
+    mappings: Sequence[Mapping],
+    findings: Sequence[Findings],
+) -> None:
+    """Warn where rows that a mapping merges disagree: one finding a record and column, with the number of rows."""
+    for number, noted in enumerate(findings):
+        if not mappings[number].merges:
+            continue
+        chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
+        _report_disagreements(target, table, repeats.later[chosen], repeats.first[chosen], noted)
+
+
+def _report_disagreements(target: RosterTable, table: pa.Table, later: np.ndarray, first: np.ndarray, findings: Findings) -> None:
+    if not len(later):
+        return
+    keys = [_text(flat(table.column(name))) for name in target.key]
+    numbers = flat(table.column("source_row")).to_numpy()
     for name in [n for n in target.names if n not in target.key]:
-        column = flat(part.column(name))
+        column = flat(table.column(name))
         one, other = column.take(pa.array(later)), column.take(pa.array(first))
         same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
         differs = ~same.to_numpy(zero_copy_only=False)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from roster_etl.engine.encoding import to_utf8
-from roster_etl.engine.structure import FATAL, Block, Offsets, cell_text, read_record, scan, skip_line_ends
+from roster_etl.engine.structure import Block, Offsets, cell_text, read_record, scan, skip_line_ends
 from roster_etl.spec.findings import Finding
+
+Flags = npt.NDArray[np.bool_]
 
 _EMPTY = b'""'  # what is left of a record of one cell: nothing at all would be an empty line, and no record
 
@@ -46,6 +49,18 @@ def blank_columns(content: bytes, is_secret: Callable[[str], bool], *, encoding:
     return blanked if blanked is None or text.content is content else _encoded_again(content, text.content, blanked, encoding)
 
 
+def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the cells of a damaged record with those emptied that may be secret, as `blank_columns` does with bytes.
+
+    That is all from the first such column on: which cell of a damaged record belongs to which column is unsure.
+    """
+    secret = [place for place, name in enumerate(header) if is_secret(name)]
+    if not secret:
+        return cells
+    kept = max(0, secret[0] - abs(len(cells) - len(header)))
+    return cells[:kept] + ("",) * len(cells[kept:])
+
+
 def _encoded_again(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -> bytes | None:
     """Return `blanked` in the file's own encoding; None if that would not bring back every other byte."""
     if utf8.decode("utf-8").encode(encoding) != content:
@@ -57,7 +72,7 @@ def _blanked(content: bytes, start: int, names: tuple[str, ...], secret: list[in
     """Return `content` without its secret cells below the header, which ends at `start`."""
     begins, ends, alone = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
     for block in scan(content, start):
-        if block.fault in FATAL:
+        if block.broken:
             return None
         for begin, end, only in (_known(content, block, names, secret), _unsure(content, block, len(names), secret)):
             begins.append(begin)
@@ -71,7 +86,7 @@ def _blanked(content: bytes, start: int, names: tuple[str, ...], secret: list[in
     return b"".join(_pieces(content, begin[order], end[order], only[order]))
 
 
-def _pieces(content: bytes, begin: Offsets, end: Offsets, alone: np.ndarray) -> Iterator[bytes | memoryview]:
+def _pieces(content: bytes, begin: Offsets, end: Offsets, alone: Flags) -> Iterator[bytes | memoryview]:
     """Yield what stays of `content`, in order."""
     view, position = memoryview(content), 0
     for cut, resume, only in zip(begin.tolist(), end.tolist(), alone.tolist(), strict=True):
@@ -82,17 +97,18 @@ def _pieces(content: bytes, begin: Offsets, end: Offsets, alone: np.ndarray) -> 
     yield view[position:]
 
 
-def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, np.ndarray]:
+def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Flags]:
     """Return the secret cells (begin, end, whether alone in its record) of the records whose columns are certain."""
     width = len(names)
-    whole = np.flatnonzero(block.cells == width) if block.fault is None else np.zeros(0, np.int64)
+    whole = np.flatnonzero((block.cells == width) & ~block.faulty)
     cells = [_cells(block, whole, place, width) for place in secret]
     lengths = {len(form) for form in _forms(names[secret[0]])}
     first_begin, first_end = cells[0]
     repeats = [
         i
         for i in np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))
-        if content[first_begin[i] : first_end[i]] in _forms(names[secret[0]]) and _is_header(content, int(block.starts[whole[i]]), names)
+        if content[first_begin[i] : first_end[i]] in _forms(names[secret[0]])
+        and _is_header(content, int(block.starts[whole[i]]), names)
     ]
     begin = np.concatenate([np.delete(begins, repeats) for begins, _ in cells])
     end = np.concatenate([np.delete(ends, repeats) for _, ends in cells])
@@ -107,10 +123,10 @@ def _cells(block: Block, records: Offsets, place: int, width: int) -> tuple[Offs
     return begin, end
 
 
-def _unsure(content: bytes, block: Block, width: int, secret: list[int]) -> tuple[Offsets, Offsets, np.ndarray]:
+def _unsure(content: bytes, block: Block, width: int, secret: list[int]) -> tuple[Offsets, Offsets, Flags]:
     """Return all cells from the first possibly secret one on, of the records whose columns are not certain."""
     ranges = []
-    for i in np.flatnonzero((block.cells != width) | (block.fault is not None)):
+    for i in np.flatnonzero((block.cells != width) | block.faulty):
         cells = read_record(content, int(block.starts[i])).cells
         first = max(0, secret[0] - abs(len(cells) - width))
         ranges += [(begin, end, len(cells) == 1) for begin, end in cells[first:]]

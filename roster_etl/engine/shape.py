@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from functools import singledispatch
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.report import Findings
-from roster_etl.mapping.frames import REFUSED, ROW, flat
+from roster_etl.mapping.frames import REFUSED, ROW, flat, row_codes
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
@@ -206,12 +207,8 @@ def _put(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 def _distinct(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
     """The first row of each combination of `names`."""
-    combined = np.zeros(rows.num_rows, dtype=np.int64)
-    for name in names:
-        codes = _cells(rows, name).dictionary_encode(null_encoding="encode")
-        combined = combined * (len(codes.dictionary) + 1) + codes.indices.to_numpy()
-    first = np.sort(np.unique(combined, return_index=True)[1])
-    return rows if len(first) == rows.num_rows else rows.take(pa.array(first))
+    repeated = pd.Series(row_codes([_cells(rows, name) for name in names])).duplicated().to_numpy()
+    return rows.filter(pa.array(~repeated)) if repeated.any() else rows
 
 
 def _coded(cells: pa.Array, codes: Mapping[str, str], order: tuple[str, ...]) -> np.ndarray:

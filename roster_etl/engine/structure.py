@@ -21,7 +21,9 @@ import numpy.typing as npt
 Offsets = npt.NDArray[np.int64]
 
 WINDOW = 1 << 19  # bytes looked at together: numpy's temporaries stay in the processor's cache
-RESTART = 1 << 13  # the first window after a record that had to be read alone; doubles up to WINDOW
+RESTART = 1 << 13  # the first window after records that had to be read alone; doubles up to WINDOW
+SPARSE = 32  # proven records before a quote out of place: with fewer, windows cost more than they save
+LONGEST_RUN = 1 << 10  # records read alone before a window is tried again
 
 QUOTE, COMMA, LF, CR = b'",\n\r'
 
@@ -56,8 +58,8 @@ class Block:
 
     ``starts`` and ``stops``: byte ranges of the records, without line ends. ``commas``: offsets of the commas that part
     cells; those of record i begin at ``first[i]`` and are ``cells[i] - 1``. ``quotes[i]``: quotes in record i.
-    ``end``: the offset behind the block. A block with a ``fault`` holds a single record, and after a fatal one no block
-    follows.
+    ``faulty[i]``: record i has a fault. ``broken``: the fatal fault of the last record; no block follows then.
+    ``end``: the offset behind the block.
     """
 
     starts: Offsets
@@ -66,9 +68,10 @@ class Block:
     first: Offsets
     cells: Offsets
     quotes: Offsets
+    faulty: npt.NDArray[np.bool_]
     line_end_in_quotes: bool
     end: int
-    fault: Fault | None = None
+    broken: Fault | None = None
 
 
 def skip_line_ends(content: bytes, start: int) -> int:
@@ -119,21 +122,31 @@ def cell_text(raw: bytes, errors: str = "strict") -> str:
 def scan(content: bytes, start: int, *, window: int = WINDOW) -> Iterator[Block]:
     """Yield the records of `content` from the record or line end at `start` on, in file order."""
     data = np.frombuffer(content, dtype=np.uint8)
-    position, reach = start, window
+    position, reach, run = start, window, 1
     while position < len(content):
         block, stuck = _proven(data, position, min(position + reach, len(content)))
         if block is not None:
             yield block
             position, reach = block.end, min(reach * 2, window)
         if block is None or stuck:
-            position = skip_line_ends(content, position)
-            if position == len(content):
-                return
-            alone = _alone(content, read_record(content, position))
+            sparse = stuck and (block is None or len(block.starts) < SPARSE)
+            run = min(run * 2, LONGEST_RUN) if sparse else 1
+            alone = _alone(content, list(_records(content, position, run)))
             yield alone
-            if alone.fault in FATAL:
+            if alone.broken:
                 return
             position, reach = alone.end, min(RESTART if stuck else reach * 2, window)
+
+
+def _records(content: bytes, start: int, count: int) -> Iterator[Record]:
+    """Yield up to `count` records, read one by one; a fatal one is the last."""
+    position = skip_line_ends(content, start)
+    while position < len(content) and count:
+        record = read_record(content, position)
+        yield record
+        if record.fault in FATAL:
+            return
+        position, count = skip_line_ends(content, record.stop), count - 1
 
 
 def _proven(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block | None, bool]:
@@ -187,22 +200,25 @@ def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, crossing
         first=first,
         cells=cells,
         quotes=held,
+        faulty=np.zeros(len(starts), dtype=bool),
         line_end_in_quotes=crossing,
         end=int(ends[-1]) + start + 1,
     )
 
 
-def _alone(content: bytes, record: Record) -> Block:
-    """Return `record` as a block of its own."""
-    span = content[record.start : record.stop]
+def _alone(content: bytes, records: list[Record]) -> Block:
+    """Return `records`, at least one, which were read one by one, as a block."""
+    cells = np.array([len(record.cells) for record in records])
+    spans = [content[record.start : record.stop] for record in records]
     return Block(
-        starts=np.array([record.start]),
-        stops=np.array([record.stop]),
-        commas=np.array([stop for _, stop in record.cells[:-1]], dtype=np.int64),
-        first=np.array([0]),
-        cells=np.array([len(record.cells)]),
-        quotes=np.array([span.count(b'"')]),
-        line_end_in_quotes=b"\n" in span or b"\r" in span,
-        end=record.stop + 1,
-        fault=record.fault,
+        starts=np.array([record.start for record in records]),
+        stops=np.array([record.stop for record in records]),
+        commas=np.array([stop for record in records for _, stop in record.cells[:-1]], dtype=np.int64),
+        first=np.cumsum(np.maximum(cells - 1, 0)) - np.maximum(cells - 1, 0),
+        cells=cells,
+        quotes=np.array([span.count(b'"') for span in spans]),
+        faulty=np.array([record.fault is not None for record in records]),
+        line_end_in_quotes=any(b"\n" in span or b"\r" in span for span in spans),
+        end=records[-1].stop + 1,
+        broken=records[-1].fault if records[-1].fault in FATAL else None,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from roster_etl.engine.structure import FATAL, WINDOW, Block, Fault, cell_text, read_record, scan
+from roster_etl.engine.structure import WINDOW, Block, Fault, cell_text, read_record, scan
 
 Codes = npt.NDArray[np.uint8]
 
@@ -60,7 +60,7 @@ def survey(content: bytes, start: int, *, width: int, longest_cell: int, window:
         codes.append(_verdicts(content, begin, block, width, longest_cell))
         quotes = quotes or bool(block.quotes.any())
         crossing = crossing or block.line_end_in_quotes
-        broken = block.fault if block.fault in FATAL else None
+        broken = block.broken
         begin = block.end
     return Survey(
         starts=np.concatenate(starts),
@@ -81,14 +81,13 @@ def _verdicts(content: bytes, begin: int, block: Block, width: int, longest_cell
     """Return the verdict on each record of `block`, which begins at `begin`."""
     length = block.stops - block.starts
     codes = np.where(block.cells == width, SOUND, RAGGED).astype(np.uint8)
-    commas_only = length == block.cells - 1
-    commas_only |= _empty_quoted(content, block, (block.quotes > 0) & (length == block.cells - 1 + block.quotes))
-    codes[commas_only] = BLANK
+    codes[length == block.cells - 1] = BLANK
+    unsaid = (codes == SOUND) & (block.quotes > 0) & (length == block.cells - 1 + block.quotes)
+    codes[_empty_quoted(content, block, unsaid)] = BLANK
     for i in np.flatnonzero(length > longest_cell):
         if _longest(content, int(block.starts[i])) > longest_cell:
             codes[i] = LONG
-    if block.fault:
-        codes[:] = STRAY
+    codes[block.faulty] = STRAY
     codes[_undecodable(content, begin, block)] = UNDECODABLE
     return codes
 

@@ -5,14 +5,16 @@ Belongs here: dtypes, conversions without copies, the columns of a findings fram
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
+_MOST_CODES = 1 << 62
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool)
 
@@ -55,6 +57,22 @@ def flat(column: pa.ChunkedArray) -> pa.Array:
 def one_array(values: pd.Series) -> pa.Array:
     """Return the Arrow array under `values` as one chunk."""
     return flat(arrow(values))
+
+
+def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
+    """Return one whole number a row (int64), equal in rows whose cells are all equal; null equals null."""
+    combined, size = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        encoded = column.dictionary_encode(null_encoding="encode")
+        kinds = len(encoded.dictionary)
+        if kinds < 2:
+            continue
+        if size * kinds >= _MOST_CODES:
+            combined, distinct = pd.factorize(combined)
+            size = len(distinct)
+        combined = combined * kinds + encoded.indices.to_numpy()
+        size *= kinds
+    return combined
 
 
 def text(values: Iterable[str | None]) -> pd.Series:

@@ -6,7 +6,6 @@ Belongs here: from archived bytes to a judged frame, with everything that later 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +15,7 @@ from roster_etl.engine.read import read_csv
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_frame, to_table
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, with_refused_rows
+from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
 from roster_etl.spec import File
 from roster_etl.spec.findings import Finding
 
@@ -64,7 +63,7 @@ def keep_verdict(workspace: Workspace, upload: Upload, verdict: Verdict) -> Verd
 def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:
     """Return the district's own tolerances. Raises SuiteError: one names no suite or expectation there is."""
     gates = workspace.registry.get(upload.district_id).feed(upload.source).gates
-    overrides = tuple(ToleranceOverride(**asdict(gate)) for gate in gates)
+    overrides = registry_overrides(gates)
     check_overrides(overrides, workspace.suites)
     return overrides
 

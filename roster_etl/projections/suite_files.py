@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.promises import REFUSED_ROWS
 
 RULE_TYPE = "expect_rule_to_hold"
@@ -25,15 +25,19 @@ LEAST_CRITICAL_ROWS = 10  # no percentage is critical on fewer failing rows, but
 Suite = Mapping[str, Any]
 
 
-class SuiteError(RosterError):
+class SuiteError(PermanentError):
     """A suite, or an override of it, says something that cannot be followed. ``problems`` holds them all, each with its place."""
 
     code = "bad_suite"
 
     def __init__(self, where: str, problems: tuple[str, ...]) -> None:
-        super().__init__(f"{where}: {'; '.join(problems)}", code="bad_suite")
+        super().__init__(f"{where}: {'; '.join(problems)}", where=where, problems=problems)
         self.where = where
         self.problems = problems
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive a trip between processes."""
+        return (type(self), (self.where, self.problems))
 
 
 def parse_suite(text: str, where: str) -> dict[str, Any]:

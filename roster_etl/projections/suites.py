@@ -15,6 +15,7 @@ from roster_etl.canonical import TABLES, RosterTable
 from roster_etl.projections.suite_files import RULE_TYPE, Severity, SuiteError, nearest, parse_suite
 from roster_etl.spec import File, Format
 from roster_etl.spec.promises import Check, Promise, promises, table_promises
+from roster_etl.vendors import discover
 
 FOLDER = "expectations"
 EDIT = "mostly, at_least and severity may be changed; see expectations/README.md"
@@ -69,15 +70,19 @@ TABLE_TOLERANCES: Mapping[Check, Tolerance] = {
 
 
 def generated_files(
-    existing: Mapping[str, str], *, formats: Iterable[Format], tables: Iterable[RosterTable] = tuple(TABLES.values())
+    existing: Mapping[str, str],
+    *,
+    formats: Iterable[Format] | None = None,
+    tables: Iterable[RosterTable] = tuple(TABLES.values()),
 ) -> dict[str, str]:
     """Return the text of every suite file, by its path below the project's root (``expectations/clever/students.json``).
 
-    Args: existing: the committed files by the same paths; from them come hand-written expectations and steward's changes.
+    Args: existing: the committed files by the same paths; from them come hand-written expectations and steward's changes;
+          formats: every vendor's unless given.
     Raises: SuiteError: a committed file cannot be read, or a hand-written expectation names a rule that does not exist.
     """
     files = {}
-    for spec in formats:
+    for spec in [vendor.format for vendor in discover().values()] if formats is None else formats:
         for file in spec.files:
             path = f"{FOLDER}/{spec.name}/{file.name}.json"
             files[path] = _text(_file_suite(spec, file), promises(file), existing.get(path), path)

@@ -6,7 +6,7 @@ Belongs here: suites in action, verdicts, a district's tolerances. Does not belo
 from roster_etl.projections.suite_files import SuiteError
 from roster_etl.quality.engine_room import SuiteBroken
 from roster_etl.quality.gate import VERDICT_COLUMNS, judge_suite, load_suite, load_suites
-from roster_etl.quality.overrides import ToleranceOverride, check_overrides, read_overrides, with_overrides, with_refused_rows
+from roster_etl.quality.overrides import ToleranceOverride, check_overrides, registry_overrides, with_overrides, with_refused_rows
 from roster_etl.quality.verdict import CheckResult, Verdict
 from roster_etl.quality.warming import warm
 
@@ -21,7 +21,7 @@ __all__ = [
     "judge_suite",
     "load_suite",
     "load_suites",
-    "read_overrides",
+    "registry_overrides",
     "warm",
     "with_overrides",
     "with_refused_rows",

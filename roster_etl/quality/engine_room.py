@@ -15,7 +15,7 @@ import pandas as pd
 
 from roster_etl.projections.suite_files import label
 from roster_etl.quality.warming import great_expectations
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError
 
 PLACE = "place"  # meta key: results come back in an order of their own
 COUNTS_ONLY = {
@@ -26,15 +26,19 @@ COUNTS_ONLY = {
 }
 
 
-class SuiteBroken(RosterError):
+class SuiteBroken(PermanentError):
     """An expectation could not be evaluated: the suite is at fault, or this program, but not the data."""
 
     code = "suite_broken"
 
     def __init__(self, suite: str, problems: tuple[str, ...]) -> None:
-        super().__init__(f"suite {suite} is broken: {'; '.join(problems)}", code="suite_broken")
+        super().__init__(f"suite {suite} is broken: {'; '.join(problems)}", suite=suite, problems=problems)
         self.suite = suite
         self.problems = problems
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive a trip between processes."""
+        return (type(self), (self.suite, self.problems))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,17 @@ Belongs here: reading and applying them. Does not belong here: where the distric
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roster_etl.projections.suite_files import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, nearest
 from roster_etl.spec.promises import REFUSED_ROWS
 
-KEYS = ("suite", "expectation", "mostly", "at_least", "severity", "reason", "date")
+if TYPE_CHECKING:
+    from roster_etl.store.district_file import Gate
+
+SEVERITIES: Mapping[str | None, Severity | None] = {None: None, "error": "critical", "warning": "warning"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +32,13 @@ class ToleranceOverride:
     reason: str
     date: dt.date
     mostly: float | None = None
-    at_least: int | None = None
     severity: Severity | None = None
 
     def __post_init__(self) -> None:
         if not self.reason.strip():
             raise SuiteError(self.place, ("a reason is needed; say why this district differs",))
-        if self.mostly is None and self.at_least is None and self.severity is None:
-            raise SuiteError(self.place, ("nothing is overridden; give mostly, at_least or severity",))
+        if self.mostly is None and self.severity is None:
+            raise SuiteError(self.place, ("nothing is overridden; give mostly or severity",))
 
     @property
     def place(self) -> str:
@@ -44,17 +46,14 @@ class ToleranceOverride:
         return f'tolerance of "{self.suite}: {self.expectation}"'
 
 
-def read_overrides(entries: Sequence[Mapping[str, Any]], where: str) -> tuple[ToleranceOverride, ...]:
-    """Return the overrides written as `entries` (tables of a TOML file, with the keys KEYS); `where` names the file in messages.
+def registry_overrides(gates: Iterable[Gate]) -> tuple[ToleranceOverride, ...]:
+    """Return the tolerances of a district's registry file.
 
-    Raises: SuiteError: a key is unknown or missing, the date is no date, or a value is of the wrong kind.
+    There, an expectation is named as reports name it: suite and rule, such as ``clever/students: Grade: present``.
+
+    Raises: SuiteError: a name lacks its suite, a reason is empty, or nothing is overridden.
     """
-    problems = tuple(
-        f"tolerance {number}: {problem}" for number, entry in enumerate(entries, start=1) for problem in _problems(entry)
-    )
-    if problems:
-        raise SuiteError(where, problems)
-    return tuple(ToleranceOverride(**entry) for entry in entries)
+    return tuple(_registry_override(gate) for gate in gates)
 
 
 def check_overrides(overrides: Sequence[ToleranceOverride], suites: Mapping[str, Suite]) -> None:
@@ -100,24 +99,27 @@ def with_refused_rows(suite: Suite, *, percent: float, least: int) -> Suite:
     }
 
 
+def _registry_override(gate: Gate) -> ToleranceOverride:
+    suite, found, expectation = gate.expectation.partition(": ")
+    if not found:
+        place = f'tolerance of "{gate.expectation}"'
+        raise SuiteError(place, ("name suite and rule as reports do, such as clever/students: Grade: present",))
+    return ToleranceOverride(
+        suite=suite,
+        expectation=expectation,
+        reason=gate.reason,
+        date=gate.date,
+        mostly=gate.mostly,
+        severity=SEVERITIES[gate.severity],
+    )
+
+
 def _overridden(expectation: Mapping[str, Any], override: ToleranceOverride) -> dict[str, Any]:
-    limits = {"mostly": override.mostly, "at_least": override.at_least}
+    kwargs = expectation["kwargs"] if override.mostly is None else {**expectation["kwargs"], "mostly": override.mostly}
     note = {"override": {"reason": override.reason, "date": override.date.isoformat()}}
     return {
         **expectation,
-        "kwargs": {**expectation["kwargs"], **{name: limit for name, limit in limits.items() if limit is not None}},
+        "kwargs": kwargs,
         "severity": override.severity or expectation["severity"],
         "meta": {**expectation.get("meta", {}), **note},
     }
-
-
-def _problems(entry: Mapping[str, Any]) -> list[str]:
-    found = [f'"{key}" is missing' for key in ("suite", "expectation", "reason", "date") if key not in entry]
-    found += [f'"{key}" is not known; {nearest(key, KEYS)}' for key in entry if key not in KEYS]
-    found += [
-        f'"{key}" must be text' for key in ("suite", "expectation", "reason") if key in entry and not isinstance(entry[key], str)
-    ]
-    date = entry.get("date")
-    if date is not None and (not isinstance(date, dt.date) or isinstance(date, dt.datetime)):
-        found.append('"date" must be a date, written 2026-09-01 without quotes')
-    return found

@@ -61,8 +61,8 @@ class ExpectRuleToHold(BatchExpectation):
     def _validate(
         self,
         metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - the signature is theirs
-        execution_engine: Any = None,  # noqa: ARG002
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: Any = None,
     ) -> dict[str, Any]:
         line = metrics[METRIC].get(self.rule)
         if line is None:

@@ -103,7 +103,9 @@ class NoLanding(LandingError):
     """The feed names no folder to watch."""
 
     code = "no_landing"
-    template = "district {district_id}, format {format}: no landing folder; set the feed's path, or [landing] base in roster_etl.toml"
+    template = (
+        "district {district_id}, format {format}: no landing folder; set the feed's path, or [landing] base in roster_etl.toml"
+    )
 
 
 class HostKeyMissing(LandingError):
@@ -193,4 +195,6 @@ class UnsafePath(PermanentError):
     """A name that would become part of a path is not a plain one."""
 
     code = "unsafe_path"
-    template = "{name!r} is no name for a file of ours; allowed are letters, digits, . _ - (not first: . -), at most 128 characters"
+    template = (
+        "{name!r} is no name for a file of ours; allowed are letters, digits, . _ - (not first: . -), at most 128 characters"
+    )

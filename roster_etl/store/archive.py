@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import ArchiveError
-from roster_etl.store.districts import check_id
+from roster_etl.store.district import check_id
 from roster_etl.store.folder import Folder
 
 _KEY = re.compile(r"[0-9a-f]{64}")

@@ -1,89 +1,22 @@
-"""A district as people write it: one TOML file, read strictly and edited without losing a comment.
+"""A district's file as people write it: TOML, read strictly and edited without losing a comment.
 
-Belongs here: what a district and its feeds are, their keys in the file, and both directions between them.
+Belongs here: the keys of the file, what each may hold, and both directions between the file and a ``District``.
 Does not belong here: where the files lie (``districts``), or whether an option exists in a format (its spec says).
 """
 
 from __future__ import annotations
 
 import datetime
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from dataclasses import fields
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
-from roster_etl.spec.errors import BadDistrictId, RegistryError, UnknownFeed
+from roster_etl.spec.errors import RegistryError
+from roster_etl.store.district import District, Feed, Gate, Raised, check_id
 from roster_etl.store.settings import nearest
 from roster_etl.store.urls import has_password
-
-DISTRICT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-Raised = Literal["error", "warning"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """A tolerance that this district sets for itself: an expectation's name, what is changed, why and since when.
-
-    ``mostly``: share of rows, 0 to 1. ``severity``: ``error`` stops publishing, ``warning`` does not. At least one is given.
-    """
-
-    expectation: str
-    reason: str
-    date: datetime.date
-    mostly: float | None = None
-    severity: Raised | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Feed:
-    """One format of a district: where its uploads arrive, and what is special about them.
-
-    ``path``: a folder (path or fsspec URL); empty: the district's folder under the landing base. Secrets by reference only:
-    a file, or the name of a variable of the environment. ``replacements``: column → value as uploaded → value to read instead.
-    """
-
-    format: str
-    path: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    known_hosts: str = ""
-    key_file: str = ""
-    password_file: str = ""
-    password_env: str = ""
-    contacts: tuple[str, ...] = ()
-    gates: tuple[Gate, ...] = ()
-    replacements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class District:
-    """A registered district. ``time_zone``: an IANA name. ``paused``: nothing is imported by itself."""
-
-    id: str
-    name: str = ""
-    time_zone: str = "UTC"
-    paused: bool = False
-    contacts: tuple[str, ...] = ()
-    feeds: tuple[Feed, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_id(self.id)
-
-    def feed(self, format_name: str) -> Feed:
-        """Return the feed in a format. Raises UnknownFeed."""
-        for feed in self.feeds:
-            if feed.format == format_name:
-                return feed
-        known = ", ".join(feed.format for feed in self.feeds) or "none"
-        raise UnknownFeed(district_id=self.id, format=format_name, known=known)
-
-
-def check_id(district_id: str) -> str:
-    """Return `district_id` if it is safe as a partition key and a file name. Raises BadDistrictId."""
-    if not DISTRICT_ID.fullmatch(district_id):
-        raise BadDistrictId(district_id=district_id[:80])
-    return district_id
 
 
 def parse_district(district_id: str, text: str) -> District:

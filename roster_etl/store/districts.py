@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, UnknownDistrict
-from roster_etl.store.district_file import District, Feed, Gate, check_district, check_id, edit_district, parse_district
+from roster_etl.store.district import District, Feed, Gate, check_id
+from roster_etl.store.district_file import check_district, edit_district, parse_district
 from roster_etl.store.folder import Folder
 
 __all__ = ["District", "Feed", "Gate", "Registry", "Scan", "check_id"]

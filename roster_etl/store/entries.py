@@ -11,7 +11,9 @@ from pathlib import Path
 
 from roster_etl.store.urls import shown
 
-_LITTER = re.compile(r"(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini|~\$[^/]*|\._[^/]*|__MACOSX(?:/.*)?)$", re.IGNORECASE | re.DOTALL)
+_LITTER = re.compile(
+    r"(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini|~\$[^/]*|\._[^/]*|__MACOSX(?:/.*)?)$", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,9 @@ class Folder:
         self._root = ""
         if self._path is None:
             if "sftp:" in url or "ssh:" in url:
-                raise SettingsError(where=redact(url), problem="SFTP is for landing zones; keep our own files on disk or in an object store")
+                raise SettingsError(
+                    where=redact(url), problem="SFTP is for landing zones; keep our own files on disk or in an object store"
+                )
             import fsspec  # local folders do without
 
             self._fs, self._root = fsspec.url_to_fs(url)
@@ -66,14 +68,17 @@ class Folder:
         """Write `content` under `name`, as a whole or not at all, replacing what was there."""
         self.write_by(name, lambda out: out.write(content))
 
-    def write_by(self, name: str, fill: Callable[[BinaryIO], Any]) -> None:
-        """Let `fill` write into a new file, then put it under `name`, as a whole or not at all."""
+    def write_by(self, name: str, fill: Callable[[BinaryIO], Any], *, durable: bool = True) -> None:
+        """Let `fill` write into a new file, then put it under `name`, as a whole or not at all.
+
+        `durable`: wait until the disk has it; what can be made again need not.
+        """
         waiting = f"{safe(name)}.{secrets.token_hex(6)}.part"
         if self._path is not None:
-            _write_local(self._path / name, self._path / waiting, fill)
+            _write_local(self._path / name, self._path / waiting, fill, durable=durable)
             return
         target, temporary = self._at(name), self._at(waiting)
-        self._fs.makedirs(self._fs._parent(target), exist_ok=True)
+        self._fs.makedirs(_above(target), exist_ok=True)
         with self._fs.open(temporary, "wb") as out:
             fill(out)
         self._fs.mv(temporary, target)
@@ -112,7 +117,7 @@ class Folder:
             make_private((self._path / safe(to)).parent)
             os.replace(self._path / safe(name), self._path / to)
             return
-        self._fs.makedirs(self._fs._parent(self._at(to)), exist_ok=True)
+        self._fs.makedirs(_above(self._at(to)), exist_ok=True)
         self._fs.mv(self._at(name), self._at(to))
 
     def remove(self, name: str) -> None:
@@ -131,13 +136,18 @@ class Folder:
         return f"{self._root.rstrip('/')}/{safe(name)}"
 
 
-def _write_local(target: Path, waiting: Path, fill: Callable[[BinaryIO], Any]) -> None:
+def _above(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _write_local(target: Path, waiting: Path, fill: Callable[[BinaryIO], Any], *, durable: bool) -> None:
     make_private(target.parent)
     try:
         with create_private(waiting) as out:
             fill(out)
-            out.flush()
-            os.fsync(out.fileno())
+            if durable:
+                out.flush()
+                os.fsync(out.fileno())
         os.replace(waiting, target)
     finally:
         waiting.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from roster_etl.mapping.frames import to_frame, to_table
 from roster_etl.spec.errors import FrameError
-from roster_etl.store.districts import check_id
+from roster_etl.store.district import check_id
 from roster_etl.store.folder import Folder
 
 
@@ -30,8 +30,12 @@ class FrameStore:
 
     def write(self, district_id: str, import_id: int, name: str, frame: pd.DataFrame) -> None:
         """Write a frame of Arrow-backed columns, replacing one of the same name; its index is not kept."""
-        table = to_table(frame)
-        self._folder.write_by(_file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out))
+        table = to_table(frame).replace_schema_metadata(
+            None
+        )  # pandas' notes there cannot name every Arrow type, and then break reading
+        self._folder.write_by(
+            _file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out), durable=False
+        )
 
     def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the frame as it was written, dtypes included; of `columns` only, where given. Raises FrameError."""
@@ -78,8 +82,8 @@ class FrameStore:
 
 
 def _write_parquet(table: pa.Table, out: Any) -> None:
-    # no dictionaries or statistics: frames are written once, read once and thrown away
-    pq.write_table(table, out, compression="lz4", use_dictionary=False, write_statistics=False, row_group_size=1 << 20)
+    # no compression, dictionaries or statistics: frames are written once, read once or twice, and thrown away
+    pq.write_table(table, out, compression="none", use_dictionary=False, write_statistics=False, row_group_size=1 << 20)
 
 
 def _file(district_id: str, import_id: int, name: str, kind: str) -> str:

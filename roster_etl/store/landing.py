@@ -6,21 +6,25 @@ Does not belong here: what lies behind a URL (``remote``), when an upload is rea
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import shutil
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, NoLanding, UploadMoved, UploadTooLarge
-from roster_etl.store.district_file import District, Feed
+from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.folder import create_private
 from roster_etl.store.settings import Limits, Settings, landing_folder
-from roster_etl.store.urls import join, local_path
+from roster_etl.store.urls import join, local_path, shown
+
+Sink = Callable[[bytes], Any]
+BLOCK = 1 << 20  # bytes read at a time
 
 
 class Landing(ABC):
@@ -42,6 +46,10 @@ class Landing(ABC):
             )
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
+    def find(self, address: str) -> Entry | None:
+        """Return the entry that the other side spells `address`, None if there is none. Raises as `listing`."""
+        return next((entry for entry in self._list() if entry.address == address), None)
+
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Copy `entry` to the new private file `to`, and prove that it stood still.
 
@@ -53,30 +61,42 @@ class Landing(ABC):
         if entry.size > self._limits.file_bytes:
             what = f"{entry.name} with {entry.size} bytes"
             raise UploadTooLarge(where=self.where, what=what, limit=self._limits.file_bytes, setting="file_bytes")
-        again = to.with_name(f"{to.name}.again")
         try:
-            first, second = self._copy(entry, to), self._copy(entry, again)
+            return self._read_twice(entry, to)
         except LandingNotFound:
-            raise UploadMoved(where=self.where, name=entry.name) from None
-        finally:
-            again.unlink(missing_ok=True)
-        if first != second or first[1] != entry.size or not self._stands(entry):
             to.unlink(missing_ok=True)
+            raise UploadMoved(where=self.where, name=entry.name) from None
+        except BaseException:
+            to.unlink(missing_ok=True)
+            raise
+
+    def _read_twice(self, entry: Entry, to: Path) -> FetchedFile:
+        with create_private(to) as out:
+            first = self._digest(entry, out.write)
+        if first != self._digest(entry, None) or first[1] != entry.size or not self._stands(entry):
             raise UploadMoved(where=self.where, name=entry.name)
         return FetchedFile(entry=entry, path=to, sha256=first[0], size=first[1])
 
-    def _copy(self, entry: Entry, to: Path) -> tuple[str, int]:
-        with create_private(to):
-            pass
-        self._get(entry.address, to)
-        with to.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest(), to.stat().st_size
+    def _digest(self, entry: Entry, keep: Sink | None) -> tuple[str, int]:
+        digest, size = hashlib.sha256(), 0
+
+        def take(block: bytes) -> None:
+            nonlocal size
+            size += len(block)
+            if size > entry.size:  # it grows; no need to follow it to its end
+                raise UploadMoved(where=self.where, name=entry.name)
+            digest.update(block)
+            if keep is not None:
+                keep(block)
+
+        self._read(entry.address, take)
+        return digest.hexdigest(), size
 
     @abstractmethod
     def _list(self) -> Iterable[Entry]: ...
 
     @abstractmethod
-    def _get(self, address: str, to: Path) -> None: ...
+    def _read(self, address: str, take: Sink) -> None: ...
 
     @abstractmethod
     def _stands(self, entry: Entry) -> bool: ...
@@ -97,30 +117,41 @@ class LocalLanding(Landing):
                         yield _local_entry(item.name, item.stat(follow_symlinks=False))
         except FileNotFoundError:
             raise LandingNotFound(where=self.where) from None
+        except NotADirectoryError:
+            raise LandingError(where=self.where, problem="not a folder") from None
         except OSError as error:
             raise LandingUnavailable(where=self.where, problem=f"cannot be listed ({error.strerror})") from None
 
-    def _get(self, address: str, to: Path) -> None:
+    def _read(self, address: str, take: Sink) -> None:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            with os.fdopen(os.open(self._folder / address, flags), "rb") as source, to.open("wb") as out:
+            with os.fdopen(os.open(self._folder / address, flags), "rb", buffering=0) as source:
                 if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                    raise UploadMoved(where=self.where, name=address)
-                shutil.copyfileobj(source, out, 1 << 20)
+                    raise UploadMoved(where=self.where, name=shown(address))
+                while block := source.read(BLOCK):
+                    take(block)
         except FileNotFoundError:
             raise LandingNotFound(where=self.where) from None
         except OSError as error:
+            if error.errno == errno.ELOOP:  # it has become a link
+                raise UploadMoved(where=self.where, name=shown(address)) from None
             raise LandingUnavailable(where=self.where, problem=f"a file cannot be read ({error.strerror})") from None
 
-    def _stands(self, entry: Entry) -> bool:
+    def find(self, address: str) -> Entry | None:
+        """Return the entry `address`, None if there is none."""
         try:
-            return _local_entry(entry.address, (self._folder / entry.address).lstat()) == entry
+            return _local_entry(address, (self._folder / address).lstat())
         except OSError:
-            return False
+            return None
+
+    def _stands(self, entry: Entry) -> bool:
+        return self.find(entry.address) == entry
 
 
 @contextmanager
-def open_landing(district_id: str, feed: Feed, settings: Settings, *, environ: Mapping[str, str] | None = None) -> Iterator[Landing]:
+def open_landing(
+    district_id: str, feed: Feed, settings: Settings, *, environ: Mapping[str, str] | None = None
+) -> Iterator[Landing]:
     """Open the folder where a feed's uploads arrive; one fresh connection, closed afterwards.
 
     Raises: NoLanding, LandingError and its kinds (a person has to act), LandingUnavailable (try again later).

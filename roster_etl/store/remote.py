@@ -17,14 +17,12 @@ import fsspec
 from fsspec.asyn import AsyncFileSystem, sync
 
 from roster_etl.spec.errors import LandingError
-from roster_etl.store.district_file import Feed
+from roster_etl.store.district import Feed
 from roster_etl.store.entries import Entry
-from roster_etl.store.landing import Landing
+from roster_etl.store.landing import BLOCK, Landing, Sink
 from roster_etl.store.settings import LandingSettings, Limits, Settings
 from roster_etl.store.sftp import check_host_key, connection, find_login, parse_address, translated
 from roster_etl.store.urls import join, redact, scheme
-
-_BLOCK = 1 << 20
 
 
 @contextmanager
@@ -39,7 +37,9 @@ def open_remote(url: str, settings: Settings, feed: Feed, environ: Mapping[str, 
         try:
             filesystem, folder = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
-            raise LandingError(where=redact(url), problem=f"no way to read such a URL is installed ({type(error).__name__})") from None
+            raise LandingError(
+                where=redact(url), problem=f"no way to read such a URL is installed ({type(error).__name__})"
+            ) from None
         yield RemoteLanding(redact(url), settings.limits, filesystem=filesystem, folder=folder, waits=settings.landing)
 
 
@@ -55,19 +55,11 @@ class RemoteLanding(Landing):
             found = self._call("_ls", "ls", self._folder, detail=True)
         return [_remote_entry(info) for info in found if _base_name(info["name"]) or info["type"] != "directory"]
 
-    def _get(self, address: str, to: Path) -> None:
-        path = join(self._folder, address)
-        with translated(self.where):
-            if isinstance(self._fs, AsyncFileSystem):
-                sync(self._fs.loop, self._fs._get_file, path, str(to), timeout=self._waits.deadline_seconds)  # noqa: SLF001
-            else:
-                self._copy_blocks(path, to)
-
-    def _copy_blocks(self, path: str, to: Path) -> None:
+    def _read(self, address: str, take: Sink) -> None:
         end = time.monotonic() + self._waits.deadline_seconds
-        with self._fs.open(path, "rb") as source, to.open("wb") as out:
-            while block := source.read(_BLOCK):
-                out.write(block)
+        with translated(self.where), self._fs.open(join(self._folder, address), "rb") as source:
+            while block := source.read(BLOCK):
+                take(block)
                 if time.monotonic() > end:
                     raise TimeoutError
 
@@ -90,10 +82,10 @@ class RemoteLanding(Landing):
 class SftpLanding(RemoteLanding):
     """A folder of an SFTP server."""
 
-    def _get(self, address: str, to: Path) -> None:
+    def _read(self, address: str, take: Sink) -> None:
         path, waits = join(self._folder, address), self._waits
         with translated(self.where):
-            sync(self._fs.loop, _read_remote, self._fs.client, path, to, waits.stall_seconds, timeout=waits.deadline_seconds)
+            sync(self._fs.loop, _read_sftp, self._fs.client, path, take, waits.stall_seconds, timeout=waits.deadline_seconds)
 
 
 @contextmanager
@@ -103,19 +95,16 @@ def _open_sftp(url: str, settings: Settings, feed: Feed, environ: Mapping[str, s
     check_host_key(address, known_hosts)  # before any secret is read
     login = find_login(address.url, feed, settings, environ)
     with connection(address, login, known_hosts, settings.landing) as filesystem:
-        yield SftpLanding(
-            address.url, settings.limits, filesystem=filesystem, folder=address.folder, waits=settings.landing
-        )
+        yield SftpLanding(address.url, settings.limits, filesystem=filesystem, folder=address.folder, waits=settings.landing)
 
 
-async def _read_remote(client: Any, path: str, to: Path, stall: float) -> None:
+async def _read_sftp(client: Any, path: str, take: Sink, stall: float) -> None:
     """Read a file block by block. A silent peer would hang us for ever, and keepalive sees only the connection, not its channel."""
     sftp = await asyncio.wait_for(client.start_sftp_client(path_errors="surrogateescape"), stall)
     try:
         source = await asyncio.wait_for(sftp.open(path, "rb"), stall)
-        with to.open("wb") as out:
-            while block := await asyncio.wait_for(source.read(_BLOCK), stall):
-                out.write(block)
+        while block := await asyncio.wait_for(source.read(BLOCK), stall):
+            take(block)
     finally:
         sftp.exit()
 

@@ -12,7 +12,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from roster_etl.spec.errors import (
     LoginRefused,
     UnsafeSecretFile,
 )
-from roster_etl.store.district_file import Feed
+from roster_etl.store.district import Feed
 from roster_etl.store.settings import LandingSettings, Settings
 from roster_etl.store.urls import redact
 
@@ -168,10 +168,10 @@ def _close(filesystem: SSHFileSystem) -> None:
         filesystem.client.abort()
         await asyncio.wait_for(filesystem.client.wait_closed(), 2)
 
-    try:
+    with suppress(
+        TimeoutError, FSTimeoutError, OSError, asyncssh.Error
+    ):  # a dead peer; abort() has given the socket back already
         sync(filesystem.loop, close, timeout=3)
-    except (TimeoutError, FSTimeoutError, OSError, asyncssh.Error):
-        pass  # a dead peer; abort() has already given the socket back
 
 
 def _check_secret_file(where: str, path: Path) -> Path:

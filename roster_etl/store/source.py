@@ -1,32 +1,26 @@
 """An upload to import, wherever it comes from: a folder, one CSV, or a zip, here or behind an fsspec URL.
 
-Belongs here: telling the three apart, checking a zip before a byte of it is unpacked, and taking private copies of all members.
-Does not belong here: which files a format expects, and what is in them.
+Belongs here: telling the three apart, and taking private copies of all members.
+Does not belong here: how a zip is checked (``zips``), which files a format expects, and what is in them.
 Source: HEADLESS.md, "PATH is a folder …".
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import stat
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone, UTC
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
-from roster_etl.spec.errors import LandingError, LandingNotFound, UnsafeArchive, UploadMoved
-from roster_etl.store.district_file import Feed
-from roster_etl.store.entries import Entry, FetchedFile, is_litter
-from roster_etl.store.folder import create_private
+from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
+from roster_etl.store.district import Feed
+from roster_etl.store.entries import Entry, FetchedFile
 from roster_etl.store.landing import Landing, open_folder
-from roster_etl.store.settings import Limits, Settings
-from roster_etl.store.urls import redact, scheme, shown
+from roster_etl.store.settings import Settings
+from roster_etl.store.urls import local_path, redact, shown
+from roster_etl.store.zips import Zip
 
 Kind = Literal["folder", "zip", "csv"]
 
@@ -97,19 +91,20 @@ def open_source(
     path: str, settings: Settings, to: Path, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Kind, Members]]:
     """Open `path` for `collect`; a zip is copied into `to` first. Raises as `collect_path`."""
-    if not path.casefold().endswith((".csv", ".zip")) or (scheme(path) == "file" and Path(path).is_dir()):
-        with open_folder(path, settings, feed=feed, environ=environ) as landing:
+    local = local_path(path)
+    is_file = path.casefold().endswith((".csv", ".zip")) and not (local and local.is_dir())
+    if local and local.is_file() and not is_file:
+        raise LandingError(where=redact(path), problem="neither a folder, nor a .csv or .zip file")
+    folder, _, name = path.rpartition("/") if is_file else (path, "", "")
+    with open_folder(folder or ("/" if path.startswith("/") else "."), settings, feed=feed, environ=environ) as landing:
+        if not is_file:
             yield "folder", landing
-        return
-    folder, _, name = path.rpartition("/")
-    folder = folder or ("/" if path.startswith("/") else ".")
-    with open_folder(folder, settings, feed=feed, environ=environ) as landing:
-        single = OneFile(landing, name)
-        if name.casefold().endswith(".csv"):
-            yield "csv", single
+        elif name.casefold().endswith(".csv"):
+            yield "csv", OneFile(landing, name)
         else:
-            (entry,) = single.listing()
-            yield "zip", Zip(single.fetch(entry, to / "upload.zip"), settings.limits)
+            single = OneFile(landing, name)
+            with Zip(single.fetch(single.entry(), to / "upload.zip"), settings.limits) as archive:
+                yield "zip", archive
 
 
 class OneFile:
@@ -118,109 +113,19 @@ class OneFile:
     def __init__(self, landing: Landing, name: str) -> None:
         self._landing, self._name = landing, name
 
-    def listing(self) -> tuple[Entry, ...]:
-        """Return the one entry. Raises LandingNotFound, LandingError (a link or a folder)."""
-        found = tuple(entry for entry in self._landing.listing() if entry.address == self._name)
-        if not found:
+    def entry(self) -> Entry:
+        """Return the file's entry. Raises LandingNotFound, LandingError (a link or a folder)."""
+        entry = self._landing.find(self._name)
+        if entry is None:
             raise LandingNotFound(where=f"{self._landing.where}/{shown(self._name)}")
-        if not found[0].regular:
-            raise LandingError(where=self._landing.where, problem=f"{found[0].name} is a link or a folder, not a regular file")
-        return found
+        if not entry.regular:
+            raise LandingError(where=self._landing.where, problem=f"{entry.name} is a link or a folder, not a regular file")
+        return entry
+
+    def listing(self) -> tuple[Entry, ...]:
+        """Return the one entry; raises as `entry`."""
+        return (self.entry(),)
 
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Copy it; see Landing.fetch."""
         return self._landing.fetch(entry, to)
-
-
-class Zip:
-    """The members of a zip that has been copied, sub-folders included. The archive is judged as a whole before any is unpacked."""
-
-    def __init__(self, file: FetchedFile, limits: Limits) -> None:
-        self._file = file
-        self._limits = limits
-        self._members = {entry: info for info, entry in self._read()}
-
-    def listing(self) -> tuple[Entry, ...]:
-        """Return the members, without folders and litter, sorted by name."""
-        return tuple(sorted(self._members, key=lambda entry: entry.name))
-
-    def fetch(self, entry: Entry, to: Path) -> FetchedFile:
-        """Unpack a member to the new private file `to`. Raises UnsafeArchive if it is damaged."""
-        try:
-            with zipfile.ZipFile(self._file.path) as archive, archive.open(self._members[entry]) as source, create_private(to) as out:
-                shutil.copyfileobj(source, out, 1 << 20)
-        except (*_DAMAGE, RuntimeError):
-            raise self._unsafe(f"{entry.name} is damaged") from None
-        with to.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        return FetchedFile(entry=entry, path=to, sha256=digest, size=to.stat().st_size)
-
-    def _read(self) -> list[tuple[zipfile.ZipInfo, Entry]]:
-        self._check_directory()
-        try:
-            with zipfile.ZipFile(self._file.path) as archive:
-                infos = archive.infolist()
-        except _DAMAGE:
-            raise self._unsafe("it is damaged, or no zip") from None
-        if reason := _whole_reason(infos, self._file.size, self._limits) or _first(_member_reason(info) for info in infos):
-            raise self._unsafe(reason)
-        files = [info for info in infos if not info.is_dir() and not is_litter(_path(info))]
-        names = [_path(info).casefold() for info in files]
-        if len(set(names)) != len(names):
-            raise self._unsafe("two members have the same name")
-        return [(info, Entry(name=_path(info), size=info.file_size, mtime=_zip_time(info))) for info in files]
-
-    def _check_directory(self) -> None:
-        """Refuse a directory so large that reading it alone would fill the memory: zipfile reads all of it at once."""
-        with self._file.path.open("rb") as content:
-            content.seek(max(0, self._file.size - 65_557))
-            tail = content.read()
-        end = tail.rfind(b"PK\x05\x06")
-        if end < 0 or len(tail) < end + 22:
-            raise self._unsafe("it is damaged, or no zip")
-        _, members, size = struct.unpack_from("<HHI", tail, end + 8)
-        if members > self._limits.archive_members or size > self._limits.archive_members * 1024:
-            raise self._unsafe(f"more than {self._limits.archive_members} members")
-
-    def _unsafe(self, reason: str) -> UnsafeArchive:
-        return UnsafeArchive(name=self._file.name, reason=reason)
-
-
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, struct.error, UnicodeError)
-
-
-def _first(reasons: Iterable[str | None]) -> str | None:
-    return next((reason for reason in reasons if reason), None)
-
-
-def _whole_reason(infos: list[zipfile.ZipInfo], size: int, limits: Limits) -> str | None:
-    unpacked = sum(info.file_size for info in infos)
-    if len(infos) > limits.archive_members:
-        return f"more than {limits.archive_members} members"
-    if unpacked > limits.archive_bytes:
-        return f"more than {limits.archive_bytes} bytes when unpacked"
-    if unpacked > limits.archive_ratio * size:
-        return f"more than {limits.archive_ratio} times its size when unpacked"
-    return None
-
-
-def _member_reason(info: zipfile.ZipInfo) -> str | None:
-    path, kind = _path(info), stat.S_IFMT(info.external_attr >> 16)
-    if path.startswith("/") or path[1:2] == ":" or ".." in PurePosixPath(path).parts or not path.strip("/. "):
-        return "a member's path leaves the archive"
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "a member is a link or a device"
-    return "a member is encrypted" if info.flag_bits & 0x1 else None
-
-
-def _path(info: Any) -> str:
-    """Return a member's path; some Windows programs write it with back slashes."""
-    path: str = info.filename.replace("\\", "/")
-    return path
-
-
-def _zip_time(info: zipfile.ZipInfo) -> float:
-    try:
-        return datetime(*info.date_time, tzinfo=UTC).timestamp()
-    except ValueError:
-        return 0.0

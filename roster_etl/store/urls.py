@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_USERINFO = re.compile(r"(?<=://)([^/@:]*):(?:[^/]*)@")
+_USERINFO = re.compile(r"(?<=://)[^/@:]*:[^/]*@")
+_MAYBE_USERINFO = re.compile(r"(?<=://)([^/@:]*):.*@")  # up to the last @: people forget to escape / and @ in passwords
 _QUERY_SECRET = re.compile(r"(?i)([?&][^=&]*(?:pass|secret|token|key|sig)[^=&]*=)[^&]*")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -16,7 +17,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u
 
 def redact(url: str) -> str:
     """Return `url` with passwords and tokens replaced by ``***``."""
-    return _QUERY_SECRET.sub(r"\1***", _USERINFO.sub(r"\1:***@", url))
+    return _MAYBE_USERINFO.sub(r"\1:***@", _QUERY_SECRET.sub(r"\1***", url))
 
 
 def has_password(url: str) -> bool:

@@ -19,7 +19,7 @@ PASSWORD = "open-Sesame-4711"
 ENVIRON = {"LINCOLN_PASSWORD": PASSWORD}
 
 
-@pytest.fixture()
+@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Return settings with short waits."""
     settings = Settings.load(tmp_path / "home", {})
@@ -27,14 +27,14 @@ def settings(tmp_path: Path) -> Settings:
     return replace(settings, landing=waits)
 
 
-@pytest.fixture()
+@pytest.fixture
 def server(tmp_path: Path) -> Iterator[SftpServer]:
     """Run a server with one account, lincoln."""
     with SftpServer(tmp_path / "sftp", [Account(user="lincoln", password=PASSWORD)]) as server:
         yield server
 
 
-@pytest.fixture()
+@pytest.fixture
 def reach(settings: Settings) -> Callable[..., AbstractContextManager[Landing]]:
     """Return a function that opens the landing zone of lincoln at a server."""
 
@@ -50,7 +50,7 @@ def reach(settings: Settings) -> Callable[..., AbstractContextManager[Landing]]:
     return reach
 
 
-@pytest.fixture()
+@pytest.fixture
 def environ() -> dict[str, str]:
     """Return the variables that hold secrets."""
     return dict(ENVIRON)

@@ -36,7 +36,7 @@ quiet_period = "600"  # slow uplink
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     return Registry(str(tmp_path / "districts"))
 
@@ -76,7 +76,7 @@ def test_comments_and_order_survive_an_edit(registry: Registry, tmp_path: Path) 
     registry.add_feed("lincoln", Feed(format="canvas", path="/srv/canvas"))
     text = file.read_text("utf-8")
 
-    assert text.startswith("# Lincoln: call Ann before any change\nname = \"Lincoln\"   # as on their letterhead\n")
+    assert text.startswith('# Lincoln: call Ann before any change\nname = "Lincoln"   # as on their letterhead\n')
     assert "# the SIS exports at 02:00" in text
     assert "# slow uplink" in text
     assert registry.get("lincoln").paused

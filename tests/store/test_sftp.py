@@ -140,7 +140,9 @@ def test_a_key_logs_in(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "id").chmod(0o600)
     account = Account(user="lincoln", public_keys=(key.export_public_key().decode(),))
     with SftpServer(tmp_path / "sftp", [account]) as server:
-        feed = Feed(format="clever", path=server.url("lincoln"), known_hosts=str(server.known_hosts), key_file=str(tmp_path / "id"))
+        feed = Feed(
+            format="clever", path=server.url("lincoln"), known_hosts=str(server.known_hosts), key_file=str(tmp_path / "id")
+        )
         with open_landing("lincoln", feed, settings, environ={}) as landing:
             assert landing.listing() == ()
         (tmp_path / "id").chmod(0o644)
@@ -151,7 +153,10 @@ def test_a_key_logs_in(tmp_path: Path, settings: Settings) -> None:
 def test_no_pinned_host_key_no_start(server: SftpServer, reach: Reach, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for known_hosts in ("", str(tmp_path / "nowhere"), str(tmp_path / "empty")):
-        with pytest.raises(HostKeyMissing, match=f"ssh-keyscan -p {server.port} 127.0.0.1") as caught, reach(server, known_hosts=known_hosts):
+        with (
+            pytest.raises(HostKeyMissing, match=f"ssh-keyscan -p {server.port} 127.0.0.1") as caught,
+            reach(server, known_hosts=known_hosts),
+        ):
             pass
 
         assert isinstance(caught.value, PermanentError)
@@ -190,7 +195,9 @@ def test_a_missing_secret_is_named(server: SftpServer, reach: Reach, changes: di
         pass
 
 
-@pytest.mark.parametrize("url", ["sftp://host/x", "sftp://u:secret@host/x", "sftp://u@host:99999/x", "sftp:///x", "filecache::sftp://u@h/x"])
+@pytest.mark.parametrize(
+    "url", ["sftp://host/x", "sftp://u:secret@host/x", "sftp://u@host:99999/x", "sftp:///x", "filecache::sftp://u@h/x"]
+)
 def test_a_url_that_would_be_unsafe_or_unclear_is_refused(settings: Settings, url: str) -> None:
     with pytest.raises(LandingError) as caught, open_folder(url, settings, environ={}):
         pass
@@ -227,7 +234,12 @@ def test_a_peer_that_never_speaks_ends(settings: Settings, tmp_path: Path) -> No
         port = silent.getsockname()[1]
         key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
         (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {key}\n")
-        feed = Feed(format="clever", path=f"sftp://lincoln@127.0.0.1:{port}/", known_hosts=str(tmp_path / "known"), password_env="LINCOLN_PASSWORD")
+        feed = Feed(
+            format="clever",
+            path=f"sftp://lincoln@127.0.0.1:{port}/",
+            known_hosts=str(tmp_path / "known"),
+            password_env="LINCOLN_PASSWORD",
+        )
         quick = replace(settings, landing=replace(settings.landing, connect_seconds=0.5))
         with pytest.raises(LandingUnavailable), open_landing("lincoln", feed, quick, environ=ENVIRON):
             pass
@@ -274,7 +286,12 @@ def test_accounts_see_their_own_home_only(tmp_path: Path, settings: Settings) ->
     with SftpServer(tmp_path / "sftp", accounts) as server:
         (server.home("adams") / "secret.csv").touch()
         for folder in ("/", "/../adams", "/../../"):
-            feed = Feed(format="clever", path=server.url("lincoln", folder), known_hosts=str(server.known_hosts), password_env="LINCOLN_PASSWORD")
+            feed = Feed(
+                format="clever",
+                path=server.url("lincoln", folder),
+                known_hosts=str(server.known_hosts),
+                password_env="LINCOLN_PASSWORD",
+            )
             with open_landing("lincoln", feed, settings, environ=ENVIRON) as landing:
                 try:
                     assert landing.listing() == ()

@@ -20,7 +20,12 @@ from roster_etl.store.warehouse.errors import BadWarehouseUrl, plain_errors
 
 BUSY_TIMEOUT_S = 60
 CACHE_KIB = 64 * 1024  # an index of a large district stays in memory while it is written
-_ALWAYS = (f"busy_timeout = {BUSY_TIMEOUT_S * 1000}", "synchronous = NORMAL", f"cache_size = -{CACHE_KIB}")
+_ALWAYS = (
+    f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
+    "synchronous = NORMAL",
+    f"cache_size = -{CACHE_KIB}",
+    "temp_store = MEMORY",  # rows that are staged never rest outside the warehouse
+)
 
 
 class Database:

@@ -20,7 +20,7 @@ from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved
 
 _GIVEN = ("source_file", "source_row", "row_hash", "derived", "extensions")
 _CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
-_SLICE = 262_144  # rows that are staged at a time: bounds the memory that staging takes
+_SLICE = 65_536  # rows that are staged at a time: bounds the memory that staging takes
 
 
 def opening_schema(table: RosterTable) -> pa.Schema:

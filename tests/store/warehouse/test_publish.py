@@ -15,7 +15,6 @@ from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, enrollment,
 @pytest.fixture
 def warehouse(warehouse_url):
     with Warehouse(warehouse_url) as opened:
-        opened.migrate()
         yield opened
 
 

@@ -1,0 +1,109 @@
+"""What is said about, and kept of, the records that are not sound.
+
+Belongs here: limits, the words for faults, findings of records, evidence. Not here: finding the faults (`survey`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from roster_etl.engine.structure import Fault, cell_text, read_record
+from roster_etl.engine.survey import CODE_OF, LONG, RAGGED, REPEATED, STRAY, UNDECODABLE, Codes, Survey
+from roster_etl.mapping.frames import FINDINGS, findings_frame, to_frame
+from roster_etl.spec.findings import Finding
+
+FIRST_ROW = 2  # the number of the record under the header
+
+FAULTS: dict[Fault, str] = {
+    "stray_quote": "a quote stands inside an unquoted cell",
+    "dangling_quote": "a quote closes a cell that no quote opened, so it is unsure where the cell began",
+    "text_after_quote": "text follows a closing quote, so it is unsure where the cell ends",
+    "open_quote": "a quote is opened and never closed",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much a file may hold. What is larger gives a finding, never a crash.
+
+    ``cell_chars``: characters in a cell. ``columns``: cells in the header. ``file_bytes``: below 2 GiB.
+    ``undecodable_pct``: the share of records with undecodable bytes up to which they are refused alone.
+    ``evidence_bytes``: how much of the damaged records is kept.
+    """
+
+    cell_chars: int = 1 << 20
+    columns: int = 5_000
+    file_bytes: int = 1 << 30
+    undecodable_pct: float = 1.0
+    evidence_bytes: int = 4 << 20
+
+    def __post_init__(self) -> None:
+        if not 0 < self.file_bytes < 1 << 31:
+            raise ValueError("file_bytes must be positive and below 2 GiB")
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damaged:
+    """A record that could not be read with certainty.
+
+    ``cells``: its text as far as cells can be told apart, undecodable bytes as U+FFFD; empty where the record, or all of
+    them together, is more than `Limits.evidence_bytes` allows. Which cell belongs to which column is unsure.
+    """
+
+    row: int
+    code: str
+    cells: tuple[str, ...]
+
+
+def record_findings(
+    first: tuple[Finding, ...], found: Survey, codes: Codes, header: tuple[str, ...], limits: Limits
+) -> pd.DataFrame:
+    """Return one finding a refused record, in file order, after those of the file."""
+    places = np.flatnonzero(codes >= RAGGED)
+    messages = {
+        REPEATED: "The record repeats the header.",
+        LONG: f"A cell has more than {limits.cell_chars:,} characters.",
+        STRAY: f"{FAULTS['stray_quote'].capitalize()}.",
+        UNDECODABLE: "The record has bytes that are not valid UTF-8.",
+    }
+    text = [
+        messages.get(code) or _ragged(cells, len(header)) for code, cells in zip(codes[places], found.cells[places], strict=True)
+    ]
+    count = len(places)
+    known: dict[str, Any] = {
+        "severity": ["reject"] * count,
+        "code": [CODE_OF[code] for code in codes[places]],
+        "row": places + FIRST_ROW,
+        "message": text,
+        "count": np.ones(count, dtype=np.int64),
+    }
+    arrays = [
+        pa.array(known[field.name], type=field.type) if field.name in known else pa.nulls(count, field.type) for field in FINDINGS
+    ]
+    rejects = to_frame(pa.table(arrays, schema=FINDINGS))
+    return pd.concat([findings_frame(first), rejects], ignore_index=True) if first else rejects
+
+
+def _ragged(cells: int, width: int) -> str:
+    return f"The record has {cells} cells, the header {width}."
+
+
+def damaged_records(content: bytes, found: Survey, codes: Codes, limits: Limits) -> Iterator[Damaged]:
+    """Yield the refused records with their cells, as long as there is room for them."""
+    room = limits.evidence_bytes
+    for place in np.flatnonzero(codes >= RAGGED):
+        start, size = int(found.starts[place]), int(found.stops[place] - found.starts[place])
+        cells: tuple[str, ...] = ()
+        if size <= room:
+            room -= size
+            cells = tuple(cell_text(content[begin:end], "replace") for begin, end in read_record(content, start).cells)
+        yield Damaged(row=int(place) + FIRST_ROW, code=CODE_OF[int(codes[place])], cells=cells)

@@ -1,0 +1,104 @@
+"""Facts about taking secret columns out of bytes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roster_etl.engine.read import read_csv
+from roster_etl.engine.secrets import blank_cells, blank_columns
+from tests.engine.readings import reading
+
+
+def is_password(name: str) -> bool:
+    return "password" in name.lower()
+
+
+def test_only_the_values_of_secret_columns_go() -> None:
+    content = b'\xef\xbb\xbfid,Password,note\r\n1,s3cret,"x, y"\r\n\r\n2,"s3,""cret\n",\n3,,z'
+
+    assert blank_columns(content, is_password) == b'\xef\xbb\xbfid,Password,note\r\n1,,"x, y"\r\n\r\n2,,\n3,,z'
+
+
+@pytest.mark.parametrize(
+    ("content", "blanked"),
+    [
+        (b"password,id\nsecret,1\n", b"password,id\n,1\n"),
+        (b"id,password\n1,secret", b"id,password\n1,"),
+        (b"password\nsecret\n", b'password\n""\n'),
+        (b"password,id,old password\na,1,b\n", b"password,id,old password\n,1,\n"),
+    ],
+)
+def test_secrets_may_stand_anywhere_and_no_record_is_lost(content: bytes, blanked: bytes) -> None:
+    assert blank_columns(content, is_password) == blanked
+
+
+@pytest.mark.parametrize("content", [b"", b"id,name\n1,x\n", b"id,password\n1,\n2,\n"])
+def test_a_file_without_secrets_is_returned_itself(content: bytes) -> None:
+    assert blank_columns(content, is_password) is content
+
+
+@pytest.mark.parametrize("content", [b'id,password\n1,"x\n', b'id"x,password\n1,x\n', b"id,pass\xffword\n1,x\n", b"PK\x03\x04"])
+def test_secrets_that_cannot_be_located_are_no_bytes_to_keep(content: bytes) -> None:
+    assert blank_columns(content, is_password) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "left"),
+    [
+        (b"1,Ann,x,secret,z", b"1,,,,"),
+        (b"1,Ann,secret", b"1,,"),
+        (b"secret", b'""'),
+        (b'1,A"n"n,secret,z', b'1,A"n"n,,'),
+        (b'1,"Ann",A"secret,z', b'1,"Ann",,'),
+    ],
+)
+def test_in_a_damaged_record_all_that_may_be_secret_goes(row: bytes, left: bytes) -> None:
+    head = b"id,name,password,note\n"
+
+    assert blank_columns(head + row + b"\n1,b,c,d\n", is_password) == head + left + b"\n1,b,,d\n"
+
+
+@pytest.mark.parametrize("again", [b"id,Password", b'"id","Password"'])
+def test_a_repeated_header_stays_one(again: bytes) -> None:
+    blanked = blank_columns(b"id,Password\n1,x\n" + again + b"\n2,Password\n", is_password)
+
+    assert blanked == b"id,Password\n1,\n" + again + b"\n2,\n"
+
+
+def test_a_legacy_encoding_stays_as_it_is() -> None:
+    for encoding in ("cp1252", "utf-16"):
+        content, blanked = "id,password,é\n1,ñ,ü\n".encode(encoding), "id,password,é\n1,,ü\n".encode(encoding)
+
+        assert blank_columns(content, is_password, encoding=encoding) == blanked
+        assert blank_columns(blanked, is_password, encoding=encoding) is blanked
+
+
+def test_an_encoding_that_does_not_come_back_the_same_is_no_bytes_to_keep() -> None:
+    content = b"\xfe\xff" + "id,password\n1,x\n".encode("utf-16-be")
+
+    assert blank_columns(content, is_password, encoding="utf-16") is None
+
+
+def test_the_cells_of_a_damaged_record_are_emptied_by_the_same_rule() -> None:
+    header = ("id", "name", "password", "note")
+
+    assert blank_cells(("1", "Ann", "secret"), header, is_password) == ("1", "", "")
+    assert blank_cells(("1", "Ann", "secret"), ("id", "name"), is_password) == ("1", "Ann", "secret")
+
+
+@settings(max_examples=100, deadline=None)
+@given(lines=st.lists(st.text(alphabet='ab,"\n', max_size=8), max_size=8))
+def test_a_blanked_file_reads_as_before_but_for_the_secrets(lines: list[str]) -> None:
+    content = ("id,password,note\n" + "\n".join(lines)).encode()
+    blanked = blank_columns(content, is_password)
+    before = read_csv(content)
+
+    if blanked is None:
+        assert before.refused == "malformed_csv"
+    elif before.refused is None:
+        after = reading(blanked)
+        sound = {row: (cells[0], None, cells[2]) for row, cells in reading(content).records.items() if cells[0] or cells[2]}
+        assert (after.header, after.rows_read) == (before.header, before.rows_read)
+        assert after.records == sound

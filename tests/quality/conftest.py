@@ -1,0 +1,14 @@
+"""Great Expectations, loaded once for all tests of the gates."""
+
+import warnings
+
+import pytest
+
+from roster_etl.quality.warming import great_expectations
+
+
+@pytest.fixture(scope="session", autouse=True)
+def gx():
+    with warnings.catch_warnings():  # it imports modules that Python has deprecated
+        warnings.filterwarnings("ignore", "module 'sre_(parse|constants)' is deprecated", DeprecationWarning)
+        return great_expectations()

@@ -1,0 +1,272 @@
+"""Suites over verdict frames."""
+
+import datetime as dt
+import json
+import logging
+import pickle
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from roster_etl.quality import (
+    SuiteBroken,
+    SuiteError,
+    ToleranceOverride,
+    Verdict,
+    judge_suite,
+    load_suite,
+    load_suites,
+    with_refused_rows,
+)
+
+ROOT = Path(__file__).parents[2]
+CANARY = "Zebrafink-4711"
+
+
+def expect(rule, severity="warning", check="", **kwargs):
+    return {"type": "expect_rule_to_hold", "kwargs": {"rule": rule, **kwargs}, "severity": severity, "meta": {"check": check}}
+
+
+def suite(*expectations):
+    return {"name": "demo/students", "expectations": list(expectations)}
+
+
+def verdicts(**lines):
+    """Return a verdict frame: rule = (judged, failing), Arrow-backed as the engine makes it."""
+    rules = [name.replace("_", ": ", 1) for name in lines]
+    table = pa.table(
+        {
+            "rule": pa.array(rules, pa.string()),
+            "column": pa.array([rule.split(":")[0] for rule in rules], pa.string()),
+            "check": pa.array([rule.split(": ")[-1] for rule in rules], pa.string()),
+            "judged": pa.array([judged for judged, _ in lines.values()], pa.int64()),
+            "failing": pa.array([failing for _, failing in lines.values()], pa.int64()),
+        }
+    )
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def judge(expectation, **lines):
+    return judge_suite(suite(expectation), verdicts(**lines))
+
+
+def test_a_rule_within_its_tolerance_passes():
+    verdict = judge(expect("Grade: present", "critical", mostly=0.95), Grade_present=(1000, 50))
+
+    assert (verdict.passed_critical, verdict.passed_warning) == (True, True)
+    assert verdict.failed_text() == ()
+
+
+def test_a_critical_failure_tells_rule_share_and_tolerance():
+    verdict = judge(expect("Grade: present", "critical", mostly=0.95), Grade_present=(1000, 120))
+
+    assert (verdict.passed_critical, verdict.passed_warning) == (False, True)
+    assert verdict.failed_text() == ("demo/students: Grade: present — 12.0 % of 1,000 rows fail, at most 5 % allowed (critical)",)
+
+
+def test_a_warning_lets_pass():
+    verdict = judge(expect("Grade: present", "warning", mostly=0.95), Grade_present=(1000, 120))
+
+    assert (verdict.passed_critical, verdict.passed_warning) == (True, False)
+
+
+def test_an_info_is_only_listed():
+    verdict = judge(expect("Grade: present", "info", mostly=0.95), Grade_present=(1000, 120))
+
+    assert (verdict.passed_critical, verdict.passed_warning) == (True, True)
+    assert [result.severity for result in verdict.failed()] == ["info"]
+
+
+@pytest.mark.parametrize(("failing", "severity"), [(9, "warning"), (10, "critical")])
+def test_a_critical_percentage_counts_as_a_warning_on_fewer_than_ten_failing_rows(failing, severity):
+    verdict = judge(expect("Grade: present", "critical", mostly=0.95), Grade_present=(20, failing))
+
+    assert [result.severity for result in verdict.failed()] == [severity]
+
+
+def test_a_promise_without_a_share_is_critical_on_the_first_failing_row():
+    verdict = judge(expect("users: key unique", "critical", "key"), **{"users_key unique": (100_000, 1)})
+
+    assert verdict.failed_text("critical") == (
+        "demo/students: users: key unique — less than 0.1 % of 100,000 rows fail, none may (critical)",
+    )
+
+
+@pytest.mark.parametrize(("refused", "severities"), [(10, []), (11, ["critical"])])
+def test_the_share_of_refused_rows_is_critical_strictly_above_its_limit(refused, severities):
+    verdict = judge(
+        expect("file: rows refused", "critical", "refused", mostly=0.75, at_least=10), **{"file_rows refused": (40, refused)}
+    )
+
+    assert [result.severity for result in verdict.failed()] == severities
+
+
+def test_a_districts_options_move_the_limit_of_refused_rows():
+    strict = with_refused_rows(
+        suite(expect("file: rows refused", "critical", "refused", mostly=0.75, at_least=10)), percent=5, least=2
+    )
+    verdict = judge_suite(strict, verdicts(**{"file_rows refused": (20, 2)}))
+
+    assert verdict.failed_text() == (
+        "demo/students: file: rows refused — 10.0 % of 20 rows are refused, at most 5 % allowed (critical)",
+    )
+
+
+def test_a_header_that_does_not_fit_is_told_without_a_share():
+    verdict = judge(expect("file: header", "critical", "header"), file_header=(1, 1))
+
+    assert verdict.failed_text() == ("demo/students: file: header — does not fit the format (critical)",)
+
+
+def test_a_rule_that_was_not_judged_passes_with_nothing_observed():
+    verdict = judge(expect("Grade: present", "critical", mostly=0.95), Other_present=(10, 10))
+
+    assert verdict.passed_critical
+    assert (verdict.results[0].judged, verdict.results[0].failing, verdict.results[0].share) == (None, None, None)
+    assert verdict.results[0].text == "Grade: present — holds, or was not judged (critical)"
+
+
+def test_a_rule_judged_on_no_rows_passes():
+    assert judge(expect("Grade: form", "critical", mostly=0.95), Grade_form=(0, 0)).results[0].share == 0.0
+
+
+def test_results_come_in_the_suites_order():
+    order = ["C: form", "A: form", "B: form", "D: form"]
+    verdict = judge_suite(
+        suite(*(expect(rule, mostly=0.5) for rule in order)), verdicts(A_form=(4, 4), D_form=(4, 0), C_form=(4, 1))
+    )
+
+    assert [result.rule for result in verdict.results] == order
+    assert [result.passed for result in verdict.results] == [True, False, True, True]
+
+
+def test_a_districts_override_decides():
+    loosened = ToleranceOverride(
+        suite="demo/students", expectation="Grade: present", mostly=0.5, reason="New system.", date=dt.date(2026, 9, 1)
+    )
+    verdict = judge_suite(
+        suite(expect("Grade: present", "critical", mostly=0.95)), verdicts(Grade_present=(100, 40)), overrides=[loosened]
+    )
+
+    assert verdict.passed_critical
+    assert verdict.results[0].mostly == 0.5
+
+
+def test_a_verdict_survives_json():
+    verdict = judge(expect("Grade: present", "critical", mostly=0.95), Grade_present=(1000, 120))
+
+    assert Verdict.from_dict(json.loads(json.dumps(verdict.to_dict()))) == verdict
+
+
+def test_expectations_about_rows_are_judged_on_the_rows():
+    unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "user_id"}, "severity": "critical", "meta": {}}
+    rows = pd.DataFrame({"user_id": [CANARY, CANARY, "b"]})
+    verdict = judge_suite(suite(unique, expect("A: form", mostly=0.5)), verdicts(A_form=(4, 1)), rows=rows)
+
+    assert [(result.passed, result.judged, result.failing) for result in verdict.results] == [(False, 3, 2), (True, 4, 1)]
+
+
+def test_expectations_about_rows_need_rows():
+    unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "user_id"}, "severity": "critical", "meta": {}}
+
+    with pytest.raises(SuiteError, match=re.escape("expect_column_values_to_be_unique (user_id): needs the rows")):
+        judge_suite(suite(unique), verdicts(A_form=(4, 1)))
+
+
+def test_an_expectation_that_cannot_be_evaluated_breaks_the_suite_and_is_no_bad_data():
+    absent = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "user"}, "severity": "warning", "meta": {}}
+
+    with pytest.raises(
+        SuiteBroken, match=re.escape("suite demo/students is broken: expect_column_values_to_be_unique (user) raised ")
+    ):
+        judge_suite(suite(absent), verdicts(A_form=(4, 1)), rows=pd.DataFrame({"user_id": ["a"]}))
+
+
+def test_an_expectation_that_cannot_be_built_breaks_the_suite():
+    misspelt = {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "a"}, "severity": "warning", "meta": {}}
+
+    with pytest.raises(SuiteBroken, match="colum: extra fields not permitted"):
+        judge_suite(suite(misspelt), verdicts(A_form=(4, 1)), rows=pd.DataFrame({"user_id": ["a"]}))
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "name"}},
+        {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "name", "value_set": ["x"]}},
+        {"type": "expect_column_distinct_values_to_be_in_set", "kwargs": {"column": "name", "value_set": ["x"]}},
+        {"type": "expect_column_most_common_value_to_be_in_set", "kwargs": {"column": "name", "value_set": ["x"]}},
+        {"type": "expect_column_min_to_be_between", "kwargs": {"column": "name", "min_value": "a"}},
+        {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "name", "min_value": 1}},
+        {"type": "expect_column_values_to_match_strftime_format", "kwargs": {"column": "name", "strftime_format": "%Y"}},
+    ],
+    ids=lambda expectation: expectation["type"],
+)
+def test_no_cell_reaches_a_verdict_an_error_or_a_log(expectation, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    try:
+        verdict = judge_suite(
+            suite({**expectation, "severity": "warning", "meta": {}}),
+            verdicts(A_form=(4, 1)),
+            rows=pd.DataFrame({"name": [CANARY, CANARY, None]}),
+        )
+        told = json.dumps(verdict.to_dict())
+    except SuiteBroken as error:
+        told = f"{error} {error.__cause__} {error.__context__}"
+
+    assert CANARY not in told + caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop(columns="judged"), "verdict frame lacks judged"),
+        (lambda frame: frame.assign(failing=pd.array([None], pd.ArrowDtype(pa.int64()))), "must be filled"),
+        (lambda frame: frame.assign(failing=11), "more rows fail than were judged: A: form"),
+        (lambda frame: pd.concat([frame, frame]), "a rule stands twice"),
+    ],
+)
+def test_what_is_no_verdict_frame_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        judge_suite(suite(expect("A: form", mostly=0.5)), change(verdicts(A_form=(10, 1))))
+
+
+def test_a_suite_is_loaded_from_its_file(tmp_path):
+    path = tmp_path / "students.json"
+    path.write_text(json.dumps(suite(expect("A: form"))))
+
+    assert load_suite(path) == suite(expect("A: form"))
+
+
+def test_a_suite_that_is_not_there_or_not_text_is_named(tmp_path):
+    with pytest.raises(SuiteError, match=r"students\.json: there is no such file; `roster-etl generate` writes it"):
+        load_suite(tmp_path / "students.json")
+    (tmp_path / "teachers.json").write_bytes(b'{"name": "\xff"}')
+    with pytest.raises(SuiteError, match=r"teachers\.json: byte 10 is not UTF-8"):
+        load_suite(tmp_path / "teachers.json")
+
+
+def test_a_suite_is_named_as_its_file(tmp_path):
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "teachers.json").write_text(json.dumps(suite()))
+
+    with pytest.raises(SuiteError, match='the suite is named "demo/students"; name it "demo/teachers"'):
+        load_suites(tmp_path)
+
+
+def test_errors_survive_a_trip_between_processes():
+    for error in (SuiteError("s.json", ("x", "y")), SuiteBroken("demo/students", ("x",))):
+        again = pickle.loads(pickle.dumps(error))
+
+        assert (again.message, again.problems, again.code) == (error.message, error.problems, error.code)
+
+
+def test_every_committed_suite_can_be_run():
+    suites = load_suites(ROOT / "expectations")
+
+    assert {"clever/students", "canonical/users"} <= set(suites)
+    for committed in suites.values():
+        assert judge_suite(committed, verdicts(Any_form=(4, 1))).failed() == ()

@@ -1,0 +1,80 @@
+"""The archive."""
+
+import hashlib
+import stat
+from pathlib import Path
+
+import pytest
+
+from roster_etl.spec.errors import ArchiveError, BadDistrictId
+from roster_etl.store.archive import Archive
+
+ORIGINAL = hashlib.sha256(b"with passwords").hexdigest()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(str(tmp_path / "archive"))
+
+
+def test_bytes_come_back_by_the_hash_of_what_was_stored(archive: Archive, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"blanked")
+    stored = archive.put(b"blanked", original_sha256=ORIGINAL)
+
+    assert archive.get(stored.key) == b"blanked"
+    assert (stored.key, stored.original_sha256, stored.size) == (hashlib.sha256(b"blanked").hexdigest(), ORIGINAL, 7)
+    assert archive.put(tmp_path / "file", original_sha256=ORIGINAL) == stored
+    assert archive.has(stored.key)
+
+
+def test_storing_twice_writes_once(archive: Archive, tmp_path: Path) -> None:
+    key = archive.put(b"x", original_sha256=ORIGINAL).key
+    path = tmp_path / "archive" / "objects" / key[:2] / key
+    before = path.stat()
+    archive.put(b"x", original_sha256=ORIGINAL)
+
+    assert path.stat().st_ino == before.st_ino
+    assert stat.S_IMODE(before.st_mode) == 0o600
+
+
+def test_bytes_that_rotted_are_not_given_out(archive: Archive, tmp_path: Path) -> None:
+    key = archive.put(b"good", original_sha256=ORIGINAL).key
+    (tmp_path / "archive" / "objects" / key[:2] / key).write_bytes(b"evil")
+    with pytest.raises(ArchiveError, match="no longer"):
+        archive.get(key)
+
+
+def test_what_is_not_there_is_an_error_that_says_so(archive: Archive) -> None:
+    with pytest.raises(ArchiveError, match="nothing is stored"):
+        archive.get("0" * 64)
+    with pytest.raises(ArchiveError, match="no key"):
+        archive.get("../../etc/passwd")
+    with pytest.raises(ArchiveError, match="no such manifest"):
+        archive.read_manifest("lincoln", 1)
+    with pytest.raises(ArchiveError, match="no sha256"):
+        archive.put(b"", original_sha256="x")
+
+
+def test_manifests_are_kept_by_district_and_import(archive: Archive, tmp_path: Path) -> None:
+    for import_id in (10, 9, 2):
+        archive.write_manifest("lincoln", import_id, {"import_id": import_id, "name": "Schüler"})
+    archive.write_manifest("lincoln", 2, {"import_id": 2, "decision": "approved"})
+
+    assert archive.manifests("lincoln") == (2, 9, 10)
+    assert archive.manifests("adams") == ()
+    assert archive.read_manifest("lincoln", 2) == {"import_id": 2, "decision": "approved"}
+    assert archive.read_manifest("lincoln", 9)["name"] == "Schüler"
+    with pytest.raises(BadDistrictId):
+        archive.write_manifest("../x", 1, {})
+    (tmp_path / "archive" / "manifests" / "lincoln" / "9.json").write_text("{")
+    with pytest.raises(ArchiveError, match="damaged"):
+        archive.read_manifest("lincoln", 9)
+
+
+def test_the_archive_may_lie_behind_any_url() -> None:
+    archive = Archive("memory://archive-of-test")
+    key = archive.put(b"x", original_sha256=ORIGINAL).key
+    archive.write_manifest("lincoln", 1, {})
+
+    assert archive.get(key) == b"x"
+    assert archive.manifests("lincoln") == (1,)

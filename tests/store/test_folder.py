@@ -1,0 +1,67 @@
+"""Folders of ours, on disk and behind a URL."""
+
+import stat
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from roster_etl.spec.errors import SettingsError, UnsafePath
+from roster_etl.store.folder import Folder
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    return Folder(str(tmp_path / "f") if request.param == "local" else f"memory://{uuid4().hex}")
+
+
+def test_what_is_written_can_be_read_listed_moved_and_removed(folder: Folder) -> None:
+    folder.write("a/b.txt", b"one")
+    folder.write("a/b.txt", b"two!")
+    folder.move("a/b.txt", "c/d.txt")
+
+    assert folder.read("c/d.txt") == b"two!"
+    assert folder.size("c/d.txt") == 4
+    assert folder.modified("c/d.txt") > 1_600_000_000
+    assert not folder.exists("a/b.txt")
+    assert folder.size("a/b.txt") is None
+    assert folder.names("c") == ("d.txt",)
+    assert "c" in folder.names()
+    assert folder.names("nowhere") == ()
+    folder.remove("c")
+    folder.remove("c")
+    assert not folder.exists("c/d.txt")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/x", "a//b", "", ".", "..", "a/../b", ".hidden", "-x", "a b", "a\n", "ä", "a\x00", "x" * 129, "a\\b"]
+)
+def test_a_name_that_could_leave_the_folder_is_refused(folder: Folder, name: str) -> None:
+    for act in (
+        folder.read,
+        folder.exists,
+        folder.size,
+        folder.remove,
+        folder.modified,
+        lambda n: folder.write(n, b""),
+        lambda n: folder.move("x", n),
+    ):
+        with pytest.raises(UnsafePath):
+            act(name)
+
+
+def test_files_are_private_and_nothing_is_left_of_a_failed_write(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "f"))
+    folder.write("a/b", b"good")
+    with pytest.raises(ZeroDivisionError):
+        folder.write_by("a/b", lambda out: out.write(b"bad") / 0)
+
+    assert folder.read("a/b") == b"good"
+    assert folder.names("a") == ("b",)
+    assert stat.S_IMODE((tmp_path / "f" / "a" / "b").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "f" / "a").stat().st_mode) == 0o700
+
+
+def test_our_own_files_never_rest_on_an_sftp_server() -> None:
+    with pytest.raises(SettingsError, match="SFTP is for landing zones"):
+        Folder("sftp://u:secret@h/x")

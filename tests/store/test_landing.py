@@ -1,0 +1,170 @@
+"""The landing zone, here and behind URLs."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from roster_etl.spec.errors import LandingError, LandingNotFound, NoLanding, UploadMoved, UploadTooLarge
+from roster_etl.store.district import District, Feed
+from roster_etl.store.entries import Entry, is_litter
+from roster_etl.store.landing import LocalLanding, open_folder, open_landing, unregistered
+from roster_etl.store.settings import Limits, Settings
+
+LIMITS = Limits()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "students.csv").write_bytes(b"a\n1\n")
+    return tmp_path / "in"
+
+
+class _Rewritten(LocalLanding):
+    """A folder where somebody does `act` after the first reading."""
+
+    def __init__(self, folder: Path, act: Any) -> None:
+        super().__init__(folder, LIMITS)
+        self._act = act
+
+    def _read(self, address: str, take: Any) -> None:
+        super()._read(address, take)
+        self._act()
+        self._act = lambda: None
+
+
+def rewrite_keeping_times(file: Path) -> None:
+    found = file.stat()
+    file.write_bytes(b"a\n2\n")
+    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def test_the_folder_itself_is_listed_and_nothing_below(home: Path) -> None:
+    (home / "sub").mkdir()
+    (home / "sub" / "x.csv").touch()
+    (home / "link.csv").symlink_to(home / "students.csv")
+    os.mkfifo(home / "pipe.csv")
+    listing = LocalLanding(home, LIMITS).listing()
+
+    assert [(entry.name, entry.regular) for entry in listing] == [
+        ("link.csv", False), ("pipe.csv", False), ("students.csv", True), ("sub", False),
+    ]  # fmt: skip
+    assert listing[2].size == 4
+
+
+def test_a_file_is_fetched_from_any_url(home: Path, settings: Settings, tmp_path: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/landing-test/students.csv", b"a\n1\n")
+    memory.pipe_file("/landing-test/sub/x.csv", b"")
+    for number, url in enumerate((str(home), f"file://{home}", "memory://landing-test")):
+        with open_folder(url, settings) as landing:
+            entry = landing.listing()[0]
+            fetched = landing.fetch(entry, tmp_path / f"copy{number}")
+
+        assert (entry.name, fetched.read(), fetched.size) == ("students.csv", b"a\n1\n", 4)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        rewrite_keeping_times,
+        lambda file: file.write_bytes(b"a\n1\n2\n"),
+        lambda file: file.unlink(),
+        lambda file: (file.unlink(), file.symlink_to("/etc/passwd")),
+        lambda file: os.utime(file, (1, 1)),
+    ],
+)
+def test_a_file_that_changes_while_it_is_read_is_not_taken(home: Path, tmp_path: Path, act: Any) -> None:
+    landing = _Rewritten(home, lambda: act(home / "students.csv"))
+    with pytest.raises(UploadMoved, match="students.csv"):
+        landing.fetch(landing.listing()[0], tmp_path / "copy")
+
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_file_that_grew_since_the_listing_is_not_taken(home: Path, tmp_path: Path) -> None:
+    landing = LocalLanding(home, LIMITS)
+    (entry,) = landing.listing()
+    (home / "students.csv").write_bytes(b"a\n1\n2\n")
+    with pytest.raises(UploadMoved):
+        landing.fetch(entry, tmp_path / "copy")
+
+
+def test_files_and_folders_beyond_the_limits_are_refused(home: Path, tmp_path: Path) -> None:
+    landing = LocalLanding(home, replace(LIMITS, file_bytes=3))
+    with pytest.raises(UploadTooLarge, match="students.csv with 4 bytes is more than the limit of 3"):
+        landing.fetch(landing.listing()[0], tmp_path / "copy")
+    (home / "b.csv").touch()
+    with pytest.raises(UploadTooLarge, match="2 files"):
+        LocalLanding(home, replace(LIMITS, archive_members=1)).listing()
+
+
+def test_a_file_is_no_folder(home: Path) -> None:
+    with pytest.raises(LandingError, match="not a folder"):
+        LocalLanding(home / "students.csv", LIMITS).listing()
+
+
+def test_a_folder_that_is_not_there_may_come(tmp_path: Path) -> None:
+    with pytest.raises(LandingNotFound):
+        LocalLanding(tmp_path / "nowhere", LIMITS).listing()
+
+
+def test_an_unknown_kind_of_url_is_refused(settings: Settings) -> None:
+    with pytest.raises(LandingError, match="no way to read"), open_folder("gopher://x/y", settings):
+        pass
+
+
+def test_a_feed_without_any_folder_is_refused(settings: Settings) -> None:
+    with pytest.raises(NoLanding, match="lincoln"), open_landing("lincoln", Feed(format="clever"), settings):
+        pass
+
+
+def test_below_the_landing_base_no_link_leads_to_another_district(settings: Settings, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    (base / "adams" / "upload").mkdir(parents=True)
+    (base / "lincoln").mkdir()
+    (base / "lincoln" / "upload").symlink_to(base / "adams" / "upload")
+    settings = replace(settings, landing=replace(settings.landing, base=str(base)))
+    with (
+        pytest.raises(LandingError, match="upload is a link"),
+        open_landing("lincoln", Feed(format="clever", path="lincoln/upload"), settings),
+    ):
+        pass
+    with open_landing("adams", Feed(format="clever", path=str(base / "adams" / "upload")), settings) as landing:
+        assert landing.listing() == ()
+
+
+def test_folders_that_belong_to_no_district_are_named(settings: Settings, tmp_path: Path) -> None:
+    for name in ("lincoln", "adams", "stray", "grant"):
+        (tmp_path / "base" / name / "upload").mkdir(parents=True)
+    (tmp_path / "base" / "readme.txt").touch()
+    settings = replace(settings, landing=replace(settings.landing, base=str(tmp_path / "base")))
+    districts = [
+        District(id="lincoln", feeds=(Feed(format="clever"),)),
+        District(id="adams", feeds=(Feed(format="clever", path=str(tmp_path / "base" / "adams" / "upload") + "/"),)),
+        District(id="grant"),
+    ]
+    with open_folder(settings.landing.base, settings) as root:
+        assert unregistered(root.listing(), districts, settings) == ("grant", "stray")
+
+
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "Thumbs.db", "~$students.csv", "__MACOSX/a/b.csv", "__MACOSX", "sub/.DS_Store", "._students.csv"]
+)
+def test_litter_is_nobody_s_business(name: str) -> None:
+    assert is_litter(name)
+
+
+@pytest.mark.parametrize("name", ["students.csv", "DS_Store.csv", "my~$.csv", "MACOSX.csv", "thumbs.db.csv"])
+def test_a_file_is_no_litter(name: str) -> None:
+    assert not is_litter(name)
+
+
+def test_an_entry_keeps_the_other_side_s_spelling() -> None:
+    entry = Entry(name="a\udcff\n.csv", size=1, mtime=1.0)
+
+    assert (entry.name, entry.address) == ("a\\xff\\n.csv", "a\udcff\n.csv")

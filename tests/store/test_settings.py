@@ -1,0 +1,95 @@
+"""The settings of a home."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from roster_etl.spec.errors import SettingsError
+from roster_etl.store.settings import Settings, landing_folder
+
+
+def load(home: Path, text: str = "", **environ: str) -> Settings:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "roster_etl.toml").write_text(text, "utf-8")
+    return Settings.load(home, environ)
+
+
+def test_a_home_that_is_missing_is_created_for_its_owner_and_works(tmp_path: Path) -> None:
+    home = tmp_path / "deep" / "home"
+    settings = Settings.load(home, {})
+
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert settings.warehouse == f"sqlite:///{home}/warehouse.sqlite"
+    assert (settings.archive, settings.staging, settings.districts) == (
+        str(home / "archive"),
+        str(home / "staging"),
+        str(home / "districts"),
+    )
+    assert settings.landing.known_hosts == str(home / "known_hosts")
+    assert settings.limits.archive_members == 10_000
+
+
+def test_the_file_and_then_the_environment_win(tmp_path: Path) -> None:
+    text = '[warehouse]\nurl = "postgresql://db/roster"\n[archive]\nurl = "s3://bucket/archive"\n[limits]\narchive_ratio = 7\n'
+
+    assert load(tmp_path, text).warehouse == "postgresql://db/roster"
+    assert load(tmp_path, text).archive == "s3://bucket/archive"
+    assert load(tmp_path, text).limits.archive_ratio == 7
+    assert load(tmp_path, text, ROSTER_ETL_WAREHOUSE="sqlite:////x.db").warehouse == "sqlite:////x.db"
+    assert load(tmp_path, ROSTER_ETL_LANDING="/srv/in").landing.base == "/srv/in"
+
+
+def test_relative_places_are_below_the_home(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[warehouse]\nurl="sqlite:///db/w.sqlite"\n[staging]\nurl="tmp/frames"\n[landing]\nbase="in"')
+
+    assert settings.warehouse == f"sqlite:///{tmp_path}/db/w.sqlite"
+    assert settings.staging == str(tmp_path / "tmp" / "frames")
+    assert settings.landing.base == str(tmp_path / "in")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[warehose]\nurl="x"', 'unknown key "warehose"; did you mean "warehouse"?'),
+        ("[landing]\nstall_second=1", 'unknown key "landing.stall_second"; did you mean "stall_seconds"?'),
+        ("[zzz]\n", "known are: archive, districts"),
+        ("archive='x'", '"archive" must be a table'),
+        ("[limits]\narchive_ratio='many'", '"limits.archive_ratio" must be a number, found str'),
+        ("[limits]\narchive_ratio=true", "found bool"),
+        ("[limits]\narchive_ratio=0", "must be more than 0"),
+        ("[archive]\nurl=3", '"archive.url" must be text'),
+        ("[archive", "not a TOML file"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match="roster_etl.toml") as caught:
+        load(tmp_path, text)
+
+    assert message in caught.value.message
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, "[limits]\na=1\nb=2\n[nowhere]\n")
+
+    assert all(name in caught.value.message for name in ('"limits.a"', '"limits.b"', '"nowhere"'))
+
+
+def test_no_password_is_shown(tmp_path: Path) -> None:
+    text = '[warehouse]\nurl = "postgresql://ann:s3cr@t@db/roster?password=s3cr@t"\n[landing]\nbase="sftp://u:s3cr@t@h/"'
+    settings = load(tmp_path, text)
+
+    assert "s3cr" not in repr(settings) + str(settings) + str(settings.redacted())
+    assert settings.redacted()["warehouse"] == {"url": "postgresql://ann:***@db/roster?password=***"}
+
+
+def test_a_feed_without_a_path_lies_in_its_district_s_folder(tmp_path: Path) -> None:
+    based = load(tmp_path, '[landing]\nbase="sftp://roster@host/homes"')
+
+    assert landing_folder(based, "lincoln", "") == "sftp://roster@host/homes/lincoln"
+    assert landing_folder(based, "lincoln", "lincoln/canvas") == "sftp://roster@host/homes/lincoln/canvas"
+    assert landing_folder(based, "lincoln", "/srv/x") == "/srv/x"
+    assert landing_folder(based, "lincoln", "s3://b/x") == "s3://b/x"
+    assert landing_folder(load(tmp_path), "lincoln", "") == ""
+    assert landing_folder(load(tmp_path), "lincoln", "in") == str(tmp_path / "in")

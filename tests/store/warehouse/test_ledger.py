@@ -1,0 +1,229 @@
+"""The ledger tells what arrived, what was found, and how it was decided."""
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.store.warehouse import (
+    REJECTED,
+    Check,
+    Conclusion,
+    Hold,
+    ImportFile,
+    ImportNotRunning,
+    NoHold,
+    UnknownImport,
+    Warehouse,
+)
+from roster_etl.store.warehouse.ledger import numbered
+from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, published, user
+
+FINDINGS = pa.schema(
+    [
+        ("severity", pa.string()), ("code", pa.string()), ("file", pa.string()), ("row", pa.int64()), ("field", pa.string()),
+        ("key", pa.string()), ("message", pa.string()), ("cause_file", pa.string()), ("cause_row", pa.int64()), ("count", pa.int64()),
+    ]
+)  # fmt: skip
+
+
+@pytest.fixture
+def warehouse(warehouse_url):
+    with Warehouse(warehouse_url) as opened:
+        yield opened
+
+
+def finding(code="bad_value", row=2, severity="warning", cause=(None, None), **columns):
+    file, cause_row = cause
+    return {
+        "severity": severity, "code": code, "file": "students.csv", "row": row, "message": "expected x, found y", "count": 1,
+        "cause_file": file, "cause_row": cause_row, **columns,
+    }  # fmt: skip
+
+
+def findings(*rows):
+    return pa.Table.from_pylist(list(rows), schema=FINDINGS)
+
+
+def test_an_import_begins_as_running(warehouse):
+    number = begin(warehouse, 3, run_id="r", received_at=day(2), options={"encoding": "utf-8"})
+
+    assert warehouse.import_(number) == {
+        "import_id": number, "kind": "upload", "district_id": DISTRICT, "source": SOURCE, "upload_id": "u3", "run_id": "r",
+        "status": "running", "received_at": day(2), "started_at": day(3), "finished_at": None,
+        "options": {"encoding": "utf-8"}, "summary": {},
+    }  # fmt: skip
+
+
+def test_imports_are_numbered_across_districts_and_listed_newest_first(warehouse):
+    numbers = [begin(warehouse, 1), begin(warehouse, 2, "madison"), begin(warehouse, 3)]
+
+    assert numbers == sorted(numbers)
+    assert [row["import_id"] for row in warehouse.imports()] == numbers[::-1]
+    assert [row["import_id"] for row in warehouse.imports(DISTRICT, limit=1)] == [numbers[2]]
+    assert warehouse.imports(status="published") == []
+    assert warehouse.sources("madison") == warehouse.sources() == [SOURCE]
+
+
+def test_a_rebuild_keeps_the_numbers_of_imports(warehouse):
+    assert begin(warehouse, 1, import_id=40) == 40
+    assert begin(warehouse, 2) == 41
+
+
+def test_the_upload_is_named_once_it_is_known(warehouse):
+    number = warehouse.open_import(kind="upload", district_id=DISTRICT, source=SOURCE, started_at=day(1))
+    warehouse.set_upload(number, "u9", received_at=day(1), options={"a": "b"})
+
+    row = warehouse.import_(number)
+    assert (row["upload_id"], row["received_at"], row["options"]) == ("u9", day(1), {"a": "b"})
+
+
+def test_files_and_checks_are_kept(warehouse):
+    number = begin(warehouse)
+    file = ImportFile(file="students.csv", kind="students", sha256="ab", bytes=9, rows_read=3, rows_accepted=2, rows_rejected=1)
+    warehouse.record_files(number, [file])
+    warehouse.record_files(number, [file, ImportFile(file="notes.txt")])
+    checks = [Check(name="clever/students: suite", passed=False, severity="error", details={"failed": ["x"]})]
+    warehouse.conclude(end(number, "rejected", checks=checks))
+
+    assert [row["file"] for row in warehouse.files(number)] == ["notes.txt", "students.csv"]
+    assert warehouse.files(number)[1]["rows_accepted"] == 2
+    (check,) = warehouse.checks(number)
+    assert (check["passed"], check["details"]) == (False, {"failed": ["x"]})
+
+
+def test_findings_are_numbered_and_point_to_their_cause(warehouse):
+    number = begin(warehouse)
+    given = findings(
+        finding(row=7),
+        finding("missing_required", 7, "reject"),
+        finding("duplicate_key", 7, "reject"),
+        finding("unknown_reference", 12, "reject", ("students.csv", 7)),
+        finding("unknown_reference", 13, "reject", ("students.csv", 99)),
+        finding("missing_file", None, "upload", file=None),
+    )
+    warehouse.conclude(end(number, "rejected", findings=given))
+
+    found = warehouse.findings(number)
+    assert [row["id"] for row in found] == [1, 2, 3, 4, 5, 6]
+    assert [row["cause_id"] for row in found] == [None, None, None, 2, None, None]
+    assert (found[5]["file"], found[5]["row"]) == (None, None)
+
+
+def test_no_findings_are_no_findings():
+    assert numbered(findings()).num_rows == 0
+
+
+def test_many_findings_of_one_kind_and_cause_are_folded(warehouse):
+    number = begin(warehouse)
+    many = [finding(row=row, key="k", count=2) for row in range(2, 8)]
+    warehouse.conclude(end(number, "unchanged", findings=findings(finding("trimmed", 2), *many, finding(row=3, field="Grade"))))
+
+    shown = warehouse.findings(number, fold=5)
+    assert [(row["id"], row["code"], row["row"], row["key"], row["count"]) for row in shown] == [
+        (1, "trimmed", 2, None, 1),
+        (2, "bad_value", None, None, 12),
+        (8, "bad_value", 3, None, 1),
+    ]
+    assert len(warehouse.findings(number, fold=6)) == len(warehouse.findings(number, fold=None)) == 8
+
+
+def test_refused_rows_rest_in_quarantine(warehouse):
+    number = begin(warehouse)
+    record = '{"Student_id":"","Last_name":"O\'Brien, \\"Q\\"\\nx"}'
+    rows = [{"file": "students.csv", "row": row, "code": "missing_required", "record": record} for row in (9, 3)]
+    warehouse.conclude(end(number, "rejected", rejected=pa.Table.from_pylist(rows, schema=REJECTED)))
+
+    kept = warehouse.quarantined(import_id=number).to_pylist()
+    assert [(row["row"], row["record"]) for row in kept] == [(3, record), (9, record)]
+    assert warehouse.quarantined(district_id=DISTRICT, source=SOURCE).num_rows == 2
+    assert warehouse.quarantined(district_id="madison").num_rows == 0
+
+
+def test_a_second_attempt_replaces_what_the_first_one_wrote(warehouse):
+    number = begin(warehouse)
+    warehouse.conclude(end(number, "failed", findings=findings(finding(), finding())))
+    warehouse.resume(number, "run-2")
+    assert warehouse.import_(number)["run_id"] == "run-2"
+    warehouse.conclude(end(number, "unchanged", findings=findings(finding())))
+
+    assert len(warehouse.findings(number)) == 1
+    assert warehouse.import_(number)["status"] == "unchanged"
+
+
+def test_an_import_ends_once(warehouse):
+    number = begin(warehouse)
+    warehouse.conclude(end(number, "unchanged"))
+
+    for step in (
+        lambda: warehouse.conclude(end(number, "failed")),
+        lambda: warehouse.record_files(number, []),
+        lambda: warehouse.set_upload(number, "u"),
+        lambda: warehouse.resume(number),
+        lambda: warehouse.decide_hold(number, "discarded", "Ada", day(2)),
+    ):
+        with pytest.raises(ImportNotRunning):
+            step()
+    with pytest.raises(UnknownImport):
+        warehouse.import_(number + 1)
+
+
+def test_the_last_published_import_of_a_feed_and_its_changes(warehouse):
+    assert warehouse.last_published(DISTRICT, SOURCE) is None
+    counts = {"users": {"created": 1, "updated": 0, "deleted": 0}}
+    number = published(warehouse, {"users": change("users", [user("a")])}, summary={"changes": counts, "content": "abc"})
+    warehouse.conclude(end(begin(warehouse, 2), "unchanged"))
+
+    last = warehouse.last_published(DISTRICT, SOURCE, "upload")
+    assert (last["import_id"], last["summary"]["content"]) == (number, "abc")
+    assert warehouse.changes_of(number) == counts
+    assert warehouse.last_published(DISTRICT, SOURCE, "undo") is None
+
+
+def hold(reason="thresholds"):
+    return Hold(reason=reason, plan_sha256="ab", created_at=day(1))
+
+
+def test_a_hold_is_listed_until_it_is_decided(warehouse):
+    number = begin(warehouse)
+    warehouse.conclude(end(number, "held", hold=hold(), summary={"changes": {}}))
+
+    (listed,) = warehouse.holds(DISTRICT, SOURCE)
+    assert (listed["import_id"], listed["reason"], listed["decision"], listed["source"]) == (number, "thresholds", None, SOURCE)
+    warehouse.decide_hold(number, "discarded", "Ada", day(2))
+    assert warehouse.holds() == []
+    assert warehouse.import_(number)["status"] == "discarded"
+    assert warehouse.holds(undecided=False)[0]["decided_by"] == "Ada"
+
+
+def test_a_hold_is_decided_once(warehouse):
+    number = begin(warehouse)
+    warehouse.conclude(end(number, "held", hold=hold()))
+    warehouse.decide_hold(number, "approved", "Ada", day(2))
+
+    with pytest.raises(NoHold):
+        warehouse.decide_hold(number, "discarded", "Bob", day(3))
+    warehouse.publish(end(number, number=3), {"users": change("users", [user("a")])}, None)
+    assert warehouse.hold(number)["decided_by"] == "Ada"
+    assert warehouse.hold(number + 1) is None
+
+
+def test_a_newer_import_supersedes_older_holds_of_its_feed(warehouse):
+    older, other, newer = begin(warehouse), begin(warehouse, 1, "madison"), begin(warehouse, 2)
+    for number in (older, other):
+        warehouse.conclude(end(number, "held", hold=hold()))
+
+    assert warehouse.supersede_holds(DISTRICT, SOURCE, newer, day(2)) == [older]
+    assert warehouse.hold(older)["decision"] == "superseded"
+    assert [row["import_id"] for row in warehouse.holds()] == [other]
+
+
+def test_a_conclusion_that_contradicts_itself_is_refused(warehouse):
+    with pytest.raises(ValueError, match="does not end"):
+        end(1, "running")
+    with pytest.raises(ValueError, match="why it is held"):
+        end(1, "held")
+    with pytest.raises(ValueError, match="time zone"):
+        Conclusion(import_id=1, status="failed", finished_at=day(1).replace(tzinfo=None))
+    with pytest.raises(ValueError, match="use publish"):
+        warehouse.conclude(end(1))
+    with pytest.raises(ValueError, match="use conclude"):
+        warehouse.publish(end(1, "failed"), {}, None)

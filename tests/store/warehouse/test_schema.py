@@ -1,0 +1,153 @@
+"""The schema that migrations make is the one that is declared, and a database that is behind says so."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from roster_etl.canonical import TABLES
+from roster_etl.canonical.base import METADATA
+from roster_etl.canonical.history import changes_view, current_view
+from roster_etl.store import migrations
+from roster_etl.store.warehouse import BadWarehouseUrl, SchemaBehind, Warehouse
+from roster_etl.store.warehouse.connection import Database
+
+
+
+def objects(path):
+    with sqlite3.connect(path) as connection:
+        found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return {name: " ".join(sql.split()) for name, sql in found if not name.startswith(("alembic", "sqlite_"))}
+
+
+def test_on_sqlite_migrations_make_what_is_declared(tmp_path):
+    Warehouse(f"sqlite:///{tmp_path}/migrated.sqlite").migrate()
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/declared.sqlite")
+    METADATA.create_all(engine)
+    with engine.begin() as connection:
+        for table in TABLES.values():
+            connection.exec_driver_sql(current_view(table))
+        connection.exec_driver_sql(changes_view("sqlite"))
+    engine.dispose()
+
+    assert objects(tmp_path / "migrated.sqlite") == objects(tmp_path / "declared.sqlite")
+
+
+@pytest.mark.pg
+def test_on_postgresql_migrations_make_what_is_declared(postgres_url):
+    def described(connection):
+        columns = (
+            "SELECT c.table_name, column_name, data_type, is_nullable, col_description(c.table_name::regclass, ordinal_position) "
+            "FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name) "
+            "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND c.table_name <> 'alembic_version'"
+        )
+        indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        return {tuple(row) for sql in (columns, indexes) for row in connection.execute(sa.text(sql))}
+
+    database = Database(postgres_url)
+    warehouse = Warehouse(postgres_url)
+    warehouse.migrate()
+    with warehouse.reading() as connection:
+        migrated = described(connection)
+    warehouse.close()
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+        METADATA.create_all(connection)
+    with database.read() as connection:
+        declared = described(connection)
+    database.close()
+
+    assert migrated == declared
+
+
+def test_the_named_head_is_the_newest_revision(root_of_migrations):
+    assert ScriptDirectory.from_config(root_of_migrations).get_heads() == [migrations.HEAD]
+
+
+@pytest.fixture
+def root_of_migrations():
+    config = Config()
+    config.set_main_option("script_location", os.path.dirname(migrations.__file__))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def test_a_new_sqlite_file_gets_its_schema_and_belongs_to_its_owner(tmp_path):
+    with Warehouse(f"sqlite:///{tmp_path}/home/warehouse.sqlite") as warehouse:
+        assert warehouse.imports() == []
+
+    assert stat.S_IMODE(os.stat(tmp_path / "home" / "warehouse.sqlite").st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(tmp_path / "home").st_mode) == 0o700
+    assert os.listdir(tmp_path / "home") == ["warehouse.sqlite"]
+
+
+def test_naming_a_warehouse_opens_nothing(tmp_path):
+    Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite")
+
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.pg
+def test_an_empty_postgresql_database_asks_for_a_migration(postgres_url):
+    with Warehouse(postgres_url) as warehouse:
+        with pytest.raises(SchemaBehind, match="roster-etl migrate"):
+            warehouse.imports()
+        assert warehouse.migrate() is None
+        assert warehouse.migrate() == migrations.HEAD
+        assert warehouse.imports() == []
+
+
+def test_a_database_of_another_version_asks_for_a_migration(tmp_path):
+    url = f"sqlite:///{tmp_path}/warehouse.sqlite"
+    Warehouse(url).migrate()
+    with sqlite3.connect(tmp_path / "warehouse.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    connection.close()
+
+    with pytest.raises(SchemaBehind, match="0000"):
+        Warehouse(url).imports()
+
+
+def test_two_processes_may_create_the_same_warehouse(tmp_path):
+    url, errors = f"sqlite:///{tmp_path}/warehouse.sqlite", []
+
+    def create():
+        try:
+            Warehouse(url).imports()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            errors.append(error)
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+    assert errors == []
+
+
+def test_alembic_is_not_imported_when_the_schema_is_current(tmp_path):
+    url = f"sqlite:///{tmp_path}/warehouse.sqlite"
+    Warehouse(url).migrate()
+    script = f"import sys; from roster_etl.store.warehouse import Warehouse; Warehouse({url!r}).imports(); print('alembic' in sys.modules)"
+
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("url", ["mysql://h/d", "sqlite://", "sqlite:///:memory:", "not a url"])
+def test_other_urls_are_refused(url):
+    with pytest.raises(BadWarehouseUrl):
+        Warehouse(url)
+
+
+def test_a_url_is_shown_without_its_password():
+    assert Warehouse("postgresql://me:hush@localhost/roster").url == "postgresql://me:***@localhost/roster"
+    assert Warehouse("sqlite:////x/w.sqlite").url == "sqlite:////x/w.sqlite"
