@@ -283,7 +283,7 @@ class _Judge:
         """Of `rows`, which share their keys with others: those that repeat an earlier one in every cell."""
         assert self.file.repeats is not None
         telling = [name for name in (*self.file.key, *self.file.repeats.columns) if name in self.columns]
-        first, repeated = _first_of(_codes([self.columns[name].take(pa.array(rows)) for name in telling]))
+        first, repeated = _first_of(row_codes([self.columns[name].take(pa.array(rows)) for name in telling]))
         later = rows[repeated]
         return later[self._same(later, rows[first[repeated]], list(self.columns))]
 
