@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
 
 
-def add(
+def add(  # noqa: PLR0917 - typer's arguments are positional
     ctx: typer.Context,
     district: _Id,
     format: Annotated[str, typer.Option("--format", metavar="F", help="The format of its uploads, such as clever.")],
@@ -32,7 +34,8 @@ def add(
     options = pairs(option or (), what="--option")
     known = registered(call, district)
     feed = _feed(known, format, path, options)
-    return _tell(call, save(call, district, feed, update=update, name=name, time_zone=time_zone), "registered")
+    save(call, district, feed, update=update)
+    return _tell(call, _about(call, district, name, time_zone), "registered")
 
 
 def list_(ctx: typer.Context) -> int:
@@ -87,27 +90,42 @@ def registered(call: Call, district_id: str) -> District | None:
     return call.registry.get(district_id) if call.registry.exists(district_id) else None
 
 
-def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name: str = "", time_zone: str = "") -> District:
+def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
     """Register `district_id` with `feed`, or add the feed to it; with `update`, change it.
 
     Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption; BadWords: what the registry refuses.
     """
-    from roster_etl.spec.errors import DistrictExists, RegistryError, UnknownDistrict
     from roster_etl.spec.options import resolve
     from roster_etl.store.districts import District
     from roster_etl.vendors import vendor
 
     resolve(vendor(feed.format).format, feed.options)
-    about = {key: value for key, value in (("name", name), ("time_zone", time_zone)) if value}
+    with _registry_words():
+        if call.registry.exists(district_id):
+            call.registry.add_feed(district_id, feed, update=update)
+        else:
+            call.registry.add(District(id=district_id, feeds=(feed,)))
+
+
+@contextmanager
+def _registry_words() -> Iterator[None]:
+    """Say what the registry refuses of a call's words as words that are off."""
+    from roster_etl.spec.errors import RegistryError
+
     try:
-        if not call.registry.exists(district_id):
-            return call.registry.add(District(id=district_id, feeds=(feed,), **about))
-        district = call.registry.add_feed(district_id, feed, update=update)
-        return call.registry.update(replace(district, **about)) if about else district
-    except (DistrictExists, UnknownDistrict):
-        raise
+        yield
     except RegistryError as error:
-        raise BadWords(error.message, code=error.code if error.code == "bad_district_id" else "bad_words") from None
+        if error.code == RegistryError.code:
+            raise BadWords(error.message) from None
+        raise
+
+
+def _about(call: Call, district_id: str, name: str, time_zone: str) -> District:
+    district = call.registry.get(district_id)
+    if not (name or time_zone):
+        return district
+    with _registry_words():
+        return call.registry.update(replace(district, name=name or district.name, time_zone=time_zone or district.time_zone))
 
 
 def _feed(known: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:

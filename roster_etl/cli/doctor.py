@@ -52,7 +52,11 @@ def migrate(ctx: typer.Context) -> int:
     if call.json:
         call.document({"warehouse": call.warehouse.url, "before": before, "now": HEAD})
     else:
-        moved = "had this version's schema already" if before == HEAD else f"has this version's schema now ({HEAD}; before: {before or 'none'})"
+        moved = (
+            "had this version's schema already"
+            if before == HEAD
+            else f"has this version's schema now ({HEAD}; before: {before or 'none'})"
+        )
         call.print(f"{call.warehouse.url} {moved}.")
     return 0
 
@@ -116,7 +120,12 @@ def _archive(call: Call) -> str:
 
 def _daemon(call: Call) -> str:
     """Tell whether Dagster's daemon is alive, from its own storage in the home."""
-    watched = [f"{d.id}/{feed.format}" for d in call.registry.scan().districts for feed in d.feeds if _folder(call, d, feed) and not d.paused]
+    watched = [
+        f"{d.id}/{feed.format}"
+        for d in call.registry.scan().districts
+        for feed in d.feeds
+        if _folder(call, d, feed) and not d.paused
+    ]
     if not watched:
         return "not needed: no district has a landing folder"
     from dagster import DagsterInstance
@@ -128,7 +137,9 @@ def _daemon(call: Call) -> str:
     age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
     if age > _ALIVE_SECONDS:
         last = f"the last sign of life is {age / 60:.0f} minutes old" if beats else "it never ran in this home"
-        raise Wrong(f"{len(watched)} landing folders are watched by nobody: {last}; start it with `dagster dev` or `dagster-daemon run`")
+        raise Wrong(
+            f"{len(watched)} landing folders are watched by nobody: {last}; start it with `dagster dev` or `dagster-daemon run`"
+        )
     return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
 
 

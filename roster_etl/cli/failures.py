@@ -50,9 +50,9 @@ def place_of(trace: TracebackType | None) -> str:
     """Return file, line and function of the last frame of ours in `trace`, or of the last one at all."""
     frames = traceback.extract_tb(trace)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
-    frame = (ours or frames or [None])[-1]
-    if frame is None:
+    if not frames:
         return "an unknown place"
+    frame = (ours or frames)[-1]
     path = Path(frame.filename)
     shown = path.relative_to(_PACKAGE.parent) if path.is_relative_to(_PACKAGE) else path.name
     return f"{shown}:{frame.lineno} ({frame.name})"
@@ -66,6 +66,8 @@ def debug_text(error: BaseException) -> str:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         said = f": {link.message}" if isinstance(link, RosterError) else ""
-        parts.append("".join(traceback.format_tb(link.__traceback__)) + f"{type(link).__module__}.{type(link).__qualname__}{said}")
+        parts.append(
+            "".join(traceback.format_tb(link.__traceback__)) + f"{type(link).__module__}.{type(link).__qualname__}{said}"
+        )
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return "\n\nwhich followed from\n\n".join(parts)

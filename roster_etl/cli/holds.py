@@ -19,7 +19,9 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     if call.json:
         call.document([_document(row) for row in rows])
     elif rows:
-        lines = [(r["import_id"], r["district_id"], r["source"], f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows]
+        lines = [
+            (r["import_id"], r["district_id"], r["source"], f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows
+        ]
         call.table(("import", "district", "format", "held (UTC)", "reason"), lines)
     else:
         call.print("Nothing is held.")
@@ -46,7 +48,9 @@ def approve(
     ctx: typer.Context,
     import_id: ImportNumber,
     by: By,
-    plan: Annotated[str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")] = None,
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")
+    ] = None,
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
@@ -58,7 +62,10 @@ def approve(
     from roster_etl.pipeline.receive import Order
 
     order = Order(
-        district_id=row["district_id"], source=row["source"], approves=(import_id, sha256, _name(by)), options=row["options"] or {}
+        district_id=row["district_id"],
+        source=row["source"],
+        approves=(import_id, sha256, _name(by)),
+        options=row["options"] or {},
     )
     return run_and_show(call, order)
 

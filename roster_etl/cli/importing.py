@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
 
 
-def import_(ctx: typer.Context, path: _Path, district: DistrictOption, format: FormatOption = None, option: Settings = None) -> int:
+def import_(
+    ctx: typer.Context, path: _Path, district: DistrictOption, format: FormatOption = None, option: Settings = None
+) -> int:
     """Import an upload now. A district that is not registered is registered with --format."""
     call: Call = ctx.obj
     options = pairs(option or (), what="--option")
@@ -32,7 +34,9 @@ def rerun(
     ctx: typer.Context,
     district: DistrictOption,
     format: FormatOption = None,
-    import_id: Annotated[int | None, typer.Option("--import", metavar="N", help="The import whose upload is run again; default: the newest.")] = None,
+    import_id: Annotated[
+        int | None, typer.Option("--import", metavar="N", help="The import whose upload is run again; default: the newest.")
+    ] = None,
     option: Settings = None,
 ) -> int:
     """Run an archived upload again, from the stored bytes."""
@@ -53,7 +57,10 @@ def check(
     ctx: typer.Context,
     path: _Path,
     format: FormatOption = None,
-    district: Annotated[str | None, typer.Option("--district", metavar="ID", help="The district to compare with; its options and tolerances count.")] = None,
+    district: Annotated[
+        str | None,
+        typer.Option("--district", metavar="ID", help="The district to compare with; its options and tolerances count."),
+    ] = None,
     option: Settings = None,
 ) -> int:
     """Judge an upload and load nothing: every finding, and what an import would change."""

@@ -10,7 +10,18 @@ from roster_etl.cli.call import Call
 from roster_etl.cli.options import ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
-_COLUMNS = ("import_id", "kind", "district_id", "source", "upload_id", "run_id", "status", "received_at", "started_at", "finished_at")
+_COLUMNS = (
+    "import_id",
+    "kind",
+    "district_id",
+    "source",
+    "upload_id",
+    "run_id",
+    "status",
+    "received_at",
+    "started_at",
+    "finished_at",
+)
 _LINES = 30
 
 
@@ -34,7 +45,10 @@ def imports(
     if not rows:
         call.print("Nothing was imported yet.")
         return 0
-    call.table(("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"), [_line(row) for row in rows])
+    call.table(
+        ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
+        [_line(row) for row in rows],
+    )
     return 0
 
 

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
 DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", help="The district.")]
 MaybeDistrict = Annotated[str | None, typer.Option("--district", metavar="ID", help="Only this district.")]
-FormatOption = Annotated[str | None, typer.Option("--format", metavar="F", help="The format, such as clever; needed only where a district has several.")]
-Settings = Annotated[list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="F", help="The format, such as clever; needed only where a district has several."),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")
+]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
 ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", help="The import's number.")]
 

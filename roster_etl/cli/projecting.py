@@ -50,7 +50,9 @@ def generate(
         for path in differing:
             call.print(f"{'differs' if check else 'written'}  {path}")
         done = "; `roster-etl generate` writes them" if check and differing else ""
-        call.print(f"{len(differing)} of {len(projected(PROJECT))} generated files {'differ' if check else 'were written'}{done}.")
+        call.print(
+            f"{len(differing)} of {len(projected(PROJECT))} generated files {'differ' if check else 'were written'}{done}."
+        )
     return FAILED if check and differing else 0
 
 

@@ -90,5 +90,3 @@ def as_it_was() -> Iterator[None]:
         root.handlers[:], root.filters[:] = log[0], log[3]
         root.setLevel(log[1])
         logging.disable(log[2])
-
-

@@ -86,7 +86,9 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
     if rows:
         yield ""
         would = document["import_id"] is None or document["status"] == "held"
-        yield from aligned(("table, what would change" if would else "table, what changed", "created", "updated", "removed"), rows)
+        yield from aligned(
+            ("table, what would change" if would else "table, what changed", "created", "updated", "removed"), rows
+        )
     elif document["status"] in ("published", "publishable"):
         yield ""
         yield "no record is different"

@@ -46,7 +46,9 @@ def trace(
 
 def as_of(
     ctx: typer.Context,
-    time: Annotated[str, typer.Argument(metavar="TIME", help="Such as 2026-09-01, 2026-09-01T08:00 (the district's time zone) or …Z; or now.")],
+    time: Annotated[
+        str, typer.Argument(metavar="TIME", help="Such as 2026-09-01, 2026-09-01T08:00 (the district's time zone) or …Z; or now.")
+    ],
     table: _Table,
     district: DistrictOption,
     format: FormatOption = None,
@@ -94,7 +96,11 @@ def trace_text(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _version(version: Mapping[str, Any]) -> Iterator[str]:
-    until = "current" if version["valid_to"] is None else f"until {_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
+    until = (
+        "current"
+        if version["valid_to"] is None
+        else f"until {_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
+    )
     yield f"since {_time(version['valid_from'])} · {until}"
     yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']:,}"
     if version["note"]:

@@ -22,6 +22,7 @@ from roster_etl.mapping.plan import (
     MostCommon,
     Numbered,
     Of,
+    Step,
     Unpivot,
     Varied,
 )
@@ -52,25 +53,30 @@ def expression_words(expression: Expression, options: Options | None = None) -> 
 
 def step_words(mapping: Mapping, column: str) -> str | None:
     """Return how `column` came into the rows that are mapped; None: it stands in the source file itself."""
-    for step in mapping.steps:
-        match step:
-            case Lookup(take=take, on=on, file=file) if column in take:
-                return f"{column}: {take[column]} of the row of {file} that {on} names"
-            case MostCommon(name=name, value=value, file=file, through=through) if column == name:
-                return f"{column}: the most common {value} among the {file} that {through} links to it"
-            case Varied(name=name, column=source) if column == name:
-                return f"{column}: {source}, unless all rows have the same"
-            case AnyRow(name=name, column=source, by=by, values=values) if column == name:
-                return f"{column}: whether a row of the same {by} has {' or '.join(values)} in {source}"
-            case Agreed(name=name, column=source, by=by) if column == name:
-                return f"{column}: {source}, where the rows of one {by} agree about it"
-            case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
-                return f"{column}: each {take} of {file}, since {source} says {value}"
-            case Unpivot(value=name, columns=columns, family=family) if column == name:
-                return f"{column}: each of {', '.join((*columns, *((family,) if family else ())))} in turn"
-            case Unpivot(position=name) | Numbered(name=name) if column == name:
-                return f"{column}: its place among the rows of the record"
-    return None
+    return next((words for step in mapping.steps if (words := _words(step, column))), None)
+
+
+def _words(step: Step, column: str) -> str | None:
+    match step:
+        case Lookup(take=take, on=on, file=file) if column in take:
+            return f"{column}: {take[column]} of the row of {file} that {on} names"
+        case MostCommon(name=name, value=value, file=file, through=through) if column == name:
+            return f"{column}: the most common {value} among the {file} that {through} links to it"
+        case Varied(name=name, column=source) if column == name:
+            return f"{column}: {source}, unless all rows have the same"
+        case AnyRow(name=name, column=source, by=by, values=values) if column == name:
+            return f"{column}: whether a row of the same {by} has {' or '.join(values)} in {source}"
+        case Agreed(name=name, column=source, by=by) if column == name:
+            return f"{column}: {source}, where the rows of one {by} agree about it"
+        case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
+            return f"{column}: each {take} of {file}, since {source} says {value}"
+        case Unpivot(value=name, columns=columns, family=family) if column == name:
+            return f"{column}: each of {', '.join((*columns, *((family,) if family else ())))} in turn"
+        case Unpivot(position=name) | Numbered(name=name) if column == name:
+            return f"{column}: its place among the rows of the record"
+
+
+return None
 
 
 def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
@@ -100,7 +106,7 @@ def _inner(function: Function) -> tuple[Function, ...]:
     return tuple(f for value in held for f in (value if isinstance(value, tuple) else (value,)) if callable(f))
 
 
-def _option_text(value: str | bool) -> str:
+def _option_text(value: object) -> str:
     return value if isinstance(value, str) else str(value).lower()
 
 

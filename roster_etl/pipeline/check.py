@@ -56,8 +56,13 @@ def check_upload(
 
 def _in_scratch(settings: Settings, folder: Path) -> Settings:
     """Return `settings` with all that an import writes below `folder`; where the upload lies stays as it is."""
-    places = {name: str(folder / name) for name in ("archive", "staging", "districts")}
-    return replace(settings, warehouse=f"sqlite:///{folder / 'rehearsal.sqlite'}", **places)
+    return replace(
+        settings,
+        warehouse=f"sqlite:///{folder / 'rehearsal.sqlite'}",
+        archive=str(folder / "archive"),
+        staging=str(folder / "staging"),
+        districts=str(folder / "districts"),
+    )
 
 
 @dataclass(frozen=True)

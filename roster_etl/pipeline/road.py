@@ -20,7 +20,6 @@ from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor
 
-
 Tell = Callable[[str], None]
 """Takes the name of each step that was done, for whoever watches."""
 

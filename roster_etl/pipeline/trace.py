@@ -96,7 +96,9 @@ def _refuse_unknown(target: RosterTable, what: str, names: Any, known: tuple[str
 def _refuse_several(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:
     if not found.num_rows:
         raise UnknownRecord(table=target.name, district_id=district_id, problem="no record has this key, now or before")
-    differing = [name for name in ("source", *target.key) if name not in given and pc.count_distinct(found[name], mode="all").as_py() > 1]
+    differing = [
+        name for name in ("source", *target.key) if name not in given and pc.count_distinct(found[name], mode="all").as_py() > 1
+    ]
     if differing:
         problem = f"several records have this key; say also {' and '.join(n if n != 'source' else '--format' for n in differing)}"
         raise UnknownRecord(table=target.name, district_id=district_id, problem=problem)
@@ -149,7 +151,12 @@ class _Record:
         """Return what `column` of `file` held in this row; ``here`` is false for a row of another file, or a column not uploaded."""
         names = [column] if "{n}" not in column else [name for name in self.cells if _is_member(name, column)]
         texts = {name: self.cells[name] for name in names if file == self.kind and name in self.cells}
-        return {"file": file, "column": column, "here": bool(texts), "text": texts.get(column) if column in texts else (texts or None)}
+        return {
+            "file": file,
+            "column": column,
+            "here": bool(texts),
+            "text": texts.get(column) if column in texts else (texts or None),
+        }
 
 
 class _Origin:
@@ -174,7 +181,9 @@ class _Origin:
         """Return the row as it arrived."""
         member = self._member(import_id, file)
         if member is None or member.key is None or row is None:
-            return _Record(kind=member.kind if member else None, cells={}, note="the upload was not kept, so its text cannot be shown")
+            return _Record(
+                kind=member.kind if member else None, cells={}, note="the upload was not kept, so its text cannot be shown"
+            )
         try:
             raw, header = self._raw(import_id, member)
         except ArchiveError as error:
