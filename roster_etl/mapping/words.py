@@ -74,9 +74,10 @@ def _words(step: Step, column: str) -> str | None:
             return f"{column}: each of {', '.join((*columns, *((family,) if family else ())))} in turn"
         case Unpivot(position=name) | Numbered(name=name) if column == name:
             return f"{column}: its place among the rows of the record"
+        case _:
+            return None
 
 
-return None
 
 
 def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
