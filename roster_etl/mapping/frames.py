@@ -44,6 +44,11 @@ def return_memory() -> None:
         pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
+def give_back() -> None:
+    """Return what Arrow holds unused to the system; for the ends of steps that freed much."""
+    pa.default_memory_pool().release_unused()
+
+
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return `table` as a frame of Arrow-backed columns, without copying."""
     return table.to_pandas(types_mapper=pd.ArrowDtype)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from roster_etl.canonical.roster import TABLES
 
 from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
-from roster_etl.mapping.frames import to_frame, to_table
+from roster_etl.mapping.frames import give_back, to_frame, to_table
 from roster_etl.mapping.plan import identity_columns
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.map import tables_of
@@ -68,6 +68,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
     """
     plan = compute_plan(workspace, upload, tables)
+    give_back()
     planned, findings = decide(workspace, upload, plan)
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
