@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """One call. ``json``: the result is one document. ``out``, ``err``: the process's streams when the call began."""
+    """One call. ``home_named``: the home was named in the call. ``json``: the result is one document. ``out``, ``err``: the process's streams when the call began."""
 
     home: Path
+    home_named: bool = False
     json: bool = False
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)

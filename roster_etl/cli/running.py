@@ -33,7 +33,7 @@ def run(argv: list[str]) -> int:
     except BadWords as error:
         call = Call(home=default_home(), json=json)
         return call.fail(failure_of(error))
-    call = Call(home=everywhere.home or default_home(), json=everywhere.json)
+    call = Call(home=everywhere.home or default_home(), home_named=everywhere.home is not None, json=everywhere.json)
     # Whatever a library may print goes to standard error: standard output is the result's.
     apart = nullcontext() if _HELP & set(words) else redirect_stdout(sys.stderr)
     with as_it_was(), apart:
