@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
+import sys
+import threading
 import time
 import webbrowser
 from collections.abc import Iterator, Sequence
@@ -80,6 +83,7 @@ def demo(
             id="riverside", name="Riverside Unified", time_zone="America/Los_Angeles", students=max(20, students // 2), seed=22
         ),
     )
+    _end_well()
     with ExitStack() as stack:
         story = _Story(call, guests, stack.enter_context(_server(call, guests)))
         story.register()
@@ -90,6 +94,12 @@ def demo(
         if ui:
             _open_ui(call, stack)
     return 0
+
+
+def _end_well() -> None:
+    """Let a request to end be what Ctrl-C is, so that every process that was started is taken down; the handler goes with the call."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _demo_home(call: Call) -> Path:
@@ -155,15 +165,13 @@ class _Story:
             f"An SFTP server listens on 127.0.0.1 port {self.server.port}; its host key is pinned in {self.server.known_hosts.name}."
         )
         for guest in self.guests:
-            credential = (
-                {"password_env": guest.variable} if guest.password else {"key_file": str(self.server.keys / f"{guest.id}_key")}
-            )
             feed = Feed(
                 format=FORMAT,
                 path=self.server.url(guest.id),
                 known_hosts=str(self.server.known_hosts),
                 options=_OPTIONS,
-                **credential,
+                password_env=guest.variable if guest.password else "",
+                key_file="" if guest.password else str(self.server.keys / f"{guest.id}_key"),
             )
             self.call.registry.add(District(id=guest.id, name=guest.name, time_zone=guest.time_zone, feeds=(feed,)))
             how = "a password" if guest.password else "a key"
@@ -325,8 +333,6 @@ def _ui_command(call: Call) -> str:
 
 
 def _beside_python(name: str) -> Path:
-    import sys
-
     return Path(sys.executable).parent / name
 
 
