@@ -35,6 +35,7 @@ FORMAT = "clever"
 MODULE = "roster_etl.orchestration.definitions"
 PATIENCE_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
 _OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
+_HASTE = {"ROSTER_ETL_SENSOR_SECONDS": "2"}
 _POLL_SECONDS = 0.5
 
 
@@ -136,7 +137,7 @@ def _daemon(call: Call, guests: Sequence[Guest]) -> Iterator[Popen[bytes]]:
     with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
         instance.get_runs_count()
     passwords = {guest.variable: guest.password for guest in guests if guest.password}
-    with started("dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **passwords}, log=_log(call)) as process:
+    with started("dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **_HASTE, **passwords}, log=_log(call)) as process:
         yield process
 
 
