@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from roster_etl.spec import Choice, Date, Decimal, Email, Phone, Text, WholeNumber
 from roster_etl.spec.rules import Form
 
-EMAIL = r"^[^@\s,;<>\"]+@[^@\s.,;<>\"]+(\.[^@\s.,;<>\"]+)+$"
+EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
 PHONE_PUNCTUATION = r"[\s().+\-]"
 DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
 
@@ -131,6 +131,7 @@ def parse_dates(form: Date, values: pa.Array) -> pa.Array:
 def _existing(iso: pa.Array) -> pa.Array:
     """Days that exist, of ISO texts: a date that the parser moved to the next month (02/30) becomes null."""
     plausible = pc.match_substring_regex(iso, r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    plausible = pc.and_(plausible, pc.invert(pc.starts_with(iso, "0000")))  # no calendar of ours has a year 0
     stamps = pc.strptime(
         pc.if_else(plausible, iso, pa.scalar(None, pa.string())), format="%Y-%m-%d", unit="s", error_is_null=True
     )

@@ -60,7 +60,7 @@ def match_header(
     refused = "duplicate_column" if twice else "missing_column" if missing else None
     if not refused and fixed_order and (order := _order(file, matched)):
         findings, refused = [*findings, order], "column_order"
-    if len(missing) == len([c for c in file.columns if c.required]) and not matched:
+    if not matched:  # perhaps the first row of data: none of its cells may end up in a finding
         findings, refused = [_unrecognised(file)], "unrecognised_headers"
     return Header(
         positions={name: places[0] for name, places in _in_spec_order(file, matched).items()},

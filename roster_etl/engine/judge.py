@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from roster_etl.engine import cells, forms
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile
+from roster_etl.engine.secrets import blank_cells
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array, row_codes, to_frame
 from roster_etl.spec import Choice, Column, File, NotBefore, Reference, Text, Together
@@ -121,11 +122,13 @@ class _Judge:
         self.targets: dict[tuple[str, str], _Targets] = {}
         self.reasons: list[tuple[np.ndarray, str]] = []
         self.columns: dict[str, pa.Array] = {}
+        self.unreadable: dict[str, np.ndarray] = {}
         self.lines: dict[str, tuple[str, int, int]] = {}
 
     def verdict(self) -> JudgedFile:
         self.findings.add_frame(self.raw.findings)
-        self.findings.add_frame(findings_frame(self.header.findings))
+        if self.raw.header:
+            self.findings.add_frame(findings_frame(self.header.findings))
         refused = self.raw.refused or (self.header.refused if self.raw.header else None)
         if refused or not self.raw.rows_read:
             return self._refused_file(refused)
@@ -161,6 +164,8 @@ class _Judge:
             self._warn(other & ~nul, "control_character", name, "The cell holds a control character; it was kept as sent.")
             if nul.any():
                 self._fail(name, nul, "control_character", "The cell holds a NUL character.")
+                self._set(name, nul, None)  # no database takes it, and what is left of a key with one is no key
+                self.unreadable[name] = nul
 
     def _judge_column(self, column: Column) -> None:
         values = self.columns[column.name]
@@ -175,9 +180,9 @@ class _Judge:
         if not self._is_required(column):
             self._column_line(column.name, "present", len(empty), int(empty.sum()))
             return
-        already = self.refused & empty  # a NUL emptied it
         self._column_line(column.name, "required", len(empty), int(empty.sum()))
-        self._refuse(empty & ~already, "missing_required", column.name, f"{column.name} is required, and the cell is empty.")
+        missing = empty & ~self.unreadable[column.name] if column.name in self.unreadable else empty
+        self._refuse(missing, "missing_required", column.name, f"{column.name} is required, and the cell is empty.")
 
     def _form(self, column: Column, values: pa.Array) -> None:
         wrong = forms.broken(column.form, values)
@@ -266,11 +271,22 @@ class _Judge:
         label = " + ".join(self.file.key)
         if self.file.repeats:
             self._line(f"{label}: repeated rows agree", "repeats", len(good), int((~exact).sum()))
-            self._conflicts(later, firsts)
+            again = self._repeated_again(np.union1d(firsts, later))
+            self._drop(again, "duplicate_row", "The row repeats an earlier one exactly and was dropped.")
+            fresh = ~np.isin(later, again)
+            self._conflicts(later[fresh], firsts[fresh])
             return
         self._line(f"{label}: unique", "key", len(good), int((~exact).sum()))
         self._drop(later[exact], "duplicate_row", "The row repeats an earlier one exactly and was dropped.")
         self._refuse(_rows_mask(later[~exact], len(self.refused)), "duplicate_key", label, f"An earlier row has the same {label}; the first one stands.")
+
+    def _repeated_again(self, rows: np.ndarray) -> np.ndarray:
+        """Of `rows`, which share their keys with others: those that repeat an earlier one in every cell."""
+        assert self.file.repeats is not None
+        telling = [name for name in (*self.file.key, *self.file.repeats.columns) if name in self.columns]
+        first, repeated = _first_of(row_codes([self.columns[name].take(pa.array(rows)) for name in telling]))
+        later = rows[repeated]
+        return later[self._same(later, rows[first[repeated]], list(self.columns))]
 
     def _conflicts(self, later: np.ndarray, firsts: np.ndarray) -> None:
         assert self.file.repeats is not None
@@ -406,10 +422,10 @@ class _Judge:
             records = pa.table({name: column.take(pa.array(places)) for name, column in raw.items()}).to_pylist()
             for place, record in zip(places, records, strict=True):
                 lines.append({"row": int(self.numbers[place]), "code": code, "record": _json(record)})
-        secret = {position for name, position in self.header.positions.items() if self.header.columns[name].secret}
-        for damage in self.raw.damaged:
-            shown = [] if secret else list(damage.cells)  # cells of a ragged row may have moved into or out of a secret column
-            lines.append({"row": damage.row, "code": damage.code, "record": _json({"cells": shown})})
+        secret = {name.casefold() for c in self.file.columns if c.secret for name in (c.name, *c.aliases)}
+        for damage in self.raw.damaged:  # cells of a damaged record may have moved into, or out of, a secret column
+            shown = blank_cells(damage.cells, self.raw.header, lambda name: name.casefold() in secret)
+            lines.append({"row": damage.row, "code": damage.code, "record": _json({"cells": list(shown)})})
         return pa.Table.from_pylist([{"file": self.file_name, **line} for line in lines], schema=QUARANTINE)
 
     def _evidence(self) -> tuple[tuple[str, ...], ...]:

@@ -150,10 +150,11 @@ class _Evaluator:
         cells = [flat(rows.column(s)) if s in rows.column_names else absent for s in expression.sources]
         if expression.via is None:
             return cells[0] if cells[0].type == kind else cells[0].cast(kind)
-        if all(column.null_count == rows.num_rows for column in cells):
-            return pa.nulls(rows.num_rows, kind)
         settings = [self.options[expression.option]] if expression.option else []
-        return _typed(expression.via(*(pd.Series(pd.arrays.ArrowExtensionArray(c)) for c in cells), *settings), kind)
+        empty = all(column.null_count == rows.num_rows for column in cells)
+        used = [column.slice(0, 1) for column in cells] if empty else cells  # what a function says of nothing, it says of every row
+        made = _typed(expression.via(*(pd.Series(pd.arrays.ArrowExtensionArray(c)) for c in used), *settings), kind)
+        return pa.repeat(made[0], rows.num_rows) if empty and rows.num_rows else made
 
     def _first_of(self, choices: Sequence[Expression], rows: pa.Table, kind: pa.DataType) -> _Column:
         """Later choices are worked out only for the rows that need them."""
@@ -217,7 +218,7 @@ def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
 def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:
     """A JSON object a row, of the extension columns that have a value."""
     parts = []
-    for name in names:
+    for name in sorted(names):  # the order of the header is no change
         cells = flat(rows.column(name)).dictionary_encode()
         named = f", {json.dumps(name, ensure_ascii=False)}: "
         members = [named + json.dumps(value, ensure_ascii=False) for value in cells.dictionary.to_pylist()]
@@ -275,15 +276,24 @@ def _report_conflicts(
         if not mappings[number].merges:
             continue
         chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
-        _report_disagreements(target, table, repeats.later[chosen], repeats.first[chosen], noted)
+        names = [name for name in target.names if name not in target.key and not _is_derived(mappings[number], name)]
+        _report_disagreements(target, table, names, repeats.later[chosen], repeats.first[chosen], noted)
 
 
-def _report_disagreements(target: RosterTable, table: pa.Table, later: np.ndarray, first: np.ndarray, findings: Findings) -> None:
+def _is_derived(mapping: Mapping, name: str) -> bool:
+    """Whether the source cannot disagree about column `name`, because it does not give it."""
+    expression = mapping.columns.get(name)
+    return expression is None or getattr(expression, "derived", False) is True
+
+
+def _report_disagreements(
+    target: RosterTable, table: pa.Table, names: Sequence[str], later: np.ndarray, first: np.ndarray, findings: Findings
+) -> None:
     if not len(later):
         return
     keys = [_text(flat(table.column(name))) for name in target.key]
     numbers = flat(table.column("source_row")).to_numpy()
-    for name in [n for n in target.names if n not in target.key]:
+    for name in names:
         column = flat(table.column(name))
         one, other = column.take(pa.array(later)), column.take(pa.array(first))
         same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))

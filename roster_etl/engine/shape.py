@@ -80,13 +80,17 @@ def _(step: Unpivot, rows: pa.Table, files: Files, findings: Findings) -> pa.Tab
 
 @run_step.register
 def _(step: ForEvery, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    """A record of which only refused rows tell is seen, not gone: neither is what a row says of it."""
     chosen = pc.fill_null(pc.equal(_cells(rows, step.column), step.value), False)
     plain, wide = rows.filter(pc.invert(chosen)), rows.filter(chosen)
     plain = _put(plain, step.name, pa.nulls(plain.num_rows, pa.string()))
-    targets = _accepted(files[step.file], step.take)
+    targets = pc.unique(pc.drop_null(_cells(files[step.file], step.take)))
+    unsure = pc.invert(pc.is_in(targets, value_set=_accepted(files[step.file], step.take)))
     repeated = wide.take(pa.array(np.repeat(np.arange(wide.num_rows), len(targets))))
     repeated = _put(repeated, step.column, pa.nulls(repeated.num_rows, pa.string()))
-    values = targets.take(pa.array(np.tile(np.arange(len(targets)), wide.num_rows)))
+    places = pa.array(np.tile(np.arange(len(targets)), wide.num_rows))
+    repeated = _put(repeated, REFUSED, pc.or_(_cells(repeated, REFUSED), unsure.take(places)))
+    values = targets.take(places)
     return pa.concat_tables([plain, _put(repeated, step.name, values)]).combine_chunks()
 
 
@@ -132,14 +136,16 @@ def _(step: Varied, rows: pa.Table, files: Files, findings: Findings) -> pa.Tabl
 
 @run_step.register
 def _(step: AnyRow, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    """Accepted rows mark their group; a refused one only itself, so that it is seen as what it was."""
     wanted = pa.array([value.lower() for value in step.values])
     owners = pa.array([], pa.string())
     for table in (rows, *([files[step.file]] if step.file else [])):
         if step.column in table.column_names:
-            hit = pc.is_in(pc.utf8_lower(_cells(table, step.column)), value_set=wanted)
-            accepted = pc.invert(_cells(table, REFUSED))
-            owners = pa.concat_arrays([owners, _cells(table, step.by).filter(pc.and_(hit, accepted))])
+            telling = pc.and_(_one_of(table, step.column, wanted), pc.invert(_cells(table, REFUSED)))
+            owners = pa.concat_arrays([owners, _cells(table, step.by).filter(telling)])
     marked = pc.is_in(_cells(rows, step.by), value_set=owners)
+    if step.column in rows.column_names:
+        marked = pc.or_(marked, _one_of(rows, step.column, wanted))
     return _put(rows, step.name, pc.if_else(marked, pa.scalar("Y"), pa.scalar(None, pa.string())))
 
 
@@ -183,6 +189,11 @@ def members(family: str | None, names: list[str]) -> list[str]:
 
 def _cells(rows: pa.Table, name: str) -> pa.Array:
     return flat(rows.column(name))
+
+
+def _one_of(rows: pa.Table, name: str, lower: pa.Array) -> pa.Array:
+    """A mask of the rows whose cell is one of `lower`, without regard to case."""
+    return pc.is_in(pc.utf8_lower(_cells(rows, name)), value_set=lower)
 
 
 def _accepted(rows: pa.Table, name: str) -> pa.Array:

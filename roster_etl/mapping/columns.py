@@ -35,7 +35,7 @@ UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
 
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
-_DECIMAL = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?$"
+_DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
 _SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
 _RANGE = r"^\s*([0-9]+)\s*-\s*[0-9]+\s*$"
 

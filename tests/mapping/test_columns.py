@@ -136,14 +136,14 @@ def test_whole_numbers_are_read_and_nothing_else() -> None:
 
 
 def test_decimal_numbers_are_read_and_nothing_else() -> None:
-    assert _list(columns.decimal(text(["3.75", "4", "-0.5", "1e3", "NaN", "1,5", ".5", None]))) == [
+    assert _list(columns.decimal(text(["3.75", "4.", "-0.5", "1e3", "NaN", "1,5", ".5", None]))) == [
         3.75,
         4.0,
         -0.5,
         None,
         None,
         None,
-        None,
+        0.5,
         None,
     ]
 

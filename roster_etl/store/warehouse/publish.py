@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
@@ -59,7 +61,7 @@ def publish(
             _close(connection, found, conclusion, name, changes[name].closes, planned_on)
     for name in TABLES:
         if name in changes:
-            _open(connection, found, conclusion, name, changes[name].opens)
+            _open(connection, found, conclusion, name, changes[name].opening())
     ledger.conclude(connection, conclusion)
 
 
@@ -126,9 +128,8 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
         return
     table, history = TABLES[name], history_table(name)
     schema = opening_schema(table)
-    # In the order of the key, the index of current keys is written from left to right: half the time of a random order.
-    rows = opens.select(schema.names).cast(schema).sort_by([(column, "ascending") for column in table.key])
-    given = {
+    rows = _by_key(opens.select(schema.names).cast(schema), table)
+    given: dict[str, sa.ColumnElement[Any]] = {
         "district_id": sa.literal(found["district_id"], sa.Text()),
         "source": sa.literal(found["source"], sa.Text()),
         "valid_from_import": sa.literal(conclusion.import_id, sa.BigInteger()),
@@ -139,3 +140,11 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
         chosen = sa.select(*given.values(), *staged.c)
         connection.execute(sa.insert(history).from_select([*given, *schema.names], chosen, include_defaults=False))
         bulk.unstage(connection, staged)
+
+
+def _by_key(rows: pa.Table, table: RosterTable) -> pa.Table:
+    """Return `rows` in the order of the key: the index is then written from left to right, in half the time of a random order."""
+    order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in table.key])
+    if pc.all(pc.less(order[:-1], order[1:])).as_py() is not False:  # in order already: spare the copy
+        return rows
+    return rows.take(order)

@@ -1,0 +1,65 @@
+"""What is done to every cell before it is judged."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.engine import cells
+
+
+def _trimmed(*values: str | None) -> tuple[list[str | None], list[bool]]:
+    column, changed = cells.trim(pa.array(values, pa.string()))
+    return column.to_pylist(), changed.tolist()
+
+
+def test_white_space_around_a_value_is_taken_off_and_noticed() -> None:
+    assert _trimmed("a", " a", "a ", "\ta b\n", None) == (["a", "a", "a", "a b", None], [False, True, True, True, False])
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\u2009"])
+def test_wider_spaces_are_white_space_too(space: str) -> None:
+    assert _trimmed(f"{space}a{space}") == (["a"], [True])
+
+
+@pytest.mark.parametrize("blank", [" ", "  \t ", "\u00a0", "\u3000 "])
+def test_a_cell_of_white_space_is_empty_and_not_called_trimmed(blank: str) -> None:
+    assert _trimmed(blank, "x") == ([None, "x"], [False, False])
+
+
+@pytest.mark.parametrize("value", ["é", "李", "NA", "a  b", "=SUM(1)", "O'Brien", "\u200b"])
+def test_other_values_stay_as_they_are(value: str) -> None:
+    assert _trimmed(value, None) == ([value, None], [False, False])
+
+
+def test_a_part_of_a_longer_column_is_trimmed_by_itself() -> None:
+    column, changed = cells.trim(pa.array([" x", " b", "c", " "]).slice(1, 2))
+
+    assert (column.to_pylist(), changed.tolist()) == (["b", "c"], [True, False])
+
+
+@pytest.mark.parametrize("values", [[], [None, None]])
+def test_an_empty_column_stays_empty(values: list[None]) -> None:
+    assert _trimmed(*values) == (values, [False] * len(values))
+
+
+def _control(*values: str | None) -> tuple[list[bool], list[bool]]:
+    nul, other = cells.control_characters(pa.array(values, pa.string()))
+    return nul.tolist(), other.tolist()
+
+
+def test_a_nul_is_told_from_other_control_characters() -> None:
+    assert _control("a\x00b", "a\x07b", "a\x7f", "ab", None, "a\tb") == (
+        [True, False, False, False, False, False],
+        [False, True, True, False, False, True],
+    )
+
+
+def test_a_line_break_inside_a_cell_is_no_control_character() -> None:
+    assert _control("a\nb", "a\r\nb") == ([False, False], [False, False])
+
+
+def test_control_characters_of_neighbours_do_not_count() -> None:
+    nul, other = cells.control_characters(pa.array(["\x00", "a", "\x07"]).slice(1, 1))
+
+    assert (nul.tolist(), other.tolist()) == ([False], [False])

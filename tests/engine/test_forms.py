@@ -1,0 +1,105 @@
+"""Which cells have the form that a spec promises."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.engine.forms import broken, expected, parse_dates
+from roster_etl.mapping import columns
+from roster_etl.mapping.frames import text
+from roster_etl.spec import Choice, Date, Decimal, Email, Form, Phone, Text, WholeNumber
+
+GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))
+RANGES = Choice(options=GRADES.options, ranges=True)
+US = Date(pattern="MM/DD/YYYY")
+YEAR = WholeNumber(minimum=1900, maximum=3000, digits=4)
+PHONE = Phone(lengths=(7, 10, 11))
+
+GOOD: dict[Form, tuple[str, ...]] = {
+    Text(max_length=3): ("abc", "é李x"),
+    GRADES: ("kindergarten", "KINDERGARTEN", "9", "09"),
+    RANGES: ("9-12", "1-1", "09-12", "Kindergarten"),
+    WholeNumber(minimum=0, maximum=10): ("0", "10", "007"),
+    YEAR: ("1900", "3000", "2031"),
+    Decimal(): ("3", "3.75", "-0.5", "+4", "4.", ".5"),
+    US: ("08/01/2012", "8/1/2012", "02/29/2024", "12/31/9999", "01/01/0001"),
+    Date(pattern="YYYY-MM-DD"): ("2024-02-29", "2024-2-9"),
+    Date(pattern="MM/DD/YY"): ("02/29/24",),
+    Email(): ("a@b.org", "o'brien+x@mail.school.k12.us", "josé@schule.example"),
+    PHONE: ("5550107", "(555) 010-7788", "+1.555.010.7788", "555 010 7788"),
+}
+BAD: dict[Form, tuple[str, ...]] = {
+    Text(max_length=3): ("abcd", "éééé"),
+    GRADES: ("K", "0", "PK", "9-12", "3", "09 "),
+    RANGES: ("12-9", "9-", "-9", "9-12-12", "9 - 12", "1-K", "Kindergarten-2", "9–12"),
+    WholeNumber(minimum=0, maximum=10): ("11", "-1", "+1", "1.0", "1E1", "", "٣", "9" * 30),
+    YEAR: ("1899", "3001", "02000", "20x4", "200"),
+    Decimal(): ("3,75", "1e3", "NaN", "inf", "", ".", "-", "1.2.3", "1 000", "٣"),
+    US: ("02/30/2024", "02/29/2023", "13/01/2012", "00/01/2012", "8/1/12", "2012-08-01", "08/01/2012 00:00", "01/01/0000", ""),
+    Date(pattern="YYYY-MM-DD"): ("2024-02-30", "02/09/2024"),
+    Date(pattern="MM/DD/YY"): ("02/29/23", "02/29/2024"),
+    Email(): ("a@b", "a b@c.org", "a@b@c.org", "@b.org", "a@", "a@b..org", "a,b@c.org", "<a@b.org>", "a\u00a0b@c.org", "a@b.org;"),
+    PHONE: ("555010", "55501077", "555010778", "555010778899", "555-0107 x218", "none", "٥٥٥٠١٠٧"),
+}
+
+
+@pytest.mark.parametrize(("form", "value"), [(form, value) for form, values in GOOD.items() for value in values])
+def test_it_has_the_form(form: Form, value: str) -> None:
+    assert broken(form, pa.array([value])).tolist() == [False]
+
+
+@pytest.mark.parametrize(("form", "value"), [(form, value) for form, values in BAD.items() for value in values])
+def test_it_has_not_the_form(form: Form, value: str) -> None:
+    assert broken(form, pa.array([value])).tolist() == [True]
+
+
+@pytest.mark.parametrize("form", [*GOOD, Text()])
+def test_an_empty_cell_is_never_broken(form: Form) -> None:
+    assert broken(form, pa.array([None, None], pa.string())).tolist() == [False, False]
+    assert broken(form, pa.array([], pa.string())).tolist() == []
+
+
+@pytest.mark.parametrize("form", GOOD)
+def test_each_cell_is_judged_by_itself(form: Form) -> None:
+    good, bad = GOOD[form][0], BAD[form][0]
+
+    assert broken(form, pa.array([bad, None, good, bad, good])).tolist() == [True, False, False, True, False]
+
+
+def test_any_text_is_text() -> None:
+    assert broken(Text(), pa.array(["x" * 100_000, "\x07"])).tolist() == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("form", "function"),
+    [(US, columns.parse_us_date), (Decimal(), columns.decimal), (YEAR, columns.whole), (PHONE, columns.digits)],
+)
+def test_what_has_the_form_can_be_read_by_the_mapping(form: Form, function: columns.Values) -> None:
+    assert function(text(GOOD[form])).isna().tolist() == [False] * len(GOOD[form])
+
+
+def test_dates_are_read_as_days() -> None:
+    assert parse_dates(US, pa.array(["8/1/2012", "02/30/2012", None])).to_pylist() == [date(2012, 8, 1), None, None]
+    assert parse_dates(Date(pattern="MM-DD-YY"), pa.array(["8-1-12"])).to_pylist() == [date(2012, 8, 1)]
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        (Text(max_length=3), "at most 3 characters"),
+        (Text(), "any text"),
+        (Choice(options=("Y", "N")), "one of: Y, N"),
+        (RANGES, "or a range such as 9-12"),
+        (Choice(options=tuple(map(str, range(30)))), "one of 30 options"),
+        (YEAR, "a whole number from 1900 to 3000"),
+        (Decimal(), "3.75"),
+        (US, "MM/DD/YYYY"),
+        (Email(), "name@"),
+        (PHONE, "7 or 10 or 11 digits"),
+    ],
+)
+def test_messages_say_what_was_expected(form: Form, words: str) -> None:
+    assert words in expected(form)

@@ -1,0 +1,105 @@
+"""Which column of an upload is which."""
+
+from __future__ import annotations
+
+import pytest
+
+from roster_etl.engine.headers import Header, match_header
+from roster_etl.spec import Column, Family, File
+
+PETS = File(
+    name="pets",
+    file_name="pets.csv",
+    title="Pets",
+    source="1",
+    key=("Pet_id",),
+    columns=(
+        Column(name="Pet_id", required=True),
+        Column(name="Tag", required=True, relaxed_by="tag_required"),
+        Column(name="Name", aliases=("Pet.name",)),
+    ),
+    families=(Family(pattern="Owner_{n}_id", first=2, last=10), Family(pattern="Toy{n}", first=1, last=None)),
+    extensions=("ext.",),
+)
+
+
+def _codes(header: Header) -> list[tuple[str, str, str | None]]:
+    return [(finding.severity, finding.code, finding.field) for finding in header.findings]
+
+
+def test_order_and_case_do_not_matter_and_the_specs_order_and_spelling_come_out() -> None:
+    header = match_header(["NAME", "tag", "pet_ID"], PETS)
+
+    assert list(header.positions.items()) == [("Pet_id", 2), ("Tag", 1), ("Name", 0)]
+    assert (header.refused, header.findings) == (None, ())
+
+
+def test_an_alias_is_the_column() -> None:
+    assert match_header(["Pet_id", "Tag", "pet.NAME"], PETS).positions["Name"] == 2
+
+
+def test_a_missing_required_column_refuses_the_file_and_names_the_nearest_header() -> None:
+    header = match_header(["Pet id", "Tag"], PETS)
+
+    assert header.refused == "missing_column"
+    assert _codes(header)[0] == ("file", "missing_column", "Pet_id")
+    assert 'the nearest of the 2 found is "Pet id"' in header.findings[0].message
+
+
+def test_all_missing_columns_are_named_at_once() -> None:
+    assert _codes(match_header(["Name"], PETS)) == [("file", "missing_column", "Pet_id"), ("file", "missing_column", "Tag")]
+
+
+def test_a_relaxed_column_may_be_missing() -> None:
+    assert match_header(["Pet_id"], PETS, relaxed=frozenset({"Tag"})).refused is None
+
+
+@pytest.mark.parametrize("header", [["Name", "Pet.name"], ["Name", "name"]])
+def test_a_column_that_stands_twice_refuses_the_file(header: list[str]) -> None:
+    matched = match_header(["Pet_id", "Tag", *header], PETS)
+
+    assert matched.refused == "duplicate_column"
+    assert _codes(matched) == [("file", "duplicate_column", "Name")]
+
+
+def test_an_extension_that_stands_twice_refuses_the_file() -> None:
+    assert _codes(match_header(["Pet_id", "Tag", "ext.a", "ext.a"], PETS)) == [("file", "duplicate_column", "ext.a")]
+
+
+def test_extensions_keep_their_spelling_and_need_a_name() -> None:
+    header = match_header(["Pet_id", "Tag", "Ext.Colour", "ext."], PETS)
+
+    assert header.extensions == {"Ext.Colour": 2}
+    assert _codes(header) == [("warning", "unexpected_column", "ext.")]
+
+
+def test_an_unexpected_column_is_not_read_and_said_once() -> None:
+    header = match_header(["Pet_id", "Tag", "Weight", "Weight", ""], PETS)
+
+    assert list(header.positions) == ["Pet_id", "Tag"]
+    assert _codes(header) == [("warning", "unexpected_column", "Weight"), ("warning", "unexpected_column", None)]
+
+
+def test_family_members_come_by_their_number_within_its_bounds() -> None:
+    header = match_header(["Pet_id", "Tag", "Owner_10_id", "owner_2_ID", "Owner_1_id", "Owner_11_id", "Owner_02_id"], PETS)
+
+    assert header.families["Owner_{n}_id"] == ("Owner_2_id", "Owner_10_id")
+    assert [header.positions[name] for name in header.families["Owner_{n}_id"]] == [3, 2]
+    assert [field for _, _, field in _codes(header)] == ["Owner_1_id", "Owner_11_id", "Owner_02_id"]
+
+
+def test_a_family_without_bound_goes_on() -> None:
+    assert match_header(["Pet_id", "Tag", "Toy120"], PETS).families["Toy{n}"] == ("Toy120",)
+
+
+@pytest.mark.parametrize("relaxed", [frozenset(), frozenset({"Tag"})])
+def test_a_first_line_without_any_known_name_is_no_header_and_none_of_its_cells_is_told(relaxed: frozenset[str]) -> None:
+    header = match_header(["17", "Ada", "ada@example.org"], PETS, relaxed=relaxed)
+
+    assert header.refused == "unrecognised_headers"
+    assert _codes(header) == [("file", "unrecognised_headers", None)]
+
+
+def test_a_fixed_order_is_kept_or_the_file_refused() -> None:
+    assert match_header(["Pet_id", "Tag", "Name"], PETS, fixed_order=True).refused is None
+    assert match_header(["Tag", "Pet_id", "Name"], PETS, fixed_order=True).refused == "column_order"

@@ -1,0 +1,344 @@
+"""How judged files become a canonical table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as MappingABC
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from roster_etl.canonical.roster import RosterColumn, RosterTable
+from roster_etl.engine.map import MappedTable, SourceFile, key_text, map_table, row_hash
+from roster_etl.mapping.columns import first_given, flag, joined, recode, whole
+from roster_etl.mapping.frames import REFUSED, ROW
+from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Mapping, Numbered, Of, OnlyRows
+from tests.walking import accepted, found
+
+PETS = RosterTable(
+    name="pets",
+    key=("kind", "pet_id"),
+    optional_key=("kind",),
+    comment="Pets",
+    columns=(
+        RosterColumn("kind", "text", ""),
+        RosterColumn("pet_id", "text", ""),
+        RosterColumn("name", "text", ""),
+        RosterColumn("age", "integer", ""),
+        RosterColumn("is_tame", "boolean", ""),
+    ),
+)
+
+
+def _source(*cells: MappingABC[str, str | None], refused: tuple[int, ...] = (), extensions: tuple[str, ...] = ()) -> SourceFile:
+    names = list(dict.fromkeys(("Id", *extensions, *(name for row in cells for name in row))))
+    columns = {name: pa.array([row.get(name) for row in cells], pa.string()) for name in names}
+    columns[ROW] = pa.array(range(2, len(cells) + 2), pa.int64())
+    columns[REFUSED] = pa.array([place in refused for place in range(len(cells))], pa.bool_())
+    return SourceFile(rows=pa.table(columns), file_name="in/pets.csv", extensions=extensions)
+
+
+def _mapped(columns: MappingABC[str, Any], source: SourceFile, *, options: MappingABC[str, object] | None = None, **how: Any) -> MappedTable:
+    mapping = Mapping(source="pets", to="pets", columns={"pet_id": From("Id"), **columns}, **how)
+    return map_table(PETS, [mapping], {"pets": source}, options or {})
+
+
+def _values(name: str, expression: Any, *cells: MappingABC[str, str | None], **options: object) -> list[object]:
+    rows = [{"Id": str(place), **row} for place, row in enumerate(cells)]
+    return _mapped({name: expression}, _source(*rows), options=options).table.column(name).to_pylist()
+
+
+def _derived(columns: MappingABC[str, Any], *cells: MappingABC[str, str | None], **options: object) -> list[list[str]]:
+    rows = [{"Id": str(place), **row} for place, row in enumerate(cells)]
+    return [json.loads(text) for text in _mapped(columns, _source(*rows), options=options).table.column("derived").to_pylist()]
+
+
+# ---- expressions
+
+
+def test_a_value_comes_from_a_column_as_it_is() -> None:
+    assert _values("name", From("Name"), {"Name": "=SUM(1)"}, {"Name": None}) == ["=SUM(1)", None]
+
+
+def test_a_value_comes_from_columns_by_a_function_with_the_type_of_the_target() -> None:
+    assert _values("age", From("Age", via=whole), {"Age": "7"}, {"Age": "x"}) == [7, None]
+    assert _values("is_tame", From("Tame", via=flag), {"Tame": "Y"}, {"Tame": "N"}) == [True, False]
+    assert _values("name", From("A", "B", via=joined(" ")), {"A": "x", "B": "y"}, {"B": "z"}) == ["x y", "z"]
+
+
+def test_a_column_that_the_upload_lacks_is_empty() -> None:
+    assert _values("name", From("Nowhere"), {}) == [None]
+    assert _values("age", From("Nowhere", via=whole), {}) == [None]
+
+
+@pytest.mark.parametrize("others", [(), ({"A": "x"},)])
+def test_what_a_function_says_of_nothing_does_not_depend_on_other_rows(others: tuple[dict[str, str], ...]) -> None:
+    def or_other(*columns: pd.Series) -> pd.Series:
+        return first_given(*columns).fillna("other")
+
+    assert _values("name", From("A", "B", via=or_other), *others, {"A": None})[-1] == "other"
+
+
+def test_a_function_may_take_the_value_of_an_option() -> None:
+    def marked(values: pd.Series, mark: object) -> pd.Series:
+        return values + str(mark)
+
+    assert _values("name", From("Name", via=marked, option="mark"), {"Name": "a"}, mark="!") == ["a!"]
+
+
+def test_a_constant_stands_in_every_row() -> None:
+    assert _values("is_tame", Const(True), {}, {}) == [True, True]
+
+
+def test_a_value_may_come_from_target_columns() -> None:
+    columns = {"name": From("Name"), "kind": Of("name", via=recode({"Rex": "dog"}))}
+    result = _mapped(columns, _source({"Id": "1", "Name": "Rex"}))
+
+    assert result.table.column("kind").to_pylist() == ["dog"]
+
+
+def test_the_first_of_several_that_has_a_value_counts_row_by_row() -> None:
+    expression = FirstOf(From("A"), From("B", via=recode({"b": "B!"})), Const("none"))
+
+    assert _values("name", expression, {"A": "a", "B": "b"}, {"B": "b"}, {"B": "x"}) == ["a", "B!", "none"]
+
+
+def test_target_columns_can_be_one_of_the_choices() -> None:
+    columns = {"kind": From("Kind"), "name": FirstOf(From("Name"), Of("kind", via=lambda kind: kind + "?"))}
+    result = _mapped(columns, _source({"Id": "1", "Kind": "cat", "Name": "Tom"}, {"Id": "2", "Kind": "dog"}))
+
+    assert result.table.column("name").to_pylist() == ["Tom", "dog?"]
+    assert result.table.column("derived").to_pylist() == ["[]", '["name"]']
+
+
+def test_an_option_chooses_between_expressions() -> None:
+    expression = IfOption(option="short", equals=True, then=From("A"), otherwise=From("B"))
+
+    assert _values("name", expression, {"A": "a", "B": "b"}, short=True) == ["a"]
+    assert _values("name", expression, {"A": "a", "B": "b"}, short=False) == ["b"]
+
+
+# ---- derived columns, extensions, origin
+
+
+def test_derived_columns_are_told_where_they_have_a_value() -> None:
+    columns = {"name": From("Name", via=recode({"a": "A"}), derived=True), "is_tame": Const(True, derived=True)}
+
+    assert _derived(columns, {"Name": "a"}, {"Name": "z"}, {}) == [["is_tame", "name"], ["is_tame"], ["is_tame"]]
+
+
+def test_of_several_choices_the_one_that_counts_says_whether_it_is_derived() -> None:
+    columns = {"name": FirstOf(From("A"), From("B", derived=True), From("C"))}
+
+    assert _derived(columns, {"A": "a"}, {"B": "b"}, {"C": "c"}, {}) == [[], ["name"], [], []]
+
+
+def test_a_derived_first_choice_without_a_value_is_not_derived() -> None:
+    columns = {"name": FirstOf(From("A", derived=True), From("B"))}
+
+    assert _derived(columns, {"A": "a"}, {"B": "b"}, {}) == [["name"], [], []]
+
+
+def test_an_option_chooses_what_is_derived_too() -> None:
+    columns = {"name": IfOption(option="o", equals=True, then=From("A", derived=True), otherwise=From("A"))}
+
+    assert _derived(columns, {"A": "a"}, o=True) == [["name"]]
+    assert _derived(columns, {"A": "a"}, o=False) == [[]]
+
+
+def _extensions(source: SourceFile, *, wanted: bool = True) -> list[str]:
+    return _mapped({}, source, extensions=wanted).table.column("extensions").to_pylist()
+
+
+def test_extensions_go_along_as_json_blank_ones_left_out() -> None:
+    cells = {"Id": "1", "ext.a": 'say "hi"\n', "ext.ü": "李"}, {"Id": "2", "ext.ü": "x"}, {"Id": "3"}
+
+    assert [json.loads(text) for text in _extensions(_source(*cells, extensions=("ext.a", "ext.ü")))] == [
+        {"ext.a": 'say "hi"\n', "ext.ü": "李"},
+        {"ext.ü": "x"},
+        {},
+    ]
+
+
+def test_the_order_of_extension_columns_makes_no_difference() -> None:
+    cells = {"Id": "1", "ext.a": "1", "ext.b": "2"}
+
+    assert _extensions(_source(cells, extensions=("ext.a", "ext.b"))) == _extensions(_source(cells, extensions=("ext.b", "ext.a")))
+
+
+def test_extensions_stay_where_the_mapping_does_not_take_them() -> None:
+    assert _extensions(_source({"Id": "1", "ext.a": "x"}, extensions=("ext.a",)), wanted=False) == ["{}"]
+    assert _extensions(_source({"Id": "1"})) == ["{}"]
+
+
+def test_a_row_tells_where_it_came_from() -> None:
+    row = _mapped({}, _source({"Id": "1"}, {"Id": "2"})).table.to_pylist()[1]
+
+    assert (row["source_file"], row["source_row"]) == ("in/pets.csv", 3)
+    assert list(row) == ["kind", "pet_id", "name", "age", "is_tame", "source_file", "source_row", "derived", "extensions", REFUSED, "row_hash"]
+
+
+def test_steps_come_first() -> None:
+    source = _source({"Id": "1", "Name": None}, {"Id": "2", "Name": "b"}, {"Id": "3", "Name": "b"})
+    steps = (OnlyRows(column="Name"), Numbered(by="Name", name="n"))
+
+    assert _mapped({"age": From("n", via=whole)}, source, steps=steps).table.column("age").to_pylist() == [1, 2]
+
+
+# ---- keys
+
+
+def test_a_row_without_its_key_is_no_record_unless_that_part_is_optional() -> None:
+    table = _mapped({"kind": From("Kind")}, _source({"Id": None, "Kind": "cat"}, {"Id": "1", "Kind": None})).table
+
+    assert table.column("pet_id").to_pylist() == ["1"]
+
+
+def test_of_rows_with_one_key_the_first_accepted_counts() -> None:
+    source = _source({"Id": "1", "Name": "a"}, {"Id": "1", "Name": "b"}, {"Id": "1", "Name": "c"}, {"Id": "2"}, refused=(0, 3))
+
+    assert [(row["pet_id"], row["name"]) for row in accepted(_mapped({"name": From("Name")}, source).table)] == [("1", "b")]
+
+
+def test_refused_rows_stay_so_that_their_records_are_seen() -> None:
+    table = _mapped({}, _source({"Id": "1"}, {"Id": "1"}, {"Id": "2"}, refused=(0, 2))).table
+
+    assert [(row["pet_id"], row[REFUSED]) for row in table.to_pylist()] == [("1", True), ("1", False), ("2", True)]
+
+
+def test_keys_that_differ_in_an_empty_part_differ() -> None:
+    source = _source({"Id": "1", "Kind": None}, {"Id": "1", "Kind": "cat"}, {"Id": "1"})
+
+    assert _mapped({"kind": From("Kind")}, source).table.num_rows == 2
+
+
+def test_where_merged_rows_disagree_the_first_counts_with_one_warning_a_record() -> None:
+    source = _source(
+        {"Id": "1", "Name": "a"},
+        {"Id": "1", "Name": "b"},
+        {"Id": "1", "Name": None},
+        {"Id": "1", "Name": "a"},
+        {"Id": "2", "Name": "x"},
+        {"Id": "2", "Name": "y"},
+        refused=(5,),
+    )
+    result = _mapped({"name": From("Name")}, source, merges=True)
+
+    assert found(result) == [("warning", "conflicting_rows", 3, "name")]
+    assert result.findings.column("count").to_pylist() == [2]
+    assert [row["name"] for row in accepted(result.table)] == ["a", "x"]
+
+
+def test_rows_cannot_disagree_about_what_was_derived() -> None:
+    source = _source({"Id": "1"}, {"Id": "1"})
+    result = _mapped({"age": From("n", via=whole, derived=True)}, source, merges=True, steps=(Numbered(by="Id", name="n"),))
+
+    assert found(result) == []
+
+
+def test_rows_that_are_not_merged_say_nothing() -> None:
+    assert found(_mapped({"name": From("Name")}, _source({"Id": "1", "Name": "a"}, {"Id": "1", "Name": "b"}))) == []
+
+
+def _both(first: SourceFile, second: SourceFile, **how: bool) -> MappedTable:
+    mappings = [
+        Mapping(source="new", to="pets", columns={"pet_id": From("Id"), "name": From("Name")}),
+        Mapping(source="old", to="pets", columns={"pet_id": From("Id"), "name": From("Name")}, **how),
+    ]
+    return map_table(PETS, mappings, {"new": first, "old": second}, {})
+
+
+def test_a_record_of_an_earlier_mapping_counts_and_the_other_is_a_collision() -> None:
+    result = _both(_source({"Id": "1", "Name": "a"}), _source({"Id": "1", "Name": "b"}, {"Id": "2", "Name": "c"}))
+
+    assert [(row["pet_id"], row["name"]) for row in result.table.to_pylist()] == [("1", "a"), ("2", "c")]
+    assert result.collisions == 1
+
+
+def test_a_mapping_that_yields_does_not_collide() -> None:
+    assert _both(_source({"Id": "1"}), _source({"Id": "1"}), yields=True).collisions == 0
+
+
+def test_a_refused_record_gives_way_to_an_accepted_one_of_a_later_mapping() -> None:
+    result = _both(_source({"Id": "1", "Name": "a"}, refused=(0,)), _source({"Id": "1", "Name": "b"}), yields=True)
+
+    assert [row["name"] for row in accepted(result.table)] == ["b"]
+    assert result.collisions == 0
+
+
+def test_no_rows_make_an_empty_table() -> None:
+    result = _mapped({"name": From("Name")}, _source())
+
+    assert (result.table.num_rows, result.findings.num_rows, result.collisions) == (0, 0, 0)
+
+
+# ---- hashes: stored ones depend on these values, so a change here is a migration of every roster
+
+KINDS = RosterTable(
+    name="kinds",
+    key=("a",),
+    comment="One column of every type",
+    columns=(
+        RosterColumn("a", "text", ""),
+        RosterColumn("b", "integer", ""),
+        RosterColumn("c", "float", ""),
+        RosterColumn("d", "boolean", ""),
+        RosterColumn("e", "date", ""),
+        RosterColumn("f", "timestamp", ""),
+    ),
+)
+FULL: dict[str, Any] = {
+    "a": "O'Brien 李",
+    "b": 7,
+    "c": 3.75,
+    "d": True,
+    "e": date(2012, 8, 1),
+    "f": datetime(2024, 8, 1, 5, tzinfo=UTC),
+    "derived": '["a"]',
+    "extensions": '{"ext.x": "1"}',
+}
+EMPTY: dict[str, Any] = {name: None for name in FULL} | {"a": "", "derived": "[]", "extensions": "{}"}
+
+
+def _hash(*rows: MappingABC[str, Any]) -> list[int]:
+    schema = pa.schema([*KINDS.arrow_schema, ("derived", pa.string()), ("extensions", pa.string()), ("source_row", pa.int64())])
+    return row_hash(pa.Table.from_pylist([{"source_row": 1, **row} for row in rows], schema=schema), KINDS).to_pylist()
+
+
+def test_hashes_are_what_they_always_were() -> None:
+    assert _hash(FULL, EMPTY) == [-7170348794098342749, -3294762482355145467]
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_every_business_column_counts_and_so_do_derived_and_extensions(name: str) -> None:
+    other = EMPTY[name] if name != "derived" else "[]"
+
+    assert _hash(FULL) != _hash({**FULL, name: other})
+
+
+def test_where_a_row_came_from_does_not_count() -> None:
+    assert _hash(FULL) == _hash({**FULL, "source_row": 99})
+
+
+def test_an_empty_text_is_not_a_missing_one() -> None:
+    assert _hash({**FULL, "a": ""}) != _hash({**FULL, "a": None})
+
+
+def test_cells_do_not_run_together() -> None:
+    one, other = ({**EMPTY, "a": a, "derived": d} for a, d in (("x1", "2"), ("x", "12")))
+
+    assert _hash(one) != _hash(other)
+
+
+def test_a_hash_does_not_depend_on_other_rows() -> None:
+    assert _hash(EMPTY, FULL) == _hash(FULL, EMPTY)[::-1]
+    assert _hash() == []
+
+
+def test_keys_tell_missing_from_empty() -> None:
+    table = pa.table({"a": ["x", "", None], "b": pa.array([1, 2, 3])})
+
+    assert key_text(table, ("a", "b")).to_pylist() == ["x\x1f1", "\x1f2", "\x00\x1f3"]

@@ -1,0 +1,70 @@
+"""Walk a small upload through the engine, without a home: text of CSV files in, judged files and canonical tables out.
+
+Belongs here: what tests of more than one room need to feed ``engine.judge`` and ``engine.map``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
+from roster_etl.engine.map import MappedTable, SourceFile, map_table
+from roster_etl.engine.read import read_csv
+from roster_etl.mapping.frames import REFUSED, to_table
+from roster_etl.spec import File
+from roster_etl.spec.options import resolve
+from roster_etl.vendors import Vendor
+
+
+def lines(*cells: str) -> str:
+    """Return a CSV text of lines, as they are."""
+    return "".join(f"{line}\n" for line in cells)
+
+
+def judge(file: File, text: str, others: Mapping[str, Judged] | None = None, **how: object) -> JudgedFile:
+    """Judge the CSV `text` as `file`."""
+    return judge_file(read_csv(text.encode()), file, judged=others, **how)  # type: ignore[arg-type]
+
+
+def found(result: JudgedFile | MappedTable) -> list[tuple[str, str, int | None, str | None]]:
+    """Return the findings as (severity, code, row, field)."""
+    return [(f["severity"], f["code"], f["row"], f["field"]) for f in result.findings.to_pylist()]
+
+
+def rows(result: JudgedFile) -> list[dict[str, object]]:
+    """Return the judged rows, blank cells left out."""
+    return [{k: v for k, v in row.items() if v is not None} for row in to_table(result.frame).to_pylist()]
+
+
+def judge_upload(vendor: Vendor, upload: Mapping[str, str], **options: str) -> dict[str, JudgedFile]:
+    """Judge the files of `upload` (spec name → CSV text) in the format's order; a file that is left out is absent."""
+    values = resolve(vendor.format, options)
+    results: dict[str, JudgedFile] = {}
+    for file in vendor.format.files:
+        others = {name: Judged(frame=result.frame, file_name=f"{name}.csv") for name, result in results.items()}
+        relaxed = frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False)
+        text = upload.get(file.name)
+        results[file.name] = absent_file(file) if text is None else judge(file, text, others, relaxed=relaxed)
+    return results
+
+
+def map_upload(vendor: Vendor, upload: Mapping[str, str], **options: str) -> dict[str, MappedTable]:
+    """Map `upload` to every canonical table that `vendor` fills."""
+    sources = {
+        name: SourceFile(rows=to_table(result.frame), file_name=f"{name}.csv", extensions=result.extensions)
+        for name, result in judge_upload(vendor, upload, **options).items()
+    }
+    values = resolve(vendor.format, options)
+    return {
+        name: map_table(table, mappings, sources, values)
+        for name, table in TABLES.items()
+        if (mappings := [mapping for mapping in vendor.mappings if mapping.to == name])
+    }
+
+
+def accepted(table: pa.Table) -> list[dict[str, object]]:
+    """Return the rows of a mapped table that would be published."""
+    return [row for row in table.to_pylist() if not row[REFUSED]]
