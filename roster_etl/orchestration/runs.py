@@ -20,6 +20,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from roster_etl.orchestration.definitions import LOCATION, MODULE, defs, job_name
+from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
@@ -53,6 +54,7 @@ def run_import(home: Path, order: Order, *, instance: dg.DagsterInstance | None 
     with ExitStack() as stack:
         visit = stack.enter_context(visiting(home))
         here = instance or stack.enter_context(home_instance(home))
+        stack.enter_context(kept_connections(here))
         sync_partitions(here, [order.district_id])
         run = _created(here, order)
         for _ in execute_run_iterator(InMemoryJob(_job(order.source)), run, here):
