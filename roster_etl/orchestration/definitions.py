@@ -6,6 +6,7 @@ Belongs here: the list. Nothing is read, opened or connected when this is import
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import dagster as dg
 
@@ -17,6 +18,7 @@ from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upl
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.resources import desk
 from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled
+from roster_etl.orchestration.sensors import landing_zone
 from roster_etl.pipeline.map import tables_of
 from roster_etl.vendors import Vendor, discover
 
@@ -44,7 +46,7 @@ def _assets() -> list[dg.AssetsDefinition]:
     return [*found, plan_asset(VENDORS), warehouse_assets(VENDORS), report_asset(VENDORS)]
 
 
-def import_job(vendor: Vendor) -> object:
+def import_job(vendor: Vendor) -> Any:
     """Return the job that imports one format for one district: its own assets, and of the roster what it fills."""
     keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in vendor.format.files)]
     keys += [key(table) for table in tables_of(vendor) for key in (roster_key, warehouse_key)]
@@ -57,9 +59,11 @@ def import_job(vendor: Vendor) -> object:
     )
 
 
+JOBS = [import_job(vendor) for vendor in VENDORS]
 defs = dg.Definitions(
     assets=assets(),
-    jobs=[import_job(vendor) for vendor in VENDORS],
+    jobs=JOBS,
+    sensors=[landing_zone(JOBS)],
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,
 )

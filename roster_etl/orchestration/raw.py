@@ -18,7 +18,6 @@ from roster_etl.orchestration.steps import reported, step, tag_run
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.upload import Upload
-from roster_etl.quality import warm
 from roster_etl.spec import File
 from roster_etl.spec.errors import UnknownFeed
 from roster_etl.vendors import Vendor
@@ -28,7 +27,8 @@ class UploadConfig(dg.Config):
     """Which upload a run takes. Without any of these: the newest one in the landing zone that has settled, else the newest archived.
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
-    ``approves`` and ``plan_sha256``: a held import, whose plan a person approved; ``options``: for this import only.
+    ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
+    ``stale``: files that are older than the rest, which is reported.
     """
 
     landing: bool = False
@@ -36,7 +36,9 @@ class UploadConfig(dg.Config):
     archived: int | None = None
     approves: int | None = None
     plan_sha256: str | None = None
+    approved_by: str | None = None
     options: dict[str, str] = {}
+    stale: list[str] = []
 
     def order(self, district_id: str, source: str, run_id: str) -> Order | None:
         """Return what is named here; None: nothing is."""
@@ -47,8 +49,9 @@ class UploadConfig(dg.Config):
             source=source,
             path=self.path,
             archived=self.archived,
-            approves=(self.approves, self.plan_sha256 or "") if self.approves else None,
+            approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,
+            stale=tuple(self.stale),
             run_id=run_id,
         )
 
@@ -85,7 +88,6 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
             received = _received(context, format_.name, config)
             if received is None or ended_at_the_door(context, received):
                 return
-            warm()
             yield dg.MaterializeResult(metadata=upload_numbers(received), data_version=dg.DataVersion(received.content))
 
     return upload

@@ -87,7 +87,7 @@ def upload_config(order: Order) -> dict[str, Any]:
     """Return the run config that says what `order` says."""
     named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
     if order.approves:
-        named |= {"approves": order.approves[0], "plan_sha256": order.approves[1]}
+        named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
     config = {name: value for name, value in named.items() if value is not None}
     if not set(config) - {"options"}:
         config["landing"] = True
