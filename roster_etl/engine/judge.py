@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from roster_etl.engine import cells, forms
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile
+from roster_etl.engine.secrets import blank_cells
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array, row_codes, to_frame
 from roster_etl.spec import Choice, Column, File, NotBefore, Reference, Text, Together
@@ -424,10 +425,10 @@ class _Judge:
             records = pa.table({name: column.take(pa.array(places)) for name, column in raw.items()}).to_pylist()
             for place, record in zip(places, records, strict=True):
                 lines.append({"row": int(self.numbers[place]), "code": code, "record": _json(record)})
-        secret = {position for name, position in self.header.positions.items() if self.header.columns[name].secret}
-        for damage in self.raw.damaged:
-            shown = [] if secret else list(damage.cells)  # cells of a ragged row may have moved into or out of a secret column
-            lines.append({"row": damage.row, "code": damage.code, "record": _json({"cells": shown})})
+        secret = {name.casefold() for c in self.file.columns if c.secret for name in (c.name, *c.aliases)}
+        for damage in self.raw.damaged:  # cells of a damaged record may have moved into, or out of, a secret column
+            shown = blank_cells(damage.cells, self.raw.header, lambda name: name.casefold() in secret)
+            lines.append({"row": damage.row, "code": damage.code, "record": _json({"cells": list(shown)})})
         return pa.Table.from_pylist([{"file": self.file_name, **line} for line in lines], schema=QUARANTINE)
 
     def _evidence(self) -> tuple[tuple[str, ...], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,18 +21,32 @@ from roster_etl.engine.map import HASH, key_text
 from roster_etl.mapping.frames import REFUSED, flat
 
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
-Versions = Callable[[str, pa.Array], pa.Table]
+
+
+class CurrentTable(Protocol):
+    """What is current of one table, for one feed; asked for no more than is needed."""
+
+    def hashes(self) -> pa.Table:
+        """Return ``version_id`` and ``row_hash`` of every current version."""
+
+    def rows(self, version_ids: pa.Array) -> pa.Table:
+        """Return these versions, whole."""
+
+    def schools(self) -> Mapping[str, int]:
+        """Return the number of current versions by school, where records belong to a school."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
     """What an upload leaves unknown, so that a missing record is no proof that it is gone.
 
-    ``files``: members that were absent or refused, by their name; ``everything``: some file was refused, so that nothing
-    is removed at all; ``evidence``: for each member the cells of its records whose key could not be read; ``identity``:
-    (table, member) → the key columns that must be found among those cells.
+    ``files``: files of the format that were absent, or of which no row was accepted; ``everything``: some file was
+    refused, so that nothing is removed at all; ``evidence``: for each file the cells of its records whose key could not be
+    read; ``identity``: (table, file) → the key columns that must be found among those cells; ``file_of``: which file of
+    the format a ``source_file`` is, by its name as uploaded.
     """
 
+    file_of: Callable[[str], str | None] = lambda name: name
     files: frozenset[str] = frozenset()
     everything: bool = False
     evidence: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
@@ -42,14 +57,14 @@ class Doubt:
 class TablePlan:
     """What would happen to one table.
 
-    ``opens``: rows as mapped (without ``_refused``), created and updated ones; ``places``: where they stand in the mapped
-    table (int64); ``closes``: CLOSES; ``columns``: how many updates change each column; ``schools``: school → (current,
+    ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
+    hashes, sorted; ``closes``: CLOSES; ``columns``: how many updates change each column; ``schools``: school → (current,
     deleted), where records belong to a school.
     """
 
     table: str
-    opens: pa.Table
-    places: pa.Array
+    opens: pa.Array
+    hashes: np.ndarray
     closes: pa.Table
     created: int
     updated: int
@@ -62,7 +77,7 @@ class TablePlan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would open or close."""
-        return not (self.opens.num_rows or self.closes.num_rows)
+        return not (len(self.opens) or self.closes.num_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,22 +124,13 @@ class Exceeded:
 
 
 def make_plan(
-    mapped: Mapping[str, pa.Table],
-    current: Mapping[str, pa.Table],
-    *,
-    base: int | None,
-    doubt: Doubt,
-    versions: Versions,
+    mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt
 ) -> Plan:
-    """Compare the state that an upload wants (`mapped`, by table) with the `current` one.
-
-    Args: current: by table ``version_id``, key columns, ``row_hash``, ``source_file`` and the school column, if any;
-          versions: fetches whole rows by version id.
-    """
+    """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     plans: dict[str, TablePlan] = {}
     kept: dict[str, list[pa.Table]] = {}
     for name in reversed([name for name in TABLES if name in mapped]):  # children before what they refer to
-        plans[name] = _plan_table(TABLES[name], mapped[name], current[name], doubt, versions, kept)
+        plans[name] = _plan_table(TABLES[name], mapped[name], current[name], doubt, kept)  # one table in memory
     ordered = {name: plans[name] for name in TABLES if name in plans}
     return Plan(base=base, tables=ordered, sha256=_sha256(base, ordered))
 
@@ -152,58 +158,65 @@ def _too_many(records: int, current: int, pct: float, least: int) -> bool:
 
 
 def _plan_table(
-    target: RosterTable,
-    mapped: pa.Table,
-    current: pa.Table,
-    doubt: Doubt,
-    versions: Versions,
-    kept: dict[str, list[pa.Table]],
+    target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: Doubt, kept: dict[str, list[pa.Table]]
 ) -> TablePlan:
-    refused = flat(mapped.column(REFUSED))
-    accepted = mapped.filter(pc.invert(refused)).drop_columns([REFUSED]) if pc.any(refused).as_py() else mapped.drop_columns([REFUSED])
-    numbers = pa.array(np.flatnonzero(~refused.to_numpy(zero_copy_only=False)))
-    seen = mapped.filter(refused)
-    if not current.num_rows:
-        return _first_load(target, accepted, numbers)
-    wanted, there = key_text(accepted, target.key), key_text(current, target.key)
-    place = pc.index_in(wanted, value_set=there)
-    is_new = pc.is_null(place)
-    changed = pc.fill_null(pc.not_equal(flat(current.column(HASH)).take(place), flat(accepted.column(HASH))), False)
-    missing = pc.invert(pc.is_in(there, value_set=wanted))
-    gone = _gone(target, current, missing, pc.is_in(there, value_set=key_text(seen, target.key)), doubt)
-    if target.event:
-        gone = pa.array(np.zeros(current.num_rows, dtype=bool))
-    gone = _keep_parents(target, current, gone, kept)
-    _note_kept(target, current.filter(pc.and_(missing, pc.invert(gone))), versions, kept)
-    updates = accepted.filter(changed)
-    replaced = flat(current.column("version_id")).take(place.filter(changed))
-    columns, counted = _changed_columns(target, updates, replaced, versions)
-    closing = flat(current.column("version_id")).filter(gone)
+    refused = flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
+    numbers = np.flatnonzero(~refused)
+    known = current.hashes()
+    if not known.num_rows:
+        return _first_load(target, mapped, numbers)
+    same, same_there = _same(flat(mapped.column(HASH)).to_numpy()[numbers], flat(known.column(HASH)).to_numpy())
+    numbers = numbers[~same]
+    there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
+    accepted = mapped.take(pa.array(numbers))
+    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
+    replaced, is_new = there.take(pc.drop_null(place)), pc.is_null(place)
+    updates = accepted.filter(pc.invert(is_new))
+    gone = _gone(target, there, accepted, mapped.filter(pa.array(refused)), doubt, kept)
+    columns, counted = _changed_columns(target, updates, replaced)
     return TablePlan(
         table=target.name,
-        opens=accepted.filter(pc.or_(is_new, changed)).combine_chunks(),
-        places=numbers.filter(pc.or_(is_new, changed)),
-        closes=pa.table(
-            [pa.concat_arrays([replaced, closing]), pa.array(["changed"] * len(replaced) + ["absent"] * len(closing), pa.string())],
-            schema=CLOSES,
-        ),
-        created=pc.sum(is_new).as_py() or 0,
-        updated=len(replaced),
-        deleted=len(closing),
-        current=current.num_rows,
+        opens=pa.array(numbers),
+        hashes=np.sort(flat(accepted.column(HASH)).to_numpy()),
+        closes=_closes(replaced, there.filter(gone)),
+        created=accepted.num_rows - updates.num_rows,
+        updated=updates.num_rows,
+        deleted=pc.sum(gone).as_py() or 0,
+        current=known.num_rows,
         counted_updates=counted,
         columns=columns,
-        schools=_by_school(target, current, gone),
+        schools=_by_school(target, there.filter(gone), current),
     )
 
 
-def _first_load(target: RosterTable, accepted: pa.Table, places: pa.Array) -> TablePlan:
+def _same(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the wanted rows are there already, and which of those there are wanted, by their hashes.
+
+    The hash covers the key. A hash that stands twice on one side settles nothing: such rows are compared by key.
+    """
+    shared = np.intersect1d(_single(wanted), _single(there), assume_unique=True)
+    values = pa.array(shared)
+    return tuple(pc.is_in(pa.array(side), value_set=values).to_numpy(zero_copy_only=False) for side in (wanted, there))
+
+
+def _single(hashes: np.ndarray) -> np.ndarray:
+    values, counts = np.unique(hashes, return_counts=True)
+    return values if len(values) == len(hashes) else values[counts == 1]
+
+
+def _closes(replaced: pa.Table, gone: pa.Table) -> pa.Table:
+    reasons = ["changed"] * replaced.num_rows + ["absent"] * gone.num_rows
+    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows in (replaced, gone)])
+    return pa.table([versions, pa.array(reasons, pa.string())], schema=CLOSES)
+
+
+def _first_load(target: RosterTable, mapped: pa.Table, numbers: np.ndarray) -> TablePlan:
     return TablePlan(
         table=target.name,
-        opens=accepted,
-        places=places,
+        opens=pa.array(numbers),
+        hashes=np.sort(flat(mapped.column(HASH)).to_numpy()[numbers]),
         closes=CLOSES.empty_table(),
-        created=accepted.num_rows,
+        created=len(numbers),
         updated=0,
         deleted=0,
         current=0,
@@ -213,16 +226,32 @@ def _first_load(target: RosterTable, accepted: pa.Table, places: pa.Array) -> Ta
     )
 
 
-def _gone(target: RosterTable, current: pa.Table, missing: pa.Array, seen: pa.Array, doubt: Doubt) -> pa.Array:
-    """Which current records the upload proves to be gone."""
-    if doubt.everything:
-        return pa.array(np.zeros(current.num_rows, dtype=bool))
-    doubtful = pc.is_in(flat(current.column("source_file")), value_set=pa.array(sorted(doubt.files), pa.string()))
-    gone = pc.and_(missing, pc.invert(pc.or_(seen, doubtful)))
-    for file, records in doubt.evidence.items():
-        identity = doubt.identity.get((target.name, file), ())
+def _gone(
+    target: RosterTable, there: pa.Table, accepted: pa.Table, seen: pa.Table, doubt: Doubt, kept: dict[str, list[pa.Table]]
+) -> pa.Array:
+    """Which of the versions `there` are of records that the upload proves to be gone; the others are noted as kept."""
+    keys = key_text(there, target.key)
+    missing = pc.invert(pc.is_in(keys, value_set=key_text(accepted, target.key)))
+    gone = pc.and_(missing, pc.invert(pc.is_in(keys, value_set=key_text(seen, target.key))))
+    if doubt.everything or target.event:
+        gone = pa.array(np.zeros(there.num_rows, dtype=bool))
+    gone = _keep_parents(target, there, _certain(target, there, gone, doubt), kept)
+    stays = there.filter(pc.and_(missing, pc.invert(gone)))
+    if stays.num_rows:
+        kept.setdefault(target.name, []).append(stays)
+    return gone
+
+
+def _certain(target: RosterTable, there: pa.Table, gone: pa.Array, doubt: Doubt) -> pa.Array:
+    """Take out of `gone` what came from files that were not read, and what unreadable records may have been about."""
+    origin = flat(there.column("source_file"))
+    kinds = {name: doubt.file_of(name) for name in pc.unique(origin).to_pylist() if name}
+    doubtful = pa.array([name for name, kind in kinds.items() if kind in doubt.files], pa.string())
+    gone = pc.and_(gone, pc.invert(pc.is_in(origin, value_set=doubtful)))
+    for name, kind in kinds.items():
+        records, identity = doubt.evidence.get(kind or "", ()), doubt.identity.get((target.name, kind or ""), ())
         if records and identity:
-            gone = pc.and_(gone, pc.invert(_in_evidence(current, gone, file, identity, records)))
+            gone = pc.and_(gone, pc.invert(_in_evidence(there, gone, name, identity, records)))
     return gone
 
 
@@ -254,20 +283,11 @@ def _keep_parents(target: RosterTable, current: pa.Table, gone: pa.Array, kept: 
     return gone
 
 
-def _note_kept(target: RosterTable, rows: pa.Table, versions: Versions, kept: dict[str, list[pa.Table]]) -> None:
-    if rows.num_rows and any(reference.table == target.name for reference in REFERENCES):
-        kept.setdefault(target.name, []).append(versions(target.name, flat(rows.column("version_id"))))
+def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], int]:
+    """Return (column → number of updates that change it, number of updates that change more than derived columns).
 
-
-def _changed_columns(
-    target: RosterTable, updates: pa.Table, replaced: pa.Array, versions: Versions
-) -> tuple[dict[str, int], int]:
-    """Return (column → number of updates that change it, number of updates that change more than derived columns)."""
-    if not updates.num_rows:
-        return {}, 0
-    before = versions(target.name, replaced)
-    order = pc.index_in(replaced, value_set=flat(before.column("version_id")))
-    before = before.take(order)
+    Args: updates, before: the same records in the same order.
+    """
     derived_now, derived_then = (flat(t.column("derived")) for t in (updates, before))
     counts: dict[str, int] = {}
     counted = np.zeros(updates.num_rows, dtype=bool)
@@ -286,19 +306,19 @@ def _lists(derived: pa.Array, name: str) -> pa.Array:
     return pc.match_substring(derived, f'"{name}"')
 
 
-def _by_school(target: RosterTable, current: pa.Table, gone: pa.Array) -> dict[str, tuple[int, int]]:
-    if target.has_school is None or not pc.any(gone).as_py():
+def _by_school(target: RosterTable, gone: pa.Table, current: CurrentTable) -> dict[str, tuple[int, int]]:
+    if target.has_school is None or not gone.num_rows:
         return {}
-    table = pa.table({"school": flat(current.column(target.has_school)), "gone": pc.cast(gone, pa.int64())})
-    sums = table.group_by("school").aggregate([("gone", "count"), ("gone", "sum")]).to_pylist()
-    return {row["school"]: (row["gone_count"], row["gone_sum"]) for row in sums if row["school"] is not None and row["gone_sum"]}
+    deleted = pc.value_counts(pc.drop_null(flat(gone.column(target.has_school)))).to_pylist()
+    counts = current.schools()
+    return {found["values"]: (counts[found["values"]], found["counts"]) for found in deleted}
 
 
 def _sha256(base: int | None, tables: Mapping[str, TablePlan]) -> str:
     digest = hashlib.sha256(f"base {base}\n".encode())
     for name, table in tables.items():
-        digest.update(f"{name} {table.opens.num_rows} {table.closes.num_rows}\n".encode())
-        digest.update(np.sort(flat(table.opens.column(HASH)).to_numpy()).tobytes())
+        digest.update(f"{name} {len(table.opens)} {table.closes.num_rows}\n".encode())
+        digest.update(table.hashes.tobytes())
         closes = table.closes.sort_by("version_id")
         digest.update(flat(closes.column("version_id")).to_numpy().tobytes())
         digest.update("\n".join(flat(closes.column("close_reason")).to_pylist()).encode())

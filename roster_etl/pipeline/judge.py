@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.engine.read import read_csv
-from roster_etl.mapping.frames import FINDINGS, findings_frame, to_frame, to_table
+from roster_etl.mapping.frames import FINDINGS, findings_frame, give_back, to_frame, to_table
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
@@ -31,6 +31,7 @@ def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mappin
     result = absent_file(file) if member is None else _judged(workspace, upload, file, member, judged)
     if member is not None:
         _keep(workspace, upload, name, result)
+    give_back()
     return result.frame
 
 

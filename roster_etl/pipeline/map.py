@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.judge import VERDICTS
 from roster_etl.engine.map import SourceFile, map_table
-from roster_etl.mapping.frames import REFUSED, to_frame, to_table
+from roster_etl.mapping.frames import REFUSED, give_back, to_frame, to_table
 from roster_etl.mapping.plan import Mapping
 from roster_etl.pipeline.judge import keep_verdict, tolerances
 from roster_etl.pipeline.upload import Upload
@@ -54,6 +54,7 @@ def map_roster_table(
     place = (upload.district_id, upload.import_id)
     workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
     workspace.frames.write(*place, f"lines/roster-{table}", to_frame(_lines(workspace, upload, table, mapped.table, mapped.collisions)))
+    give_back()
     return to_frame(mapped.table)
 
 

@@ -12,20 +12,20 @@ from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 
 from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
-from roster_etl.mapping.frames import flat, to_frame, to_table
+from roster_etl.mapping.frames import give_back, to_frame, to_table
 from roster_etl.mapping.plan import identity_columns
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import Hold
+from roster_etl.store.warehouse import Hold, Warehouse
 
 Decision = Literal["publish", "unchanged", "held", "rejected"]
 
@@ -68,13 +68,14 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
     """
     plan = compute_plan(workspace, upload, tables)
+    give_back()
     planned, findings = decide(workspace, upload, plan)
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     place = (upload.district_id, upload.import_id)
     workspace.frames.write_json(*place, "plan", asdict(planned))
     if planned.decision == "publish":
-        _keep(workspace, upload, plan, tables)
+        _keep(workspace, upload, plan)
         return planned
     summary = {"changes": {} if planned.decision == "rejected" else planned.changes, "plan": planned.tables, "sha256": planned.sha256}
     if planned.decision == "unchanged":
@@ -86,14 +87,30 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
 def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.DataFrame]) -> Plan:
     """Return what publishing `tables` would open and close now."""
     warehouse = workspace.warehouse
-    current = {name: warehouse.current(upload.district_id, upload.source, name) for name in tables}
     return make_plan(
-        {name: to_table(frame) for name, frame in tables.items()},
-        current,
+        Loaded(tables, lambda name: to_table(tables[name])),
+        {name: _Current(warehouse, upload, name) for name in tables},
         base=warehouse.base(upload.district_id, upload.source),
-        doubt=_doubt(workspace, upload, current),
-        versions=warehouse.versions,
+        doubt=_doubt(workspace, upload),
     )
+
+
+@dataclass(frozen=True)
+class _Current:
+    """What is current of one table of the upload's feed (engine.plan.CurrentTable)."""
+
+    warehouse: Warehouse
+    upload: Upload
+    name: str
+
+    def hashes(self) -> pa.Table:
+        return self.warehouse.current_hashes(self.upload.district_id, self.upload.source, self.name)
+
+    def rows(self, version_ids: pa.Array) -> pa.Table:
+        return self.warehouse.versions(self.name, version_ids)
+
+    def schools(self) -> dict[str, int]:
+        return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
 
 def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, list[Finding]]:
@@ -188,51 +205,39 @@ def _refused(workspace: Workspace, upload: Upload) -> set[str]:
 # ---- what the upload leaves unknown
 
 
-def _doubt(workspace: Workspace, upload: Upload, current: Mapping[str, pa.Table]) -> Doubt:
+def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
     place = (upload.district_id, upload.import_id)
     documents = {
         file.name: workspace.frames.read_json(*place, f"judged/{file.name}") for file in upload.format.files if upload.member(file.name)
     }
     unread = {file.name for file in upload.format.files} - {name for name, d in documents.items() if d["rows_accepted"]}
     broken = [name for name, d in documents.items() if d["refused"] and d["refused"] != "empty_file"]
-    kinds = _kinds(upload, current)
+    by_name = {file.file_name.casefold(): file.name for file in upload.format.files}
     return Doubt(
-        files=frozenset(name for name, kind in kinds.items() if kind in unread),
+        file_of=lambda name: by_name.get(name.rpartition("/")[2].casefold()),
+        files=frozenset(unread),
         everything=bool(broken),
-        evidence={
-            name: tuple(map(tuple, documents[kind]["evidence"]))
-            for name, kind in kinds.items()
-            if kind in documents and documents[kind]["evidence"]
-        },
-        identity=_identity(upload, kinds),
+        evidence={name: tuple(map(tuple, document["evidence"])) for name, document in documents.items()},
+        identity=_identity(upload),
     )
 
 
-def _kinds(upload: Upload, current: Mapping[str, pa.Table]) -> dict[str, str]:
-    """Return, for every file name that a current record came from, which file of the format it is."""
-    by_name = {file.file_name.casefold(): file.name for file in upload.format.files}
-    names = {name for table in current.values() for name in pc.unique(flat(table.column("source_file"))).to_pylist() if name}
-    found = {name: by_name.get(name.rpartition("/")[2].casefold()) for name in names}
-    return {name: kind for name, kind in found.items() if kind}
-
-
-def _identity(upload: Upload, kinds: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, ...]]:
-    identity: dict[tuple[str, str], tuple[str, ...]] = {}
-    for mapping in upload.vendor.mappings:
-        key = identity_columns(mapping, TABLES[mapping.to].key, upload.format.file(mapping.source).key)
-        for name, kind in kinds.items():
-            if kind == mapping.source and key:
-                identity[mapping.to, name] = tuple(key)
-    return identity
+def _identity(upload: Upload) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {
+        (mapping.to, mapping.source): tuple(
+            identity_columns(mapping, TABLES[mapping.to].key, upload.format.file(mapping.source).key)
+        )
+        for mapping in upload.vendor.mappings
+    }
 
 
 # ---- from the plan to the writer
 
 
-def _keep(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> None:
+def _keep(workspace: Workspace, upload: Upload, plan: Plan) -> None:
     """Leave in staging which rows open (by their place in the mapped table) and which versions close."""
     place = (upload.district_id, upload.import_id)
     for name in tables_of(upload.vendor):
         table = plan.tables[name]
         workspace.frames.write(*place, f"closes/{name}", to_frame(table.closes))
-        workspace.frames.write(*place, f"opens/{name}", to_frame(pa.table({"place": table.places})))
+        workspace.frames.write(*place, f"opens/{name}", to_frame(pa.table({"place": table.opens})))

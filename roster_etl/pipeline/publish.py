@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
+import pyarrow as pa
 
 from roster_etl.mapping.frames import REFUSED, one_array, to_table
 from roster_etl.pipeline.conclude import conclusion_of, write_manifest
@@ -24,7 +25,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
     Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or
         another process took it over.
     """
-    changes = {name: _change(workspace, upload, name, tables[name]) for name in tables_of(upload.vendor)}
+    changes = {name: _change(workspace, upload, name, tables) for name in tables_of(upload.vendor)}
     summary = {"changes": planned.changes, "plan": planned.tables, "sha256": planned.sha256, "plan_base": planned.base}
     conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
@@ -37,13 +38,14 @@ def planned_of(workspace: Workspace, upload: Upload) -> Planned:
     return Planned.from_dict(workspace.frames.read_json(upload.district_id, upload.import_id, "plan"))
 
 
-def _change(workspace: Workspace, upload: Upload, name: str, frame: pd.DataFrame) -> TableChange:
+def _change(workspace: Workspace, upload: Upload, name: str, tables: Mapping[str, pd.DataFrame]) -> TableChange:
     place = (upload.district_id, upload.import_id)
-    places = one_array(workspace.frames.read(*place, f"opens/{name}")["place"])
-    mapped = to_table(frame).drop_columns([REFUSED])
-    return TableChange(
-        opens=mapped if len(places) == mapped.num_rows else mapped.take(places),
-        closes=to_table(workspace.frames.read(*place, f"closes/{name}")),
-    )
+
+    def opens() -> pa.Table:
+        places = one_array(workspace.frames.read(*place, f"opens/{name}")["place"])
+        mapped = to_table(tables[name]).drop_columns([REFUSED])
+        return mapped if len(places) == mapped.num_rows else mapped.take(places)
+
+    return TableChange(opens=opens, closes=to_table(workspace.frames.read(*place, f"closes/{name}")))
 
 

@@ -20,6 +20,7 @@ from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.quality import warm
 from roster_etl.spec import Format
 from roster_etl.spec.errors import RosterError, UnsafeArchive
 from roster_etl.spec.findings import Finding
@@ -156,6 +157,7 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", [])
+        warm()  # the gates will be needed: their library loads while files are read
         findings += _missing(upload)
         contents = {file.name: file for file in arrival.files}
         members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)

@@ -13,6 +13,7 @@ from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tab
 from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.staged import keep_table, kept_tables
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
@@ -38,11 +39,12 @@ def walk(workspace: Workspace, upload: Upload) -> Planned:
     for file in upload.format.files:
         judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
         gate_member(workspace, upload, file.name)
-    tables: dict[str, pd.DataFrame] = {}
     for table in tables_of(upload.vendor):
-        tables[table] = map_roster_table(workspace, upload, table, {n: judged[n] for n in files_for(upload.vendor, table)})
+        sources = {name: judged[name] for name in files_for(upload.vendor, table)}
+        keep_table(workspace, upload, table, map_roster_table(workspace, upload, table, sources))
         gate_table(workspace, upload, table)
     judged.clear()
+    tables = kept_tables(workspace, upload, tables_of(upload.vendor))
     planned = plan_import(workspace, upload, tables)
     if planned.decision == "publish":
         publish_import(workspace, upload, planned, tables)

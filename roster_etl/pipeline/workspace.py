@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from roster_etl.mapping.frames import return_memory
 from roster_etl.quality import load_suites
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import Registry
@@ -29,6 +30,7 @@ class Workspace:
     @classmethod
     def open(cls, home: Path) -> Workspace:
         """Open `home`; one that is missing or empty works with defaults. Raises SettingsError."""
+        return_memory()
         return cls(Settings.load(home))
 
     @property

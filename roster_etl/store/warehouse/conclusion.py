@@ -5,7 +5,7 @@ Belongs here: the shapes. No database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -81,9 +81,14 @@ class Conclusion:
 class TableChange:
     """What publishing does to one table.
 
-    ``opens``: business columns, and ``source_file``, ``source_row``, ``row_hash``, ``derived``, ``extensions``; one row a version.
+    ``opens``: business columns, and ``source_file``, ``source_row``, ``row_hash``, ``derived``, ``extensions``; one row a version;
+    or a function that loads them, so that one table at a time is in memory.
     ``closes``: ``version_id``, ``close_reason``; one row a version that is current.
     """
 
-    opens: pa.Table
+    opens: pa.Table | Callable[[], pa.Table]
     closes: pa.Table
+
+    def opening(self) -> pa.Table:
+        """Return the rows to open, loading them if they are loaded late."""
+        return self.opens() if callable(self.opens) else self.opens

@@ -43,7 +43,9 @@ class Database:
             self._reader = _sqlite_engine(self.url, "BEGIN", pragmas)
             self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", pragmas)
         else:
-            self._reader = self._writer = _postgresql_engine(self.url)
+            self._writer = _postgresql_engine(self.url)
+            # The default would see what others commit between two statements.
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ")
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,11 +61,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a transaction that sees one state of the database, whoever writes meanwhile."""
-        with plain_errors(), self._reader.connect() as connection:
-            if not self.is_sqlite:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
-                yield connection
+        with plain_errors(), self._reader.begin() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -72,8 +71,8 @@ class Database:
             yield connection
 
     def create(self) -> bool:
-        """Create the SQLite file if there is none, for its owner only, and return whether it is new."""
-        if self.path is None or self.path.exists():
+        """Create the SQLite file if there is none (or an empty one), for its owner only, and return whether it is new."""
+        if self.path is None or (self.path.exists() and self.path.stat().st_size):
             return False
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from adbc_driver_manager import Error as AdbcError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
@@ -112,11 +112,13 @@ def _plain(error: Exception) -> WarehouseError:
     driver: Any = error.orig if isinstance(error, DBAPIError) else error
     plain = _classified(error, driver)
     error.args = driver.args = (plain.message,)
+    if isinstance(error, StatementError):
+        error.statement = error.params = None
     return plain
 
 
 def _classified(error: Exception, driver: Any) -> WarehouseError:
-    sqlstate = str(getattr(driver, "sqlstate", None) or getattr(driver, "pgconn", None) and "08006" or "unknown")
+    sqlstate = str(getattr(driver, "sqlstate", None) or "unknown")
     text = str(driver)
     broken = _CONSTRAINT.search(text)
     name = getattr(getattr(driver, "diag", None), "constraint_name", None) or (broken and broken.group(1))

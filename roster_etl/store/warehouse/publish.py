@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
@@ -59,7 +61,7 @@ def publish(
             _close(connection, found, conclusion, name, changes[name].closes, planned_on)
     for name in TABLES:
         if name in changes:
-            _open(connection, found, conclusion, name, changes[name].opens)
+            _open(connection, found, conclusion, name, changes[name].opening())
     ledger.conclude(connection, conclusion)
 
 
@@ -126,16 +128,26 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
         return
     table, history = TABLES[name], history_table(name)
     schema = opening_schema(table)
-    # In the order of the key, the index of current keys is written from left to right: half the time of a random order.
-    rows = opens.select(schema.names).cast(schema).sort_by([(column, "ascending") for column in table.key])
-    given = {
+    rows = opens.select(schema.names).cast(schema)
+    order = _key_order(rows, table)
+    given: dict[str, sa.ColumnElement[Any]] = {
         "district_id": sa.literal(found["district_id"], sa.Text()),
         "source": sa.literal(found["source"], sa.Text()),
         "valid_from_import": sa.literal(conclusion.import_id, sa.BigInteger()),
         "valid_from": sa.literal(conclusion.finished_at, history.c.valid_from.type),
     }
     for start in range(0, rows.num_rows, _SLICE):
-        staged = bulk.stage(connection, f"opening_{name}", rows.slice(start, _SLICE))
+        part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
+        staged = bulk.stage(connection, f"opening_{name}", part)
         chosen = sa.select(*given.values(), *staged.c)
         connection.execute(sa.insert(history).from_select([*given, *schema.names], chosen, include_defaults=False))
         bulk.unstage(connection, staged)
+
+
+def _key_order(rows: pa.Table, table: RosterTable) -> pa.Array | None:
+    """Return the places of `rows` in the order of the key; None: they stand in it already.
+
+    The index of current keys is then written from left to right, in half the time of a random order.
+    """
+    order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in table.key])
+    return None if pc.all(pc.less(order[:-1], order[1:])).as_py() is not False else order

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -30,6 +31,29 @@ def current(connection: sa.Connection, district_id: str, source: str, name: str)
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
     )
     return bulk.fetch(connection, query, schema)
+
+
+def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+    """Return ``version_id`` and ``row_hash`` of every current version."""
+    history = history_table(name)
+    query = sa.select(history.c.version_id, history.c.row_hash).where(
+        history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
+    )
+    return bulk.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.int64())]))
+
+
+def current_by_school(connection: sa.Connection, district_id: str, source: str, name: str) -> dict[str, int]:
+    """Return the number of current versions by school; empty for a table whose records belong to no school."""
+    history, school = history_table(name), TABLES[name].has_school
+    if school is None:
+        return {}
+    query = sa.select(history.c[school], sa.func.count()).where(
+        history.c.district_id == district_id,
+        history.c.source == source,
+        history.c.valid_to_import.is_(None),
+        history.c[school].is_not(None),
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(query.group_by(history.c[school]))}
 
 
 def count_current(connection: sa.Connection, district_id: str, source: str, name: str) -> int:
@@ -89,18 +113,18 @@ def trace(connection: sa.Connection, name: str, key: Mapping[str, object], distr
     return pa.Table.from_pylist(sorted(rows, key=lambda row: row["version_id"]), schema=table.full_schema)
 
 
-def _equal(column: sa.Column[object], expression: str, value: object) -> sa.ColumnElement[bool]:
+def _equal(column: sa.Column[Any], expression: str, value: object) -> sa.ColumnElement[bool]:
     """Return that `column` has `value`, in the very words that the indexes are made of."""
     if expression == column.name:
         return column == value
     return sa.literal_column(expression, sa.Text()) == ("" if value is None else value)
 
 
-def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[object]]:
+def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[Any]]:
     return [_column(connection, history.c[field.name], field.type) for field in schema]
 
 
-def _column(connection: sa.Connection, column: sa.Column[object], kind: pa.DataType) -> sa.ColumnElement[object]:
+def _column(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:
     if connection.dialect.name == "postgresql" and pa.types.is_timestamp(kind):
         written = sa.func.to_char(sa.func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         return written.label(column.name)

@@ -23,7 +23,7 @@ NAME = "sqlite+roster_adbc"
 ONE_BATCH = {"adbc.sqlite.query.batch_rows": "20000000"}
 
 
-class AdbcCursor(Cursor):  # type: ignore[misc]
+class AdbcCursor(Cursor):
     """A cursor that says, as SQLAlchemy expects, that a statement without a result has no description."""
 
     @property
@@ -37,7 +37,8 @@ class AdbcExecutionContext(SQLiteExecutionContext):
 
     def create_default_cursor(self) -> Any:
         """Return a cursor for one statement."""
-        return AdbcCursor(self._dbapi_connection.dbapi_connection, ONE_BATCH)
+        connection: Any = self._dbapi_connection.dbapi_connection
+        return AdbcCursor(connection, ONE_BATCH)
 
 
 class AdbcSqliteDialect(SQLiteDialect):
@@ -63,7 +64,7 @@ class AdbcSqliteDialect(SQLiteDialect):
         module = ModuleType("roster_etl_adbc")
         vars(module).update({name: value for name, value in vars(adbc).items() if not name.startswith("__")})
         with adbc.connect(autocommit=True) as connection, connection.cursor() as cursor:
-            version = cursor.execute("SELECT sqlite_version()").fetchone()[0]
+            (version,) = cursor.execute("SELECT sqlite_version()").fetchall()[0]
         vars(module).update(sqlite_version=version, sqlite_version_info=tuple(int(part) for part in version.split(".")))
         return module
 

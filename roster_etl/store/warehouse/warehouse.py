@@ -71,7 +71,7 @@ class Warehouse:
 
     # Imports, from begin to end
 
-    def open_import(
+    def open_import(  # noqa: PLR0913 - one argument for each column that is known by then
         self,
         *,
         kind: ImportKind,
@@ -165,6 +165,16 @@ class Warehouse:
         """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""
         with self.reading() as connection:
             return read.current(connection, district_id, source, table)
+
+    def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return ``version_id`` and ``row_hash`` of every current version of a table for a feed."""
+        with self.reading() as connection:
+            return read.current_hashes(connection, district_id, source, table)
+
+    def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
+        """Return how many versions of a table are current for a feed, by school; empty where records belong to none."""
+        with self.reading() as connection:
+            return read.current_by_school(connection, district_id, source, table)
 
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many versions of a table are current for a feed."""

@@ -149,6 +149,15 @@ def test_a_second_attempt_replaces_what_the_first_one_wrote(warehouse):
     assert warehouse.import_(number)["status"] == "unchanged"
 
 
+def test_an_attempt_without_findings_leaves_none(warehouse):
+    number = begin(warehouse)
+    warehouse.conclude(end(number, "failed", findings=findings(finding())))
+    warehouse.resume(number)
+    warehouse.conclude(end(number, "unchanged", findings=findings(), rejected=REJECTED.empty_table(), files=[], checks=[]))
+
+    assert warehouse.findings(number) == warehouse.files(number) == warehouse.checks(number) == []
+
+
 def test_an_import_ends_once(warehouse):
     number = begin(warehouse)
     warehouse.conclude(end(number, "unchanged"))

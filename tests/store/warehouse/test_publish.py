@@ -8,7 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table
-from roster_etl.store.warehouse import ConstraintBroken, Hold, ImportNotRunning, RosterMoved, UnknownImport, Warehouse
+from roster_etl.store.warehouse import (
+    ConstraintBroken,
+    Hold,
+    ImportNotRunning,
+    RosterMoved,
+    TableChange,
+    UnknownImport,
+    Warehouse,
+)
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, enrollment, published, user, version_of
 
 
@@ -63,7 +71,9 @@ def test_a_change_closes_the_old_version_and_opens_the_new_one(warehouse):
 
 
 def test_the_view_of_changes_tells_created_updated_and_deleted(warehouse):
-    first = published(warehouse, {"enrollments": change("enrollments", [enrollment("a"), enrollment("b"), enrollment("c", None)])})
+    first = published(
+        warehouse, {"enrollments": change("enrollments", [enrollment("a"), enrollment("b"), enrollment("c", None)])}
+    )
     changed, gone = version_of(warehouse, "enrollments", user_id="c"), version_of(warehouse, "enrollments", user_id="a")
     second = begin(warehouse, 2)
     parts = change("enrollments", [enrollment("c", None, status="completed"), enrollment("d")], [changed, gone])
@@ -73,7 +83,11 @@ def test_the_view_of_changes_tells_created_updated_and_deleted(warehouse):
     warehouse.publish(end(second, number=2), {"enrollments": parts}, first)
 
     seen = rows(warehouse, f"SELECT key, change, close_reason FROM changes WHERE import_id = {second} ORDER BY change")
-    assert [(change_, reason) for _, change_, reason in seen] == [("created", None), ("deleted", "absent"), ("updated", "changed")]
+    assert [(change_, reason) for _, change_, reason in seen] == [
+        ("created", None),
+        ("deleted", "absent"),
+        ("updated", "changed"),
+    ]
     assert '"user_id"' in seen[1][0]
     assert rows(warehouse, f"SELECT DISTINCT change FROM changes WHERE import_id = {first}") == [("created",)]
 
@@ -218,3 +232,10 @@ def test_rows_are_numbered_in_the_order_of_their_keys(warehouse):
     published(warehouse, {"users": change("users", [user(name) for name in "cab"])})
 
     assert rows(warehouse, "SELECT user_id FROM users_history ORDER BY version_id") == [("a",), ("b",), ("c",)]
+
+
+def test_rows_may_be_loaded_when_their_table_is_published(warehouse):
+    loaded = change("users", [user("a")])
+    published(warehouse, {"users": TableChange(opens=lambda: loaded.opens, closes=loaded.closes)})
+
+    assert rows(warehouse, "SELECT user_id FROM users") == [("a",)]

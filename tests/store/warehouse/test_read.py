@@ -15,17 +15,20 @@ def warehouse(warehouse_url):
         yield opened
 
 
-def test_current_is_the_key_and_the_hash_of_each_current_version(warehouse):
+def test_current_is_what_a_plan_needs_of_each_current_version(warehouse):
     published(warehouse, {"enrollments": change("enrollments", [enrollment("a", None, row_hash=5), enrollment("b")])})
     published(warehouse, {"enrollments": change("enrollments", [enrollment("x")])}, district="madison")
-    published(warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2)
+    published(
+        warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2
+    )
 
     current = warehouse.current(DISTRICT, SOURCE, "enrollments")
     assert current.schema == current_schema(TABLES["enrollments"])
+    assert warehouse.count_current(DISTRICT, SOURCE, "enrollments") == 1
     (row,) = current.drop(["version_id"]).to_pylist()
     assert row == {
         "course_id": "c1", "section_id": None, "user_kind": "student", "user_id": "a", "role": "student",
-        "associated_user_id": None, "row_hash": 5,
+        "associated_user_id": None, "organization_id": None, "source_file": "enrollments.csv", "row_hash": 5,
     }  # fmt: skip
 
 

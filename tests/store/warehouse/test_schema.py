@@ -20,7 +20,6 @@ from roster_etl.store.warehouse import BadWarehouseUrl, SchemaBehind, Warehouse
 from roster_etl.store.warehouse.connection import Database
 
 
-
 def objects(path):
     with sqlite3.connect(path) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
