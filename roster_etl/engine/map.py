@@ -277,6 +277,7 @@ def _report_conflicts(
             continue
         chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
         names = [name for name in target.names if name not in target.key and not _is_derived(mappings[number], name)]
+        names += ["extensions"] if mappings[number].extensions else []
         _report_disagreements(target, table, names, repeats.later[chosen], repeats.first[chosen], noted)
 
 
