@@ -88,9 +88,13 @@ class _Ledger(Warehouse):
         """Return the newest import of the roster that is compared with."""
         return self._roster.base(district_id, source) if self._roster else None
 
-    def current(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the current versions of the roster that is compared with."""
-        return self._roster.current(district_id, source, table) if self._roster else super().current(district_id, source, table)
+    def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the hashes of the current versions of the roster that is compared with."""
+        return (self._roster.current_hashes if self._roster else super().current_hashes)(district_id, source, table)
+
+    def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
+        """Return how many current versions that roster has, by school."""
+        return self._roster.current_by_school(district_id, source, table) if self._roster else {}
 
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many current versions that roster has."""
