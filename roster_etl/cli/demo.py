@@ -309,12 +309,21 @@ class _Story:
                 if (row["import_id"], row["status"]) not in told:
                     told.add((row["import_id"], row["status"]))
                     self.say(f"{row['district_id']}: import {row['import_id']} is {row['status']}.")
-            if all(len(rows) >= imports and rows[imports - 1]["status"] != "running" for rows in known.values()):
+            ended = all(len(rows) >= imports and rows[imports - 1]["status"] != "running" for rows in known.values())
+            if ended and not self._unfinished():
                 return
             if daemon.poll() is not None or time.monotonic() > deadline:
                 what = "the Dagster daemon, which has ended" if daemon.poll() is not None else "an import of each district"
                 raise DemoStuck(seconds=time.monotonic() - self.began, what=what, log=_log(self.call))
             time.sleep(_POLL_SECONDS)
+
+    def _unfinished(self) -> bool:
+        """Return whether a run goes on: after publishing it still writes the report."""
+        from roster_etl.orchestration.runs import home_instance
+        from roster_etl.orchestration.sensors import unfinished
+
+        with home_instance(self.call.home) as instance:
+            return bool(unfinished(instance))
 
     def _outcome(self, guest: Guest, day: int) -> dict[str, Any]:
         from roster_etl.pipeline.outcome import outcome
@@ -330,7 +339,8 @@ def _ui_command(call: Call) -> str:
     webserver = Path(os.path.relpath(_beside_python("dagster-webserver")))
     shown = webserver if len(str(webserver)) < len(str(webserver.absolute())) else webserver.absolute()
     settings = " ".join(f"{name}={value}" for name, value in _homes(call).items())
-    return f"{settings} {shown} -m {MODULE} -d {PROJECT}"
+    elsewhere = f" -d {PROJECT}" if Path.cwd() != PROJECT else ""
+    return f"{settings} {shown} -m {MODULE}{elsewhere}"
 
 
 def _beside_python(name: str) -> Path:

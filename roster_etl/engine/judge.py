@@ -285,8 +285,9 @@ class _Judge:
         assert self.file.repeats is not None
         telling = [name for name in (*self.file.key, *self.file.repeats.columns) if name in self.columns]
         first, repeated = _first_of(row_codes([self.columns[name].take(pa.array(rows)) for name in telling]))
-        later = rows[repeated]
-        return later[self._same(later, rows[first[repeated]], list(self.columns))]
+        later, firsts = rows[repeated], rows[first[repeated]]
+        sent = {name: flat(self.raw.table.column(place)) for name, place in self.header.positions.items() if name in self.columns}
+        return later[self._same(later, firsts, list(self.columns)) & self._same(later, firsts, list(sent), sent)]
 
     def _conflicts(self, later: np.ndarray, firsts: np.ndarray) -> None:
         assert self.file.repeats is not None
@@ -366,13 +367,15 @@ class _Judge:
         self._add("info", code, _rows_mask(places, len(self.refused)), " + ".join(self.file.key), message, None)
         self.kept[places] = False
 
-    def _same(self, left: np.ndarray, right: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    def _same(
+        self, left: np.ndarray, right: np.ndarray, names: Sequence[str], columns: Mapping[str, pa.Array] | None = None
+    ) -> np.ndarray:
         if not len(left):
             return np.zeros(0, dtype=bool)
         same = np.ones(len(left), dtype=bool)
         a, b = pa.array(left), pa.array(right)
         for name in names:
-            one, other = self.columns[name].take(a), self.columns[name].take(b)
+            one, other = ((columns or self.columns)[name].take(places) for places in (a, b))
             both_null = pc.and_(pc.is_null(one), pc.is_null(other))
             same &= _mask(pc.or_(pc.fill_null(pc.equal(one, other), False), both_null))
         return same

@@ -6,6 +6,7 @@ Belongs here: what several vendors need as one step. The plain functions are in 
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_us_date
@@ -20,6 +21,16 @@ def begins_us(days: pd.Series, zone: object) -> pd.Series:
 def ends_us(days: pd.Series, zone: object) -> pd.Series:
     """Return when the inclusive last day "m/d/yyyy" is over in `zone` (timestamp[us, UTC], exclusive)."""
     return day_after_midnight(str(zone))(parse_us_date(days))
+
+
+def with_us_days(function: Values) -> Values:
+    """Return `function` of a text and days "m/d/yyyy", so that the days count and not how they are written."""
+
+    def with_days(text: pd.Series, *days: pd.Series) -> pd.Series:
+        iso = (arrow(parse_us_date(day)).cast(pa.string()) for day in days)
+        return function(text, *(pd.Series(pd.arrays.ArrowExtensionArray(day), index=text.index) for day in iso))
+
+    return with_days
 
 
 def if_first(function: Values) -> Values:

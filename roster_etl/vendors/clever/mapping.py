@@ -19,7 +19,7 @@ from roster_etl.mapping.columns import (
     recode,
     whole,
 )
-from roster_etl.mapping.compound import begins_us, ends_us, if_first
+from roster_etl.mapping.compound import begins_us, ends_us, if_first, with_us_days
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
@@ -56,7 +56,7 @@ _GRADE = chained(range_low, recode(GRADES))
 _NAMED_BY_COURSE = From("Course_name", "teacher_last_name", "Period", via=if_first(joined(" - ")), derived=True)
 _NAMED_BY_TEACHER = From("teacher_last_name", "Period", via=joined(" - "), derived=True)
 _SUBJECT_BY_NAME = chained(first_given, keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE))
-_TERM_ID = From("Term_name", "Term_start", "Term_end", via=derived_id("term"), derived=True)
+_TERM_ID = From("Term_name", "Term_start", "Term_end", via=with_us_days(derived_id("term")), derived=True)
 
 
 def _course_id(school: str) -> IfOption:
@@ -183,6 +183,7 @@ _USERS = (
         source="staff",
         to="users",
         extensions=True,
+        merges=True,
         columns={
             "user_kind": Const("staff"),
             "user_id": From("Staff_id"),
@@ -198,6 +199,8 @@ _USERS = (
     Mapping(
         source="admins",
         to="users",
+        extensions=True,
+        merges=True,
         yields=True,
         note="The file that staff.csv replaced; where both name a person, staff.csv counts.",
         columns={
@@ -403,6 +406,7 @@ _ENROLLMENTS = (
     Mapping(
         source="enrollments",
         to="enrollments",
+        extensions=True,
         steps=(_SECTION_COURSE,),
         columns={
             "course_id": _course_id("section_school"),

@@ -1,0 +1,62 @@
+"""What a frame is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from roster_etl.mapping import frames
+from roster_etl.mapping.frames import FINDINGS, findings_frame, flat, one_array, row_codes, text, to_frame, to_table
+from roster_etl.spec.findings import Finding
+
+
+def test_a_table_and_a_frame_are_the_same_data() -> None:
+    table = pa.table({"a": ["x", None], "b": [1, 2]})
+
+    assert to_table(to_frame(table)).equals(table)
+    assert to_frame(table)["a"].dtype == frames.TEXT
+
+
+@pytest.mark.parametrize("chunks", [[], [["a"]], [["a"], ["b", None]]])
+def test_a_column_of_any_number_of_chunks_is_one_array(chunks: list[list[str | None]]) -> None:
+    assert flat(pa.chunked_array(chunks, pa.string())).to_pylist() == [cell for chunk in chunks for cell in chunk]
+
+
+def test_text_is_arrow_text() -> None:
+    assert one_array(text(["a", None])).equals(pa.array(["a", None]))
+
+
+def test_a_findings_frame_has_a_row_a_finding_and_its_cause() -> None:
+    made = [
+        Finding(severity="reject", code="unknown_reference", message="m", file="a.csv", row=3, field="X", key="k", cause=("b.csv", 9)),
+        Finding(severity="info", code="trimmed", message="n", count=4),
+    ]
+    table = to_table(findings_frame(made))
+
+    assert table.schema.names == FINDINGS.names
+    assert table.to_pylist()[0]["cause_file"] == "b.csv"
+    assert [(row["row"], row["cause_row"], row["count"]) for row in table.to_pylist()] == [(3, 9, 1), (None, None, 4)]
+
+
+def test_no_findings_make_an_empty_frame() -> None:
+    assert to_table(findings_frame([])).cast(FINDINGS).num_rows == 0
+
+
+def _groups(*columns: list[str | None]) -> list[list[int]]:
+    codes = row_codes([pa.array(column, pa.string()) for column in columns])
+    return sorted(np.flatnonzero(codes == code).tolist() for code in np.unique(codes))
+
+
+def test_rows_have_one_code_where_all_cells_are_equal_and_missing_equals_missing() -> None:
+    assert _groups(["a", "a", "b", None, None, ""], ["x", "x", "x", None, None, None]) == [[0, 1], [2], [3, 4], [5]]
+    assert _groups(["a", "a"], ["b", "ab"]) == [[0], [1]]
+    assert _groups([None, None]) == [[0, 1]]
+    assert _groups([]) == []
+
+
+def test_codes_of_many_columns_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [[str((row >> bit) & 1) for row in range(64)] for bit in range(6)]
+    monkeypatch.setattr(frames, "_MOST_CODES", 8)
+
+    assert _groups(*columns) == [[row] for row in range(64)]
