@@ -12,7 +12,6 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.io_manager import frames
-
 from roster_etl.orchestration.publish import report_asset, warehouse_assets, warehouse_key
 from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.endings import REPORT
