@@ -121,11 +121,12 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
             frame = judge_member(desk.workspace, upload, name, others)
             verdict = gate_member(desk.workspace, upload, name)
             member = upload.member(name)
+            numbers = judged_numbers(desk.workspace, upload, name)
             yield dg.MaterializeResult(
                 value=frame,
-                check_results=suite_results(verdict),
+                check_results=suite_results(verdict, refused=numbers.get("refused")),
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
-                metadata={**row_count(len(frame)), **judged_numbers(desk.workspace, upload, name), "import": upload.import_id},
+                metadata={**row_count(len(frame)), **numbers, "import": upload.import_id},
             )
 
     return judged_file
@@ -140,9 +141,9 @@ def _received(context: dg.AssetExecutionContext, source: str, config: UploadConf
     except UnknownFeed as error:
         context.log.info("Nothing to do: %s", error.message)
         return None
-    order = config.order(district_id, source, context.run_id)
+    order = config.order(district_id, source, context.run.run_id)
     if order is None:
-        order, choice = newest_order(desk.workspace, district_id, source, run_id=context.run_id)
+        order, choice = newest_order(desk.workspace, district_id, source, run_id=context.run.run_id)
         context.log.info("Taking %s.", choice)
     try:
         return desk.begin(receive(desk.workspace, order))
