@@ -92,7 +92,7 @@ def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
 
 def text(values: Iterable[str | None]) -> pd.Series:
     """Return `values` as an Arrow text series."""
-    return pd.Series(pd.array(list(values), dtype=TEXT))
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(list(values), pa.string())))
 
 
 def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:

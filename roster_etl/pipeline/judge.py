@@ -37,8 +37,7 @@ def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mappin
 
 def references_of(file: File) -> tuple[str, ...]:
     """Return the names of the files that `file` refers to."""
-    columns = (*file.columns, *file.families)
-    return tuple(dict.fromkeys(column.references.file for column in columns if column.references))
+    return tuple(dict.fromkeys(reference.file for reference in file.references()))
 
 
 def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
@@ -86,6 +85,7 @@ def _judged(
         file_name=member.name,
         judged=others,
         relaxed=frozenset(relaxed),
+        replacements=workspace.registry.get(upload.district_id).feed(upload.source).replacements,
         fixed_order=upload.format.fixed_column_order,
     )
 

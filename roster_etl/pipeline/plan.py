@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-
 from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
 from roster_etl.mapping.frames import give_back, to_frame, to_table
 from roster_etl.mapping.plan import identity_columns

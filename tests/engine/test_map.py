@@ -300,7 +300,7 @@ FULL: dict[str, Any] = {
     "derived": '["a"]',
     "extensions": '{"ext.x": "1"}',
 }
-EMPTY: dict[str, Any] = {name: None for name in FULL} | {"a": "", "derived": "[]", "extensions": "{}"}
+EMPTY: dict[str, Any] = dict.fromkeys(FULL) | {"a": "", "derived": "[]", "extensions": "{}"}
 
 
 def _hash(*rows: MappingABC[str, Any]) -> list[int]:

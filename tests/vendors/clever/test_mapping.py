@@ -14,7 +14,7 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.vendors.clever import VENDOR
-from tests.walking import accepted, found, judge_upload, map_upload
+from tests.walking import accepted, judge_upload, map_upload
 
 HERE = Path(__file__).parent
 CASES = sorted(path.name for path in (HERE / "given").iterdir())
