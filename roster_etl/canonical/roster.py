@@ -107,7 +107,7 @@ COMMON: tuple[RosterColumn, ...] = (
     RosterColumn("close_reason", "text", "Why this version was closed; NULL while current"),
     RosterColumn("source_file", "text", "The member file that this version was read from"),
     RosterColumn("source_row", "integer", "The record number in that file, with the header as row 1"),
-    RosterColumn("row_hash", "integer", "64-bit hash of the business columns"),
+    RosterColumn("row_hash", "text", "64-bit hash of the business columns, as 16 hex digits"),
     RosterColumn("derived", "text", "JSON list of the columns that were derived, not given"),
     RosterColumn("extensions", "text", "JSON object of the extra columns that the format lets through"),
 )

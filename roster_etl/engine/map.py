@@ -21,6 +21,7 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.shape import run_step
 from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
+from roster_etl.mapping.hashes import hash_texts
 from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
 
 ORIGIN = pa.schema([("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())])
@@ -81,19 +82,18 @@ def map_table(
 
 
 def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
-    """Return a 64-bit hash of the business columns, ``derived`` and ``extensions``, row by row (int64).
+    """Return a 64-bit hash of the business columns, ``derived`` and ``extensions``, row by row, as 16 hex digits.
 
     The text that is hashed joins the cells with U+001F, null as U+0000; the hash is SipHash with the key that pandas
     fixes. Stored hashes depend on it: a test pins known values.
     """
-    hashes = [np.empty(0, dtype=np.int64)]
+    hashes = [np.empty(0, dtype=np.uint64)]
     for start in range(0, table.num_rows, _SLICE):
         part = table.slice(start, _SLICE)
         texts = [_text(flat(part.column(name))) for name in (*target.names, "derived", "extensions")]
         joined = pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
-        hashed = pd.util.hash_array(joined.to_numpy(zero_copy_only=False), categorize=False)
-        hashes.append(hashed.view(np.int64))
-    return pa.array(np.concatenate(hashes))
+        hashes.append(pd.util.hash_array(joined.to_numpy(zero_copy_only=False), categorize=False))
+    return hash_texts(np.concatenate(hashes))
 
 
 def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:

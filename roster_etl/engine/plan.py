@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.map import HASH, key_text
+from roster_etl.mapping.hashes import hash_numbers
 from roster_etl.mapping.frames import REFUSED, flat
 
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
@@ -165,7 +166,7 @@ def _plan_table(
     known = current.hashes()
     if not known.num_rows:
         return _first_load(target, mapped, numbers)
-    same, same_there = _same(flat(mapped.column(HASH)).to_numpy()[numbers], flat(known.column(HASH)).to_numpy())
+    same, same_there = _same(hash_numbers(mapped.column(HASH))[numbers], hash_numbers(known.column(HASH)))
     numbers = numbers[~same]
     there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
     accepted = mapped.take(pa.array(numbers))
@@ -177,7 +178,7 @@ def _plan_table(
     return TablePlan(
         table=target.name,
         opens=pa.array(numbers),
-        hashes=np.sort(flat(accepted.column(HASH)).to_numpy()),
+        hashes=np.sort(hash_numbers(accepted.column(HASH))),
         closes=_closes(replaced, there.filter(gone)),
         created=accepted.num_rows - updates.num_rows,
         updated=updates.num_rows,
@@ -214,7 +215,7 @@ def _first_load(target: RosterTable, mapped: pa.Table, numbers: np.ndarray) -> T
     return TablePlan(
         table=target.name,
         opens=pa.array(numbers),
-        hashes=np.sort(flat(mapped.column(HASH)).to_numpy()[numbers]),
+        hashes=np.sort(hash_numbers(mapped.column(HASH))[numbers]),
         closes=CLOSES.empty_table(),
         created=len(numbers),
         updated=0,

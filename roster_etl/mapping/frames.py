@@ -5,6 +5,8 @@ Belongs here: dtypes, conversions without copies, the columns of a findings fram
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -45,8 +47,11 @@ def return_memory() -> None:
 
 
 def give_back() -> None:
-    """Return what Arrow holds unused to the system; for the ends of steps that freed much."""
+    """Return what Arrow and the C library hold unused to the system; for the ends of steps that freed much."""
     pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

@@ -5,9 +5,11 @@ Belongs here: the shape of ``import --json`` and ``show --json`` (HEADLESS.md), 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.districts import check_id
 
 EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}
 
@@ -28,15 +30,31 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "received_at": _time(row["received_at"]),
         "started_at": _time(row["started_at"]),
         "finished_at": _time(row["finished_at"]),
-        "files": warehouse.files(import_id),
+        "files": _rows(warehouse.files(import_id)),
         "changes": summary.get("changes", {}),
-        "findings": warehouse.findings(import_id),
-        "checks": warehouse.checks(import_id),
+        "findings": _rows(warehouse.findings(import_id)),
+        "checks": _rows(warehouse.checks(import_id)),
         "hold": _hold(row, summary, warehouse.hold(import_id)),
         "plan": summary.get("plan", {}),
         "error": summary.get("error"),
-        "warehouse": workspace.settings.redacted()["warehouse"],
+        "report": _report(workspace, row),
+        "warehouse": workspace.settings.redacted()["warehouse"]["url"],
     }
+
+
+def report_path(workspace: Workspace, district_id: str, import_id: int) -> Path:
+    """Return where the page about an import lies, once it is written."""
+    return workspace.home / "reports" / check_id(district_id) / f"{import_id}.html"
+
+
+def _report(workspace: Workspace, row: dict[str, Any]) -> str | None:
+    page = report_path(workspace, row["district_id"], row["import_id"])
+    return str(page) if page.exists() else None
+
+
+def _rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return ledger rows without the number of the import, which the document says once."""
+    return [{name: value for name, value in row.items() if name != "import_id"} for row in rows]
 
 
 def _time(value: Any) -> str | None:

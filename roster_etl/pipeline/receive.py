@@ -40,6 +40,7 @@ class Order:
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
     again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
+    ``stale``: files known to be older than the rest, which is reported.
     """
 
     district_id: str
@@ -48,6 +49,7 @@ class Order:
     archived: int | None = None
     approves: tuple[int, str, str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
     run_id: str | None = None
 
 
@@ -158,7 +160,7 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", [])
         warm()  # the gates will be needed: their library loads while files are read
-        findings += _missing(upload)
+        findings += [*_missing(upload), *_stale(order)]
         contents = {file.name: file for file in arrival.files}
         members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
     upload = replace(upload, members=members)
@@ -212,6 +214,11 @@ def _missing(upload: Upload) -> list[Finding]:
         for file in upload.format.files
         if file.required and upload.member(file.name) is None
     ]
+
+
+def _stale(order: Order) -> list[Finding]:
+    message = "The file is older than the rest of the upload, and was imported as it lies."
+    return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
 
 
 def _content(members: Sequence[Member]) -> str:

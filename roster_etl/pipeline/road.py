@@ -5,6 +5,8 @@ Belongs here: the order of the steps. The partitioned Dagster job walks the same
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from roster_etl.pipeline.conclude import fail
@@ -16,36 +18,50 @@ from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.staged import keep_table, kept_tables
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.vendors import Vendor
+
+Tell = Callable[[str], None]
+"""Takes the name of each step that was done, for whoever watches."""
 
 
-def import_upload(workspace: Workspace, order: Order) -> int:
+def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: None) -> int:
     """Import one upload from the door to the roster. Returns its import id; the ledger tells how it ended.
 
     Raises: what failed; the import is then in the ledger as ``failed``.
     """
     upload = receive(workspace, order)
+    tell("received")
     if upload.ended is None:
         try:
-            walk(workspace, upload)
+            walk(workspace, upload, tell)
         except Exception as error:
             fail(workspace, upload, error)
             raise
     return upload.import_id
 
 
-def walk(workspace: Workspace, upload: Upload) -> Planned:
+def steps_of(vendor: Vendor) -> int:
+    """Return how many steps `walk` and the door tell of at most."""
+    return len(vendor.format.files) + len(tables_of(vendor)) + 3
+
+
+def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
     """Walk the steps after the door: judge, map, plan, publish."""
     judged: dict[str, pd.DataFrame] = {}
     for file in upload.format.files:
         judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
         gate_member(workspace, upload, file.name)
+        tell(f"judged {file.name}")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
         keep_table(workspace, upload, table, map_roster_table(workspace, upload, table, sources))
         gate_table(workspace, upload, table)
+        tell(f"mapped {table}")
     judged.clear()
     tables = kept_tables(workspace, upload, tables_of(upload.vendor))
     planned = plan_import(workspace, upload, tables)
+    tell("planned")
     if planned.decision == "publish":
         publish_import(workspace, upload, planned, tables)
+        tell("done")
     return planned

@@ -42,7 +42,7 @@ class FrameStore:
         file = _file(district_id, import_id, name, "parquet")
         try:
             source = self._folder.open_local(file) or pa.BufferReader(self._folder.read(file))
-            table = pq.read_table(source, columns=None if columns is None else list(columns), partitioning=None)
+            table = _read_parquet(source, columns)
         except FileNotFoundError:
             raise FrameError(name=file, problem="there is no such frame; run the step before again") from None
         except pa.ArrowInvalid:
@@ -79,6 +79,12 @@ class FrameStore:
                 self.drop(district_id, import_id)
                 removed += 1
         return removed
+
+
+def _read_parquet(source: Any, columns: Sequence[str] | None) -> pa.Table:
+    # a buffer at a time: reading the whole file ahead takes twice the memory of the frame
+    with pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20) as file:
+        return file.read(columns=None if columns is None else list(columns))
 
 
 def _write_parquet(table: pa.Table, out: Any) -> None:

@@ -138,10 +138,25 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
     }
     for start in range(0, rows.num_rows, _SLICE):
         part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
-        staged = bulk.stage(connection, f"opening_{name}", part)
-        chosen = sa.select(*given.values(), *staged.c)
-        connection.execute(sa.insert(history).from_select([*given, *schema.names], chosen, include_defaults=False))
+        same = {column: sa.literal(value, history.c[column].type) for column, value in _same_in_all_rows(part).items()}
+        differing = [column for column in schema.names if column not in same]
+        filled = given | {column: value for column, value in same.items() if value.value is not None}
+        staged = bulk.stage(connection, f"opening_{name}", part.select(differing))
+        chosen = sa.select(*filled.values(), *staged.c)
+        connection.execute(sa.insert(history).from_select([*filled, *differing], chosen, include_defaults=False))
         bulk.unstage(connection, staged)
+
+
+def _same_in_all_rows(rows: pa.Table) -> dict[str, Any]:
+    """Return the columns that have one value in all of `rows`, and that value: said once, not loaded row by row."""
+    same: dict[str, Any] = {}
+    for name in rows.schema.names[1:]:  # one column is always loaded: it says how many rows there are
+        column = rows.column(name)
+        if column.null_count == len(column):
+            same[name] = None
+        elif not column.null_count and column[0] == column[-1] and pc.all(pc.equal(column, column[0])).as_py():
+            same[name] = column[0].as_py()
+    return same
 
 
 def _key_order(rows: pa.Table, table: RosterTable) -> pa.Array | None:

@@ -39,7 +39,7 @@ def current_hashes(connection: sa.Connection, district_id: str, source: str, nam
     query = sa.select(history.c.version_id, history.c.row_hash).where(
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
     )
-    return bulk.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.int64())]))
+    return bulk.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.string())]))
 
 
 def current_by_school(connection: sa.Connection, district_id: str, source: str, name: str) -> dict[str, int]:

@@ -16,7 +16,7 @@ def warehouse(warehouse_url):
 
 
 def test_current_is_what_a_plan_needs_of_each_current_version(warehouse):
-    published(warehouse, {"enrollments": change("enrollments", [enrollment("a", None, row_hash=5), enrollment("b")])})
+    published(warehouse, {"enrollments": change("enrollments", [enrollment("a", None, row_hash="0000000000000005"), enrollment("b")])})
     published(warehouse, {"enrollments": change("enrollments", [enrollment("x")])}, district="madison")
     published(
         warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2
@@ -28,7 +28,7 @@ def test_current_is_what_a_plan_needs_of_each_current_version(warehouse):
     (row,) = current.drop(["version_id"]).to_pylist()
     assert row == {
         "course_id": "c1", "section_id": None, "user_kind": "student", "user_id": "a", "role": "student",
-        "associated_user_id": None, "organization_id": None, "source_file": "enrollments.csv", "row_hash": 5,
+        "associated_user_id": None, "organization_id": None, "source_file": "enrollments.csv", "row_hash": "0000000000000005",
     }  # fmt: skip
 
 

@@ -146,7 +146,7 @@ _HISTORIES: dict[str, tuple[tuple[str, ...], str]] = {
 _FEED = "district_id! source!"
 _COMMON = """
     valid_from_import:integer! valid_to_import:integer valid_from:timestamp! valid_to:timestamp close_reason
-    source_file source_row:integer row_hash:integer! derived! extensions!
+    source_file source_row:integer row_hash! derived! extensions!
 """
 
 # Each table of the ledger: its primary key, its columns, its index.

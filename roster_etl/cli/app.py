@@ -1,0 +1,68 @@
+"""The commands, put together.
+
+Belongs here: which word runs which function. The functions stand beside this module, one module a subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from roster_etl.cli import demo, districts, doctor, holds, importing, ledger, projecting, tracing
+
+_ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
+
+Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
+--debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
+
+Command = Callable[..., int]
+_COMMANDS: dict[str, dict[str, Command]] = {
+    "Begin": {"demo": demo.demo, "sample": projecting.sample},
+    "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun},
+    "Look": {"imports": ledger.imports, "show": ledger.show, "trace": tracing.trace, "as-of": tracing.as_of},
+    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate},
+    "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
+}
+_HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}
+_DISTRICTS: dict[str, Command] = {
+    "add": districts.add,
+    "list": districts.list_,
+    "pause": districts.pause,
+    "resume": districts.resume,
+    "remove": districts.remove,
+}
+
+
+@cache
+def command() -> Any:
+    """Return the whole command line."""
+    app = _typer(_ABOUT)
+    for panel, words in _COMMANDS.items():
+        for word, function in words.items():
+            app.command(word, rich_help_panel=panel)(function)
+    app.add_typer(_group("Review what a gate or a threshold stopped.", _HOLDS), name="holds", rich_help_panel="Decide")
+    app.add_typer(
+        _group("Register districts, pause them, stop importing them.", _DISTRICTS), name="districts", rich_help_panel="Set up"
+    )
+    return get_command(app)
+
+
+def _group(about: str, words: dict[str, Command]) -> typer.Typer:
+    app = _typer(about)
+    for word, function in words.items():
+        app.command(word)(function)
+    return app
+
+
+def _typer(about: str) -> typer.Typer:
+    return typer.Typer(
+        help=about,
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )

@@ -1,0 +1,142 @@
+"""One call of the command line: its home, and where its words go.
+
+Belongs here: standard output for the result and nothing else, standard error for everything a person may want to know meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from roster_etl.cli.failures import Failure
+from roster_etl.cli.layout import aligned, plain
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.workspace import Workspace
+    from roster_etl.store.districts import Registry
+    from roster_etl.store.settings import Settings
+    from roster_etl.store.warehouse import Warehouse
+
+
+@dataclass
+class Call:
+    """One call. ``home_named``: the home was named in the call. ``json``: the result is one document. ``out``, ``err``: the process's streams when the call began."""
+
+    home: Path
+    home_named: bool = False
+    json: bool = False
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the home, which is created if it is missing."""
+        from roster_etl.store.settings import Settings
+
+        return Settings.load(self.home)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The districts; nothing heavy is imported for them."""
+        from roster_etl.store.districts import Registry
+
+        return Registry(self.settings.districts)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The ledger and the roster, without the rest of the pipeline."""
+        if "workspace" in self.__dict__:
+            return self.workspace.warehouse
+        from roster_etl.store.warehouse import Warehouse
+
+        return Warehouse(self.settings.warehouse)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """All stores of the home."""
+        from roster_etl.pipeline.workspace import Workspace
+
+        return Workspace(self.settings)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "warehouse" in self.__dict__:
+            self.warehouse.close()
+        if "workspace" in self.__dict__ and "warehouse" in self.workspace.__dict__:
+            self.workspace.warehouse.close()
+
+    # ---- standard output: the result
+
+    def document(self, document: Any) -> None:
+        """Print the one JSON document of a call."""
+        self.out.write(json.dumps(document, ensure_ascii=False, indent=1, default=_as_text) + "\n")
+        self.out.flush()
+
+    def print(self, text: str = "") -> None:
+        """Print a line, or several, of the result for people."""
+        self.out.write(plain(text) + "\n")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print an aligned table for people; numbers to the right."""
+        for line in aligned(header, rows):
+            self.print(line)
+
+    # ---- standard error: everything else
+
+    def say(self, text: str) -> None:
+        """Tell something beside the result."""
+        self.err.write(plain(text) + "\n")
+        self.err.flush()
+
+    def fail(self, failure: Failure) -> int:
+        """Tell a failure, on standard error and, where asked for, as the one document. Returns its exit code."""
+        self.say(f"roster-etl: {failure.message}")
+        if self.json:
+            self.document(failure.document())
+        return failure.exit_code
+
+    def mute(self) -> None:
+        """Write nothing more: the reader of standard output has gone."""
+        if self.out is sys.__stdout__:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+
+    @contextmanager
+    def progress(self, total: int, what: str) -> Iterator[Progress]:
+        """Show how far a long piece of work is: a bar on a terminal, plain lines in a pipe."""
+        if not self.err.isatty():
+            yield Progress(lambda step: self.say(f"{what}: {step}"))
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Bar(*columns, console=Console(file=self.err), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield Progress(lambda step: bar.update(task, advance=1, description=f"{what}: {plain(step)}"))
+
+
+class Progress:
+    """Takes one word for each step that is done."""
+
+    def __init__(self, step: Any) -> None:
+        self._step = step
+
+    def __call__(self, step: str) -> None:
+        """Tell that `step` was done."""
+        self._step(step)
+
+
+def _as_text(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

@@ -1,0 +1,346 @@
+"""``demo``: the whole thing on an empty machine, with real parts: SFTP server, sensor, daemon, runs, roster, history.
+
+Belongs here: the story and its order. Every part is the program's own; nothing is shown that a user does not get.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.processes import free_port, started
+from roster_etl.cli.words import PROJECT, BadWords
+from roster_etl.spec.errors import RosterError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from roster_etl.spec.samples import Change
+    from roster_etl.store.sftp_server import SftpServer
+
+FORMAT = "clever"
+MODULE = "roster_etl.orchestration.definitions"
+PATIENCE_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
+_OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
+_POLL_SECONDS = 0.5
+
+
+class DemoStuck(RosterError):
+    """Something that the demo waits for did not happen."""
+
+    code = "demo_stuck"
+    template = "the demo waited {seconds:.0f} seconds for {what}; see {log}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guest:
+    """A sample district. ``password``: None: it logs in with a key."""
+
+    id: str
+    name: str
+    time_zone: str
+    students: int
+    seed: int
+    password: str | None = None
+
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that holds its password."""
+        return f"DEMO_PASSWORD_{self.id.upper()}"
+
+
+def demo(
+    ctx: typer.Context,
+    ui: Annotated[bool, typer.Option("--ui", help="Open the Dagster UI at the end, and stay until Ctrl-C.")] = False,
+    students: Annotated[int, typer.Option("--students", metavar="N", min=20, help="Students of the larger district.")] = 300,
+) -> int:
+    """Show the whole thing: two sample districts upload over a real SFTP server; sensor and daemon import them."""
+    call: Call = ctx.obj
+    call.home = _demo_home(call)
+    guests = (
+        Guest(
+            id="lincoln",
+            name="Lincoln County Schools",
+            time_zone="America/Chicago",
+            students=students,
+            seed=11,
+            password=secrets.token_hex(16),
+        ),
+        Guest(
+            id="riverside", name="Riverside Unified", time_zone="America/Los_Angeles", students=max(20, students // 2), seed=22
+        ),
+    )
+    _end_well()
+    with ExitStack() as stack:
+        story = _Story(call, guests, stack.enter_context(_server(call, guests)))
+        story.register()
+        daemon = stack.enter_context(_daemon(call, guests))
+        story.first_day(daemon)
+        story.next_day(daemon)
+        story.tell()
+        if ui:
+            _open_ui(call, stack)
+    return 0
+
+
+def _end_well() -> None:
+    """Let a request to end be what Ctrl-C is, so that every process that was started is taken down; the handler goes with the call."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _demo_home(call: Call) -> Path:
+    """Return the home to use: the one that was named, which must be new or empty, else a fresh folder under ``./demo_home``."""
+    if call.home_named:
+        if call.home.exists() and any(call.home.iterdir()):
+            raise BadWords(problem="--home: the demo wants a new or an empty folder")
+        return call.home.absolute()
+    base = Path("demo_home").absolute()
+    numbers = (f"{base}/{n}" for n in range(1, 10_000))
+    return next(Path(name) for name in numbers if not Path(name).exists())
+
+
+@contextmanager
+def _server(call: Call, guests: Sequence[Guest]) -> Iterator[SftpServer]:
+    from roster_etl.store.folder import make_private
+    from roster_etl.store.sftp_server import Account, SftpServer
+    from roster_etl.store.sftp_upload import make_key
+
+    keys = call.home / "sftp.keys"
+    make_private(keys)
+    accounts = [
+        Account(user=g.id, password=g.password, public_keys=() if g.password else (make_key(keys / f"{g.id}_key"),))
+        for g in guests
+    ]
+    with SftpServer(call.home / "sftp", accounts, keys=keys) as server:
+        yield server
+
+
+@contextmanager
+def _daemon(call: Call, guests: Sequence[Guest]) -> Iterator[Popen[bytes]]:
+    from roster_etl.orchestration.runs import home_instance
+
+    with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
+        instance.get_runs_count()
+    passwords = {guest.variable: guest.password for guest in guests if guest.password}
+    with started("dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **passwords}, log=_log(call)) as process:
+        yield process
+
+
+def _homes(call: Call) -> dict[str, str]:
+    return {"DAGSTER_HOME": str(call.home), "ROSTER_ETL_HOME": str(call.home)}
+
+
+def _log(call: Call) -> Path:
+    return call.home / "dagster.log"
+
+
+class _Story:
+    """What happens, told as it happens."""
+
+    def __init__(self, call: Call, guests: Sequence[Guest], server: SftpServer) -> None:
+        self.call, self.guests, self.server = call, guests, server
+        self.began = time.monotonic()
+        self.changes: dict[str, Sequence[Change]] = {}
+
+    def register(self) -> None:
+        """Register the districts, each with a folder on the server of its own."""
+        from roster_etl.store.districts import District, Feed
+
+        self.call.say(f"Everything of this demo lies in {self.call.home}")
+        self.say(
+            f"An SFTP server listens on 127.0.0.1 port {self.server.port}; its host key is pinned in {self.server.known_hosts.name}."
+        )
+        for guest in self.guests:
+            feed = Feed(
+                format=FORMAT,
+                path=self.server.url(guest.id),
+                known_hosts=str(self.server.known_hosts),
+                options=_OPTIONS,
+                password_env=guest.variable if guest.password else "",
+                key_file="" if guest.password else str(self.server.keys / f"{guest.id}_key"),
+            )
+            self.call.registry.add(District(id=guest.id, name=guest.name, time_zone=guest.time_zone, feeds=(feed,)))
+            how = "a password" if guest.password else "a key"
+            self.say(f"{guest.name} is registered as {guest.id} and logs in with {how}.")
+
+    def first_day(self, daemon: Popen[bytes]) -> None:
+        """Upload each district's files, and wait until the sensor has had them imported."""
+        from roster_etl.projections.samples import write_sample
+        from roster_etl.vendors import vendor
+
+        for guest in self.guests:
+            files = write_sample(vendor(FORMAT), self._folder(guest, 1), students=guest.students, seed=guest.seed)
+            self._upload(guest, files)
+        self.say("The sensor looks every few seconds, and waits until an upload has stood still.")
+        self._wait(daemon, imports=1)
+
+    def next_day(self, daemon: Popen[bytes]) -> None:
+        """Upload the next day's files, some rows broken, and wait again."""
+        from roster_etl.projections.samples import next_day
+        from roster_etl.vendors import vendor
+
+        for guest in self.guests:
+            self.changes[guest.id] = next_day(vendor(FORMAT), self._folder(guest, 1), self._folder(guest, 2), seed=guest.seed)
+            self._upload(guest, sorted(self._folder(guest, 2).glob("*.csv")))
+        self._wait(daemon, imports=2)
+
+    def tell(self) -> None:
+        """Print what came of it."""
+        documents = [self._outcome(guest, day) for day in (0, 1) for guest in self.guests]
+        if self.call.json:
+            self.call.document({"home": str(self.call.home), "imports": documents, "ui": _ui_command(self.call)})
+            return
+        self._first(documents[: len(self.guests)])
+        for guest, document in zip(self.guests, documents[len(self.guests) :], strict=True):
+            self._second(guest, document)
+        self._trace(self.guests[0], documents[len(self.guests)])
+        self.call.print()
+        self.call.print(f"More: roster-etl imports --home {self.call.home}   (show, trace, as-of, holds, doctor, …)")
+        self.call.print("The Dagster UI on all of it, with lineage, checks and history:")
+        self.call.print(f"  {_ui_command(self.call)}")
+
+    def say(self, text: str) -> None:
+        """Tell what happens, with the seconds since the beginning."""
+        self.call.say(f"[{time.monotonic() - self.began:4.0f} s] {text}")
+
+    # ---- what happened
+
+    def _first(self, documents: Sequence[dict[str, Any]]) -> None:
+        self.call.print()
+        self.call.print("— The first day: everything is new")
+        self.call.print()
+        rows = [
+            (
+                d["import_id"],
+                d["district_id"],
+                d["status"],
+                len(d["files"]),
+                sum(f["rows_read"] or 0 for f in d["files"]),
+                _created(d),
+            )
+            for d in documents
+        ]
+        self.call.table(("import", "district", "status", "files", "rows", "records created"), rows)
+
+    def _second(self, guest: Guest, document: dict[str, Any]) -> None:
+        from roster_etl.cli.showing import text_of
+
+        self.call.print()
+        self.call.print(f"— The next day of {guest.name}")
+        self.call.print()
+        self.call.print("What the district did:")
+        for change in self.changes[guest.id]:
+            self.call.print(f"  {change.kind}: {change.count} of {change.file}: {change.what}")
+        self.call.print()
+        self.call.print("What became of it:")
+        for line in text_of(document):
+            self.call.print(f"  {line}".rstrip())
+
+    def _trace(self, guest: Guest, document: dict[str, Any]) -> None:
+        from roster_etl.cli.tracing import trace_text
+        from roster_etl.pipeline.trace import trace_record
+
+        key = self._renamed(guest, document["import_id"])
+        if key is None:
+            return
+        words = " ".join(f"{name}={value}" for name, value in key.items())
+        self.call.print()
+        self.call.print("— One published cell, back to where it came from")
+        self.call.print(f"  roster-etl trace users {words} --district {guest.id} --field last_name --home {self.call.home}")
+        self.call.print()
+        for line in trace_text(trace_record(self.call.workspace, guest.id, "users", key, field="last_name")):
+            self.call.print(f"  {line}".rstrip())
+
+    def _renamed(self, guest: Guest, import_id: int) -> dict[str, str] | None:
+        """Return the key of a user whose version was opened by `import_id` and who was known before."""
+        from datetime import UTC, datetime
+
+        users = self.call.warehouse.as_of(datetime.now(UTC), "users", guest.id, FORMAT).to_pylist()
+        for user in (user for user in users if user["valid_from_import"] == import_id):
+            key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
+            if self.call.warehouse.trace("users", key, guest.id, FORMAT).num_rows > 1:
+                return key
+        return None
+
+    # ---- upload and wait
+
+    def _folder(self, guest: Guest, day: int) -> Path:
+        return self.call.home / "samples" / guest.id / f"day{day}"
+
+    def _upload(self, guest: Guest, files: Sequence[Path]) -> None:
+        from roster_etl.store.sftp_upload import upload_files
+
+        key_file = None if guest.password else self.server.keys / f"{guest.id}_key"
+        upload_files(
+            files,
+            user=guest.id,
+            port=self.server.port,
+            known_hosts=self.server.known_hosts,
+            password=guest.password,
+            key_file=key_file,
+        )
+        self.say(f"{guest.id} uploads {', '.join(file.name for file in files)}.")
+
+    def _imports(self, guest: Guest) -> list[dict[str, Any]]:
+        return list(reversed(self.call.warehouse.imports(guest.id, FORMAT)))
+
+    def _wait(self, daemon: Popen[bytes], *, imports: int) -> None:
+        """Wait until each district has so many imports that ended, telling of each as it begins and ends."""
+        told: set[tuple[int, str]] = set()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            known = {guest.id: self._imports(guest) for guest in self.guests}
+            for row in (rows[imports - 1] for rows in known.values() if len(rows) >= imports):
+                if (row["import_id"], row["status"]) not in told:
+                    told.add((row["import_id"], row["status"]))
+                    self.say(f"{row['district_id']}: import {row['import_id']} is {row['status']}.")
+            if all(len(rows) >= imports and rows[imports - 1]["status"] != "running" for rows in known.values()):
+                return
+            if daemon.poll() is not None or time.monotonic() > deadline:
+                what = "the Dagster daemon, which has ended" if daemon.poll() is not None else "an import of each district"
+                raise DemoStuck(seconds=time.monotonic() - self.began, what=what, log=_log(self.call))
+            time.sleep(_POLL_SECONDS)
+
+    def _outcome(self, guest: Guest, day: int) -> dict[str, Any]:
+        from roster_etl.pipeline.outcome import outcome
+
+        return outcome(self.call.workspace, self._imports(guest)[day]["import_id"])
+
+
+def _created(document: dict[str, Any]) -> int:
+    return sum(table["created"] for table in document["changes"].values())
+
+
+def _ui_command(call: Call) -> str:
+    webserver = Path(os.path.relpath(_beside_python("dagster-webserver")))
+    shown = webserver if len(str(webserver)) < len(str(webserver.absolute())) else webserver.absolute()
+    settings = " ".join(f"{name}={value}" for name, value in _homes(call).items())
+    return f"{settings} {shown} -m {MODULE} -d {PROJECT}"
+
+
+def _beside_python(name: str) -> Path:
+    return Path(sys.executable).parent / name
+
+
+def _open_ui(call: Call, stack: ExitStack) -> None:
+    port = free_port()
+    words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
+    webserver = stack.enter_context(started("dagster_webserver", words, environment=_homes(call), log=_log(call)))
+    url = f"http://127.0.0.1:{port}"
+    call.say(f"The Dagster UI is at {url} (it takes some seconds to start). Ctrl-C ends it all.")
+    webbrowser.open(url)
+    webserver.wait()

@@ -1,0 +1,166 @@
+"""``districts``: register, list, pause, resume, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.options import Settings
+from roster_etl.cli.words import BadWords, pairs
+
+if TYPE_CHECKING:
+    from roster_etl.store.districts import District, Feed
+
+_Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
+
+
+def add(  # noqa: PLR0917 - typer's arguments are positional
+    ctx: typer.Context,
+    district: _Id,
+    format: Annotated[str, typer.Option("--format", metavar="F", help="The format of its uploads, such as clever.")],
+    path: Annotated[str, typer.Option("--path", metavar="P", help="Where they arrive: a folder or an fsspec URL.")] = "",
+    option: Settings = None,
+    name: Annotated[str, typer.Option("--name", help="The district's name, for people.")] = "",
+    time_zone: Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Such as America/Chicago; default UTC.")] = "",
+    update: Annotated[bool, typer.Option("--update", help="Change the feed if it is registered.")] = False,
+) -> int:
+    """Register a district, or one more feed of it."""
+    call: Call = ctx.obj
+    options = pairs(option or (), what="--option")
+    known = registered(call, district)
+    feed = _feed(known, format, path, options)
+    save(call, district, feed, update=update)
+    return _tell(call, _about(call, district, name, time_zone), "registered")
+
+
+def list_(ctx: typer.Context) -> int:
+    """List the registered districts, with their feeds."""
+    call: Call = ctx.obj
+    scan = call.registry.scan()
+    for file, problem in scan.problems.items():
+        call.say(f"roster-etl: districts/{file} cannot be read: {problem}")
+    if call.json:
+        call.document([_document(district) for district in scan.districts])
+        return 0
+    if not scan.districts:
+        call.print("No district is registered. `roster-etl districts add ID --format F` registers one.")
+        return 0
+    rows = [
+        (d.id, d.name, feed.format, _shown(feed.path), "paused" if d.paused else "", _words(feed.options))
+        for d in scan.districts
+        for feed in d.feeds
+    ]
+    call.table(("district", "name", "format", "path", "", "options"), rows)
+    return 0
+
+
+def pause(ctx: typer.Context, district: _Id) -> int:
+    """Pause a district: nothing of it is imported by itself until it is resumed."""
+    call: Call = ctx.obj
+    return _tell(call, call.registry.pause(district), "paused")
+
+
+def resume(ctx: typer.Context, district: _Id) -> int:
+    """Resume a district that was paused."""
+    call: Call = ctx.obj
+    return _tell(call, call.registry.resume(district), "resumed")
+
+
+def remove(ctx: typer.Context, district: _Id) -> int:
+    """Stop importing a district. Its roster and history stay."""
+    call: Call = ctx.obj
+    file = call.registry.remove(district)
+    if call.json:
+        call.document({"district_id": district, "removed": True, "file": file})
+    else:
+        call.print(f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.")
+    return 0
+
+
+# ---- for other commands
+
+
+def registered(call: Call, district_id: str) -> District | None:
+    """Return the district if it is registered. Raises BadDistrictId, RegistryError."""
+    return call.registry.get(district_id) if call.registry.exists(district_id) else None
+
+
+def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
+    """Register `district_id` with `feed`, or add the feed to it; with `update`, change it.
+
+    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption; BadWords: what the registry refuses.
+    """
+    from roster_etl.spec.options import resolve
+    from roster_etl.store.districts import District
+    from roster_etl.vendors import vendor
+
+    resolve(vendor(feed.format).format, feed.options)
+    with _registry_words():
+        if call.registry.exists(district_id):
+            call.registry.add_feed(district_id, feed, update=update)
+        else:
+            call.registry.add(District(id=district_id, feeds=(feed,)))
+
+
+@contextmanager
+def _registry_words() -> Iterator[None]:
+    """Say what the registry refuses of a call's words as words that are off."""
+    from roster_etl.spec.errors import RegistryError
+
+    try:
+        yield
+    except RegistryError as error:
+        if error.code == RegistryError.code:
+            raise BadWords(error.message) from None
+        raise
+
+
+def _about(call: Call, district_id: str, name: str, time_zone: str) -> District:
+    district = call.registry.get(district_id)
+    if not (name or time_zone):
+        return district
+    with _registry_words():
+        return call.registry.update(replace(district, name=name or district.name, time_zone=time_zone or district.time_zone))
+
+
+def _feed(known: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:
+    """Return the feed as it shall be; what an update does not name stays."""
+    from roster_etl.store.districts import Feed
+
+    before = next((feed for feed in known.feeds if feed.format == format_), None) if known else None
+    if before is None:
+        return Feed(format=format_, path=path, options=options)
+    return replace(before, path=path or before.path, options={**before.options, **options})
+
+
+def _tell(call: Call, district: District, what: str) -> int:
+    if call.json:
+        call.document(_document(district))
+    else:
+        call.print(f"{district.id} is {what}: {', '.join(feed.format for feed in district.feeds)}.")
+    return 0
+
+
+def _document(district: District) -> dict[str, Any]:
+    return {
+        "district_id": district.id,
+        "name": district.name,
+        "time_zone": district.time_zone,
+        "paused": district.paused,
+        "feeds": [{"format": f.format, "path": _shown(f.path), "options": dict(f.options)} for f in district.feeds],
+    }
+
+
+def _shown(path: str) -> str:
+    from roster_etl.store.urls import redact
+
+    return redact(path)
+
+
+def _words(options: Any) -> str:
+    return " ".join(f"{name}={text}" for name, text in options.items())

@@ -1,0 +1,177 @@
+"""``doctor`` and ``migrate``: is everything in place, and what to do where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.failures import FAILED, failure_of
+from roster_etl.cli.options import MaybeDistrict
+from roster_etl.spec.errors import RosterError
+
+if TYPE_CHECKING:
+    from roster_etl.store.districts import District, Feed
+
+
+_ALIVE_SECONDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """One thing that was looked at. ``found``: what was seen, or what is wrong and what to do."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+def doctor(ctx: typer.Context, district: MaybeDistrict = None) -> int:
+    """Look at settings, warehouse, archive, districts and landing zones; say what is wrong and what to do."""
+    call: Call = ctx.obj
+    results: list[Examined] = []
+    for result in examine(call, district):
+        results.append(result)
+        if not call.json:
+            call.print(f"{'ok   ' if result.ok else 'WRONG'}  {result.what}: {result.found}")
+    if call.json:
+        call.document([asdict(result) for result in results])
+    return 0 if all(result.ok for result in results) else FAILED
+
+
+def migrate(ctx: typer.Context) -> int:
+    """Bring the warehouse to this version's schema."""
+    call: Call = ctx.obj
+    from roster_etl.store.migrations import HEAD
+
+    before = call.warehouse.migrate()
+    if call.json:
+        call.document({"warehouse": call.warehouse.url, "before": before, "now": HEAD})
+    else:
+        moved = (
+            "had this version's schema already"
+            if before == HEAD
+            else f"has this version's schema now ({HEAD}; before: {before or 'none'})"
+        )
+        call.print(f"{call.warehouse.url} {moved}.")
+    return 0
+
+
+def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
+    """Yield what is found, one thing after the other; a thing that is wrong does not stop the next."""
+    yield _looked("settings", lambda: f"home {call.settings.home}")
+    yield _looked("home", lambda: _private(call))
+    yield _looked("warehouse", lambda: _warehouse(call))
+    yield _looked("archive", lambda: _archive(call))
+    yield _looked("daemon", lambda: _daemon(call))
+    if district_id is not None:
+        districts: list[District] = [call.registry.get(district_id)]
+    else:
+        scan = call.registry.scan()
+        districts = list(scan.districts)
+        yield from (Examined(what=f"districts/{name}", ok=False, found=problem) for name, problem in scan.problems.items())
+        yield Examined(what="districts", ok=True, found=f"{len(districts)} registered")
+    for found in districts:
+        for feed in found.feeds:
+            yield _looked(f"{found.id}/{feed.format} options", _options(feed))
+            yield _looked(f"{found.id}/{feed.format} landing", _landing(call, found, feed))
+
+
+def _looked(what: str, look: Callable[[], str]) -> Examined:
+    try:
+        return Examined(what=what, ok=True, found=look())
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one thing is told, and the next is looked at
+        return Examined(what=what, ok=False, found=failure_of(error).message)
+
+
+class Wrong(RosterError):
+    """Something that a person should change."""
+
+    code = "wrong"
+
+
+def _private(call: Call) -> str:
+    mode = call.settings.home.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise Wrong(f"others can look into it (mode {mode:o}); run `chmod 700` on it: personal data rests there")
+    return "only its owner can look into it"
+
+
+def _warehouse(call: Call) -> str:
+    from roster_etl.store.migrations import HEAD
+
+    newest = call.warehouse.imports(limit=1)
+    last = f"last import {newest[0]['import_id']}, {newest[0]['status']}" if newest else "no import yet"
+    return f"{call.warehouse.url}, schema {HEAD}, {last}"
+
+
+def _archive(call: Call) -> str:
+    from roster_etl.store.archive import Archive
+    from roster_etl.store.urls import redact
+
+    archive = Archive(call.settings.archive)
+    kept = sum(len(archive.manifests(district_id)) for district_id in call.registry.ids())
+    return f"{redact(call.settings.archive)}, {kept} uploads kept"
+
+
+def _daemon(call: Call) -> str:
+    """Tell whether Dagster's daemon is alive, from its own storage in the home."""
+    watched = [
+        f"{d.id}/{feed.format}"
+        for d in call.registry.scan().districts
+        for feed in d.feeds
+        if _folder(call, d, feed) and not d.paused
+    ]
+    if not watched:
+        return "not needed: no district has a landing folder"
+    from dagster import DagsterInstance
+
+    if not (call.settings.home / "dagster.yaml").exists():
+        raise Wrong(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
+    with DagsterInstance.from_config(str(call.settings.home)) as instance:
+        beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
+    age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
+    if age > _ALIVE_SECONDS:
+        last = f"the last sign of life is {age / 60:.0f} minutes old" if beats else "it never ran in this home"
+        raise Wrong(
+            f"{len(watched)} landing folders are watched by nobody: {last}; start it with `dagster dev` or `dagster-daemon run`"
+        )
+    return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
+
+
+def _folder(call: Call, district: District, feed: Feed) -> str:
+    from roster_etl.store.settings import landing_folder
+
+    return landing_folder(call.settings, district.id, feed.path)
+
+
+def _options(feed: Feed) -> Callable[[], str]:
+    def look() -> str:
+        from roster_etl.spec.options import resolve
+        from roster_etl.vendors import vendor
+
+        resolve(vendor(feed.format).format, feed.options)
+        return ", ".join(f"{name}={text}" for name, text in feed.options.items()) or "defaults"
+
+    return look
+
+
+def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
+    def look() -> str:
+        from roster_etl.store.landing import open_landing
+        from roster_etl.vendors import vendor
+
+        if not _folder(call, district, feed):
+            return "no landing folder; its uploads are imported by command"
+        with open_landing(district.id, feed, call.settings) as landing:
+            names = {entry.name.casefold() for entry in landing.listing() if entry.regular}
+        required = [file.file_name for file in vendor(feed.format).format.files if file.required]
+        missing = [name for name in required if name.casefold() not in names]
+        waits = f"; not there yet: {', '.join(missing)}" if missing else "; all required files are there"
+        return f"{landing.where}, {len(names)} files{waits}"
+
+    return look

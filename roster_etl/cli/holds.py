@@ -1,0 +1,110 @@
+"""``holds``: review what a gate or a threshold stopped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.options import By, ImportNumber, MaybeDistrict
+from roster_etl.cli.words import BadWords
+
+
+def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
+    """List the holds that wait for a decision."""
+    call: Call = ctx.obj
+    rows = call.warehouse.holds(district)
+    if call.json:
+        call.document([_document(row) for row in rows])
+    elif rows:
+        lines = [
+            (r["import_id"], r["district_id"], r["source"], f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows
+        ]
+        call.table(("import", "district", "format", "held (UTC)", "reason"), lines)
+    else:
+        call.print("Nothing is held.")
+    return 0
+
+
+def show(ctx: typer.Context, import_id: ImportNumber) -> int:
+    """Show why an import is held, and the plan that approving would publish."""
+    call: Call = ctx.obj
+    from roster_etl.cli.showing import show_document
+    from roster_etl.pipeline.outcome import outcome
+
+    document = outcome(call.workspace, import_id)
+    if document["hold"] is None:
+        _no_hold(import_id)
+    show_document(call, document)
+    if not call.json:
+        call.print()
+        call.print(f"plan {document['hold']['plan_sha256']}")
+    return 0
+
+
+def approve(
+    ctx: typer.Context,
+    import_id: ImportNumber,
+    by: By,
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")
+    ] = None,
+) -> int:
+    """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
+    call: Call = ctx.obj
+    row, hold = _open_hold(call, import_id)
+    sha256 = str(hold["plan_sha256"])
+    if plan is not None and not sha256.startswith(plan):
+        raise BadWords(problem=f"import {import_id} has another plan; look at it again with `roster-etl holds show {import_id}`")
+    from roster_etl.cli.importing import run_and_show
+    from roster_etl.pipeline.receive import Order
+
+    order = Order(
+        district_id=row["district_id"],
+        source=row["source"],
+        approves=(import_id, sha256, _name(by)),
+        options=row["options"] or {},
+    )
+    return run_and_show(call, order)
+
+
+def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
+    """Discard a held import: the roster stays as it is."""
+    call: Call = ctx.obj
+    _open_hold(call, import_id)
+    call.warehouse.decide_hold(import_id, "discarded", _name(by), datetime.now(UTC))
+    if call.json:
+        from roster_etl.pipeline.outcome import outcome
+
+        call.document(outcome(call.workspace, import_id))
+    else:
+        call.print(f"import {import_id} is discarded; the roster stays as it is.")
+    return 0
+
+
+def _open_hold(call: Call, import_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    row = call.warehouse.import_(import_id)
+    hold = call.warehouse.hold(import_id)
+    if hold is None or hold["decision"] is not None:
+        _no_hold(import_id)
+    return row, hold or {}
+
+
+def _no_hold(import_id: int) -> None:
+    from roster_etl.store.warehouse import NoHold
+
+    raise NoHold(import_id=import_id)
+
+
+def _name(by: str) -> str:
+    if not by.strip():
+        raise BadWords(problem="--by: the name of the person who decides")
+    return by.strip()
+
+
+def _document(row: dict[str, Any]) -> dict[str, Any]:
+    summary = row["summary"] or {}
+    names = ("import_id", "district_id", "source", "upload_id", "reason", "plan_sha256", "created_at")
+    return {**{name: row[name] for name in names}, "changes": summary.get("changes", {})}

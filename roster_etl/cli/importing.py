@@ -1,0 +1,149 @@
+"""``import``, ``check``, ``rerun``: what takes an upload and says what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.districts import registered, save
+from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format
+from roster_etl.cli.words import BadWords, pairs
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.receive import Order
+
+_Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
+
+
+def import_(
+    ctx: typer.Context, path: _Path, district: DistrictOption, format: FormatOption = None, option: Settings = None
+) -> int:
+    """Import an upload now. A district that is not registered is registered with --format."""
+    call: Call = ctx.obj
+    options = pairs(option or (), what="--option")
+    _refuse_missing(path)
+    source = _feed_for(call, district, format, options)
+    from roster_etl.pipeline.receive import Order
+
+    return run_and_show(call, Order(district_id=district, source=source, path=path, options=options))
+
+
+def rerun(
+    ctx: typer.Context,
+    district: DistrictOption,
+    format: FormatOption = None,
+    import_id: Annotated[
+        int | None, typer.Option("--import", metavar="N", help="The import whose upload is run again; default: the newest.")
+    ] = None,
+    option: Settings = None,
+) -> int:
+    """Run an archived upload again, from the stored bytes."""
+    call: Call = ctx.obj
+    known = call.registry.get(district)
+    from roster_etl.pipeline.receive import Order
+
+    if import_id is not None:
+        source = _archived_source(call, district, import_id)
+    else:
+        source = one_format(known, format)
+        import_id = _newest_archived(call, district, source)
+    options = pairs(option or (), what="--option")
+    return run_and_show(call, Order(district_id=district, source=source, archived=import_id, options=options))
+
+
+def check(
+    ctx: typer.Context,
+    path: _Path,
+    format: FormatOption = None,
+    district: Annotated[
+        str | None,
+        typer.Option("--district", metavar="ID", help="The district to compare with; its options and tolerances count."),
+    ] = None,
+    option: Settings = None,
+) -> int:
+    """Judge an upload and load nothing: every finding, and what an import would change."""
+    call: Call = ctx.obj
+    options = pairs(option or (), what="--option")
+    _refuse_missing(path)
+    source = _format_to_check(call, district, format)
+    _refuse_unknown_options(source, options)
+    from roster_etl.cli.showing import show_document
+    from roster_etl.pipeline.check import check_upload
+    from roster_etl.pipeline.road import steps_of
+    from roster_etl.vendors import vendor
+
+    with call.progress(steps_of(vendor(source)), "check") as progress:
+        document = check_upload(call.workspace, path, source, district_id=district, options=options, tell=progress)
+    show_document(call, document)
+    return {"publishable": 0, "unchanged": 0, "rejected": 3, "held": 4}[document["status"]]
+
+
+def run_and_show(call: Call, order: Order) -> int:
+    """Have `order` carried out, print what became of it, and return the exit code."""
+    from roster_etl.cli._runs import run_order
+    from roster_etl.cli.showing import show_document
+    from roster_etl.pipeline.outcome import EXIT_CODES, outcome
+
+    import_id, failure = run_order(call, order)
+    document = outcome(call.workspace, import_id)
+    if failure and document["error"] is None:  # a plan that was approved and has moved: the import stays held
+        document["error"] = failure.document()["error"]
+    show_document(call, document)
+    return EXIT_CODES[document["status"]]
+
+
+def _refuse_missing(path: str) -> None:
+    """Refuse a local path that is not there before anything is written about it."""
+    from roster_etl.store.urls import local_path, shown
+
+    local = local_path(path)
+    if local is not None and not local.exists():
+        raise BadWords(problem=f"PATH: there is no {shown(path)}")
+
+
+def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
+    """Return the format to import in; a district, or a feed, that is not registered is registered."""
+    from roster_etl.store.districts import Feed
+
+    known = registered(call, district_id)
+    if known is None and format_ is None:
+        raise BadWords(problem=f"district {district_id} is not registered; --format registers it")
+    if known is None or (format_ and format_ not in {feed.format for feed in known.feeds}):
+        source = format_ or ""
+        _refuse_unknown_options(source, options)
+        save(call, district_id, Feed(format=source))
+        return source
+    source = one_format(known, format_)
+    _refuse_unknown_options(source, options)
+    return source
+
+
+def _refuse_unknown_options(source: str, options: dict[str, str]) -> None:
+    from roster_etl.spec.options import resolve
+    from roster_etl.vendors import vendor
+
+    resolve(vendor(source).format, options)
+
+
+def _format_to_check(call: Call, district_id: str | None, format_: str | None) -> str:
+    if district_id is not None:
+        return one_format(call.registry.get(district_id), format_)
+    if format_ is None:
+        raise BadWords(problem="--format is needed where no --district is named")
+    return format_
+
+
+def _archived_source(call: Call, district_id: str, import_id: int) -> str:
+    row: dict[str, Any] = call.workspace.warehouse.import_(import_id)
+    if row["district_id"] != district_id:
+        raise BadWords(problem=f"import {import_id} is not one of district {district_id}")
+    return str(row["source"])
+
+
+def _newest_archived(call: Call, district_id: str, source: str) -> int:
+    for import_id in reversed(call.workspace.archive.manifests(district_id)):
+        if call.workspace.archive.read_manifest(district_id, import_id)["source"] == source:
+            return import_id
+    raise BadWords(problem=f"no upload of {district_id} in format {source} is archived; import one first")

@@ -1,0 +1,74 @@
+"""``imports`` and ``show``: what the ledger says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.options import ImportNumber, MaybeDistrict
+from roster_etl.cli.words import BadWords
+
+_COLUMNS = (
+    "import_id",
+    "kind",
+    "district_id",
+    "source",
+    "upload_id",
+    "run_id",
+    "status",
+    "received_at",
+    "started_at",
+    "finished_at",
+)
+_LINES = 30
+
+
+def imports(
+    ctx: typer.Context,
+    district: MaybeDistrict = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the newest N (for people: 30).")] = None,
+) -> int:
+    """List imports, newest first: when, what, how many, how it ended."""
+    call: Call = ctx.obj
+    if limit is not None and limit < 1:
+        raise BadWords(problem="--limit: a number from 1 on")
+    if district is not None:
+        from roster_etl.store.districts import check_id
+
+        check_id(district)
+    rows = call.warehouse.imports(district, limit=limit or (None if call.json else _LINES))
+    if call.json:
+        call.document([_document(row) for row in rows])
+        return 0
+    if not rows:
+        call.print("Nothing was imported yet.")
+        return 0
+    call.table(
+        ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
+        [_line(row) for row in rows],
+    )
+    return 0
+
+
+def show(ctx: typer.Context, import_id: ImportNumber) -> int:
+    """Show one import in full: files, changes, findings by cause, checks."""
+    call: Call = ctx.obj
+    from roster_etl.cli.showing import show_document
+    from roster_etl.pipeline.outcome import outcome
+
+    show_document(call, outcome(call.workspace, import_id))
+    return 0
+
+
+def _document(row: dict[str, Any]) -> dict[str, Any]:
+    summary = row["summary"] or {}
+    return {**{name: row[name] for name in _COLUMNS}, "options": row["options"], "changes": summary.get("changes", {})}
+
+
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    changes = (row["summary"] or {}).get("changes", {})
+    counts = tuple(sum(table[what] for table in changes.values()) for what in ("created", "updated", "deleted"))
+    finished = row["finished_at"] or row["started_at"]
+    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], row["source"], row["status"], *counts)

@@ -1,0 +1,38 @@
+"""Options and arguments that several commands share, declared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roster_etl.cli.words import BadWords
+
+if TYPE_CHECKING:
+    from roster_etl.store.districts import District
+
+DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", help="The district.")]
+MaybeDistrict = Annotated[str | None, typer.Option("--district", metavar="ID", help="Only this district.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="F", help="The format, such as clever; needed only where a district has several."),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")
+]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
+ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", help="The import's number.")]
+
+
+def one_format(district: District, named: str | None) -> str:
+    """Return the format that is meant: the one named, else the only one that the district has.
+
+    Raises: BadWords: it has several, or none. UnknownFeed: it has not the one named.
+    """
+    if named:
+        return district.feed(named).format
+    formats = [feed.format for feed in district.feeds]
+    if len(formats) != 1:
+        has = f"has {', '.join(formats)}" if formats else "has no feed"
+        raise BadWords(problem=f"district {district.id} {has}; say which is meant with --format")
+    return formats[0]

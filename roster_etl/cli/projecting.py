@@ -1,0 +1,96 @@
+"""``sample``, ``generate``, ``new-vendor``: what is made from the specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.failures import FAILED
+from roster_etl.cli.words import PROJECT, BadWords
+
+
+def sample(
+    ctx: typer.Context,
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="Such as clever.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it; it is created.")],
+    students: Annotated[int, typer.Option("--students", metavar="N", min=1, help="About how many students.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="The same seed makes the same upload.")] = 1,
+) -> int:
+    """Write a synthetic, valid district upload. All people in it are invented."""
+    call: Call = ctx.obj
+    from roster_etl.projections.samples import write_sample
+    from roster_etl.vendors import vendor
+
+    if folder.exists() and not folder.is_dir():
+        raise BadWords(problem="DIR: a file has this name")
+    files = write_sample(vendor(format), folder, students=students, seed=seed)
+    if call.json:
+        call.document({"format": format, "folder": str(folder), "files": [file.name for file in files]})
+    else:
+        call.print(f"{folder}: {', '.join(file.name for file in files)}")
+    return 0
+
+
+def generate(
+    ctx: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Only compare; exit code 1 if something differs.")] = False,
+) -> int:
+    """Write what is projected from the specs: suites, documents, snapshots."""
+    call: Call = ctx.obj
+    differing = [path for path, text in projected(PROJECT).items() if _read(PROJECT / path) != text]
+    if not check:
+        for path in differing:
+            _write(PROJECT / path, projected(PROJECT)[path])
+    if call.json:
+        call.document({"check": check, "differing" if check else "written": differing})
+    else:
+        for path in differing:
+            call.print(f"{'differs' if check else 'written'}  {path}")
+        done = "; `roster-etl generate` writes them" if check and differing else ""
+        call.print(
+            f"{len(differing)} of {len(projected(PROJECT))} generated files {'differ' if check else 'were written'}{done}."
+        )
+    return FAILED if check and differing else 0
+
+
+def new_vendor(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as acme_sis.")],
+) -> int:
+    """Start a new format's folder from the template."""
+    call: Call = ctx.obj
+    from roster_etl import vendors
+    from roster_etl.projections.template import new_vendor as write
+
+    files = write(name, Path(vendors.__file__).parent)
+    if call.json:
+        call.document({"format": name, "files": [str(file) for file in files]})
+    else:
+        for file in files:
+            call.print(str(file))
+        call.print("Fill in the facts, then run `make generate` and `make check`; CONTRIBUTING.md leads through it.")
+    return 0
+
+
+def projected(root: Path) -> dict[str, str]:
+    """Return the text of every generated file by its path below `root`, which holds the committed ones."""
+    from roster_etl.projections.docs import generated_files as documents
+    from roster_etl.projections.suites import FOLDER
+    from roster_etl.projections.suites import generated_files as suites
+    from roster_etl.vendors import discover
+
+    committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
+    formats = [vendor.format for vendor in discover().values()]
+    return {**documents(), **suites(committed, formats=formats)}
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.exists() else None
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")

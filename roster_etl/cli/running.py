@@ -1,0 +1,92 @@
+"""Run one call: words in, exit code out, and the process left as it was found.
+
+Belongs here: taking the call apart, telling failures, restoring what libraries change on their way. No command.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+
+from typer.exceptions import Abort, TyperException
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.failures import FAILED, STOPPED, WORDS, Failure, debug_text, failure_of
+from roster_etl.cli.words import BadWords, Everywhere, default_home, take_everywhere
+
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+_HELP = {"--help", "-h"}
+
+
+def run(argv: list[str]) -> int:
+    """Run the command that `argv` names. Returns its exit code; nothing but Ctrl-C of a caller's own making is raised."""
+    json = "--json" in argv
+    try:
+        everywhere, words = take_everywhere(argv)
+    except BadWords as error:
+        call = Call(home=default_home(), json=json)
+        return call.fail(failure_of(error))
+    call = Call(home=everywhere.home or default_home(), home_named=everywhere.home is not None, json=everywhere.json)
+    # Whatever a library may print goes to standard error: standard output is the result's.
+    apart = nullcontext() if _HELP & set(words) else redirect_stdout(sys.stderr)
+    with as_it_was(), apart:
+        try:
+            return _run(call, everywhere, words)
+        finally:
+            call.close()
+
+
+def _run(call: Call, everywhere: Everywhere, words: list[str]) -> int:
+    from roster_etl.cli.app import command
+
+    try:
+        result = command().main(args=words, prog_name="roster-etl", standalone_mode=False, obj=call)
+    except TyperException as error:
+        return call.fail(Failure(code="bad_words", message=_said(error), exit_code=WORDS))
+    except (Abort, KeyboardInterrupt):
+        return call.fail(Failure(code="stopped", message="stopped", exit_code=STOPPED))
+    except BrokenPipeError:
+        call.mute()
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - the one place where everything ends
+        if everywhere.debug:
+            call.say(debug_text(error))
+        return call.fail(failure_of(error))
+    return result if isinstance(result, int) else 0
+
+
+def _said(error: TyperException) -> str:
+    """Return what is wrong with the words."""
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{text.strip() or 'a command is missing'}  (--help tells the words)"
+
+
+@contextmanager
+def as_it_was() -> Iterator[None]:
+    """Put back environment, umask, signal handlers, warnings and logging, whatever was imported and run meanwhile."""
+    environment, mask = dict(os.environ), os.umask(0o077)
+    main_thread = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS} if main_thread else {}
+    root = logging.getLogger()
+    log = (list(root.handlers), root.level, logging.root.manager.disable, list(root.filters))
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        os.umask(mask)
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        for number, handler in handlers.items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+        root.handlers[:], root.filters[:] = log[0], log[3]
+        root.setLevel(log[1])
+        logging.disable(log[2])

@@ -1,0 +1,120 @@
+"""One import, for people: what came, what changed, what was found and why, what to do next.
+
+Belongs here: the words and the order. The facts are the document of ``pipeline.outcome``; the same document is what ``--json`` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from roster_etl.cli.call import Call
+from roster_etl.pipeline.causes import causes
+from roster_etl.spec.findings import CODES
+
+_PLACES = 3
+_NEXT = {
+    "held": "roster-etl holds show {id}; then holds approve {id} --by NAME, or holds discard {id} --by NAME, or a corrected upload",
+    "rejected": "correct the upload and import it again; the roster is as it was",
+    "failed": "the roster is as it was; roster-etl rerun --district {district} tries again once the fault is mended",
+}
+
+
+def show_document(call: Call, document: Mapping[str, Any]) -> None:
+    """Print the document of one import: as it is for scripts, or as text for people."""
+    if call.json:
+        call.document(document)
+        return
+    for line in text_of(document):
+        call.print(line)
+
+
+def text_of(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that tell a person of an import."""
+    from roster_etl.cli.layout import aligned
+
+    yield _title(document)
+    yield from _why(document)
+    if document["files"] and document["status"] != "unchanged":  # an unchanged upload is not read
+        yield ""
+        rows = [(f["file"], f["rows_read"], f["rows_accepted"], f["rows_rejected"]) for f in document["files"]]
+        yield from aligned(("file", "rows", "accepted", "refused"), rows)
+    yield from _changes(document)
+    yield from _findings(document["findings"])
+    yield from _checks(document["checks"])
+    if document["report"]:
+        yield ""
+        yield f"report: {document['report']}"
+    advice = _NEXT.get(document["status"])
+    if advice and document["import_id"] is not None:
+        yield ""
+        yield "next: " + advice.format(id=document["import_id"], district=document["district_id"])
+
+
+def when(text: str | None) -> str:
+    """Return a moment as people read it, in UTC."""
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else ""
+
+
+def _title(document: Mapping[str, Any]) -> str:
+    number = f"import {document['import_id']}" if document["import_id"] is not None else "check"
+    parts = [number, document["district_id"], document["source"], document["status"]]
+    if document["import_id"] is not None:
+        parts.append(when(document["finished_at"] or document["started_at"]))
+    return " · ".join(part for part in parts if part)
+
+
+def _why(document: Mapping[str, Any]) -> Iterator[str]:
+    if error := document.get("error"):
+        yield f"failed: {error.get('message') or error['class']}"
+    if document["status"] == "unchanged":
+        yield "the same upload under the same settings is published already"
+    hold = document["hold"]
+    if hold:
+        decided = f" · {hold['decision']} by {hold['decided_by']}, {when(hold['decided_at'])}" if hold["decision"] else ""
+        yield f"held: {CODES[hold['reason']].meaning if hold['reason'] in CODES else hold['reason']}{decided}"
+        for name, table in hold["tables"].items():
+            yield f"  {name}: {table['deleted']:,} of {table['current']:,} current records ({table['pct']} %) would be removed"
+
+
+def _changes(document: Mapping[str, Any]) -> Iterator[str]:
+    from roster_etl.cli.layout import aligned
+
+    tables = document["changes"]
+    rows = [(name, t["created"], t["updated"], t["deleted"]) for name, t in tables.items() if any(t.values())]
+    if rows:
+        yield ""
+        would = document["import_id"] is None or document["status"] == "held"
+        yield from aligned(
+            ("table, what would change" if would else "table, what changed", "created", "updated", "removed"), rows
+        )
+    elif document["status"] in ("published", "publishable"):
+        yield ""
+        yield "no record is different"
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the findings by cause: those that follow from another are counted with it."""
+    for cause in causes(findings):
+        yield ""
+        more = f", and {cause.following:,} that follow from {'it' if cause.count == 1 else 'them'}" if cause.following else ""
+        yield f"{cause.code} · {cause.count:,}{more} · {cause.effect}"
+        for place in cause.places[:_PLACES]:
+            follows = f" (+{place.following:,} that follow)" if place.following else ""
+            yield f"  {place.where}: {place.message}{follows}"
+        if len(cause.places) > _PLACES:
+            yield f"  and {len(cause.places) - _PLACES:,} more places"
+        yield f"  → {cause.advice}"
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not checks:
+        return
+    failed = [check for check in checks if not check["passed"]]
+    yield ""
+    yield f"checks: {len(checks) - len(failed)} of {len(checks)} passed"
+    for check in failed:
+        kind = "stops publishing" if check["severity"] == "error" else "warns"
+        yield f"  {check['name']} ({kind})"
+        yield from (f"    {line}" for line in check["details"].get("failed", ()))

@@ -1,0 +1,156 @@
+"""``trace`` and ``as-of``: where a record came from, and what was known when."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.districts import registered
+from roster_etl.cli.layout import aligned
+from roster_etl.cli.options import DistrictOption, FormatOption
+from roster_etl.cli.words import BadWords, pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
+
+
+def trace(
+    ctx: typer.Context,
+    table: _Table,
+    key: Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns; as many as it takes to name one record.")],
+    district: DistrictOption,
+    field: Annotated[str | None, typer.Option("--field", metavar="F", help="Only this column.")] = None,
+    format: FormatOption = None,
+) -> int:
+    """Tell where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
+    call: Call = ctx.obj
+    given = pairs(key, what="KEY=VALUE")
+    _refuse_unknown_district(call, district)
+    from roster_etl.pipeline.trace import trace_record
+
+    document = trace_record(call.workspace, district, table, given, field=field, source=format)
+    if call.json:
+        call.document(document)
+    else:
+        for line in trace_text(document):
+            call.print(line)
+    return 0
+
+
+def as_of(
+    ctx: typer.Context,
+    time: Annotated[
+        str, typer.Argument(metavar="TIME", help="Such as 2026-09-01, 2026-09-01T08:00 (the district's time zone) or …Z; or now.")
+    ],
+    table: _Table,
+    district: DistrictOption,
+    format: FormatOption = None,
+) -> int:
+    """Print a table as it was known at a moment."""
+    call: Call = ctx.obj
+    known = registered(call, district)
+    moment = moment_of(time, known.time_zone if known else "UTC")
+    _refuse_unknown_district(call, district)
+    from roster_etl.pipeline.trace import roster_table
+
+    target = roster_table(table)
+    records = call.warehouse.as_of(moment, table, district, format).to_pylist()
+    if call.json:
+        call.document(records)
+    elif call.out.isatty():
+        call.table(target.names, [[_cell(record[name]) for name in target.names] for record in records])
+    else:
+        writer = csv.writer(call.out, lineterminator="\n")
+        columns = list(target.full_schema.names)
+        writer.writerow(columns)
+        writer.writerows([_cell(record[name]) for name in columns] for record in records)
+    return 0
+
+
+def moment_of(text: str, zone: str) -> datetime:
+    """Return the moment that `text` names (ISO, or ``now``); one without an offset is read in `zone`. Raises BadWords."""
+    if text.strip().casefold() == "now":
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+        return aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadWords(problem="TIME: expected a moment such as 2026-09-01, 2026-09-01T08:00:00Z or now") from None
+
+
+def trace_text(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that tell a person where a record came from."""
+    key = " ".join(f"{name}={'' if value is None else value}" for name, value in document["key"].items())
+    yield f"{document['table']} {key} · {document['district_id']}"
+    for version in document["versions"]:
+        yield ""
+        yield from _version(version)
+
+
+def _version(version: Mapping[str, Any]) -> Iterator[str]:
+    until = (
+        "current"
+        if version["valid_to"] is None
+        else f"until {_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
+    )
+    yield f"since {_time(version['valid_from'])} · {until}"
+    yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']:,}"
+    if version["note"]:
+        yield f"  {version['note']}"
+    fields: Mapping[str, Any] = version["fields"]
+    if len(fields) == 1:
+        yield from _one_field(*next(iter(fields.items())))
+        return
+    given = {name: field for name, field in fields.items() if field["value"] is not None}
+    rows = [
+        (name, _cell(f["value"]), "derived" if f["derived"] else "", f["rule"], "; ".join(_read(cell) for cell in f["reads"]))
+        for name, f in given.items()
+    ]
+    yield from (f"  {line}" for line in aligned(("column", "value", "", "rule", "as it arrived"), rows))
+
+
+def _one_field(name: str, field: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  {name} = {_cell(field['value']) or 'empty'}{'  (derived)' if field['derived'] else ''}"
+    yield f"    rule: {field['rule']}"
+    yield from (f"    {_read(cell)}" for cell in field["reads"])
+
+
+def _read(cell: Mapping[str, Any]) -> str:
+    place = f"{cell['file']}.{cell['column']}"
+    if not cell["here"]:
+        return f"{place}: not in this row"
+    if isinstance(cell["text"], dict):
+        return f"{place}: " + ", ".join(f"{name}: {_quoted(text)}" for name, text in cell["text"].items())
+    return f"{place}: {_quoted(cell['text'])}"
+
+
+def _quoted(text: str | None) -> str:
+    return "empty" if text is None else f'"{text}"'
+
+
+def _time(value: datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _refuse_unknown_district(call: Call, district_id: str) -> None:
+    """A district that was removed still has its history; one that never was is a slip of the pen."""
+    from roster_etl.spec.errors import UnknownDistrict
+
+    if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
+        raise UnknownDistrict(district_id=district_id)

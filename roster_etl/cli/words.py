@@ -1,0 +1,77 @@
+"""The words that every command takes, wherever they stand: ``--home``, ``--json``, ``--debug``.
+
+Belongs here: taking them out of the arguments. What the other words mean is each command's business.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roster_etl.spec.errors import PermanentError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class BadWords(PermanentError):
+    """The words of a call cannot be followed."""
+
+    code = "bad_words"
+    template = "{problem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Everywhere:
+    """What the words that every command takes have said. ``home``: None if it was not named."""
+
+    home: Path | None = None
+    json: bool = False
+    debug: bool = False
+
+
+def take_everywhere(argv: Sequence[str]) -> tuple[Everywhere, list[str]]:
+    """Return what ``--home``, ``--json`` and ``--debug`` say, and the other words; after ``--`` nothing is taken.
+
+    Raises: BadWords: ``--home`` without a folder.
+    """
+    home: Path | None = None
+    flags = {"--json": False, "--debug": False}
+    rest: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            rest += ["--", *words]
+        elif word in flags:
+            flags[word] = True
+        elif word == "--home" or word.startswith("--home="):
+            folder = next(words, "") if word == "--home" else word.removeprefix("--home=")
+            if not folder:
+                raise BadWords(problem="--home needs a folder")
+            home = Path(folder)
+        else:
+            rest.append(word)
+    return Everywhere(home=home, json=flags["--json"], debug=flags["--debug"]), rest
+
+
+def default_home(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the home where none is named: ``$ROSTER_ETL_HOME``, else ``dagster_home/`` of the project, else of this folder."""
+    named = (os.environ if environ is None else environ).get("ROSTER_ETL_HOME")
+    if named:
+        return Path(named)
+    home = PROJECT / "dagster_home"
+    return home if (home / "dagster.yaml").is_file() else Path("dagster_home")
+
+
+def pairs(words: Sequence[str], *, what: str) -> dict[str, str]:
+    """Return ``KEY=VALUE`` words as a mapping; the value may be empty. Raises BadWords naming the place, not the text."""
+    found: dict[str, str] = {}
+    for number, word in enumerate(words, start=1):
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise BadWords(problem=f"{what} number {number}: expected KEY=VALUE")
+        if key in found:
+            raise BadWords(problem=f"{what} {key} is given twice")
+        found[key] = value
+    return found

@@ -1,0 +1,125 @@
+"""A column plan in words: what a target column is made of, and by which function.
+
+Belongs here: sentences printed from the same objects that run. Does not belong here: running them (``engine.map``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingABC
+
+from roster_etl.mapping.plan import (
+    Agreed,
+    AnyRow,
+    Const,
+    Expression,
+    FirstOf,
+    ForEvery,
+    From,
+    Function,
+    IfOption,
+    Lookup,
+    Mapping,
+    MostCommon,
+    Numbered,
+    Of,
+    Step,
+    Unpivot,
+    Varied,
+)
+
+Options = MappingABC[str, object]
+
+
+def expression_words(expression: Expression, options: Options | None = None) -> str:
+    """Return what `expression` does, such as "recode(Grade)". With the `options` in force, only the way that they choose."""
+    match expression:
+        case From(sources=sources, via=None):
+            return f"{sources[0]}, as given"
+        case From(sources=sources, via=via, option=option) if via is not None:
+            return _applied(via, (*sources, *((f"option {option}",) if option else ())))
+        case Of(targets=targets, via=via):
+            return _applied(via, targets)
+        case Const(value=value):
+            return f"always {_option_text(value)}"
+        case FirstOf(choices=choices):
+            return "; else ".join(expression_words(choice, options) for choice in choices)
+        case IfOption(option=option, equals=equals, then=then, otherwise=otherwise):
+            if options is not None:
+                return expression_words(then if options[option] == equals else otherwise, options)
+            condition = f"where {option} is {_option_text(equals)}"
+            return f"{condition}: {expression_words(then)}; otherwise: {expression_words(otherwise)}"
+    raise AssertionError(expression)
+
+
+def step_words(mapping: Mapping, column: str) -> str | None:
+    """Return how `column` came into the rows that are mapped; None: it stands in the source file itself."""
+    return next((words for step in mapping.steps if (words := _words(step, column))), None)
+
+
+def _words(step: Step, column: str) -> str | None:
+    match step:
+        case Lookup(take=take, on=on, file=file) if column in take:
+            return f"{column}: {take[column]} of the row of {file} that {on} names"
+        case MostCommon(name=name, value=value, file=file, through=through) if column == name:
+            return f"{column}: the most common {value} among the {file} that {through} links to it"
+        case Varied(name=name, column=source) if column == name:
+            return f"{column}: {source}, unless all rows have the same"
+        case AnyRow(name=name, column=source, by=by, values=values) if column == name:
+            return f"{column}: whether a row of the same {by} has {' or '.join(values)} in {source}"
+        case Agreed(name=name, column=source, by=by) if column == name:
+            return f"{column}: {source}, where the rows of one {by} agree about it"
+        case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
+            return f"{column}: each {take} of {file}, since {source} says {value}"
+        case Unpivot(value=name, columns=columns, family=family) if column == name:
+            return f"{column}: each of {', '.join((*columns, *((family,) if family else ())))} in turn"
+        case Unpivot(position=name) | Numbered(name=name) if column == name:
+            return f"{column}: its place among the rows of the record"
+        case _:
+            return None
+
+
+
+
+def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
+    """Return how `target` is made by `mapping`, with the steps that its columns came by."""
+    expression = mapping.columns[target]
+    steps = [words for column in _columns(expression, options) if (words := step_words(mapping, column))]
+    return "; ".join([expression_words(expression, options), *dict.fromkeys(steps)])
+
+
+def _applied(function: Function, columns: tuple[str, ...]) -> str:
+    """Return `function` of `columns`; functions that others were put together from are told apart."""
+    name = str(getattr(function, "__qualname__", type(function).__name__)).split(".<locals>", 1)[0]
+    inner = _inner(function)
+    if name == "chained" and inner:
+        text = _applied(inner[0], columns)
+        for following in inner[1:]:
+            text = _applied(following, (text,))
+        return text
+    if name == "if_first" and inner:
+        return f"{_applied(inner[0], columns)} where {columns[0]} is given"
+    return f"{name}({', '.join(columns)})"
+
+
+def _inner(function: Function) -> tuple[Function, ...]:
+    """Return the functions that a function made by another one holds on to."""
+    held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return tuple(f for value in held for f in (value if isinstance(value, tuple) else (value,)) if callable(f))
+
+
+def _option_text(value: object) -> str:
+    return value if isinstance(value, str) else str(value).lower()
+
+
+def _columns(expression: Expression, options: Options | None) -> tuple[str, ...]:
+    match expression:
+        case From(sources=sources):
+            return sources
+        case FirstOf(choices=choices):
+            return tuple(column for choice in choices for column in _columns(choice, options))
+        case IfOption(option=option, equals=equals, then=then, otherwise=otherwise):
+            if options is not None:
+                return _columns(then if options[option] == equals else otherwise, options)
+            return (*_columns(then, options), *_columns(otherwise, options))
+        case _:
+            return ()

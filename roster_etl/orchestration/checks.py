@@ -1,0 +1,60 @@
+"""Gates as asset checks: two for each suite, and the one that stops publishing.
+
+Belongs here: names, severities, and what a check shows. A gate stops publishing, not looking: only ``publishable`` blocks.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from roster_etl.pipeline.plan import Planned
+from roster_etl.quality import Verdict
+
+SUITE, TOLERANCES, PUBLISHABLE = "suite", "tolerances", "publishable"
+
+
+def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
+    """Return the checks that the suite named `suite` is shown as on `asset`."""
+    where = f"expectations/{suite}.json"
+    return [
+        dg.AssetCheckSpec(SUITE, asset=asset, description=f"What must hold before anything is published, by {where}."),
+        dg.AssetCheckSpec(TOLERANCES, asset=asset, description=f"What should be looked at, and lets pass, by {where}."),
+    ]
+
+
+def suite_results(verdict: Verdict | None) -> list[dg.AssetCheckResult]:
+    """Return the results of both checks; None: the upload does not have the file, so that there is nothing to judge."""
+    if verdict is None:
+        absent = {"note": "The upload does not have this file."}
+        return [dg.AssetCheckResult(check_name=name, passed=True, metadata=absent) for name in (SUITE, TOLERANCES)]
+    return [
+        _result(SUITE, dg.AssetCheckSeverity.ERROR, [result.text for result in verdict.failed("critical")], verdict),
+        _result(TOLERANCES, dg.AssetCheckSeverity.WARN, [result.text for result in verdict.failed("warning", "info")], verdict),
+    ]
+
+
+def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
+    """Return the check that stands before the writer."""
+    about = "No critical gate failed, no threshold is exceeded: what is planned may be published without asking a person."
+    return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about)
+
+
+def publishable_result(planned: Planned, why: str) -> dg.AssetCheckResult:
+    """Return whether a plan may be published; `why` not, in words."""
+    passed = planned.decision in ("publish", "unchanged")
+    metadata = {"decision": planned.decision, **({} if passed else {"why": why})}
+    return dg.AssetCheckResult(check_name=PUBLISHABLE, passed=passed, severity=dg.AssetCheckSeverity.ERROR, metadata=metadata)
+
+
+def _result(name: str, severity: dg.AssetCheckSeverity, failed: list[str], verdict: Verdict) -> dg.AssetCheckResult:
+    lines = "\n".join(f"- {text}" for text in failed)
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not failed,
+        severity=severity,
+        metadata={
+            "expectations": len(verdict.results),
+            "failed": len(failed),
+            **({"what failed": dg.MetadataValue.md(lines)} if failed else {}),
+        },
+    )

@@ -1,0 +1,69 @@
+"""The code location: everything that Dagster loads, put together.
+
+Belongs here: the list. Nothing is read, opened or connected when this is imported, and Great Expectations is not imported.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import dagster as dg
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.io_manager import frames
+from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.publish import report_asset, warehouse_assets, warehouse_key
+from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
+from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.resources import desk
+from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled
+from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.pipeline.map import tables_of
+from roster_etl.vendors import Vendor, discover
+
+MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
+VENDORS = tuple(discover().values())
+
+
+def job_name(format_name: str) -> str:
+    """Return the name of the job that imports one format."""
+    return f"import_{format_name}"
+
+
+def assets() -> list[dg.AssetsDefinition]:
+    """Return all assets: those of each vendor, the roster's, the warehouse's and the report."""
+    with warnings.catch_warnings():
+        # Column types and code references are in beta: the version is pinned, and the tests would notice a change.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _assets()
+
+
+def _assets() -> list[dg.AssetsDefinition]:
+    found = [upload_asset(vendor) for vendor in VENDORS]
+    found += [file_asset(vendor, file) for vendor in VENDORS for file in vendor.format.files]
+    found += [table_asset(TABLES[table], VENDORS) for table in tables_filled(VENDORS)]
+    return [*found, plan_asset(VENDORS), warehouse_assets(VENDORS), report_asset(VENDORS)]
+
+
+def import_job(vendor: Vendor) -> Any:
+    """Return the job that imports one format for one district: its own assets, and of the roster what it fills."""
+    keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in vendor.format.files)]
+    keys += [key(table) for table in tables_of(vendor) for key in (roster_key, warehouse_key)]
+    return dg.define_asset_job(
+        job_name(vendor.format.name),
+        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT),
+        partitions_def=DISTRICTS,
+        tags={"format": vendor.format.name},
+        description=f"One upload of one district in the format {vendor.format.title}, from the landing zone to the published roster.",
+    )
+
+
+JOBS = [import_job(vendor) for vendor in VENDORS]
+defs = dg.Definitions(
+    assets=assets(),
+    jobs=JOBS,
+    sensors=[landing_zone(JOBS)],
+    resources={"desk": desk, "frames": frames},
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,62 @@
+"""How a run ends when its import does not publish: held, rejected, unchanged.
+
+Belongs here: what the run's log, tags and state say then, and the report that people get all the same.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import dagster as dg
+
+from roster_etl.orchestration.resources import Desk
+from roster_etl.orchestration.steps import BACKFILL, tag_import
+from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.upload import Upload
+
+REPORT = dg.AssetKey("report")
+
+
+def ended_at_the_door(context: dg.AssetExecutionContext, upload: Upload) -> bool:
+    """Return whether nothing is left to do: the upload is the one that was last published.
+
+    Raises: dg.Failure: the upload was rejected.
+    """
+    tag_import(context, upload, upload.ended or "running")
+    if upload.ended == "unchanged":
+        end_unchanged(context, upload)
+    elif upload.ended is not None:
+        stop(context, upload, f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_first_finding(context, upload)}")
+    return upload.ended is not None
+
+
+def end_unchanged(context: dg.AssetExecutionContext, upload: Upload) -> None:
+    """Say that the roster has it all already. A backfill counts only what was materialized, so there the rest is said to be."""
+    context.log.info(f"Import {upload.import_id}: unchanged, the roster was published from this upload under these settings already.")
+    if BACKFILL not in context.run.tags:
+        return
+    done = set(context.selected_asset_keys)
+    for key in sorted(context.job_def.asset_layer.executable_asset_keys - (done if upload.ended is None else set())):
+        log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
+
+
+def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoReturn:
+    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it.
+
+    Raises: dg.Failure: always; trying again changes nothing.
+    """
+    desk: Desk = context.resources.desk
+    path = write_report(desk.workspace, upload.import_id)
+    log_materialization(context, REPORT, {"import": upload.import_id, "path": dg.MetadataValue.path(str(path))})
+    raise dg.Failure(why, metadata={"report": dg.MetadataValue.path(str(path)), "import": upload.import_id}, allow_retries=False)
+
+
+def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: dict[str, object]) -> None:
+    """Record that `key` is up to date for the run's district, though its own step did not run."""
+    context.log_event(dg.AssetMaterialization(key, partition=context.partition_key, metadata=metadata))
+
+
+def _first_finding(context: dg.AssetExecutionContext, upload: Upload) -> str:
+    desk: Desk = context.resources.desk
+    found = [f for f in desk.workspace.warehouse.findings(upload.import_id) if f["severity"] in ("upload", "file")]
+    return " ".join(f"{f['file']}: {f['message']}" if f["file"] else f["message"] for f in found) or "see the import's findings."

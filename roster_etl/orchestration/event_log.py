@@ -1,0 +1,50 @@
+"""Dagster's event log on SQLite, with connections that are kept for the length of a run.
+
+Belongs here: one measured short cut. Dagster builds an engine, opens a file and compiles its statements anew for every event: 10 ms
+each, and an import has 250. In a process that runs one import and ends, kept connections do the same in a third of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+
+@contextmanager
+def kept_connections(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Keep the event log's SQLite connections open inside the block; any other storage is left as it is."""
+    storage = instance.event_log_storage
+    if type(storage) is not SqliteEventLogStorage:
+        yield
+        return
+    with ExitStack() as opened:
+        storage._connect = _Shards(storage, opened).connect  # type: ignore[method-assign] # noqa: SLF001
+        try:
+            yield
+        finally:
+            del storage._connect  # noqa: SLF001 - the class's own is visible again
+
+
+class _Shards:
+    """One connection a shard (Dagster's word for a run's file, and the index)."""
+
+    def __init__(self, storage: SqliteEventLogStorage, opened: ExitStack) -> None:
+        self._open, self._lock, self._opened = storage._connect, storage._db_lock, opened  # noqa: SLF001
+        self._kept: dict[str, Any] = {}
+
+    @contextmanager
+    def connect(self, shard: str) -> Iterator[Any]:
+        """Yield a connection in a transaction, as the storage's own does."""
+        connection = self._kept.get(shard) or self._first(shard)
+        with self._lock, connection.begin():
+            yield connection
+
+    def _first(self, shard: str) -> Any:
+        with self._open(shard) as own:  # makes the file, if it is new
+            engine = own.engine
+        self._kept[shard] = self._opened.enter_context(engine.connect())
+        return self._kept[shard]

@@ -1,0 +1,33 @@
+"""Where the frames of assets go between steps: Parquet in the home's staging, files 0600, without password columns.
+
+Belongs here: handing frames to the desk. Steps read them from the desk by import, not through inputs: a roster table is made
+of the files of one format, though every format that fills it stands before it in the graph.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+
+from roster_etl.orchestration.resources import Desk
+
+
+class FrameIOManager(dg.IOManager):
+    """Writes and reads the frames of the import in hand."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+        """Hand on the frame of an asset."""
+        self._desk.put(context.asset_key.path, obj)
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """Return the frame of an asset, of the import in hand. Raises FrameError."""
+        return self._desk.take(context.asset_key.path)
+
+
+@dg.io_manager(required_resource_keys={"desk"}, description="Parquet under the home's staging, one folder an import.")
+def frames(context: dg.InitResourceContext) -> FrameIOManager:
+    """Return the IO manager of this run's desk."""
+    return FrameIOManager(context.resources.desk)

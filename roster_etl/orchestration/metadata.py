@@ -1,0 +1,127 @@
+"""What an asset shows of itself: columns, lineage, code, and the numbers of a materialization. Never a cell.
+
+Belongs here: translating specs, column plans and counts into Dagster's metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import RosterTable
+from roster_etl.mapping.frames import to_table
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import File
+from roster_etl.vendors import Vendor
+
+OWNERS = ["team:data-stewards"]
+Metadata = dict[str, Any]
+
+
+def file_metadata(vendor: Vendor, file: File) -> Metadata:
+    """Return what is always true of a vendor file: its columns with the document's notes, and the code that says so."""
+    spec = vendor.folder() / f"{file.name}.py"
+    return {
+        "dagster/column_schema": dg.TableSchema(columns=_file_columns(file)),
+        **code_references({"spec": spec if spec.is_file() else vendor.folder() / "__init__.py"}),
+        "document": f"{vendor.format.document} ({vendor.format.version}), {file.source}",
+    }
+
+
+def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
+    """Return what is always true of a mapped table: its columns, and which vendor columns each is made of."""
+    deps: dict[str, list[dg.TableColumnDep]] = {}
+    for vendor in vendors:
+        for mapping in vendor.mappings:
+            if mapping.to == table.name:
+                for target, pairs in mapping.reads().items():
+                    found = [dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs]
+                    deps.setdefault(target, []).extend(dep for dep in found if dep not in deps.get(target, []))
+    return {
+        "dagster/column_schema": table_schema(table),
+        "dagster/column_lineage": dg.TableColumnLineage(deps_by_column={name: found for name, found in deps.items() if found}),
+        **code_references({f"{vendor.format.name} mapping": vendor.folder() / "mapping.py" for vendor in vendors}),
+    }
+
+
+def published_metadata(table: RosterTable) -> Metadata:
+    """Return what is always true of a published table: its columns, each the one of the same name that was mapped."""
+    origin = dg.AssetKey(["roster", table.name])
+    return {
+        "dagster/column_schema": table_schema(table),
+        "dagster/column_lineage": dg.TableColumnLineage(
+            deps_by_column={name: [dg.TableColumnDep(origin, name)] for name in table.names}
+        ),
+        "dagster/table_name": table.name,
+    }
+
+
+def table_schema(table: RosterTable) -> dg.TableSchema:
+    """Return the columns of a roster table with their types and comments."""
+    columns = [
+        dg.TableColumn(column.name, column.type, column.comment, _constraints(column.name in table.key)) for column in table.columns
+    ]
+    return dg.TableSchema(columns=columns)
+
+
+def code_references(files: Mapping[str, Path]) -> Metadata:
+    """Return links to source files, by what they are labelled."""
+    references = [dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for label, path in files.items()]
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
+
+
+def row_count(rows: int) -> Metadata:
+    """Return the number of rows of one district, under the names that Dagster knows and plots."""
+    return {"dagster/row_count": rows, "dagster/partition_row_count": rows}
+
+
+def judged_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
+    """Return how many rows of file `name` were read, accepted and refused, and what was found; zeros if the upload lacks it."""
+    if upload.member(name) is None:
+        return {"rows_read": 0, "rows_accepted": 0, "rows_refused": 0, "in the upload": False}
+    judged = workspace.frames.read_json(upload.district_id, upload.import_id, f"judged/{name}")
+    return {
+        "rows_read": judged["rows_read"],
+        "rows_accepted": judged["rows_accepted"],
+        "rows_refused": judged["rows_rejected"],
+        "in the upload": True,
+        **({"refused": judged["refused"]} if judged["refused"] else {}),
+        **found_numbers(workspace, upload, name),
+    }
+
+
+def found_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
+    """Return how many findings the step `name` left, in all and by code."""
+    found = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"findings/{name}", columns=["code", "count"]))
+    sums = found.group_by("code").aggregate([("count", "sum")]).sort_by("code")
+    by_code = dict(zip(sums["code"].to_pylist(), sums["count_sum"].to_pylist(), strict=True))
+    return {"findings": int(pc.sum(found["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
+
+
+def upload_numbers(upload: Upload) -> Metadata:
+    """Return what is known of an upload before any row is read."""
+    files = "\n".join(f"- {member.name}: {member.size:,} bytes{'' if member.kind else ', not of this format'}" for member in upload.members)
+    return {
+        "import": upload.import_id,
+        "upload": upload.upload_id,
+        "files": len(upload.members),
+        "bytes": sum(member.size for member in upload.members),
+        "members": dg.MetadataValue.md(files or "none"),
+    }
+
+
+def _file_columns(file: File) -> list[dg.TableColumn]:
+    columns = [
+        dg.TableColumn(column.name, "text", column.note or None, _constraints(column.required), tags={"secret": ""} if column.secret else None)
+        for column in file.columns
+    ]
+    return columns + [dg.TableColumn(family.pattern, "text", family.note or None) for family in file.families]
+
+
+def _constraints(needed: bool) -> dg.TableColumnConstraints:
+    return dg.TableColumnConstraints(nullable=not needed)

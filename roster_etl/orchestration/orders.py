@@ -1,0 +1,61 @@
+"""What a run is to import, when nobody said which upload.
+
+Belongs here: choosing between what lies in the landing zone and what was archived. Whether a watched upload has settled is the sensor's
+business: it has a memory.
+Source: ARCHITECTURE.md, section 5: "Materialize or backfill without a named upload means …".
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import RosterError
+from roster_etl.spec.options import resolve
+from roster_etl.store.district import Feed
+from roster_etl.store.landing import open_landing
+from roster_etl.vendors import vendor
+
+
+def newest_order(workspace: Workspace, district_id: str, source: str, *, run_id: str | None = None) -> tuple[Order, str]:
+    """Return an order for the upload in the landing zone if it is complete and quiet, else for the newest archived one; and why.
+
+    Raises: UnknownDistrict, UnknownFeed. A landing zone that cannot be read counts as empty where something is archived.
+    """
+    feed = workspace.registry.get(district_id).feed(source)
+    landing = Order(district_id=district_id, source=source, run_id=run_id)
+    archived = _newest_archived(workspace, district_id, source)
+    if archived is None:
+        return landing, "the landing zone; nothing is archived yet"
+    try:
+        hindrance = _hindrance(workspace, district_id, feed)
+    except RosterError as error:
+        hindrance = error.message
+    if hindrance is None:
+        return landing, "the landing zone"
+    return Order(district_id=district_id, source=source, run_id=run_id, archived=archived), f"import {archived} once more ({hindrance})"
+
+
+def _hindrance(workspace: Workspace, district_id: str, feed: Feed) -> str | None:
+    """Return why the upload in the landing zone is not ready, None if it is."""
+    format_ = vendor(feed.format).format
+    with open_landing(district_id, feed, workspace.settings) as landing:
+        entries = [entry for entry in landing.listing() if entry.regular]
+    there = {entry.name.casefold() for entry in entries}
+    if any(file.required and file.file_name.casefold() not in there for file in format_.files):
+        return "the landing zone does not have all required files"
+    quiet = resolve(format_, feed.options)["quiet_period"]
+    assert isinstance(quiet, timedelta)
+    if max(entry.mtime for entry in entries) > time.time() - quiet.total_seconds():
+        return "the upload in the landing zone has not settled"
+    return None
+
+
+def _newest_archived(workspace: Workspace, district_id: str, source: str) -> int | None:
+    """Return the newest import of the feed whose bytes can be run again."""
+    for import_id in reversed(workspace.archive.manifests(district_id)):
+        if workspace.archive.read_manifest(district_id, import_id)["source"] == source:
+            return import_id
+    return None

@@ -1,0 +1,29 @@
+"""The one partitions definition: districts, as the registry has them.
+
+Belongs here: the definition, and bringing it up to date. Which districts there are is the registry's business. No district × date
+grid: history is in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from roster_etl.store.districts import check_id
+
+NAME = "districts"
+DISTRICTS = dg.DynamicPartitionsDefinition(name=NAME)
+
+
+def sync_partitions(instance: dg.DagsterInstance, district_ids: Iterable[str]) -> tuple[str, ...]:
+    """Add a partition for every district that has none, and return those that were added.
+
+    A district that was taken out of the registry keeps its partition: its roster and history stay.
+    Raises: BadDistrictId: an id that is not safe as a key.
+    """
+    wanted = {check_id(district_id) for district_id in district_ids}
+    new = tuple(sorted(wanted - set(instance.get_dynamic_partitions(NAME)))) if wanted else ()
+    if new:
+        instance.add_dynamic_partitions(NAME, new)
+    return new

@@ -1,0 +1,93 @@
+"""The published assets: every warehouse table, written by one op in one transaction, and the report of the import.
+
+Belongs here: the only writer of the roster. It stands behind ``publishable``.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.metadata import OWNERS, code_references, published_metadata, row_count
+from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled
+from roster_etl.orchestration.steps import step, tag_run
+from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.plan import Planned
+from roster_etl.pipeline.publish import planned_of, publish_import
+from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import PROJECT
+from roster_etl.vendors import Vendor
+
+
+def warehouse_key(table: str) -> dg.AssetKey:
+    """Return the key of a published table."""
+    return dg.AssetKey(["warehouse", table])
+
+
+def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
+    """Return the assets of all published tables, which one op writes."""
+    specs = [
+        dg.AssetSpec(
+            warehouse_key(table),
+            deps=[PLAN, roster_key(table)],
+            partitions_def=DISTRICTS,
+            skippable=True,  # nothing is written where nothing would change, or where the format does not fill the table
+            group_name="warehouse",
+            kinds={"sql"},
+            owners=OWNERS,
+            description=f"{TABLES[table].comment}: every version, and the current ones as a view.",
+            metadata=published_metadata(TABLES[table]),
+        )
+        for table in tables_filled(vendors)
+    ]
+
+    @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"desk"})
+    def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        with step(context) as (desk, upload):
+            planned = planned_of(desk.workspace, upload)
+            if planned.decision != "publish":
+                return
+            tables = {table: desk.take(["roster", table]) for table in tables_of(upload.vendor)}
+            publish_import(desk.workspace, upload, planned, tables)
+            tag_run(context, import_status="published")
+            yield from _published(context, upload, planned)
+
+    return warehouse
+
+
+def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
+    """Return the asset of the report: what happened in an import, for people."""
+
+    @dg.asset(
+        key=REPORT,
+        deps=[warehouse_key(table) for table in tables_filled(vendors)],
+        partitions_def=DISTRICTS,
+        dagster_type=dg.Nothing,
+        group_name="report",
+        kinds={"html"},
+        owners=OWNERS,
+        required_resource_keys={"desk"},
+        description="What an import changed, refused and found: counts and places, never a cell.",
+        metadata=code_references({"report": PROJECT / "roster_etl" / "pipeline" / "report.py"}),
+    )
+    def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        with step(context) as (desk, upload):
+            path = write_report(desk.workspace, upload.import_id)
+            yield dg.MaterializeResult(metadata={"import": upload.import_id, "path": dg.MetadataValue.path(str(path))})
+
+    return report
+
+
+def _published(context: dg.AssetExecutionContext, upload: Upload, planned: Planned) -> Iterator[dg.MaterializeResult[None]]:
+    for name, table in planned.tables.items():
+        if warehouse_key(name) in context.selected_asset_keys:
+            rows = table["current"] + table["created"] - table["deleted"]
+            changes = {what: table[what] for what in ("created", "updated", "deleted")}
+            yield dg.MaterializeResult(
+                asset_key=warehouse_key(name),
+                data_version=dg.DataVersion(upload.content),
+                metadata={**row_count(rows), **changes, "import": upload.import_id},
+            )

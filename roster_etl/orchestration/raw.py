@@ -1,0 +1,148 @@
+"""A vendor's assets: the upload as it arrived, and each of its files, read and judged.
+
+Belongs here: factories, because every vendor's files go the same way. Facts about them are in ``vendors``, what is done in ``pipeline``.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from roster_etl.orchestration.checks import suite_results, suite_specs
+from roster_etl.orchestration.endings import ended_at_the_door
+from roster_etl.orchestration.frame_types import file_type
+from roster_etl.orchestration.metadata import OWNERS, code_references, file_metadata, judged_numbers, row_count, upload_numbers
+from roster_etl.orchestration.orders import newest_order
+from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.resources import Desk
+from roster_etl.orchestration.steps import reported, step, tag_run
+from roster_etl.pipeline.judge import gate_member, judge_member, references_of
+from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.upload import Upload
+from roster_etl.spec import File
+from roster_etl.spec.errors import UnknownFeed
+from roster_etl.vendors import Vendor
+
+
+class UploadConfig(dg.Config):
+    """Which upload a run takes. Without any of these: the newest one in the landing zone that has settled, else the newest archived.
+
+    ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
+    ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
+    ``stale``: files that are older than the rest, which is reported.
+    """
+
+    landing: bool = False
+    path: str | None = None
+    archived: int | None = None
+    approves: int | None = None
+    plan_sha256: str | None = None
+    approved_by: str | None = None
+    options: dict[str, str] = {}
+    stale: list[str] = []
+
+    def order(self, district_id: str, source: str, run_id: str) -> Order | None:
+        """Return what is named here; None: nothing is."""
+        if not (self.landing or self.path or self.archived or self.approves):
+            return None
+        return Order(
+            district_id=district_id,
+            source=source,
+            path=self.path,
+            archived=self.archived,
+            approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
+            options=self.options,
+            stale=tuple(self.stale),
+            run_id=run_id,
+        )
+
+
+def upload_key(vendor: Vendor) -> dg.AssetKey:
+    """Return the key of the vendor's uploads."""
+    return dg.AssetKey([vendor.format.name, "upload"])
+
+
+def file_key(vendor: Vendor, name: str) -> dg.AssetKey:
+    """Return the key of one of the vendor's files."""
+    return dg.AssetKey([vendor.format.name, name])
+
+
+def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
+    """Return the asset of a vendor's uploads: taking one in, which opens its import."""
+    format_ = vendor.format
+    files = ", ".join(file.file_name for file in format_.files)
+
+    @dg.asset(
+        key=upload_key(vendor),
+        partitions_def=DISTRICTS,
+        output_required=False,  # nothing follows an upload that the roster was published from already
+        dagster_type=dg.Nothing,
+        group_name=format_.name,
+        kinds={"sftp"},
+        owners=OWNERS,
+        required_resource_keys={"desk"},
+        description=f"An upload in the format {format_.title}, archived as it arrived, password values blanked. Files: {files}.",
+        metadata={"document": f"{format_.document} ({format_.version})", **code_references({"README": vendor.folder() / "README.md"})},
+    )
+    def upload(context: dg.AssetExecutionContext, config: UploadConfig) -> Iterator[dg.MaterializeResult[None]]:
+        with reported(context):
+            received = _received(context, format_.name, config)
+            if received is None or ended_at_the_door(context, received):
+                return
+            yield dg.MaterializeResult(metadata=upload_numbers(received), data_version=dg.DataVersion(received.content))
+
+    return upload
+
+
+def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
+    """Return the asset of one of a vendor's files: read, judged row by row, and judged as a whole."""
+    key, name = file_key(vendor, file.name), file.name
+    note = f" {file.note}" if file.note else ""
+
+    @dg.asset(
+        key=key,
+        deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file))],
+        partitions_def=DISTRICTS,
+        dagster_type=file_type(vendor.format, file),
+        io_manager_key="frames",
+        check_specs=suite_specs(key, f"{vendor.format.name}/{name}"),
+        group_name=vendor.format.name,
+        kinds={"csv", "pandas", "parquet"},
+        owners=OWNERS,
+        required_resource_keys={"desk"},
+        description=f"{file.file_name}: {file.title}, read strictly and judged by the format's rules.{note}",
+        metadata=file_metadata(vendor, file),
+    )
+    def judged_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
+        with step(context) as (desk, upload):
+            others = {other: desk.take([upload.source, other]) for other in references_of(file)}
+            frame = judge_member(desk.workspace, upload, name, others)
+            verdict = gate_member(desk.workspace, upload, name)
+            member = upload.member(name)
+            yield dg.MaterializeResult(
+                value=frame,
+                check_results=suite_results(verdict),
+                data_version=dg.DataVersion(member.sha256 if member else "absent"),
+                metadata={**row_count(len(frame)), **judged_numbers(desk.workspace, upload, name), "import": upload.import_id},
+            )
+
+    return judged_file
+
+
+def _received(context: dg.AssetExecutionContext, source: str, config: UploadConfig) -> Upload | None:
+    """Take in the upload that the run is for; None if the district has no feed in this format."""
+    desk: Desk = context.resources.desk
+    district_id = context.partition_key
+    try:
+        desk.workspace.registry.get(district_id).feed(source)
+    except UnknownFeed as error:
+        context.log.info(f"Nothing to do: {error.message}")
+        return None
+    order = config.order(district_id, source, context.run_id)
+    if order is None:
+        order, choice = newest_order(desk.workspace, district_id, source, run_id=context.run_id)
+        context.log.info(f"Taking {choice}.")
+    try:
+        return desk.begin(receive(desk.workspace, order))
+    except Exception:
+        tag_run(context, district=district_id, format=source, import_status="failed")
+        raise

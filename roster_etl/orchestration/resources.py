@@ -1,0 +1,84 @@
+"""What one run works with: an opened home, the upload in hand, and the frames that its steps hand on.
+
+Belongs here: keeping frames in memory only as long as a later step of the run wants them, and on disk for a run that resumes.
+Does not belong here: what is in a frame.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+import pandas as pd
+
+from roster_etl.orchestration.home import current_home
+from roster_etl.pipeline.judge import references_of
+from roster_etl.pipeline.map import files_for, tables_of
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+
+
+class Desk:
+    """The desk at which one run sits. In the in-process executor all steps share it, elsewhere each step gets an empty one."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.upload: Upload | None = None
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._wanted: Counter[str] = Counter()
+
+    def begin(self, upload: Upload) -> Upload:
+        """Take `upload` in hand, and return it."""
+        self.upload = upload
+        self._frames.clear()
+        self._wanted = _readers(upload)
+        return upload
+
+    def put(self, path: Sequence[str], frame: pd.DataFrame) -> None:
+        """Hand on the frame of the asset `path`: kept in memory if a later step wants it, and in staging."""
+        upload, name = self._in_hand(), _name(path)
+        if self._wanted[name]:
+            self._frames[name] = frame
+        self.workspace.frames.write(upload.district_id, upload.import_id, name, frame)
+
+    def take(self, path: Sequence[str]) -> pd.DataFrame:
+        """Return the frame of the asset `path`; its last reader takes it away from memory. Raises FrameError."""
+        upload, name = self._in_hand(), _name(path)
+        self._wanted[name] -= 1
+        held = self._frames.get(name) if self._wanted[name] > 0 else self._frames.pop(name, None)
+        return self.workspace.frames.read(upload.district_id, upload.import_id, name) if held is None else held
+
+    def close(self) -> None:
+        """Drop the frames, and close what was opened."""
+        self._frames.clear()
+        if "warehouse" in vars(self.workspace):
+            self.workspace.warehouse.close()
+
+    def _in_hand(self) -> Upload:
+        if self.upload is None:
+            raise RuntimeError("no upload is in hand: a step must begin with it")
+        return self.upload
+
+
+def _name(path: Sequence[str]) -> str:
+    return "/".join(("frames", *path))
+
+
+def _readers(upload: Upload) -> Counter[str]:
+    """Return how many steps read each frame: files that refer to it, tables made of it; a table is planned, then published."""
+    vendor, source = upload.vendor, upload.source
+    reads = [name for file in vendor.format.files for name in references_of(file)]
+    reads += [name for table in tables_of(vendor) for name in files_for(vendor, table)]
+    tables = {_name(("roster", table)): 2 for table in tables_of(vendor)}
+    return Counter({_name((source, name)): count for name, count in Counter(reads).items()}) + Counter(tables)
+
+
+@dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
+def desk(_: dg.InitResourceContext) -> Iterator[Desk]:
+    """Open the home for one run, and close it afterwards."""
+    opened = Desk(Workspace.open(current_home()))
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,131 @@
+"""The canonical assets: each roster table as the uploads would have it, and the plan to publish them.
+
+Belongs here: one asset a table, whichever format fills it: a run is of one format, and its step maps that format's files only.
+All formats that fill a table stand before it in the graph. The verb is the same for all tables, so a factory says it once.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.orchestration.checks import publishable_result, publishable_spec, suite_results, suite_specs
+from roster_etl.orchestration.endings import end_unchanged, stop
+from roster_etl.orchestration.frame_types import table_type
+from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers, row_count, table_metadata
+from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.raw import file_key
+from roster_etl.orchestration.steps import step, tag_run
+from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
+from roster_etl.pipeline.plan import Planned, plan_import
+from roster_etl.pipeline.workspace import PROJECT
+from roster_etl.vendors import Vendor
+
+PLAN = dg.AssetKey(["roster", "plan"])
+
+
+def roster_key(table: str) -> dg.AssetKey:
+    """Return the key of a mapped table."""
+    return dg.AssetKey(["roster", table])
+
+
+def tables_filled(vendors: Sequence[Vendor]) -> tuple[str, ...]:
+    """Return the tables that some vendor fills, in publishing order."""
+    filled = {table for vendor in vendors for table in tables_of(vendor)}
+    return tuple(name for name in TABLES if name in filled)
+
+
+def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
+    """Return the asset of one roster table, before publishing."""
+    key, name = roster_key(table.name), table.name
+    filling = [vendor for vendor in vendors if name in tables_of(vendor)]
+
+    @dg.asset(
+        key=key,
+        deps=[file_key(vendor, file) for vendor in filling for file in files_for(vendor, name)],
+        partitions_def=DISTRICTS,
+        dagster_type=table_type(table),
+        io_manager_key="frames",
+        check_specs=suite_specs(key, f"canonical/{name}"),
+        group_name="roster",
+        kinds={"pandas", "parquet"},
+        owners=OWNERS,
+        required_resource_keys={"desk"},
+        description=f"{table.comment}, as the upload would have it.",
+        metadata=table_metadata(table, filling),
+    )
+    def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
+        with step(context) as (desk, upload):
+            judged = {file: desk.take([upload.source, file]) for file in files_for(upload.vendor, name)}
+            frame = map_roster_table(desk.workspace, upload, name, judged)
+            yield dg.MaterializeResult(
+                value=frame,
+                check_results=suite_results(gate_table(desk.workspace, upload, name)),
+                data_version=dg.DataVersion(upload.content),
+                metadata={
+                    **row_count(len(frame)),
+                    **found_numbers(desk.workspace, upload, f"roster-{name}"),
+                    "import": upload.import_id,
+                    "format": upload.source,
+                },
+            )
+
+    return mapped_table
+
+
+def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
+    """Return the asset of the plan: what publishing would open and close, and whether it may."""
+
+    @dg.asset(
+        key=PLAN,
+        deps=[roster_key(table) for table in tables_filled(vendors)],
+        partitions_def=DISTRICTS,
+        dagster_type=dg.Nothing,
+        check_specs=[publishable_spec(PLAN)],
+        group_name="roster",
+        kinds={"pyarrow"},
+        owners=OWNERS,
+        required_resource_keys={"desk"},
+        description="What publishing would open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
+        metadata=code_references({"plan": PROJECT / "roster_etl" / "engine" / "plan.py"}),
+    )
+    def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        with step(context) as (desk, upload):
+            tables = {table: desk.take(["roster", table]) for table in tables_of(upload.vendor)}
+            planned = plan_import(desk.workspace, upload, tables)
+            why = _why(planned)
+            yield dg.MaterializeResult(
+                check_results=[publishable_result(planned, why)],
+                data_version=dg.DataVersion(planned.sha256),
+                metadata={**_plan_numbers(planned), "import": upload.import_id},
+            )
+            if planned.decision != "publish":
+                tag_run(context, import_status=planned.decision)
+            if planned.decision == "unchanged":
+                end_unchanged(context, upload)
+            elif planned.decision != "publish":
+                stop(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}")
+
+    return plan
+
+
+def _why(planned: Planned) -> str:
+    if planned.decision == "rejected":
+        return "a required file was refused; see the findings of the file assets."
+    if planned.hold is None:
+        return planned.decision
+    over = ", ".join(f"{name} ({table['deleted']:,} of {table['current']:,})" for name, table in planned.hold["tables"].items())
+    reason = planned.hold["reason"].replace("_", " ")
+    return f"{reason}{f': {over}' if over else ''}. Look at it with `roster-etl holds show`, then approve or discard it."
+
+
+def _plan_numbers(planned: Planned) -> dict[str, object]:
+    totals = {what: sum(table[what] for table in planned.tables.values()) for what in ("created", "updated", "deleted")}
+    rows = [f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |" for name, t in planned.tables.items()]
+    head = ["| table | current | created | updated | deleted |", "|---|--:|--:|--:|--:|"]
+    return {
+        "decision": planned.decision,
+        **totals,
+        "plan": dg.MetadataValue.md("\n".join([*head, *rows])),
+        "plan sha256": planned.sha256,
+    }

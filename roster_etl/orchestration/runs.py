@@ -1,0 +1,123 @@
+"""Running an import in this process, as a run that the Dagster UI shows like any other.
+
+Belongs here: the instance under a home, and one import through the partitioned job. Does not belong here: what an import does.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from roster_etl.orchestration.definitions import LOCATION, MODULE, defs, job_name
+from roster_etl.orchestration.event_log import kept_connections
+from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.partitions import sync_partitions
+from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.workspace import PROJECT
+from roster_etl.spec.errors import PermanentError
+from roster_etl.store.folder import make_private
+from roster_etl.store.urls import has_password
+
+_CONFIG = "dagster.yaml"
+# A run here writes no log of its own process: its standard output is that of whoever asked for the import.
+_HERE = {"compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}}
+
+
+class PasswordInPath(PermanentError):
+    """The path would be kept with the run, and its password too."""
+
+    code = "password_in_path"
+    template = "the path holds a password, which a run would keep; put it into the feed's password_file or password_env"
+
+
+def run_import(home: Path, order: Order, *, instance: dg.DagsterInstance | None = None) -> int:
+    """Import one upload by the partitioned job, in this process, and return its import id; the ledger tells how it ended.
+
+    Args:   instance: where runs are kept; the one of `home` unless given.
+    Raises: what made the import fail, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
+        held or rejected raises nothing.
+    """
+    if order.path and has_password(order.path):
+        raise PasswordInPath
+    with ExitStack() as stack:
+        visit = stack.enter_context(visiting(home))
+        here = instance or stack.enter_context(home_instance(home))
+        stack.enter_context(kept_connections(here))
+        sync_partitions(here, [order.district_id])
+        run = _created(here, order)
+        for _ in execute_run_iterator(InMemoryJob(_job(order.source)), run, here):
+            pass
+        if visit.error is not None:
+            raise visit.error
+        return _import_id(here, run.run_id)
+
+
+@contextmanager
+def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance under `home`, which gets a ``dagster.yaml`` if it has none."""
+    ensure_config(home)
+    ref = InstanceRef.from_dir(str(home), overrides=_HERE)
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        yield instance
+
+
+def ensure_config(home: Path) -> Path:
+    """Give `home` the project's ``dagster.yaml`` unless it has one of its own, and return it."""
+    make_private(home)
+    path = home / _CONFIG
+    if not path.exists():
+        shutil.copyfile(PROJECT / "dagster_home" / _CONFIG, path)
+        path.chmod(0o600)
+    return path
+
+
+def upload_config(order: Order) -> dict[str, Any]:
+    """Return the run config that says what `order` says."""
+    named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
+    if order.approves:
+        named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
+    config = {name: value for name, value in named.items() if value is not None}
+    if not set(config) - {"options"}:
+        config["landing"] = True
+    return {"ops": {f"{order.source}__upload": {"config": config}}}
+
+
+def _job(source: str) -> dg.JobDefinition:
+    return defs.resolve_job_def(job_name(source))
+
+
+def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
+    job = _job(order.source)
+    tags = {PARTITION_NAME_TAG: order.district_id, DISTRICT: order.district_id, FORMAT: order.source}
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    return instance.create_run_for_job(
+        job_def=job,
+        run_config={**upload_config(order), **quiet},
+        tags={**job.run_tags, **tags},
+        remote_job_origin=_origin(job.name),
+    )
+
+
+def _origin(name: str) -> RemoteJobOrigin:
+    """Say which code location the run belongs to, so that the UI can run it again."""
+    target = LoadableTargetOrigin(module_name=MODULE)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(loadable_target_origin=target, location_name=LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), name)
+
+
+def _import_id(instance: dg.DagsterInstance, run_id: str) -> int:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return int(run.tags[IMPORT])

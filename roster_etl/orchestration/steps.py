@@ -1,0 +1,119 @@
+"""What every step of an import does around its work: find the import that it belongs to, and say how it ended.
+
+Belongs here: tags of runs, the ledger's word on a failure, and errors as Dagster is to see them: without a cell.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import dagster as dg
+
+from roster_etl.orchestration.home import remember
+from roster_etl.orchestration.resources import Desk
+from roster_etl.pipeline.conclude import fail
+from roster_etl.pipeline.upload import Upload
+from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
+
+DISTRICT, FORMAT, UPLOAD, IMPORT, STATUS = "district", "format", "upload_id", "import_id", "import_status"
+BACKFILL = "dagster/backfill"
+
+
+class NoImport(PermanentError):
+    """A step was started alone, and belongs to no import."""
+
+    code = "no_import"
+    template = (
+        "district {district_id}: this run takes in no upload and continues no import; materialize the format's upload together with all "
+        "that follows it, or re-execute the run that failed"
+    )
+
+
+class Interrupted(RetryableError):
+    """The run was stopped while a step was at work."""
+
+    code = "interrupted"
+    template = "import {import_id}: the run was stopped; nothing was published"
+
+
+@contextmanager
+def step(context: dg.AssetExecutionContext) -> Iterator[tuple[Desk, Upload]]:
+    """Do a step's work on the import in hand; an error ends the import as ``failed`` and is reported without a cell.
+
+    Raises: dg.Failure.
+    """
+    desk: Desk = context.resources.desk
+    with reported(context):
+        upload = desk.upload or desk.begin(_continued(context, desk))
+        try:
+            yield desk, upload
+        except dg.Failure:
+            raise
+        except dg.DagsterExecutionInterruptedError:
+            _failed(context, desk, upload, Interrupted(import_id=upload.import_id))
+            raise
+        except Exception as error:
+            _failed(context, desk, upload, error)
+            raise
+
+
+@contextmanager
+def reported(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Turn an error into a failure that Dagster may show: our texts hold no cells, those of others might."""
+    try:
+        yield
+    except dg.Failure:
+        raise
+    except Exception as error:
+        remember(error)
+        raise failure_of(error) from None
+
+
+def failure_of(error: Exception) -> dg.Failure:
+    """Return `error` as a failure of a step: its text if it is ours, else its class and where it was raised."""
+    if isinstance(error, RosterError):
+        return dg.Failure(error.message, metadata={"code": error.code}, allow_retries=isinstance(error, RetryableError))
+    places = "".join(traceback.format_tb(error.__traceback__))
+    description = f"{type(error).__name__}; its text is not shown, as it may hold a cell. Where it was raised: see metadata."
+    return dg.Failure(description, metadata={"traceback": dg.MetadataValue.md(f"```\n{places}```")}, allow_retries=True)
+
+
+def tag_run(context: dg.AssetExecutionContext, **tags: object) -> None:
+    """Tag the run with what is known of it by now; what is None stays away."""
+    context.instance.add_run_tags(context.run_id, {name: str(value) for name, value in tags.items() if value is not None})
+
+
+def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -> None:
+    """Tag the run with its import, and how that one stands."""
+    tag_run(
+        context,
+        district=upload.district_id,
+        format=upload.source,
+        upload_id=upload.upload_id or None,
+        import_id=upload.import_id,
+        import_status=status,
+    )
+
+
+def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
+    """Return the upload of the import that this run goes on with: its own, or that of the run which it resumes."""
+    district_id = context.partition_key
+    tagged = context.run.tags.get(IMPORT)
+    if tagged is None:
+        raise NoImport(district_id=district_id)
+    workspace = desk.workspace
+    upload = Upload.from_dict(workspace.frames.read_json(district_id, int(tagged), "upload"))
+    row = workspace.warehouse.import_(upload.import_id)
+    if row["run_id"] != context.run_id:
+        workspace.warehouse.resume(upload.import_id, context.run_id)
+        tag_import(context, upload, "running")
+        context.log.info(f"Import {upload.import_id} goes on where it stopped.")
+    return upload
+
+
+def _failed(context: dg.AssetExecutionContext, desk: Desk, upload: Upload, error: Exception) -> None:
+    with suppress(RosterError):  # the import may have ended already, or belong to another run by now
+        fail(desk.workspace, upload, error)
+    tag_run(context, import_status="failed")

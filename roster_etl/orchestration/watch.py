@@ -1,0 +1,252 @@
+"""Watching the landing zones: one look at every feed, and what is to be imported because of it.
+
+Belongs here: the plain function behind the sensor: bounded in time, fair between districts, none of which can hurt another. What has
+settled is decided in ``store.settle``; what is known already, by the cursor and, in doubt, the ledger. No Dagster.
+Source: ARCHITECTURE.md, section 5, "Arrival".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import LandingUnavailable, RetryableError, RosterError
+from roster_etl.spec.options import resolve
+from roster_etl.store import settle
+from roster_etl.store.district import District, Feed
+from roster_etl.store.entries import Entry
+from roster_etl.store.landing import open_folder, open_landing, unregistered
+from roster_etl.vendors import vendor
+
+DAY = 86_400.0
+Running = Callable[[], set[tuple[str, str]]]
+Listing = tuple[Entry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """How much one tick may do. ``seconds``: for looking; ``again_seconds``: before a run that came to nothing is asked for again."""
+
+    requests: int = 25
+    feeds: int = 500
+    threads: int = 8
+    seconds: float = 40.0
+    again_seconds: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest."""
+
+    district_id: str
+    source: str
+    key: str
+    stale: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """What came of one tick. ``notes``: what a person should hear of; ``waits``: how many feeds wait, by reason."""
+
+    requests: tuple[Request, ...]
+    cursor: str
+    notes: tuple[str, ...]
+    waits: Mapping[str, int]
+
+    @property
+    def summary(self) -> str:
+        """One line for the sensor's log."""
+        waits = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(self.waits.items()))
+        return f"{len(self.requests)} to import; {waits or 'no other feed'}"
+
+
+@dataclass(kw_only=True)
+class _Watch:
+    """One tick under way."""
+
+    workspace: Workspace
+    now: float
+    bounds: Bounds
+    running: Running
+    states: dict[str, settle.FeedState]
+    requests: list[Request] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    waits: dict[str, int] = field(default_factory=dict)
+    _busy: set[tuple[str, str]] | None = None
+
+
+def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Running, bounds: Bounds | None = None) -> Tick:
+    """Look at the landing zone of every feed whose turn it is, and return what is to be imported.
+
+    Args: cursor: what the last tick returned; now: our own clock, in seconds; running: the (district, format) pairs with a run that has
+        not ended.
+    """
+    memory = json.loads(cursor) if cursor else {}
+    states = {key: settle.load_state(state) for key, state in memory.get("feeds", {}).items()}
+    tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states=states)
+    districts = _districts(tick)
+    feeds = {_key(district, feed): (district, feed) for district in districts for feed in district.feeds}
+    turn = _turn([key for key, (district, _) in feeds.items() if not district.paused], memory.get("next", ""), tick.bounds.feeds)
+    with_base = bool(workspace.settings.landing.base)
+    listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
+    for key, listing in listings.items():
+        _take(tick, key, *feeds[key], listing)
+    if isinstance(base, Exception):
+        tick.notes.append(f"landing base: {_text(base)}")
+    elif base and (strangers := unregistered(base, districts, workspace.settings)):
+        tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
+    kept = {key: settle.dump_state(state) for key, state in tick.states.items() if key in feeds}
+    after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
+    document = json.dumps({"next": after, "feeds": kept}, separators=(",", ":"))
+    return Tick(requests=tuple(tick.requests), cursor=document, notes=tuple(tick.notes), waits=tick.waits)
+
+
+def _key(district: District, feed: Feed) -> str:
+    return f"{district.id}/{feed.format}"
+
+
+def _districts(tick: _Watch) -> tuple[District, ...]:
+    scan = tick.workspace.registry.scan()
+    tick.notes.extend(scan.problems.values())
+    return scan.districts
+
+
+def _turn(keys: Sequence[str], first: str, most: int) -> list[str]:
+    """Return the feeds whose turn it is: from `first` on, round and round."""
+    ordered = sorted(keys)
+    start = next((place for place, key in enumerate(ordered) if key >= first), 0)
+    return [*ordered[start:], *ordered[:start]][:most]
+
+
+def _following(turn: Sequence[str], feeds: Mapping[str, object]) -> str:
+    """Return the feed after the last of `turn`, empty if all had theirs."""
+    return next((key for key in sorted(feeds) if turn and key > turn[-1]), "")
+
+
+def _backing_off(tick: _Watch, key: str) -> bool:
+    return settle.may_look(tick.states.get(key), tick.now) is not None
+
+
+# ── looking, in threads ──
+
+
+def _listings(
+    tick: _Watch, feeds: Mapping[str, tuple[District, Feed]], *, with_base: bool
+) -> tuple[dict[str, Listing | Exception], Listing | Exception | None]:
+    """List what lies there for each feed, and in the landing base. What was not begun in time is left out; what did not end is an error."""
+    pool = ThreadPoolExecutor(max_workers=tick.bounds.threads, thread_name_prefix="look")
+    base = pool.submit(_list_base, tick.workspace) if with_base else None
+    looks = {key: pool.submit(_list_feed, district, feed, tick.workspace) for key, (district, feed) in feeds.items()}
+    wait([*looks.values(), *([base] if base else [])], timeout=tick.bounds.seconds)
+    pool.shutdown(wait=False, cancel_futures=True)
+    found = {key: _result(look) for key, look in looks.items()}
+    return {key: listing for key, listing in found.items() if listing is not None}, _result(base) if base else None
+
+
+def _result(look: Future[Listing]) -> Listing | Exception | None:
+    if look.cancelled():
+        return None
+    if not look.done():
+        return LandingUnavailable(where="the landing zone", problem="did not answer within the time of a tick")
+    error = look.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return error or look.result()
+
+
+def _list_feed(district: District, feed: Feed, workspace: Workspace) -> Listing:
+    with open_landing(district.id, feed, workspace.settings) as landing:
+        return landing.listing()
+
+
+def _list_base(workspace: Workspace) -> Listing:
+    with open_folder(workspace.settings.landing.base, workspace.settings) as folder:
+        return folder.listing()
+
+
+# ── deciding, feed by feed ──
+
+
+def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
+    """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
+    try:
+        if isinstance(listing, Exception):
+            raise listing
+        _decide(tick, key, district, feed, listing)
+    except Exception as error:
+        tick.states[key] = settle.failed(tick.states.get(key), tick.now)
+        minutes = (tick.states[key].next_try - tick.now) / 60
+        tick.notes.append(f"{key}: {_text(error)}; looking again in {minutes:.0f} min")
+        _wait(tick, "failed")
+
+
+def _decide(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing) -> None:
+    rules = rules_of(feed)
+    state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
+    if decision.reason == "nothing_new" and _came_to_nothing(tick, district.id, feed.format, state):
+        state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
+    tick.states[key] = state
+    if not decision.import_now:
+        _wait(tick, decision.reason)
+    elif (district.id, feed.format) in _busy(tick):
+        _wait(tick, "running")
+    elif len(tick.requests) >= tick.bounds.requests:
+        _wait(tick, "next_tick")
+    else:
+        name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
+        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, stale=decision.stale))
+        tick.states[key] = settle.imported(state, listing, tick.now, rules)
+
+
+def rules_of(feed: Feed) -> settle.Rules:
+    """Return how long the feed waits for what. Raises UnknownVendor, UnknownOption, BadOption."""
+    format_ = vendor(feed.format).format
+    values = resolve(format_, feed.options)
+
+    def seconds(name: str) -> float:
+        value = values[name]
+        assert isinstance(value, timedelta)
+        return value.total_seconds()
+
+    return settle.Rules(
+        quiet=seconds("quiet_period"),
+        straggler_wait=seconds("straggler_wait"),
+        min_interval=seconds("min_interval"),
+        required=frozenset(file.file_name for file in format_.files if file.required),
+    )
+
+
+def _came_to_nothing(tick: _Watch, district_id: str, source: str, state: settle.FeedState) -> bool:
+    """Return whether the import that was asked for never began, or failed for a reason that may have passed: the ledger says."""
+    since = state.imported_at
+    if since is None or not tick.bounds.again_seconds <= tick.now - since < DAY or (district_id, source) in _busy(tick):
+        return False
+    newest = next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1)), None)
+    if newest is None or newest["started_at"].timestamp() < since:
+        return True
+    error = (newest["summary"] or {}).get("error") or {}
+    return newest["status"] == "failed" and error.get("code") in {kind.code for kind in _kinds(RetryableError)}
+
+
+def _kinds(kind: type[RosterError]) -> Iterator[type[RosterError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from _kinds(narrower)
+
+
+def _busy(tick: _Watch) -> set[tuple[str, str]]:
+    if tick._busy is None:
+        tick._busy = tick.running()
+    return tick._busy
+
+
+def _wait(tick: _Watch, reason: str) -> None:
+    tick.waits[reason] = tick.waits.get(reason, 0) + 1
+
+
+def _text(error: Exception) -> str:
+    return error.message if isinstance(error, RosterError) else f"{type(error).__name__}"

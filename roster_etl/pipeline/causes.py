@@ -1,0 +1,91 @@
+"""Findings by cause: those of one kind together, each with what follows from it.
+
+Belongs here: grouping for people, on the command line and in the report. Does not belong here: words or layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from roster_etl.spec.findings import CODES
+
+SEVERITIES = ("upload", "file", "reject", "warning", "info")
+"""In the order of their weight."""
+
+MEANS = {
+    "upload": "stops the upload",
+    "file": "refuses the file",
+    "reject": "refuses the row",
+    "warning": "applied, with a doubt",
+    "info": "to know",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a finding is, in words; ``following``: how many findings follow from it."""
+
+    where: str
+    message: str
+    following: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """All findings of one severity and code that follow from no other. ``following``: what follows from them."""
+
+    severity: str
+    code: str
+    count: int
+    following: int
+    places: tuple[Place, ...]
+
+    @property
+    def effect(self) -> str:
+        """What findings of this severity do."""
+        return MEANS[self.severity]
+
+    @property
+    def meaning(self) -> str:
+        """What the code means."""
+        return CODES[self.code].meaning
+
+    @property
+    def advice(self) -> str:
+        """What a district should do about it."""
+        return CODES[self.code].advice
+
+
+def causes(findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
+    """Return the findings of an import (as `outcome` lists them) by cause, the gravest first."""
+    following: dict[int, int] = {}
+    kinds: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for finding in findings:
+        if finding["cause_id"] is None:
+            kinds.setdefault((finding["severity"], finding["code"]), []).append(finding)
+        else:
+            following[finding["cause_id"]] = following.get(finding["cause_id"], 0) + finding["count"]
+    made = [_cause(severity, code, found, following) for (severity, code), found in kinds.items()]
+    return sorted(made, key=lambda cause: SEVERITIES.index(cause.severity))
+
+
+def place_of(finding: Mapping[str, Any]) -> str:
+    """Return where a finding is, in words: file, row, column."""
+    if finding["file"] is None:
+        return finding["field"] or "the upload"
+    row = f" row {finding['row']:,}" if finding["row"] is not None else ""
+    many = f" {finding['count']:,} rows" if finding["row"] is None and finding["count"] > 1 else ""
+    return f"{finding['file']}{row}{many}" + (f" {finding['field']}" if finding["field"] else "")
+
+
+def _cause(severity: str, code: str, found: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> Cause:
+    places = tuple(Place(where=place_of(f), message=f["message"], following=following.get(f["id"], 0)) for f in found)
+    return Cause(
+        severity=severity,
+        code=code,
+        count=sum(f["count"] for f in found),
+        following=sum(place.following for place in places),
+        places=places,
+    )

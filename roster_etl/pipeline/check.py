@@ -1,0 +1,112 @@
+"""Check an upload: walk the whole road in a private folder that is thrown away, and load nothing.
+
+Belongs here: the workspace in which the same steps write to scratch, and read the roster that they compare with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import Tell, import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.districts import District, Feed
+from roster_etl.store.scratch import scratch_folder
+from roster_etl.store.settings import Settings
+from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
+
+NOBODY = "nobody"
+"""Whom a check is for where no district is named: a district without history, settings or tolerances."""
+
+
+def check_upload(
+    workspace: Workspace,
+    path: str,
+    source: str,
+    *,
+    district_id: str | None = None,
+    options: Mapping[str, str] | None = None,
+    tell: Tell = lambda _: None,
+) -> dict[str, Any]:
+    """Judge the upload at `path` as an import of format `source` would, and plan it against the roster of `district_id`.
+
+    Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish.
+    Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.
+    """
+    district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
+    with scratch_folder(workspace.settings.scratch) as folder:
+        rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None)
+        rehearsal.registry.add(district)
+        try:
+            order = Order(district_id=district.id, source=source, path=path, options=options or {})
+            document = outcome(rehearsal, import_upload(rehearsal, order, tell))
+        finally:
+            rehearsal.warehouse.close()
+    status = "publishable" if document["status"] == "published" else document["status"]
+    warehouse = workspace.settings.redacted()["warehouse"]["url"]
+    return {**document, "import_id": None, "district_id": district_id, "status": status, "report": None, "warehouse": warehouse}
+
+
+def _in_scratch(settings: Settings, folder: Path) -> Settings:
+    """Return `settings` with all that an import writes below `folder`; where the upload lies stays as it is."""
+    return replace(
+        settings,
+        warehouse=f"sqlite:///{folder / 'rehearsal.sqlite'}",
+        archive=str(folder / "archive"),
+        staging=str(folder / "staging"),
+        districts=str(folder / "districts"),
+    )
+
+
+@dataclass(frozen=True)
+class _Rehearsal(Workspace):
+    """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet."""
+
+    roster: Warehouse | None
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """A ledger that is thrown away, over a roster that is only read."""
+        return _Ledger(self.settings.warehouse, self.roster)
+
+
+class _Ledger(Warehouse):
+    """Writes into a database of its own; what it tells of the roster is read from another."""
+
+    def __init__(self, url: str, roster: Warehouse | None) -> None:
+        super().__init__(url)
+        self._roster = roster
+
+    def base(self, district_id: str, source: str) -> int | None:
+        """Return the newest import of the roster that is compared with."""
+        return self._roster.base(district_id, source) if self._roster else None
+
+    def current(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the current versions of the roster that is compared with."""
+        return self._roster.current(district_id, source, table) if self._roster else super().current(district_id, source, table)
+
+    def count_current(self, district_id: str, source: str, table: str) -> int:
+        """Return how many current versions that roster has."""
+        return self._roster.count_current(district_id, source, table) if self._roster else 0
+
+    def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
+        """Return versions of that roster."""
+        return self._roster.versions(table, version_ids) if self._roster else super().versions(table, version_ids)
+
+    def publish(
+        self,
+        conclusion: Conclusion,
+        changes: Mapping[str, TableChange],
+        base: int | None,
+        *,
+        approved_by: str | None = None,
+    ) -> None:
+        """End the import in the ledger that is thrown away, and change no roster."""
+        super().publish(conclusion, {}, None, approved_by=approved_by)

@@ -1,0 +1,221 @@
+"""Walk back: from a published record, or one cell of it, to the import, the file, the row and the text as it arrived.
+
+Belongs here: putting together what ledger, archive and column plans know of a record. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.engine.headers import Header, match_header
+from roster_etl.engine.read import RawFile, read_csv
+from roster_etl.mapping.plan import Const, Mapping
+from roster_etl.mapping.words import column_words
+from roster_etl.pipeline.map import mappings_to
+from roster_etl.pipeline.upload import Member
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import ArchiveError, PermanentError
+from roster_etl.spec.options import resolve
+from roster_etl.vendors import Vendor, vendor
+
+
+class UnknownTable(PermanentError):
+    """No roster table has this name."""
+
+    code = "unknown_table"
+    template = "there is no table {table}; the tables: {known}"
+
+
+class UnknownColumn(PermanentError):
+    """The table has no such column, or it is not part of its key."""
+
+    code = "unknown_column"
+    template = "{table} has no {what} {column}; it has: {known}"
+
+
+class UnknownRecord(PermanentError):
+    """No version of a record has this key, or records of several keys have it."""
+
+    code = "unknown_record"
+    template = "{table} of district {district_id}: {problem}"
+
+
+def trace_record(
+    workspace: Workspace,
+    district_id: str,
+    table: str,
+    given: MappingABC[str, str],
+    *,
+    field: str | None = None,
+    source: str | None = None,
+) -> dict[str, Any]:
+    """Return every version of the record that the key columns `given` name (an empty text is NULL), oldest first.
+
+    Returns: ``versions``, each with its import, file and row, and ``fields``: value, whether it was derived, the rule, and
+        the cells that the rule reads, as they arrived. ``field``: only that one.
+    Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message names the key columns that tell them apart).
+    """
+    target = roster_table(table)
+    _refuse_unknown(target, "key column", given, target.key)
+    _refuse_unknown(target, "column", [field] if field else [], target.names)
+    key = {name: value or None for name, value in given.items()}
+    found = workspace.warehouse.trace(table, key, district_id, source)
+    _refuse_several(target, district_id, found, given)
+    versions = found.to_pylist()
+    origin = _Origin(workspace, district_id)
+    chosen = (field,) if field else target.names
+    return {
+        "district_id": district_id,
+        "table": table,
+        "key": {name: versions[0][name] for name in target.key},
+        "versions": [_version(origin, target, version, chosen) for version in versions],
+    }
+
+
+def roster_table(name: str) -> RosterTable:
+    """Return the roster table `name`. Raises UnknownTable."""
+    if name not in TABLES:
+        raise UnknownTable(table=name, known=", ".join(TABLES))
+    return TABLES[name]
+
+
+def _refuse_unknown(target: RosterTable, what: str, names: Any, known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownColumn(table=target.name, what=what, column=name, known=", ".join(known))
+
+
+def _refuse_several(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:
+    if not found.num_rows:
+        raise UnknownRecord(table=target.name, district_id=district_id, problem="no record has this key, now or before")
+    differing = [
+        name for name in ("source", *target.key) if name not in given and pc.count_distinct(found[name], mode="all").as_py() > 1
+    ]
+    if differing:
+        problem = f"several records have this key; say also {' and '.join(n if n != 'source' else '--format' for n in differing)}"
+        raise UnknownRecord(table=target.name, district_id=district_id, problem=problem)
+
+
+def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    opened = origin.import_(version["valid_from_import"])
+    mapping = origin.mapping(target, version)
+    record = origin.record(version["valid_from_import"], version["source_file"], version["source_row"])
+    return {
+        "import_id": version["valid_from_import"],
+        "upload_id": opened["upload_id"],
+        "source": version["source"],
+        "file": version["source_file"],
+        "row": version["source_row"],
+        "valid_from": version["valid_from"],
+        "valid_to": version["valid_to"],
+        "closed_by_import": version["valid_to_import"],
+        "close_reason": version["close_reason"],
+        "fields": {name: _field(name, version, mapping, record, opened["options"] or {}) for name in fields},
+        "note": record.note,
+    }
+
+
+def _field(
+    name: str, version: MappingABC[str, Any], mapping: Mapping | None, record: _Record, texts: MappingABC[str, str]
+) -> dict[str, Any]:
+    known = mapping is not None and name in mapping.columns
+    return {
+        "value": version[name],
+        "derived": name in json.loads(version["derived"] or "[]"),
+        "rule": _rule(mapping, name, version["source"], texts) if mapping and known else "the format does not carry this column",
+        "reads": [record.cell(file, column) for file, column in (mapping.reads()[name] if mapping and known else ())],
+    }
+
+
+def _rule(mapping: Mapping, name: str, source: str, texts: MappingABC[str, str]) -> str:
+    return column_words(mapping, name, resolve(vendor(source).format, texts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """One row of an archived file: the cells as they arrived, by the column's name in the spec; ``note``: why there are none."""
+
+    kind: str | None
+    cells: MappingABC[str, str | None]
+    note: str | None = None
+
+    def cell(self, file: str, column: str) -> dict[str, Any]:
+        """Return what `column` of `file` held in this row; ``here`` is false for a row of another file, or a column not uploaded."""
+        names = [column] if "{n}" not in column else [name for name in self.cells if _is_member(name, column)]
+        texts = {name: self.cells[name] for name in names if file == self.kind and name in self.cells}
+        return {
+            "file": file,
+            "column": column,
+            "here": bool(texts),
+            "text": texts.get(column) if column in texts else (texts or None),
+        }
+
+
+class _Origin:
+    """What ledger and archive know of where versions came from; each file is read once."""
+
+    def __init__(self, workspace: Workspace, district_id: str) -> None:
+        self.workspace, self.district_id = workspace, district_id
+        self.import_ = cache(workspace.warehouse.import_)
+        self._member = cache(self._find_member)
+        self._raw = cache(self._read)
+
+    def mapping(self, target: RosterTable, version: MappingABC[str, Any]) -> Mapping | None:
+        """Return the plan that made the version: the one from its file whose constants it has."""
+        kind = _kind(vendor(version["source"]), version["source_file"])
+        for mapping in mappings_to(vendor(version["source"]), target.name):
+            constants = {name: e.value for name, e in mapping.columns.items() if isinstance(e, Const) and name in target.key}
+            if mapping.source == kind and all(version[name] == value for name, value in constants.items()):
+                return mapping
+        return None
+
+    def record(self, import_id: int, file: str | None, row: int | None) -> _Record:
+        """Return the row as it arrived."""
+        member = self._member(import_id, file)
+        if member is None or member.key is None or row is None:
+            return _Record(
+                kind=member.kind if member else None, cells={}, note="the upload was not kept, so its text cannot be shown"
+            )
+        try:
+            raw, header = self._raw(import_id, member)
+        except ArchiveError as error:
+            return _Record(kind=member.kind, cells={}, note=error.message)
+        place = pc.index(raw.rows, row).as_py()
+        if place < 0:
+            return _Record(kind=member.kind, cells={}, note="the row is not in the archived file")
+        cells = {name: raw.table.column(f"c{position}")[place].as_py() for name, position in header.positions.items()}
+        return _Record(kind=member.kind, cells=cells)
+
+    def _find_member(self, import_id: int, file: str | None) -> Member | None:
+        try:
+            manifest = self.workspace.archive.read_manifest(self.district_id, import_id)
+        except ArchiveError:
+            return None
+        members = (Member(**member) for member in manifest["members"])
+        return next((member for member in members if member.name == file), None)
+
+    def _read(self, import_id: int, member: Member) -> tuple[RawFile, Header]:
+        opened = self.import_(import_id)
+        format_ = vendor(opened["source"]).format
+        encoding = str(resolve(format_, opened["options"] or {})["encoding"])
+        raw = read_csv(self.workspace.archive.get(str(member.key)), encoding=encoding)
+        return raw, match_header(raw.header, format_.file(str(member.kind)))
+
+
+def _kind(vendor_: Vendor, file_name: str | None) -> str | None:
+    """Return which file of the format `file_name` is."""
+    name = (file_name or "").rpartition("/")[2].casefold()
+    return next((file.name for file in vendor_.format.files if file.file_name.casefold() == name), None)
+
+
+def _is_member(name: str, pattern: str) -> bool:
+    before, _, after = pattern.partition("{n}")
+    return name.startswith(before) and name.endswith(after) and name[len(before) : len(name) - len(after)].isdigit()

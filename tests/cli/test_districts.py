@@ -1,0 +1,59 @@
+"""``districts``: the registry from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.calling import call
+
+
+def test_a_district_is_registered_with_path_options_and_time_zone(home: Path) -> None:
+    words = ("--format", "clever", "--path", "/in/lincoln", "--option", "min_interval=0", "--time-zone", "America/Chicago", "--name", "Lincoln County")
+
+    answer = call("districts", "add", "lincoln", *words, "--json", home=home)
+
+    assert answer.code == 0
+    assert answer.document == {
+        "district_id": "lincoln",
+        "name": "Lincoln County",
+        "time_zone": "America/Chicago",
+        "paused": False,
+        "feeds": [{"format": "clever", "path": "/in/lincoln", "options": {"min_interval": "0"}}],
+    }
+
+
+def test_a_feed_that_exists_is_changed_with_update_only(home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", "--path", "/in", "--option", "min_interval=0", home=home)
+
+    refused = call("districts", "add", "lincoln", "--format", "clever", "--path", "/new", "--json", home=home)
+    changed = call("districts", "add", "lincoln", "--format", "clever", "--path", "/new", "--update", "--json", home=home)
+
+    assert (refused.code, refused.document["error"]["code"]) == (2, "district_exists")
+    assert changed.document["feeds"] == [{"format": "clever", "path": "/new", "options": {"min_interval": "0"}}]
+
+
+def test_a_password_in_a_path_is_refused_and_not_repeated(home: Path) -> None:
+    answer = call("districts", "add", "lincoln", "--format", "clever", "--path", "sftp://u:hush-hush@host/x", "--json", home=home)
+
+    assert answer.code == 2
+    assert "hush" not in answer.out + answer.err
+
+
+def test_a_district_is_paused_resumed_and_removed(home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+
+    assert call("districts", "pause", "lincoln", "--json", home=home).document["paused"] is True
+    assert "paused" in call("districts", "list", home=home).out
+    assert call("districts", "resume", "lincoln", "--json", home=home).document["paused"] is False
+    assert call("districts", "remove", "lincoln", "--json", home=home).document["removed"] is True
+    assert call("districts", "list", "--json", home=home).document == []
+
+
+def test_a_file_that_cannot_be_read_does_not_hide_the_others(home: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+    (home / "districts" / "broken.toml").write_text("paused = maybe")
+
+    answer = call("districts", "list", "--json", home=home)
+
+    assert [district["district_id"] for district in answer.document] == ["lincoln"]
+    assert "broken.toml" in answer.err

@@ -1,0 +1,74 @@
+"""``holds``: what a threshold stopped, and a person's decision."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import call
+
+
+@pytest.fixture
+def held(told: Path, uploads: Path, tmp_path: Path) -> Path:
+    """A home whose third import is held: half of the students are gone."""
+    home = shutil.copytree(told, tmp_path / "home")
+    upload = shutil.copytree(uploads / "b", tmp_path / "half")
+    lines = (upload / "students.csv").read_text("utf-8").splitlines(keepends=True)
+    (upload / "students.csv").write_text("".join(lines[: len(lines) // 2]), "utf-8")
+    answer = call("import", upload, "--district", "lincoln", "--option", "refused_rows_pct=100", "--json", home=home)
+    assert (answer.code, answer.document["status"]) == (4, "held")
+    return home
+
+
+def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
+    listed = call("holds", "list", "--json", home=held).document
+    shown = call("holds", "show", "3", "--json", home=held).document
+    text = call("holds", "show", "3", home=held).out
+
+    assert [hold["import_id"] for hold in listed] == [3]
+    assert shown["hold"]["plan_sha256"] == listed[0]["plan_sha256"]
+    assert shown["hold"]["tables"]["user_roles"]["deleted"] > 0
+    assert shown["hold"]["plan_sha256"] in text
+    assert "holds approve 3 --by NAME" in text
+
+
+def test_approving_publishes_the_plan_that_was_shown(held: Path) -> None:
+    plan = call("holds", "show", "3", "--json", home=held).document
+
+    answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
+
+    assert (answer.code, answer.document["status"]) == (0, "published")
+    assert answer.document["changes"] == plan["changes"]
+    assert (answer.document["hold"]["decision"], answer.document["hold"]["decided_by"]) == ("approved", "A. Steward")
+    assert call("holds", "list", "--json", home=held).document == []
+
+
+def test_approving_is_refused_when_the_roster_has_moved_on(held: Path, uploads: Path) -> None:
+    text = (held / "districts" / "lincoln.toml").read_text()
+    (held / "districts" / "lincoln.toml").write_text(text + '\n[feed.options]\ncourse_number_scope = "school"\n')
+
+    answer = call("holds", "approve", "3", "--by", "A. Steward", "--plan", "0000", "--json", home=held)
+
+    assert answer.code == 2
+    assert call("holds", "list", "--json", home=held).document
+
+
+def test_a_newer_upload_closes_a_hold(held: Path, uploads: Path) -> None:
+    call("import", uploads / "a", "--district", "lincoln", home=held)
+
+    answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "no_open_hold")
+
+
+def test_discarding_leaves_the_roster_as_it_is(held: Path) -> None:
+    answer = call("holds", "discard", "3", "--by", "A. Steward", "--json", home=held)
+
+    assert (answer.code, answer.document["status"]) == (0, "discarded")
+    assert call("holds", "approve", "3", "--by", "B", home=held).code == 2
+
+
+def test_an_import_that_was_never_held_has_no_hold_to_show(told: Path) -> None:
+    assert call("holds", "show", "1", "--json", home=told).document["error"]["code"] == "no_open_hold"

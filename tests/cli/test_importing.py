@@ -1,0 +1,142 @@
+"""``import``, ``check``, ``rerun``: exit codes, documents, and what is written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import call
+
+KEYS = {"import_id", "district_id", "source", "upload_id", "run_id", "status", "files", "changes", "findings", "checks", "hold", "warehouse"}
+FILE_KEYS = {"file", "kind", "rows_read", "rows_accepted", "rows_rejected"}
+FINDING_KEYS = {"id", "cause_id", "severity", "code", "file", "row", "field", "key", "message", "count"}
+
+
+def edited(upload: Path, to: Path, name: str, change) -> Path:
+    """Copy `upload` to `to` with the text of the file `name` changed."""
+    shutil.copytree(upload, to)
+    file = to / name
+    file.write_text(change(file.read_text("utf-8")), "utf-8")
+    return to
+
+
+def test_an_import_prints_one_document_with_all_keys(uploads: Path, home: Path) -> None:
+    answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)
+
+    document = answer.document
+    assert answer.code == 0
+    assert KEYS <= set(document)
+    assert (document["status"], document["district_id"], document["source"]) == ("published", "lincoln", "clever")
+    assert all(FILE_KEYS <= set(file) for file in document["files"])
+    assert document["changes"]["users"]["created"] > 30
+    assert document["hold"] is None
+    assert document["warehouse"] == f"sqlite:///{home / 'warehouse.sqlite'}"
+
+
+def test_the_same_upload_again_is_unchanged(told: Path, uploads: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(told, tmp_path / "home")
+
+    answer = call("import", uploads / "b", "--district", "lincoln", "--json", home=home)
+
+    assert (answer.code, answer.document["status"], answer.document["changes"]) == (0, "unchanged", {})
+
+
+def test_findings_are_shown_by_cause_with_places_and_advice(told: Path) -> None:
+    answer = call("show", "2", home=told)
+
+    assert answer.code == 0
+    assert "missing_required" in answer.out
+    assert "that follow" in answer.out
+    assert "→ Fill the cell in the source system and export again." in answer.out
+    assert "students.csv row" in answer.out
+
+
+def test_show_prints_the_same_document_as_import(told: Path) -> None:
+    document = call("show", "2", "--json", home=told).document
+
+    assert KEYS <= set(document)
+    assert {finding["severity"] for finding in document["findings"]} >= {"reject", "warning"}
+    assert all(FINDING_KEYS <= set(finding) for finding in document["findings"])
+
+
+def test_a_missing_required_file_rejects_with_3(uploads: Path, tmp_path: Path, home: Path) -> None:
+    upload = shutil.copytree(uploads / "a", tmp_path / "upload")
+    (upload / "sections.csv").unlink()
+
+    answer = call("import", upload, "--district", "lincoln", "--format", "clever", "--json", home=home)
+
+    assert (answer.code, answer.document["status"]) == (3, "rejected")
+    assert {"missing_file"} == {finding["code"] for finding in answer.document["findings"]}
+    assert call("imports", "--json", home=home).document[0]["status"] == "rejected"
+
+
+def test_an_unknown_option_is_off_before_anything_is_written(uploads: Path, home: Path) -> None:
+    answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--option", "x=1", "--json", home=home)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "unknown_option")
+    assert call("districts", "list", "--json", home=home).document == []
+
+
+def test_a_check_loads_nothing(uploads: Path, home: Path) -> None:
+    answer = call("check", uploads / "a", "--format", "clever", "--json", home=home)
+
+    document = answer.document
+    assert (answer.code, document["import_id"], document["status"]) == (0, None, "publishable")
+    assert set(document) >= KEYS
+    assert document["changes"]["users"]["created"] > 30
+    assert not (home / "archive").exists()
+    assert not (home / "warehouse.sqlite").exists()
+    assert call("districts", "list", "--json", home=home).document == []
+    assert not list((home / "staging" / "scratch").glob("*"))
+
+
+def test_a_check_for_a_district_compares_with_its_roster(told: Path, uploads: Path) -> None:
+    before = call("imports", "--json", home=told).document
+
+    answer = call("check", uploads / "a", "--district", "lincoln", "--json", home=told)
+
+    changes = answer.document["changes"]["users"]
+    assert (answer.code, answer.document["district_id"]) == (0, "lincoln")
+    assert changes["created"] == 1
+    assert changes["deleted"] == 2
+    assert call("imports", "--json", home=told).document == before
+
+
+def test_a_check_tells_rejected_from_held(told: Path, uploads: Path, tmp_path: Path) -> None:
+    def half(text: str) -> str:
+        lines = text.splitlines(keepends=True)
+        return "".join(lines[: len(lines) // 2])
+
+    broken = shutil.copytree(uploads / "b", tmp_path / "broken")
+    (broken / "teachers.csv").unlink()
+    small = edited(uploads / "b", tmp_path / "small", "students.csv", half)
+
+    rejected = call("check", broken, "--district", "lincoln", "--json", home=told)
+    held = call("check", small, "--district", "lincoln", "--json", home=told)
+
+    assert (rejected.code, rejected.document["status"]) == (3, "rejected")
+    assert (held.code, held.document["status"]) == (4, "held")
+    assert held.document["hold"]["plan_sha256"]
+
+
+def test_a_rerun_reads_the_stored_bytes(told: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(told, tmp_path / "home")
+
+    answer = call("rerun", "--district", "lincoln", "--json", home=home)
+
+    assert (answer.code, answer.document["status"], answer.document["import_id"]) == (0, "unchanged", 3)
+
+
+def test_a_rerun_needs_an_import_of_the_district(told: Path) -> None:
+    assert call("rerun", "--district", "lincoln", "--import", "99", home=told).code == 2
+
+
+@pytest.mark.parametrize("kind", ["zip", "csv"])
+def test_a_zip_is_an_upload_and_a_single_csv_is_not_enough(kind: str, uploads: Path, tmp_path: Path, home: Path) -> None:
+    path = Path(shutil.make_archive(str(tmp_path / "upload"), "zip", uploads / "a")) if kind == "zip" else uploads / "a" / "students.csv"
+
+    answer = call("check", path, "--format", "clever", "--json", home=home)
+
+    assert answer.code == (0 if kind == "zip" else 3)
