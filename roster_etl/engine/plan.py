@@ -124,9 +124,7 @@ class Exceeded:
         return round(100 * self.records / self.current, 1) if self.current else 100.0
 
 
-def make_plan(
-    mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt
-) -> Plan:
+def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt) -> Plan:
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     plans: dict[str, TablePlan] = {}
     kept: dict[str, list[pa.Table]] = {}

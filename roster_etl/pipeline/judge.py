@@ -68,17 +68,13 @@ def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride,
     return overrides
 
 
-def _judged(
-    workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]
-) -> JudgedFile:
+def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]) -> JudgedFile:
     values = upload.values
     if member.key is None:
         return _unkept(workspace, upload, file)
     raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
-    others = {
-        name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()
-    }
+    others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
     return judge_file(
         raw,
         file,

@@ -41,9 +41,7 @@ def files_for(vendor: Vendor, table: str) -> tuple[str, ...]:
     return tuple(file.name for file in vendor.format.files if file.name in read)
 
 
-def map_roster_table(
-    workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pd.DataFrame]
-) -> pd.DataFrame:
+def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pd.DataFrame]) -> pd.DataFrame:
     """Map the `judged` files to canonical `table`.
 
     Returns: one row a record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
@@ -53,7 +51,9 @@ def map_roster_table(
     mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, upload.values)
     place = (upload.district_id, upload.import_id)
     workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
-    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(_lines(workspace, upload, table, mapped.table, mapped.collisions)))
+    workspace.frames.write(
+        *place, f"lines/roster-{table}", to_frame(_lines(workspace, upload, table, mapped.table, mapped.collisions))
+    )
     give_back()
     return to_frame(mapped.table)
 

@@ -478,7 +478,9 @@ def test_an_absent_file_has_the_columns_of_its_spec_and_no_rows() -> None:
 
     assert (len(result.frame), result.rows_read, result.refused, result.findings.num_rows) == (0, 0, None, 0)
     assert {"Home_id", "Street", ROW, REFUSED} <= set(result.frame.columns)
-    assert judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": Judged(frame=result.frame, file_name="h")}).rows_accepted == 0
+    assert (
+        judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": Judged(frame=result.frame, file_name="h")}).rows_accepted == 0
+    )
 
 
 # ---- what is left of refused rows
