@@ -17,16 +17,15 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     Returns: its import id (the ledger tells how it ended), and what went wrong after it was opened, if something did.
     Raises: what went wrong before an import was opened in the ledger.
     """
+    from roster_etl.orchestration.runs import run_import
     from roster_etl.pipeline.report import write_report
-    from roster_etl.pipeline.road import import_upload, steps_of
+    from roster_etl.pipeline.road import steps_of
     from roster_etl.vendors import vendor
 
     before = _newest(call, order)
     try:
-        with call.progress(steps_of(vendor(order.source)), f"{order.district_id}/{order.source}") as progress:
-            import_id = import_upload(call.workspace, order, progress)
-        write_report(call.workspace, import_id)
-        return import_id, None
+        with call.progress(steps_of(vendor(order.source)) + 1, f"{order.district_id}/{order.source}") as progress:
+            return run_import(call.settings.home, order, tell=progress), None
     except Exception as error:
         found = order.approves[0] if order.approves else _newest(call, order)
         if found is None or (found == before and not order.approves):

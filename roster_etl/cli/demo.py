@@ -35,6 +35,7 @@ FORMAT = "clever"
 MODULE = "roster_etl.orchestration.definitions"
 PATIENCE_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
 _OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
+_HASTE = {"ROSTER_ETL_SENSOR_SECONDS": "2"}
 _POLL_SECONDS = 0.5
 
 
@@ -136,7 +137,7 @@ def _daemon(call: Call, guests: Sequence[Guest]) -> Iterator[Popen[bytes]]:
     with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
         instance.get_runs_count()
     passwords = {guest.variable: guest.password for guest in guests if guest.password}
-    with started("dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **passwords}, log=_log(call)) as process:
+    with started("dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **_HASTE, **passwords}, log=_log(call)) as process:
         yield process
 
 
@@ -308,12 +309,21 @@ class _Story:
                 if (row["import_id"], row["status"]) not in told:
                     told.add((row["import_id"], row["status"]))
                     self.say(f"{row['district_id']}: import {row['import_id']} is {row['status']}.")
-            if all(len(rows) >= imports and rows[imports - 1]["status"] != "running" for rows in known.values()):
+            ended = all(len(rows) >= imports and rows[imports - 1]["status"] != "running" for rows in known.values())
+            if ended and not self._unfinished():
                 return
             if daemon.poll() is not None or time.monotonic() > deadline:
                 what = "the Dagster daemon, which has ended" if daemon.poll() is not None else "an import of each district"
                 raise DemoStuck(seconds=time.monotonic() - self.began, what=what, log=_log(self.call))
             time.sleep(_POLL_SECONDS)
+
+    def _unfinished(self) -> bool:
+        """Return whether a run goes on: after publishing it still writes the report."""
+        from roster_etl.orchestration.runs import home_instance
+        from roster_etl.orchestration.sensors import unfinished
+
+        with home_instance(self.call.home) as instance:
+            return bool(unfinished(instance))
 
     def _outcome(self, guest: Guest, day: int) -> dict[str, Any]:
         from roster_etl.pipeline.outcome import outcome
@@ -329,7 +339,8 @@ def _ui_command(call: Call) -> str:
     webserver = Path(os.path.relpath(_beside_python("dagster-webserver")))
     shown = webserver if len(str(webserver)) < len(str(webserver.absolute())) else webserver.absolute()
     settings = " ".join(f"{name}={value}" for name, value in _homes(call).items())
-    return f"{settings} {shown} -m {MODULE} -d {PROJECT}"
+    elsewhere = f" -d {PROJECT}" if Path.cwd() != PROJECT else ""
+    return f"{settings} {shown} -m {MODULE}{elsewhere}"
 
 
 def _beside_python(name: str) -> Path:

@@ -47,7 +47,7 @@ def take_everywhere(argv: Sequence[str]) -> tuple[Everywhere, list[str]]:
             flags[word] = True
         elif word == "--home" or word.startswith("--home="):
             folder = next(words, "") if word == "--home" else word.removeprefix("--home=")
-            if not folder:
+            if not folder or folder.startswith("--"):
                 raise BadWords(problem="--home needs a folder")
             home = Path(folder)
         else:

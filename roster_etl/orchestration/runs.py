@@ -6,7 +6,7 @@ Belongs here: the instance under a home, and one import through the partitioned 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,12 @@ class PasswordInPath(PermanentError):
     template = "the path holds a password, which a run would keep; put it into the feed's password_file or password_env"
 
 
-def run_import(home: Path, order: Order, *, instance: dg.DagsterInstance | None = None) -> int:
+def run_import(
+    home: Path, order: Order, *, instance: dg.DagsterInstance | None = None, tell: Callable[[str], None] = lambda _: None
+) -> int:
     """Import one upload by the partitioned job, in this process, and return its import id; the ledger tells how it ended.
 
-    Args:   instance: where runs are kept; the one of `home` unless given.
+    Args:   instance: where runs are kept; the one of `home` unless given. tell: takes the name of each step that was done.
     Raises: what made the import fail, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
         held or rejected raises nothing.
     """
@@ -57,8 +59,9 @@ def run_import(home: Path, order: Order, *, instance: dg.DagsterInstance | None 
         stack.enter_context(kept_connections(here))
         sync_partitions(here, [order.district_id])
         run = _created(here, order)
-        for _ in execute_run_iterator(InMemoryJob(_job(order.source)), run, here):
-            pass
+        for event in execute_run_iterator(InMemoryJob(_job(order.source)), run, here):
+            if event.is_step_success:
+                tell(str(event.step_key).replace("__", "/"))
         if visit.error is not None:
             raise visit.error
         return _import_id(here, run.run_id)

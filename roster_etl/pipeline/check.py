@@ -82,23 +82,33 @@ class _Ledger(Warehouse):
 
     def __init__(self, url: str, roster: Warehouse | None) -> None:
         super().__init__(url)
-        self._roster = roster
+        self._roster = roster or Warehouse(url)
+
+    def close(self) -> None:
+        """Close the connections of the database that is thrown away."""
+        super().close()
+        if str(self._roster.url) == str(self.url):
+            self._roster.close()
 
     def base(self, district_id: str, source: str) -> int | None:
         """Return the newest import of the roster that is compared with."""
-        return self._roster.base(district_id, source) if self._roster else None
+        return self._roster.base(district_id, source)
 
-    def current(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the current versions of the roster that is compared with."""
-        return self._roster.current(district_id, source, table) if self._roster else super().current(district_id, source, table)
+    def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the current versions of that roster."""
+        return self._roster.current_hashes(district_id, source, table)
+
+    def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
+        """Return how many current versions each school of that roster has."""
+        return self._roster.current_by_school(district_id, source, table)
 
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many current versions that roster has."""
-        return self._roster.count_current(district_id, source, table) if self._roster else 0
+        return self._roster.count_current(district_id, source, table)
 
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return versions of that roster."""
-        return self._roster.versions(table, version_ids) if self._roster else super().versions(table, version_ids)
+        return self._roster.versions(table, version_ids)
 
     def publish(
         self,
