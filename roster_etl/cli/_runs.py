@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.failures import Failure, failure_of
+from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.receive import Order
+
+
+class RunBroken(PermanentError):
+    """A run broke outside the steps of its import."""
+
+    code = "run_broken"
+    template = "the run of import {import_id} broke between its steps; its log in the Dagster UI says where"
 
 
 def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
@@ -25,7 +34,8 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     before = _newest(call, order)
     try:
         with call.progress(steps_of(vendor(order.source)) + 1, f"{order.district_id}/{order.source}") as progress:
-            return run_import(call.settings.home, order, tell=progress), None
+            import_id = run_import(call.settings.home, order, tell=progress)
+        return import_id, _abandoned(call, import_id)
     except Exception as error:
         found = order.approves[0] if order.approves else _newest(call, order)
         if found is None or (found == before and not order.approves):
@@ -34,6 +44,21 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
         failure = failure_of(error)
         call.say(f"roster-etl: {failure.message}")
         return found, failure
+
+
+def _abandoned(call: Call, import_id: int) -> Failure | None:
+    """End an import that its run left as it was: something between its steps broke, which they could not tell the ledger."""
+    from roster_etl.store.warehouse import Conclusion
+
+    if call.workspace.warehouse.import_(import_id)["status"] != "running":
+        return None
+    failure = failure_of(RunBroken(import_id=import_id))
+    summary = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
+    call.workspace.warehouse.conclude(
+        Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
+    )
+    call.say(f"roster-etl: {failure.message}")
+    return failure
 
 
 def _newest(call: Call, order: Order) -> int | None:

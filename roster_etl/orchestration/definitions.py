@@ -12,7 +12,6 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.io_manager import frames
-from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.publish import report_asset, warehouse_assets, warehouse_key
 from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.endings import REPORT
@@ -53,7 +52,6 @@ def import_job(vendor: Vendor) -> Any:
     return dg.define_asset_job(
         job_name(vendor.format.name),
         selection=dg.AssetSelection.assets(*keys, PLAN, REPORT),
-        partitions_def=DISTRICTS,
         tags={"format": vendor.format.name},
         description=f"One upload of one district in the format {vendor.format.title}, from the landing zone to the published roster.",
     )

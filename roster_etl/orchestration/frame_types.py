@@ -26,7 +26,7 @@ _ORIGIN: dict[str, ColumnType] = {
     "source_row": "integer",
     "derived": "text",
     "extensions": "text",
-    "row_hash": "integer",
+    "row_hash": "text",
     REFUSED: "boolean",
 }
 
