@@ -54,6 +54,7 @@ def _repeated_rows(sheet: Sheet, repeats: Repeats, good: Places, later: Places, 
         differs = ~same_cells(later[fresh], firsts[fresh], [sheet.columns[name]])
         message = f"Rows of one {sheet.label} disagree about {name}; the first row counts."
         sheet.warn(sheet.mask(later[fresh][differs]), "conflicting_rows", name, message)
+        sheet.copy(name, later[fresh][differs], firsts[fresh][differs])  # else a second school would be a second role
 
 
 def _exact_repeats(sheet: Sheet, repeats: Repeats, rows: Places) -> Places:

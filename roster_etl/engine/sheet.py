@@ -110,6 +110,13 @@ class Sheet:
         if rows.any():
             self.columns[name] = pc.if_else(pa.array(rows), pa.scalar(value, pa.string()), self.columns[name])
 
+    def copy(self, name: str, to: Places, source: Places) -> None:
+        """Write the cells of column `name` at `source` into those at `to`."""
+        if len(to):
+            places = np.arange(len(self.refused))
+            places[to] = source
+            self.columns[name] = self.columns[name].take(pa.array(places))
+
     def say(self, severity: Severity, code: str, rows: Mask, field: str, message: str, causes: Causes | None = None) -> None:
         """Add a finding for each of `rows`."""
         places = np.flatnonzero(rows)

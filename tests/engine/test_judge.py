@@ -394,8 +394,19 @@ def test_where_rows_of_one_record_disagree_the_first_counts_with_a_warning() -> 
     result = judge(CLUBS, lines("Club_id,Town,Contact,Kind", "c1,Rye,Ann,a", "c1,Hay,Bob,b", "c2,Rye,Ann,a"))
 
     assert found(result) == [("warning", "conflicting_rows", 3, "Town")]
-    assert [row[REFUSED] for row in rows(result)] == [False] * 3
+    assert [(row["Town"], row["Contact"], row[REFUSED]) for row in rows(result)] == [
+        ("Rye", "Ann", False),
+        ("Rye", "Bob", False),
+        ("Rye", "Ann", False),
+    ]
     assert _line(result, "Club_id: repeated rows agree") == ("repeats", 3, 1)
+
+
+def test_a_row_that_disagrees_about_a_unique_value_takes_it_from_nobody() -> None:
+    result = judge(CLUBS, lines("Club_id,Number,Contact,Kind", "c1,7,A,a", "c1,8,B,b", "c2,8,C,c"))
+
+    assert found(result) == [("warning", "conflicting_rows", 3, "Number")]
+    assert [row["Number"] for row in rows(result)] == ["7", "7", "8"]
 
 
 def test_an_exact_repeat_of_a_repeated_row_is_dropped_too() -> None:

@@ -216,8 +216,6 @@ def test_rows_of_one_student_may_differ_in_the_contact_only(column: Column) -> N
     contact = students.repeats is not None and column.name in students.repeats.columns
     expected = [] if contact else [("warning", "conflicting_rows", len(lines) + 2, column.name)]
 
-    if column.unique:
-        expected.append(("warning", "id_taken", len(lines) + 2, column.name))
     if _group(students, column.name) and not other:
         expected = [("warning", "missing_required", len(lines) + 2, column.name)]
     assert found(result) == expected
