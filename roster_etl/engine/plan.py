@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.map import HASH, key_text
-from roster_etl.mapping.hashes import hash_numbers
 from roster_etl.mapping.frames import REFUSED, flat
+from roster_etl.mapping.hashes import hash_numbers
 
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingABC
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.judge import VERDICTS
 from roster_etl.engine.map import SourceFile, map_table
-from roster_etl.mapping.frames import REFUSED, give_back, to_frame, to_table
+from roster_etl.mapping.frames import REFUSED, flat, give_back, row_codes, to_frame, to_table
 from roster_etl.mapping.plan import Mapping
 from roster_etl.pipeline.judge import keep_verdict, tolerances
 from roster_etl.pipeline.upload import Upload
@@ -75,11 +75,14 @@ def _source(workspace: Workspace, upload: Upload, name: str, frame: pd.DataFrame
 
 
 def _lines(workspace: Workspace, upload: Upload, table: str, mapped: pa.Table, collisions: int) -> pa.Table:
-    accepted = mapped.num_rows - (pc.sum(mapped.column(REFUSED)).as_py() or 0)
+    refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
+    accepted = mapped.num_rows - refused.num_rows
+    named = row_codes([flat(refused.column(name)) for name in TABLES[table].key])
+    seen = len(np.unique(named))  # several refused rows may name one record
     before = workspace.warehouse.count_current(upload.district_id, upload.source, table)
     lines = (
         ("key unique", "key", accepted + collisions, collisions),
-        ("rows against last import", "rows", before, max(0, before - mapped.num_rows)),
+        ("rows against last import", "rows", before, max(0, before - accepted - seen)),
     )
     return pa.Table.from_pylist(
         [

@@ -235,3 +235,16 @@ def test_passwords_are_in_no_file_of_the_home(published: Path) -> None:
     assert [
         path.name for path in (published / "home").rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()
     ] == []
+
+
+def test_rows_that_are_gone_are_told_even_where_refused_rows_repeat_a_record(day2: Path) -> None:
+    """A gate compares records: three refused rows of one record make up for no other."""
+
+    def change(rows: Rows) -> Rows:
+        return [*rows[3:], *([rows[-1] | {"Section_id": "no-such"}] * 3)]
+
+    edit(day2, "enrollments.csv", change)
+    run(day2 / "home", day2 / "upload")
+    lines = with_workspace(day2 / "home", lambda w: w.frames.read("lincoln", 2, "lines/roster-enrollments"))
+
+    assert lines.set_index("check").loc["rows", "failing"] == 2
