@@ -264,6 +264,16 @@ def test_what_a_kept_record_refers_to_is_kept_up_to_the_top() -> None:
     }
 
 
+def test_a_section_keeps_the_course_that_it_came_from_too() -> None:
+    before: dict[str, Sequence[Row]] = {
+        "courses": [{"course_id": "c1"}, {"course_id": "c2"}, {"course_id": "c3"}],
+        "sections": [{"section_id": "s1", "course_id": "c1", "home_course_id": "c2"}],
+    }
+    plan = _plan(before, {"courses": [], "sections": [{**before["sections"][0], REFUSED: True}]})
+
+    assert _closes(plan.tables["courses"]) == [(102, "absent")]
+
+
 def test_a_record_that_closes_keeps_nothing() -> None:
     plan = _plan(ROSTER, {name: [] for name in ROSTER})
 
