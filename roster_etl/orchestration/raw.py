@@ -137,9 +137,9 @@ def _received(context: dg.AssetExecutionContext, source: str, config: UploadConf
     except UnknownFeed as error:
         context.log.info(f"Nothing to do: {error.message}")
         return None
-    order = config.order(district_id, source, context.run_id)
+    order = config.order(district_id, source, context.run.run_id)
     if order is None:
-        order, choice = newest_order(desk.workspace, district_id, source, run_id=context.run_id)
+        order, choice = newest_order(desk.workspace, district_id, source, run_id=context.run.run_id)
         context.log.info(f"Taking {choice}.")
     try:
         return desk.begin(receive(desk.workspace, order))

@@ -82,7 +82,7 @@ def failure_of(error: Exception) -> dg.Failure:
 
 def tag_run(context: dg.AssetExecutionContext, **tags: object) -> None:
     """Tag the run with what is known of it by now; what is None stays away."""
-    context.instance.add_run_tags(context.run_id, {name: str(value) for name, value in tags.items() if value is not None})
+    context.instance.add_run_tags(context.run.run_id, {name: str(value) for name, value in tags.items() if value is not None})
 
 
 def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -> None:
@@ -106,8 +106,8 @@ def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
     workspace = desk.workspace
     upload = Upload.from_dict(workspace.frames.read_json(district_id, int(tagged), "upload"))
     row = workspace.warehouse.import_(upload.import_id)
-    if row["run_id"] != context.run_id:
-        workspace.warehouse.resume(upload.import_id, context.run_id)
+    if row["run_id"] != context.run.run_id:
+        workspace.warehouse.resume(upload.import_id, context.run.run_id)
         tag_import(context, upload, "running")
         context.log.info(f"Import {upload.import_id} goes on where it stopped.")
     return upload
