@@ -78,7 +78,7 @@ def _closes(plan: TablePlan) -> list[tuple[int, str]]:
 def test_a_first_load_opens_every_accepted_row() -> None:
     plan = _users([], [_user(1), _user(2, _refused=True), _user(3)])
 
-    assert (_counts(plan), plan.current) == ((2, 0, 0), 0)
+    assert (_counts(plan), plan.current, plan.counted_updates) == ((2, 0, 0), 0, 0)
     assert plan.opens.to_pylist() == [0, 2]
     assert plan.closes.num_rows == 0
 
