@@ -137,7 +137,9 @@ def _daemon(call: Call, guests: Sequence[Guest]) -> Iterator[Popen[bytes]]:
     with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
         instance.get_runs_count()
     passwords = {guest.variable: guest.password for guest in guests if guest.password}
-    with started("dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **_HASTE, **passwords}, log=_log(call)) as process:
+    with started(
+        "dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **_HASTE, **passwords}, log=_log(call)
+    ) as process:
         yield process
 
 
