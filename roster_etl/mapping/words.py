@@ -78,8 +78,6 @@ def _words(step: Step, column: str) -> str | None:
             return None
 
 
-
-
 def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
     """Return how `target` is made by `mapping`, with the steps that its columns came by."""
     expression = mapping.columns[target]

@@ -11,12 +11,12 @@ from typing import Any
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.orchestration.io_manager import frames
-from roster_etl.orchestration.publish import report_asset, warehouse_assets, warehouse_key
-from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.io_manager import frames
+from roster_etl.orchestration.publish import report_asset, warehouse_assets
+from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.resources import desk
-from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled
+from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
 from roster_etl.orchestration.sensors import landing_zone
 from roster_etl.pipeline.map import tables_of
 from roster_etl.vendors import Vendor, discover

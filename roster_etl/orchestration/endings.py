@@ -5,10 +5,12 @@ Belongs here: what the run's log, tags and state say then, and the report that p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NoReturn
 
 import dagster as dg
 
+from roster_etl.orchestration.metadata import Metadata
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import BACKFILL, tag_import
 from roster_etl.pipeline.report import write_report
@@ -24,20 +26,23 @@ def ended_at_the_door(context: dg.AssetExecutionContext, upload: Upload) -> bool
     """
     tag_import(context, upload, upload.ended or "running")
     if upload.ended == "unchanged":
-        end_unchanged(context, upload)
+        end_unchanged(context, upload, context.job_def.asset_layer.executable_asset_keys)
     elif upload.ended is not None:
-        stop(context, upload, f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_first_finding(context, upload)}")
+        stop(
+            context,
+            upload,
+            f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_first_finding(context, upload)}",
+        )
     return upload.ended is not None
 
 
-def end_unchanged(context: dg.AssetExecutionContext, upload: Upload) -> None:
-    """Say that the roster has it all already. A backfill counts only what was materialized, so there the rest is said to be."""
-    context.log.info(f"Import {upload.import_id}: unchanged, the roster was published from this upload under these settings already.")
-    if BACKFILL not in context.run.tags:
-        return
-    done = set(context.selected_asset_keys)
-    for key in sorted(context.job_def.asset_layer.executable_asset_keys - (done if upload.ended is None else set())):
-        log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
+def end_unchanged(context: dg.AssetExecutionContext, upload: Upload, rest: Iterable[dg.AssetKey]) -> None:
+    """Say that the roster has it all already. A backfill counts only what was materialized, so there `rest`, which is skipped, is said to be."""
+    text = "Import %d: unchanged, the roster was published from this upload under these settings already."
+    context.log.info(text, upload.import_id)
+    if BACKFILL in context.run.tags:
+        for key in sorted(set(rest).intersection(context.job_def.asset_layer.executable_asset_keys)):
+            log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
 
 
 def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoReturn:
@@ -51,7 +56,7 @@ def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoRetur
     raise dg.Failure(why, metadata={"report": dg.MetadataValue.path(str(path)), "import": upload.import_id}, allow_retries=False)
 
 
-def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: dict[str, object]) -> None:
+def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:
     """Record that `key` is up to date for the run's district, though its own step did not run."""
     context.log_event(dg.AssetMaterialization(key, partition=context.partition_key, metadata=metadata))
 

@@ -6,6 +6,7 @@ each, and an import has 250. In a process that runs one import and ends, kept co
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,9 +17,9 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 
 @contextmanager
 def kept_connections(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Keep the event log's SQLite connections open inside the block; any other storage is left as it is."""
+    """Keep the event log's SQLite connections open inside the block, for this thread; any other storage is left as it is."""
     storage = instance.event_log_storage
-    if type(storage) is not SqliteEventLogStorage:
+    if type(storage) is not SqliteEventLogStorage or "_connect" in vars(storage):
         yield
         return
     with ExitStack() as opened:
@@ -35,10 +36,15 @@ class _Shards:
     def __init__(self, storage: SqliteEventLogStorage, opened: ExitStack) -> None:
         self._open, self._lock, self._opened = storage._connect, storage._db_lock, opened  # noqa: SLF001
         self._kept: dict[str, Any] = {}
+        self._thread = threading.get_ident()
 
     @contextmanager
     def connect(self, shard: str) -> Iterator[Any]:
         """Yield a connection in a transaction, as the storage's own does."""
+        if threading.get_ident() != self._thread:
+            with self._open(shard) as other:
+                yield other
+            return
         connection = self._kept.get(shard) or self._first(shard)
         with self._lock, connection.begin():
             yield connection

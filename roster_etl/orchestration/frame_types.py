@@ -5,6 +5,8 @@ Belongs here: shape only. Whether the cells are any good is the suites' business
 
 from __future__ import annotations
 
+from typing import cast
+
 import dagster as dg
 from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 from dagster_pandas.constraints import ColumnDTypeInSetConstraint
@@ -12,6 +14,8 @@ from dagster_pandas.constraints import ColumnDTypeInSetConstraint
 from roster_etl.canonical.roster import ColumnType, RosterTable
 from roster_etl.mapping.frames import REFUSED, ROW
 from roster_etl.spec import File, Format
+
+NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset that hands on no frame
 
 _DTYPES: dict[ColumnType, str] = {
     "text": "string[pyarrow]",
@@ -34,10 +38,12 @@ _ORIGIN: dict[str, ColumnType] = {
 def file_type(format_: Format, file: File) -> dg.DagsterType:
     """Return the type of a judged file: every cell text, with ``_row`` and ``_refused``; a column may be absent unless it is required."""
     columns = [
-        _column(column.name, "text", required=column.required and not column.relaxed_by) for column in file.columns if not column.secret
+        _column(column.name, "text", required=column.required and not column.relaxed_by)
+        for column in file.columns
+        if not column.secret
     ]
     columns += [_column(ROW, "integer"), _column(REFUSED, "boolean")]
-    return create_dagster_pandas_dataframe_type(
+    return _frame_type(
         name=f"judged_{format_.name}_{file.name}",
         description=f"{file.file_name} after judging: one row a readable record, in the vendor's spelling.",
         columns=columns,
@@ -48,10 +54,16 @@ def table_type(table: RosterTable) -> dg.DagsterType:
     """Return the type of a mapped table: its business columns, where each row comes from, its hash, and ``_refused``."""
     columns = [_column(column.name, column.type) for column in table.columns]
     columns += [_column(name, kind) for name, kind in _ORIGIN.items()]
-    return create_dagster_pandas_dataframe_type(
+    return _frame_type(
         name=f"mapped_{table.name}", description=f"{table.name} as the upload would have it: one row a record.", columns=columns
     )
 
 
+def _frame_type(name: str, description: str, columns: list[PandasColumn]) -> dg.DagsterType:
+    made = create_dagster_pandas_dataframe_type(name=name, description=description, columns=columns)  # type: ignore[no-untyped-call]
+    return cast("dg.DagsterType", made)
+
+
 def _column(name: str, kind: ColumnType, *, required: bool = True) -> PandasColumn:
-    return PandasColumn(name, is_required=required, constraints=[ColumnDTypeInSetConstraint({_DTYPES[kind]})])
+    dtype = ColumnDTypeInSetConstraint({_DTYPES[kind]})  # type: ignore[no-untyped-call]
+    return PandasColumn(name, is_required=required, constraints=[dtype])  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.mapping.frames import to_table
+from roster_etl.pipeline.map import mappings_to
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
@@ -37,11 +38,11 @@ def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
     """Return what is always true of a mapped table: its columns, and which vendor columns each is made of."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for vendor in vendors:
-        for mapping in vendor.mappings:
-            if mapping.to == table.name:
-                for target, pairs in mapping.reads().items():
-                    found = [dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs]
-                    deps.setdefault(target, []).extend(dep for dep in found if dep not in deps.get(target, []))
+        for mapping in mappings_to(vendor, table.name):
+            for target, pairs in mapping.reads().items():
+                found = deps.setdefault(target, [])
+                new = (dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs)
+                found.extend(dep for dep in new if dep not in found)
     return {
         "dagster/column_schema": table_schema(table),
         "dagster/column_lineage": dg.TableColumnLineage(deps_by_column={name: found for name, found in deps.items() if found}),
@@ -64,14 +65,17 @@ def published_metadata(table: RosterTable) -> Metadata:
 def table_schema(table: RosterTable) -> dg.TableSchema:
     """Return the columns of a roster table with their types and comments."""
     columns = [
-        dg.TableColumn(column.name, column.type, column.comment, _constraints(column.name in table.key)) for column in table.columns
+        dg.TableColumn(column.name, column.type, column.comment, _constraints(needed=column.name in table.key))
+        for column in table.columns
     ]
     return dg.TableSchema(columns=columns)
 
 
 def code_references(files: Mapping[str, Path]) -> Metadata:
     """Return links to source files, by what they are labelled."""
-    references = [dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for label, path in files.items()]
+    references: list[Any] = [
+        dg.LocalFileCodeReference(file_path=str(path), line_number=1, label=label) for label, path in files.items()
+    ]
     return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
 
 
@@ -99,13 +103,15 @@ def found_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
     """Return how many findings the step `name` left, in all and by code."""
     found = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"findings/{name}", columns=["code", "count"]))
     sums = found.group_by("code").aggregate([("count", "sum")]).sort_by("code")
-    by_code = dict(zip(sums["code"].to_pylist(), sums["count_sum"].to_pylist(), strict=True))
+    by_code = {str(row["code"]): row["count_sum"] for row in sums.to_pylist()}
     return {"findings": int(pc.sum(found["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
 
 
 def upload_numbers(upload: Upload) -> Metadata:
     """Return what is known of an upload before any row is read."""
-    files = "\n".join(f"- {member.name}: {member.size:,} bytes{'' if member.kind else ', not of this format'}" for member in upload.members)
+    files = "\n".join(
+        f"- {member.name}: {member.size:,} bytes{'' if member.kind else ', not of this format'}" for member in upload.members
+    )
     return {
         "import": upload.import_id,
         "upload": upload.upload_id,
@@ -117,11 +123,17 @@ def upload_numbers(upload: Upload) -> Metadata:
 
 def _file_columns(file: File) -> list[dg.TableColumn]:
     columns = [
-        dg.TableColumn(column.name, "text", column.note or None, _constraints(column.required), tags={"secret": ""} if column.secret else None)
+        dg.TableColumn(
+            column.name,
+            "text",
+            column.note or None,
+            _constraints(needed=column.required),
+            tags={"secret": ""} if column.secret else None,
+        )
         for column in file.columns
     ]
     return columns + [dg.TableColumn(family.pattern, "text", family.note or None) for family in file.families]
 
 
-def _constraints(needed: bool) -> dg.TableColumnConstraints:
+def _constraints(*, needed: bool) -> dg.TableColumnConstraints:
     return dg.TableColumnConstraints(nullable=not needed)

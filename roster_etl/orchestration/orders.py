@@ -35,7 +35,9 @@ def newest_order(workspace: Workspace, district_id: str, source: str, *, run_id:
         hindrance = error.message
     if hindrance is None:
         return landing, "the landing zone"
-    return Order(district_id=district_id, source=source, run_id=run_id, archived=archived), f"import {archived} once more ({hindrance})"
+    return Order(
+        district_id=district_id, source=source, run_id=run_id, archived=archived
+    ), f"import {archived} once more ({hindrance})"
 
 
 def _hindrance(workspace: Workspace, district_id: str, feed: Feed) -> str | None:

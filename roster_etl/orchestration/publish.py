@@ -9,9 +9,10 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.frame_types import NOTHING
 from roster_etl.orchestration.metadata import OWNERS, code_references, published_metadata, row_count
 from roster_etl.orchestration.partitions import DISTRICTS
-from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled
+from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled, warehouse_key
 from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
@@ -20,11 +21,6 @@ from roster_etl.pipeline.report import write_report
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
-
-
-def warehouse_key(table: str) -> dg.AssetKey:
-    """Return the key of a published table."""
-    return dg.AssetKey(["warehouse", table])
 
 
 def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
@@ -65,7 +61,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         key=REPORT,
         deps=[warehouse_key(table) for table in tables_filled(vendors)],
         partitions_def=DISTRICTS,
-        dagster_type=dg.Nothing,
+        dagster_type=NOTHING,
         group_name="report",
         kinds={"html"},
         owners=OWNERS,

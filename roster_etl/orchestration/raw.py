@@ -9,7 +9,7 @@ import dagster as dg
 
 from roster_etl.orchestration.checks import suite_results, suite_specs
 from roster_etl.orchestration.endings import ended_at_the_door
-from roster_etl.orchestration.frame_types import file_type
+from roster_etl.orchestration.frame_types import NOTHING, file_type
 from roster_etl.orchestration.metadata import OWNERS, code_references, file_metadata, judged_numbers, row_count, upload_numbers
 from roster_etl.orchestration.orders import newest_order
 from roster_etl.orchestration.partitions import DISTRICTS
@@ -37,8 +37,8 @@ class UploadConfig(dg.Config):
     approves: int | None = None
     plan_sha256: str | None = None
     approved_by: str | None = None
-    options: dict[str, str] = {}
-    stale: list[str] = []
+    options: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
+    stale: list[str] = []  # noqa: RUF012 - as above
 
     def order(self, district_id: str, source: str, run_id: str) -> Order | None:
         """Return what is named here; None: nothing is."""
@@ -75,13 +75,16 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
         key=upload_key(vendor),
         partitions_def=DISTRICTS,
         output_required=False,  # nothing follows an upload that the roster was published from already
-        dagster_type=dg.Nothing,
+        dagster_type=NOTHING,
         group_name=format_.name,
         kinds={"sftp"},
         owners=OWNERS,
         required_resource_keys={"desk"},
         description=f"An upload in the format {format_.title}, archived as it arrived, password values blanked. Files: {files}.",
-        metadata={"document": f"{format_.document} ({format_.version})", **code_references({"README": vendor.folder() / "README.md"})},
+        metadata={
+            "document": f"{format_.document} ({format_.version})",
+            **code_references({"README": vendor.folder() / "README.md"}),
+        },
     )
     def upload(context: dg.AssetExecutionContext, config: UploadConfig) -> Iterator[dg.MaterializeResult[None]]:
         with reported(context):
@@ -135,12 +138,12 @@ def _received(context: dg.AssetExecutionContext, source: str, config: UploadConf
     try:
         desk.workspace.registry.get(district_id).feed(source)
     except UnknownFeed as error:
-        context.log.info(f"Nothing to do: {error.message}")
+        context.log.info("Nothing to do: %s", error.message)
         return None
     order = config.order(district_id, source, context.run.run_id)
     if order is None:
         order, choice = newest_order(desk.workspace, district_id, source, run_id=context.run.run_id)
-        context.log.info(f"Taking {choice}.")
+        context.log.info("Taking %s.", choice)
     try:
         return desk.begin(receive(desk.workspace, order))
     except Exception:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
 import dagster as dg
 import pandas as pd
 
+from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import current_home
 from roster_etl.pipeline.judge import references_of
 from roster_etl.pipeline.map import files_for, tables_of
@@ -75,10 +77,11 @@ def _readers(upload: Upload) -> Counter[str]:
 
 
 @dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
-def desk(_: dg.InitResourceContext) -> Iterator[Desk]:
+def desk(context: dg.InitResourceContext) -> Iterator[Desk]:
     """Open the home for one run, and close it afterwards."""
     opened = Desk(Workspace.open(current_home()))
-    try:
+    with ExitStack() as stack:
+        stack.callback(opened.close)
+        if context.instance is not None:
+            stack.enter_context(kept_connections(context.instance))
         yield opened
-    finally:
-        opened.close()

@@ -10,9 +10,9 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.orchestration.checks import publishable_result, publishable_spec, suite_results, suite_specs
-from roster_etl.orchestration.endings import end_unchanged, stop
-from roster_etl.orchestration.frame_types import table_type
-from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers, row_count, table_metadata
+from roster_etl.orchestration.endings import REPORT, end_unchanged, stop
+from roster_etl.orchestration.frame_types import NOTHING, table_type
+from roster_etl.orchestration.metadata import OWNERS, Metadata, code_references, found_numbers, row_count, table_metadata
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.raw import file_key
 from roster_etl.orchestration.steps import step, tag_run
@@ -27,6 +27,11 @@ PLAN = dg.AssetKey(["roster", "plan"])
 def roster_key(table: str) -> dg.AssetKey:
     """Return the key of a mapped table."""
     return dg.AssetKey(["roster", table])
+
+
+def warehouse_key(table: str) -> dg.AssetKey:
+    """Return the key of a published table."""
+    return dg.AssetKey(["warehouse", table])
 
 
 def tables_filled(vendors: Sequence[Vendor]) -> tuple[str, ...]:
@@ -80,7 +85,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         key=PLAN,
         deps=[roster_key(table) for table in tables_filled(vendors)],
         partitions_def=DISTRICTS,
-        dagster_type=dg.Nothing,
+        dagster_type=NOTHING,
         check_specs=[publishable_spec(PLAN)],
         group_name="roster",
         kinds={"pyarrow"},
@@ -93,7 +98,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         with step(context) as (desk, upload):
             tables = {table: desk.take(["roster", table]) for table in tables_of(upload.vendor)}
             planned = plan_import(desk.workspace, upload, tables)
-            why = _why(planned)
+            why = _why(planned, upload.import_id)
             yield dg.MaterializeResult(
                 check_results=[publishable_result(planned, why)],
                 data_version=dg.DataVersion(planned.sha256),
@@ -102,26 +107,31 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             if planned.decision != "publish":
                 tag_run(context, import_status=planned.decision)
             if planned.decision == "unchanged":
-                end_unchanged(context, upload)
+                end_unchanged(context, upload, [REPORT, *(warehouse_key(table) for table in tables)])
             elif planned.decision != "publish":
                 stop(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}")
 
     return plan
 
 
-def _why(planned: Planned) -> str:
+def _why(planned: Planned, import_id: int) -> str:
     if planned.decision == "rejected":
         return "a required file was refused; see the findings of the file assets."
     if planned.hold is None:
         return planned.decision
     over = ", ".join(f"{name} ({table['deleted']:,} of {table['current']:,})" for name, table in planned.hold["tables"].items())
     reason = planned.hold["reason"].replace("_", " ")
-    return f"{reason}{f': {over}' if over else ''}. Look at it with `roster-etl holds show`, then approve or discard it."
+    return (
+        f"{reason}{f': {over}' if over else ''}. Look at it with `roster-etl holds show {import_id}`, then approve or discard it."
+    )
 
 
-def _plan_numbers(planned: Planned) -> dict[str, object]:
+def _plan_numbers(planned: Planned) -> Metadata:
     totals = {what: sum(table[what] for table in planned.tables.values()) for what in ("created", "updated", "deleted")}
-    rows = [f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |" for name, t in planned.tables.items()]
+    rows = [
+        f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |"
+        for name, t in planned.tables.items()
+    ]
     head = ["| table | current | created | updated | deleted |", "|---|--:|--:|--:|--:|"]
     return {
         "decision": planned.decision,

@@ -35,7 +35,7 @@ def landing_zone(jobs: Sequence[Any]) -> dg.SensorDefinition:
         workspace = Workspace.open(current_home())
         added = sync_partitions(context.instance, workspace.registry.ids())
         if added:
-            context.log.info(f"new districts: {', '.join(added)}")
+            context.log.info("new districts: %s", ", ".join(added))
         tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
         for note in tick.notes:
             context.log.warning(note)

@@ -66,7 +66,7 @@ def reported(context: dg.AssetExecutionContext) -> Iterator[None]:
         yield
     except dg.Failure:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - Dagster would print the text of any, and it may hold a cell
         remember(error)
         raise failure_of(error) from None
 
@@ -109,11 +109,11 @@ def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
     if row["run_id"] != context.run.run_id:
         workspace.warehouse.resume(upload.import_id, context.run.run_id)
         tag_import(context, upload, "running")
-        context.log.info(f"Import {upload.import_id} goes on where it stopped.")
+        context.log.info("Import %d goes on where it stopped.", upload.import_id)
     return upload
 
 
 def _failed(context: dg.AssetExecutionContext, desk: Desk, upload: Upload, error: Exception) -> None:
     with suppress(RosterError):  # the import may have ended already, or belong to another run by now
         fail(desk.workspace, upload, error)
-    tag_run(context, import_status="failed")
+    tag_run(context, import_status="held" if upload.approved_plan else "failed")

@@ -76,7 +76,7 @@ class _Watch:
     requests: list[Request] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waits: dict[str, int] = field(default_factory=dict)
-    _busy: set[tuple[str, str]] | None = None
+    known_busy: set[tuple[str, str]] | None = None
 
 
 def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Running, bounds: Bounds | None = None) -> Tick:
@@ -174,14 +174,16 @@ def _list_base(workspace: Workspace) -> Listing:
 def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
     """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
     try:
-        if isinstance(listing, Exception):
-            raise listing
-        _decide(tick, key, district, feed, listing)
-    except Exception as error:
-        tick.states[key] = settle.failed(tick.states.get(key), tick.now)
-        minutes = (tick.states[key].next_try - tick.now) / 60
-        tick.notes.append(f"{key}: {_text(error)}; looking again in {minutes:.0f} min")
-        _wait(tick, "failed")
+        if not isinstance(listing, Exception):
+            _decide(tick, key, district, feed, listing)
+            return
+        problem = listing
+    except Exception as error:  # noqa: BLE001 - whatever it is, no other district may suffer from it
+        problem = error
+    tick.states[key] = settle.failed(tick.states.get(key), tick.now)
+    minutes = (tick.states[key].next_try - tick.now) / 60
+    tick.notes.append(f"{key}: {_text(problem)}; looking again in {minutes:.0f} min")
+    _wait(tick, "failed")
 
 
 def _decide(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing) -> None:
@@ -239,9 +241,9 @@ def _kinds(kind: type[RosterError]) -> Iterator[type[RosterError]]:
 
 
 def _busy(tick: _Watch) -> set[tuple[str, str]]:
-    if tick._busy is None:
-        tick._busy = tick.running()
-    return tick._busy
+    if tick.known_busy is None:
+        tick.known_busy = tick.running()
+    return tick.known_busy
 
 
 def _wait(tick: _Watch, reason: str) -> None:

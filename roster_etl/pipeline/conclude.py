@@ -6,7 +6,7 @@ Belongs here: gathering what the steps left in staging into one conclusion. Publ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity
 from roster_etl.quality import Verdict
+from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import Check, Conclusion, Hold, ImportFile
 
@@ -54,9 +55,16 @@ def conclude(
 
 
 def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
-    """Write to the ledger that an import failed through our fault; one that a person approved stays held."""
-    if upload.approved_plan is None:
+    """Write to the ledger that an import failed through our fault; one that a person approved stays held.
+
+    Where the ledger cannot be told (it may be what failed), `error` says so; the import stays ``running`` until it is resumed or swept.
+    """
+    if upload.approved_plan is not None:
+        return
+    try:
         conclude(workspace, upload, "failed", [], error=error)
+    except RosterError as second:
+        error.add_note(f"The ledger could not be told of it: {second.message}")
 
 
 def conclusion_of(
@@ -107,7 +115,14 @@ def checks_of(verdict: Verdict) -> list[Check]:
 
 def write_manifest(workspace: Workspace, upload: Upload, status: str) -> None:
     """Write beside the archived bytes what is needed to run them again."""
-    document = {**upload.to_dict(), "version": MANIFEST_VERSION, "status": status}
+    feed = workspace.registry.get(upload.district_id).feed(upload.source)
+    document = {
+        **upload.to_dict(),
+        "version": MANIFEST_VERSION,
+        "status": status,
+        "gates": [{**asdict(gate), "date": gate.date.isoformat()} for gate in feed.gates],
+        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
+    }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
 
@@ -133,7 +148,8 @@ class _Steps:
 
     def files(self) -> list[ImportFile]:
         return [
-            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind)) for m in self.upload.members
+            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind))
+            for m in self.upload.members
         ]
 
     def _counts(self, kind: str | None) -> dict[str, int]:

@@ -25,9 +25,9 @@ from roster_etl.spec import Format
 from roster_etl.spec.errors import RosterError, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
-from roster_etl.store.district_file import District, Feed
+from roster_etl.store.district import District, Feed
 from roster_etl.store.landing import open_landing
-from roster_etl.store.scratch import scratch_folder
+from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path
 from roster_etl.vendors import Vendor, vendor
 
@@ -152,6 +152,8 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
 
 
 def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+    sweep(workspace.settings.scratch)
+    workspace.frames.sweep(upload.district_id)
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collected(workspace, upload, order, feed, scratch)
         members, findings = _classified(upload.format, arrival)
@@ -188,7 +190,7 @@ def _classified(format_: Format, arrival: Arrival) -> tuple[tuple[Member, ...], 
             message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
             findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
             kind = None
-        elif kind is None:
+        elif kind is None and format_.extra_files == "warn":
             findings.append(_unknown(file.name, format_))
         members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
     for entry in arrival.irregular:
@@ -210,7 +212,12 @@ def _missing(upload: Upload) -> list[Finding]:
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
-        Finding(severity="upload", code="missing_file", file=file.file_name, message="The format requires this file; nothing was processed.")
+        Finding(
+            severity="upload",
+            code="missing_file",
+            file=file.file_name,
+            message="The format requires this file; nothing was processed.",
+        )
         for file in upload.format.files
         if file.required and upload.member(file.name) is None
     ]

@@ -120,6 +120,11 @@ class File:
         if not self.key:
             raise ValueError(f"File {self.name}: a key is needed")
 
+    def references(self) -> tuple[Reference, ...]:
+        """Return what the file's columns, numbered ones too, refer to."""
+        declared: tuple[Column | Family, ...] = (*self.columns, *self.families)
+        return tuple(column.references for column in declared if column.references)
+
     def column(self, name: str) -> Column:
         """Return the declared column ``name`` (vendor spelling). Raises KeyError."""
         return next((c for c in self.columns if c.name == name), None) or _missing(self, name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["reject", "warning", "info", "file", "upload"]
+About = Literal["row", "file", "upload"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class FindingCode:
     """What a code means (one sentence) and what a district should do about it."""
 
     code: str
-    about: Literal["row", "file", "upload"]
+    about: About
     meaning: str
     advice: str
 
@@ -118,8 +119,9 @@ _UPLOAD = (
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
 
+_CATALOGUE: tuple[tuple[About, tuple[tuple[str, str, str], ...]], ...] = (("row", _ROW), ("file", _FILE), ("upload", _UPLOAD))
 CODES: dict[str, FindingCode] = {
     code: FindingCode(code=code, about=about, meaning=meaning, advice=advice)
-    for about, rows in (("row", _ROW), ("file", _FILE), ("upload", _UPLOAD))
+    for about, rows in _CATALOGUE
     for code, meaning, advice in rows
-}  # type: ignore[arg-type]
+}

@@ -70,13 +70,13 @@ class FrameStore:
         """Remove all that belongs to an import; nothing happens if there is nothing."""
         self._folder.remove(f"{check_id(district_id)}/{int(import_id)}")
 
-    def sweep(self, *, keep: int = 3) -> int:
-        """Remove the frames of all but the newest `keep` imports of each district. Returns how many imports lost theirs."""
+    def sweep(self, district_id: str | None = None, *, keep: int = 3) -> int:
+        """Remove the frames of all but the newest `keep` imports of a district, or of each. Returns how many imports lost theirs."""
         removed = 0
-        for district_id in self._folder.names():
-            imports = sorted(int(name) for name in self._folder.names(district_id) if name.isdigit())
+        for name in self._folder.names() if district_id is None else (check_id(district_id),):
+            imports = sorted(int(number) for number in self._folder.names(name) if number.isdigit())
             for import_id in imports[: max(0, len(imports) - keep)]:
-                self.drop(district_id, import_id)
+                self.drop(name, import_id)
                 removed += 1
         return removed
 

@@ -205,6 +205,14 @@ def test_an_unreadable_row_of_another_file_says_nothing() -> None:
     assert _users([_user(1)], [], doubt).deleted == 1
 
 
+def test_an_unreadable_row_speaks_of_records_of_its_own_file_only() -> None:
+    before = [_user(1), {"user_kind": "staff", "user_id": "u1", "source_file": "staff.csv"}, _user(2)]
+    identity = {("users", "users"): ("user_id",), ("users", "staff"): ("user_id",)}
+    doubt = replace(CERTAIN, evidence={"users": (("u1",),), "staff": (("u2",),)}, identity=identity)
+
+    assert _closes(_users(before, [], doubt)) == [(101, "absent"), (102, "absent")]
+
+
 def test_an_unreadable_row_must_hold_every_part_of_the_identity() -> None:
     enrollment = {"course_id": "c", "user_kind": "student", "role": "student", "source_file": "enrollments.csv"}
     before = [{**enrollment, "section_id": s, "user_id": u} for s, u in (("s1", "u1"), ("s1", "u2"), ("s2", "u1"))]
