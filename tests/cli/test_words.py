@@ -128,7 +128,7 @@ def test_a_module_call_ends_with_the_exit_code(home: Path) -> None:
     assert json.loads(done.stdout)["error"]["code"] == "unknown_import"
 
 
-def test_a_call_leaves_the_process_as_it_was(told: Path) -> None:
+def test_a_call_leaves_the_process_as_it_was(told: Path, uploads: Path, tmp_path: Path) -> None:
     def state() -> tuple[object, ...]:
         mask = os.umask(0o022)
         os.umask(mask)
@@ -146,6 +146,7 @@ def test_a_call_leaves_the_process_as_it_was(told: Path) -> None:
     before = state()
     call("show", "1", home=told)
     call("nonsense", home=told)
+    call("import", uploads / "a", "--district", "other", "--format", "clever", home=tmp_path / "home")
 
     assert state() == before
 
