@@ -82,6 +82,7 @@ class Call:
     def print(self, text: str = "") -> None:
         """Print a line, or several, of the result for people."""
         self.out.write(plain(text) + "\n")
+        self.out.flush()
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print an aligned table for people; numbers to the right."""

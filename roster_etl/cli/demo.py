@@ -13,7 +13,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,7 +137,9 @@ def _daemon(call: Call, guests: Sequence[Guest]) -> Iterator[Popen[bytes]]:
     with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
         instance.get_runs_count()
     passwords = {guest.variable: guest.password for guest in guests if guest.password}
-    with started("dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **_HASTE, **passwords}, log=_log(call)) as process:
+    with started(
+        "dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **_HASTE, **passwords}, log=_log(call)
+    ) as process:
         yield process
 
 
@@ -353,5 +355,12 @@ def _open_ui(call: Call, stack: ExitStack) -> None:
     webserver = stack.enter_context(started("dagster_webserver", words, environment=_homes(call), log=_log(call)))
     url = f"http://127.0.0.1:{port}"
     call.say(f"The Dagster UI is at {url} (it takes some seconds to start). Ctrl-C ends it all.")
-    webbrowser.open(url)
-    webserver.wait()
+    if _has_display():
+        webbrowser.open(url)
+    with suppress(KeyboardInterrupt):  # which is how a person leaves
+        webserver.wait()
+
+
+def _has_display() -> bool:
+    """Return whether a browser would open a window; a browser of text would take the terminal."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

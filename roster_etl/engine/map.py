@@ -24,7 +24,9 @@ from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.hashes import hash_texts
 from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
 
-ORIGIN = pa.schema([("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())])
+ORIGIN = pa.schema(
+    [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
+)
 HASH = "row_hash"
 _SLICE = 200_000
 
@@ -152,7 +154,9 @@ class _Evaluator:
             return cells[0] if cells[0].type == kind else cells[0].cast(kind)
         settings = [self.options[expression.option]] if expression.option else []
         empty = all(column.null_count == rows.num_rows for column in cells)
-        used = [column.slice(0, 1) for column in cells] if empty else cells  # what a function says of nothing, it says of every row
+        used = (
+            [column.slice(0, 1) for column in cells] if empty else cells
+        )  # what a function says of nothing, it says of every row
         made = _typed(expression.via(*(pd.Series(pd.arrays.ArrowExtensionArray(c)) for c in used), *settings), kind)
         return pa.repeat(made[0], rows.num_rows) if empty and rows.num_rows else made
 
@@ -169,7 +173,9 @@ class _Evaluator:
             part = self._value(choice, rows if whole else rows.take(pa.array(places)), kind)
             found = part.values.take(pa.array(places)) if whole else part.values
             values = pc.replace_with_mask(values, empty, found)
-            derived[places] = np.broadcast_to(np.asarray(part.derived), len(part.values))[places if whole else slice(None)] & pc.is_valid(found).to_numpy(zero_copy_only=False)
+            derived[places] = np.broadcast_to(np.asarray(part.derived), len(part.values))[
+                places if whole else slice(None)
+            ] & pc.is_valid(found).to_numpy(zero_copy_only=False)
         return _Column(values, derived)
 
 
@@ -191,7 +197,9 @@ def _evaluate(
     columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
     columns["source_row"] = flat(rows.column(ROW))
     columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
-    columns["extensions"] = _extensions(rows, source.extensions) if mapping.extensions else pa.repeat(pa.scalar("{}"), rows.num_rows)
+    columns["extensions"] = (
+        _extensions(rows, source.extensions) if mapping.extensions else pa.repeat(pa.scalar("{}"), rows.num_rows)
+    )
     columns[REFUSED] = flat(rows.column(REFUSED))
     table = pa.table(columns)
     needed = [flat(table.column(name)) for name in target.key if name not in target.optional_key]
@@ -304,5 +312,11 @@ def _report_disagreements(
             rows = later[differs][place]
             message = f"Rows of one record of {target.name} disagree about its {name}; the first row counts."
             findings.add_rows(
-                "warning", "conflicting_rows", numbers[rows], field=name, message=message, keys=joined_keys(keys, rows), counts=counts
+                "warning",
+                "conflicting_rows",
+                numbers[rows],
+                field=name,
+                message=message,
+                keys=joined_keys(keys, rows),
+                counts=counts,
             )

@@ -98,4 +98,5 @@ def _cut(content: bytes, found: Survey, records: npt.NDArray[np.int64]) -> pa.Bu
 
 
 def column_names(width: int) -> list[str]:
+    """Return the names of the columns of a table of text: c0, c1 and so on."""
     return [f"c{i}" for i in range(width)]

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.map import HASH, key_text
-from roster_etl.mapping.hashes import hash_numbers
 from roster_etl.mapping.frames import REFUSED, flat
+from roster_etl.mapping.hashes import hash_numbers
 
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
 
@@ -124,9 +124,7 @@ class Exceeded:
         return round(100 * self.records / self.current, 1) if self.current else 100.0
 
 
-def make_plan(
-    mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt
-) -> Plan:
+def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt) -> Plan:
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     plans: dict[str, TablePlan] = {}
     kept: dict[str, list[pa.Table]] = {}

@@ -49,9 +49,15 @@ class Findings:
         cause_rows = causes[1] if causes else pa.nulls(count, pa.int64())
         columns = {name: pa.repeat(pa.scalar(value, pa.string()), count) for name, value in constant.items()}
         columns["row"] = pa.array(rows, pa.int64())
-        columns["key"] = pa.array([mask(k) if k else None for k in keys.to_pylist()], pa.string()) if keys is not None else pa.nulls(count, pa.string())
+        columns["key"] = (
+            pa.array([mask(k) if k else None for k in keys.to_pylist()], pa.string())
+            if keys is not None
+            else pa.nulls(count, pa.string())
+        )
         columns["cause_row"] = cause_rows
-        columns["cause_file"] = pc.if_else(pc.is_valid(cause_rows), pa.scalar(causes[0] if causes else None, pa.string()), pa.scalar(None, pa.string()))
+        columns["cause_file"] = pc.if_else(
+            pc.is_valid(cause_rows), pa.scalar(causes[0] if causes else None, pa.string()), pa.scalar(None, pa.string())
+        )
         columns["count"] = pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count)
         self._parts.append(pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS))
 

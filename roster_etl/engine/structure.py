@@ -99,10 +99,10 @@ def read_record(content: bytes, start: int) -> Record:
         if end == size or content[end] != COMMA:
             break
         position = end + 1
-    return Record(start=start, stop=end, cells=tuple(cells), fault=_stray_fault(strays, dangling))
+    return Record(start=start, stop=end, cells=tuple(cells), fault=_stray_fault(strays, dangling=dangling))
 
 
-def _stray_fault(strays: int, dangling: bool) -> Fault | None:
+def _stray_fault(strays: int, *, dangling: bool) -> Fault | None:
     """Tell a quote that is only out of place from the closing half of a pair whose opening half is lost.
 
     ``Robert "Bob"`` and ``6" pipe`` end where their line ends however they are read. A single quote at the end of a cell
@@ -169,7 +169,7 @@ def _proven(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block |
         ends = np.append(ends, len(part))
     if not len(ends):
         return None, stuck
-    return _block(start, ends, np.flatnonzero(comma[: ends[-1]]), quotes, crossing), stuck
+    return _block(start, ends, np.flatnonzero(comma[: ends[-1]]), quotes, crossing=crossing), stuck
 
 
 def _first_out_of_place(data: npt.NDArray[np.uint8], quotes: Offsets, start: int, size: int) -> int:
@@ -185,7 +185,7 @@ def _first_out_of_place(data: npt.NDArray[np.uint8], quotes: Offsets, start: int
     return int(min(wrong, default=size))
 
 
-def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, crossing: bool) -> Block:
+def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, *, crossing: bool) -> Block:
     """Return the records that end at `ends` (places in a window that begins at `start`); empty lines fall out."""
     begins = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1))
     filled = begins < ends

@@ -71,7 +71,13 @@ def arrow(values: pd.Series) -> pa.ChunkedArray:
 
 def flat(column: pa.ChunkedArray) -> pa.Array:
     """Return `column` as one array, copying only where it has several chunks."""
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return (
+        column.chunk(0)
+        if column.num_chunks == 1
+        else pa.concat_arrays(column.chunks)
+        if column.num_chunks
+        else pa.array([], column.type)
+    )
 
 
 def one_array(values: pd.Series) -> pa.Array:
@@ -97,7 +103,7 @@ def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
 
 def text(values: Iterable[str | None]) -> pd.Series:
     """Return `values` as an Arrow text series."""
-    return pd.Series(pd.array(list(values), dtype=TEXT))
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(list(values), pa.string())))
 
 
 def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:

@@ -7,7 +7,8 @@ cannot happen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping as MappingABC
+from collections.abc import Callable
+from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,7 @@ class From:
     option: str | None
     derived: bool
 
-    def __init__(
-        self, *sources: str, via: Function | None = None, option: str | None = None, derived: bool = False
-    ) -> None:
+    def __init__(self, *sources: str, via: Function | None = None, option: str | None = None, derived: bool = False) -> None:
         if not sources or (via is None and (len(sources) > 1 or option)):
             raise ValueError("From: name one column, or several with the function that joins them")
         object.__setattr__(self, "sources", sources)
@@ -228,9 +227,7 @@ class Mapping:
         others = (name for step in self.steps for name in (getattr(step, "file", None), getattr(step, "through", None)))
         return tuple(dict.fromkeys((self.source, *(name for name in others if name))))
 
-    def _reads(
-        self, expression: Expression, made: MappingABC[str, tuple[tuple[str, str], ...]]
-    ) -> list[tuple[str, str]]:
+    def _reads(self, expression: Expression, made: MappingABC[str, tuple[tuple[str, str], ...]]) -> list[tuple[str, str]]:
         match expression:
             case From(sources=sources):
                 return [pair for source in sources for pair in self._origin(source)]

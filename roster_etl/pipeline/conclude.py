@@ -148,7 +148,8 @@ class _Steps:
 
     def files(self) -> list[ImportFile]:
         return [
-            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind)) for m in self.upload.members
+            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind))
+            for m in self.upload.members
         ]
 
     def _counts(self, kind: str | None) -> dict[str, int]:

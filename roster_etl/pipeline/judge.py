@@ -37,8 +37,7 @@ def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mappin
 
 def references_of(file: File) -> tuple[str, ...]:
     """Return the names of the files that `file` refers to."""
-    columns = (*file.columns, *file.families)
-    return tuple(dict.fromkeys(column.references.file for column in columns if column.references))
+    return tuple(dict.fromkeys(reference.file for reference in file.references()))
 
 
 def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
@@ -69,23 +68,20 @@ def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride,
     return overrides
 
 
-def _judged(
-    workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]
-) -> JudgedFile:
+def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]) -> JudgedFile:
     values = upload.values
     if member.key is None:
         return _unkept(workspace, upload, file)
     raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
-    others = {
-        name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()
-    }
+    others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
     return judge_file(
         raw,
         file,
         file_name=member.name,
         judged=others,
         relaxed=frozenset(relaxed),
+        replacements=workspace.registry.get(upload.district_id).feed(upload.source).replacements,
         fixed_order=upload.format.fixed_column_order,
     )
 

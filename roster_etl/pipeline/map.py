@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingABC
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.judge import VERDICTS
 from roster_etl.engine.map import SourceFile, map_table
-from roster_etl.mapping.frames import REFUSED, give_back, to_frame, to_table
+from roster_etl.mapping.frames import REFUSED, flat, give_back, row_codes, to_frame, to_table
 from roster_etl.mapping.plan import Mapping
 from roster_etl.pipeline.judge import keep_verdict, tolerances
 from roster_etl.pipeline.upload import Upload
@@ -41,9 +41,7 @@ def files_for(vendor: Vendor, table: str) -> tuple[str, ...]:
     return tuple(file.name for file in vendor.format.files if file.name in read)
 
 
-def map_roster_table(
-    workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pd.DataFrame]
-) -> pd.DataFrame:
+def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pd.DataFrame]) -> pd.DataFrame:
     """Map the `judged` files to canonical `table`.
 
     Returns: one row a record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
@@ -53,7 +51,9 @@ def map_roster_table(
     mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, upload.values)
     place = (upload.district_id, upload.import_id)
     workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
-    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(_lines(workspace, upload, table, mapped.table, mapped.collisions)))
+    workspace.frames.write(
+        *place, f"lines/roster-{table}", to_frame(_lines(workspace, upload, table, mapped.table, mapped.collisions))
+    )
     give_back()
     return to_frame(mapped.table)
 
@@ -75,11 +75,14 @@ def _source(workspace: Workspace, upload: Upload, name: str, frame: pd.DataFrame
 
 
 def _lines(workspace: Workspace, upload: Upload, table: str, mapped: pa.Table, collisions: int) -> pa.Table:
-    accepted = mapped.num_rows - (pc.sum(mapped.column(REFUSED)).as_py() or 0)
+    refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
+    accepted = mapped.num_rows - refused.num_rows
+    named = row_codes([flat(refused.column(name)) for name in TABLES[table].key])
+    seen = len(np.unique(named))  # several refused rows may name one record
     before = workspace.warehouse.count_current(upload.district_id, upload.source, table)
     lines = (
         ("key unique", "key", accepted + collisions, collisions),
-        ("rows against last import", "rows", before, max(0, before - mapped.num_rows)),
+        ("rows against last import", "rows", before, max(0, before - accepted - seen)),
     )
     return pa.Table.from_pylist(
         [

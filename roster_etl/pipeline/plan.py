@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-
 from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
 from roster_etl.mapping.frames import give_back, to_frame, to_table
 from roster_etl.mapping.plan import identity_columns
@@ -34,7 +33,9 @@ class PlanMoved(PermanentError):
     """An approved plan is no longer what publishing would do."""
 
     code = "roster_moved"
-    template = "import {import_id} of {district_id}: the roster has moved on since its plan was shown; look at it again, or import anew"
+    template = (
+        "import {import_id} of {district_id}: the roster has moved on since its plan was shown; look at it again, or import anew"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,11 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     if planned.decision == "publish":
         _keep(workspace, upload, plan)
         return planned
-    summary = {"changes": {} if planned.decision == "rejected" else planned.changes, "plan": planned.tables, "sha256": planned.sha256}
+    summary = {
+        "changes": {} if planned.decision == "rejected" else planned.changes,
+        "plan": planned.tables,
+        "sha256": planned.sha256,
+    }
     if planned.decision == "unchanged":
         summary["changes"] = {}
     conclude(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
@@ -208,7 +213,9 @@ def _refused(workspace: Workspace, upload: Upload) -> set[str]:
 def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
     place = (upload.district_id, upload.import_id)
     documents = {
-        file.name: workspace.frames.read_json(*place, f"judged/{file.name}") for file in upload.format.files if upload.member(file.name)
+        file.name: workspace.frames.read_json(*place, f"judged/{file.name}")
+        for file in upload.format.files
+        if upload.member(file.name)
     }
     unread = {file.name for file in upload.format.files} - {name for name, d in documents.items() if d["rows_accepted"]}
     broken = [name for name, d in documents.items() if d["refused"] and d["refused"] != "empty_file"]

@@ -47,5 +47,3 @@ def _change(workspace: Workspace, upload: Upload, name: str, tables: Mapping[str
         return mapped if len(places) == mapped.num_rows else mapped.take(places)
 
     return TableChange(opens=opens, closes=to_table(workspace.frames.read(*place, f"closes/{name}")))
-
-

@@ -25,7 +25,7 @@ from roster_etl.spec import Format
 from roster_etl.spec.errors import RosterError, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
-from roster_etl.store.district_file import District, Feed
+from roster_etl.store.district import District, Feed
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path
@@ -212,7 +212,12 @@ def _missing(upload: Upload) -> list[Finding]:
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
-        Finding(severity="upload", code="missing_file", file=file.file_name, message="The format requires this file; nothing was processed.")
+        Finding(
+            severity="upload",
+            code="missing_file",
+            file=file.file_name,
+            message="The format requires this file; nothing was processed.",
+        )
         for file in upload.format.files
         if file.required and upload.member(file.name) is None
     ]

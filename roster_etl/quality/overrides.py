@@ -14,7 +14,7 @@ from roster_etl.projections.suite_files import RULE_TYPE, Severity, Suite, Suite
 from roster_etl.spec.promises import REFUSED_ROWS
 
 if TYPE_CHECKING:
-    from roster_etl.store.district_file import Gate
+    from roster_etl.store.district import Gate
 
 SEVERITIES: Mapping[str | None, Severity | None] = {None: None, "error": "critical", "warning": "warning"}
 

@@ -72,9 +72,7 @@ class Family:
 
     def column(self, n: int) -> Column:
         """Return the member of this family with number ``n``."""
-        return Column(
-            name=self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note
-        )
+        return Column(name=self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +117,11 @@ class File:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: a key is needed")
+
+    def references(self) -> tuple[Reference, ...]:
+        """Return what the file's columns, numbered ones too, refer to."""
+        declared: tuple[Column | Family, ...] = (*self.columns, *self.families)
+        return tuple(column.references for column in declared if column.references)
 
     def column(self, name: str) -> Column:
         """Return the declared column ``name`` (vendor spelling). Raises KeyError."""

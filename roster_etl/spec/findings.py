@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["reject", "warning", "info", "file", "upload"]
+About = Literal["row", "file", "upload"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class FindingCode:
     """What a code means (one sentence) and what a district should do about it."""
 
     code: str
-    about: Literal["row", "file", "upload"]
+    about: About
     meaning: str
     advice: str
 
@@ -53,24 +54,60 @@ def mask(value: str) -> str:
 
 
 _ROW = (
-    ("missing_required", "A cell that the format requires is empty, or one of several that are needed together.", "Fill the cell in the source system and export again."),
-    ("bad_value", "A value is none of those that the format allows.", "Use one of the options of the format's document, or add a code replacement to the district's settings."),
-    ("bad_date", "A date does not exist, is not in the format's form, or contradicts another date of the row.", "Export dates in the form that the document names."),
+    (
+        "missing_required",
+        "A cell that the format requires is empty, or one of several that are needed together.",
+        "Fill the cell in the source system and export again.",
+    ),
+    (
+        "bad_value",
+        "A value is none of those that the format allows.",
+        "Use one of the options of the format's document, or add a code replacement to the district's settings.",
+    ),
+    (
+        "bad_date",
+        "A date does not exist, is not in the format's form, or contradicts another date of the row.",
+        "Export dates in the form that the document names.",
+    ),
     ("invalid_email", "A value is not an e-mail address.", "Correct the address, or leave the cell empty."),
-    ("bad_phone", "A phone number does not have an allowed number of digits.", "Give the number with 7, 10 or 11 digits, or leave the cell empty."),
+    (
+        "bad_phone",
+        "A phone number does not have an allowed number of digits.",
+        "Give the number with 7, 10 or 11 digits, or leave the cell empty.",
+    ),
     ("bad_status", "A status is none of those that the format allows.", "Use one of the statuses of the document."),
-    ("duplicate_key", "A second, different row has the key of an earlier one; the first stands.", "Make the id unique, or remove one of the rows."),
-    ("duplicate_row", "A row repeats an earlier one exactly and was dropped.", "Nothing needs to be done; the export may join a table that multiplies rows."),
-    ("conflicting_rows", "Rows of one record disagree in a column that should be the same; the first row counts.", "Make the rows of the record agree."),
+    (
+        "duplicate_key",
+        "A second, different row has the key of an earlier one; the first stands.",
+        "Make the id unique, or remove one of the rows.",
+    ),
+    (
+        "duplicate_row",
+        "A row repeats an earlier one exactly and was dropped.",
+        "Nothing needs to be done; the export may join a table that multiplies rows.",
+    ),
+    (
+        "conflicting_rows",
+        "Rows of one record disagree in a column that should be the same; the first row counts.",
+        "Make the rows of the record agree.",
+    ),
     ("too_long", "A value is longer than the format or the importer allows.", "Shorten the value."),
-    ("unknown_reference", "A value refers to a record that the upload (or the roster) does not have.", "Export the record that is referred to, or correct the id."),
+    (
+        "unknown_reference",
+        "A value refers to a record that the upload (or the roster) does not have.",
+        "Export the record that is referred to, or correct the id.",
+    ),
     ("unknown_role", "A role is not known.", "Use a role of the document, or define a custom role."),
     ("login_taken", "The login belongs to another user already.", "Give each user a login of their own."),
     ("integration_id_taken", "The integration id belongs to another record already.", "Make integration ids unique."),
     ("id_taken", "The value belongs to another record already and must be unique.", "Make the value unique in the district."),
     ("id_mismatch", "Two ids of the row name different records.", "Correct one of the ids."),
     ("already_exists", "The new id belongs to a record already.", "Choose an id that is free."),
-    ("has_active_children", "The record cannot be deleted while others belong to it.", "Delete or move what belongs to it first."),
+    (
+        "has_active_children",
+        "The record cannot be deleted while others belong to it.",
+        "Delete or move what belongs to it first.",
+    ),
     ("loop", "The record would become its own ancestor.", "Correct the parent."),
     ("self_reference", "The record refers to itself.", "Correct the reference."),
     ("not_linked", "The two records are not linked, so the link cannot be removed.", "Check the ids."),
@@ -82,7 +119,11 @@ _ROW = (
     ("deleted_reference", "The record that is referred to is deleted.", "Restore it, or correct the id."),
     ("unrelated_section", "The section does not belong to the course that the row names.", "Correct the section or the course."),
     ("repeated_header", "A row repeats the header line.", "Remove it; files may have been joined."),
-    ("no_enrollments", "A section has no accepted student enrollment and was not loaded.", "Nothing needs to be done, unless the section should have students."),
+    (
+        "no_enrollments",
+        "A section has no accepted student enrollment and was not loaded.",
+        "Nothing needs to be done, unless the section should have students.",
+    ),
     ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
 )
@@ -93,33 +134,66 @@ _FILE = (
     ("ambiguous_headers", "The headers fit more than one kind of file.", "Check the header row."),
     ("missing_column", "A required column is missing.", "Export again with the column named as in the format."),
     ("duplicate_column", "A column stands twice in the header.", "Export each column once."),
-    ("column_order", "The columns are not in the order that the format fixes.", "Restore the order of the document, or allow another one in the district's settings."),
-    ("malformed_csv", "The quoting is broken, so that cells cannot be told apart with certainty.", "Double every quote inside a quoted value, and export again."),
-    ("invalid_encoding", "Bytes are not valid in the file's encoding.", "Export as UTF-8, or declare the encoding in the district's settings."),
+    (
+        "column_order",
+        "The columns are not in the order that the format fixes.",
+        "Restore the order of the document, or allow another one in the district's settings.",
+    ),
+    (
+        "malformed_csv",
+        "The quoting is broken, so that cells cannot be told apart with certainty.",
+        "Double every quote inside a quoted value, and export again.",
+    ),
+    (
+        "invalid_encoding",
+        "Bytes are not valid in the file's encoding.",
+        "Export as UTF-8, or declare the encoding in the district's settings.",
+    ),
     ("empty_file", "The file is empty, or has a header only.", "Check the export; nothing is removed because of an empty file."),
-    ("unsafe_archive", "The archive is too large when unpacked, or holds links or paths that leave it.", "Upload the CSV files themselves, or a plain flat zip."),
+    (
+        "unsafe_archive",
+        "The archive is too large when unpacked, or holds links or paths that leave it.",
+        "Upload the CSV files themselves, or a plain flat zip.",
+    ),
     ("unknown_file_type", "The file is neither a CSV file nor an archive that the format takes.", "Remove it from the upload."),
-    ("unexpected_column", "A column is not one of the format's and was not read.", "Nothing needs to be done; check the spelling if it should be read."),
+    (
+        "unexpected_column",
+        "A column is not one of the format's and was not read.",
+        "Nothing needs to be done; check the spelling if it should be read.",
+    ),
     ("ambiguous_file", "Two files claim to be the same file of the format.", "Keep one of them."),
     ("not_a_regular_file", "An entry is a link, a device or a folder.", "Upload regular files only."),
     ("ragged_row", "A row has more or fewer cells than the header.", "Quote values that contain commas, and export again."),
     ("control_character", "A cell holds a control character.", "Remove it in the source system."),
 )
 _UPLOAD = (
-    ("no_terms", "No term was found for a clean-up by term; nothing was removed.", "Add a term to the rows, or choose another mode."),
-    ("diff_threshold_exceeded", "The file differs from the last one by more rows than allowed; it was read whole.", "Check the file, or raise the threshold."),
+    (
+        "no_terms",
+        "No term was found for a clean-up by term; nothing was removed.",
+        "Add a term to the rows, or choose another mode.",
+    ),
+    (
+        "diff_threshold_exceeded",
+        "The file differs from the last one by more rows than allowed; it was read whole.",
+        "Check the file, or raise the threshold.",
+    ),
     ("diff_not_possible", "There is no earlier file to compare with; the file was read whole.", "Nothing needs to be done."),
     ("change_threshold_exceeded", "More would change than the threshold allows.", "Check the upload; approve or discard it."),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
-    ("wrong_format", "The upload looks like another format, or not like this one at all.", "Check the district's format, and what was uploaded."),
+    (
+        "wrong_format",
+        "The upload looks like another format, or not like this one at all.",
+        "Check the district's format, and what was uploaded.",
+    ),
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
 
+_CATALOGUE: tuple[tuple[About, tuple[tuple[str, str, str], ...]], ...] = (("row", _ROW), ("file", _FILE), ("upload", _UPLOAD))
 CODES: dict[str, FindingCode] = {
     code: FindingCode(code=code, about=about, meaning=meaning, advice=advice)
-    for about, rows in (("row", _ROW), ("file", _FILE), ("upload", _UPLOAD))
+    for about, rows in _CATALOGUE
     for code, meaning, advice in rows
-}  # type: ignore[arg-type]
+}

@@ -49,7 +49,7 @@ class Format:
             raise FormatError(f"{self.name}: two files have the same name")
         for position, file in enumerate(self.files):
             before = {earlier.name for earlier in self.files[:position]}
-            for reference in (c.references for c in (*file.columns, *file.families) if c.references):
+            for reference in file.references():
                 if reference.file not in before:
                     raise FormatError(f"{self.name}/{file.name}: refers to {reference.file}, which is not listed before it")
                 if reference.column not in {c.name for c in by_name[reference.file].columns}:

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from roster_etl.mapping.plan import Mapping
 from roster_etl.spec import Format
 from roster_etl.spec.errors import PermanentError
 
@@ -31,7 +32,7 @@ class Vendor:
     """
 
     format: Format
-    mappings: tuple[object, ...]
+    mappings: tuple[Mapping, ...]
     package: str
 
     def folder(self) -> Path:

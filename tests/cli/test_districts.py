@@ -8,7 +8,18 @@ from tests.cli.calling import call
 
 
 def test_a_district_is_registered_with_path_options_and_time_zone(home: Path) -> None:
-    words = ("--format", "clever", "--path", "/in/lincoln", "--option", "min_interval=0", "--time-zone", "America/Chicago", "--name", "Lincoln County")
+    words = (
+        "--format",
+        "clever",
+        "--path",
+        "/in/lincoln",
+        "--option",
+        "min_interval=0",
+        "--time-zone",
+        "America/Chicago",
+        "--name",
+        "Lincoln County",
+    )
 
     answer = call("districts", "add", "lincoln", *words, "--json", home=home)
 

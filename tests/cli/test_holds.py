@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,16 +12,23 @@ import pytest
 from tests.cli.calling import call
 
 
-@pytest.fixture
-def held(told: Path, uploads: Path, tmp_path: Path) -> Path:
-    """A home whose third import is held: half of the students are gone."""
-    home = shutil.copytree(told, tmp_path / "home")
-    upload = shutil.copytree(uploads / "b", tmp_path / "half")
+@pytest.fixture(scope="module")
+def stopped(told: Path, uploads: Path, tmp_path_factory) -> Path:
+    """A home whose third import is held: half of the students are gone. For copying."""
+    folder = tmp_path_factory.mktemp("stopped")
+    home = shutil.copytree(told, folder / "home")
+    upload = shutil.copytree(uploads / "b", folder / "half")
     lines = (upload / "students.csv").read_text("utf-8").splitlines(keepends=True)
     (upload / "students.csv").write_text("".join(lines[: len(lines) // 2]), "utf-8")
     answer = call("import", upload, "--district", "lincoln", "--option", "refused_rows_pct=100", "--json", home=home)
     assert (answer.code, answer.document["status"]) == (4, "held")
     return home
+
+
+@pytest.fixture
+def held(stopped: Path, tmp_path: Path) -> Path:
+    """A home with a held import, to decide about."""
+    return shutil.copytree(stopped, tmp_path / "home")
 
 
 def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
@@ -45,13 +54,21 @@ def test_approving_publishes_the_plan_that_was_shown(held: Path) -> None:
     assert call("holds", "list", "--json", home=held).document == []
 
 
-def test_approving_is_refused_when_the_roster_has_moved_on(held: Path, uploads: Path) -> None:
-    text = (held / "districts" / "lincoln.toml").read_text()
-    (held / "districts" / "lincoln.toml").write_text(text + '\n[feed.options]\ncourse_number_scope = "school"\n')
-
+def test_approving_another_plan_than_the_one_shown_is_refused(held: Path) -> None:
     answer = call("holds", "approve", "3", "--by", "A. Steward", "--plan", "0000", "--json", home=held)
 
-    assert answer.code == 2
+    assert (answer.code, answer.document["error"]["code"]) == (2, "bad_words")
+    assert call("holds", "list", "--json", home=held).document
+
+
+def test_an_import_stays_held_when_the_roster_has_moved_on(held: Path) -> None:
+    with closing(sqlite3.connect(held / "warehouse.sqlite")) as database, database:
+        database.execute("update holds set plan_sha256 = 'a plan that is no more'")
+
+    answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
+
+    assert (answer.code, answer.document["status"], answer.document["error"]["code"]) == (4, "held", "roster_moved")
+    assert "moved on" in answer.err
     assert call("holds", "list", "--json", home=held).document
 
 

@@ -26,7 +26,18 @@ def renamed(uploads: Path) -> tuple[str, str, str]:
 def test_a_cell_is_walked_back_through_all_its_versions(told: Path, uploads: Path) -> None:
     user, before, after = renamed(uploads)
 
-    document = call("trace", "users", f"user_id={user}", "user_kind=student", "--district", "lincoln", "--field", "last_name", "--json", home=told).document
+    document = call(
+        "trace",
+        "users",
+        f"user_id={user}",
+        "user_kind=student",
+        "--district",
+        "lincoln",
+        "--field",
+        "last_name",
+        "--json",
+        home=told,
+    ).document
 
     first, second = document["versions"]
     assert document["key"] == {"user_kind": "student", "user_id": user}

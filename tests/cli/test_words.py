@@ -91,7 +91,10 @@ def test_words_that_are_off_end_with_2_and_one_error_document(words: list[str], 
 def test_without_json_an_error_is_one_line_on_standard_error(home: Path) -> None:
     answer = call("show", "7", home=home)
 
-    assert (answer.out, answer.err) == ("", "roster-etl: import 7 is not in the ledger; `roster-etl imports` lists those that are\n")
+    assert (answer.out, answer.err) == (
+        "",
+        "roster-etl: import 7 is not in the ledger; `roster-etl imports` lists those that are\n",
+    )
 
 
 def test_help_stands_on_standard_output() -> None:
@@ -106,28 +109,44 @@ def test_help_stands_on_standard_output() -> None:
 def test_small_commands_import_nothing_heavy(words: list[str], home: Path) -> None:
     program = f"import sys; from roster_etl.cli import main; main(sys.argv[1:]); print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
 
-    done = subprocess.run([sys.executable, "-c", program, *words, "--home", str(home)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words, "--home", str(home)], capture_output=True, text=True, check=True
+    )
 
     assert done.stderr.strip().endswith("[]")
 
 
 def test_a_module_call_ends_with_the_exit_code(home: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "roster_etl.cli", "show", "7", "--json", "--home", str(home)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "roster_etl.cli", "show", "7", "--json", "--home", str(home)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "unknown_import"
 
 
-def test_a_call_leaves_the_process_as_it_was(told: Path) -> None:
+def test_a_call_leaves_the_process_as_it_was(told: Path, uploads: Path, tmp_path: Path) -> None:
     def state() -> tuple[object, ...]:
         mask = os.umask(0o022)
         os.umask(mask)
         root = logging.getLogger()
-        return dict(os.environ), signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), list(root.handlers), root.level, mask, os.getcwd()
+        return (
+            dict(os.environ),
+            signal.getsignal(signal.SIGINT),
+            signal.getsignal(signal.SIGTERM),
+            list(root.handlers),
+            root.level,
+            mask,
+            os.getcwd(),
+        )
 
     before = state()
     call("show", "1", home=told)
     call("nonsense", home=told)
+    call("import", uploads / "a", "--district", "other", "--format", "clever", home=tmp_path / "home")
 
     assert state() == before
 

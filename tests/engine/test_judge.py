@@ -238,6 +238,36 @@ def test_a_secret_is_neither_judged_nor_kept() -> None:
     assert "s3cr" not in str(result.quarantine.to_pylist())
 
 
+# ---- replacements
+
+
+def _replaced(text: str, **tables: dict[str, str]) -> JudgedFile:
+    return judge(PETS, lines(f"{PETS_HEADER},Size", text), _homes(), replacements=tables)
+
+
+def test_a_districts_own_codes_are_read_as_it_says_before_anything_is_judged() -> None:
+    result = _replaced("h1,p1,a@b.org, little ", Size={"Little": "S"})
+
+    assert [f[1] for f in found(result)] == ["trimmed"]
+    assert rows(result)[0]["Size"] == "S"
+
+
+def test_other_values_and_other_columns_stay() -> None:
+    assert rows(_replaced("h1,S,a@b.org,L", size={"S": "L", "x": "S"}))[0] == {
+        "Home_id": "h1", "Pet_id": "S", "Mail": "a@b.org", "Size": "L", ROW: 2, REFUSED: False
+    }  # fmt: skip
+
+
+def test_a_value_may_be_replaced_by_nothing() -> None:
+    assert "Size" not in rows(_replaced("h1,p1,a@b.org,N/A", Size={"N/A": ""}))[0]
+
+
+def test_quarantine_keeps_what_was_sent() -> None:
+    record = _replaced("h1,p1,nobody,little", Size={"little": "S"}).quarantine.to_pylist()[0]["record"]
+
+    assert json.loads(record)["Size"] == "little"
+
+
 # ---- references
 
 
@@ -364,8 +394,19 @@ def test_where_rows_of_one_record_disagree_the_first_counts_with_a_warning() -> 
     result = judge(CLUBS, lines("Club_id,Town,Contact,Kind", "c1,Rye,Ann,a", "c1,Hay,Bob,b", "c2,Rye,Ann,a"))
 
     assert found(result) == [("warning", "conflicting_rows", 3, "Town")]
-    assert [row[REFUSED] for row in rows(result)] == [False] * 3
+    assert [(row["Town"], row["Contact"], row[REFUSED]) for row in rows(result)] == [
+        ("Rye", "Ann", False),
+        ("Rye", "Bob", False),
+        ("Rye", "Ann", False),
+    ]
     assert _line(result, "Club_id: repeated rows agree") == ("repeats", 3, 1)
+
+
+def test_a_row_that_disagrees_about_a_unique_value_takes_it_from_nobody() -> None:
+    result = judge(CLUBS, lines("Club_id,Number,Contact,Kind", "c1,7,A,a", "c1,8,B,b", "c2,8,C,c"))
+
+    assert found(result) == [("warning", "conflicting_rows", 3, "Number")]
+    assert [row["Number"] for row in rows(result)] == ["7", "7", "8"]
 
 
 def test_an_exact_repeat_of_a_repeated_row_is_dropped_too() -> None:
@@ -448,19 +489,22 @@ def test_an_absent_file_has_the_columns_of_its_spec_and_no_rows() -> None:
 
     assert (len(result.frame), result.rows_read, result.refused, result.findings.num_rows) == (0, 0, None, 0)
     assert {"Home_id", "Street", ROW, REFUSED} <= set(result.frame.columns)
-    assert judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": Judged(frame=result.frame, file_name="h")}).rows_accepted == 0
+    assert (
+        judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": Judged(frame=result.frame, file_name="h")}).rows_accepted == 0
+    )
 
 
 # ---- what is left of refused rows
 
 
 def test_a_refused_row_is_kept_in_quarantine_as_it_was_sent() -> None:
-    result = _pets("h1,p1, bad ,x", header=f"{PETS_HEADER},Name")
+    result = _pets("h1,p1, bad ,李", header=f"{PETS_HEADER},Name")
 
     assert result.quarantine.schema == QUARANTINE
     assert [(q["file"], q["row"], q["code"], json.loads(q["record"])) for q in result.quarantine.to_pylist()] == [
-        ("pets.csv", 2, "invalid_email", {"Home_id": "h1", "Pet_id": "p1", "Mail": " bad ", "Name": "x"})
+        ("pets.csv", 2, "invalid_email", {"Home_id": "h1", "Pet_id": "p1", "Mail": " bad ", "Name": "李"})
     ]
+    assert "李" in result.quarantine.column("record").to_pylist()[0]
 
 
 def test_a_damaged_record_is_counted_and_kept_in_quarantine() -> None:
@@ -473,9 +517,10 @@ def test_a_damaged_record_is_counted_and_kept_in_quarantine() -> None:
 
 
 def test_cells_of_a_damaged_record_are_not_kept_where_one_may_be_a_secret() -> None:
-    result = judge(HOMES, lines("Home_id,Street,Password", "h1,Elm,x,s3cret", "h2,Elm,y"))
+    result = judge(HOMES, lines("Home_id,Street,Password", "h1,Elm,x,s3cret", "h1,s3cret", "h2,Elm,y"))
 
-    assert [json.loads(q["record"]) for q in result.quarantine.to_pylist()] == [{"cells": ["h1", "", "", ""]}]
+    assert [q["code"] for q in result.quarantine.to_pylist()] == ["ragged_row", "ragged_row"]
+    assert "s3cret" not in str(result.quarantine.to_pylist())
 
 
 def test_records_whose_key_cannot_be_read_are_evidence() -> None:

@@ -41,7 +41,9 @@ def _source(*cells: MappingABC[str, str | None], refused: tuple[int, ...] = (), 
     return SourceFile(rows=pa.table(columns), file_name="in/pets.csv", extensions=extensions)
 
 
-def _mapped(columns: MappingABC[str, Any], source: SourceFile, *, options: MappingABC[str, object] | None = None, **how: Any) -> MappedTable:
+def _mapped(
+    columns: MappingABC[str, Any], source: SourceFile, *, options: MappingABC[str, object] | None = None, **how: Any
+) -> MappedTable:
     mapping = Mapping(source="pets", to="pets", columns={"pet_id": From("Id"), **columns}, **how)
     return map_table(PETS, [mapping], {"pets": source}, options or {})
 
@@ -166,7 +168,9 @@ def test_extensions_go_along_as_json_blank_ones_left_out() -> None:
 def test_the_order_of_extension_columns_makes_no_difference() -> None:
     cells = {"Id": "1", "ext.a": "1", "ext.b": "2"}
 
-    assert _extensions(_source(cells, extensions=("ext.a", "ext.b"))) == _extensions(_source(cells, extensions=("ext.b", "ext.a")))
+    assert _extensions(_source(cells, extensions=("ext.a", "ext.b"))) == _extensions(
+        _source(cells, extensions=("ext.b", "ext.a"))
+    )
 
 
 def test_extensions_stay_where_the_mapping_does_not_take_them() -> None:
@@ -178,7 +182,19 @@ def test_a_row_tells_where_it_came_from() -> None:
     row = _mapped({}, _source({"Id": "1"}, {"Id": "2"})).table.to_pylist()[1]
 
     assert (row["source_file"], row["source_row"]) == ("in/pets.csv", 3)
-    assert list(row) == ["kind", "pet_id", "name", "age", "is_tame", "source_file", "source_row", "derived", "extensions", REFUSED, "row_hash"]
+    assert list(row) == [
+        "kind",
+        "pet_id",
+        "name",
+        "age",
+        "is_tame",
+        "source_file",
+        "source_row",
+        "derived",
+        "extensions",
+        REFUSED,
+        "row_hash",
+    ]
 
 
 def test_steps_come_first() -> None:
@@ -300,7 +316,7 @@ FULL: dict[str, Any] = {
     "derived": '["a"]',
     "extensions": '{"ext.x": "1"}',
 }
-EMPTY: dict[str, Any] = {name: None for name in FULL} | {"a": "", "derived": "[]", "extensions": "{}"}
+EMPTY: dict[str, Any] = dict.fromkeys(FULL) | {"a": "", "derived": "[]", "extensions": "{}"}
 
 
 def _hash(*rows: MappingABC[str, Any]) -> list[int]:

@@ -160,7 +160,9 @@ LOOKUP = Lookup(file="people", on="P", key="Id", take={"last": "Name", "age": "A
 
 
 def test_columns_of_another_file_are_looked_up() -> None:
-    result = _run(LOOKUP, _table({"P": "2"}, {"P": "9"}, {"P": None}), people=_table({"Id": "1", "Name": "A"}, {"Id": "2", "Name": "B"}))[0]
+    result = _run(
+        LOOKUP, _table({"P": "2"}, {"P": "9"}, {"P": None}), people=_table({"Id": "1", "Name": "A"}, {"Id": "2", "Name": "B"})
+    )[0]
 
     assert result.column("last").to_pylist() == ["B", None, None]
     assert result.column("age").to_pylist() == [None] * 3
@@ -227,7 +229,9 @@ def test_the_most_common_value_is_that_of_accepted_members(members_: str, grade:
 def test_the_most_common_value_is_told_group_by_group_and_refused_links_do_not_count() -> None:
     links = _links(("s1", "a"), ("s2", "b"), ("s1", "b"), ("s1", "c"), refused=(2, 3))
 
-    assert _column(COMMON, "grade", _table({"Section": "s2"}, {"Section": "s1"}, {"Section": "s3"}), students=STUDENTS, links=links) == [
+    assert _column(
+        COMMON, "grade", _table({"Section": "s2"}, {"Section": "s1"}, {"Section": "s3"}), students=STUDENTS, links=links
+    ) == [
         "09",
         "10",
         None,
@@ -283,7 +287,9 @@ OLD = _table({"P": "x", "Role": None})
 
 
 def test_one_row_with_the_value_marks_all_rows_of_the_group_whatever_the_case() -> None:
-    rows = _table({"P": "a", "Role": "stl"}, {"P": "a", "Role": None}, {"P": "b", "Role": "Principal"}, {"P": "c", "Role": "TECH LEAD"})
+    rows = _table(
+        {"P": "a", "Role": "stl"}, {"P": "a", "Role": None}, {"P": "b", "Role": "Principal"}, {"P": "c", "Role": "TECH LEAD"}
+    )
 
     assert _column(ANY, "lead", rows, old=OLD) == ["Y", "Y", None, "Y"]
 

@@ -29,7 +29,9 @@ def test_text_is_arrow_text() -> None:
 
 def test_a_findings_frame_has_a_row_a_finding_and_its_cause() -> None:
     made = [
-        Finding(severity="reject", code="unknown_reference", message="m", file="a.csv", row=3, field="X", key="k", cause=("b.csv", 9)),
+        Finding(
+            severity="reject", code="unknown_reference", message="m", file="a.csv", row=3, field="X", key="k", cause=("b.csv", 9)
+        ),
         Finding(severity="info", code="trimmed", message="n", count=4),
     ]
     table = to_table(findings_frame(made))

@@ -78,7 +78,12 @@ def test_several_columns_or_an_option_need_a_function(sources: tuple[str, ...], 
 
 
 def test_identity_columns_are_key_columns_that_are_taken_unchanged_from_the_files_key() -> None:
-    columns = {"kind": Const("student"), "user_id": From("Student_id"), "school": From("School_id"), "x": From("Id", via=joined(""))}
+    columns = {
+        "kind": Const("student"),
+        "user_id": From("Student_id"),
+        "school": From("School_id"),
+        "x": From("Id", via=joined("")),
+    }
     mapping = Mapping(source="students", to="users", columns=columns)
 
     assert identity_columns(mapping, ("kind", "user_id", "school", "x", "y"), ("Student_id", "Id")) == {"user_id": "Student_id"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from roster_etl.canonical.roster import TABLES
 from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files
 from roster_etl.spec import Choice, Date, Decimal, Email, Phone, Text, WholeNumber
 from roster_etl.spec.findings import CODES
@@ -55,3 +56,16 @@ def test_every_finding_code_is_listed() -> None:
 )
 def test_a_form_reads_like_a_sentence(form: Text, text: str) -> None:
     assert form_text(form) == text
+
+
+def test_every_column_that_is_read_goes_somewhere() -> None:
+    page = generated_files()["docs/formats/clever.md"]
+
+    assert [line.split("|")[1].strip() for line in page.splitlines() if line.endswith("| nowhere |")] == ["`Password`"] * 4
+    assert "| `users.last_name`, `users.full_name` |" in page
+
+
+def test_every_canonical_column_is_listed_with_its_meaning() -> None:
+    page = generated_files()["docs/tables.md"]
+
+    assert all(f"| `{c.name}` | {c.type} | {c.comment} |" in page for table in TABLES.values() for c in table.columns)

@@ -1,3 +1,5 @@
 """How the files become canonical tables: one column plan for each table."""
 
-MAPPINGS: tuple[object, ...] = ()
+from roster_etl.mapping.plan import Mapping
+
+MAPPINGS: tuple[Mapping, ...] = ()

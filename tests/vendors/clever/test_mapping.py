@@ -14,7 +14,7 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.vendors.clever import VENDOR
-from tests.walking import accepted, found, judge_upload, map_upload
+from tests.walking import accepted, judge_upload, map_upload
 
 HERE = Path(__file__).parent
 CASES = sorted(path.name for path in (HERE / "given").iterdir())
@@ -48,10 +48,7 @@ def _findings(case: str) -> Lines:
 
 
 TABLE_CASES = [
-    (case, path.stem)
-    for case in CASES
-    for path in sorted((HERE / "expected" / case).glob("*.csv"))
-    if path.stem != "findings"
+    (case, path.stem) for case in CASES for path in sorted((HERE / "expected" / case).glob("*.csv")) if path.stem != "findings"
 ]
 
 
@@ -85,7 +82,9 @@ def test_passwords_are_nowhere() -> None:
     for case in CASES:
         upload, options = _given(case)
         results = judge_upload(VENDOR, upload, **options)
-        frames = [result.frame.to_csv() + str(result.quarantine.to_pylist()) + str(result.findings) for result in results.values()]
+        frames = [
+            result.frame.to_csv() + str(result.quarantine.to_pylist()) + str(result.findings) for result in results.values()
+        ]
         tables = [str(made.table.to_pylist()) for made in map_upload(VENDOR, upload, **options).values()]
 
         assert "hunter2" not in "".join(frames + tables)

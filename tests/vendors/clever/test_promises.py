@@ -209,13 +209,13 @@ def test_rows_of_one_student_may_differ_in_the_contact_only(column: Column) -> N
     students = FORMAT.file("students")
     lines = _rows(students)
     line = lines[_place(students, lines)]
-    other = next(row[column.name] for row in [*lines, {column.name: ""}, {column.name: "x"}] if row[column.name] != line[column.name])
+    other = next(
+        row[column.name] for row in [*lines, {column.name: ""}, {column.name: "x"}] if row[column.name] != line[column.name]
+    )
     result = _judged(students, [*lines, line | {column.name: other, "Contact_sis_id": "another"}])
     contact = students.repeats is not None and column.name in students.repeats.columns
     expected = [] if contact else [("warning", "conflicting_rows", len(lines) + 2, column.name)]
 
-    if column.unique:
-        expected.append(("warning", "id_taken", len(lines) + 2, column.name))
     if _group(students, column.name) and not other:
         expected = [("warning", "missing_required", len(lines) + 2, column.name)]
     assert found(result) == expected

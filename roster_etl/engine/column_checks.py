@@ -1,0 +1,119 @@
+"""Checks of one column at a time: white space, control characters, presence, form, reference.
+
+Belongs here: what can be said of a cell without looking at the rest of its row. Forms are checked in ``engine.forms``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine import cells, forms
+from roster_etl.engine.sheet import Mask, Sheet, true
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
+from roster_etl.spec import Choice, Column, Reference, Text
+
+Replacements = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A file that others refer to: its frame, and its name as uploaded."""
+
+    frame: pd.DataFrame
+    file_name: str
+
+
+def take_columns(sheet: Sheet, replacements: Replacements) -> None:
+    """Take the cells of all columns but secret ones, white space off, the district's codes replaced."""
+    secret = {column.name for column in sheet.header.columns.values() if column.secret}
+    by_name = {name.casefold(): table for name, table in replacements.items()}
+    for name, place in {**sheet.header.positions, **sheet.header.extensions}.items():
+        if name in secret:
+            continue
+        column, trimmed = cells.trim(flat(sheet.raw.table.column(place)))
+        sheet.columns[name] = _replaced(column, by_name[name.casefold()]) if name.casefold() in by_name else column
+        if trimmed.any():
+            sheet.say_once("info", "trimmed", name, int(trimmed.sum()), "White space around values was taken off.")
+
+
+def _replaced(column: pa.Array, table: Mapping[str, str]) -> pa.Array:
+    """Return `column` as `table` tells to read it, without regard to case; an empty replacement empties the cell."""
+    folded = {value.casefold(): instead or None for value, instead in table.items()}
+    encoded = column.dictionary_encode()
+    answers = [folded.get(value.casefold(), value) for value in encoded.dictionary.to_pylist()]
+    return pa.array(answers, pa.string()).take(encoded.indices)
+
+
+def check_control_characters(sheet: Sheet) -> None:
+    """A NUL breaks its cell; another control character is doubtful."""
+    for name in list(sheet.columns):
+        nul, other = cells.control_characters(sheet.columns[name])
+        sheet.warn(other & ~nul, "control_character", name, "The cell holds a control character; it was kept as sent.")
+        if nul.any():
+            sheet.fail(name, nul, "control_character", "The cell holds a NUL character.")
+            sheet.put(name, nul, None)  # no database takes it, and what is left of a key with one is no key
+            sheet.unreadable[name] = nul
+
+
+def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> None:
+    """Check presence, form and reference of a column that the upload has."""
+    _presence(sheet, column)
+    if column.form != Text():
+        _form(sheet, column)
+    if column.references:
+        _reference(sheet, column, column.references, others)
+
+
+def note_absent_columns(sheet: Sheet) -> None:
+    """A column that an option relaxed may be absent: then all its cells are empty."""
+    for column in sheet.file.columns:
+        if column.name in sheet.relaxed and column.name not in sheet.columns:
+            sheet.note(f"{column.name}: present", "present", len(sheet.refused), len(sheet.refused))
+
+
+def _presence(sheet: Sheet, column: Column) -> None:
+    empty = true(pc.is_null(sheet.columns[column.name]))
+    if not sheet.is_required(column):
+        sheet.note(f"{column.name}: present", "present", len(empty), int(empty.sum()))
+        return
+    sheet.note(f"{column.name}: required", "required", len(empty), int(empty.sum()))
+    missing = empty & ~sheet.unreadable[column.name] if column.name in sheet.unreadable else empty
+    sheet.refuse(missing, "missing_required", column.name, f"{column.name} is required, and the cell is empty.")
+
+
+def _form(sheet: Sheet, column: Column) -> None:
+    values = sheet.columns[column.name]
+    wrong = forms.broken(column.form, values)
+    sheet.note(f"{column.name}: form", "form", len(values) - values.null_count, int(wrong.sum()))
+    if not wrong.any():
+        return
+    message = f"Expected {forms.expected(column.form)}."
+    if isinstance(column.form, Choice) and column.form.otherwise is not None:
+        sheet.warn(wrong, "bad_value", column.name, f"{message} It is read as {column.form.otherwise}.")
+        sheet.put(column.name, wrong, column.form.otherwise)
+    else:
+        sheet.fail(column.name, wrong, forms.CODES[type(column.form)], message)
+
+
+def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mapping[str, Judged]) -> None:
+    values, target = sheet.columns[column.name], others[reference.file]
+    known, refused = one_array(target.frame[reference.column]), one_array(target.frame[REFUSED])
+    allowed = pa.concat_arrays([pc.unique(known.filter(pc.invert(refused))), pa.array(reference.also, pa.string())])
+    wrong = true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed))))
+    sheet.note(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
+    if not wrong.any():
+        return
+    causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
+    message = f"No accepted row of {reference.file} has this {reference.column}."
+    sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+
+
+def _causes(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:
+    """Return the record number of the refused row that each of the `wrong` values names, null where there is none."""
+    return numbers.take(pc.index_in(values.take(pa.array(np.flatnonzero(wrong))), value_set=refused))

@@ -1,0 +1,50 @@
+"""Checks of several cells of one row: dates in their order, columns that are needed together.
+
+Belongs here: the rules of ``spec.rules``. Cells that are broken by themselves were emptied before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.compute as pc
+
+from roster_etl.engine import forms
+from roster_etl.engine.sheet import Sheet, true
+from roster_etl.spec import Date, NotBefore, RowRule, Together
+
+
+def check_rule(sheet: Sheet, rule: RowRule) -> None:
+    """Check one rule, where the upload has the columns that it is about."""
+    match rule:
+        case NotBefore():
+            _not_before(sheet, rule)
+        case Together():
+            _together(sheet, rule)
+
+
+def _not_before(sheet: Sheet, rule: NotBefore) -> None:
+    if not {rule.column, rule.other} <= sheet.columns.keys():
+        return
+    form, other = sheet.file.column(rule.column).form, sheet.file.column(rule.other).form
+    assert isinstance(form, Date)
+    assert isinstance(other, Date)
+    days, others = forms.parse_dates(form, sheet.columns[rule.column]), forms.parse_dates(other, sheet.columns[rule.other])
+    wrong = true(pc.less(days, others))
+    sheet.note(f"{rule.column}: not before {rule.other}", "not_before", len(wrong), int(wrong.sum()))
+    sheet.fail(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")
+
+
+def _together(sheet: Sheet, rule: Together) -> None:
+    present = [name for name in rule.columns if name in sheet.columns]
+    if not present:
+        return
+    some = np.logical_or.reduce([true(pc.is_valid(sheet.columns[name])) for name in present])
+    failing = np.zeros(len(some), dtype=bool)
+    for need in rule.need:
+        empty = some & true(pc.is_null(sheet.columns[need])) if need in sheet.columns else some
+        failing |= empty
+        message = f"{need} is needed with {', '.join(rule.columns)}; the group was left empty."
+        sheet.warn(empty, "missing_required", need, message)
+    sheet.note(f"{', '.join(rule.need)}: together", "together", int(some.sum()), int(failing.sum()))
+    for name in present:
+        sheet.put(name, failing, None)

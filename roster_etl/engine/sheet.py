@@ -1,0 +1,174 @@
+"""The cells of one file while it is judged, and what a rule can do to them.
+
+Belongs here: the state that all checks share, and the consequences: a row is refused, a cell is left empty, a repeat is
+dropped, something is only said. What is wrong is decided in ``column_checks``, ``row_checks`` and ``key_checks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.headers import Header
+from roster_etl.engine.read import RawFile
+from roster_etl.engine.report import Findings, joined_keys
+from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, to_frame
+from roster_etl.spec import Column, File
+from roster_etl.spec.findings import Finding, Severity
+from roster_etl.spec.promises import Check
+
+Mask: TypeAlias = npt.NDArray[np.bool_]  # one flag a row
+Places: TypeAlias = npt.NDArray[np.int64]  # positions of rows in the sheet
+Causes: TypeAlias = tuple[str, pa.Array]  # a file, and the record numbers of its refused rows
+
+VERDICTS = pa.schema(
+    [("rule", pa.string()), ("column", pa.string()), ("check", pa.string()), ("judged", pa.int64()), ("failing", pa.int64())]
+)
+
+
+class Sheet:
+    """One file under judgement. Grain: one row a record that could be read.
+
+    ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``kept``: rows that are
+    not exact repeats; ``unreadable``: cells by column that a NUL emptied; ``reasons``: which rows were refused for what.
+    """
+
+    def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
+        self.raw, self.file, self.header, self.file_name, self.relaxed = raw, file, header, file_name, relaxed
+        self.findings = Findings(file_name)
+        self.numbers: Places = raw.rows.to_numpy()
+        self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
+        self.kept: Mask = np.ones(len(self.numbers), dtype=bool)
+        self.columns: dict[str, pa.Array] = {}
+        self.unreadable: dict[str, Mask] = {}
+        self.reasons: list[tuple[Places, str]] = []
+        self._lines: dict[str, tuple[Check, int, int]] = {}
+
+    # ---- what is there
+
+    @property
+    def label(self) -> str:
+        """The file's key, as a finding names it."""
+        return " + ".join(self.file.key)
+
+    def key(self) -> list[pa.Array]:
+        """Return the key columns that the upload has."""
+        return [self.columns[name] for name in self.file.key if name in self.columns]
+
+    def sent(self) -> dict[str, pa.Array]:
+        """Return the cells as they were uploaded, secrets left out."""
+        places = {**self.header.positions, **self.header.extensions}
+        return {name: flat(self.raw.table.column(place)) for name, place in places.items() if name in self.columns}
+
+    def is_required(self, column: Column) -> bool:
+        """Whether a broken cell of `column` refuses its row."""
+        return column.required and column.name not in self.relaxed
+
+    def mask(self, places: Places) -> Mask:
+        """Return `places` as a mask."""
+        mask = np.zeros(len(self.refused), dtype=bool)
+        mask[places] = True
+        return mask
+
+    # ---- what a rule can do
+
+    def fail(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
+        """Refuse the rows if the column is required, else leave the cells empty with a warning."""
+        column = self.header.columns.get(name)
+        if column is not None and self.is_required(column):
+            self.refuse(wrong, code, name, message, causes)
+            return
+        self.say("warning", code, wrong, name, f"{message} The value was left empty.", causes)
+        self.put(name, wrong, None)
+
+    def refuse(self, wrong: Mask, code: str, field: str, message: str, causes: Causes | None = None) -> None:
+        """Take the rows out of what applies; they stay in the frame, so that their records are seen."""
+        if not wrong.any():
+            return
+        self.say("reject", code, wrong, field, message, causes)
+        self.reasons.append((np.flatnonzero(wrong), code))
+        self.refused = self.refused | wrong
+
+    def warn(self, wrong: Mask, code: str, field: str, message: str) -> None:
+        """Say that the rows are doubtful, and let them apply."""
+        self.say("warning", code, wrong, field, message)
+
+    def drop(self, places: Places) -> None:
+        """Take exact repeats out of the frame: the record itself applies, so the rows are neither refused nor needed."""
+        message = "The row repeats an earlier one exactly and was dropped."
+        self.say("info", "duplicate_row", self.mask(places), self.label, message)
+        self.kept[places] = False
+
+    def put(self, name: str, rows: Mask, value: str | None) -> None:
+        """Write `value` into the cells of column `name`."""
+        if rows.any():
+            self.columns[name] = pc.if_else(pa.array(rows), pa.scalar(value, pa.string()), self.columns[name])
+
+    def copy(self, name: str, to: Places, source: Places) -> None:
+        """Write the cells of column `name` at `source` into those at `to`."""
+        if len(to):
+            places = np.arange(len(self.refused))
+            places[to] = source
+            self.columns[name] = self.columns[name].take(pa.array(places))
+
+    def say(self, severity: Severity, code: str, rows: Mask, field: str, message: str, causes: Causes | None = None) -> None:
+        """Add a finding for each of `rows`."""
+        places = np.flatnonzero(rows)
+        if not len(places):
+            return
+        key = self.key()
+        keys = joined_keys(key, places) if key else None
+        self.findings.add_rows(severity, code, self.numbers[places], field=field, message=message, keys=keys, causes=causes)
+
+    def say_once(self, severity: Severity, code: str, field: str | None, count: int, message: str) -> None:
+        """Add one finding that stands for `count` rows."""
+        finding = Finding(severity=severity, code=code, field=field, message=message, count=count)
+        self.findings.add_frame(findings_frame([finding]))
+
+    def note(self, rule: str, check: Check, judged: int, failing: int) -> None:
+        """Note how a promise was kept; rules are named as ``spec.promises`` names them."""
+        self._lines[rule] = (check, judged, failing)
+
+    # ---- what comes of it
+
+    def verdicts(self) -> pa.Table:
+        """Return one line a rule (VERDICTS)."""
+        lines = [
+            {"rule": rule, "column": rule.rpartition(": ")[0], "check": check, "judged": judged, "failing": failing}
+            for rule, (check, judged, failing) in self._lines.items()
+        ]
+        return pa.Table.from_pylist(lines, schema=VERDICTS)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the rows that are kept, with ``_row`` and ``_refused``."""
+        frame = rows_frame(self.columns, self.raw.rows, self.refused)
+        return frame if self.kept.all() else frame[self.kept].reset_index(drop=True)
+
+
+def rows_frame(columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask) -> pd.DataFrame:
+    """Return judged rows as a frame: `columns`, ``_row`` and ``_refused``."""
+    return to_frame(pa.table({**columns, ROW: rows, REFUSED: pa.array(refused, pa.bool_())}))
+
+
+def true(condition: pa.Array) -> Mask:
+    """Return where `condition` holds; null is no."""
+    return np.asarray(pc.fill_null(condition, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def same_cells(left: Places, right: Places, columns: Sequence[pa.Array]) -> Mask:
+    """Return which rows at `left` have the cells of the rows at `right` in all `columns`; empty equals empty."""
+    same = np.ones(len(left), dtype=bool)
+    if not len(left):
+        return same
+    a, b = pa.array(left), pa.array(right)
+    for column in columns:
+        one, other = column.take(a), column.take(b)
+        both_empty = pc.and_(pc.is_null(one), pc.is_null(other))
+        same &= true(pc.or_(pc.fill_null(pc.equal(one, other), False), both_empty))
+    return same

@@ -1,0 +1,79 @@
+"""``demo``: the whole story with real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import call
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sftp]
+
+
+def group_members(home: Path) -> list[str]:
+    """Return the command lines of processes that name `home` in their words or their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(home).encode() in told and int(process.name) != os.getpid():
+            found.append(process.name)
+    return found
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_publishes_two_days_of_two_districts_and_leaves_no_process(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    words = ["demo", "--students", "24", "--json", "--home", str(home)]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "roster_etl.cli", *words], capture_output=True, text=True, timeout=380, check=False
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    document = json.loads(done.stdout)
+    assert [(d["district_id"], d["status"]) for d in document["imports"]] == [
+        ("lincoln", "published"),
+        ("riverside", "published"),
+    ] * 2
+    assert all(d["run_id"] and Path(d["report"]).is_file() for d in document["imports"])
+    assert all({"missing_required", "unknown_reference"} <= {f["code"] for f in d["findings"]} for d in document["imports"][2:])
+    assert all(d["changes"]["users"]["created"] and d["changes"]["users"]["deleted"] for d in document["imports"][2:])
+    assert "dagster-webserver" in document["ui"]
+    assert group_members(home) == []
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes under /proc")
+def test_a_demo_that_is_stopped_takes_its_processes_along(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "roster_etl.cli", "demo", "--students", "20", "--home", str(home)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stderr is not None
+    for line in demo.stderr:
+        if "The sensor looks" in line:
+            break
+    deadline = time.monotonic() + 60
+    while len(group_members(home)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+    demo.send_signal(signal.SIGTERM)
+
+    assert demo.wait(60) == 130
+    demo.stderr.close()
+    assert group_members(home) == []
+
+
+def test_a_home_that_is_in_use_is_not_taken_for_a_demo(told: Path) -> None:
+    assert call("demo", "--json", home=told).document["error"]["code"] == "bad_words"

@@ -1,0 +1,87 @@
+"""How a column plan reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
+from roster_etl.mapping.compound import begins_us, if_first, with_us_days
+from roster_etl.mapping.plan import (
+    Agreed,
+    AnyRow,
+    Const,
+    Expression,
+    FirstOf,
+    ForEvery,
+    From,
+    IfOption,
+    Lookup,
+    Mapping,
+    MostCommon,
+    Numbered,
+    Of,
+    Step,
+    Unpivot,
+    Varied,
+)
+from roster_etl.mapping.words import column_words, expression_words, step_words
+from roster_etl.vendors.clever import VENDOR
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        (From("A"), "A, as given"),
+        (From("A", via=recode({})), "recode(A)"),
+        (From("A", via=chained(range_low, recode({}))), "recode(range_low(A))"),
+        (From("A", via=begins_us, option="zone"), "begins_us(A, option zone)"),
+        (From("A", "B", via=if_first(joined(" "))), "joined(A, B) where A is given"),
+        (From("A", "B", via=with_us_days(derived_id("x"))), "derived_id(A, the day of B)"),
+        (Of("x", via=joined(" ")), "joined(x)"),
+        (Const(True), "always true"),
+        (FirstOf(From("A"), Const("x")), "A, as given; else always x"),
+        (
+            IfOption(option="o", equals=True, then=From("A"), otherwise=From("B")),
+            "where o is true: A, as given; otherwise: B, as given",
+        ),
+    ],
+)
+def test_an_expression_reads_as_what_it_does(expression: Expression, words: str) -> None:
+    assert expression_words(expression) == words
+
+
+def test_with_the_options_in_force_only_the_chosen_way_is_told() -> None:
+    expression = IfOption(option="o", equals=True, then=From("A"), otherwise=From("B"))
+
+    assert [expression_words(expression, {"o": value}) for value in (True, False)] == ["A, as given", "B, as given"]
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (Lookup(file="people", on="P", key="Id", take={"x": "Name"}), "x: Name of the row of people that P names"),
+        (
+            MostCommon(name="x", file="f", value="V", through="t", by="B", member="M", codes={}, order=()),
+            "x: the most common V among the f that t links to it",
+        ),
+        (Varied(column="C", name="x"), "x: C, unless all rows have the same"),
+        (AnyRow(by="B", column="C", values=("a", "b"), name="x"), "x: whether a row of the same B has a or b in C"),
+        (Agreed(by="B", column="C", name="x"), "x: C, where the rows of one B agree about it"),
+        (ForEvery(column="C", value="all", file="f", take="T", name="x"), "x: each T of f, since C says all"),
+        (Unpivot(columns=("A",), family="A_{n}", value="x", position="p"), "x: each of A, A_{n} in turn"),
+        (Unpivot(columns=("A",), family=None, value="v", position="x"), "x: its place among the rows of the record"),
+        (Numbered(by="B", name="x"), "x: its place among the rows of the record"),
+    ],
+)
+def test_a_step_reads_as_what_it_adds(step: Step, words: str) -> None:
+    mapping = Mapping(source="s", to="t", columns={"c": From("x")}, steps=(step,))
+
+    assert step_words(mapping, "x") == words
+    assert step_words(mapping, "other") is None
+    assert column_words(mapping, "c") == f"x, as given; {words}"
+
+
+def test_every_column_of_every_plan_can_be_said() -> None:
+    said = [column_words(mapping, target) for mapping in VENDOR.mappings for target in mapping.columns]
+
+    assert [words for words in said if "<" in words or not words] == []

@@ -1,0 +1,250 @@
+"""The whole road in one process: what an upload does to a roster, and how its import ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.plan import PlanMoved
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import PASSWORD, write_sample
+from roster_etl.store.district import District, Feed
+from roster_etl.vendors import vendor
+
+Rows = list[dict[str, str]]
+WHO = ("lincoln", "clever")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> Path:
+    """A folder with an upload and the home that it was imported into."""
+    folder = tmp_path_factory.mktemp("published")
+    write_sample(vendor("clever"), folder / "upload", students=60, seed=3)
+    with_workspace(folder / "home", lambda w: w.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),))))
+    assert run(folder / "home", folder / "upload")["status"] == "published"
+    return folder
+
+
+@pytest.fixture
+def day2(published: Path, tmp_path: Path) -> Path:
+    """A copy of the folder, to be spoiled."""
+    return shutil.copytree(published, tmp_path / "day2")
+
+
+def with_workspace(home: Path, act: Callable[[Workspace], Any]) -> Any:
+    workspace = Workspace.open(home)
+    try:
+        return act(workspace)
+    finally:
+        if "warehouse" in vars(workspace):
+            workspace.warehouse.close()
+
+
+def run(home: Path, upload: Path | None = None, **order: Any) -> dict[str, Any]:
+    """Import `upload` and return the outcome."""
+    path = str(upload) if upload else None
+
+    def act(workspace: Workspace) -> dict[str, Any]:
+        return outcome(workspace, import_upload(workspace, Order(district_id=WHO[0], source=WHO[1], path=path, **order)))
+
+    return with_workspace(home, act)
+
+
+def counts(home: Path) -> dict[str, int]:
+    tables = ("organizations", "users", "user_roles", "contacts", "courses", "sections", "enrollments")
+    return with_workspace(home, lambda w: {table: w.warehouse.count_current(*WHO, table) for table in tables})
+
+
+def edit(folder: Path, name: str, change: Callable[[Rows], Rows]) -> None:
+    """Rewrite one file of the upload."""
+    path = folder / "upload" / name
+    rows = change(list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(out.getvalue(), encoding="utf-8")
+
+
+def codes(document: dict[str, Any]) -> set[str]:
+    return {finding["code"] for finding in document["findings"]}
+
+
+def same(document: dict[str, Any]) -> bool:
+    return all(set(changes.values()) == {0} for changes in document["changes"].values())
+
+
+def test_every_record_of_a_first_upload_is_published(published: Path) -> None:
+    with (published / "upload" / "students.csv").open(encoding="utf-8", newline="") as text:
+        students = {row["Student_id"] for row in csv.DictReader(text)}
+    with (published / "upload" / "teachers.csv").open(encoding="utf-8", newline="") as text:
+        teachers = {row["Teacher_id"] for row in csv.DictReader(text)}
+
+    assert counts(published / "home")["users"] > len(students) + len(teachers)
+
+
+def test_the_same_bytes_again_are_unchanged(day2: Path) -> None:
+    document = run(day2 / "home", day2 / "upload")
+
+    assert (document["status"], document["changes"]) == ("unchanged", {})
+
+
+def test_the_order_of_rows_and_columns_is_no_change(day2: Path) -> None:
+    for name in ("schools.csv", "teachers.csv", "sections.csv", "enrollments.csv"):
+        edit(day2, name, lambda rows: [dict(reversed(row.items())) for row in reversed(rows)])
+    edit(day2, "students.csv", lambda rows: [dict(reversed(row.items())) for row in rows])
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "unchanged", document["findings"]
+
+
+def test_an_upload_without_a_required_file_is_rejected(day2: Path) -> None:
+    (day2 / "upload" / "sections.csv").unlink()
+    before = counts(day2 / "home")
+    document = run(day2 / "home", day2 / "upload")
+
+    assert (document["status"], codes(document)) == ("rejected", {"missing_file"})
+    assert counts(day2 / "home") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("", "empty_file"), ("Student_id\n1\n", "missing_column"), ("a,b\n1,2\n", "unrecognised_headers"), ('"', "malformed_csv")],
+)
+def test_a_required_file_that_cannot_be_used_rejects_the_upload(day2: Path, text: str, code: str) -> None:
+    (day2 / "upload" / "students.csv").write_text(text, encoding="utf-8")
+    before = counts(day2 / "home")
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "rejected"
+    assert code in codes(document)
+    assert counts(day2 / "home") == before
+
+
+def test_another_file_is_named_and_not_read(day2: Path) -> None:
+    (day2 / "upload" / "notes.csv").write_text("a\n1\n", encoding="utf-8")
+    edit(day2, "teachers.csv", lambda rows: [rows[0] | {"Title": "Another"}, *rows[1:]])
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "published"
+    assert "unexpected_file" in codes(document)
+
+
+def test_an_optional_file_that_is_left_out_removes_nobody(day2: Path) -> None:
+    (day2 / "upload" / "staff.csv").unlink()
+    before = counts(day2 / "home")
+    document = run(day2 / "home", day2 / "upload")
+
+    assert same(document)
+    assert counts(day2 / "home") == before
+
+
+def test_an_optional_file_that_is_refused_removes_nothing_at_all(day2: Path) -> None:
+    (day2 / "upload" / "staff.csv").write_text("Staff_id\n1\n", encoding="utf-8")
+    edit(day2, "enrollments.csv", lambda rows: rows[1:])
+    before = counts(day2 / "home")
+    run(day2 / "home", day2 / "upload")
+
+    assert counts(day2 / "home") == before
+
+
+def test_a_refused_row_leaves_its_record_as_it_was(day2: Path) -> None:
+    edit(day2, "students.csv", lambda rows: [*rows[:-1], rows[-1] | {"Last_name": ""}])
+    before = counts(day2 / "home")
+    document = run(day2 / "home", day2 / "upload")
+
+    assert "missing_required" in codes(document)
+    assert same(document)
+    assert counts(day2 / "home") == before
+
+
+def test_a_record_that_cannot_be_read_leaves_what_it_may_be_about(day2: Path) -> None:
+    path = day2 / "upload" / "students.csv"
+    *lines, last = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join([*lines, last.rstrip() + ",one,more\n"]), encoding="utf-8")
+    before = counts(day2 / "home")
+    document = run(day2 / "home", day2 / "upload")
+
+    assert "ragged_row" in codes(document)
+    assert counts(day2 / "home") == before
+
+
+def test_an_absent_record_is_closed(day2: Path) -> None:
+    edit(day2, "enrollments.csv", lambda rows: rows[:-1])
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "published"
+    assert document["changes"]["enrollments"]["deleted"] == 1
+
+
+def _half(folder: Path) -> None:
+    edit(folder, "enrollments.csv", lambda rows: rows[::2])
+
+
+def test_a_large_removal_is_held_and_carried_out_when_its_plan_is_approved(day2: Path) -> None:
+    _half(day2)
+    before = counts(day2 / "home")
+    held = run(day2 / "home", day2 / "upload")
+    hash_ = held["hold"]["plan_sha256"]
+
+    assert (held["status"], held["hold"]["reason"]) == ("held", "change_threshold_exceeded")
+    assert counts(day2 / "home") == before
+
+    done = run(day2 / "home", approves=(held["import_id"], hash_, "ann"))
+
+    assert (done["status"], done["import_id"]) == ("published", held["import_id"])
+    assert counts(day2 / "home")["enrollments"] < before["enrollments"]
+
+
+def test_a_plan_that_was_not_shown_is_not_carried_out(day2: Path) -> None:
+    _half(day2)
+    held = run(day2 / "home", day2 / "upload")
+
+    with pytest.raises(PlanMoved):
+        run(day2 / "home", approves=(held["import_id"], "0" * 64, "ann"))
+
+
+def test_thresholds_are_options(day2: Path) -> None:
+    _half(day2)
+
+    assert run(day2 / "home", day2 / "upload", options={"delete_threshold_pct": "100"})["status"] == "published"
+
+
+def test_a_districts_own_codes_are_read_as_it_says(day2: Path) -> None:
+    edit(day2, "students.csv", lambda rows: [row | {"Grade": "K"} for row in rows])
+    feed = Feed(format="clever", replacements={"Grade": {"K": "Kindergarten"}})
+    with_workspace(day2 / "home", lambda w: w.registry.add_feed("lincoln", feed, update=True))
+    document = run(day2 / "home", day2 / "upload", options={"update_threshold_pct": "100"})
+
+    assert document["status"] == "published"
+    assert "bad_value" not in codes(document)
+
+
+def test_passwords_are_in_no_file_of_the_home(published: Path) -> None:
+    assert PASSWORD in (published / "upload" / "students.csv").read_text(encoding="utf-8")
+    assert [
+        path.name for path in (published / "home").rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()
+    ] == []
+
+
+def test_rows_that_are_gone_are_told_even_where_refused_rows_repeat_a_record(day2: Path) -> None:
+    """A gate compares records: three refused rows of one record make up for no other."""
+
+    def change(rows: Rows) -> Rows:
+        return [*rows[3:], *([rows[-1] | {"Section_id": "no-such"}] * 3)]
+
+    edit(day2, "enrollments.csv", change)
+    run(day2 / "home", day2 / "upload")
+    lines = with_workspace(day2 / "home", lambda w: w.frames.read("lincoln", 2, "lines/roster-enrollments"))
+
+    assert lines.set_index("check").loc["rows", "failing"] == 2
