@@ -12,9 +12,9 @@ from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.frame_types import NOTHING
 from roster_etl.orchestration.metadata import OWNERS, code_references, published_metadata, row_count
 from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.resources import HandedTables
 from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled, warehouse_key
 from roster_etl.orchestration.steps import step, tag_run
-from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.publish import planned_of, publish_import
 from roster_etl.pipeline.report import write_report
@@ -46,8 +46,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             planned = planned_of(desk.workspace, upload)
             if planned.decision != "publish":
                 return
-            tables = {table: desk.take(["roster", table]) for table in tables_of(upload.vendor)}
-            publish_import(desk.workspace, upload, planned, tables)
+            publish_import(desk.workspace, upload, planned, HandedTables(desk, upload))
             tag_run(context, import_status="published")
             yield from _published(context, upload, planned)
 

@@ -7,7 +7,7 @@ Does not belong here: what is in a frame.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 import dagster as dg
@@ -76,6 +76,27 @@ class Desk:
         if self.upload is None:
             raise RuntimeError("no upload is in hand: a step must begin with it")
         return self.upload
+
+
+class HandedTables(Mapping[str, pd.DataFrame]):
+    """The mapped tables of the upload in hand, each taken from the desk when it is asked for: a table that was written is not kept."""
+
+    def __init__(self, desk: Desk, upload: Upload) -> None:
+        self._desk, self._names = desk, tables_of(upload.vendor)
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """Return the table `name`, which memory then forgets. Raises KeyError, FrameError."""
+        if name not in self._names:
+            raise KeyError(name)
+        return self._desk.take(["roster", name])
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names, in publishing order."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Return how many tables the upload's format fills."""
+        return len(self._names)
 
 
 def _name(path: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from roster_etl.mapping.frames import text
 from roster_etl.orchestration.io_manager import FrameIOManager
-from roster_etl.orchestration.resources import Desk
+from roster_etl.orchestration.resources import Desk, HandedTables
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
@@ -76,3 +76,17 @@ def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: Desk):
     assert manager.load_input(dg.build_input_context(asset_key=key)).shape == (2, 1)
     (file,) = (desk.workspace.home / "staging").rglob("*.parquet")
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_tables_are_taken_one_by_one_and_not_kept(desk: Desk):
+    put = frame()
+    desk.put(["roster", "users"], put)
+    desk.take(["roster", "users"])
+    tables = HandedTables(desk, desk.upload)
+
+    assert tables["users"] is put
+    assert desk._frames == {}
+    assert "users" in list(tables)
+    assert len(tables) > 1
+    with pytest.raises(KeyError):
+        tables["attendance"]
