@@ -26,6 +26,7 @@ REFERENCES: tuple[RecordReference, ...] = (
     RecordReference("enrollments", _USER, "users", _USER),
     RecordReference("enrollments", ("organization_id",), "organizations", ("organization_id",)),
     RecordReference("sections", ("course_id",), "courses", ("course_id",)),
+    RecordReference("sections", ("home_course_id",), "courses", ("course_id",)),
     RecordReference("sections", ("term_id",), "terms", ("term_id",)),
     RecordReference("sections", ("organization_id",), "organizations", ("organization_id",)),
     RecordReference("courses", ("term_id",), "terms", ("term_id",)),

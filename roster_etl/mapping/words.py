@@ -57,25 +57,25 @@ def step_words(mapping: Mapping, column: str) -> str | None:
 
 
 def _words(step: Step, column: str) -> str | None:
+    words = None
     match step:
         case Lookup(take=take, on=on, file=file) if column in take:
-            return f"{column}: {take[column]} of the row of {file} that {on} names"
+            words = f"{take[column]} of the row of {file} that {on} names"
         case MostCommon(name=name, value=value, file=file, through=through) if column == name:
-            return f"{column}: the most common {value} among the {file} that {through} links to it"
+            words = f"the most common {value} among the {file} that {through} links to it"
         case Varied(name=name, column=source) if column == name:
-            return f"{column}: {source}, unless all rows have the same"
+            words = f"{source}, unless all rows have the same"
         case AnyRow(name=name, column=source, by=by, values=values) if column == name:
-            return f"{column}: whether a row of the same {by} has {' or '.join(values)} in {source}"
+            words = f"whether a row of the same {by} has {' or '.join(values)} in {source}"
         case Agreed(name=name, column=source, by=by) if column == name:
-            return f"{column}: {source}, where the rows of one {by} agree about it"
+            words = f"{source}, where the rows of one {by} agree about it"
         case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
-            return f"{column}: each {take} of {file}, since {source} says {value}"
+            words = f"each {take} of {file}, since {source} says {value}"
         case Unpivot(value=name, columns=columns, family=family) if column == name:
-            return f"{column}: each of {', '.join((*columns, *((family,) if family else ())))} in turn"
+            words = f"each of {', '.join((*columns, *((family,) if family else ())))} in turn"
         case Unpivot(position=name) | Numbered(name=name) if column == name:
-            return f"{column}: its place among the rows of the record"
-        case _:
-            return None
+            words = "its place among the rows of the record"
+    return words and f"{column}: {words}"
 
 
 def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
@@ -96,6 +96,8 @@ def _applied(function: Function, columns: tuple[str, ...]) -> str:
         return text
     if name == "if_first" and inner:
         return f"{_applied(inner[0], columns)} where {columns[0]} is given"
+    if name == "with_us_days" and inner:
+        return _applied(inner[0], (columns[0], *(f"the day of {column}" for column in columns[1:])))
     return f"{name}({', '.join(columns)})"
 
 

@@ -14,7 +14,6 @@ from roster_etl.spec import (
     Column,
     Date,
     Decimal,
-    Email,
     Family,
     File,
     Form,
@@ -114,12 +113,12 @@ def form_text(form: Form) -> str:
             text = f"date {pattern}"
         case Decimal():
             text = "decimal number"
-        case Email():
-            text = "e-mail address"
         case Phone(lengths=lengths):
             text = f"phone number of {', '.join(map(str, lengths))} digits"
         case Text(max_length=limit):
             text = f"text of at most {limit} characters" if limit else "text"
+        case _:
+            text = "e-mail address"
     return text
 
 

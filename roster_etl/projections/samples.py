@@ -126,12 +126,12 @@ def _value(column: Column, random: Random) -> str:
             value = f"{random.uniform(0, 4):.2f}"
         case Date(pattern=pattern):
             value = _date_text(pattern, month=random.randint(1, 12), day=random.randint(1, 28))
-        case Email():
-            value = f"{random.choice(WORDS).lower()}{random.randint(1, 99999)}@sample.example.org"
         case Phone(lengths=lengths):
             value = str(random.randint(2, 9)).ljust(min(lengths), "5")
         case Text(max_length=limit):
             value = f"{random.choice(WORDS)} {random.randint(1, 999)}"[:limit]
+        case _:
+            value = f"{random.choice(WORDS).lower()}{random.randint(1, 99999)}@sample.example.org"
     return value
 
 

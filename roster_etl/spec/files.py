@@ -72,9 +72,7 @@ class Family:
 
     def column(self, n: int) -> Column:
         """Return the member of this family with number ``n``."""
-        return Column(
-            name=self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note
-        )
+        return Column(name=self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ def test_every_id_column_of_the_tables_that_clever_fills_refers_somewhere() -> N
     named = {
         (table, column)
         for table in ("users", "user_roles", "student_profiles", "contacts", "courses", "sections", "enrollments")
-        for column in ("course_id", "section_id", "term_id", "organization_id", "user_id")
+        for column in ("course_id", "home_course_id", "section_id", "term_id", "organization_id", "user_id")
         if column in TABLES[table].names and TABLES[table].key[:1] != (column,) and table != "users"
     }
 

@@ -498,12 +498,13 @@ def test_an_absent_file_has_the_columns_of_its_spec_and_no_rows() -> None:
 
 
 def test_a_refused_row_is_kept_in_quarantine_as_it_was_sent() -> None:
-    result = _pets("h1,p1, bad ,x", header=f"{PETS_HEADER},Name")
+    result = _pets("h1,p1, bad ,李", header=f"{PETS_HEADER},Name")
 
     assert result.quarantine.schema == QUARANTINE
     assert [(q["file"], q["row"], q["code"], json.loads(q["record"])) for q in result.quarantine.to_pylist()] == [
-        ("pets.csv", 2, "invalid_email", {"Home_id": "h1", "Pet_id": "p1", "Mail": " bad ", "Name": "x"})
+        ("pets.csv", 2, "invalid_email", {"Home_id": "h1", "Pet_id": "p1", "Mail": " bad ", "Name": "李"})
     ]
+    assert "李" in result.quarantine.column("record").to_pylist()[0]
 
 
 def test_a_damaged_record_is_counted_and_kept_in_quarantine() -> None:

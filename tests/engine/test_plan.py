@@ -78,7 +78,7 @@ def _closes(plan: TablePlan) -> list[tuple[int, str]]:
 def test_a_first_load_opens_every_accepted_row() -> None:
     plan = _users([], [_user(1), _user(2, _refused=True), _user(3)])
 
-    assert (_counts(plan), plan.current) == ((2, 0, 0), 0)
+    assert (_counts(plan), plan.current, plan.counted_updates) == ((2, 0, 0), 0, 0)
     assert plan.opens.to_pylist() == [0, 2]
     assert plan.closes.num_rows == 0
 
@@ -262,6 +262,16 @@ def test_what_a_kept_record_refers_to_is_kept_up_to_the_top() -> None:
         "sections": [(101, "absent")],
         "enrollments": [],
     }
+
+
+def test_a_section_keeps_the_course_that_it_came_from_too() -> None:
+    before: dict[str, Sequence[Row]] = {
+        "courses": [{"course_id": "c1"}, {"course_id": "c2"}, {"course_id": "c3"}],
+        "sections": [{"section_id": "s1", "course_id": "c1", "home_course_id": "c2"}],
+    }
+    plan = _plan(before, {"courses": [], "sections": [{**before["sections"][0], REFUSED: True}]})
+
+    assert _closes(plan.tables["courses"]) == [(102, "absent")]
 
 
 def test_a_record_that_closes_keeps_nothing() -> None:

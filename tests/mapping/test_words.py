@@ -1,40 +1,87 @@
-"""Column plans in words."""
+"""How a column plan reads."""
 
 from __future__ import annotations
 
+import pytest
+
 from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
-from roster_etl.mapping.compound import if_first
-from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Lookup, Mapping, Of
-from roster_etl.mapping.words import column_words, expression_words
-
-CODES = recode({"1": "01"})
-
-
-def test_a_column_is_as_given_or_by_its_function() -> None:
-    assert expression_words(From("Last_name")) == "Last_name, as given"
-    assert expression_words(From("Grade", via=CODES)) == "recode(Grade)"
-    assert expression_words(From("A", "B", via=joined(" "))) == "joined(A, B)"
-    assert expression_words(Const(True)) == "always true"
-
-
-def test_functions_put_together_are_told_apart() -> None:
-    assert expression_words(From("Low", via=chained(range_low, CODES))) == "recode(range_low(Low))"
-    assert expression_words(From("A", "B", via=if_first(derived_id("x")))) == "derived_id(A, B) where A is given"
-    assert expression_words(Of("made", via=CODES)) == "recode(made)"
-
-
-def test_choices_are_told_in_order_and_options_choose_the_way() -> None:
-    either = IfOption(option="scope", equals="district", then=FirstOf(From("A"), Const("x")), otherwise=From("B"))
-
-    assert expression_words(either) == "where scope is district: A, as given; else always x; otherwise: B, as given"
-    assert expression_words(either, {"scope": "school"}) == "B, as given"
+from roster_etl.mapping.compound import begins_us, if_first, with_us_days
+from roster_etl.mapping.plan import (
+    Agreed,
+    AnyRow,
+    Const,
+    Expression,
+    FirstOf,
+    ForEvery,
+    From,
+    IfOption,
+    Lookup,
+    Mapping,
+    MostCommon,
+    Numbered,
+    Of,
+    Step,
+    Unpivot,
+    Varied,
+)
+from roster_etl.mapping.words import column_words, expression_words, step_words
+from roster_etl.vendors.clever import VENDOR
 
 
-def test_a_column_that_a_step_added_says_how() -> None:
-    step = Lookup(file="teachers", on="Teacher_id", key="Teacher_id", take={"teacher_name": "Last_name"})
-    mapping = Mapping(source="sections", to="sections", columns={"name": From("teacher_name")}, steps=(step,))
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        (From("A"), "A, as given"),
+        (From("A", via=recode({})), "recode(A)"),
+        (From("A", via=chained(range_low, recode({}))), "recode(range_low(A))"),
+        (From("A", via=begins_us, option="zone"), "begins_us(A, option zone)"),
+        (From("A", "B", via=if_first(joined(" "))), "joined(A, B) where A is given"),
+        (From("A", "B", via=with_us_days(derived_id("x"))), "derived_id(A, the day of B)"),
+        (Of("x", via=joined(" ")), "joined(x)"),
+        (Const(True), "always true"),
+        (FirstOf(From("A"), Const("x")), "A, as given; else always x"),
+        (
+            IfOption(option="o", equals=True, then=From("A"), otherwise=From("B")),
+            "where o is true: A, as given; otherwise: B, as given",
+        ),
+    ],
+)
+def test_an_expression_reads_as_what_it_does(expression: Expression, words: str) -> None:
+    assert expression_words(expression) == words
 
-    assert (
-        column_words(mapping, "name")
-        == "teacher_name, as given; teacher_name: Last_name of the row of teachers that Teacher_id names"
-    )
+
+def test_with_the_options_in_force_only_the_chosen_way_is_told() -> None:
+    expression = IfOption(option="o", equals=True, then=From("A"), otherwise=From("B"))
+
+    assert [expression_words(expression, {"o": value}) for value in (True, False)] == ["A, as given", "B, as given"]
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (Lookup(file="people", on="P", key="Id", take={"x": "Name"}), "x: Name of the row of people that P names"),
+        (
+            MostCommon(name="x", file="f", value="V", through="t", by="B", member="M", codes={}, order=()),
+            "x: the most common V among the f that t links to it",
+        ),
+        (Varied(column="C", name="x"), "x: C, unless all rows have the same"),
+        (AnyRow(by="B", column="C", values=("a", "b"), name="x"), "x: whether a row of the same B has a or b in C"),
+        (Agreed(by="B", column="C", name="x"), "x: C, where the rows of one B agree about it"),
+        (ForEvery(column="C", value="all", file="f", take="T", name="x"), "x: each T of f, since C says all"),
+        (Unpivot(columns=("A",), family="A_{n}", value="x", position="p"), "x: each of A, A_{n} in turn"),
+        (Unpivot(columns=("A",), family=None, value="v", position="x"), "x: its place among the rows of the record"),
+        (Numbered(by="B", name="x"), "x: its place among the rows of the record"),
+    ],
+)
+def test_a_step_reads_as_what_it_adds(step: Step, words: str) -> None:
+    mapping = Mapping(source="s", to="t", columns={"c": From("x")}, steps=(step,))
+
+    assert step_words(mapping, "x") == words
+    assert step_words(mapping, "other") is None
+    assert column_words(mapping, "c") == f"x, as given; {words}"
+
+
+def test_every_column_of_every_plan_can_be_said() -> None:
+    said = [column_words(mapping, target) for mapping in VENDOR.mappings for target in mapping.columns]
+
+    assert [words for words in said if "<" in words or not words] == []

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-import sqlalchemy.orm  # noqa: F401 - half loaded by another thread (Great Expectations needs it), it breaks statements made in this one
+import sqlalchemy.orm
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool

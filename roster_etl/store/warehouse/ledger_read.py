@@ -64,6 +64,12 @@ def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
     return _dicts(connection, sa.select(CHECKS).where(CHECKS.c.import_id == import_id).order_by(CHECKS.c.name))
 
 
+_FOUND = pa.schema(
+    [(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c]
+    + [(name, pa.int64()) for name in ("size", "total", "nth")]
+)
+
+
 def findings(connection: sa.Connection, import_id: int, fold: int | None) -> list[dict[str, Any]]:
     """Return the findings of the import in their order.
 
@@ -71,14 +77,14 @@ def findings(connection: sa.Connection, import_id: int, fold: int | None) -> lis
     """
     found, group = FINDINGS.c, [FINDINGS.c[name] for name in ("severity", "code", "file", "field", "cause_id")]
     size = sa.func.count().over(partition_by=group)
-    total = sa.func.sum(found.count).over(partition_by=group)
+    total = sa.cast(sa.func.sum(found.count).over(partition_by=group), sa.BigInteger())
     nth = sa.func.row_number().over(partition_by=group, order_by=found.id)
     marked = sa.select(FINDINGS, size.label("size"), total.label("total"), nth.label("nth")).where(found.import_id == import_id)
     chosen = marked.subquery()
-    query = sa.select(chosen).order_by(chosen.c.id)
+    query = sa.select(*(chosen.c[name] for name in _FOUND.names)).order_by(chosen.c.id)
     if fold is not None:
         query = query.where(sa.or_(chosen.c.size <= fold, chosen.c.nth == 1))
-    return [_folded(row, fold) for row in _dicts(connection, query)]
+    return [_folded(row, fold) for row in bulk.fetch(connection, query, _FOUND).to_pylist()]
 
 
 def _folded(row: dict[str, Any], fold: int | None) -> dict[str, Any]:

@@ -247,7 +247,10 @@ _USER_ROLES = (
     Mapping(
         source="staff",
         to="user_roles",
-        steps=(_STAFF_LEADS, ForEvery(column="School_id", value=EVERY_SCHOOL, file="schools", take="School_id", name="every_school")),
+        steps=(
+            _STAFF_LEADS,
+            ForEvery(column="School_id", value=EVERY_SCHOOL, file="schools", take="School_id", name="every_school"),
+        ),
         columns={
             "user_kind": Const("staff"),
             "user_id": From("Staff_id"),
@@ -393,9 +396,7 @@ _SECTIONS = (
             "grade": IfOption(
                 option="infer_grades",
                 equals=True,
-                then=FirstOf(
-                    From("varied_grade", via=_GRADE), From("common_grade", derived=True), From("Grade", via=_GRADE)
-                ),
+                then=FirstOf(From("varied_grade", via=_GRADE), From("common_grade", derived=True), From("Grade", via=_GRADE)),
                 otherwise=From("Grade", via=_GRADE),
             ),
         },

@@ -16,7 +16,9 @@ def warehouse(warehouse_url):
 
 
 def test_current_is_what_a_plan_needs_of_each_current_version(warehouse):
-    published(warehouse, {"enrollments": change("enrollments", [enrollment("a", None, row_hash="0000000000000005"), enrollment("b")])})
+    published(
+        warehouse, {"enrollments": change("enrollments", [enrollment("a", None, row_hash="0000000000000005"), enrollment("b")])}
+    )
     published(warehouse, {"enrollments": change("enrollments", [enrollment("x")])}, district="madison")
     published(
         warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2
