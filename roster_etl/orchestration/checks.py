@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.pipeline.plan import Planned
 from roster_etl.quality import Verdict
 
@@ -16,19 +17,25 @@ SUITE, TOLERANCES, PUBLISHABLE = "suite", "tolerances", "publishable"
 def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
     """Return the checks that the suite named `suite` is shown as on `asset`."""
     where = f"expectations/{suite}.json"
-    return [
-        dg.AssetCheckSpec(SUITE, asset=asset, description=f"What must hold before anything is published, by {where}."),
-        dg.AssetCheckSpec(TOLERANCES, asset=asset, description=f"What should be looked at, and lets pass, by {where}."),
-    ]
+    about = {
+        SUITE: f"What must hold before anything is published, by {where}.",
+        TOLERANCES: f"What should be looked at, and lets pass, by {where}.",
+    }
+    return [dg.AssetCheckSpec(name, asset=asset, description=text, partitions_def=DISTRICTS) for name, text in about.items()]
 
 
-def suite_results(verdict: Verdict | None) -> list[dg.AssetCheckResult]:
-    """Return the results of both checks; None: the upload does not have the file, so that there is nothing to judge."""
+def suite_results(verdict: Verdict | None, *, refused: str | None = None) -> list[dg.AssetCheckResult]:
+    """Return the results of both checks. ``refused``: the code for which the whole file was refused, so that no rule could be judged.
+
+    ``verdict`` None: the upload does not have the file, so that there is nothing to judge.
+    """
     if verdict is None:
         absent = {"note": "The upload does not have this file."}
         return [dg.AssetCheckResult(check_name=name, passed=True, metadata=absent) for name in (SUITE, TOLERANCES)]
+    critical = [f"the file was refused: {refused}"] if refused else []
+    critical += [result.text for result in verdict.failed("critical")]
     return [
-        _result(SUITE, dg.AssetCheckSeverity.ERROR, [result.text for result in verdict.failed("critical")], verdict),
+        _result(SUITE, dg.AssetCheckSeverity.ERROR, critical, verdict),
         _result(TOLERANCES, dg.AssetCheckSeverity.WARN, [result.text for result in verdict.failed("warning", "info")], verdict),
     ]
 
@@ -36,7 +43,7 @@ def suite_results(verdict: Verdict | None) -> list[dg.AssetCheckResult]:
 def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     """Return the check that stands before the writer."""
     about = "No critical gate failed, no threshold is exceeded: what is planned may be published without asking a person."
-    return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about)
+    return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about, partitions_def=DISTRICTS)
 
 
 def publishable_result(planned: Planned, why: str) -> dg.AssetCheckResult:

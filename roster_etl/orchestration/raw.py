@@ -121,11 +121,12 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
             frame = judge_member(desk.workspace, upload, name, others)
             verdict = gate_member(desk.workspace, upload, name)
             member = upload.member(name)
+            numbers = judged_numbers(desk.workspace, upload, name)
             yield dg.MaterializeResult(
                 value=frame,
-                check_results=suite_results(verdict),
+                check_results=suite_results(verdict, refused=numbers.get("refused")),
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
-                metadata={**row_count(len(frame)), **judged_numbers(desk.workspace, upload, name), "import": upload.import_id},
+                metadata={**row_count(len(frame)), **numbers, "import": upload.import_id},
             )
 
     return judged_file

@@ -1,0 +1,40 @@
+"""How a column plan, and each of its steps, reads in a trace."""
+
+from __future__ import annotations
+
+from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
+from roster_etl.mapping.compound import if_first
+from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Lookup, Mapping, Of
+from roster_etl.mapping.words import column_words, expression_words
+
+CODES = recode({"1": "01"})
+
+
+def test_a_column_is_as_given_or_by_its_function() -> None:
+    assert expression_words(From("Last_name")) == "Last_name, as given"
+    assert expression_words(From("Grade", via=CODES)) == "recode(Grade)"
+    assert expression_words(From("A", "B", via=joined(" "))) == "joined(A, B)"
+    assert expression_words(Const(True)) == "always true"
+
+
+def test_functions_put_together_are_told_apart() -> None:
+    assert expression_words(From("Low", via=chained(range_low, CODES))) == "recode(range_low(Low))"
+    assert expression_words(From("A", "B", via=if_first(derived_id("x")))) == "derived_id(A, B) where A is given"
+    assert expression_words(Of("made", via=CODES)) == "recode(made)"
+
+
+def test_choices_are_told_in_order_and_options_choose_the_way() -> None:
+    either = IfOption(option="scope", equals="district", then=FirstOf(From("A"), Const("x")), otherwise=From("B"))
+
+    assert expression_words(either) == "where scope is district: A, as given; else always x; otherwise: B, as given"
+    assert expression_words(either, {"scope": "school"}) == "B, as given"
+
+
+def test_a_column_that_a_step_added_says_how() -> None:
+    step = Lookup(file="teachers", on="Teacher_id", key="Teacher_id", take={"teacher_name": "Last_name"})
+    mapping = Mapping(source="sections", to="sections", columns={"name": From("teacher_name")}, steps=(step,))
+
+    assert (
+        column_words(mapping, "name")
+        == "teacher_name, as given; teacher_name: Last_name of the row of teachers that Teacher_id names"
+    )

@@ -1,0 +1,120 @@
+"""The graph: which assets and checks there are, what they show of themselves, and what loading them costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from roster_etl.orchestration import definitions
+from roster_etl.orchestration.definitions import VENDORS, defs, job_name
+from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.spec import File
+
+SNAPSHOT = Path(__file__).parent / "asset_keys.txt"
+GRAPH = defs.resolve_asset_graph()
+KEYS = sorted(GRAPH.get_all_asset_keys(), key=lambda key: key.path)
+
+
+def test_the_asset_keys_are_those_of_the_snapshot():
+    found = "\n".join(key.to_user_string() for key in KEYS) + "\n"
+
+    assert found == SNAPSHOT.read_text("utf-8"), "the graph changed: if that is meant, write the snapshot anew"
+
+
+def test_loading_the_code_location_imports_no_great_expectations_and_asks_nobody():
+    code = (
+        "import sys, socket; socket.socket.connect = None; import roster_etl.orchestration.definitions as d;"
+        "d.defs.resolve_job_def('import_clever'); print([n for n in ('great_expectations', 'scipy', 'asyncssh', 'jinja2') if n in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.to_user_string())
+def test_every_asset_says_what_it_is(key: dg.AssetKey):
+    node = GRAPH.get(key)
+
+    assert node.description
+    assert node.group_name == (key.path[0] if len(key.path) > 1 else "report")
+    assert node.owners
+    assert node.kinds
+    assert node.partitions_def == DISTRICTS
+
+
+@pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.format.name)
+def test_every_file_shows_the_columns_of_its_spec_and_links_to_it(vendor):
+    for file in vendor.format.files:
+        metadata = GRAPH.get(dg.AssetKey([vendor.format.name, file.name])).metadata
+        shown = [column.name for column in metadata["dagster/column_schema"].columns]
+        (code,) = metadata["dagster/code_references"].code_references
+
+        assert shown == [*(column.name for column in file.columns), *(family.pattern for family in file.families)]
+        assert Path(code.file_path).is_file()
+
+
+def test_a_mapped_column_names_the_columns_that_it_is_made_of():
+    lineage = GRAPH.get(dg.AssetKey(["roster", "users"])).metadata["dagster/column_lineage"].deps_by_column
+
+    assert dg.TableColumnDep(dg.AssetKey(["clever", "students"]), "Last_name") in lineage["last_name"]
+    assert dg.TableColumnDep(dg.AssetKey(["clever", "teachers"]), "Last_name") in lineage["last_name"]
+
+
+def test_lineage_points_at_columns_that_are_shown():
+    for key in KEYS:
+        lineage = GRAPH.get(key).metadata.get("dagster/column_lineage")
+        for dep in (dep for deps in (lineage.deps_by_column if lineage else {}).values() for dep in deps):
+            shown = {column.name for column in GRAPH.get(dep.asset_key).metadata["dagster/column_schema"].columns}
+            assert dep.column_name in shown, f"{key.to_user_string()} ← {dep}"
+
+
+def test_each_file_stands_after_the_files_that_it_refers_to():
+    parents = GRAPH.get(dg.AssetKey(["clever", "sections"])).parent_keys
+
+    assert {"clever/upload", "clever/schools", "clever/teachers"} <= {key.to_user_string() for key in parents}
+
+
+def test_only_the_check_before_the_writer_blocks():
+    blocking = [check for check in GRAPH.asset_check_keys if GRAPH.get_check_spec(check).blocking]
+
+    assert [check.to_user_string() for check in blocking] == ["roster/plan:publishable"]
+
+
+def test_every_file_and_table_has_the_two_checks_of_its_suite():
+    judged = [key for key in KEYS if key.path[-1] not in ("upload", "plan", "report") and key.path[0] != "warehouse"]
+
+    assert all({check.name for check in GRAPH.get_check_keys_for_assets({key})} == {"suite", "tolerances"} for key in judged)
+
+
+def test_all_tables_are_written_by_one_op():
+    ops = {GRAPH.get(key).assets_def.op.name for key in KEYS if key.path[0] == "warehouse"}
+
+    assert ops == {"warehouse"}
+
+
+def test_runs_stay_in_one_process():
+    assert defs.executor is dg.in_process_executor
+    assert defs.resolve_job_def(job_name("clever")).executor_def is dg.in_process_executor
+
+
+def test_no_code_of_this_room_asks_which_vendor_it_has():
+    names = {vendor.format.name for vendor in VENDORS}
+    for file in Path(definitions.__file__).parent.glob("*.py"):
+        words = {
+            n.value
+            for n in ast.walk(ast.parse(file.read_text("utf-8")))
+            if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        }
+        assert not words & names, file.name
+
+
+def test_every_file_of_every_vendor_is_an_asset():
+    files: list[tuple[str, File]] = [(vendor.format.name, file) for vendor in VENDORS for file in vendor.format.files]
+
+    assert all(dg.AssetKey([vendor, file.name]) in KEYS for vendor, file in files)

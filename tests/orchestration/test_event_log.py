@@ -1,0 +1,52 @@
+"""The event log with kept connections: the same events, and everything as it was afterwards."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import dagster as dg
+
+from roster_etl.orchestration.definitions import defs
+from roster_etl.orchestration.event_log import kept_connections
+from roster_etl.orchestration.runs import home_instance
+
+
+def messages(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str | None]:
+    """Return what the events of a run say."""
+    return [event.dagster_event.message for event in instance.all_logs(run.run_id) if event.dagster_event]
+
+
+def test_events_written_through_kept_connections_are_read_by_others(tmp_path: Path):
+    with home_instance(tmp_path) as instance, kept_connections(instance):
+        run = instance.create_run_for_job(defs.resolve_job_def("import_clever"))
+        instance.report_engine_event("noted", run)
+        with home_instance(tmp_path) as other:
+            assert messages(other, run)[-1] == "noted"
+
+
+def test_another_thread_gets_a_connection_of_its_own(tmp_path: Path):
+    with home_instance(tmp_path) as instance, kept_connections(instance):
+        run = instance.create_run_for_job(defs.resolve_job_def("import_clever"))
+        instance.report_engine_event("mine", run)
+        thread = threading.Thread(target=lambda: instance.report_engine_event("theirs", run))
+        thread.start()
+        thread.join()
+
+        assert messages(instance, run)[-2:] == ["mine", "theirs"]
+
+
+def test_inside_another_block_nothing_changes_and_afterwards_all_is_as_it_was(tmp_path: Path):
+    with home_instance(tmp_path) as instance:
+        with kept_connections(instance):
+            kept = vars(instance.event_log_storage)["_connect"]
+            with kept_connections(instance):
+                assert vars(instance.event_log_storage)["_connect"] == kept
+            assert vars(instance.event_log_storage)["_connect"] == kept
+
+        assert "_connect" not in vars(instance.event_log_storage)
+
+
+def test_any_other_storage_is_left_as_it_is(instance: dg.DagsterInstance):
+    with kept_connections(instance):
+        assert "_connect" not in vars(instance.event_log_storage)

@@ -1,0 +1,57 @@
+"""The shape of frames: which columns, all of the declared type."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.judge import absent_file
+from roster_etl.orchestration.frame_types import file_type, table_type
+from roster_etl.vendors import vendor
+
+CLEVER = vendor("clever").format
+pytestmark = pytest.mark.filterwarnings("ignore:.*is currently in")
+
+
+def check(kind: dg.DagsterType, frame: object) -> bool:
+    return bool(dg.check_dagster_type(kind, frame).success)
+
+
+@pytest.mark.parametrize("file", CLEVER.files, ids=lambda file: file.name)
+def test_a_judged_file_has_its_shape_even_when_it_is_absent(file):
+    assert check(file_type(CLEVER, file), absent_file(file).frame)
+
+
+def test_a_required_column_must_be_there():
+    file = CLEVER.file("students")
+
+    assert not check(file_type(CLEVER, file), absent_file(file).frame.drop(columns="Student_id"))
+
+
+def test_an_optional_column_may_be_absent():
+    file = CLEVER.file("students")
+
+    assert check(file_type(CLEVER, file), absent_file(file).frame.drop(columns="Middle_name"))
+
+
+@pytest.mark.parametrize("dtype", ["object", "int64", "string"])
+def test_a_cell_that_is_not_text_is_refused(dtype: str):
+    file = CLEVER.file("schools")
+    frame = absent_file(file).frame
+
+    assert not check(file_type(CLEVER, file), frame.assign(School_id=pd.Series([], dtype=dtype)))
+
+
+def test_the_row_number_and_the_mark_of_refused_rows_belong_to_the_shape():
+    file = CLEVER.file("schools")
+    frame = absent_file(file).frame
+
+    assert not check(file_type(CLEVER, file), frame.drop(columns="_row"))
+    assert not check(file_type(CLEVER, file), frame.drop(columns="_refused"))
+
+
+def test_a_table_without_its_columns_is_refused():
+    assert not check(table_type(TABLES["users"]), pd.DataFrame())
+    assert not check(table_type(TABLES["users"]), "no frame")

@@ -1,0 +1,57 @@
+"""The sensor around the look: partitions, run requests, logs."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from roster_etl.orchestration.definitions import JOBS, defs
+from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.sensors import INTERVAL, landing_zone, run_request, unfinished
+from roster_etl.orchestration.watch import Request
+from tests.orchestration.conftest import Home
+
+
+def evaluated(home: Home, instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
+    """Evaluate the sensor's own function once."""
+    sensor = landing_zone(JOBS)
+    with visiting(home.path), dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+        result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_the_sensor_runs_by_default_and_has_every_job():
+    sensor = landing_zone(JOBS)
+
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert {target.name for target in sensor.jobs} == {job.name for job in JOBS}
+
+
+def test_its_interval_can_be_shortened_for_demonstrations(monkeypatch):
+    assert landing_zone(JOBS).minimum_interval_seconds == 30
+    monkeypatch.setenv(INTERVAL, "2")
+    assert landing_zone(JOBS).minimum_interval_seconds == 2
+
+
+def test_a_tick_adds_partitions_and_says_why_nothing_runs(fresh: Home, instance: dg.DagsterInstance):
+    result = evaluated(fresh, instance)
+
+    assert instance.get_dynamic_partitions("districts") == ["lincoln"]
+    assert not result.run_requests
+    assert "1 failed" in str(result.skip_reason)
+
+
+def test_a_run_request_names_partition_format_and_the_landing_zone():
+    request = run_request(Request(district_id="lincoln", source="clever", key="k", stale=("staff.csv",)), "import_clever")
+
+    assert (request.partition_key, request.job_name, request.run_key) == ("lincoln", "import_clever", "k")
+    assert request.tags == {"district": "lincoln", "format": "clever"}
+    assert request.run_config == {"ops": {"clever__upload": {"config": {"landing": True, "stale": ["staff.csv"]}}}}
+
+
+def test_runs_that_have_not_ended_are_known_by_district_and_format(instance: dg.DagsterInstance):
+    for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS):
+        tags = {"district": status.value.lower(), "format": "clever"}
+        instance.create_run_for_job(defs.resolve_job_def("import_clever"), status=status, tags=tags)
+
+    assert unfinished(instance) == {("started", "clever")}

@@ -1,0 +1,340 @@
+"""One look at the landing zones: what is asked for, what waits, and what one district cannot do to another."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from roster_etl.orchestration import watch as watching
+from roster_etl.orchestration.watch import Bounds, Tick, rules_of, watch
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import LandingUnavailable
+from roster_etl.store.districts import Feed
+from roster_etl.store.warehouse import Conclusion
+from tests.orchestration.conftest import register
+
+NOON = 1_800_000_000.0
+QUIET = {"quiet_period": "5m", "min_interval": "0"}
+
+
+class Zone:
+    """A landing base with a folder per district, a registry, and the ticks so far."""
+
+    def __init__(self, tmp_path: Path, sample: Path) -> None:
+        self.base = tmp_path / "landing"
+        self.base.mkdir()
+        self.sample = sample
+        home = tmp_path / "home"
+        home.mkdir()
+        (home / "roster_etl.toml").write_text(f'[landing]\nbase = "{self.base}"\n')
+        self.workspace = Workspace.open(home)
+        self.cursor: str | None = None
+        self.busy: set[tuple[str, str]] = set()
+
+    def district(self, district_id: str = "lincoln", *, uploads: bool = True, **options: str) -> Path:
+        register(self.workspace, district_id, options={**QUIET, **options})
+        folder = self.base / district_id
+        if uploads:
+            shutil.copytree(self.sample, folder)
+            settle(folder, 1)
+        return folder
+
+    def tick(self, minutes: float, **bounds: float) -> Tick:
+        tick = watch(
+            self.workspace,
+            self.cursor,
+            now=NOON + 60 * minutes,
+            running=lambda: self.busy,
+            bounds=replace(Bounds(), **bounds),  # type: ignore[arg-type]
+        )
+        self.cursor = tick.cursor
+        return tick
+
+    def asked(self, minutes: float, **bounds: float) -> list[str]:
+        return [request.district_id for request in self.tick(minutes, **bounds).requests]
+
+    def imported(self, minutes: float, status: str = "unchanged", code: str | None = None) -> None:
+        """Write an import of lincoln into the ledger."""
+        at = datetime.fromtimestamp(NOON + 60 * minutes, UTC)
+        number = self.workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=at)
+        if status != "running":
+            summary = {"error": {"class": "X", "code": code}} if code else {}
+            ended = Conclusion(import_id=number, status=status, finished_at=at, summary=summary)  # type: ignore[arg-type]
+            self.workspace.warehouse.conclude(ended)
+
+
+def settle(folder: Path, stamp: int) -> None:
+    """Give all files of an upload times of their own making."""
+    for file in folder.iterdir():
+        os.utime(file, (stamp, stamp))
+
+
+@pytest.fixture
+def zone(tmp_path: Path, sample: Path) -> Zone:
+    return Zone(tmp_path, sample)
+
+
+# ── arrival ──
+
+
+def test_an_upload_is_asked_for_once_it_stood_still_for_the_quiet_period(zone: Zone):
+    zone.district()
+
+    assert [zone.asked(0), zone.asked(4), zone.asked(5), zone.asked(6)] == [[], [], ["lincoln"], []]
+
+
+def test_an_upload_that_changes_starts_the_quiet_period_anew(zone: Zone):
+    folder = zone.district()
+    zone.tick(0)
+    settle(folder, 2)
+
+    assert [zone.asked(5), zone.asked(9), zone.asked(10)] == [[], [], ["lincoln"]]
+
+
+def test_a_then_b_then_a_are_three_arrivals_with_keys_of_their_own(zone: Zone):
+    folder = zone.district()
+    keys = []
+    for number, stamp in enumerate((1, 2, 1)):
+        settle(folder, stamp)
+        zone.tick(10 * number)
+        keys += [request.key for request in zone.tick(10 * number + 5).requests]
+
+    assert len(set(keys)) == len(keys) == 3
+
+
+def test_a_tick_that_is_repeated_asks_under_the_same_key(zone: Zone):
+    zone.district()
+    zone.tick(0)
+    before = zone.cursor
+    first = zone.tick(5).requests
+    zone.cursor = before
+
+    assert zone.tick(5).requests == first
+
+
+def test_a_lost_cursor_does_not_make_old_keys_again(zone: Zone):
+    zone.district()
+    zone.tick(0)
+    (first,) = zone.tick(5).requests
+    zone.cursor = None
+    zone.tick(20)
+    (second,) = zone.tick(25).requests
+
+    assert first.key != second.key
+
+
+def test_required_files_that_are_missing_are_waited_for(zone: Zone):
+    folder = zone.district()
+    (folder / "sections.csv").unlink()
+
+    assert [zone.asked(0), zone.asked(60)] == [[], []]
+    assert zone.tick(61).waits == {"missing_files": 1}
+
+
+def test_stragglers_are_waited_for_and_then_reported(zone: Zone):
+    folder = zone.district()
+    zone.tick(0)
+    zone.tick(5)
+    os.utime(folder / "students.csv", (9, 9))
+    zone.tick(10)
+
+    assert zone.asked(20) == []
+    (request,) = zone.tick(41).requests
+    assert request.stale == ("enrollments.csv", "schools.csv", "sections.csv", "teachers.csv")
+
+
+def test_no_more_often_than_the_interval(zone: Zone):
+    folder = zone.district(min_interval="1h")
+    zone.tick(0)
+    zone.tick(5)
+    settle(folder, 2)
+
+    assert [zone.asked(10), zone.asked(30), zone.asked(66)] == [[], [], ["lincoln"]]
+
+
+def test_a_paused_district_is_left_alone(zone: Zone):
+    zone.district()
+    zone.workspace.registry.pause("lincoln")
+
+    assert [zone.asked(0), zone.asked(5)] == [[], []]
+    zone.workspace.registry.resume("lincoln")
+    assert [zone.asked(6), zone.asked(11)] == [[], ["lincoln"]]
+
+
+def test_a_district_with_a_run_under_way_waits(zone: Zone):
+    zone.district()
+    zone.busy = {("lincoln", "clever")}
+    zone.tick(0)
+
+    assert zone.tick(5).waits == {"running": 1}
+    zone.busy = set()
+    assert zone.asked(6) == ["lincoln"]
+
+
+def test_folders_of_nobody_are_reported_and_not_imported(zone: Zone):
+    zone.district()
+    (zone.base / "stranger").mkdir()
+
+    assert "stranger" in " ".join(zone.tick(0).notes)
+    assert zone.asked(5) == ["lincoln"]
+
+
+# ── one hurts no other ──
+
+
+def test_a_district_that_cannot_be_read_backs_off_and_hurts_no_other(zone: Zone):
+    zone.district()
+    zone.district("monroe", uploads=False)
+    first = zone.tick(0)
+
+    assert "monroe/clever" in " ".join(first.notes)
+    assert zone.tick(0.5).waits == {"quiet": 1}
+    assert zone.asked(5) == ["lincoln"]
+
+
+def test_the_wait_after_an_error_grows(zone: Zone):
+    zone.district(uploads=False)
+
+    looks = [minute for minute in range(40) if "failed" in zone.tick(minute).waits]
+
+    assert looks == [0, 1, 3, 7, 15, 31]
+
+
+def test_a_district_file_that_cannot_be_read_hurts_no_other(zone: Zone):
+    zone.district()
+    (zone.workspace.home / "districts" / "broken.toml").write_text("feed = 7 7\n")
+    zone.tick(0)
+    tick = zone.tick(5)
+
+    assert [request.district_id for request in tick.requests] == ["lincoln"]
+    assert "broken.toml" in " ".join(tick.notes)
+
+
+def test_a_bad_option_of_one_district_hurts_no_other(zone: Zone):
+    zone.district()
+    zone.district("monroe", quiet_period="soon")
+    zone.tick(0)
+    tick = zone.tick(5)
+
+    assert [request.district_id for request in tick.requests] == ["lincoln"]
+    assert "soon" not in " ".join(tick.notes)
+
+
+def test_an_error_that_nobody_foresaw_stays_with_its_district(zone: Zone, monkeypatch):
+    zone.district()
+    zone.district("monroe")
+    monkeypatch.setattr(watching, "rules_of", lambda feed: _broken(zone, feed))
+    tick = zone.tick(0)
+
+    assert tick.waits == {"failed": 2}
+    assert "Jane" not in " ".join(tick.notes)
+
+
+def _broken(zone: Zone, feed: Feed) -> None:
+    raise KeyError("Jane Sample")
+
+
+def test_a_peer_that_does_not_answer_does_not_hold_up_the_tick(zone: Zone, monkeypatch):
+    zone.district()
+    zone.district("monroe")
+    answer, lists = threading.Event(), watching._list_feed
+    monkeypatch.setattr(
+        watching, "_list_feed", lambda district, *rest: (district.id == "monroe" and answer.wait(10)) or lists(district, *rest)
+    )
+    begun = time.monotonic()
+    tick = zone.tick(0, seconds=0.3)
+    answer.set()
+
+    assert time.monotonic() - begun < 3
+    assert tick.waits == {"quiet": 1, "failed": 1}
+
+
+# ── bounds ──
+
+
+def test_no_more_than_so_many_requests_a_tick_and_the_rest_in_the_next(zone: Zone):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    zone.tick(0)
+
+    assert [zone.asked(5, requests=2), zone.asked(6, requests=2)] == [["a", "b"], ["c"]]
+
+
+def test_feeds_take_turns(zone: Zone):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    zone.tick(0)
+
+    assert [zone.asked(minute, feeds=1) for minute in (5, 6, 7, 8)] == [["a"], ["b"], ["c"], []]
+
+
+def test_the_cursor_forgets_districts_that_are_gone(zone: Zone):
+    zone.district("a")
+    zone.district("b")
+    zone.tick(0)
+    zone.workspace.registry.remove("b")
+    zone.tick(1)
+
+    assert list(json.loads(str(zone.cursor))["feeds"]) == ["a/clever"]
+
+
+# ── the ledger has the last word ──
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "again"),
+    [
+        ("failed", "landing_unavailable", True),
+        ("failed", "upload_moved", True),
+        ("failed", "frame_missing", False),
+        ("unchanged", None, False),
+        ("rejected", None, False),
+        ("running", None, False),
+    ],
+)
+def test_an_import_that_failed_for_a_passing_reason_is_asked_for_again(zone: Zone, status, code, again):
+    zone.district()
+    zone.tick(0)
+    zone.tick(5)
+    zone.imported(5.1, status, code)
+
+    assert zone.asked(9) == []
+    assert zone.asked(11) == (["lincoln"] if again else [])
+
+
+def test_an_import_that_never_began_is_asked_for_again(zone: Zone):
+    zone.district()
+    zone.imported(0)
+    zone.tick(0)
+    zone.tick(5)
+
+    assert [zone.asked(9), zone.asked(11)] == [[], ["lincoln"]]
+
+
+def test_a_run_that_is_still_queued_is_not_asked_for_again(zone: Zone):
+    zone.district()
+    zone.tick(0)
+    zone.tick(5)
+    zone.busy = {("lincoln", "clever")}
+
+    assert zone.asked(11) == []
+
+
+def test_the_waits_of_a_feed_come_from_its_options():
+    rules = rules_of(Feed(format="clever", options={"quiet_period": "10s"}))
+
+    assert (rules.quiet, rules.straggler_wait, rules.min_interval) == (10, 1800, 3600)
+    assert "students.csv" in rules.required
+
+
+def test_a_note_holds_no_text_of_foreign_errors():
+    assert watching._text(KeyError("Jane")) == "KeyError"
+    assert watching._text(LandingUnavailable(where="x", problem="gone")) == "x: gone"
