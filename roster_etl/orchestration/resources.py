@@ -15,10 +15,19 @@ import pandas as pd
 
 from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import current_home
+from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of
 from roster_etl.pipeline.map import files_for, tables_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import RetryableError
+
+
+class RunBroken(RetryableError):
+    """A run ended without ending its import."""
+
+    code = "run_broken"
+    template = "import {import_id}: its run ended before the import did; the run's log says where"
 
 
 class Desk:
@@ -50,6 +59,12 @@ class Desk:
         self._wanted[name] -= 1
         held = self._frames.get(name) if self._wanted[name] > 0 else self._frames.pop(name, None)
         return self.workspace.frames.read(upload.district_id, upload.import_id, name) if held is None else held
+
+    def abandoned(self) -> Upload | None:
+        """Return the upload in hand if its import has not ended: the run broke between its steps, or had not all of them."""
+        if self.upload is None or self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
+            return None
+        return self.upload
 
     def close(self) -> None:
         """Drop the frames, and close what was opened."""
@@ -85,3 +100,14 @@ def desk(context: dg.InitResourceContext) -> Iterator[Desk]:
         if context.instance is not None:
             stack.enter_context(kept_connections(context.instance))
         yield opened
+        _end(context, opened)
+
+
+def _end(context: dg.InitResourceContext, desk: Desk) -> None:
+    """Tell ledger and run of an import that nobody ended: a frame of the wrong shape, or a full disk, stops a run between its steps."""
+    upload = desk.abandoned()
+    if upload is None:
+        return
+    fail(desk.workspace, upload, RunBroken(import_id=upload.import_id))
+    if context.instance is not None and context.run is not None:
+        context.instance.add_run_tags(context.run.run_id, {"import_status": "failed"})

@@ -223,12 +223,15 @@ def rules_of(feed: Feed) -> settle.Rules:
 
 
 def _came_to_nothing(tick: _Watch, district_id: str, source: str, state: settle.FeedState) -> bool:
-    """Return whether the import that was asked for never began, or failed for a reason that may have passed: the ledger says."""
-    since = state.imported_at
-    if since is None or not tick.bounds.again_seconds <= tick.now - since < DAY or (district_id, source) in _busy(tick):
+    """Return whether the import that was asked for never began, or failed for a reason that may have passed: the ledger says.
+
+    It began if any did since the listing came to be what it is: a tick that was repeated may have asked before this one did.
+    """
+    asked = state.imported_at
+    if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or (district_id, source) in _busy(tick):
         return False
     newest = next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1)), None)
-    if newest is None or newest["started_at"].timestamp() < since:
+    if newest is None or newest["started_at"].timestamp() < state.since:
         return True
     error = (newest["summary"] or {}).get("error") or {}
     return newest["status"] == "failed" and error.get("code") in {kind.code for kind in _kinds(RetryableError)}

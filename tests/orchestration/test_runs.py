@@ -240,6 +240,16 @@ def _change_a_name(upload: Path) -> None:
     rewrite(upload / "teachers.csv", lambda rows: [{**rows[0], "Last_name": "Changed"}, *rows[1:]])
 
 
+def test_a_frame_of_the_wrong_shape_ends_the_import_as_failed(fresh: Home, sample: Path, monkeypatch):
+    judge = raw.judge_member
+    monkeypatch.setattr(raw, "judge_member", lambda *given: judge(*given).drop(columns="_row"))
+    done = fresh.run(sample)
+
+    assert fresh.status(done) == "failed"
+    assert fresh.workspace.warehouse.import_(done)["summary"]["error"]["code"] == "run_broken"
+    assert fresh.newest_run().tags["import_status"] == "failed"
+
+
 def test_going_on_from_the_failed_step_keeps_the_import(published: Home, upload: Path, monkeypatch):
     _change_a_name(upload)
     with monkeypatch.context() as broken:

@@ -312,11 +312,23 @@ def test_an_import_that_failed_for_a_passing_reason_is_asked_for_again(zone: Zon
 
 def test_an_import_that_never_began_is_asked_for_again(zone: Zone):
     zone.district()
-    zone.imported(0)
+    zone.imported(-1)
     zone.tick(0)
     zone.tick(5)
 
     assert [zone.asked(9), zone.asked(11)] == [[], ["lincoln"]]
+
+
+def test_a_tick_that_was_repeated_late_does_not_ask_for_what_was_held(zone: Zone):
+    zone.district()
+    zone.tick(0)
+    before = zone.cursor
+    zone.tick(5)
+    zone.imported(5.1, "rejected")
+    zone.cursor = before
+    zone.tick(6)
+
+    assert zone.asked(12) == []
 
 
 def test_a_run_that_is_still_queued_is_not_asked_for_again(zone: Zone):

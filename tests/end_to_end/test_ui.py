@@ -1,0 +1,161 @@
+"""The Dagster UI as a person uses it: lineage, a failed partition run again, a backfill over several districts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.orchestration.home import VARIABLE
+from roster_etl.orchestration.runs import ensure_config, run_import
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.store.districts import Feed
+from roster_etl.vendors import vendor
+from tests.orchestration.conftest import register, without_half_of_the_students
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
+ROOT = Path(__file__).resolve().parents[2]
+STARTS_S, RUNS_S = 120, 180
+
+
+class Ui:
+    """`dagster dev` on a home of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.workspace = Workspace.open(home)
+        self.url = f"http://127.0.0.1:{port}"
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Return the answer to a GraphQL query."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found = json.load(answer)
+        assert "errors" not in found, found["errors"]
+        return dict(found["data"])
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the runs, newest first."""
+        return list(self.ask("{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }")["runsOrError"]["results"])
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    """The UI on two districts, both published, the newest import of lincoln held."""
+    folder = tmp_path_factory.mktemp("ui")
+    home = folder / "home"
+    workspace = Workspace.open(home)
+    for number, district in enumerate(("lincoln", "monroe")):
+        upload = folder / district
+        write_sample(vendor("clever"), upload, students=30, seed=number)
+        register(workspace, district)
+        run_import(home, Order(district_id=district, source="clever", path=str(upload)))
+    held = without_half_of_the_students(folder / "lincoln")
+    run_import(home, Order(district_id="lincoln", source="clever", path=str(held)))
+    ensure_config(home)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with _DagsterDev(home, port, folder / "log") as running:
+        yield running
+
+
+class _DagsterDev:
+    def __init__(self, home: Path, port: int, log: Path) -> None:
+        self.ui, self.log = Ui(home, port), log
+        environ = {**os.environ, "DAGSTER_HOME": str(home), VARIABLE: str(home), "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "dagster", "dev", "-p", str(port)]
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=environ, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def __enter__(self) -> Ui:
+        wait_for(self._answers, STARTS_S, lambda: self.log.read_text(errors="replace")[-3000:])
+        return self.ui
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text(errors="replace")[-3000:]
+        try:
+            return bool(self.ui.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")["repositoriesOrError"]["nodes"])
+        except OSError:
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, how)
+                self.process.wait(8)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+
+
+def wait_for(holds: Callable[[], Any], seconds: float, about: Callable[[], object] = lambda: "") -> Any:
+    """Return what `holds` returns once that is true."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := holds():
+            return found
+        time.sleep(1)
+    raise AssertionError(f"not within {seconds} s: {about()}")
+
+
+def test_the_graph_shows_where_a_published_table_comes_from(ui: Ui, page):
+    page.goto(f"{ui.url}/assets/warehouse/users?view=lineage&lineageScope=upstream&lineageDepth=5")
+
+    for name in ("users", "plan", "students", "upload"):
+        page.get_by_text(name, exact=True).first.wait_for(timeout=30_000)
+
+
+def test_an_asset_shows_its_columns_its_numbers_and_its_code(ui: Ui, page):
+    page.goto(f"{ui.url}/assets/clever/students")
+
+    for text in ("Student_id", "rows_accepted", "in editor", "data-stewards"):
+        page.get_by_text(text, exact=False).first.wait_for(timeout=30_000)
+
+
+def test_a_held_partition_is_red_and_can_be_run_again(ui: Ui, page):
+    """The steward raises the threshold, and presses the button."""
+    page.goto(f"{ui.url}/assets/warehouse/users?view=partitions")
+    page.get_by_text("Failed (1)").wait_for(timeout=30_000)
+    feed = Feed(format="clever", options={"delete_threshold_pct": "100"})
+    ui.workspace.registry.add_feed("lincoln", feed, update=True)
+    held = ui.runs()[0]
+    page.goto(f"{ui.url}/runs/{held['runId']}")
+    page.get_by_role("button", name="Re-execute all").first.click(timeout=30_000)
+
+    again = wait_for(lambda: ui.runs()[0]["runId"] != held["runId"] and _ended(ui.runs()[0]), RUNS_S, ui.runs)
+    assert again["status"] == "SUCCESS"
+    newest = ui.workspace.warehouse.imports("lincoln", limit=1)[0]
+    assert (newest["import_id"], newest["status"], newest["run_id"]) == (4, "published", again["runId"])
+
+
+def _ended(run: dict[str, Any]) -> dict[str, Any] | None:
+    return run if run["status"] in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+
+def test_a_backfill_takes_every_district_once_more(ui: Ui):
+    keys = [node["assetKey"] for node in ui.ask("{ assetNodes { assetKey { path } } }")["assetNodes"]]
+    launched = ui.ask(
+        "mutation ($what: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $what) "
+        "{ __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
+        what={"assetSelection": keys, "partitionNames": ["lincoln", "monroe"]},
+    )["launchPartitionBackfill"]
+    status = "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
+    ask = lambda: ui.ask(status, id=launched["backfillId"])["partitionBackfillOrError"]["status"]  # noqa: E731
+
+    ended = wait_for(lambda: ask() if ask().startswith("COMPLETED") else None, RUNS_S, lambda: (ask(), ui.runs()))
+    assert ended == "COMPLETED_SUCCESS"
+    assert {row["status"] for row in ui.workspace.warehouse.imports()[:2]} == {"unchanged"}
