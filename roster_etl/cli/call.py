@@ -76,13 +76,11 @@ class Call:
 
     def document(self, document: Any) -> None:
         """Print the one JSON document of a call."""
-        self.out.write(json.dumps(document, ensure_ascii=False, indent=1, default=_as_text) + "\n")
-        self.out.flush()
+        _write(self.out, json.dumps(document, ensure_ascii=False, indent=1, default=_as_text))
 
     def print(self, text: str = "") -> None:
         """Print a line, or several, of the result for people."""
-        self.out.write(plain(text) + "\n")
-        self.out.flush()
+        _write(self.out, plain(text))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print an aligned table for people; numbers to the right."""
@@ -93,8 +91,7 @@ class Call:
 
     def say(self, text: str) -> None:
         """Tell something beside the result."""
-        self.err.write(plain(text) + "\n")
-        self.err.flush()
+        _write(self.err, plain(text))
 
     def fail(self, failure: Failure) -> int:
         """Tell a failure, on standard error and, where asked for, as the one document. Returns its exit code."""
@@ -133,6 +130,13 @@ class Progress:
     def __call__(self, step: str) -> None:
         """Tell that `step` was done."""
         self._step(step)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a line at once; a stream that cannot say a sign says ``?`` instead."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
 
 
 def _as_text(value: Any) -> Any:

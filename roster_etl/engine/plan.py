@@ -59,8 +59,9 @@ class TablePlan:
     """What would happen to one table.
 
     ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
-    hashes, sorted; ``closes``: CLOSES; ``columns``: how many updates change each column; ``schools``: school → (current,
-    deleted), where records belong to a school.
+    hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (the
+    others went with what they refer to); ``columns``: how many updates change each column; ``schools``: school → (current,
+    absent), where records belong to a school.
     """
 
     table: str
@@ -70,6 +71,7 @@ class TablePlan:
     created: int
     updated: int
     deleted: int
+    absent: int
     current: int
     counted_updates: int
     columns: Mapping[str, int]
@@ -126,12 +128,17 @@ class Exceeded:
 
 def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt) -> Plan:
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
-    plans: dict[str, TablePlan] = {}
-    kept: dict[str, list[pa.Table]] = {}
-    for name in reversed([name for name in TABLES if name in mapped]):  # children before what they refer to
-        plans[name] = _plan_table(TABLES[name], mapped[name], current[name], doubt, kept)  # one table in memory
-    ordered = {name: plans[name] for name in TABLES if name in plans}
-    return Plan(base=base, tables=ordered, sha256=_sha256(base, ordered))
+    names = [name for name in TABLES if name in mapped]
+    drafts: dict[str, _Draft] = {}
+    for name in reversed(names):  # children before what they refer to; one table in memory
+        drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
+    tables: dict[str, TablePlan] = {}
+    closed: dict[str, pa.Table] = {}
+    for name in names:  # parents before what refers to them
+        cascade = _orphans(name, drafts[name].stays, closed)
+        closed[name] = pa.concat_tables([drafts[name].gone, cascade])
+        tables[name] = _finished(drafts[name], cascade, current[name])
+    return Plan(base=base, tables=tables, sha256=_sha256(base, tables))
 
 
 def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
@@ -140,15 +147,15 @@ def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
     for name, table in plan.tables.items():
         if not table.current:
             continue
-        if _too_many(table.deleted, table.current, thresholds.delete_pct, thresholds.delete_min) or (
-            name == "organizations" and table.deleted and thresholds.delete_pct < 100
+        if _too_many(table.absent, table.current, thresholds.delete_pct, thresholds.delete_min) or (
+            name == "organizations" and table.absent and thresholds.delete_pct < 100
         ):
-            found.append(Exceeded(table=name, what="deleted", school=None, records=table.deleted, current=table.current))
+            found.append(Exceeded(table=name, what="deleted", school=None, records=table.absent, current=table.current))
         if _too_many(table.counted_updates, table.current, thresholds.update_pct, thresholds.delete_min):
             found.append(Exceeded(table=name, what="updated", school=None, records=table.counted_updates, current=table.current))
-        for school, (count, deleted) in table.schools.items():
-            if _too_many(deleted, count, thresholds.delete_pct, thresholds.delete_min):
-                found.append(Exceeded(table=name, what="deleted", school=school, records=deleted, current=count))
+        for school, (count, absent) in table.schools.items():
+            if _too_many(absent, count, thresholds.delete_pct, thresholds.delete_min):
+                found.append(Exceeded(table=name, what="deleted", school=school, records=absent, current=count))
     return tuple(found)
 
 
@@ -156,36 +163,81 @@ def _too_many(records: int, current: int, pct: float, least: int) -> bool:
     return pct < 100 and records >= max(least, 1) and records * 100 > pct * current
 
 
-def _plan_table(
-    target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: Doubt, kept: dict[str, list[pa.Table]]
-) -> TablePlan:
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    """A table's plan before it is known which kept records lose what they refer to.
+
+    ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
+    order; ``gone``: versions of records that are absent; ``stays``: versions that no accepted row has, but that stay.
+    """
+
+    target: RosterTable
+    opens: np.ndarray
+    hashes: np.ndarray
+    created: int
+    current: int
+    updates: pa.Table
+    replaced: pa.Table
+    gone: pa.Table
+    stays: pa.Table
+
+
+def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: Doubt, drafts: Mapping[str, _Draft]) -> _Draft:
     refused = flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
     numbers = np.flatnonzero(~refused)
     known = current.hashes()
-    if not known.num_rows:
-        return _first_load(target, mapped, numbers)
     same, same_there = _same(hash_numbers(mapped.column(HASH))[numbers], hash_numbers(known.column(HASH)))
     numbers = numbers[~same]
     there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
-    accepted = mapped.take(pa.array(numbers))
-    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
-    replaced, is_new = there.take(pc.drop_null(place)), pc.is_null(place)
-    updates = accepted.filter(pc.invert(is_new))
-    gone = _gone(target, there, accepted, mapped.filter(pa.array(refused)), doubt, kept)
-    columns, counted = _changed_columns(target, updates, replaced)
-    return TablePlan(
-        table=target.name,
-        opens=pa.array(numbers),
-        hashes=np.sort(hash_numbers(accepted.column(HASH))),
-        closes=_closes(replaced, there.filter(gone)),
-        created=accepted.num_rows - updates.num_rows,
-        updated=updates.num_rows,
-        deleted=pc.sum(gone).as_py() or 0,
+    if not known.num_rows:  # a first load: nothing to compare with
+        hashes, updates, replaced, created = hash_numbers(mapped.column(HASH))[numbers], mapped.slice(0, 0), there, len(numbers)
+        missing = gone = pa.array([], pa.bool_())
+    else:
+        accepted = mapped.take(pa.array(numbers))
+        place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
+        replaced, updates = there.take(pc.drop_null(place)), accepted.filter(pc.is_valid(place))
+        hashes, created = hash_numbers(accepted.column(HASH)), accepted.num_rows - updates.num_rows
+        missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
+        gone = _gone(target, there, missing, mapped.filter(pa.array(refused)), doubt, drafts)
+    return _Draft(
+        target=target,
+        opens=numbers,
+        hashes=np.sort(hashes),
+        created=created,
         current=known.num_rows,
+        updates=updates,
+        replaced=replaced,
+        gone=there.filter(gone),
+        stays=there.filter(pc.and_not(missing, gone)),
+    )
+
+
+def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TablePlan:
+    columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
+    return TablePlan(
+        table=draft.target.name,
+        opens=pa.array(draft.opens),
+        hashes=draft.hashes,
+        closes=_closes(changed=draft.replaced, absent=draft.gone, cascade=cascade),
+        created=draft.created,
+        updated=draft.updates.num_rows,
+        deleted=draft.gone.num_rows + cascade.num_rows,
+        absent=draft.gone.num_rows,
+        current=draft.current,
         counted_updates=counted,
         columns=columns,
-        schools=_by_school(target, there.filter(gone), current),
+        schools=_by_school(draft.target, draft.gone, current),
     )
+
+
+def _orphans(name: str, stays: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Table:
+    """The kept versions that refer to a record which closes: they go with it."""
+    lost = np.zeros(stays.num_rows, dtype=bool)
+    for reference in REFERENCES:
+        if reference.table == name and reference.parent in closed and stays.num_rows:
+            named = key_text(closed[reference.parent], reference.parent_columns)
+            lost |= pc.is_in(key_text(stays, reference.columns), value_set=named).to_numpy(zero_copy_only=False)
+    return stays.filter(pa.array(lost))
 
 
 def _same(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -203,52 +255,31 @@ def _single(hashes: np.ndarray) -> np.ndarray:
     return values if len(values) == len(hashes) else values[counts == 1]
 
 
-def _closes(replaced: pa.Table, gone: pa.Table) -> pa.Table:
-    reasons = ["changed"] * replaced.num_rows + ["absent"] * gone.num_rows
-    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows in (replaced, gone)])
-    return pa.table([versions, pa.array(reasons, pa.string())], schema=CLOSES)
-
-
-def _first_load(target: RosterTable, mapped: pa.Table, numbers: np.ndarray) -> TablePlan:
-    return TablePlan(
-        table=target.name,
-        opens=pa.array(numbers),
-        hashes=np.sort(hash_numbers(mapped.column(HASH))[numbers]),
-        closes=CLOSES.empty_table(),
-        created=len(numbers),
-        updated=0,
-        deleted=0,
-        current=0,
-        counted_updates=0,
-        columns={},
-        schools={},
-    )
+def _closes(**reasons: pa.Table) -> pa.Table:
+    """Return the versions to close, each with the reason that names its table."""
+    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows in reasons.values()])
+    words = [reason for reason, rows in reasons.items() for _ in range(rows.num_rows)]
+    return pa.table([versions, pa.array(words, pa.string())], schema=CLOSES)
 
 
 def _gone(
-    target: RosterTable, there: pa.Table, accepted: pa.Table, seen: pa.Table, doubt: Doubt, kept: dict[str, list[pa.Table]]
+    target: RosterTable, there: pa.Table, missing: pa.Array, seen: pa.Table, doubt: Doubt, drafts: Mapping[str, _Draft]
 ) -> pa.Array:
-    """Which of the versions `there` are of records that the upload proves to be gone; the others are noted as kept."""
-    keys = key_text(there, target.key)
-    missing = pc.invert(pc.is_in(keys, value_set=key_text(accepted, target.key)))
-    gone = pc.and_(missing, pc.invert(pc.is_in(keys, value_set=key_text(seen, target.key))))
+    """Which of the versions `there` are of records that the upload proves to be gone."""
     if doubt.everything or target.event:
-        gone = pa.array(np.zeros(there.num_rows, dtype=bool))
-    gone = _keep_parents(target, there, _certain(target, there, gone, doubt), kept)
-    stays = there.filter(pc.and_(missing, pc.invert(gone)))
-    if stays.num_rows:
-        kept.setdefault(target.name, []).append(stays)
-    return gone
+        return pa.array(np.zeros(there.num_rows, dtype=bool))
+    gone = pc.and_not(missing, pc.is_in(key_text(there, target.key), value_set=key_text(seen, target.key)))
+    return _keep_parents(target, there, _certain(there, gone, target.name, doubt), drafts)
 
 
-def _certain(target: RosterTable, there: pa.Table, gone: pa.Array, doubt: Doubt) -> pa.Array:
+def _certain(there: pa.Table, gone: pa.Array, table: str, doubt: Doubt) -> pa.Array:
     """Take out of `gone` what came from files that were not read, and what unreadable records may have been about."""
     origin = flat(there.column("source_file"))
     kinds = {name: doubt.file_of(name) for name in pc.unique(origin).to_pylist() if name}
     doubtful = pa.array([name for name, kind in kinds.items() if kind in doubt.files], pa.string())
     gone = pc.and_(gone, pc.invert(pc.is_in(origin, value_set=doubtful)))
     for name, kind in kinds.items():
-        records, identity = doubt.evidence.get(kind or "", ()), doubt.identity.get((target.name, kind or ""), ())
+        records, identity = doubt.evidence.get(kind or "", ()), doubt.identity.get((table, kind or ""), ())
         if records and identity:
             gone = pc.and_(gone, pc.invert(_in_evidence(there, gone, name, identity, records)))
     return gone
@@ -271,14 +302,12 @@ def _in_evidence(
     return pa.array(marked)
 
 
-def _keep_parents(target: RosterTable, current: pa.Table, gone: pa.Array, kept: Mapping[str, list[pa.Table]]) -> pa.Array:
-    """A record that a kept one refers to is kept too, so that nothing dangles."""
+def _keep_parents(target: RosterTable, there: pa.Table, gone: pa.Array, drafts: Mapping[str, _Draft]) -> pa.Array:
+    """A record that was read from the same file as a kept one that refers to it is kept too: one damaged row held both."""
     for reference in REFERENCES:
-        if reference.parent != target.name:
-            continue
-        for rows in kept.get(reference.table, ()):
-            named = key_text(rows, reference.columns)
-            gone = pc.and_(gone, pc.invert(pc.is_in(key_text(current, reference.parent_columns), value_set=named)))
+        if reference.parent == target.name and reference.table in drafts and drafts[reference.table].stays.num_rows:
+            named = key_text(drafts[reference.table].stays, (*reference.columns, "source_file"))
+            gone = pc.and_not(gone, pc.is_in(key_text(there, (*reference.parent_columns, "source_file")), value_set=named))
     return gone
 
 

@@ -65,9 +65,9 @@ def _hold(row: dict[str, Any], summary: dict[str, Any], hold: dict[str, Any] | N
     if hold is None:
         return None
     tables = {
-        name: {"deleted": t["deleted"], "current": t["current"], "pct": round(100 * t["deleted"] / t["current"], 1)}
+        name: {"deleted": t["absent"], "current": t["current"], "pct": round(100 * t["absent"] / t["current"], 1)}
         for name, t in summary.get("plan", {}).items()
-        if t["deleted"] and t["current"]
+        if t["absent"] and t["current"]
     }
     return {
         "reason": hold["reason"],

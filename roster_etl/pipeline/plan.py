@@ -42,7 +42,7 @@ class PlanMoved(PermanentError):
 class Planned:
     """The decision and what it rests on, without a cell.
 
-    ``tables``: table → created, updated, deleted, current, counted_updates, columns, schools; ``hold``: reason, tables
+    ``tables``: table → created, updated, deleted, absent, current, counted_updates, columns, schools; ``hold``: reason, tables
     that exceed a threshold, plan hash; ``base``: the import that the plan was made against.
     """
 
@@ -143,7 +143,7 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
     hold = {
         "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
         "tables": {
-            name: {"deleted": table.deleted, "current": table.current, "pct": _pct(table.deleted, table.current)}
+            name: {"deleted": table.absent, "current": table.current, "pct": _pct(table.absent, table.current)}
             for name, table in plan.tables.items()
             if any(item.table == name for item in over)
         },
@@ -168,6 +168,7 @@ def _planned(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = No
             "created": t.created,
             "updated": t.updated,
             "deleted": t.deleted,
+            "absent": t.absent,
             "current": t.current,
             "counted_updates": t.counted_updates,
             "columns": dict(t.columns),

@@ -33,3 +33,12 @@ def test_a_table_is_aligned_with_numbers_to_the_right() -> None:
 
 def test_nothing_that_steers_a_terminal_is_printed() -> None:
     assert plain("a\x1b[31mb\u202ec\nd") == "a�[31mb�c\nd"
+
+
+def test_a_stream_that_cannot_say_a_sign_says_a_question_mark(home: Path) -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+
+    Call(home=home, out=out, err=io.StringIO()).print("one · 李")
+
+    assert raw.getvalue() == b"one ? ?\n"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from roster_etl.store.warehouse import Warehouse
 from tests.cli.calling import call
 
 KEYS = {
@@ -165,3 +167,16 @@ def test_a_zip_is_an_upload_and_a_single_csv_is_not_enough(kind: str, uploads: P
     answer = call("check", path, "--format", "clever", "--json", home=home)
 
     assert answer.code == (0 if kind == "zip" else 3)
+
+
+def test_an_import_that_its_run_abandoned_has_failed(uploads: Path, home: Path, monkeypatch) -> None:
+    def broken(home: Path, order, *, tell) -> int:
+        with Warehouse(f"sqlite:///{home / 'warehouse.sqlite'}") as warehouse:
+            return warehouse.open_import(
+                kind="upload", district_id=order.district_id, source=order.source, started_at=datetime.now(UTC)
+            )
+
+    monkeypatch.setattr("roster_etl.orchestration.runs.run_import", broken)
+    answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)
+
+    assert (answer.code, answer.document["status"], answer.document["error"]["code"]) == (1, "failed", "run_broken")

@@ -250,9 +250,13 @@ ROSTER: dict[str, Sequence[Row]] = {
 }
 
 
-def test_what_a_kept_record_refers_to_is_kept_up_to_the_top() -> None:
-    after: dict[str, Sequence[Row]] = {name: [] for name in ROSTER} | {"enrollments": [{**ENROLLMENT, REFUSED: True}]}
-    plan = _plan(ROSTER, after)
+def _one_file(roster: Mapping[str, Sequence[Row]]) -> dict[str, Sequence[Row]]:
+    return {name: [{"source_file": "one.csv", **row} for row in rows] for name, rows in roster.items()}
+
+
+def test_what_a_kept_record_refers_to_is_kept_up_to_the_top_if_it_came_from_the_same_file() -> None:
+    before = _one_file(ROSTER)
+    plan = _plan(before, {name: [] for name in before} | {"enrollments": [{**before["enrollments"][0], REFUSED: True}]})
 
     assert {name: _closes(table) for name, table in plan.tables.items()} == {
         "organizations": [(101, "absent")],
@@ -264,11 +268,51 @@ def test_what_a_kept_record_refers_to_is_kept_up_to_the_top() -> None:
     }
 
 
-def test_a_section_keeps_the_course_that_it_came_from_too() -> None:
-    before: dict[str, Sequence[Row]] = {
-        "courses": [{"course_id": "c1"}, {"course_id": "c2"}, {"course_id": "c3"}],
-        "sections": [{"section_id": "s1", "course_id": "c1", "home_course_id": "c2"}],
+def test_a_kept_record_goes_with_what_it_refers_to_in_another_file() -> None:
+    after: dict[str, Sequence[Row]] = {**ROSTER, "users": [_user(2)], "enrollments": [{**ENROLLMENT, REFUSED: True}]}
+    plan = _plan(ROSTER, after)
+
+    assert _closes(plan.tables["users"]) == [(100, "absent")]
+    assert _closes(plan.tables["enrollments"]) == [(100, "cascade")]
+    assert (plan.tables["enrollments"].deleted, plan.tables["enrollments"].absent) == (1, 0)
+    assert plan.tables["sections"].is_empty
+
+
+def test_what_goes_with_a_record_takes_along_what_refers_to_it() -> None:
+    after: dict[str, Sequence[Row]] = {
+        **ROSTER,
+        "organizations": [{"organization_id": "o2", "type": "school"}],
+        "courses": [{"course_id": "c2"}, {**COURSE, REFUSED: True}],
+        "sections": [{"section_id": "s2", "course_id": "c2"}, {**SECTION, REFUSED: True}],
+        "enrollments": [{**ENROLLMENT, REFUSED: True}],
     }
+    plan = _plan(ROSTER, after)
+
+    closes = {name: _closes(plan.tables[name]) for name in ("organizations", "courses", "sections", "enrollments")}
+    assert closes.pop("organizations") == [(100, "absent")]
+    assert closes == {name: [(100, "cascade")] for name in closes}
+
+
+def test_what_goes_with_another_record_counts_towards_no_threshold() -> None:
+    users, schools = _many(100), [SCHOOL, {"organization_id": "o2"}]
+    roles = [{**user, "role": "student", "organization_id": "o1"} for user in users]
+    refused = [{**role, REFUSED: True} for role in roles]
+    plan = _plan(
+        {"organizations": schools, "users": users, "user_roles": roles},
+        {"organizations": schools[1:], "users": users, "user_roles": refused},
+    )
+
+    assert plan.tables["user_roles"].deleted == 100
+    assert {e.table for e in exceeded(plan, LIMITS)} == {"organizations"}
+
+
+def test_a_section_keeps_the_course_that_it_came_from_too() -> None:
+    before = _one_file(
+        {
+            "courses": [{"course_id": "c1"}, {"course_id": "c2"}, {"course_id": "c3"}],
+            "sections": [{"section_id": "s1", "course_id": "c1", "home_course_id": "c2"}],
+        }
+    )
     plan = _plan(before, {"courses": [], "sections": [{**before["sections"][0], REFUSED: True}]})
 
     assert _closes(plan.tables["courses"]) == [(102, "absent")]
@@ -282,8 +326,10 @@ def test_a_record_that_closes_keeps_nothing() -> None:
 
 def test_contacts_profiles_and_roles_keep_their_person() -> None:
     for name, cells in (("contacts", {"contact_id": "k"}), ("student_profiles", {}), ("user_roles", {"role": "student"})):
-        row = _user(1, **cells)
-        plan = _plan({"users": [_user(1)], name: [row]}, {"users": [], name: [{**row, REFUSED: True}]})
+        row = _user(1, source_file="students.csv", **cells)
+        plan = _plan(
+            {"users": [_user(1, source_file="students.csv")], name: [row]}, {"users": [], name: [{**row, REFUSED: True}]}
+        )
 
         assert plan.is_empty
 
