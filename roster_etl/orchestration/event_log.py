@@ -52,5 +52,9 @@ class _Shards:
     def _first(self, shard: str) -> Any:
         with self._open(shard) as own:  # makes the file, if it is new
             engine = own.engine
-        self._kept[shard] = self._opened.enter_context(engine.connect())
-        return self._kept[shard]
+        connection = self._opened.enter_context(engine.connect())
+        # The file is in WAL mode: without a flush for each event, only a crash of the machine could lose the last ones.
+        connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+        connection.rollback()
+        self._kept[shard] = connection
+        return connection
