@@ -48,7 +48,9 @@ class Ui:
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the runs, newest first."""
-        return list(self.ask("{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }")["runsOrError"]["results"])
+        return list(
+            self.ask("{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }")["runsOrError"]["results"]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,11 @@ class _DagsterDev:
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text(errors="replace")[-3000:]
         try:
-            return bool(self.ui.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")["repositoriesOrError"]["nodes"])
+            return bool(
+                self.ui.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")["repositoriesOrError"][
+                    "nodes"
+                ]
+            )
         except OSError:
             return False
 
