@@ -45,11 +45,15 @@ class MappedTable:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """A judged vendor file: its rows, its name as uploaded, and the header spelling of its extension columns."""
+    """A judged vendor file: its rows, its name as uploaded, and the header spelling of its extension columns.
+
+    ``lost``: columns that earlier uploads had and this one lacks.
+    """
 
     rows: pa.Table
     file_name: str
     extensions: tuple[str, ...] = ()
+    lost: frozenset[str] = frozenset()
 
 
 def map_table(

@@ -33,6 +33,12 @@ def evidence(sheet: Sheet) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(cell for cell in row if cell) for row in (*rows, *damaged))
 
 
+def named(sheet: Sheet) -> pa.Table:
+    """Return the key cells of the rows that were refused or doubted: whatever came of such a record may have been meant still."""
+    places = pa.array(np.flatnonzero(sheet.refused | sheet.doubted))
+    return pa.table({name: sheet.columns[name].take(places) for name in sheet.file.key if name in sheet.columns})
+
+
 def _refused(sheet: Sheet) -> Iterator[dict[str, object]]:
     sent = sheet.sent() if sheet.reasons else {}
     for places, code in sheet.reasons:

@@ -100,7 +100,10 @@ def _unkept(workspace: Workspace, upload: Upload, file: File) -> JudgedFile:
 def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> None:
     place = (upload.district_id, upload.import_id)
     frames = workspace.frames
-    frames.write(*place, f"findings/{name}", to_frame(result.findings))
+    lost = () if result.refused else lost_columns(workspace, upload, name, result)
+    missing = to_table(findings_frame(_missing(upload, name, lost))).cast(FINDINGS)
+    frames.write(*place, f"findings/{name}", to_frame(pa.concat_tables([result.findings, missing])))
+    frames.write(*place, f"named/{name}", to_frame(result.named))
     frames.write(*place, f"quarantine/{name}", to_frame(result.quarantine))
     frames.write(*place, f"lines/{name}", to_frame(result.verdicts))
     document = {
@@ -110,5 +113,21 @@ def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -
         "rows_rejected": result.rows_rejected,
         "evidence": result.evidence,
         "extensions": result.extensions,
+        "present": result.present,
+        "lost": lost,
     }
     frames.write_json(*place, f"judged/{name}", document)
+
+
+def lost_columns(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> tuple[str, ...]:
+    """Return the columns of file `name` that an earlier published upload had, and this one lacks."""
+    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    known = (last or {}).get("summary", {}).get("headers", {}).get(name, ())
+    return tuple(sorted(set(known) - {*result.present, *result.extensions}))
+
+
+def _missing(upload: Upload, name: str, lost: tuple[str, ...]) -> list[Finding]:
+    """An absent column leaves values alone; a blank cell clears."""
+    message = "Earlier uploads had this column, and this one does not; the values that came from it are left as they are."
+    file = upload.file_name(upload.format.file(name))
+    return [Finding(severity="warning", code="missing_column", file=file, field=column, message=message) for column in lost]
