@@ -47,7 +47,8 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield f"report: {document['report']}"
     advice = _NEXT.get(document["status"])
-    if advice and document["import_id"] is not None:
+    decided = bool(document["hold"] and document["hold"]["decision"])
+    if advice and document["import_id"] is not None and not decided:
         yield ""
         yield "next: " + advice.format(id=document["import_id"], district=document["district_id"])
 
@@ -85,7 +86,7 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
     rows = [(name, t["created"], t["updated"], t["deleted"]) for name, t in tables.items() if any(t.values())]
     if rows:
         yield ""
-        would = document["import_id"] is None or document["status"] == "held"
+        would = document["import_id"] is None or document["status"] in ("held", "discarded")
         yield from aligned(
             ("table, what would change" if would else "table, what changed", "created", "updated", "removed"), rows
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -43,6 +43,13 @@ def write_report(workspace: Workspace, import_id: int) -> Path:
     folder.write(f"{name}.csv", findings_csv(findings).encode("utf-8-sig"))  # spreadsheet programs need the mark
     folder.write(f"{name}.html", report_page(document).encode())
     return page
+
+
+def rewrite_reports(workspace: Workspace, import_ids: Iterable[int]) -> None:
+    """Write the reports of imports anew that were decided about after theirs was written; one without a report gets none."""
+    for import_id in import_ids:
+        if report_path(workspace, workspace.warehouse.import_(import_id)["district_id"], import_id).exists():
+            write_report(workspace, import_id)
 
 
 def report_page(document: Mapping[str, Any]) -> str:

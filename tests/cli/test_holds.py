@@ -76,8 +76,11 @@ def test_a_newer_upload_closes_a_hold(held: Path, uploads: Path) -> None:
     call("import", uploads / "a", "--district", "lincoln", home=held)
 
     answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
+    page = (held / "reports" / "lincoln" / "3.html").read_text("utf-8")
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "no_open_hold")
+    assert "It was superseded by import 4" in page
+    assert "holds approve" not in page + call("show", "3", home=held).out
 
 
 def test_discarding_leaves_the_roster_as_it_is(held: Path) -> None:
@@ -85,6 +88,15 @@ def test_discarding_leaves_the_roster_as_it_is(held: Path) -> None:
 
     assert (answer.code, answer.document["status"]) == (0, "discarded")
     assert call("holds", "approve", "3", "--by", "B", home=held).code == 2
+
+
+def test_the_report_of_a_discarded_import_says_so(held: Path) -> None:
+    call("holds", "discard", "3", "--by", "A. Steward", home=held)
+
+    page = (held / "reports" / "lincoln" / "3.html").read_text("utf-8")
+    assert "It was discarded by A. Steward" in page
+    assert "What would have changed" in page
+    assert "holds approve" not in page
 
 
 def test_an_import_that_was_never_held_has_no_hold_to_show(told: Path) -> None:
