@@ -68,7 +68,13 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
-    changes = (row["summary"] or {}).get("changes", {})
-    counts = tuple(sum(table[what] for table in changes.values()) for what in ("created", "updated", "deleted"))
+    counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
     finished = row["finished_at"] or row["started_at"]
     return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], row["source"], row["status"], *counts)
+
+
+def _count(row: dict[str, Any], what: str) -> int | None:
+    """Return how many records an import `what`; None where nothing was published: what a hold would change is no change."""
+    if row["status"] not in ("published", "unchanged"):
+        return None
+    return sum(table[what] for table in (row["summary"] or {}).get("changes", {}).values())

@@ -43,6 +43,13 @@ def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
     assert "holds approve 3 --by NAME" in text
 
 
+def test_an_import_that_is_held_counts_no_change_in_the_list(held: Path) -> None:
+    _, newest, before, *_ = call("imports", home=held).out.splitlines()
+
+    assert newest.endswith("held")
+    assert before.split()[-1].isdigit()
+
+
 def test_approving_publishes_the_plan_that_was_shown(held: Path) -> None:
     plan = call("holds", "show", "3", "--json", home=held).document
 
