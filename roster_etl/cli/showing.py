@@ -15,7 +15,7 @@ from roster_etl.spec.findings import CODES
 
 _PLACES = 3
 _NEXT = {
-    "held": "roster-etl holds show {id}; then holds approve {id} --by NAME, or holds discard {id} --by NAME, or a corrected upload",
+    "held": "roster-etl holds show {id} shows the plan; then decide, or import a corrected upload",
     "rejected": "correct the upload and import it again; the roster is as it was",
     "failed": "the roster is as it was; roster-etl rerun --district {district} tries again once the fault is mended",
 }
@@ -26,8 +26,25 @@ def show_document(call: Call, document: Mapping[str, Any]) -> None:
     if call.json:
         call.document(document)
         return
+    for line in (*text_of(document), *_advice(document)):
+        call.print(line)
+
+
+def show_hold(call: Call, document: Mapping[str, Any]) -> None:
+    """Print the document of a held import, and for people how to decide on its plan."""
+    if call.json:
+        call.document(document)
+        return
+    number, hold = document["import_id"], document["hold"]
     for line in text_of(document):
         call.print(line)
+    call.print()
+    call.print(f"plan {hold['plan_sha256']}")
+    if not hold["decision"]:
+        call.print()
+        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME")
+        call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
+        call.print("a corrected upload, once imported, closes the hold by itself")
 
 
 def text_of(document: Mapping[str, Any]) -> Iterator[str]:
@@ -46,6 +63,10 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     if document["report"]:
         yield ""
         yield f"report: {document['report']}"
+
+
+def _advice(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what to do next, where the import waits for something."""
     advice = _NEXT.get(document["status"])
     decided = bool(document["hold"] and document["hold"]["decision"])
     if advice and document["import_id"] is not None and not decided:

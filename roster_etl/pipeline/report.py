@@ -1,7 +1,7 @@
 """The report of one import, for people: a page that needs nothing else, the document as JSON, the findings as CSV.
 
 Belongs here: writing the three under ``<home>/reports``. What happened is read from the ledger (``pipeline.outcome``); no value of
-a cell stands in a report.
+a cell stands in a report, but for the id of a school that would lose records.
 """
 
 from __future__ import annotations

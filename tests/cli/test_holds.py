@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -41,6 +42,10 @@ def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
     assert shown["hold"]["tables"]["user_roles"]["deleted"] > 0
     assert shown["hold"]["plan_sha256"] in text
     assert "holds approve 3 --by NAME" in text
+    assert "holds discard 3 --by NAME" in text
+    assert "holds show 3" not in text
+    assert re.search(r"current records of user_roles of school \S+ \([0-9.]+ %\) would be removed", text)
+    assert "deleted" not in text
 
 
 def test_an_import_that_is_held_counts_no_change_in_the_list(held: Path) -> None:
