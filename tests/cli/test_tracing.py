@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,6 +71,19 @@ def test_a_key_column_may_be_left_out_where_the_rest_names_one_record(told: Path
     several = call("trace", "user_roles", "user_id=007", "--district", "lincoln", "--json", home=told)
 
     assert several.code in (0, 2)
+
+
+def test_records_that_share_a_key_are_told_apart_by_their_codes(told: Path) -> None:
+    users = call("as-of", "now", "users", "--district", "lincoln", "--json", home=told).document
+    kinds = {(user["user_id"], user["user_kind"]) for user in users}
+    shared = next(user for user, kind in kinds if kind == "student" and (user, "teacher") in kinds)
+
+    answer = call("trace", "users", f"user_id={shared}", "--district", "lincoln", home=told)
+    many = call("trace", "enrollments", "user_kind=student", "--district", "lincoln", home=told)
+
+    assert answer.code == 2
+    assert "say also user_kind=student or user_kind=teacher" in answer.err
+    assert re.search(r"section_id \(\d+ different\)", many.err)
 
 
 @pytest.mark.parametrize(
