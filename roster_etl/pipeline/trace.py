@@ -26,7 +26,6 @@ from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve
 from roster_etl.vendors import Vendor, vendor
 
-
 _CODED = ("source", "user_kind", "role", "enrollment_type", "entity")  # key columns with words of ours, never of an upload
 
 
