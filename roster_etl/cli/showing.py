@@ -118,10 +118,13 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the findings by cause: those that follow from another are counted with it."""
+    if any(finding["row"] is not None for finding in findings):
+        yield ""
+        yield "what was found (a row's number is its record's: the header is row 1)"
     for cause in causes(findings):
         yield ""
         more = f", and {cause.following:,} that follow from {'it' if cause.count == 1 else 'them'}" if cause.following else ""
-        yield f"{cause.code} · {cause.count:,}{more} · {cause.effect}"
+        yield f"{cause.code} · {cause.amount}{more} · {cause.effect}"
         for place in cause.places[:_PLACES]:
             follows = f" (+{place.following:,} that follow)" if place.following else ""
             yield f"  {place.where}: {place.message}{follows}"

@@ -102,7 +102,7 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
         else f"until {_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
     )
     yield f"since {_time(version['valid_from'])} · {until}"
-    yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']:,}"
+    yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']}"
     if version["note"]:
         yield f"  {version['note']}"
     fields: Mapping[str, Any] = version["fields"]

@@ -42,6 +42,14 @@ def test_findings_are_grouped_by_cause_with_what_follows() -> None:
     assert found[1].places[0].where == "students.csv row 1 Last_name"
 
 
+def test_a_cause_counts_rows_and_writes_their_numbers_as_they_are_searched_for() -> None:
+    (dates,) = causes([finding(number, code="bad_date", severity="warning") for number in (4711, 4712, 4713)])
+    (refused,) = causes([finding(1, row=None, field="users", file=None, code="change_threshold_exceeded", severity="upload")])
+
+    assert (dates.amount, dates.places[0].where) == ("3 rows", "students.csv row 4711 Last_name")
+    assert refused.amount == "1"
+
+
 def test_a_page_says_what_changed_and_what_to_do() -> None:
     page = report_page(
         document(

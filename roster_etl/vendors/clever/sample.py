@@ -381,6 +381,7 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
     if len(chosen) < 2:
         return ()
     nameless, undated = chosen[0], chosen[-1]
+    lines = sum(row["Student_id"] == undated for row in rows["students"])
     for row in rows["students"]:
         if row["Student_id"] == nameless:
             row["Last_name"] = ""
@@ -391,6 +392,11 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
         Change(
             kind="refused", file="students", count=1, what="lost the last name, which is required; the record stays as it was"
         ),
-        Change(kind="doubted", file="students", count=1, what="has a date of birth that does not exist; it is left empty"),
+        Change(
+            kind="doubted",
+            file="students",
+            count=1,
+            what=f"has a date of birth that does not exist, in {lines} row{'s' * (lines != 1)}; it is left empty",
+        ),
         Change(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
     )
