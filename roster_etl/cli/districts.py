@@ -106,6 +106,14 @@ def registered(call: Call, district_id: str) -> District | None:
     return call.registry.get(district_id) if call.registry.exists(district_id) else None
 
 
+def refuse_unknown(call: Call, district_id: str) -> None:
+    """A district that was removed still has its history; one that never was is a slip of the pen. Raises UnknownDistrict."""
+    from roster_etl.spec.errors import UnknownDistrict
+
+    if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
+        raise UnknownDistrict(district_id=district_id)
+
+
 def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
     """Register `district_id` with `feed`, or add the feed to it; with `update`, change it.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.call import Call
+from roster_etl.cli.districts import refuse_unknown
 from roster_etl.cli.options import ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
@@ -35,9 +36,7 @@ def imports(
     if limit is not None and limit < 1:
         raise BadWords(problem="--limit: a number from 1 on")
     if district is not None:
-        from roster_etl.store.districts import check_id
-
-        check_id(district)
+        refuse_unknown(call, district)
     rows = call.warehouse.imports(district, limit=limit or (None if call.json else _LINES))
     if call.json:
         call.document([_document(row) for row in rows])

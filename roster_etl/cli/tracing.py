@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from roster_etl.cli.call import Call
-from roster_etl.cli.districts import registered
+from roster_etl.cli.districts import refuse_unknown, registered
 from roster_etl.cli.layout import aligned
 from roster_etl.cli.options import DistrictOption, FormatOption
 from roster_etl.cli.words import BadWords, pairs
@@ -32,7 +32,7 @@ def trace(
     """Tell where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
     call: Call = ctx.obj
     given = pairs(key, what="KEY=VALUE")
-    _refuse_unknown_district(call, district)
+    refuse_unknown(call, district)
     from roster_etl.pipeline.trace import trace_record
 
     document = trace_record(call.workspace, district, table, given, field=field, source=format)
@@ -57,7 +57,7 @@ def as_of(
     call: Call = ctx.obj
     known = registered(call, district)
     moment = moment_of(time, known.time_zone if known else "UTC")
-    _refuse_unknown_district(call, district)
+    refuse_unknown(call, district)
     from roster_etl.pipeline.trace import roster_table
 
     target = roster_table(table)
@@ -146,11 +146,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _refuse_unknown_district(call: Call, district_id: str) -> None:
-    """A district that was removed still has its history; one that never was is a slip of the pen."""
-    from roster_etl.spec.errors import UnknownDistrict
-
-    if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
-        raise UnknownDistrict(district_id=district_id)
