@@ -18,6 +18,7 @@ from roster_etl.cli.words import BadWords, pairs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_TECHNICAL = ("version_id", "row_hash", "derived", "extensions")  # for programs; in a table for people they come last
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 
 
@@ -68,10 +69,24 @@ def as_of(
         call.table(target.names, [[_cell(record[name]) for name in target.names] for record in records])
     else:
         writer = csv.writer(call.out, lineterminator="\n")
-        columns = list(target.full_schema.names)
+        columns = sorted(target.full_schema.names, key=_TECHNICAL.__contains__)
         writer.writerow(columns)
         writer.writerows([_cell(record[name]) for name in columns] for record in records)
+    if not records:
+        call.say(_nothing_known(call, moment, table, district))
     return 0
+
+
+def _nothing_known(call: Call, moment: datetime, table: str, district: str) -> str:
+    """Say that a table was empty, and where that is why, since when anything is known of the district."""
+    published = [row["finished_at"] for row in call.warehouse.imports(district) if row["status"] == "published"]
+    first = min(published, default=None)
+    since = ""
+    if first is None:
+        since = "; nothing was published of this district yet"
+    elif moment < first:
+        since = f"; its first import was published at {first.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"no record of {table} was known of {district} at {moment:%Y-%m-%dT%H:%M:%SZ}{since}"
 
 
 def moment_of(text: str, zone: str) -> datetime:

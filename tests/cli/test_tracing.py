@@ -122,6 +122,19 @@ def test_as_of_is_csv_in_a_pipe(told: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {"organization_id", "name", "valid_from_import"} <= set(rows[0])
     assert "007" in {row["organization_id"] for row in rows}
+    assert list(rows[0])[:3] == ["district_id", "source", "organization_id"]
+    assert set(list(rows[0])[-4:]) == {"version_id", "row_hash", "derived", "extensions"}
+
+
+def test_an_empty_table_says_since_when_anything_is_known(told: Path) -> None:
+    before = call("as-of", "2020-01-01", "users", "--district", "lincoln", home=told)
+    never = call("as-of", "now", "attendance", "--district", "lincoln", home=told)
+    known = call("as-of", "now", "users", "--district", "lincoln", home=told)
+
+    assert before.code == 0
+    assert "its first import was published at 2" in before.err
+    assert "no record of attendance was known" in never.err
+    assert known.err == ""
 
 
 def test_a_moment_without_an_offset_is_the_districts_own() -> None:
