@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.call import Call
-from roster_etl.pipeline.causes import causes
+from roster_etl.pipeline.causes import CHECKS, causes
 from roster_etl.spec.findings import CODES
 
 _PLACES = 3
@@ -63,6 +63,8 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     if document["report"]:
         yield ""
         yield f"report: {document['report']}"
+    if document["run_id"]:
+        yield f"run:    {document['run_id']} (in the Dagster UI: /runs/{document['run_id']})"
 
 
 def _advice(document: Mapping[str, Any]) -> Iterator[str]:
@@ -138,7 +140,7 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     failed = [check for check in checks if not check["passed"]]
     yield ""
-    yield f"checks: {len(checks) - len(failed)} of {len(checks)} passed"
+    yield f"checks: {len(checks) - len(failed)} of {len(checks)} passed ({CHECKS})"
     for check in failed:
         kind = "stops publishing" if check["severity"] == "error" else "warns"
         yield f"  {check['name']} ({kind})"

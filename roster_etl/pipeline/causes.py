@@ -22,6 +22,9 @@ MEANS = {
     "info": "to know",
 }
 
+CHECKS = "two for each file of the upload and each table; the run in the UI also counts files that are not there, and the plan"
+"""What is counted as a check, in the command line and in the report; Dagster counts all that it knows of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:

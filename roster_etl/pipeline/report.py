@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.pipeline.causes import causes
+from roster_etl.pipeline.causes import CHECKS, causes
 from roster_etl.pipeline.outcome import outcome, report_path
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
@@ -61,6 +61,7 @@ def report_page(document: Mapping[str, Any]) -> str:
         changes=_changes(document),
         causes=causes(document["findings"]),
         most=PLACES,
+        about_checks=CHECKS,
         passed=sum(check["passed"] for check in document["checks"]),
     )
 

@@ -66,6 +66,21 @@ def test_a_page_says_what_changed_and_what_to_do() -> None:
     assert "and 8 more places" in page
 
 
+def test_a_page_names_the_district_and_the_run() -> None:
+    page = report_page(document(district_name="Lincoln County", run_id="4f2a"))
+
+    assert "<h1>Import 7: Lincoln County, clever</h1>" in page
+    assert "district <code>lincoln</code>" in page
+    assert "Dagster run <code>4f2a</code>" in page
+    assert "<h1>Import 7: lincoln, clever</h1>" in report_page(document())
+
+
+def test_a_page_says_what_is_counted_as_a_check() -> None:
+    checks = [{"name": "clever/students: suite", "passed": True, "severity": "error", "details": {}}]
+
+    assert "two for each file of the upload and each table" in report_page(document(checks=checks))
+
+
 def test_a_page_needs_nothing_else_and_fits_a_phone() -> None:
     page = report_page(document())
 
