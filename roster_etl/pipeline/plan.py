@@ -158,8 +158,9 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
 
 
 def _over_text(item: Exceeded) -> str:
-    where = f"{item.table} of one school" if item.school else item.table
-    return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {item.what}."
+    where = f"{item.table} of school {item.school}" if item.school else item.table
+    what = {"deleted": "removed"}.get(item.what, item.what)
+    return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {what}."
 
 
 def _pct(part: int, whole: int) -> float:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.mapping.frames import REFUSED, one_array, to_table
-from roster_etl.pipeline.conclude import conclusion_of, write_manifest
+from roster_etl.pipeline.conclude import conclusion_of, supersede_holds, write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.upload import Upload
@@ -36,8 +36,8 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
     summary["headers"] = _headers(workspace, upload)
     conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
-    workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, conclusion.finished_at)
     write_manifest(workspace, upload, "published")
+    supersede_holds(workspace, upload, conclusion.finished_at)
 
 
 def _headers(workspace: Workspace, upload: Upload) -> dict[str, list[str]]:

@@ -17,8 +17,8 @@ class Finding:
     """One finding, or several of one kind folded into one with a ``count``.
 
     ``row`` is the record number with the header as row 1; None: the whole file. ``file`` None: the whole upload.
-    ``cause``: (file, row) of the finding that this one follows from. ``message`` never holds a cell value;
-    ``key`` is masked.
+    ``cause``: (file, row) of the finding that this one follows from. ``message`` never holds a cell value,
+    but for the id of a school; ``key`` is masked.
     """
 
     severity: Severity
