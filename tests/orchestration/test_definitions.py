@@ -60,6 +60,17 @@ def test_every_file_shows_the_columns_of_its_spec_and_links_to_it(vendor):
         assert Path(code.file_path).is_file()
 
 
+def test_a_check_that_does_not_block_says_which_one_does():
+    suites = [spec for spec in GRAPH.asset_check_keys if spec.name == "suite"]
+
+    assert suites
+    for key in suites:
+        spec = GRAPH.get_check_spec(key)
+        assert not spec.blocking
+        assert "roster/plan's check `publishable` fails too" in spec.description
+    assert GRAPH.get_check_spec(dg.AssetCheckKey(dg.AssetKey(["roster", "plan"]), "publishable")).blocking
+
+
 def test_a_mapped_column_names_the_columns_that_it_is_made_of():
     lineage = GRAPH.get(dg.AssetKey(["roster", "users"])).metadata["dagster/column_lineage"].deps_by_column
 
