@@ -60,7 +60,8 @@ def test_a_run_materializes_the_whole_graph_with_numbers(published: Home):
     assert set(made) == {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
     assert students["rows_read"] == students["rows_accepted"] + students["rows_refused"] > 0
     assert students["dagster/partition_row_count"] == students["dagster/row_count"] > 0
-    assert made["warehouse/users"].metadata["created"].value > 40
+    users = {name: value.value for name, value in made["warehouse/users"].metadata.items()}
+    assert users["created"] == users["current records of this district"] == users["dagster/row_count"] > 40
     assert {event.partition for event in made.values()} == {"lincoln"}
 
 
