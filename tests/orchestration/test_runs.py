@@ -61,6 +61,7 @@ def test_a_run_materializes_the_whole_graph_with_numbers(published: Home):
     assert students["rows_read"] == students["rows_accepted"] + students["rows_refused"] > 0
     assert students["dagster/partition_row_count"] == students["dagster/row_count"] > 0
     users = {name: value.value for name, value in made["warehouse/users"].metadata.items()}
+    assert users["removed"] == 0
     assert users["created"] == users["current records of this district"] == users["dagster/row_count"] > 40
     assert {event.partition for event in made.values()} == {"lincoln"}
 
