@@ -183,7 +183,7 @@ def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
         from roster_etl.vendors import vendor
 
         if not _folder(call, district, feed):
-            return "no landing folder; its uploads are imported by command"
+            return "not watched: it has no landing folder; its uploads are imported by command"
         with open_landing(district.id, feed, call.settings) as landing:
             names = {entry.name.casefold() for entry in landing.listing() if entry.regular}
         required = [file.file_name for file in vendor(feed.format).format.files if file.required]

@@ -22,6 +22,8 @@ from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
 
+CURRENT = "current records of this district"  # the row count's own label does not say that it is one partition's
+
 
 def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     """Return the assets of all published tables, which one op writes."""
@@ -34,7 +36,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             group_name="warehouse",
             kinds={"sql"},
             owners=OWNERS,
-            description=f"{TABLES[table].comment}: every version, and the current ones as a view.",
+            description=f"{TABLES[table].comment}: every version, and the current ones as a view. Counts are of one district.",
             metadata=published_metadata(TABLES[table]),
         )
         for table in tables_filled(vendors)
@@ -80,9 +82,9 @@ def _published(context: dg.AssetExecutionContext, upload: Upload, planned: Plann
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             rows = table["current"] + table["created"] - table["deleted"]
-            changes = {what: table[what] for what in ("created", "updated", "deleted")}
+            changes = {"created": table["created"], "updated": table["updated"], "removed": table["deleted"]}
             yield dg.MaterializeResult(
                 asset_key=warehouse_key(name),
                 data_version=dg.DataVersion(upload.content),
-                metadata={**row_count(rows), **changes, "import": upload.import_id},
+                metadata={**row_count(rows), CURRENT: rows, **changes, "import": upload.import_id},
             )

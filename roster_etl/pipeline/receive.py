@@ -280,12 +280,17 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
     if lost or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
+    findings = [] if order.approves else [_again(earlier)]
     if not order.approves:
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
-            return conclude(workspace, upload, "unchanged", [])
-    findings = _missing(upload)
-    if findings:
-        return conclude(workspace, upload, "rejected", findings)
+            return conclude(workspace, upload, "unchanged", findings)
+    if missing := _missing(upload):
+        return conclude(workspace, upload, "rejected", [*findings, *missing])
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
     return upload
+
+
+def _again(earlier: int) -> Finding:
+    message = f"The archived upload of import {earlier} was run again; nothing was taken from the landing zone."
+    return Finding(severity="info", code="archived_upload", message=message)

@@ -98,6 +98,16 @@ def test_the_same_bytes_again_are_unchanged(day2: Path) -> None:
     assert (document["status"], document["changes"]) == ("unchanged", {})
 
 
+def test_an_archived_upload_that_is_run_again_is_named(day2: Path) -> None:
+    same, changed = (run(day2 / "home", archived=1, options=options) for options in ({}, {"delete_threshold_pct": "20"}))
+
+    assert (same["status"], changed["status"]) == ("unchanged", "published")
+    for document in (same, changed):
+        assert [
+            (f["severity"], f["message"].partition(";")[0]) for f in document["findings"] if f["code"] == "archived_upload"
+        ] == [("info", "The archived upload of import 1 was run again")]
+
+
 def test_the_order_of_rows_and_columns_is_no_change(day2: Path) -> None:
     for name in ("schools.csv", "teachers.csv", "sections.csv", "enrollments.csv"):
         edit(day2, name, lambda rows: [dict(reversed(row.items())) for row in reversed(rows)])
