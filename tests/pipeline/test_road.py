@@ -248,3 +248,13 @@ def test_rows_that_are_gone_are_told_even_where_refused_rows_repeat_a_record(day
     lines = with_workspace(day2 / "home", lambda w: w.frames.read("lincoln", 2, "lines/roster-enrollments"))
 
     assert lines.set_index("check").loc["rows", "failing"] == 2
+
+
+def test_a_row_cut_short_is_refused_and_not_taken_for_a_blank_line(day2: Path) -> None:
+    path = day2 / "upload" / "students.csv"
+    records = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*records[:-1], ",".join(records[-1].split(",")[:3])]) + "\n", encoding="utf-8")
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert ("students.csv", "ragged_row") in {(finding["file"], finding["code"]) for finding in document["findings"]}
