@@ -19,14 +19,21 @@ _EMPTY = b'""'  # what is left of a record of one cell: nothing at all would be 
 BLANKED = "blanked"  # how the first emptied cell of a damaged record begins, so that the record stays one
 
 
-def blank_columns(content: bytes, is_secret: Callable[[str], bool], *, encoding: str = "utf-8") -> bytes | None:
+def blank_columns(
+    content: bytes,
+    is_secret: Callable[[str], bool],
+    *,
+    encoding: str = "utf-8",
+    is_header: Callable[[Sequence[str]], bool] = bool,
+) -> bytes | None:
     """Return `content` with the cells emptied whose column `is_secret`, all other bytes and the record count as before.
 
     The header stays, and so do rows that repeat it. In a record whose cells cannot be assigned to columns (too many, too
     few, a stray quote) everything is emptied from the first cell on that may be secret. There stands ``BLANKED`` instead,
     so that the record is neither blank nor sound afterwards.
 
-    Args:    is_secret: asked with each column name, outer white space off.
+    Args:    is_secret: asked with each column name, outer white space off; is_header: asked whether the first line has
+             column names at all: no title, no row of data.
     Returns: `content` itself if there is nothing to empty; None if the columns cannot be located with certainty.
     Raises:  LookupError: `encoding` is no known text encoding.
     """
@@ -34,12 +41,14 @@ def blank_columns(content: bytes, is_secret: Callable[[str], bool], *, encoding:
     if isinstance(text, Finding):
         return None
     start = skip_line_ends(text.content, text.start)
+    if start == len(text.content):
+        return content
     header = read_record(text.content, start)
     try:
         names = tuple(cell_text(text.content[begin:end]).strip() for begin, end in header.cells)
     except UnicodeDecodeError:
         return None
-    if header.fault:
+    if header.fault or not is_header(names):
         return None
     secret = [place for place, name in enumerate(names) if is_secret(name)]
     if not secret:

@@ -44,6 +44,11 @@ def test_secrets_that_cannot_be_located_are_no_bytes_to_keep(content: bytes) -> 
     assert blank_columns(content, is_password) is None
 
 
+def test_under_a_line_that_is_no_header_nobody_knows_where_the_secrets_are() -> None:
+    assert blank_columns(b"Students of 2026\nid,password\n1,x\n", is_password, is_header=lambda names: "id" in names) is None
+    assert blank_columns(b"", is_password, is_header=lambda _: False) == b""
+
+
 @pytest.mark.parametrize(
     ("row", "left"),
     [
