@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.engine.read import read_csv
@@ -87,14 +88,15 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
 
 
 def _unkept(workspace: Workspace, upload: Upload, file: File) -> JudgedFile:
-    """A file that was too broken to find its secrets: its findings were taken when it came in."""
+    """A file whose secrets could not be found, because it is broken or has no header: its findings were taken when it came in."""
     found = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"unkept/{file.name}")).cast(FINDINGS)
-    if not any(severity == "file" for severity in found.column("severity").to_pylist()):
+    codes = found.filter(pc.equal(found.column("severity"), "file")).column("code").to_pylist()
+    if not codes:
         finding = Finding(severity="file", code="malformed_csv", message="The cells of its password column cannot be told apart.")
         found = pa.concat_tables([found, to_table(findings_frame([finding])).cast(FINDINGS)])
     name = pa.array([upload.file_name(file)] * found.num_rows, pa.string())
     found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), name)
-    return absent_file(file, refused="malformed_csv", findings=found)
+    return absent_file(file, refused=codes[0] if codes else "malformed_csv", findings=found)
 
 
 def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> None:

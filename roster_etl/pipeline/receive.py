@@ -14,6 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from roster_etl.engine.headers import match_header
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
@@ -21,7 +24,7 @@ from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import warm
-from roster_etl.spec import Format
+from roster_etl.spec import File, Format
 from roster_etl.spec.errors import RosterError, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
@@ -246,14 +249,33 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any
         return member
     encoding = str(upload.values["encoding"])
     data: bytes = content()
-    secret = {c.name.casefold() for c in upload.format.file(member.kind).columns if c.secret}
-    blanked = blank_columns(data, lambda name: _is_secret(name, secret), encoding=encoding)
+    file = upload.format.file(member.kind)
+    secret = {c.name.casefold() for c in file.columns if c.secret}
+    blanked = blank_columns(
+        data,
+        lambda name: _is_secret(name, secret),
+        encoding=encoding,
+        is_header=lambda names: not secret or _has_required(names, file),
+    )
     if blanked is None:
-        raw = read_csv(data, encoding=encoding)
-        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", raw.findings)
+        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", _why_unkept(data, file, encoding))
         return member
     stored = workspace.archive.put(blanked, original_sha256=member.sha256)
     return replace(member, key=stored.key)
+
+
+def _has_required(names: Sequence[str], file: File) -> bool:
+    """Tell a header from a title or a row of data: under those, nobody knows which cells are passwords."""
+    found = match_header(names, file).positions
+    return any(column.required and column.name in found for column in file.columns)
+
+
+def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
+    """Return the findings about a file whose bytes are not kept."""
+    raw = read_csv(content, encoding=encoding)
+    if raw.refused or not raw.header:
+        return raw.findings
+    return findings_frame(match_header(raw.header, file).findings)
 
 
 def _is_secret(header: str, declared: set[str]) -> bool:

@@ -283,10 +283,10 @@ def test_a_column_that_is_missing_leaves_its_values_alone_and_is_told(day2: Path
     document = run(day2 / "home", day2 / "upload")
 
     assert document["status"] == "unchanged"
-    assert [(f["file"], f["field"]) for f in document["findings"] if f["code"] == "missing_column"] == [
+    assert {(f["file"], f["field"]) for f in document["findings"] if f["code"] == "missing_column"} == {
         ("students.csv", "DOB"),
         ("teachers.csv", "Teacher_email"),
-    ]
+    }
     assert {pair: filled(day2 / "home", *pair) for pair in before} == before
     assert same(document)
 
@@ -371,3 +371,26 @@ def test_a_ragged_section_keeps_its_enrollments(day2: Path) -> None:
     run(day2 / "home", day2 / "upload")
 
     assert counts(day2 / "home") == before
+
+
+def test_a_row_cut_short_is_refused_and_not_taken_for_a_blank_line(day2: Path) -> None:
+    path = day2 / "upload" / "students.csv"
+    records = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*records[:-1], ",".join(records[-1].split(",")[:3])]) + "\n", encoding="utf-8")
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert ("students.csv", "ragged_row") in {(finding["file"], finding["code"]) for finding in document["findings"]}
+
+
+@pytest.mark.parametrize("first", ["Students of 2026\n", ""])
+def test_under_a_title_or_without_a_header_no_password_is_kept(day2: Path, first: str) -> None:
+    """Nobody knows which cells are passwords then."""
+    path = day2 / "upload" / "students.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(first + text if first else text.partition("\n")[2], encoding="utf-8")
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert ("students.csv", "unrecognised_headers") in {(finding["file"], finding["code"]) for finding in document["findings"]}
+    assert [path.name for path in (day2 / "home").rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
