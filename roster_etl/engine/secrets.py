@@ -1,11 +1,16 @@
 """Taking the values of secret columns (passwords) out of a file's bytes, so that the rest can be kept.
 
-Belongs here: cutting cells out of bytes. Not here: which columns are secret (the caller's), and keeping the bytes.
+Belongs here: which names look like a password's, and cutting cells out of bytes. Not here: which columns a format
+declares secret (the caller's), and keeping the bytes.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +22,34 @@ Fills = Mapping[int, bytes]  # by where it begins: what stands in place of an em
 
 _EMPTY = b'""'  # what is left of a record of one cell: nothing at all would be an empty line, and no record
 BLANKED = "blanked"  # how the first emptied cell of a damaged record begins, so that the record stays one
+
+_ANYWHERE = ("password", "passwort", "kennwort", "contrasena", "passcode", "passphrase", "passwd", "pwd")
+_AS_A_WORD = frozenset({"pass", "pw", "pin", "secret", "secrets"})
+_NEAR = 0.8  # difflib's ratio from which a name is a misspelling: "Pasword" has 0.93, "Passport" 0.75
+_SHORTEST_NEAR = 6  # letters of a name that can be misspelt: of a shorter one, too many words are a letter away
+_CONFUSABLE = str.maketrans("авеѕікмнорстухԁԝαεικνορτυχ", "abesikmhopctyxdwaeikvoptux")
+
+
+def looks_secret(name: str, declared: Collection[str] = ()) -> bool:
+    """Tell whether a column name is a password's, or a misspelling of one of the `declared` secret columns.
+
+    Look-alike letters, accents, invisible characters and separators make no difference.
+    """
+    words = _words(name)
+    runs = {"".join(words), *words, *map("".join, pairwise(words))}
+    names = {"".join(_words(one)) for one in declared}
+    if runs & names or not _AS_A_WORD.isdisjoint(runs) or any(word in run for run in runs for word in _ANYWHERE):
+        return True
+    long = [one for one in {*names, "password"} if len(one) >= _SHORTEST_NEAR]
+    return any(get_close_matches(run, long, n=1, cutoff=_NEAR) for run in runs)
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a column name in plain small letters; camelCase parts words too."""
+    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) not in ("Cf", "Cc"))
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", visible)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", parted.casefold()) if not unicodedata.combining(c))
+    return re.findall(r"[^\W\d_]+", plain.translate(_CONFUSABLE))
 
 
 def blank_columns(

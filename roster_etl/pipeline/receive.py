@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from roster_etl.engine.headers import match_header
+from roster_etl.engine.headers import is_secret, match_header
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
@@ -33,8 +33,6 @@ from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path
 from roster_etl.vendors import Vendor, vendor
-
-_SECRET_WORDS = ("password", "passwd", "passphrase", "pwd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,12 +248,12 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any
     encoding = str(upload.values["encoding"])
     data: bytes = content()
     file = upload.format.file(member.kind)
-    secret = {c.name.casefold() for c in file.columns if c.secret}
+    has_secrets = any(column.secret for column in file.columns)
     blanked = blank_columns(
         data,
-        lambda name: _is_secret(name, secret),
+        lambda name: is_secret(name, file),
         encoding=encoding,
-        is_header=lambda names: not secret or _has_required(names, file),
+        is_header=lambda names: not has_secrets or _has_required(names, file),
     )
     if blanked is None:
         workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", _why_unkept(data, file, encoding))
@@ -276,11 +274,6 @@ def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
     if raw.refused or not raw.header:
         return raw.findings
     return findings_frame(match_header(raw.header, file).findings)
-
-
-def _is_secret(header: str, declared: set[str]) -> bool:
-    folded = header.casefold()
-    return folded in declared or any(word in folded for word in _SECRET_WORDS)
 
 
 # ---- from the archive

@@ -7,12 +7,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster_etl.engine.read import read_csv
-from roster_etl.engine.secrets import blank_cells, blank_columns, hides_key
+from roster_etl.engine.secrets import blank_cells, blank_columns, hides_key, looks_secret
 from tests.engine.readings import reading
 
 
 def is_password(name: str) -> bool:
     return "password" in name.lower()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Pass word", "PASS_WORD", "Initial-Password", "Password2", "Pasword", "ext.Pasword", "Passwrod", "Paßwort", "kennwort",
+        "Contraseña", "Student Passcode", "passphrase", "passwd", "user.pwd", "pw", "PIN", "Lunch_PIN", "userPin", "Secret",
+        "student pass", "P\u200bassword", "\ufeffpassword", "Ｐａｓｓｗｏｒｄ", "Раsswоrd", "pin\x00",
+    ],
+)  # fmt: skip
+def test_a_name_that_looks_like_a_passwords_is_secret(name: str) -> None:
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize("name", ["", "Passport", "Compass", "Pinewood", "Secretary", "Spin", "Homework", "User_name", "Period"])
+def test_a_name_that_only_resembles_one_is_not(name: str) -> None:
+    assert not looks_secret(name, ["Password"])
+
+
+def test_a_misspelling_of_a_declared_secret_is_one() -> None:
+    assert looks_secret("Login_kode", ["Login_code"])
+    assert not looks_secret("Login_kode")
 
 
 def test_only_the_values_of_secret_columns_go() -> None:

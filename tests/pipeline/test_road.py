@@ -394,3 +394,16 @@ def test_under_a_title_or_without_a_header_no_password_is_kept(day2: Path, first
 
     assert ("students.csv", "unrecognised_headers") in {(finding["file"], finding["code"]) for finding in document["findings"]}
     assert [path.name for path in (day2 / "home").rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
+
+
+def test_a_password_under_another_name_is_neither_kept_nor_published(day2: Path) -> None:
+    edit(
+        day2,
+        "students.csv",
+        lambda rows: [row | {"ext.Pasword": "s3cret-of-a-child", "PIN": "s3cret-of-a-child"} for row in rows],
+    )
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert {f["field"] for f in document["findings"] if f["code"] == "unexpected_column"} == {"ext.Pasword", "PIN"}
+    assert [path for path in (day2 / "home").rglob("*") if path.is_file() and b"s3cret-of-a-child" in path.read_bytes()] == []
