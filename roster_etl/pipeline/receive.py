@@ -189,7 +189,7 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
 
 def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> Arrival:
     if order.path is not None:
-        return collect_path(order.path, workspace.settings, scratch)
+        return collect_path(order.path, workspace.settings, scratch, feed=feed)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
         return collect(landing, scratch, where=landing.where)
 
