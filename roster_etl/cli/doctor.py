@@ -69,6 +69,7 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
     yield _looked("settings", lambda: f"home {call.settings.home}")
     yield _looked("home", lambda: _private(call))
     yield _looked("warehouse", lambda: _warehouse(call))
+    yield _looked("imports", lambda: _imports(call))
     yield _looked("archive", lambda: _archive(call))
     yield _looked("daemon", lambda: _daemon(call))
     if district_id is not None:
@@ -124,6 +125,19 @@ def _warehouse(call: Call) -> str:
     newest = call.warehouse.imports(limit=1)
     last = f"last import {newest[0]['import_id']}, {newest[0]['status']}" if newest else "no import yet"
     return f"{call.warehouse.url}, schema {HEAD}, {last}"
+
+
+def _imports(call: Call) -> str:
+    """Tell of imports that are said to be running, and that no process of this home works on."""
+    running = [row["import_id"] for row in call.warehouse.imports(status="running")]
+    left = [number for number in running if not call.workspace.holders.held(number)]
+    if left:
+        numbers = ", ".join(map(str, left))
+        raise Wrong(
+            f"running, but no process of this home works on them: {numbers}. The next import of the same feed ends them as failed, unless "
+            "they belong to another home with this warehouse"
+        )
+    return f"{len(running)} running" if running else "none is running"
 
 
 def _archive(call: Call) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import current_home
+from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of
 from roster_etl.pipeline.map import files_for, tables_of
@@ -67,8 +68,10 @@ class Desk:
         return self.upload
 
     def close(self) -> None:
-        """Drop the frames, and close what was opened."""
+        """Drop the frames, release the import, and close what was opened."""
         self._frames.clear()
+        if self.upload is not None:
+            release(self.workspace, self.upload.import_id)
         if "warehouse" in vars(self.workspace):
             self.workspace.warehouse.close()
 

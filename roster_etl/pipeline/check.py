@@ -18,6 +18,7 @@ from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import Tell, import_upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
+from roster_etl.store.holders import Holders
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
@@ -70,6 +71,11 @@ class _Rehearsal(Workspace):
     """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet."""
 
     roster: Warehouse | None
+
+    @property
+    def holders(self) -> Holders:
+        """Locks that nobody else looks at."""
+        return Holders(Path(self.settings.districts).parent / "holders", self.settings.warehouse)
 
     @cached_property
     def warehouse(self) -> Warehouse:

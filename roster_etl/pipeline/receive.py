@@ -20,6 +20,7 @@ from roster_etl.engine.headers import is_secret, match_header
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
+from roster_etl.pipeline.abandoned import end_abandoned, release
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -55,7 +56,7 @@ class Order:
 
 
 def receive(workspace: Workspace, order: Order) -> Upload:
-    """Open an import for `order` and take its upload in.
+    """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
     Raises:  RosterError: the district, its feed or an option is not known; the landing zone cannot be read (the import
@@ -66,6 +67,14 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     format_ = vendor(order.source).format
     texts = option_texts(format_, district, feed, order.options)
     upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
+    try:
+        return _taken_in(workspace, upload, order, feed)
+    except BaseException:
+        release(workspace, upload.import_id)
+        raise
+
+
+def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
     try:
         if order.archived is not None or order.approves:
             received = _from_archive(workspace, upload, order)
@@ -120,19 +129,7 @@ def _code_digest(package: str) -> str:
 
 def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
     now = datetime.now(UTC)
-    if order.approves:
-        import_id = order.approves[0]
-    else:
-        import_id = workspace.warehouse.open_import(
-            kind="upload",
-            district_id=order.district_id,
-            source=order.source,
-            upload_id=None,
-            run_id=order.run_id,
-            received_at=now,
-            started_at=now,
-            options=dict(texts),
-        )
+    import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
     return Upload(
         import_id=import_id,
         district_id=order.district_id,
@@ -147,6 +144,24 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
     )
+
+
+def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: datetime) -> int:
+    """Enter a new import, held by this process; what a killed process left of the feed ends here."""
+    with workspace.holders.gate():
+        end_abandoned(workspace, order.district_id, order.source)
+        import_id = workspace.warehouse.open_import(
+            kind="upload",
+            district_id=order.district_id,
+            source=order.source,
+            upload_id=None,
+            run_id=order.run_id,
+            received_at=now,
+            started_at=now,
+            options=dict(texts),
+        )
+        workspace.holders.take(import_id)
+    return import_id
 
 
 # ---- from the landing zone
@@ -175,7 +190,7 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
 
 def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> Arrival:
     if order.path is not None:
-        return collect_path(order.path, workspace.settings, scratch)
+        return collect_path(order.path, workspace.settings, scratch, feed=feed)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
         return collect(landing, scratch, where=landing.where)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
@@ -30,13 +31,15 @@ def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: Non
     Raises: what failed; the import is then in the ledger as ``failed``.
     """
     upload = receive(workspace, order)
-    tell("received")
-    if upload.ended is None:
-        try:
+    try:
+        tell("received")
+        if upload.ended is None:
             walk(workspace, upload, tell)
-        except Exception as error:
-            fail(workspace, upload, error)
-            raise
+    except Exception as error:
+        fail(workspace, upload, error)
+        raise
+    finally:
+        release(workspace, upload.import_id)
     return upload.import_id
 
 

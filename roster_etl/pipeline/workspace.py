@@ -15,6 +15,7 @@ from roster_etl.quality import load_suites
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import Registry
 from roster_etl.store.frames import FrameStore
+from roster_etl.store.holders import Holders
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Warehouse
 
@@ -52,6 +53,11 @@ class Workspace:
     def frames(self) -> FrameStore:
         """Frames between steps."""
         return FrameStore(self.settings.staging)
+
+    @property
+    def holders(self) -> Holders:
+        """Which imports a process of this home works on."""
+        return Holders(self.settings.scratch, self.settings.warehouse)
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -1,0 +1,97 @@
+"""Which imports a process of this home works on: a lock each, which the system lets go of when the process is gone, whatever ended it.
+
+Belongs here: taking, releasing and looking at the locks. What becomes of an import whose process is gone is ``pipeline.abandoned``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from roster_etl.store.folder import make_private
+from roster_etl.store.urls import redact
+
+_mine: dict[Path, int] = {}  # the locks of this process, by their files
+
+
+class Holders:
+    """The locks in `folder`, on imports of one warehouse: ``import-<warehouse>-<number>.lock``.
+
+    The lock is a shared one, so that steps of one import may run in several processes. A file that is there and locked by nobody
+    says that its process is gone; no file says nothing: the import may belong to another home.
+    """
+
+    def __init__(self, folder: Path, warehouse: str) -> None:
+        self._folder = folder
+        self._warehouse = hashlib.sha256(redact(warehouse).encode()).hexdigest()[:12]
+
+    @contextmanager
+    def gate(self) -> Iterator[None]:
+        """Let one process at a time begin an import, or look for those whose process is gone."""
+        make_private(self._folder)
+        gate = _open(self._folder / "imports.gate")
+        try:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(gate)
+
+    def take(self, import_id: int) -> None:
+        """Work on an import until it is released, or this process ends."""
+        file = self._file(import_id)
+        if file in _mine:
+            return
+        make_private(self._folder)
+        lock = _open(file)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        _mine[file] = lock
+
+    def release(self, import_id: int, *, ended: bool) -> None:
+        """Work on it no more. An import that has not ended keeps its file, which says that it was left."""
+        file = self._file(import_id)
+        lock = _mine.pop(file, None)
+        if lock is None:
+            return
+        if ended:
+            file.unlink(missing_ok=True)
+        os.close(lock)
+
+    def held(self, import_id: int) -> bool:
+        """Return whether a living process works on an import."""
+        return self._file(import_id).exists() and not _is_free(self._file(import_id))
+
+    def left(self) -> list[int]:
+        """Return the imports whose processes are gone, in rising order."""
+        name = re.compile(rf"import-{self._warehouse}-(\d+)\.lock")
+        found = [(int(match[1]), file) for file in self._folder.glob("import-*.lock") if (match := name.fullmatch(file.name))]
+        return sorted(number for number, file in found if _is_free(file))
+
+    def forget(self, import_id: int) -> None:
+        """Remove the file of an import that has ended."""
+        self._file(import_id).unlink(missing_ok=True)
+
+    def _file(self, import_id: int) -> Path:
+        return self._folder / f"import-{self._warehouse}-{import_id}.lock"
+
+
+def _open(file: Path) -> int:
+    return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _is_free(file: Path) -> bool:
+    try:
+        lock = os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        return False  # ended at this moment
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

@@ -1,0 +1,74 @@
+"""Imports whose process was killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from roster_etl.pipeline.abandoned import end_abandoned
+from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import LandingNotFound
+from roster_etl.store.districts import District, Feed
+from tests.cli.calling import call
+
+DIES = """
+import os, sys
+from pathlib import Path
+from roster_etl.pipeline import receive
+from roster_etl.pipeline.workspace import Workspace
+receive._collected = lambda *_: os._exit(9)
+receive.receive(Workspace.open(Path(sys.argv[1])), receive.Order(district_id="lincoln", source="clever", path=sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def killed(home: Path) -> Workspace:
+    """A home with a running import whose process was killed."""
+    workspace = Workspace.open(home)
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
+    subprocess.run([sys.executable, "-c", DIES, str(home)], check=False)
+    assert workspace.warehouse.import_(1)["status"] == "running"
+    return workspace
+
+
+def test_the_feeds_next_import_ends_what_a_killed_process_left(killed: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(LandingNotFound):
+        receive(killed, Order(district_id="lincoln", source="clever", path=str(tmp_path / "none")))
+
+    first = killed.warehouse.import_(1)
+    assert first["status"] == "failed"
+    assert first["summary"]["error"] == {
+        "class": "Abandoned",
+        "code": "abandoned",
+        "message": "its process ended without a word",
+    }
+    assert [path.name for path in killed.settings.scratch.iterdir()] == ["imports.gate"]
+
+
+def test_an_import_of_another_feed_or_of_a_living_process_goes_on(killed: Workspace) -> None:
+    number = killed.warehouse.open_import(kind="upload", district_id="washington", source="clever", started_at=datetime.now(UTC))
+    killed.holders.take(number)
+
+    assert end_abandoned(killed, "washington", "clever") == []
+    assert [killed.warehouse.import_(n)["status"] for n in (1, number)] == ["running", "running"]
+    killed.holders.release(number, ended=True)
+
+
+def test_an_import_without_a_lock_may_belong_to_another_home(killed: Workspace) -> None:
+    number = killed.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+
+    assert end_abandoned(killed, "lincoln", "clever") == [1]
+    assert killed.warehouse.import_(number)["status"] == "running"
+
+
+def test_doctor_tells_of_imports_that_nobody_works_on(killed: Workspace) -> None:
+    answer = call("doctor", "--json", home=killed.home)
+
+    (found,) = [thing for thing in answer.document if thing["what"] == "imports"]
+    assert (answer.code, found["ok"]) == (1, False)
+    assert "no process of this home works on them: 1." in found["found"]

@@ -1,0 +1,33 @@
+"""Taking an upload in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roster_etl.pipeline.abandoned import release
+from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.store.districts import District, Feed
+from roster_etl.store.sftp_server import Account, SftpServer
+from roster_etl.vendors import vendor
+
+PASSWORD = "open-Sesame-4711"
+
+
+def test_a_path_on_the_feeds_server_is_reached_with_the_feeds_log_in(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINCOLN_PASSWORD", PASSWORD)
+    workspace = Workspace.open(home)
+    with SftpServer(tmp_path / "sftp", [Account(user="lincoln", password=PASSWORD)]) as server:
+        write_sample(vendor("clever"), server.home("lincoln") / "today", students=5, seed=1)
+        url = server.url("lincoln", "/today")
+        feed = Feed(format="clever", path=url, known_hosts=str(server.known_hosts), password_env="LINCOLN_PASSWORD")
+        workspace.registry.add(District(id="lincoln", feeds=(feed,)))
+        upload = receive(workspace, Order(district_id="lincoln", source="clever", path=url))
+
+    release(workspace, upload.import_id)
+    assert upload.member("students")
