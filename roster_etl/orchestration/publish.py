@@ -10,7 +10,7 @@ import dagster as dg
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.frame_types import NOTHING
-from roster_etl.orchestration.metadata import OWNERS, code_references, published_metadata, row_count
+from roster_etl.orchestration.metadata import OWNERS, SHOWN, code_references, published_metadata, row_count
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.resources import HandedTables
 from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled, warehouse_key
@@ -82,7 +82,11 @@ def _published(context: dg.AssetExecutionContext, upload: Upload, planned: Plann
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             rows = table["current"] + table["created"] - table["deleted"]
+<<<<<<< HEAD
             changes = {"created": table["created"], "updated": table["updated"], "removed": table["deleted"]}
+=======
+            changes = {shown: table[what] for what, shown in SHOWN.items()}
+>>>>>>> w/f1
             yield dg.MaterializeResult(
                 asset_key=warehouse_key(name),
                 data_version=dg.DataVersion(upload.content),

@@ -12,7 +12,7 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.orchestration.checks import publishable_result, publishable_spec, suite_results, suite_specs
 from roster_etl.orchestration.endings import REPORT, end_unchanged, stop
 from roster_etl.orchestration.frame_types import NOTHING, table_type
-from roster_etl.orchestration.metadata import OWNERS, Metadata, code_references, found_numbers, row_count, table_metadata
+from roster_etl.orchestration.metadata import OWNERS, SHOWN, Metadata, code_references, found_numbers, row_count, table_metadata
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.raw import file_key
 from roster_etl.orchestration.steps import step, tag_run
@@ -130,8 +130,12 @@ def _why(planned: Planned, import_id: int) -> str:
 
 
 def _plan_numbers(planned: Planned) -> Metadata:
+<<<<<<< HEAD
     words = {"created": "created", "updated": "updated", "removed": "deleted"}
     totals = {word: sum(table[what] for table in planned.tables.values()) for word, what in words.items()}
+=======
+    totals = {shown: sum(table[what] for table in planned.tables.values()) for what, shown in SHOWN.items()}
+>>>>>>> w/f1
     rows = [
         f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |"
         for name, t in planned.tables.items()
