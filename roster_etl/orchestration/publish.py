@@ -82,11 +82,7 @@ def _published(context: dg.AssetExecutionContext, upload: Upload, planned: Plann
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             rows = table["current"] + table["created"] - table["deleted"]
-<<<<<<< HEAD
-            changes = {"created": table["created"], "updated": table["updated"], "removed": table["deleted"]}
-=======
             changes = {shown: table[what] for what, shown in SHOWN.items()}
->>>>>>> w/f1
             yield dg.MaterializeResult(
                 asset_key=warehouse_key(name),
                 data_version=dg.DataVersion(upload.content),

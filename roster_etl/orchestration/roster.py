@@ -130,12 +130,7 @@ def _why(planned: Planned, import_id: int) -> str:
 
 
 def _plan_numbers(planned: Planned) -> Metadata:
-<<<<<<< HEAD
-    words = {"created": "created", "updated": "updated", "removed": "deleted"}
-    totals = {word: sum(table[what] for table in planned.tables.values()) for word, what in words.items()}
-=======
     totals = {shown: sum(table[what] for table in planned.tables.values()) for what, shown in SHOWN.items()}
->>>>>>> w/f1
     rows = [
         f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |"
         for name, t in planned.tables.items()
