@@ -18,6 +18,9 @@ from roster_etl.engine.sheet import Mask, Sheet, true
 from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
 from roster_etl.spec import Choice, Column, Reference, Text
 
+ID_CHARS = 255  # an id may have: more than any system gives one, and less than any database's index takes
+CELL_CHARS = 65_535  # any other cell may have
+
 Replacements = Mapping[str, Mapping[str, str]]
 
 
@@ -30,7 +33,7 @@ class Judged:
 
 
 def take_columns(sheet: Sheet, replacements: Replacements) -> None:
-    """Take the cells of all columns but secret ones, white space off, the district's codes replaced."""
+    """Take the cells of all columns but secret ones, white space off, the district's codes replaced, none without end."""
     secret = {column.name for column in sheet.header.columns.values() if column.secret}
     by_name = {name.casefold(): table for name, table in replacements.items()}
     for name, place in {**sheet.header.positions, **sheet.header.extensions}.items():
@@ -40,6 +43,23 @@ def take_columns(sheet: Sheet, replacements: Replacements) -> None:
         sheet.columns[name] = _replaced(column, by_name[name.casefold()]) if name.casefold() in by_name else column
         if trimmed.any():
             sheet.say_once("info", "trimmed", name, int(trimmed.sum()), "White space around values was taken off.")
+    for name in list(sheet.columns):
+        _length(sheet, name)
+
+
+def _length(sheet: Sheet, name: str) -> None:
+    """A cell that no database or index takes breaks; the cells of a key refuse their rows, and stay to show whose they are."""
+    column = sheet.header.columns.get(name)
+    is_id = name in sheet.file.key or (column is not None and bool(column.references or column.unique))
+    limit = ID_CHARS if is_id else CELL_CHARS
+    if column is not None and isinstance(column.form, Text) and column.form.max_length and column.form.max_length <= limit:
+        return  # judged by its form
+    wrong = cells.longer(sheet.columns[name], limit)
+    message = f"Expected at most {limit:,} characters."
+    if name in sheet.file.key:
+        sheet.refuse(wrong, "too_long", name, message)
+    elif wrong.any():
+        sheet.fail(name, wrong, "too_long", message)
 
 
 def _replaced(column: pa.Array, table: Mapping[str, str]) -> pa.Array:

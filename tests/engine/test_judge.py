@@ -541,6 +541,28 @@ def test_findings_name_rows_by_their_masked_key() -> None:
     assert result.findings.column("key").to_pylist() == ["1••••67"]
 
 
+def test_a_key_too_long_for_an_index_refuses_its_row_and_stays_seen() -> None:
+    result = _pets(f"h1,{'p' * 255},a@b.org", f"h1,{'p' * 256},b@b.org")
+
+    assert found(result) == [("reject", "too_long", 3, "Pet_id")]
+    assert result.frame["_refused"].tolist() == [False, True]
+    assert result.frame["Pet_id"].str.len().tolist() == [255, 256]
+
+
+def test_other_ids_and_cells_without_end_are_left_empty() -> None:
+    header = f"{PETS_HEADER},Chip,ext.Note"
+    result = _pets(f"h1,p1,a@b.org,{'c' * 256},{'n' * 65_536}", f"h1,p2,b@b.org,c,{'n' * 65_535}", header=header)
+
+    assert sorted(found(result)) == [("warning", "too_long", 2, "Chip"), ("warning", "too_long", 2, "ext.Note")]
+    assert result.frame["Chip"].isna().tolist() == result.frame["ext.Note"].isna().tolist() == [True, False]
+
+
+def test_a_required_cell_without_end_refuses_its_row() -> None:
+    result = judge(HOMES, lines("Home_id,Street", f"h1,{'s' * 65_536}"))
+
+    assert found(result) == [("reject", "too_long", 2, "Street")]
+
+
 # ---- verdicts
 
 
