@@ -5,11 +5,15 @@ Belongs here: the shape of one finding, and what every code means. A code not li
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 Severity = Literal["reject", "warning", "info", "file", "upload"]
 About = Literal["row", "file", "upload"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no database takes a NUL, and no terminal should obey the others
+_MASKED = 61  # characters of a mask: longer keys look alike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +22,7 @@ class Finding:
 
     ``row`` is the record number with the header as row 1; None: the whole file. ``file`` None: the whole upload.
     ``cause``: (file, row) of the finding that this one follows from. ``message`` never holds a cell value;
-    ``key`` is masked.
+    ``key`` is masked. Names come from uploads, so control characters are taken out of all text.
     """
 
     severity: Severity
@@ -34,6 +38,10 @@ class Finding:
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"finding code {self.code!r} is not in the catalogue")
+        for name in ("message", "file", "field", "key"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+        if self.cause:
+            object.__setattr__(self, "cause", (printable(self.cause[0]), self.cause[1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +54,21 @@ class FindingCode:
     advice: str
 
 
+@overload
+def printable(text: str) -> str: ...
+@overload
+def printable(text: None) -> None: ...
+def printable(text: str | None) -> str | None:
+    """Return `text` without control characters."""
+    return _CONTROL.sub("", text) if text else text
+
+
 def mask(value: str) -> str:
     """Return `value` with all but its edges hidden: enough to recognise an id, too little to learn one."""
+    value = printable(value)
     if len(value) < 6:
         return "•" * len(value)
-    return f"{value[:1]}{'•' * (len(value) - 3)}{value[-2:]}"
+    return f"{value[:1]}{'•' * min(len(value) - 3, _MASKED - 3)}{value[-2:]}"
 
 
 _ROW = (
