@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from roster_etl.engine import cells, forms
 from roster_etl.engine.sheet import Mask, Sheet, true
-from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
+from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Reference, Text
+from roster_etl.spec.findings import Finding
 
 ID_CHARS = 255  # an id may have: more than any system gives one, and less than any database's index takes
 CELL_CHARS = 65_535  # any other cell may have
@@ -129,9 +130,32 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
     sheet.note(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
     if not wrong.any():
         return
+    if pc.all(refused, min_count=0).as_py():
+        _unread(sheet, column, reference, wrong, target.file_name)
+        return
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
     message = f"No accepted row of {reference.file} has this {reference.column}."
     sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+
+
+def _unread(sheet: Sheet, column: Column, reference: Reference, wrong: Mask, file_name: str) -> None:
+    """No row of the other file applies, so that none of these can: that is one thing to say, not one for each row."""
+    required = sheet.is_required(column)
+    message = f"No row of {reference.file} was accepted, so none has this {reference.column}."
+    finding = Finding(
+        severity="reject" if required else "warning",
+        code="unknown_reference",
+        field=column.name,
+        message=message if required else f"{message} The values were left empty.",
+        cause=(file_name, None),
+        count=int(wrong.sum()),
+    )
+    sheet.findings.add_frame(findings_frame([finding]))
+    if required:
+        sheet.reasons.append((np.flatnonzero(wrong), finding.code))
+        sheet.refused = sheet.refused | wrong
+    else:
+        sheet.put(column.name, wrong, None)
 
 
 def _causes(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:

@@ -21,7 +21,7 @@ class Finding:
     """One finding, or several of one kind folded into one with a ``count``.
 
     ``row`` is the record number with the header as row 1; None: the whole file. ``file`` None: the whole upload.
-    ``cause``: (file, row) of the finding that this one follows from. ``message`` never holds a cell value;
+    ``cause``: (file, row) of the finding that this one follows from, row None: the whole file. ``message`` never holds a cell value;
     ``key`` is masked. Names come from uploads, so control characters are taken out of all text.
     """
 
@@ -32,7 +32,7 @@ class Finding:
     row: int | None = None
     field: str | None = None
     key: str | None = None
-    cause: tuple[str, int] | None = None
+    cause: tuple[str, int | None] | None = None
     count: int = 1
 
     def __post_init__(self) -> None:

@@ -494,6 +494,22 @@ def test_an_absent_file_has_the_columns_of_its_spec_and_no_rows() -> None:
     )
 
 
+@pytest.mark.parametrize("homes", [absent_file(HOMES), judge(HOMES, lines("Home_id,Street", "h1,", "h2,"))])
+def test_of_a_file_without_an_accepted_row_it_is_said_once_that_others_need_it(homes: JudgedFile) -> None:
+    others = {"homes": Judged(frame=homes.frame, file_name="in/homes.csv")}
+    text = lines(f"{PETS_HEADER},Vet", "h1,p1,a@b.org,h2", "h2,p2,b@b.org,", "shelter,p3,c@b.org,h1")
+    result = judge(PETS, text, others)
+
+    said = [f for f in result.findings.to_pylist() if f["code"] == "unknown_reference"]
+    assert [(f["severity"], f["row"], f["field"], f["count"]) for f in said] == [
+        ("reject", None, "Home_id", 2),
+        ("warning", None, "Vet", 2),
+    ]
+    assert {(f["cause_file"], f["cause_row"]) for f in said} == {("in/homes.csv", None)}
+    assert result.frame["_refused"].tolist() == [True, True, False]
+    assert [(q["row"], q["code"]) for q in result.quarantine.to_pylist()] == [(2, "unknown_reference"), (3, "unknown_reference")]
+
+
 # ---- what is left of refused rows
 
 
