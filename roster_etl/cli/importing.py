@@ -8,6 +8,7 @@ import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import registered, save
+from roster_etl.cli.failures import HELD, WORDS
 from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format
 from roster_etl.cli.words import BadWords, pairs
 
@@ -87,11 +88,18 @@ def run_and_show(call: Call, order: Order) -> int:
     from roster_etl.pipeline.outcome import EXIT_CODES, outcome
 
     import_id, failure = run_order(call, order)
+    if failure is not None and failure.exit_code == WORDS:
+        if call.json:
+            call.document(failure.document())
+        return WORDS
     document = outcome(call.workspace, import_id)
-    if failure and document["error"] is None:  # a plan that was approved and has moved: the import stays held
+    if failure is None:
+        show_document(call, document)
+        return EXIT_CODES[document["status"]]
+    if document["error"] is None:  # a plan that was approved and has moved: the import stays held, or another's call ended it
         document["error"] = failure.document()["error"]
     show_document(call, document)
-    return EXIT_CODES[document["status"]]
+    return HELD if failure.code == "roster_moved" else failure.exit_code
 
 
 def _refuse_missing(path: str) -> None:
