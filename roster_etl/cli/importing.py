@@ -9,7 +9,7 @@ import typer
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import registered, save
 from roster_etl.cli.failures import HELD, WORDS
-from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format
+from roster_etl.cli.options import LARGEST, DistrictOption, FormatOption, Settings, one_format
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def rerun(
     district: DistrictOption,
     format: FormatOption = None,
     import_id: Annotated[
-        int | None, typer.Option("--import", metavar="N", help="The import whose upload is run again; default: the newest.")
+        int | None,
+        typer.Option("--import", metavar="N", max=LARGEST, help="The import whose upload is run again; default: the newest."),
     ] = None,
     option: Settings = None,
 ) -> int:
@@ -103,12 +104,19 @@ def run_and_show(call: Call, order: Order) -> int:
 
 
 def _refuse_missing(path: str) -> None:
-    """Refuse a local path that is not there before anything is written about it."""
-    from roster_etl.store.urls import local_path, shown
+    """Refuse a path that is not there, or can be no upload, before anything is written about it."""
+    from roster_etl.store.urls import local_path, scheme, shown
 
     local = local_path(path)
-    if local is not None and not local.exists():
+    if local is None:
+        from fsspec import available_protocols
+
+        if scheme(path) not in available_protocols():
+            raise BadWords(problem=f"PATH: {shown(scheme(path))}:// is no kind of URL that can be read")
+    elif not local.exists():
         raise BadWords(problem=f"PATH: there is no {shown(path)}")
+    elif not local.is_dir() and local.suffix.casefold() not in (".csv", ".zip"):
+        raise BadWords(problem=f"PATH: {shown(path)} is neither a folder, nor a .csv or .zip file")
 
 
 def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:

@@ -67,7 +67,7 @@ def as_of(
     elif call.out.isatty():
         call.table(target.names, [[_cell(record[name]) for name in target.names] for record in records])
     else:
-        writer = csv.writer(call.out, lineterminator="\n")
+        writer = csv.writer(call, lineterminator="\n")
         columns = list(target.full_schema.names)
         writer.writerow(columns)
         writer.writerows([_cell(record[name]) for name in columns] for record in records)
