@@ -99,7 +99,7 @@ ENROLLMENT_STATUSES: Final[dict[str, str]] = {
 CLOSE_REASONS: Final[dict[str, str]] = {
     "absent": "Left out of an upload of the whole district",
     "deleted": "The upload said so",
-    "cascade": "Its parent was deleted",
+    "cascade": "Its parent was removed",
     "changed": "A newer version follows",
     "renamed": "The record goes on under a new id",
     "batch_mode": "Left out of a Canvas upload in batch mode",

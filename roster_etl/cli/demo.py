@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import sys
 import threading
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FORMAT = "clever"
 MODULE = "roster_etl.orchestration.definitions"
+UI_PORT = 3000  # of the command that opens the UI later
 PATIENCE_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
 _OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
 _HASTE = {"ROSTER_ETL_SENSOR_SECONDS": "2"}
@@ -67,6 +69,9 @@ def demo(
     ctx: typer.Context,
     ui: Annotated[bool, typer.Option("--ui", help="Open the Dagster UI at the end, and stay until Ctrl-C.")] = False,
     students: Annotated[int, typer.Option("--students", metavar="N", min=20, help="Students of the larger district.")] = 300,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", min=1, max=65535, help="The port of the UI; default: a free one.")
+    ] = None,
 ) -> int:
     """Show the whole thing: two sample districts upload over a real SFTP server; sensor and daemon import them."""
     call: Call = ctx.obj
@@ -91,9 +96,9 @@ def demo(
         daemon = stack.enter_context(_daemon(call, guests))
         story.first_day(daemon)
         story.next_day(daemon)
-        story.tell()
+        story.tell(_ui_command(call, port or UI_PORT), opened=ui)
         if ui:
-            _open_ui(call, stack)
+            _open_ui(call, stack, port or free_port())
     return 0
 
 
@@ -201,20 +206,24 @@ class _Story:
             self._upload(guest, sorted(self._folder(guest, 2).glob("*.csv")))
         self._wait(daemon, imports=2)
 
-    def tell(self) -> None:
-        """Print what came of it."""
+    def tell(self, ui_command: str, *, opened: bool) -> None:
+        """Print what came of it, and how to look further; `opened`: the UI comes up by itself."""
         documents = [self._outcome(guest, day) for day in (0, 1) for guest in self.guests]
         if self.call.json:
-            self.call.document({"home": str(self.call.home), "imports": documents, "ui": _ui_command(self.call)})
+            self.call.document({"home": str(self.call.home), "imports": documents, "ui": ui_command})
             return
         self._first(documents[: len(self.guests)])
         for guest, document in zip(self.guests, documents[len(self.guests) :], strict=True):
             self._second(guest, document)
         self._trace(self.guests[0], documents[len(self.guests)])
         self.call.print()
-        self.call.print(f"More: roster-etl imports --home {self.call.home}   (show, trace, as-of, holds, doctor, …)")
-        self.call.print("The Dagster UI on all of it, with lineage, checks and history:")
-        self.call.print(f"  {_ui_command(self.call)}")
+        self.call.print(f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
+        if not opened:
+            self.call.print(
+                "The SFTP server and the daemon end here. The Dagster UI on all of it, with lineage, checks and history:"
+            )
+            self.call.print(f"  {ui_command}")
+            self.call.print(f"  then http://127.0.0.1:{ui_command.rpartition(' ')[2]}")
 
     def say(self, text: str) -> None:
         """Tell what happens, with the seconds since the beginning."""
@@ -232,12 +241,14 @@ class _Story:
                 d["district_id"],
                 d["status"],
                 len(d["files"]),
-                sum(f["rows_read"] or 0 for f in d["files"]),
+                _rows(d, "rows_read"),
+                _rows(d, "rows_rejected"),
                 _created(d),
             )
             for d in documents
         ]
-        self.call.table(("import", "district", "status", "files", "rows", "records created"), rows)
+        self.call.table(("import", "district", "status", "files", "rows", "refused", "records created"), rows)
+        self.call.print("A row can make several records: a student's is a user, a role, a profile and contacts.")
 
     def _second(self, guest: Guest, document: dict[str, Any]) -> None:
         from roster_etl.cli.showing import text_of
@@ -263,7 +274,7 @@ class _Story:
         words = " ".join(f"{name}={value}" for name, value in key.items())
         self.call.print()
         self.call.print("— One published cell, back to where it came from")
-        self.call.print(f"  roster-etl trace users {words} --district {guest.id} --field last_name --home {self.call.home}")
+        self.call.print(f"  {_ours()} trace users {words} --district {guest.id} --field last_name --home {self.call.home}")
         self.call.print()
         for line in trace_text(trace_record(self.call.workspace, guest.id, "users", key, field="last_name")):
             self.call.print(f"  {line}".rstrip())
@@ -337,20 +348,35 @@ def _created(document: dict[str, Any]) -> int:
     return sum(table["created"] for table in document["changes"].values())
 
 
-def _ui_command(call: Call) -> str:
-    webserver = Path(os.path.relpath(_beside_python("dagster-webserver")))
-    shown = webserver if len(str(webserver)) < len(str(webserver.absolute())) else webserver.absolute()
+def _rows(document: dict[str, Any], what: str) -> int:
+    return sum(file[what] or 0 for file in document["files"])
+
+
+def _ui_command(call: Call, port: int) -> str:
     settings = " ".join(f"{name}={value}" for name, value in _homes(call).items())
     elsewhere = f" -d {PROJECT}" if Path.cwd() != PROJECT else ""
-    return f"{settings} {shown} -m {MODULE}{elsewhere}"
+    return f"{settings} {_as_typed(_beside_python('dagster-webserver'))} -m {MODULE}{elsewhere} -h 127.0.0.1 -p {port}"
+
+
+def _ours() -> str:
+    """Return how a person calls this program from here: by its name where the shell finds it, else with the way to it."""
+    script = _beside_python("roster-etl")
+    if script.exists():
+        found = shutil.which(script.name)
+        return script.name if found and Path(found).samefile(script) else _as_typed(script)
+    return f"{_as_typed(Path(sys.executable))} -m roster_etl.cli"
+
+
+def _as_typed(path: Path) -> str:
+    """Return the shorter of a path's two forms: from this folder, or from the root."""
+    return min(os.path.relpath(path), str(path.absolute()), key=len)
 
 
 def _beside_python(name: str) -> Path:
     return Path(sys.executable).parent / name
 
 
-def _open_ui(call: Call, stack: ExitStack) -> None:
-    port = free_port()
+def _open_ui(call: Call, stack: ExitStack, port: int) -> None:
     words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
     webserver = stack.enter_context(started("dagster_webserver", words, environment=_homes(call), log=_log(call)))
     url = f"http://127.0.0.1:{port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from roster_etl.cli.words import BadWords, pairs
 if TYPE_CHECKING:
     from roster_etl.store.districts import District, Feed
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
 
 
@@ -27,6 +29,18 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     option: Settings = None,
     name: Annotated[str, typer.Option("--name", help="The district's name, for people.")] = "",
     time_zone: Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Such as America/Chicago; default UTC.")] = "",
+    known_hosts: Annotated[
+        str, typer.Option("--known-hosts", metavar="FILE", help="Its SFTP server's pinned host key; FILE relative to the home.")
+    ] = "",
+    password_env: Annotated[
+        str, typer.Option("--password-env", metavar="NAME", help="The environment's variable with its SFTP password.")
+    ] = "",
+    password_file: Annotated[
+        str, typer.Option("--password-file", metavar="FILE", help="The file with its SFTP password, relative to the home.")
+    ] = "",
+    key_file: Annotated[
+        str, typer.Option("--key-file", metavar="FILE", help="The private key to log in with, relative to the home.")
+    ] = "",
     update: Annotated[bool, typer.Option("--update", help="Change the feed if it is registered.")] = False,
 ) -> int:
     """Register a district, or one more feed of it."""
@@ -34,6 +48,8 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     options = pairs(option or (), what="--option")
     known = registered(call, district)
     feed = _feed(known, format, path, options)
+    feed = _with_login(feed, password_env, password_file, key_file)
+    feed = replace(feed, known_hosts=known_hosts or feed.known_hosts)
     save(call, district, feed, update=update)
     return _tell(call, _about(call, district, name, time_zone), "registered")
 
@@ -90,6 +106,14 @@ def registered(call: Call, district_id: str) -> District | None:
     return call.registry.get(district_id) if call.registry.exists(district_id) else None
 
 
+def refuse_unknown(call: Call, district_id: str) -> None:
+    """A district that was removed still has its history; one that never was is a slip of the pen. Raises UnknownDistrict."""
+    from roster_etl.spec.errors import UnknownDistrict
+
+    if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
+        raise UnknownDistrict(district_id=district_id)
+
+
 def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
     """Register `district_id` with `feed`, or add the feed to it; with `update`, change it.
 
@@ -136,6 +160,19 @@ def _feed(known: District | None, format_: str, path: str, options: dict[str, st
     if before is None:
         return Feed(format=format_, path=path, options=options)
     return replace(before, path=path or before.path, options={**before.options, **options})
+
+
+def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str) -> Feed:
+    """Return `feed` with the log-in that was named and no other, or as it was if none was. Raises BadWords."""
+    ways = {"--password-env": password_env, "--password-file": password_file, "--key-file": key_file}
+    named = [word for word, text in ways.items() if text]
+    if not named:
+        return feed
+    if len(named) > 1:
+        raise BadWords(problem=f"one log-in is enough: {' or '.join(named)}")
+    if password_env and not _VARIABLE.fullmatch(password_env):
+        raise BadWords(problem="--password-env: the name of a variable, not the password")
+    return replace(feed, password_env=password_env, password_file=password_file, key_file=key_file)
 
 
 def _tell(call: Call, district: District, what: str) -> int:

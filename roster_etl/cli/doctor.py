@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _ALIVE_SECONDS = 300
+_SQLITE = "sqlite:///"
+_TOLD = ("reports", "history", "storage", "schedules")  # reports and Dagster's own storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +99,24 @@ class Wrong(RosterError):
 
 
 def _private(call: Call) -> str:
-    mode = call.settings.home.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise Wrong(f"others can look into it (mode {mode:o}); run `chmod 700` on it: personal data rests there")
-    return "only its owner can look into it"
+    """Tell whether others can read what holds personal data; the home itself may be a folder of a checkout."""
+    home = call.settings.home
+    shut = home.stat().st_mode & 0o077 == 0
+    held = [path for path in _personal(call) if path.exists() and not (shut and path.is_relative_to(home))]
+    open_ = [path for path in held if path.stat().st_mode & 0o077]
+    if open_:
+        raise Wrong(f"others can look into {', '.join(map(str, open_))}; run `chmod go= …` on it: personal data rests there")
+    return f"only its owner can look into {'it' if shut else 'what holds personal data'}"
+
+
+def _personal(call: Call) -> list[Path]:
+    """Return what may hold personal data, or tell of it, on this machine's disks."""
+    from roster_etl.store.urls import local_path
+
+    settings = call.settings
+    database = Path(settings.warehouse.removeprefix(_SQLITE)) if settings.warehouse.startswith(_SQLITE) else None
+    places = (database, local_path(settings.archive), local_path(settings.staging), *(settings.home / name for name in _TOLD))
+    return [path for path in places if path is not None]
 
 
 def _warehouse(call: Call) -> str:
@@ -180,7 +197,7 @@ def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
         from roster_etl.vendors import vendor
 
         if not _folder(call, district, feed):
-            return "no landing folder; its uploads are imported by command"
+            return "not watched: it has no landing folder; its uploads are imported by command"
         with open_landing(district.id, feed, call.settings) as landing:
             names = {entry.name.casefold() for entry in landing.listing() if entry.regular}
         required = [file.file_name for file in vendor(feed.format).format.files if file.required]

@@ -31,16 +31,13 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
 def show(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
-    from roster_etl.cli.showing import show_document
+    from roster_etl.cli.showing import show_hold
     from roster_etl.pipeline.outcome import outcome
 
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
         _no_hold(import_id)
-    show_document(call, document)
-    if not call.json:
-        call.print()
-        call.print(f"plan {document['hold']['plan_sha256']}")
+    show_hold(call, document)
     return 0
 
 
@@ -74,7 +71,10 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Discard a held import: the roster stays as it is."""
     call: Call = ctx.obj
     _open_hold(call, import_id)
+    from roster_etl.pipeline.report import rewrite_reports
+
     call.warehouse.decide_hold(import_id, "discarded", _name(by), datetime.now(UTC))
+    rewrite_reports(call.workspace, [import_id])
     if call.json:
         from roster_etl.pipeline.outcome import outcome
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.call import Call
+from roster_etl.cli.districts import refuse_unknown
 from roster_etl.cli.options import LARGEST, ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
@@ -37,9 +38,7 @@ def imports(
     if limit is not None and limit < 1:
         raise BadWords(problem="--limit: a number from 1 on")
     if district is not None:
-        from roster_etl.store.districts import check_id
-
-        check_id(district)
+        refuse_unknown(call, district)
     rows = call.warehouse.imports(district, limit=limit or (None if call.json else _LINES))
     if call.json:
         call.document([_document(row) for row in rows])
@@ -70,7 +69,13 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
-    changes = (row["summary"] or {}).get("changes", {})
-    counts = tuple(sum(table[what] for table in changes.values()) for what in ("created", "updated", "deleted"))
+    counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
     finished = row["finished_at"] or row["started_at"]
     return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], row["source"], row["status"], *counts)
+
+
+def _count(row: dict[str, Any], what: str) -> int | None:
+    """Return how many records an import `what`; None where nothing was published: what a hold would change is no change."""
+    if row["status"] not in ("published", "unchanged"):
+        return None
+    return sum(table[what] for table in (row["summary"] or {}).get("changes", {}).values())

@@ -11,6 +11,8 @@ from roster_etl.cli.call import Call
 from roster_etl.cli.failures import FAILED
 from roster_etl.cli.words import PROJECT, BadWords
 
+ASSET_KEYS = "tests/orchestration/asset_keys.txt"
+
 
 def sample(
     ctx: typer.Context,
@@ -40,19 +42,18 @@ def generate(
 ) -> int:
     """Write what is projected from the specs: suites, documents, snapshots."""
     call: Call = ctx.obj
-    differing = [path for path, text in projected(PROJECT).items() if _read(PROJECT / path) != text]
+    texts = projected(PROJECT)
+    differing = [path for path, text in texts.items() if _read(PROJECT / path) != text]
     if not check:
         for path in differing:
-            _write(PROJECT / path, projected(PROJECT)[path])
+            _write(PROJECT / path, texts[path])
     if call.json:
         call.document({"check": check, "differing" if check else "written": differing})
     else:
         for path in differing:
             call.print(f"{'differs' if check else 'written'}  {path}")
         done = "; `roster-etl generate` writes them" if check and differing else ""
-        call.print(
-            f"{len(differing)} of {len(projected(PROJECT))} generated files {'differ' if check else 'were written'}{done}."
-        )
+        call.print(f"{len(differing)} of {len(texts)} generated files {'differ' if check else 'were written'}{done}.")
     return FAILED if check and differing else 0
 
 
@@ -77,6 +78,7 @@ def new_vendor(
 
 def projected(root: Path) -> dict[str, str]:
     """Return the text of every generated file by its path below `root`, which holds the committed ones."""
+    from roster_etl.orchestration.definitions import asset_keys
     from roster_etl.projections.docs import generated_files as documents
     from roster_etl.projections.suites import FOLDER
     from roster_etl.projections.suites import generated_files as suites
@@ -84,7 +86,7 @@ def projected(root: Path) -> dict[str, str]:
 
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
     formats = [vendor.format for vendor in discover().values()]
-    return {**documents(), **suites(committed, formats=formats)}
+    return {**documents(), **suites(committed, formats=formats), ASSET_KEYS: asset_keys()}
 
 
 def _read(path: Path) -> str | None:

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.call import Call
-from roster_etl.pipeline.causes import causes
+from roster_etl.pipeline.causes import CHECKS, causes
 from roster_etl.spec.findings import CODES
 
 _PLACES = 3
 _NEXT = {
-    "held": "roster-etl holds show {id}; then holds approve {id} --by NAME, or holds discard {id} --by NAME, or a corrected upload",
+    "held": "roster-etl holds show {id} shows the plan; then decide, or import a corrected upload",
     "rejected": "correct the upload and import it again; the roster is as it was",
     "failed": "the roster is as it was; roster-etl rerun --district {district} tries again once the fault is mended",
 }
@@ -26,8 +26,25 @@ def show_document(call: Call, document: Mapping[str, Any]) -> None:
     if call.json:
         call.document(document)
         return
+    for line in (*text_of(document), *_advice(document)):
+        call.print(line)
+
+
+def show_hold(call: Call, document: Mapping[str, Any]) -> None:
+    """Print the document of a held import, and for people how to decide on its plan."""
+    if call.json:
+        call.document(document)
+        return
+    number, hold = document["import_id"], document["hold"]
     for line in text_of(document):
         call.print(line)
+    call.print()
+    call.print(f"plan {hold['plan_sha256']}")
+    if not hold["decision"]:
+        call.print()
+        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME")
+        call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
+        call.print("a corrected upload, once imported, closes the hold by itself")
 
 
 def text_of(document: Mapping[str, Any]) -> Iterator[str]:
@@ -46,8 +63,15 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     if document["report"]:
         yield ""
         yield f"report: {document['report']}"
+    if document["run_id"]:
+        yield f"run:    {document['run_id']} (in the Dagster UI: /runs/{document['run_id']})"
+
+
+def _advice(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what to do next, where the import waits for something."""
     advice = _NEXT.get(document["status"])
-    if advice and document["import_id"] is not None:
+    decided = bool(document["hold"] and document["hold"]["decision"])
+    if advice and document["import_id"] is not None and not decided:
         yield ""
         yield "next: " + advice.format(id=document["import_id"], district=document["district_id"])
 
@@ -85,7 +109,7 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
     rows = [(name, t["created"], t["updated"], t["deleted"]) for name, t in tables.items() if any(t.values())]
     if rows:
         yield ""
-        would = document["import_id"] is None or document["status"] == "held"
+        would = document["import_id"] is None or document["status"] in ("held", "discarded")
         yield from aligned(
             ("table, what would change" if would else "table, what changed", "created", "updated", "removed"), rows
         )
@@ -96,10 +120,13 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the findings by cause: those that follow from another are counted with it."""
+    if any(finding["row"] is not None for finding in findings):
+        yield ""
+        yield "what was found (a row's number is its record's: the header is row 1)"
     for cause in causes(findings):
         yield ""
         more = f", and {cause.following:,} that follow from {'it' if cause.count == 1 else 'them'}" if cause.following else ""
-        yield f"{cause.code} · {cause.count:,}{more} · {cause.effect}"
+        yield f"{cause.code} · {cause.amount}{more} · {cause.effect}"
         for place in cause.places[:_PLACES]:
             follows = f" (+{place.following:,} that follow)" if place.following else ""
             yield f"  {place.where}: {place.message}{follows}"
@@ -113,7 +140,7 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         return
     failed = [check for check in checks if not check["passed"]]
     yield ""
-    yield f"checks: {len(checks) - len(failed)} of {len(checks)} passed"
+    yield f"checks: {len(checks) - len(failed)} of {len(checks)} passed ({CHECKS})"
     for check in failed:
         kind = "stops publishing" if check["severity"] == "error" else "warns"
         yield f"  {check['name']} ({kind})"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from roster_etl.cli.call import Call
-from roster_etl.cli.districts import registered
+from roster_etl.cli.districts import refuse_unknown, registered
 from roster_etl.cli.layout import aligned
 from roster_etl.cli.options import DistrictOption, FormatOption
 from roster_etl.cli.words import BadWords, pairs
@@ -18,6 +18,7 @@ from roster_etl.cli.words import BadWords, pairs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_TECHNICAL = ("version_id", "row_hash", "derived", "extensions")  # for programs; in a table for people they come last
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 
 
@@ -32,7 +33,7 @@ def trace(
     """Tell where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
     call: Call = ctx.obj
     given = pairs(key, what="KEY=VALUE")
-    _refuse_unknown_district(call, district)
+    refuse_unknown(call, district)
     from roster_etl.pipeline.trace import trace_record
 
     document = trace_record(call.workspace, district, table, given, field=field, source=format)
@@ -57,21 +58,35 @@ def as_of(
     call: Call = ctx.obj
     known = registered(call, district)
     moment = moment_of(time, known.time_zone if known else "UTC")
-    _refuse_unknown_district(call, district)
+    refuse_unknown(call, district)
     from roster_etl.pipeline.trace import roster_table
 
     target = roster_table(table)
     records = call.warehouse.as_of(moment, table, district, format).to_pylist()
     if call.json:
         call.document(records)
-    elif call.out.isatty():
+    elif call.out is not None and call.out.isatty():
         call.table(target.names, [[_cell(record[name]) for name in target.names] for record in records])
     else:
         writer = csv.writer(call, lineterminator="\n")
-        columns = list(target.full_schema.names)
+        columns = sorted(target.full_schema.names, key=_TECHNICAL.__contains__)
         writer.writerow(columns)
         writer.writerows([_cell(record[name]) for name in columns] for record in records)
+    if not records:
+        call.say(_nothing_known(call, moment, table, district))
     return 0
+
+
+def _nothing_known(call: Call, moment: datetime, table: str, district: str) -> str:
+    """Say that a table was empty, and where that is why, since when anything is known of the district."""
+    published = [row["finished_at"] for row in call.warehouse.imports(district) if row["status"] == "published"]
+    first = min(published, default=None)
+    since = ""
+    if first is None:
+        since = "; nothing was published of this district yet"
+    elif moment < first:
+        since = f"; its first import was published at {first.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"no record of {table} was known of {district} at {moment:%Y-%m-%dT%H:%M:%SZ}{since}"
 
 
 def moment_of(text: str, zone: str) -> datetime:
@@ -102,7 +117,7 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
         else f"until {_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
     )
     yield f"since {_time(version['valid_from'])} · {until}"
-    yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']:,}"
+    yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']}"
     if version["note"]:
         yield f"  {version['note']}"
     fields: Mapping[str, Any] = version["fields"]
@@ -146,11 +161,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _refuse_unknown_district(call: Call, district_id: str) -> None:
-    """A district that was removed still has its history; one that never was is a slip of the pen."""
-    from roster_etl.spec.errors import UnknownDistrict
-
-    if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
-        raise UnknownDistrict(district_id=district_id)

@@ -33,13 +33,14 @@ def take_columns(sheet: Sheet, replacements: Replacements) -> None:
     """Take the cells of all columns but secret ones, white space off, the district's codes replaced."""
     secret = {column.name for column in sheet.header.columns.values() if column.secret}
     by_name = {name.casefold(): table for name, table in replacements.items()}
+    spaced: dict[str, Mask] = {}
     for name, place in {**sheet.header.positions, **sheet.header.extensions}.items():
         if name in secret:
             continue
-        column, trimmed = cells.trim(flat(sheet.raw.table.column(place)))
+        column, spaced[name] = cells.trim(flat(sheet.raw.table.column(place)))
         sheet.columns[name] = _replaced(column, by_name[name.casefold()]) if name.casefold() in by_name else column
-        if trimmed.any():
-            sheet.say_once("info", "trimmed", name, int(trimmed.sum()), "White space around values was taken off.")
+    for name, rows in spaced.items():
+        sheet.say("info", "trimmed", rows, name, "White space around the value was taken off.")
 
 
 def _replaced(column: pa.Array, table: Mapping[str, str]) -> pa.Array:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from roster_etl.engine.secrets import looks_secret
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.findings import Finding
 
@@ -45,18 +46,21 @@ def match_header(
     columns: dict[str, Column] = {}
     extensions: dict[str, list[int]] = {}
     unexpected: list[str] = []
+    hidden: list[str] = []
     for position, spelling in enumerate(header):
         column = known.get(spelling.casefold()) or _member(file.families, spelling)
         if column:
             columns[column.name] = column
             matched.setdefault(column.name, []).append(position)
+        elif is_secret(spelling, file):
+            hidden.append(spelling)
         elif _is_extension(file, spelling):
             extensions.setdefault(spelling, []).append(position)
         else:
             unexpected.append(spelling)
     twice = [name for name, places in {**matched, **extensions}.items() if len(places) > 1]
     missing = [c.name for c in file.columns if c.required and c.name not in matched and c.name not in relaxed]
-    findings = [*_twice(twice), *_missing(missing, header), *_unexpected(unexpected)]
+    findings = [*_twice(twice), *_missing(missing, header), *_unexpected(unexpected), *_hidden(hidden)]
     refused = "duplicate_column" if twice else "missing_column" if missing else None
     if not refused and fixed_order and (order := _order(file, matched)):
         findings, refused = [*findings, order], "column_order"
@@ -70,6 +74,14 @@ def match_header(
         findings=tuple(findings),
         refused=refused,
     )
+
+
+def is_secret(spelling: str, file: File) -> bool:
+    """Tell whether the cells under a header of `file` are never read and never kept: a secret column, or one that looks it."""
+    column = _known(file).get(spelling.casefold()) or _member(file.families, spelling)
+    if column:
+        return column.secret
+    return looks_secret(spelling, [name for c in file.columns if c.secret for name in (c.name, *c.aliases)])
 
 
 def _known(file: File) -> dict[str, Column]:
@@ -134,13 +146,16 @@ def _missing(names: Sequence[str], header: Sequence[str]) -> list[Finding]:
 
 
 def _unexpected(names: Sequence[str]) -> list[Finding]:
+    return _not_read(names, "The column is not one of the format's and was not read.")
+
+
+def _hidden(names: Sequence[str]) -> list[Finding]:
+    return _not_read(names, "The column looks like a password: it was not read, and its cells were blanked.")
+
+
+def _not_read(names: Sequence[str], message: str) -> list[Finding]:
     return [
-        Finding(
-            severity="warning",
-            code="unexpected_column",
-            field=name[:80] or None,
-            message="The column is not one of the format's and was not read.",
-        )
+        Finding(severity="warning", code="unexpected_column", field=name[:80] or None, message=message)
         for name in dict.fromkeys(names)
     ]
 

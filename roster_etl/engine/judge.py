@@ -8,7 +8,7 @@ broken cell of another column is left empty with a warning. What is wrong is dec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from roster_etl.engine.column_checks import (
 )
 from roster_etl.engine.headers import match_header
 from roster_etl.engine.key_checks import check_keys, check_unique
-from roster_etl.engine.quarantine import QUARANTINE, evidence, quarantine
+from roster_etl.engine.quarantine import QUARANTINE, evidence, named, quarantine
 from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings
 from roster_etl.engine.row_checks import check_rule
@@ -42,7 +42,8 @@ class JudgedFile:
 
     ``frame``: readable rows in vendor spelling, with ``_row`` and ``_refused``; ``verdicts``: one line a rule (VERDICTS);
     ``quarantine``: one line a ``reject`` finding (QUARANTINE); ``evidence``: the cells of records whose key could not be
-    read (they prove of nobody that he is gone); ``refused``: code that refused the whole file, or None.
+    read (they prove of nobody that he is gone); ``named``: the key cells of rows that were refused, or emptied in part;
+    ``present``: the columns of the spec that the header has, a family by its pattern; ``refused``: code that refused the whole file, or None.
     """
 
     frame: pd.DataFrame
@@ -55,6 +56,8 @@ class JudgedFile:
     rows_accepted: int
     rows_rejected: int
     extensions: tuple[str, ...] = ()
+    named: pa.Table = field(default_factory=lambda: pa.table({}))
+    present: tuple[str, ...] = ()
 
 
 def judge_file(
@@ -136,7 +139,15 @@ def _judged_file(sheet: Sheet) -> JudgedFile:
         rows_accepted=accepted,
         rows_rejected=rejected,
         extensions=tuple(sheet.header.extensions),
+        named=named(sheet),
+        present=_present(sheet),
     )
+
+
+def _present(sheet: Sheet) -> tuple[str, ...]:
+    declared = {column.name for column in sheet.file.columns if not column.secret}
+    families = (pattern for pattern, members in sheet.header.families.items() if members)
+    return (*(name for name in sheet.header.positions if name in declared), *families)
 
 
 def _refused_file(sheet: Sheet, code: str) -> JudgedFile:

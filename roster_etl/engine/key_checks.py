@@ -28,7 +28,7 @@ def check_keys(sheet: Sheet) -> None:
     sheet.note(f"{sheet.label}: unique", "key", len(good), int((~exact).sum()))
     sheet.drop(later[exact])
     message = f"An earlier row has the same {sheet.label}; the first one stands."
-    sheet.refuse(sheet.mask(later[~exact]), "duplicate_key", sheet.label, message)
+    sheet.refuse(sheet.mask(later[~exact]), "duplicate_key", sheet.key_field, message)
 
 
 def check_unique(sheet: Sheet, name: str, unique: Unique) -> None:

@@ -45,11 +45,15 @@ class MappedTable:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """A judged vendor file: its rows, its name as uploaded, and the header spelling of its extension columns."""
+    """A judged vendor file: its rows, its name as uploaded, and the header spelling of its extension columns.
+
+    ``lost``: columns that earlier uploads had and this one lacks.
+    """
 
     rows: pa.Table
     file_name: str
     extensions: tuple[str, ...] = ()
+    lost: frozenset[str] = frozenset()
 
 
 def map_table(
@@ -284,9 +288,16 @@ def _report_conflicts(
         if not mappings[number].merges:
             continue
         chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
-        names = [name for name in target.names if name not in target.key and not _is_derived(mappings[number], name)]
-        names += ["extensions"] if mappings[number].extensions else []
-        _report_disagreements(target, table, names, repeats.later[chosen], repeats.first[chosen], noted)
+        fields = _given_fields(target, mappings[number])
+        _report_disagreements(target, table, fields, repeats.later[chosen], repeats.first[chosen], noted)
+
+
+def _given_fields(target: RosterTable, mapping: Mapping) -> dict[str, str]:
+    """Return the columns of `target` about which rows can disagree, and the columns of the file that they are made of."""
+    reads = mapping.reads()
+    names = [name for name in target.names if name not in target.key and not _is_derived(mapping, name)]
+    fields = {name: ", ".join(column for file, column in reads[name] if file == mapping.source) for name in names}
+    return fields | ({"extensions": "ext.*"} if mapping.extensions else {})
 
 
 def _is_derived(mapping: Mapping, name: str) -> bool:
@@ -296,13 +307,13 @@ def _is_derived(mapping: Mapping, name: str) -> bool:
 
 
 def _report_disagreements(
-    target: RosterTable, table: pa.Table, names: Sequence[str], later: np.ndarray, first: np.ndarray, findings: Findings
+    target: RosterTable, table: pa.Table, fields: MappingABC[str, str], later: np.ndarray, first: np.ndarray, findings: Findings
 ) -> None:
     if not len(later):
         return
     keys = [_text(flat(table.column(name))) for name in target.key]
     numbers = flat(table.column("source_row")).to_numpy()
-    for name in names:
+    for name, field in fields.items():
         column = flat(table.column(name))
         one, other = column.take(pa.array(later)), column.take(pa.array(first))
         same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
@@ -315,7 +326,7 @@ def _report_disagreements(
                 "warning",
                 "conflicting_rows",
                 numbers[rows],
-                field=name,
+                field=field,
                 message=message,
                 keys=joined_keys(keys, rows),
                 counts=counts,

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.secrets import blank_cells
 from roster_etl.engine.sheet import Sheet, true
+from roster_etl.mapping.frames import flat
 
 QUARANTINE = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])
 
@@ -33,10 +34,17 @@ def evidence(sheet: Sheet) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(cell for cell in row if cell) for row in (*rows, *damaged))
 
 
+def named(sheet: Sheet) -> pa.Table:
+    """Return the key cells of the rows that were refused or doubted: whatever came of such a record may have been meant still."""
+    places = pa.array(np.flatnonzero(sheet.refused | sheet.doubted))
+    return pa.table({name: sheet.columns[name].take(places) for name in sheet.file.key if name in sheet.columns})
+
+
 def _refused(sheet: Sheet) -> Iterator[dict[str, object]]:
-    sent = sheet.sent() if sheet.reasons else {}
+    secret = {place for name, place in sheet.header.positions.items() if sheet.header.columns[name].secret}
+    sent = {name: flat(sheet.raw.table.column(place)) for place, name in enumerate(sheet.raw.header) if place not in secret}
     for places, code in sheet.reasons:
-        records = pa.table({name: column.take(pa.array(places)) for name, column in sent.items()}).to_pylist()
+        records = pa.table({name: pc.fill_null(column.take(pa.array(places)), "") for name, column in sent.items()}).to_pylist()
         for row, record in zip(sheet.numbers[places].tolist(), records, strict=True):
             yield {"row": row, "code": code, "record": _json(record)}
 
@@ -50,4 +58,4 @@ def _damaged(sheet: Sheet) -> Iterator[dict[str, object]]:
 
 
 def _json(record: Mapping[str, object]) -> str:
-    return json.dumps({name: cell for name, cell in record.items() if cell is not None}, ensure_ascii=False)
+    return json.dumps(record, ensure_ascii=False)

@@ -48,3 +48,4 @@ def _together(sheet: Sheet, rule: Together) -> None:
     sheet.note(f"{', '.join(rule.need)}: together", "together", int(some.sum()), int(failing.sum()))
     for name in present:
         sheet.put(name, failing, None)
+    sheet.doubted = sheet.doubted | failing

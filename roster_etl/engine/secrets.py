@@ -1,31 +1,72 @@
 """Taking the values of secret columns (passwords) out of a file's bytes, so that the rest can be kept.
 
-Belongs here: cutting cells out of bytes. Not here: which columns are secret (the caller's), and keeping the bytes.
+Belongs here: which names look like a password's, and cutting cells out of bytes. Not here: which columns a format
+declares secret (the caller's), and keeping the bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from roster_etl.engine.encoding import to_utf8
 from roster_etl.engine.structure import Block, Offsets, cell_text, read_record, scan, skip_line_ends
 from roster_etl.spec.findings import Finding
 
-Flags = npt.NDArray[np.bool_]
+Fills = Mapping[int, bytes]  # by where it begins: what stands in place of an emptied cell, if anything does
 
 _EMPTY = b'""'  # what is left of a record of one cell: nothing at all would be an empty line, and no record
+BLANKED = "blanked"  # how the first emptied cell of a damaged record begins, so that the record stays one
+
+_ANYWHERE = ("password", "passwort", "kennwort", "contrasena", "passcode", "passphrase", "passwd", "pwd")
+_AS_A_WORD = frozenset({"pass", "pw", "pin", "secret", "secrets"})
+_NEAR = 0.8  # difflib's ratio from which a name is a misspelling: "Pasword" has 0.93, "Passport" 0.75
+_SHORTEST_NEAR = 6  # letters of a name that can be misspelt: of a shorter one, too many words are a letter away
+_CONFUSABLE = str.maketrans("авеѕікмнорстухԁԝαεικνορτυχ", "abesikmhopctyxdwaeikvoptux")
 
 
-def blank_columns(content: bytes, is_secret: Callable[[str], bool], *, encoding: str = "utf-8") -> bytes | None:
+def looks_secret(name: str, declared: Collection[str] = ()) -> bool:
+    """Tell whether a column name is a password's, or a misspelling of one of the `declared` secret columns.
+
+    Look-alike letters, accents, invisible characters and separators make no difference.
+    """
+    words = _words(name)
+    runs = {"".join(words), *words, *map("".join, pairwise(words))}
+    names = {"".join(_words(one)) for one in declared}
+    if runs & names or not _AS_A_WORD.isdisjoint(runs) or any(word in run for run in runs for word in _ANYWHERE):
+        return True
+    long = [one for one in {*names, "password"} if len(one) >= _SHORTEST_NEAR]
+    return any(get_close_matches(run, long, n=1, cutoff=_NEAR) for run in runs)
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a column name in plain small letters; camelCase parts words too."""
+    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) not in ("Cf", "Cc"))
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", visible)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", parted.casefold()) if not unicodedata.combining(c))
+    return re.findall(r"[^\W\d_]+", plain.translate(_CONFUSABLE))
+
+
+def blank_columns(
+    content: bytes,
+    is_secret: Callable[[str], bool],
+    *,
+    encoding: str = "utf-8",
+    is_header: Callable[[Sequence[str]], bool] = bool,
+) -> bytes | None:
     """Return `content` with the cells emptied whose column `is_secret`, all other bytes and the record count as before.
 
     The header stays, and so do rows that repeat it. In a record whose cells cannot be assigned to columns (too many, too
-    few, a stray quote) everything is emptied from the first cell on that may be secret.
+    few, a stray quote) everything is emptied from the first cell on that may be secret. There stands ``BLANKED`` instead,
+    so that the record is neither blank nor sound afterwards.
 
-    Args:    is_secret: asked with each column name, outer white space off.
+    Args:    is_secret: asked with each column name, outer white space off; is_header: asked whether the first line has
+             column names at all: no title, no row of data.
     Returns: `content` itself if there is nothing to empty; None if the columns cannot be located with certainty.
     Raises:  LookupError: `encoding` is no known text encoding.
     """
@@ -33,12 +74,14 @@ def blank_columns(content: bytes, is_secret: Callable[[str], bool], *, encoding:
     if isinstance(text, Finding):
         return None
     start = skip_line_ends(text.content, text.start)
+    if start == len(text.content):
+        return content
     header = read_record(text.content, start)
     try:
         names = tuple(cell_text(text.content[begin:end]).strip() for begin, end in header.cells)
     except UnicodeDecodeError:
         return None
-    if header.fault:
+    if header.fault or not is_header(names):
         return None
     secret = [place for place, name in enumerate(names) if is_secret(name)]
     if not secret:
@@ -52,13 +95,31 @@ def blank_columns(content: bytes, is_secret: Callable[[str], bool], *, encoding:
 def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Callable[[str], bool]) -> tuple[str, ...]:
     """Return the cells of a damaged record with those emptied that may be secret, as `blank_columns` does with bytes.
 
-    That is all from the first such column on: which cell of a damaged record belongs to which column is unsure.
+    That is all from the first such cell on: which cell of a damaged record belongs to which column is unsure.
     """
     secret = [place for place, name in enumerate(header) if is_secret(name)]
     if not secret:
         return cells
-    kept = max(0, secret[0] - abs(len(cells) - len(header)))
-    return cells[:kept] + ("",) * len(cells[kept:])
+    kept = _kept(len(cells), len(header), secret[0])
+    first = next((place for place in range(kept, len(cells)) if cells[place]), None)
+    return cells[:kept] + tuple(BLANKED if place == first else "" for place in range(kept, len(cells)))
+
+
+def hides_key(cells: Sequence[str], header: Sequence[str], key: Collection[str]) -> bool:
+    """Tell whether the cells of a damaged record were emptied so early that its `key` may have stood there.
+
+    Such a record may be about anybody.
+    """
+    last = max((place for place, name in enumerate(header) if name in key), default=len(header))
+    return any(cell.startswith(BLANKED) for cell in cells[: last + 1])
+
+
+def _kept(cells: int, width: int, secret: int) -> int:
+    """Return how many leading cells of a damaged record cannot be secret, `secret` being the first column that is.
+
+    A cell is moved to the left only by separators that are missing, and by no more places than there are.
+    """
+    return max(0, secret - max(0, width - cells))
 
 
 def _encoded_again(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -> bytes | None:
@@ -70,35 +131,35 @@ def _encoded_again(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -
 
 def _blanked(content: bytes, start: int, names: tuple[str, ...], secret: list[int]) -> bytes | None:
     """Return `content` without its secret cells below the header, which ends at `start`."""
-    begins, ends, alone = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
+    begins, ends, fills = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], dict[int, bytes]()
     for block in scan(content, start):
         if block.broken:
             return None
-        for begin, end, only in (_known(content, block, names, secret), _unsure(content, block, len(names), secret)):
+        for begin, end, filled in (_known(content, block, names, secret), _unsure(content, block, len(names), secret[0])):
             begins.append(begin)
             ends.append(end)
-            alone.append(only)
-    begin, end, only = np.concatenate(begins), np.concatenate(ends), np.concatenate(alone)
+            fills.update(filled)
+    begin, end = np.concatenate(begins), np.concatenate(ends)
     order = np.argsort(begin, kind="stable")
     order = order[begin[order] < end[order]]
     if not len(order):
         return content
-    return b"".join(_pieces(content, begin[order], end[order], only[order]))
+    return b"".join(_pieces(content, begin[order], end[order], fills))
 
 
-def _pieces(content: bytes, begin: Offsets, end: Offsets, alone: Flags) -> Iterator[bytes | memoryview]:
-    """Yield what stays of `content`, in order."""
+def _pieces(content: bytes, begin: Offsets, end: Offsets, fills: Fills) -> Iterator[bytes | memoryview]:
+    """Yield what stays of `content`, in order, and what stands in place of the rest."""
     view, position = memoryview(content), 0
-    for cut, resume, only in zip(begin.tolist(), end.tolist(), alone.tolist(), strict=True):
+    for cut, resume in zip(begin.tolist(), end.tolist(), strict=True):
         yield view[position:cut]
-        if only:
-            yield _EMPTY
+        if cut in fills:
+            yield fills[cut]
         position = resume
     yield view[position:]
 
 
-def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Flags]:
-    """Return the secret cells (begin, end, whether alone in its record) of the records whose columns are certain."""
+def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Fills]:
+    """Return the secret cells (begins, ends, what to put there) of the records whose columns are certain."""
     width = len(names)
     whole = np.flatnonzero((block.cells == width) & ~block.faulty)
     cells = [_cells(block, whole, place, width) for place in secret]
@@ -112,7 +173,7 @@ def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[in
     ]
     begin = np.concatenate([np.delete(begins, repeats) for begins, _ in cells])
     end = np.concatenate([np.delete(ends, repeats) for _, ends in cells])
-    return begin, end, np.full(len(begin), width == 1)
+    return begin, end, dict.fromkeys(begin.tolist(), _EMPTY) if width == 1 else {}
 
 
 def _cells(block: Block, records: Offsets, place: int, width: int) -> tuple[Offsets, Offsets]:
@@ -123,15 +184,30 @@ def _cells(block: Block, records: Offsets, place: int, width: int) -> tuple[Offs
     return begin, end
 
 
-def _unsure(content: bytes, block: Block, width: int, secret: list[int]) -> tuple[Offsets, Offsets, Flags]:
+def _unsure(content: bytes, block: Block, width: int, secret: int) -> tuple[Offsets, Offsets, Fills]:
     """Return all cells from the first possibly secret one on, of the records whose columns are not certain."""
-    ranges = []
+    ranges: list[tuple[int, int]] = []
+    fills: dict[int, bytes] = {}
     for i in np.flatnonzero((block.cells != width) | block.faulty):
         cells = read_record(content, int(block.starts[i])).cells
-        first = max(0, secret[0] - abs(len(cells) - width))
-        ranges += [(begin, end, len(cells) == 1) for begin, end in cells[first:]]
-    columns = np.array(ranges, dtype=np.int64).reshape(-1, 3)
-    return columns[:, 0], columns[:, 1], columns[:, 2].astype(bool)
+        kept = _kept(len(cells), width, secret)
+        filled = [(begin, end) for begin, end in cells[kept:] if begin < end]
+        if filled:
+            fills[filled[0][0]] = _marker(content, cells[:kept], faulty=bool(block.faulty[i]))
+            ranges += filled
+    columns = np.array(ranges, dtype=np.int64).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1], fills
+
+
+def _marker(content: bytes, kept: Sequence[tuple[int, int]], *, faulty: bool) -> bytes:
+    """Return what stands for the emptied cells of a damaged record: in one with stray quotes, stray quotes again.
+
+    With those of the cells that are `kept` their number is even, so that none seems to close a quote opened before.
+    """
+    if not faulty:
+        return BLANKED.encode()
+    strays = sum(content.count(b'"', begin, end) for begin, end in kept if content[begin : begin + 1] != b'"')
+    return BLANKED.encode() + b" " + b'"' * (2 - strays % 2) + b"."
 
 
 def _forms(name: str) -> tuple[bytes, bytes]:

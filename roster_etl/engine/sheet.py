@@ -35,8 +35,8 @@ VERDICTS = pa.schema(
 class Sheet:
     """One file under judgement. Grain: one row a record that could be read.
 
-    ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``kept``: rows that are
-    not exact repeats; ``unreadable``: cells by column that a NUL emptied; ``reasons``: which rows were refused for what.
+    ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
+    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``unreadable``: cells by column that a NUL emptied; ``reasons``: which rows were refused for what.
     """
 
     def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
@@ -44,6 +44,7 @@ class Sheet:
         self.findings = Findings(file_name)
         self.numbers: Places = raw.rows.to_numpy()
         self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
+        self.doubted: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.kept: Mask = np.ones(len(self.numbers), dtype=bool)
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
@@ -54,8 +55,13 @@ class Sheet:
 
     @property
     def label(self) -> str:
-        """The file's key, as a finding names it."""
+        """The file's key, as rules and messages name it."""
         return " + ".join(self.file.key)
+
+    @property
+    def key_field(self) -> str:
+        """The file's key, as the ``field`` of a finding."""
+        return ", ".join(self.file.key)
 
     def key(self) -> list[pa.Array]:
         """Return the key columns that the upload has."""
@@ -86,6 +92,8 @@ class Sheet:
             return
         self.say("warning", code, wrong, name, f"{message} The value was left empty.", causes)
         self.put(name, wrong, None)
+        if causes is not None:
+            self.doubted = self.doubted | wrong
 
     def refuse(self, wrong: Mask, code: str, field: str, message: str, causes: Causes | None = None) -> None:
         """Take the rows out of what applies; they stay in the frame, so that their records are seen."""
@@ -102,7 +110,7 @@ class Sheet:
     def drop(self, places: Places) -> None:
         """Take exact repeats out of the frame: the record itself applies, so the rows are neither refused nor needed."""
         message = "The row repeats an earlier one exactly and was dropped."
-        self.say("info", "duplicate_row", self.mask(places), self.label, message)
+        self.say("info", "duplicate_row", self.mask(places), self.key_field, message)
         self.kept[places] = False
 
     def put(self, name: str, rows: Mask, value: str | None) -> None:

@@ -7,9 +7,9 @@ cannot happen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -203,7 +203,8 @@ class Mapping:
 
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
     every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
-    mapping to the same table gives a record too, that one counts, as expected.
+    mapping to the same table gives a record too, that one counts, as expected. ``family_gives``: values that tell the records
+    which a numbered family of columns gives.
     """
 
     source: str
@@ -213,6 +214,7 @@ class Mapping:
     extensions: bool = False
     merges: bool = False
     yields: bool = False
+    family_gives: MappingABC[str, str | bool] = field(default_factory=dict)
     note: str = ""
 
     def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -221,6 +223,15 @@ class Mapping:
         for target, expression in self.columns.items():
             made[target] = tuple(dict.fromkeys(self._reads(expression, made)))
         return made
+
+    def unstated(self, columns: Collection[str], lost: Collection[str]) -> tuple[str, ...]:
+        """Return the target columns of which a file with `columns` says nothing, since it lost what they are made of."""
+        silent = []
+        for target, origins in self.reads().items():
+            own = [column for file, column in origins if file == self.source]
+            if own and len(own) == len(origins) and not set(own) & set(columns) and set(own) & set(lost):
+                silent.append(target)
+        return tuple(silent)
 
     def files(self) -> tuple[str, ...]:
         """Return the vendor files that this mapping reads, its own first."""

@@ -18,8 +18,9 @@ def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
     """Return the checks that the suite named `suite` is shown as on `asset`."""
     where = f"expectations/{suite}.json"
     about = {
-        SUITE: f"What must hold before anything is published, by {where}.",
-        TOLERANCES: f"What should be looked at, and lets pass, by {where}.",
+        SUITE: f"The critical expectations of {where}. The steps up to the plan go on if one fails, but then roster/plan's check "
+        f"`{PUBLISHABLE}` fails too, and nothing is published.",
+        TOLERANCES: f"The expectations of {where} that warn: a person should look, and the import is published all the same.",
     }
     return [dg.AssetCheckSpec(name, asset=asset, description=text, partitions_def=DISTRICTS) for name, text in about.items()]
 

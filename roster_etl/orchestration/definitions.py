@@ -66,3 +66,9 @@ defs = dg.Definitions(
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,
 )
+
+
+def asset_keys() -> str:
+    """Return the keys of all assets, one a line, as the committed snapshot ``tests/orchestration/asset_keys.txt`` has them."""
+    keys = sorted(defs.resolve_asset_graph().get_all_asset_keys(), key=lambda key: list(key.path))
+    return "".join(f"{key.to_user_string()}\n" for key in keys)

@@ -22,6 +22,8 @@ from roster_etl.vendors import Vendor
 
 OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]
+SHOWN = {"created": "created", "updated": "updated", "deleted": "removed"}
+"""What became of records, and the word that people read for it."""
 
 
 def file_metadata(vendor: Vendor, file: File) -> Metadata:

@@ -12,39 +12,41 @@ from datetime import timedelta
 
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import RosterError
 from roster_etl.spec.options import resolve
 from roster_etl.store.district import Feed
 from roster_etl.store.landing import open_landing
+from roster_etl.store.settings import landing_folder
 from roster_etl.vendors import vendor
 
 
 def newest_order(workspace: Workspace, district_id: str, source: str, *, run_id: str | None = None) -> tuple[Order, str]:
     """Return an order for the upload in the landing zone if it is complete and quiet, else for the newest archived one; and why.
 
-    Raises: UnknownDistrict, UnknownFeed. A landing zone that cannot be read counts as empty where something is archived.
+    Where nothing is archived, the order is for the landing zone, whatever lies there: the import then says what is wrong.
+    Raises: UnknownDistrict, UnknownFeed; LandingError, LandingUnavailable: the landing zone cannot be read, so that nobody knows
+        whether an upload waits there; an older one in its place would hide that.
     """
     feed = workspace.registry.get(district_id).feed(source)
     landing = Order(district_id=district_id, source=source, run_id=run_id)
     archived = _newest_archived(workspace, district_id, source)
     if archived is None:
-        return landing, "the landing zone; nothing is archived yet"
-    try:
-        hindrance = _hindrance(workspace, district_id, feed)
-    except RosterError as error:
-        hindrance = error.message
+        return landing, "what lies in the landing zone; nothing is archived yet"
+    hindrance = _hindrance(workspace, district_id, feed)
     if hindrance is None:
-        return landing, "the landing zone"
-    return Order(
-        district_id=district_id, source=source, run_id=run_id, archived=archived
-    ), f"import {archived} once more ({hindrance})"
+        return landing, "the upload in the landing zone"
+    again = Order(district_id=district_id, source=source, run_id=run_id, archived=archived)
+    return again, f"the archived upload of import {archived} once more: {hindrance}"
 
 
 def _hindrance(workspace: Workspace, district_id: str, feed: Feed) -> str | None:
     """Return why the upload in the landing zone is not ready, None if it is."""
+    if not landing_folder(workspace.settings, district_id, feed.path):
+        return "the feed has no landing folder"
     format_ = vendor(feed.format).format
     with open_landing(district_id, feed, workspace.settings) as landing:
         entries = [entry for entry in landing.listing() if entry.regular]
+    if not entries:
+        return "the landing zone is empty"
     there = {entry.name.casefold() for entry in entries}
     if any(file.required and file.file_name.casefold() not in there for file in format_.files):
         return "the landing zone does not have all required files"

@@ -24,7 +24,8 @@ from roster_etl.vendors import Vendor
 
 
 class UploadConfig(dg.Config):
-    """Which upload a run takes. Without any of these: the newest one in the landing zone that has settled, else the newest archived.
+    """Which upload a run takes. Without any of these: the one in the landing zone if it has settled, else the newest archived; a
+    landing zone that cannot be read fails the run.
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
@@ -54,6 +55,14 @@ class UploadConfig(dg.Config):
             stale=tuple(self.stale),
             run_id=run_id,
         )
+
+    def named(self) -> str:
+        """Return in words which upload is named here."""
+        if self.approves:
+            return f"the archived upload of import {self.approves}, whose plan was approved"
+        if self.archived:
+            return f"the archived upload of import {self.archived} once more, as the run was told"
+        return "the upload at the path that the run was told" if self.path else "the upload in the landing zone"
 
 
 def upload_key(vendor: Vendor) -> dg.AssetKey:
@@ -88,10 +97,12 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
     )
     def upload(context: dg.AssetExecutionContext, config: UploadConfig) -> Iterator[dg.MaterializeResult[None]]:
         with reported(context):
-            received = _received(context, format_.name, config)
-            if received is None or ended_at_the_door(context, received):
+            taken = _received(context, format_.name, config)
+            if taken is None or ended_at_the_door(context, taken[0]):
                 return
-            yield dg.MaterializeResult(metadata=upload_numbers(received), data_version=dg.DataVersion(received.content))
+            received, choice = taken
+            metadata = {**upload_numbers(received), "taken": choice}
+            yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(received.content))
 
     return upload
 
@@ -132,8 +143,8 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     return judged_file
 
 
-def _received(context: dg.AssetExecutionContext, source: str, config: UploadConfig) -> Upload | None:
-    """Take in the upload that the run is for; None if the district has no feed in this format."""
+def _received(context: dg.AssetExecutionContext, source: str, config: UploadConfig) -> tuple[Upload, str] | None:
+    """Take in the upload that the run is for, and say which it is; None if the district has no feed in this format."""
     desk: Desk = context.resources.desk
     district_id = context.partition_key
     try:
@@ -141,12 +152,13 @@ def _received(context: dg.AssetExecutionContext, source: str, config: UploadConf
     except UnknownFeed as error:
         context.log.info("Nothing to do: %s", error.message)
         return None
-    order = config.order(district_id, source, context.run.run_id)
-    if order is None:
-        order, choice = newest_order(desk.workspace, district_id, source, run_id=context.run.run_id)
-        context.log.info("Taking %s.", choice)
     try:
-        return desk.begin(receive(desk.workspace, order))
+        named = config.order(district_id, source, context.run.run_id)
+        order, choice = (
+            (named, config.named()) if named else newest_order(desk.workspace, district_id, source, run_id=context.run.run_id)
+        )
+        context.log.info("Taking %s.", choice)
+        return desk.begin(receive(desk.workspace, order)), choice
     except Exception:
         tag_run(context, district=district_id, format=source, import_status="failed")
         raise

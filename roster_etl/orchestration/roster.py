@@ -12,7 +12,7 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.orchestration.checks import publishable_result, publishable_spec, suite_results, suite_specs
 from roster_etl.orchestration.endings import REPORT, end_unchanged, stop
 from roster_etl.orchestration.frame_types import NOTHING, table_type
-from roster_etl.orchestration.metadata import OWNERS, Metadata, code_references, found_numbers, row_count, table_metadata
+from roster_etl.orchestration.metadata import OWNERS, SHOWN, Metadata, code_references, found_numbers, row_count, table_metadata
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.raw import file_key
 from roster_etl.orchestration.steps import step, tag_run
@@ -119,7 +119,10 @@ def _why(planned: Planned, import_id: int) -> str:
         return "a required file was refused; see the findings of the file assets."
     if planned.hold is None:
         return planned.decision
-    over = ", ".join(f"{name} ({table['deleted']:,} of {table['current']:,})" for name, table in planned.hold["tables"].items())
+    over = ", ".join(
+        f"{name} ({table['deleted']:,} of {table['current']:,} current records would be removed)"
+        for name, table in planned.hold["tables"].items()
+    )
     reason = planned.hold["reason"].replace("_", " ")
     return (
         f"{reason}{f': {over}' if over else ''}. Look at it with `roster-etl holds show {import_id}`, then approve or discard it."
@@ -127,12 +130,12 @@ def _why(planned: Planned, import_id: int) -> str:
 
 
 def _plan_numbers(planned: Planned) -> Metadata:
-    totals = {what: sum(table[what] for table in planned.tables.values()) for what in ("created", "updated", "deleted")}
+    totals = {shown: sum(table[what] for table in planned.tables.values()) for what, shown in SHOWN.items()}
     rows = [
         f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |"
         for name, t in planned.tables.items()
     ]
-    head = ["| table | current | created | updated | deleted |", "|---|--:|--:|--:|--:|"]
+    head = ["| table | current | created | updated | removed |", "|---|--:|--:|--:|--:|"]
     return {
         "decision": planned.decision,
         **totals,

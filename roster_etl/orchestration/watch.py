@@ -20,6 +20,7 @@ from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
 from roster_etl.store.landing import open_folder, open_landing, unregistered
+from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import vendor
 
 DAY = 86_400.0
@@ -48,20 +49,58 @@ class Request:
     stale: tuple[str, ...] = ()
 
 
+WORDS = {
+    "nothing_new": "nothing new",
+    "empty": "empty landing zone",
+    "quiet": "has not stood still for the quiet period",
+    "missing_files": "required files are not there yet",
+    "stragglers": "waits for files that are older than the rest",
+    "min_interval": "imported a short while ago",
+    "running": "an import is under way",
+    "next_tick": "its turn comes in the next tick",
+}
+_NAMED, _TEXT = 5, 300  # feeds that a summary names of each kind; characters of a problem that are kept
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """What came of one tick. ``notes``: what a person should hear of; ``waits``: how many feeds wait, by reason."""
+    """What came of one tick. ``notes``: what is new that a person should hear of; ``waiting``: the feeds that wait, by reason;
+    ``problems``: what hinders a look, by feed (or file of the registry), also where nobody looked because it is too soon to try again.
+    """
 
     requests: tuple[Request, ...]
     cursor: str
     notes: tuple[str, ...]
-    waits: Mapping[str, int]
+    waiting: Mapping[str, Sequence[str]]
+    problems: Mapping[str, str]
+    watched: int
+
+    @property
+    def waits(self) -> dict[str, int]:
+        """How many feeds wait, by reason."""
+        return {reason: len(keys) for reason, keys in self.waiting.items()}
 
     @property
     def summary(self) -> str:
-        """One line for the sensor's log."""
-        waits = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(self.waits.items()))
-        return f"{len(self.requests)} to import; {waits or 'no other feed'}"
+        """A few sentences for people: what is wrong first, and of whom, then what is imported and what waits for what."""
+        said = (
+            [f"Cannot be looked at: {_some([f'{key} ({text})' for key, text in self.problems.items()])}."]
+            if self.problems
+            else []
+        )
+        if not self.watched and not self.problems:
+            return "No feed has a landing folder to watch; uploads are imported by command."
+        asked = [f"{request.district_id}/{request.source}" for request in self.requests]
+        said.append(f"To import: {_some(asked)}." if asked else "Nothing to import.")
+        said += [
+            f"{words.capitalize()}: {_some(self.waiting[reason])}." for reason, words in WORDS.items() if reason in self.waiting
+        ]
+        return " ".join(said)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 @dataclass(kw_only=True)
@@ -75,7 +114,8 @@ class _Watch:
     states: dict[str, settle.FeedState]
     requests: list[Request] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    waits: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, list[str]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     known_busy: set[tuple[str, str]] | None = None
 
 
@@ -88,31 +128,47 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
     memory = json.loads(cursor) if cursor else {}
     states = {key: settle.load_state(state) for key, state in memory.get("feeds", {}).items()}
     tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states=states)
-    districts = _districts(tick)
-    feeds = {_key(district, feed): (district, feed) for district in districts for feed in district.feeds}
+    tick.problems.update(memory.get("problems", {}))
+    districts, unread = _districts(tick)
+    feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
     turn = _turn([key for key, (district, _) in feeds.items() if not district.paused], memory.get("next", ""), tick.bounds.feeds)
     with_base = bool(workspace.settings.landing.base)
     listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
     for key, listing in listings.items():
         _take(tick, key, *feeds[key], listing)
     if isinstance(base, Exception):
+        unread["landing base"] = _text(base)
         tick.notes.append(f"landing base: {_text(base)}")
     elif base and (strangers := unregistered(base, districts, workspace.settings)):
         tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
     kept = {key: settle.dump_state(state) for key, state in tick.states.items() if key in feeds}
     after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
-    document = json.dumps({"next": after, "feeds": kept}, separators=(",", ":"))
-    return Tick(requests=tuple(tick.requests), cursor=document, notes=tuple(tick.notes), waits=tick.waits)
+    problems = {key: text for key, text in tick.problems.items() if key in kept and tick.states[key].failures}
+    document = json.dumps({"next": after, "feeds": kept, "problems": problems}, separators=(",", ":"))
+    return Tick(
+        requests=tuple(tick.requests),
+        cursor=document,
+        notes=tuple(tick.notes),
+        waiting=tick.waiting,
+        problems={**unread, **{key: text for key, text in problems.items() if not feeds[key][0].paused}},
+        watched=len(feeds),
+    )
+
+
+def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
+    """Return whether a feed has a folder to look at, its own or one under the landing base; else its uploads are imported by command."""
+    return bool(landing_folder(settings, district.id, feed.path))
 
 
 def _key(district: District, feed: Feed) -> str:
     return f"{district.id}/{feed.format}"
 
 
-def _districts(tick: _Watch) -> tuple[District, ...]:
+def _districts(tick: _Watch) -> tuple[tuple[District, ...], dict[str, str]]:
+    """Return the districts that can be read, and for each file that cannot, why."""
     scan = tick.workspace.registry.scan()
     tick.notes.extend(scan.problems.values())
-    return scan.districts
+    return scan.districts, {f"districts/{name}": problem for name, problem in scan.problems.items()}
 
 
 def _turn(keys: Sequence[str], first: str, most: int) -> list[str]:
@@ -183,7 +239,8 @@ def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listi
     tick.states[key] = settle.failed(tick.states.get(key), tick.now)
     minutes = (tick.states[key].next_try - tick.now) / 60
     tick.notes.append(f"{key}: {_text(problem)}; looking again in {minutes:.0f} min")
-    _wait(tick, "failed")
+    tick.problems[key] = _text(problem)[:_TEXT]
+    _wait(tick, "failed", key)
 
 
 def _decide(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing) -> None:
@@ -193,11 +250,11 @@ def _decide(tick: _Watch, key: str, district: District, feed: Feed, listing: Lis
         state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
     tick.states[key] = state
     if not decision.import_now:
-        _wait(tick, decision.reason)
+        _wait(tick, decision.reason, key)
     elif (district.id, feed.format) in _busy(tick):
-        _wait(tick, "running")
+        _wait(tick, "running", key)
     elif len(tick.requests) >= tick.bounds.requests:
-        _wait(tick, "next_tick")
+        _wait(tick, "next_tick", key)
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
         tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, stale=decision.stale))
@@ -249,8 +306,8 @@ def _busy(tick: _Watch) -> set[tuple[str, str]]:
     return tick.known_busy
 
 
-def _wait(tick: _Watch, reason: str) -> None:
-    tick.waits[reason] = tick.waits.get(reason, 0) + 1
+def _wait(tick: _Watch, reason: str, key: str) -> None:
+    tick.waiting.setdefault(reason, []).append(key)
 
 
 def _text(error: Exception) -> str:

@@ -22,14 +22,18 @@ MEANS = {
     "info": "to know",
 }
 
+CHECKS = "two for each file of the upload and each table; the run in the UI also counts files that are not there, and the plan"
+"""What is counted as a check, in the command line and in the report; Dagster counts all that it knows of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a finding is, in words; ``following``: how many findings follow from it."""
+    """Where a finding is, in words; ``following``: how many findings follow from it; ``rows``: it is about a row, or several."""
 
     where: str
     message: str
     following: int
+    rows: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,12 @@ class Cause:
     count: int
     following: int
     places: tuple[Place, ...]
+
+    @property
+    def amount(self) -> str:
+        """How many, in words: rows where it is about rows (one record may have several), else places."""
+        rows = all(place.rows for place in self.places)
+        return f"{self.count:,}{(' row' if self.count == 1 else ' rows') if rows else ''}"
 
     @property
     def effect(self) -> str:
@@ -75,13 +85,21 @@ def place_of(finding: Mapping[str, Any]) -> str:
     """Return where a finding is, in words: file, row, column."""
     if finding["file"] is None:
         return finding["field"] or "the upload"
-    row = f" row {finding['row']:,}" if finding["row"] is not None else ""
+    row = f" row {finding['row']}" if finding["row"] is not None else ""
     many = f" {finding['count']:,} rows" if finding["row"] is None and finding["count"] > 1 else ""
     return f"{finding['file']}{row}{many}" + (f" {finding['field']}" if finding["field"] else "")
 
 
 def _cause(severity: str, code: str, found: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> Cause:
-    places = tuple(Place(where=place_of(f), message=f["message"], following=following.get(f["id"], 0)) for f in found)
+    places = tuple(
+        Place(
+            where=place_of(f),
+            message=f["message"],
+            following=following.get(f["id"], 0),
+            rows=f["row"] is not None or f["count"] > 1,
+        )
+        for f in found
+    )
     return Cause(
         severity=severity,
         code=code,

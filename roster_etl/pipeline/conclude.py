@@ -15,6 +15,7 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity
@@ -47,11 +48,17 @@ def conclude(
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {})}
     conclusion = conclusion_of(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
-    if status in ("unchanged", "held", "rejected"):
-        workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, conclusion.finished_at)
     if upload.members and status != "unchanged":
         write_manifest(workspace, upload, status)
+    if status in ("unchanged", "held", "rejected"):
+        supersede_holds(workspace, upload, conclusion.finished_at)
     return replace(upload, ended=status)  # type: ignore[arg-type]
+
+
+def supersede_holds(workspace: Workspace, upload: Upload, at: datetime) -> None:
+    """Close the holds of the feed that are older than `upload`, in the ledger and in their reports."""
+    closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at)
+    rewrite_reports(workspace, closed)
 
 
 def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:

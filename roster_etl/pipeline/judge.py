@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.engine.read import read_csv
@@ -87,20 +88,24 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
 
 
 def _unkept(workspace: Workspace, upload: Upload, file: File) -> JudgedFile:
-    """A file that was too broken to find its secrets: its findings were taken when it came in."""
+    """A file whose secrets could not be found, because it is broken or has no header: its findings were taken when it came in."""
     found = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"unkept/{file.name}")).cast(FINDINGS)
-    if not any(severity == "file" for severity in found.column("severity").to_pylist()):
+    codes = found.filter(pc.equal(found.column("severity"), "file")).column("code").to_pylist()
+    if not codes:
         finding = Finding(severity="file", code="malformed_csv", message="The cells of its password column cannot be told apart.")
         found = pa.concat_tables([found, to_table(findings_frame([finding])).cast(FINDINGS)])
     name = pa.array([upload.file_name(file)] * found.num_rows, pa.string())
     found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), name)
-    return absent_file(file, refused="malformed_csv", findings=found)
+    return absent_file(file, refused=codes[0] if codes else "malformed_csv", findings=found)
 
 
 def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> None:
     place = (upload.district_id, upload.import_id)
     frames = workspace.frames
-    frames.write(*place, f"findings/{name}", to_frame(result.findings))
+    lost = () if result.refused else lost_columns(workspace, upload, name, result)
+    missing = to_table(findings_frame(_missing(upload, name, lost))).cast(FINDINGS)
+    frames.write(*place, f"findings/{name}", to_frame(pa.concat_tables([result.findings, missing])))
+    frames.write(*place, f"named/{name}", to_frame(result.named))
     frames.write(*place, f"quarantine/{name}", to_frame(result.quarantine))
     frames.write(*place, f"lines/{name}", to_frame(result.verdicts))
     document = {
@@ -110,5 +115,21 @@ def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -
         "rows_rejected": result.rows_rejected,
         "evidence": result.evidence,
         "extensions": result.extensions,
+        "present": result.present,
+        "lost": lost,
     }
     frames.write_json(*place, f"judged/{name}", document)
+
+
+def lost_columns(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> tuple[str, ...]:
+    """Return the columns of file `name` that an earlier published upload had, and this one lacks."""
+    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    known = (last or {}).get("summary", {}).get("headers", {}).get(name, ())
+    return tuple(sorted(set(known) - {*result.present, *result.extensions}))
+
+
+def _missing(upload: Upload, name: str, lost: tuple[str, ...]) -> list[Finding]:
+    """An absent column leaves values alone; a blank cell clears."""
+    message = "Earlier uploads had this column, and this one does not; the values that came from it are left as they are."
+    file = upload.file_name(upload.format.file(name))
+    return [Finding(severity="warning", code="missing_column", file=file, field=column, message=message) for column in lost]

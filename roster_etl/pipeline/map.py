@@ -6,6 +6,7 @@ Belongs here: handing the engine what it needs, and leaving findings and verdict
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.judge import VERDICTS
-from roster_etl.engine.map import SourceFile, map_table
+from roster_etl.engine.map import MappedTable, SourceFile, map_table
+from roster_etl.engine.silence import keep_unstated
 from roster_etl.mapping.frames import REFUSED, flat, give_back, row_codes, to_frame, to_table
 from roster_etl.mapping.plan import Mapping
 from roster_etl.pipeline.judge import keep_verdict, tolerances
@@ -49,6 +51,7 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
     """
     files = {name: _source(workspace, upload, name, frame) for name, frame in judged.items()}
     mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, upload.values)
+    mapped = _with_unstated(workspace, upload, table, mapped, files)
     place = (upload.district_id, upload.import_id)
     workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
     workspace.frames.write(
@@ -65,13 +68,47 @@ def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:
     return keep_verdict(workspace, upload, verdict)
 
 
+def silent_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return, by file and by mapping's place, the columns of `table` of which the upload says nothing."""
+    silent: dict[str, dict[str, tuple[str, ...]]] = {}
+    for place, mapping in enumerate(mappings_to(upload.vendor, table)):
+        file = files[mapping.source]
+        if file.lost and (columns := mapping.unstated(file.rows.column_names, file.lost)):
+            silent.setdefault(mapping.source, {})[str(place)] = columns
+    return silent
+
+
+def _with_unstated(
+    workspace: Workspace, upload: Upload, table: str, mapped: MappedTable, files: MappingABC[str, SourceFile]
+) -> MappedTable:
+    """Take the values that the upload does not speak of from the current versions."""
+    silent = {
+        files[name].file_name: {column for columns in found.values() for column in columns} - set(TABLES[table].key)
+        for name, found in silent_columns(upload, table, files).items()
+    }
+    sources = {mapping.source for mapping in mappings_to(upload.vendor, table) if mapping.extensions}
+    prefixes = {name: upload.format.file(name).extensions for name in sources}
+    lost = {c for name in sources for c in files[name].lost if c.casefold().startswith(tuple(prefixes[name]))}
+    if not lost and not any(silent.values()):
+        return mapped
+    warehouse = workspace.warehouse
+    known = warehouse.current_hashes(upload.district_id, upload.source, table)
+    current = warehouse.versions(table, known.column("version_id"))
+    return replace(mapped, table=keep_unstated(TABLES[table], mapped.table, current, silent, lost))
+
+
 def _source(workspace: Workspace, upload: Upload, name: str, frame: pd.DataFrame) -> SourceFile:
     place = (upload.district_id, upload.import_id)
     known: MappingABC[str, Any] = (
         workspace.frames.read_json(*place, f"judged/{name}") if workspace.frames.exists(*place, f"judged/{name}") else {}
     )
     file_name = upload.file_name(upload.format.file(name))
-    return SourceFile(rows=to_table(frame), file_name=file_name, extensions=tuple(known.get("extensions", ())))
+    return SourceFile(
+        rows=to_table(frame),
+        file_name=file_name,
+        extensions=tuple(known.get("extensions", ())),
+        lost=frozenset(known.get("lost", ())),
+    )
 
 
 def _lines(workspace: Workspace, upload: Upload, table: str, mapped: pa.Table, collisions: int) -> pa.Table:

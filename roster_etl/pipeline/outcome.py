@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import RegistryError
 from roster_etl.store.districts import check_id
 
 EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}
@@ -23,6 +24,7 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "import_id": row["import_id"],
         "kind": row["kind"],
         "district_id": row["district_id"],
+        "district_name": _name(workspace, row["district_id"]),
         "source": row["source"],
         "upload_id": row["upload_id"],
         "run_id": row["run_id"],
@@ -45,6 +47,14 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
 def report_path(workspace: Workspace, district_id: str, import_id: int) -> Path:
     """Return where the page about an import lies, once it is written."""
     return workspace.home / "reports" / check_id(district_id) / f"{import_id}.html"
+
+
+def _name(workspace: Workspace, district_id: str) -> str | None:
+    """Return the district's name for people; None: it has none, or is registered no more."""
+    try:
+        return workspace.registry.get(district_id).name or None
+    except RegistryError:
+        return None
 
 
 def _report(workspace: Workspace, row: dict[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ Belongs here: the one decision of an import: rejected, held, unchanged, or free 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
 from roster_etl.mapping.frames import give_back, to_frame, to_table
-from roster_etl.mapping.plan import identity_columns
+from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
@@ -128,9 +128,13 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     if upload.approved_plan:
         return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), []
-    if failed or over:
-        return _held(plan, failed, over)
-    if plan.is_empty and _same_settings(workspace, upload):
+    rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
+    if failed or over or rekeyed:
+        planned, findings = _held(plan, failed, over)
+        if rekeyed and not failed:
+            planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column"})
+        return planned, [*rekeyed, *findings]
+    if plan.says_nothing_new and _same_settings(workspace, upload):
         return _planned(plan, "unchanged"), []
     return _planned(plan, "publish"), []
 
@@ -154,8 +158,9 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
 
 
 def _over_text(item: Exceeded) -> str:
-    where = f"{item.table} of one school" if item.school else item.table
-    return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {item.what}."
+    where = f"{item.table} of school {item.school}" if item.school else item.table
+    what = {"deleted": "removed"}.get(item.what, item.what)
+    return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {what}."
 
 
 def _pct(part: int, whole: int) -> float:
@@ -213,11 +218,7 @@ def _refused(workspace: Workspace, upload: Upload) -> set[str]:
 
 def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
     place = (upload.district_id, upload.import_id)
-    documents = {
-        file.name: workspace.frames.read_json(*place, f"judged/{file.name}")
-        for file in upload.format.files
-        if upload.member(file.name)
-    }
+    documents = _documents(workspace, upload)
     unread = {file.name for file in upload.format.files} - {name for name, d in documents.items() if d["rows_accepted"]}
     broken = [name for name, d in documents.items() if d["refused"] and d["refused"] != "empty_file"]
     by_name = {file.file_name.casefold(): file.name for file in upload.format.files}
@@ -227,14 +228,58 @@ def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
         everything=bool(broken),
         evidence={name: tuple(map(tuple, document["evidence"])) for name, document in documents.items()},
         identity=_identity(upload),
+        named={name: to_table(workspace.frames.read(*place, f"named/{name}")) for name in documents},
+        unstated=_unstated(upload, documents),
     )
 
 
-def _identity(upload: Upload) -> dict[tuple[str, str], tuple[str, ...]]:
+def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, object]]:
+    """Return (table, file) of whose records the upload cannot speak, because columns that made them are missing."""
+    found: dict[tuple[str, str], Mapping[str, object]] = {}
+    for mapping in upload.vendor.mappings:
+        document = documents.get(mapping.source, {})
+        lost, present = set(document.get("lost", ())), set(document.get("present", ()))
+        table = TABLES[mapping.to]
+        needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
+        keys = set(mapping.unstated(present, lost)) & set(table.key) - set(table.optional_key)
+        families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
+        if needed & lost or keys:
+            found[mapping.to, mapping.source] = {}
+        elif families & lost and mapping.family_gives:
+            found[mapping.to, mapping.source] = mapping.family_gives
+    return found
+
+
+def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """A missing column that ids are made of would give records new ids: that is for a person to decide."""
+    columns: dict[tuple[str, str], None] = {}
+    for mapping in upload.vendor.mappings:
+        document = documents.get(mapping.source, {})
+        lost = set(document.get("lost", ()))
+        silent = mapping.unstated(set(document.get("present", ())), lost) if lost else ()
+        for target, origins in mapping.reads().items() if lost else ():
+            if target in TABLES[mapping.to].key and target not in silent:
+                columns |= {(file, column): None for file, column in origins if file == mapping.source and column in lost}
+    message = "Ids are made of this column. Earlier uploads had it, and this one does not: records would get other ids."
+    return [
+        Finding(severity="upload", code="missing_column", file=upload.file_name(upload.format.file(f)), field=c, message=message)
+        for f, c in columns
+    ]
+
+
+def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
+    """Return what the judge said of each file that the upload has."""
+    place = (upload.district_id, upload.import_id)
     return {
-        (mapping.to, mapping.source): tuple(
-            identity_columns(mapping, TABLES[mapping.to].key, upload.format.file(mapping.source).key)
-        )
+        file.name: workspace.frames.read_json(*place, f"judged/{file.name}")
+        for file in upload.format.files
+        if upload.member(file.name)
+    }
+
+
+def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:
+    return {
+        (mapping.to, mapping.source): identity_columns(mapping, TABLES[mapping.to].key, upload.format.file(mapping.source).key)
         for mapping in upload.vendor.mappings
     }
 

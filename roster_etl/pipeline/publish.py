@@ -6,12 +6,13 @@ Belongs here: handing the warehouse exactly what was planned, with the ledger's 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from roster_etl.mapping.frames import REFUSED, one_array, to_table
-from roster_etl.pipeline.conclude import conclusion_of, write_manifest
+from roster_etl.pipeline.conclude import conclusion_of, supersede_holds, write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.upload import Upload
@@ -26,11 +27,28 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         another process took it over.
     """
     changes = {name: _change(workspace, upload, name, tables) for name in tables_of(upload.vendor)}
-    summary = {"changes": planned.changes, "plan": planned.tables, "sha256": planned.sha256, "plan_base": planned.base}
+    summary: dict[str, Any] = {
+        "changes": planned.changes,
+        "plan": planned.tables,
+        "sha256": planned.sha256,
+        "plan_base": planned.base,
+    }
+    summary["headers"] = _headers(workspace, upload)
     conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
-    workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, conclusion.finished_at)
     write_manifest(workspace, upload, "published")
+    supersede_holds(workspace, upload, conclusion.finished_at)
+
+
+def _headers(workspace: Workspace, upload: Upload) -> dict[str, list[str]]:
+    """Return the columns that published uploads of the feed have had so far, by file: a later one that lacks some is told."""
+    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    known: dict[str, list[str]] = dict((last or {}).get("summary", {}).get("headers", {}))
+    for file in upload.format.files:
+        if upload.member(file.name):
+            judged = workspace.frames.read_json(upload.district_id, upload.import_id, f"judged/{file.name}")
+            known[file.name] = sorted({*known.get(file.name, ()), *judged["present"], *judged["extensions"]})
+    return known
 
 
 def planned_of(workspace: Workspace, upload: Upload) -> Planned:

@@ -14,6 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from roster_etl.engine.headers import is_secret, match_header
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
@@ -22,7 +25,7 @@ from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import warm
-from roster_etl.spec import Format
+from roster_etl.spec import File, Format
 from roster_etl.spec.errors import RosterError, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
@@ -31,8 +34,6 @@ from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path
 from roster_etl.vendors import Vendor, vendor
-
-_SECRET_WORDS = ("password", "passwd", "passphrase", "pwd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,19 +262,33 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any
         return member
     encoding = str(upload.values["encoding"])
     data: bytes = content()
-    secret = {c.name.casefold() for c in upload.format.file(member.kind).columns if c.secret}
-    blanked = blank_columns(data, lambda name: _is_secret(name, secret), encoding=encoding)
+    file = upload.format.file(member.kind)
+    has_secrets = any(column.secret for column in file.columns)
+    blanked = blank_columns(
+        data,
+        lambda name: is_secret(name, file),
+        encoding=encoding,
+        is_header=lambda names: not has_secrets or _has_required(names, file),
+    )
     if blanked is None:
-        raw = read_csv(data, encoding=encoding)
-        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", raw.findings)
+        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", _why_unkept(data, file, encoding))
         return member
     stored = workspace.archive.put(blanked, original_sha256=member.sha256)
     return replace(member, key=stored.key)
 
 
-def _is_secret(header: str, declared: set[str]) -> bool:
-    folded = header.casefold()
-    return folded in declared or any(word in folded for word in _SECRET_WORDS)
+def _has_required(names: Sequence[str], file: File) -> bool:
+    """Tell a header from a title or a row of data: under those, nobody knows which cells are passwords."""
+    found = match_header(names, file).positions
+    return any(column.required and column.name in found for column in file.columns)
+
+
+def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
+    """Return the findings about a file whose bytes are not kept."""
+    raw = read_csv(content, encoding=encoding)
+    if raw.refused or not raw.header:
+        return raw.findings
+    return findings_frame(match_header(raw.header, file).findings)
 
 
 # ---- from the archive
@@ -295,12 +310,17 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
     if lost or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
+    findings = [] if order.approves else [_again(earlier)]
     if not order.approves:
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
-            return conclude(workspace, upload, "unchanged", [])
-    findings = _missing(upload)
-    if findings:
-        return conclude(workspace, upload, "rejected", findings)
+            return conclude(workspace, upload, "unchanged", findings)
+    if missing := _missing(upload):
+        return conclude(workspace, upload, "rejected", [*findings, *missing])
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
     return upload
+
+
+def _again(earlier: int) -> Finding:
+    message = f"The archived upload of import {earlier} was run again; nothing was taken from the landing zone."
+    return Finding(severity="info", code="archived_upload", message=message)

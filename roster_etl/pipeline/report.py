@@ -1,7 +1,7 @@
 """The report of one import, for people: a page that needs nothing else, the document as JSON, the findings as CSV.
 
 Belongs here: writing the three under ``<home>/reports``. What happened is read from the ledger (``pipeline.outcome``); no value of
-a cell stands in a report.
+a cell stands in a report, but for the id of a school that would lose records.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.pipeline.causes import causes
+from roster_etl.pipeline.causes import CHECKS, causes
 from roster_etl.pipeline.outcome import outcome, report_path
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
@@ -45,6 +45,13 @@ def write_report(workspace: Workspace, import_id: int) -> Path:
     return page
 
 
+def rewrite_reports(workspace: Workspace, import_ids: Iterable[int]) -> None:
+    """Write the reports of imports anew that were decided about after theirs was written; one without a report gets none."""
+    for import_id in import_ids:
+        if report_path(workspace, workspace.warehouse.import_(import_id)["district_id"], import_id).exists():
+            write_report(workspace, import_id)
+
+
 def report_page(document: Mapping[str, Any]) -> str:
     """Return the page about the import of `document`."""
     hold = document["hold"]
@@ -54,6 +61,7 @@ def report_page(document: Mapping[str, Any]) -> str:
         changes=_changes(document),
         causes=causes(document["findings"]),
         most=PLACES,
+        about_checks=CHECKS,
         passed=sum(check["passed"] for check in document["checks"]),
     )
 

@@ -26,6 +26,8 @@ from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve
 from roster_etl.vendors import Vendor, vendor
 
+_CODED = ("source", "user_kind", "role", "enrollment_type", "entity")  # key columns with words of ours, never of an upload
+
 
 class UnknownTable(PermanentError):
     """No roster table has this name."""
@@ -100,8 +102,17 @@ def _refuse_several(target: RosterTable, district_id: str, found: pa.Table, give
         name for name in ("source", *target.key) if name not in given and pc.count_distinct(found[name], mode="all").as_py() > 1
     ]
     if differing:
-        problem = f"several records have this key; say also {' and '.join(n if n != 'source' else '--format' for n in differing)}"
+        problem = f"several records have this key; say also {', and '.join(_candidates(found, name) for name in differing)}"
         raise UnknownRecord(table=target.name, district_id=district_id, problem=problem)
+
+
+def _candidates(found: pa.Table, name: str) -> str:
+    """Return what tells the records `found` apart in a key column: its codes, or how many ids (which no message may hold)."""
+    values = found[name].unique().to_pylist()
+    if name not in _CODED:
+        return f"{name} ({len(values)} different)"
+    word = "--format " if name == "source" else f"{name}="
+    return " or ".join(f"{word}{value or ''}" for value in sorted(values, key=str))
 
 
 def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from roster_etl.projections.suite_files import Severity
 from roster_etl.quality.tolerance import allowed_text, share_text
+from roster_etl.spec.promises import ANY_ROW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,16 @@ class CheckResult:
             return "holds, or was not judged" if self.passed else "does not hold"
         if self.check == "header":
             return "fits the format" if self.passed else "does not fit the format"
+        if self.check == "rows":
+            return self._rows_outcome(self.judged, self.failing)
         what = "are refused" if self.check == "refused" else "fail"
         return f"{share_text(self.judged, self.failing)} of {self.judged:,} rows {what}, {allowed_text(self.mostly)}"
+
+    def _rows_outcome(self, judged: int, failing: int) -> str:
+        if self.rule == ANY_ROW:
+            return f"none of {judged:,} rows is accepted" if failing else "holds"
+        share = share_text(judged, failing)
+        return f"{failing:,} of {judged:,} current records ({share}) would be missing, {allowed_text(self.mostly)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ class Finding:
     """One finding, or several of one kind folded into one with a ``count``.
 
     ``row`` is the record number with the header as row 1; None: the whole file. ``file`` None: the whole upload.
-    ``cause``: (file, row) of the finding that this one follows from. ``message`` never holds a cell value;
-    ``key`` is masked.
+    ``cause``: (file, row) of the finding that this one follows from. ``message`` never holds a cell value,
+    but for the id of a school; ``key`` is masked.
     """
 
     severity: Severity
@@ -188,6 +188,7 @@ _UPLOAD = (
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
+    ("archived_upload", "The upload of an earlier import was run again, from the archive.", "Nothing needs to be done."),
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
 

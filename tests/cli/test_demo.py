@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.cli import demo
+from roster_etl.cli.call import Call
 from tests.cli.calling import call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sftp]
@@ -73,6 +75,26 @@ def test_a_demo_that_is_stopped_takes_its_processes_along(tmp_path: Path) -> Non
     assert demo.wait(60) == 130
     demo.stderr.close()
     assert group_members(home) == []
+
+
+def test_commands_are_shown_as_they_can_be_typed(tmp_path: Path, monkeypatch) -> None:
+    script = tmp_path / "bin" / "roster-etl"
+    script.parent.mkdir()
+    monkeypatch.setattr(demo.sys, "executable", str(script.with_name("python")))
+    monkeypatch.chdir(tmp_path)
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    without = demo._ours()
+    script.touch(0o755)
+    beside = demo._ours()
+    monkeypatch.setenv("PATH", str(script.parent))
+    activated = demo._ours()
+
+    assert (without, beside, activated) == ("bin/python -m roster_etl.cli", "bin/roster-etl", "roster-etl")
+
+
+def test_the_way_to_the_ui_names_its_port(tmp_path: Path) -> None:
+    assert demo._ui_command(Call(home=tmp_path), 3001).endswith("-h 127.0.0.1 -p 3001")
 
 
 def test_a_home_that_is_in_use_is_not_taken_for_a_demo(told: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
+
+import pytest
 
 from tests.cli.calling import call
 
@@ -41,6 +44,29 @@ def test_a_feed_that_exists_is_changed_with_update_only(home: Path) -> None:
 
     assert (refused.code, refused.document["error"]["code"]) == (2, "district_exists")
     assert changed.document["feeds"] == [{"format": "clever", "path": "/new", "options": {"min_interval": "0"}}]
+
+
+def test_a_feed_names_its_host_key_and_its_log_in(home: Path) -> None:
+    words = ("districts", "add", "lincoln", "--format", "clever", "--path", "sftp://lincoln@sftp.example.org/home")
+
+    added = call(*words, "--known-hosts", "known_hosts", "--password-env", "LINCOLN_PASSWORD", home=home)
+    before = tomllib.loads((home / "districts" / "lincoln.toml").read_text("utf-8"))["feed"][0]
+    call(*words, "--key-file", "keys/lincoln", "--update", home=home)
+    after = tomllib.loads((home / "districts" / "lincoln.toml").read_text("utf-8"))["feed"][0]
+
+    assert added.code == 0
+    assert (before["known_hosts"], before["password_env"]) == ("known_hosts", "LINCOLN_PASSWORD")
+    assert (after["known_hosts"], after["key_file"]) == ("known_hosts", "keys/lincoln")
+    assert "password_env" not in after
+
+
+@pytest.mark.parametrize("words", [("--password-env", "hush-hush!"), ("--password-env", "A", "--key-file", "hush-hush!")])
+def test_a_log_in_that_cannot_be_meant_is_refused_and_not_repeated(words: tuple[str, ...], home: Path) -> None:
+    answer = call("districts", "add", "lincoln", "--format", "clever", *words, "--json", home=home)
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "bad_words")
+    assert "hush" not in answer.out + answer.err
+    assert call("districts", "list", "--json", home=home).document == []
 
 
 def test_a_password_in_a_path_is_refused_and_not_repeated(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -44,6 +45,17 @@ def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
     assert shown["hold"]["tables"]["user_roles"]["deleted"] > 0
     assert shown["hold"]["plan_sha256"] in text
     assert "holds approve 3 --by NAME" in text
+    assert "holds discard 3 --by NAME" in text
+    assert "holds show 3" not in text
+    assert re.search(r"current records of user_roles of school \S+ \([0-9.]+ %\) would be removed", text)
+    assert "deleted" not in text
+
+
+def test_an_import_that_is_held_counts_no_change_in_the_list(held: Path) -> None:
+    _, newest, before, *_ = call("imports", home=held).out.splitlines()
+
+    assert newest.endswith("held")
+    assert before.split()[-1].isdigit()
 
 
 def test_approving_publishes_the_plan_that_was_shown(held: Path) -> None:
@@ -79,8 +91,11 @@ def test_a_newer_upload_closes_a_hold(held: Path, uploads: Path) -> None:
     call("import", uploads / "a", "--district", "lincoln", home=held)
 
     answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
+    page = (held / "reports" / "lincoln" / "3.html").read_text("utf-8")
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "no_open_hold")
+    assert "It was superseded by import 4" in page
+    assert "holds approve" not in page + call("show", "3", home=held).out
 
 
 def test_discarding_leaves_the_roster_as_it_is(held: Path) -> None:
@@ -88,6 +103,15 @@ def test_discarding_leaves_the_roster_as_it_is(held: Path) -> None:
 
     assert (answer.code, answer.document["status"]) == (0, "discarded")
     assert call("holds", "approve", "3", "--by", "B", home=held).code == 2
+
+
+def test_the_report_of_a_discarded_import_says_so(held: Path) -> None:
+    call("holds", "discard", "3", "--by", "A. Steward", home=held)
+
+    page = (held / "reports" / "lincoln" / "3.html").read_text("utf-8")
+    assert "It was discarded by A. Steward" in page
+    assert "What would have changed" in page
+    assert "holds approve" not in page
 
 
 def test_an_import_that_was_never_held_has_no_hold_to_show(told: Path) -> None:

@@ -73,6 +73,7 @@ def test_findings_are_shown_by_cause_with_places_and_advice(told: Path) -> None:
     assert "that follow" in answer.out
     assert "→ Fill the cell in the source system and export again." in answer.out
     assert "students.csv row" in answer.out
+    assert "the header is row 1" in answer.out
 
 
 def test_show_prints_the_same_document_as_import(told: Path) -> None:

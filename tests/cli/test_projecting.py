@@ -38,7 +38,8 @@ def test_a_file_that_differs_is_named_with_exit_code_1_and_written_without_check
 
     assert checked.code == 1
     assert "differs  docs/findings.md" in checked.out
-    assert "expectations/clever/students.json" in written.document["written"]
+    assert {"expectations/clever/students.json", "tests/orchestration/asset_keys.txt"} <= set(written.document["written"])
+    assert "clever/upload\n" in (tmp_path / "tests/orchestration/asset_keys.txt").read_text()
     assert again.code == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,6 +73,19 @@ def test_a_key_column_may_be_left_out_where_the_rest_names_one_record(told: Path
     assert several.code in (0, 2)
 
 
+def test_records_that_share_a_key_are_told_apart_by_their_codes(told: Path) -> None:
+    users = call("as-of", "now", "users", "--district", "lincoln", "--json", home=told).document
+    kinds = {(user["user_id"], user["user_kind"]) for user in users}
+    shared = next(user for user, kind in kinds if kind == "student" and (user, "teacher") in kinds)
+
+    answer = call("trace", "users", f"user_id={shared}", "--district", "lincoln", home=told)
+    many = call("trace", "enrollments", "user_kind=student", "--district", "lincoln", home=told)
+
+    assert answer.code == 2
+    assert "say also user_kind=student or user_kind=teacher" in answer.err
+    assert re.search(r"section_id \(\d+ different\)", many.err)
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -108,6 +122,19 @@ def test_as_of_is_csv_in_a_pipe(told: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(text)))
     assert {"organization_id", "name", "valid_from_import"} <= set(rows[0])
     assert "007" in {row["organization_id"] for row in rows}
+    assert list(rows[0])[:3] == ["district_id", "source", "organization_id"]
+    assert set(list(rows[0])[-4:]) == {"version_id", "row_hash", "derived", "extensions"}
+
+
+def test_an_empty_table_says_since_when_anything_is_known(told: Path) -> None:
+    before = call("as-of", "2020-01-01", "users", "--district", "lincoln", home=told)
+    never = call("as-of", "now", "attendance", "--district", "lincoln", home=told)
+    known = call("as-of", "now", "users", "--district", "lincoln", home=told)
+
+    assert before.code == 0
+    assert "its first import was published at 2" in before.err
+    assert "no record of attendance was known" in never.err
+    assert known.err == ""
 
 
 def test_a_moment_without_an_offset_is_the_districts_own() -> None:

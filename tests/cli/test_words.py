@@ -71,6 +71,7 @@ def test_a_value_may_be_empty_and_may_hold_an_equals_sign() -> None:
         ["as-of", "now", "users", "--district", "d"],
         ["imports", "--limit", "0"],
         ["imports", "--district", "../x"],
+        ["imports", "--district", "nope"],
         ["new-vendor", "Not-A-Name"],
         ["sample", "unknown", "x"],
         ["--home"],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from roster_etl.engine.headers import Header, match_header
+from roster_etl.engine.headers import Header, is_secret, match_header
 from roster_etl.spec import Column, Family, File
 
 PETS = File(
@@ -78,6 +80,20 @@ def test_an_unexpected_column_is_not_read_and_said_once() -> None:
 
     assert list(header.positions) == ["Pet_id", "Tag"]
     assert _codes(header) == [("warning", "unexpected_column", "Weight"), ("warning", "unexpected_column", None)]
+
+
+def test_a_column_that_looks_like_a_password_is_not_taken_and_that_is_said() -> None:
+    header = match_header(["Pet_id", "Tag", "ext.Pasword", "P\u200bIN"], PETS)
+
+    assert (header.extensions, header.refused) == ({}, None)
+    assert _codes(header) == [("warning", "unexpected_column", "ext.Pasword"), ("warning", "unexpected_column", "P\u200bIN")]
+    assert "looks like a password" in header.findings[0].message
+
+
+def test_a_column_of_the_format_is_secret_only_if_the_format_says_so() -> None:
+    file = replace(PETS, columns=(*PETS.columns, Column(name="Pin"), Column(name="Chip code", secret=True)))
+
+    assert [is_secret(name, file) for name in ("pin", "chip CODE", "Chipcode", "Name")] == [False, True, True, False]
 
 
 def test_family_members_come_by_their_number_within_its_bounds() -> None:

@@ -182,12 +182,13 @@ def test_a_required_column_that_an_option_relaxed_may_be_empty_or_absent() -> No
 # ---- white space and control characters
 
 
-def test_trimming_is_told_once_for_a_column() -> None:
+def test_trimming_is_told_for_each_cell() -> None:
     result = _pets(" h1,p1 ,a@b.org", "h1, p2,b@b.org")
 
     assert [(f["code"], f["row"], f["field"], f["count"]) for f in result.findings.to_pylist()] == [
-        ("trimmed", None, "Home_id", 1),
-        ("trimmed", None, "Pet_id", 2),
+        ("trimmed", 2, "Home_id", 1),
+        ("trimmed", 2, "Pet_id", 1),
+        ("trimmed", 3, "Pet_id", 1),
     ]
     assert [row["Pet_id"] for row in rows(result)] == ["p1", "p2"]
 
@@ -377,7 +378,7 @@ def test_ids_differ_by_case_and_leading_zeros() -> None:
 def test_a_key_of_several_columns_is_compared_as_a_whole() -> None:
     text = lines("Home_id,Pet_id", "h1,p1", "h1,p2", "h2,p1", "h1,p1")
 
-    assert found(judge(VISITS, text, _homes())) == [("info", "duplicate_row", 5, "Home_id + Pet_id")]
+    assert found(judge(VISITS, text, _homes())) == [("info", "duplicate_row", 5, "Home_id, Pet_id")]
 
 
 # ---- repeated rows of one record

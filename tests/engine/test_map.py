@@ -243,7 +243,7 @@ def test_where_merged_rows_disagree_the_first_counts_with_one_warning_a_record()
     )
     result = _mapped({"name": From("Name")}, source, merges=True)
 
-    assert found(result) == [("warning", "conflicting_rows", 3, "name")]
+    assert found(result) == [("warning", "conflicting_rows", 3, "Name")]
     assert result.findings.column("count").to_pylist() == [2]
     assert [row["name"] for row in accepted(result.table)] == ["a", "x"]
 

@@ -194,20 +194,22 @@ def test_a_refused_file_keeps_everything_and_lets_changes_through() -> None:
 
 
 def test_a_record_that_an_unreadable_row_may_be_about_is_kept() -> None:
-    doubt = replace(CERTAIN, evidence={"users": (("s1", "u1", "Ada"), ("x",))}, identity={("users", "users"): ("user_id",)})
+    doubt = replace(
+        CERTAIN, evidence={"users": (("s1", "u1", "Ada"), ("x",))}, identity={("users", "users"): {"user_id": "User_id"}}
+    )
 
     assert _closes(_users([_user(1), _user(2)], [], doubt)) == [(101, "absent")]
 
 
 def test_an_unreadable_row_of_another_file_says_nothing() -> None:
-    doubt = replace(CERTAIN, evidence={"staff": (("u1",),)}, identity={("users", "staff"): ("user_id",)})
+    doubt = replace(CERTAIN, evidence={"staff": (("u1",),)}, identity={("users", "staff"): {"user_id": "User_id"}})
 
     assert _users([_user(1)], [], doubt).deleted == 1
 
 
 def test_an_unreadable_row_speaks_of_records_of_its_own_file_only() -> None:
     before = [_user(1), {"user_kind": "staff", "user_id": "u1", "source_file": "staff.csv"}, _user(2)]
-    identity = {("users", "users"): ("user_id",), ("users", "staff"): ("user_id",)}
+    identity = {("users", "users"): {"user_id": "User_id"}, ("users", "staff"): {"user_id": "User_id"}}
     doubt = replace(CERTAIN, evidence={"users": (("u1",),), "staff": (("u2",),)}, identity=identity)
 
     assert _closes(_users(before, [], doubt)) == [(101, "absent"), (102, "absent")]
@@ -219,7 +221,7 @@ def test_an_unreadable_row_must_hold_every_part_of_the_identity() -> None:
     doubt = replace(
         CERTAIN,
         evidence={"enrollments": (("s1", "u1", "more"), ("s2",), ("u2",))},
-        identity={("enrollments", "enrollments"): ("section_id", "user_id")},
+        identity={("enrollments", "enrollments"): {"section_id": "Section_id", "user_id": "User_id"}},
     )
     plan = _plan({"enrollments": before}, {"enrollments": []}, doubt).tables["enrollments"]
 

@@ -7,12 +7,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster_etl.engine.read import read_csv
-from roster_etl.engine.secrets import blank_cells, blank_columns
+from roster_etl.engine.secrets import blank_cells, blank_columns, hides_key, looks_secret
 from tests.engine.readings import reading
 
 
 def is_password(name: str) -> bool:
     return "password" in name.lower()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Pass word", "PASS_WORD", "Initial-Password", "Password2", "Pasword", "ext.Pasword", "Passwrod", "Paßwort", "kennwort",
+        "Contraseña", "Student Passcode", "passphrase", "passwd", "user.pwd", "pw", "PIN", "Lunch_PIN", "userPin", "Secret",
+        "student pass", "P\u200bassword", "\ufeffpassword", "Ｐａｓｓｗｏｒｄ", "Раsswоrd", "pin\x00",
+    ],
+)  # fmt: skip
+def test_a_name_that_looks_like_a_passwords_is_secret(name: str) -> None:
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize("name", ["", "Passport", "Compass", "Pinewood", "Secretary", "Spin", "Homework", "User_name", "Period"])
+def test_a_name_that_only_resembles_one_is_not(name: str) -> None:
+    assert not looks_secret(name, ["Password"])
+
+
+def test_a_misspelling_of_a_declared_secret_is_one() -> None:
+    assert looks_secret("Login_kode", ["Login_code"])
+    assert not looks_secret("Login_kode")
 
 
 def test_only_the_values_of_secret_columns_go() -> None:
@@ -44,20 +66,48 @@ def test_secrets_that_cannot_be_located_are_no_bytes_to_keep(content: bytes) -> 
     assert blank_columns(content, is_password) is None
 
 
+def test_under_a_line_that_is_no_header_nobody_knows_where_the_secrets_are() -> None:
+    assert blank_columns(b"Students of 2026\nid,password\n1,x\n", is_password, is_header=lambda names: "id" in names) is None
+    assert blank_columns(b"", is_password, is_header=lambda _: False) == b""
+
+
 @pytest.mark.parametrize(
     ("row", "left"),
     [
-        (b"1,Ann,x,secret,z", b"1,,,,"),
-        (b"1,Ann,secret", b"1,,"),
-        (b"secret", b'""'),
-        (b'1,A"n"n,secret,z', b'1,A"n"n,,'),
-        (b'1,"Ann",A"secret,z', b'1,"Ann",,'),
+        (b"1,Ann,x,secret,z", b"1,Ann,blanked,,"),
+        (b"1,Ann,secret", b"1,blanked,"),
+        (b"1,,secret", b"1,,blanked"),
+        (b"secret", b"blanked"),
+        (b"1,Ann", b"blanked,"),
+        (b'"",""', b"blanked,"),
+        (b",", b","),
+        (b'1,A"n"n,secret,z', b'1,A"n"n,blanked "".,'),
+        (b'1,"Ann",A"secret,z', b'1,"Ann",blanked "".,'),
+        (b'1,An",s"ecret,z', b'1,An",blanked ".,'),
     ],
 )
 def test_in_a_damaged_record_all_that_may_be_secret_goes(row: bytes, left: bytes) -> None:
     head = b"id,name,password,note\n"
 
     assert blank_columns(head + row + b"\n1,b,c,d\n", is_password) == head + left + b"\n1,b,,d\n"
+
+
+@pytest.mark.parametrize("row", [b"1,Ann", b"s", b"1,Ann,x,s,y,z", b'1,Ann,s"x,y', b'1,A"n,s"x"y"z,y', b'A"nn,s",x,', b'"",""'])
+def test_a_damaged_record_stays_a_damaged_record(row: bytes) -> None:
+    content = b"id,name,password,note\n" + row + b"\n1,b,c,d\n"
+    blanked = blank_columns(content, is_password)
+
+    assert blanked is not None
+    assert reading(blanked).refused_records == reading(content).refused_records != {}
+    assert blank_columns(blanked, is_password) == blanked
+
+
+def test_a_record_of_which_the_key_was_emptied_may_be_about_anybody() -> None:
+    header = ("id", "name", "password", "note")
+
+    assert hides_key(blank_cells(("1", "Ann"), header, is_password), header, ("id",))
+    assert not hides_key(blank_cells(("1", "Ann", "secret"), header, is_password), header, ("id",))
+    assert hides_key(blank_cells(("1", "Ann", "secret"), header, is_password), header, ("id", "name"))
 
 
 @pytest.mark.parametrize("again", [b"id,Password", b'"id","Password"'])
@@ -84,7 +134,7 @@ def test_an_encoding_that_does_not_come_back_the_same_is_no_bytes_to_keep() -> N
 def test_the_cells_of_a_damaged_record_are_emptied_by_the_same_rule() -> None:
     header = ("id", "name", "password", "note")
 
-    assert blank_cells(("1", "Ann", "secret"), header, is_password) == ("1", "", "")
+    assert blank_cells(("1", "Ann", "secret"), header, is_password) == ("1", "blanked", "")
     assert blank_cells(("1", "Ann", "secret"), ("id", "name"), is_password) == ("1", "Ann", "secret")
 
 

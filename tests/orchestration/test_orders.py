@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.orchestration.orders import newest_order
-from roster_etl.spec.errors import UnknownFeed
+from roster_etl.spec.errors import LandingNotFound, UnknownFeed
 from tests.orchestration.conftest import Home
 
 
@@ -48,10 +48,26 @@ def test_an_incomplete_upload_is_passed_over(published: Home, landing: Path):
     assert chosen(published) == 1
 
 
-def test_a_landing_zone_that_cannot_be_read_is_passed_over(published: Home, landing: Path):
+def test_an_empty_landing_zone_is_passed_over(published: Home, landing: Path):
+    shutil.rmtree(landing)
+    landing.mkdir()
+
+    order, why = newest_order(published.workspace, "lincoln", "clever")
+
+    assert (order.archived, why) == (1, "the archived upload of import 1 once more: the landing zone is empty")
+
+
+def test_an_archived_upload_does_not_stand_in_for_a_landing_zone_that_cannot_be_read(published: Home, landing: Path):
     shutil.rmtree(landing)
 
-    assert chosen(published) == 1
+    with pytest.raises(LandingNotFound):
+        newest_order(published.workspace, "lincoln", "clever")
+
+
+def test_a_feed_without_a_landing_folder_has_only_what_is_archived(published: Home):
+    _, why = newest_order(published.workspace, "lincoln", "clever")
+
+    assert why == "the archived upload of import 1 once more: the feed has no landing folder"
 
 
 def test_with_nothing_archived_the_landing_zone_is_the_only_place(fresh: Home):

@@ -60,7 +60,9 @@ def test_a_run_materializes_the_whole_graph_with_numbers(published: Home):
     assert set(made) == {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
     assert students["rows_read"] == students["rows_accepted"] + students["rows_refused"] > 0
     assert students["dagster/partition_row_count"] == students["dagster/row_count"] > 0
-    assert made["warehouse/users"].metadata["created"].value > 40
+    users = {name: value.value for name, value in made["warehouse/users"].metadata.items()}
+    assert users["removed"] == 0
+    assert users["created"] == users["current records of this district"] == users["dagster/row_count"] > 40
     assert {event.partition for event in made.values()} == {"lincoln"}
 
 
@@ -136,10 +138,29 @@ def test_without_a_named_upload_the_newest_archived_one_is_taken(published: Home
     assert any("import 1 once more" in (event.user_message or "") for event in published.events())
 
 
+def test_materializing_fails_where_the_landing_zone_cannot_be_read(published: Home, tmp_path: Path):
+    published.workspace.registry.add_feed("lincoln", Feed(format="clever", path=str(tmp_path / "gone")), update=True)
+    with visiting(published.path), home_instance(published.path) as instance:
+        done = defs.resolve_job_def(job_name("clever")).execute_in_process(
+            instance=instance, partition_key="lincoln", raise_on_error=False
+        )
+
+    assert not done.success
+    assert published.newest_run().tags["import_status"] == "failed"
+    assert len(published.workspace.warehouse.imports()) == 1
+
+
 def test_a_changed_setting_makes_the_same_upload_a_new_import(published: Home, sample: Path):
     changed = published.run(sample, options={"delete_threshold_pct": "20"})
 
     assert published.status(changed) == "published"
+
+
+def test_an_upload_says_where_it_was_taken_from(published: Home):
+    published.run(None, archived=1, options={"delete_threshold_pct": "20"})
+
+    taken = published.materialized()["clever/upload"].metadata["taken"].value
+    assert taken == "the archived upload of import 1 once more, as the run was told"
 
 
 # ── held and rejected ──

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.sensors import INTERVAL, landing_zone, run_request, unfinished
 from roster_etl.orchestration.watch import Request
+from roster_etl.store.districts import Feed
 from tests.orchestration.conftest import Home
 
 
@@ -38,7 +41,16 @@ def test_a_tick_adds_partitions_and_says_why_nothing_runs(fresh: Home, instance:
 
     assert instance.get_dynamic_partitions("districts") == ["lincoln"]
     assert not result.run_requests
-    assert "1 failed" in str(result.skip_reason)
+    assert "no feed has a landing folder" in str(result.skip_reason).lower()
+
+
+def test_a_skipped_tick_names_the_feed_that_cannot_be_read(fresh: Home, instance: dg.DagsterInstance, tmp_path: Path):
+    fresh.workspace.registry.add_feed("lincoln", Feed(format="clever", path=str(tmp_path / "gone")), update=True)
+    first = evaluated(fresh, instance)
+    second = evaluated(fresh, instance, first.cursor)
+
+    for result in (first, second):
+        assert str(result.skip_reason.skip_message).startswith(f"Cannot be looked at: lincoln/clever ({tmp_path / 'gone'}")
 
 
 def test_a_run_request_names_partition_format_and_the_landing_zone():

@@ -169,6 +169,16 @@ def test_a_paused_district_is_left_alone(zone: Zone):
     assert [zone.asked(6), zone.asked(11)] == [[], ["lincoln"]]
 
 
+def test_a_feed_without_a_folder_is_not_watched(tmp_path: Path):
+    workspace = Workspace.open(tmp_path)
+    register(workspace, "lincoln")
+
+    tick = watch(workspace, None, now=NOON, running=set)
+
+    assert (tick.requests, tick.notes, tick.waits) == ((), (), {})
+    assert tick.summary == "No feed has a landing folder to watch; uploads are imported by command."
+
+
 def test_a_district_with_a_run_under_way_waits(zone: Zone):
     zone.district()
     zone.busy = {("lincoln", "clever")}
@@ -196,8 +206,29 @@ def test_a_district_that_cannot_be_read_backs_off_and_hurts_no_other(zone: Zone)
     first = zone.tick(0)
 
     assert "monroe/clever" in " ".join(first.notes)
-    assert zone.tick(0.5).waits == {"quiet": 1}
+    second = zone.tick(0.5)
+    assert (second.waits, second.notes) == ({"quiet": 1}, ())
+    assert second.summary == (
+        f"Cannot be looked at: monroe/clever ({second.problems['monroe/clever']}). Nothing to import. "
+        "Has not stood still for the quiet period: lincoln/clever."
+    )
     assert zone.asked(5) == ["lincoln"]
+
+
+def test_a_problem_that_has_passed_is_forgotten(zone: Zone):
+    folder = zone.district(uploads=False)
+    assert zone.tick(0).problems
+    folder.mkdir()
+    tick = zone.tick(2)
+
+    assert (tick.problems, tick.summary) == ({}, "Nothing to import. Empty landing zone: lincoln/clever.")
+
+
+def test_a_summary_of_many_names_a_few(zone: Zone):
+    for number in range(7):
+        zone.district(f"d{number}", uploads=False).mkdir()
+
+    assert zone.tick(0).summary.endswith("d4/clever and 2 more.")
 
 
 def test_the_wait_after_an_error_grows(zone: Zone):
@@ -216,6 +247,7 @@ def test_a_district_file_that_cannot_be_read_hurts_no_other(zone: Zone):
 
     assert [request.district_id for request in tick.requests] == ["lincoln"]
     assert "broken.toml" in " ".join(tick.notes)
+    assert tick.summary.startswith("Cannot be looked at: districts/broken.toml (")
 
 
 def test_a_bad_option_of_one_district_hurts_no_other(zone: Zone):

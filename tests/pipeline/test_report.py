@@ -42,6 +42,14 @@ def test_findings_are_grouped_by_cause_with_what_follows() -> None:
     assert found[1].places[0].where == "students.csv row 1 Last_name"
 
 
+def test_a_cause_counts_rows_and_writes_their_numbers_as_they_are_searched_for() -> None:
+    (dates,) = causes([finding(number, code="bad_date", severity="warning") for number in (4711, 4712, 4713)])
+    (refused,) = causes([finding(1, row=None, field="users", file=None, code="change_threshold_exceeded", severity="upload")])
+
+    assert (dates.amount, dates.places[0].where) == ("3 rows", "students.csv row 4711 Last_name")
+    assert refused.amount == "1"
+
+
 def test_a_page_says_what_changed_and_what_to_do() -> None:
     page = report_page(
         document(
@@ -56,6 +64,21 @@ def test_a_page_says_what_changed_and_what_to_do() -> None:
     assert "last_name 1" in page
     assert "Fill the cell in the source system" in page
     assert "and 8 more places" in page
+
+
+def test_a_page_names_the_district_and_the_run() -> None:
+    page = report_page(document(district_name="Lincoln County", run_id="4f2a"))
+
+    assert "<h1>Import 7: Lincoln County, clever</h1>" in page
+    assert "district <code>lincoln</code>" in page
+    assert "Dagster run <code>4f2a</code>" in page
+    assert "<h1>Import 7: lincoln, clever</h1>" in report_page(document())
+
+
+def test_a_page_says_what_is_counted_as_a_check() -> None:
+    checks = [{"name": "clever/students: suite", "passed": True, "severity": "error", "details": {}}]
+
+    assert "two for each file of the upload and each table" in report_page(document(checks=checks))
 
 
 def test_a_page_needs_nothing_else_and_fits_a_phone() -> None:

@@ -98,10 +98,20 @@ def test_the_same_bytes_again_are_unchanged(day2: Path) -> None:
     assert (document["status"], document["changes"]) == ("unchanged", {})
 
 
+def test_an_archived_upload_that_is_run_again_is_named(day2: Path) -> None:
+    same, changed = (run(day2 / "home", archived=1, options=options) for options in ({}, {"delete_threshold_pct": "20"}))
+
+    assert (same["status"], changed["status"]) == ("unchanged", "published")
+    for document in (same, changed):
+        assert [
+            (f["severity"], f["message"].partition(";")[0]) for f in document["findings"] if f["code"] == "archived_upload"
+        ] == [("info", "The archived upload of import 1 was run again")]
+
+
 def test_the_order_of_rows_and_columns_is_no_change(day2: Path) -> None:
     for name in ("schools.csv", "teachers.csv", "sections.csv", "enrollments.csv"):
         edit(day2, name, lambda rows: [dict(reversed(row.items())) for row in reversed(rows)])
-    edit(day2, "students.csv", lambda rows: [dict(reversed(row.items())) for row in rows])
+    edit(day2, "students.csv", lambda rows: [dict(reversed(row.items())) for row in reversed(rows)])
 
     document = run(day2 / "home", day2 / "upload")
 
@@ -248,3 +258,152 @@ def test_rows_that_are_gone_are_told_even_where_refused_rows_repeat_a_record(day
     lines = with_workspace(day2 / "home", lambda w: w.frames.read("lincoln", 2, "lines/roster-enrollments"))
 
     assert lines.set_index("check").loc["rows", "failing"] == 2
+
+
+# ---- what an upload does not say
+
+
+def without(day2: Path, name: str, *columns: str) -> None:
+    edit(day2, name, lambda rows: [{c: v for c, v in row.items() if c not in columns} for row in rows])
+
+
+def filled(home: Path, table: str, column: str) -> int:
+    def count(workspace: Workspace) -> int:
+        versions = workspace.warehouse.current_hashes(*WHO, table).column("version_id")
+        return len(workspace.warehouse.versions(table, versions).column(column).drop_null())
+
+    return int(with_workspace(home, count))
+
+
+def test_a_column_that_is_missing_leaves_its_values_alone_and_is_told(day2: Path) -> None:
+    before = {pair: filled(day2 / "home", *pair) for pair in (("student_profiles", "birth_date"), ("users", "email"))}
+    without(day2, "students.csv", "DOB")
+    without(day2, "teachers.csv", "Teacher_email")
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "unchanged"
+    assert {(f["file"], f["field"]) for f in document["findings"] if f["code"] == "missing_column"} == {
+        ("students.csv", "DOB"),
+        ("teachers.csv", "Teacher_email"),
+    }
+    assert {pair: filled(day2 / "home", *pair) for pair in before} == before
+    assert same(document)
+
+
+def test_a_blank_cell_clears(day2: Path) -> None:
+    edit(day2, "students.csv", lambda rows: [row | {"DOB": ""} for row in rows])
+
+    run(day2 / "home", day2 / "upload", options={"update_threshold_pct": "100"})
+
+    assert filled(day2 / "home", "student_profiles", "birth_date") == 0
+
+
+def test_records_that_a_missing_column_made_are_left_alone(day2: Path) -> None:
+    before = counts(day2 / "home")
+    without(day2, "students.csv", "Contact_name", "Contact_type")
+    without(day2, "sections.csv", *(f"Teacher_{n}_id" for n in range(2, 11)))
+
+    run(day2 / "home", day2 / "upload")
+
+    assert counts(day2 / "home") == before
+
+
+def test_a_missing_extension_column_leaves_its_values_alone(day2: Path) -> None:
+    names = [n for n in (day2 / "upload" / "students.csv").read_text(encoding="utf-8").splitlines()[0].split(",") if "ext." in n]
+    without(day2, "students.csv", *names)
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert names
+    assert same(document)
+
+
+def test_a_missing_column_that_ids_are_made_of_holds(day2: Path) -> None:
+    without(day2, "sections.csv", "Course_number")
+
+    document = run(day2 / "home", day2 / "upload", options={"delete_threshold_pct": "100"})
+
+    assert (document["status"], document["hold"]["reason"]) == ("held", "missing_column")
+
+
+# ---- what a refused row may have meant
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [
+        ("students.csv", "School_id", "nowhere"),
+        ("teachers.csv", "School_id", ""),
+        ("teachers.csv", "Last_name", ""),
+        ("sections.csv", "Teacher_id", "nobody"),
+        ("staff.csv", "School_id", "nowhere"),
+        ("staff.csv", "Staff_email", ""),
+        ("students.csv", "Contact_type", ""),
+        ("enrollments.csv", "Student_id", ""),
+    ],
+)
+def test_a_row_that_is_broken_takes_nothing_away(day2: Path, name: str, column: str, value: str) -> None:
+    before = counts(day2 / "home")
+    edit(day2, name, lambda rows: [rows[0] | {column: value}, *rows[1:]])
+
+    document = run(day2 / "home", day2 / "upload", options={"delete_threshold_pct": "100", "update_threshold_pct": "100"})
+
+    assert document["status"] == "published", document["findings"]
+    assert counts(day2 / "home") == before
+
+
+def test_a_refused_section_keeps_its_enrollments_even_if_it_names_another_course(day2: Path) -> None:
+    before = counts(day2 / "home")
+    edit(day2, "sections.csv", lambda rows: [rows[0] | {"Teacher_id": "nobody", "Course_number": "other"}, *rows[1:]])
+
+    run(day2 / "home", day2 / "upload")
+
+    assert counts(day2 / "home")["enrollments"] == before["enrollments"]
+
+
+def test_a_ragged_section_keeps_its_enrollments(day2: Path) -> None:
+    before = counts(day2 / "home")
+    path = day2 / "upload" / "sections.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([lines[0], lines[1] + ",x", *lines[2:]]) + "\n", encoding="utf-8")
+
+    run(day2 / "home", day2 / "upload")
+
+    assert counts(day2 / "home") == before
+
+
+def test_a_row_cut_short_is_refused_and_not_taken_for_a_blank_line(day2: Path) -> None:
+    path = day2 / "upload" / "students.csv"
+    records = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*records[:-1], ",".join(records[-1].split(",")[:3])]) + "\n", encoding="utf-8")
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert ("students.csv", "ragged_row") in {(finding["file"], finding["code"]) for finding in document["findings"]}
+
+
+@pytest.mark.parametrize("first", ["Students of 2026\n", ""])
+def test_under_a_title_or_without_a_header_no_password_is_kept(day2: Path, first: str) -> None:
+    """Nobody knows which cells are passwords then."""
+    path = day2 / "upload" / "students.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(first + text if first else text.partition("\n")[2], encoding="utf-8")
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert ("students.csv", "unrecognised_headers") in {(finding["file"], finding["code"]) for finding in document["findings"]}
+    assert [path.name for path in (day2 / "home").rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()] == []
+
+
+def test_a_password_under_another_name_is_neither_kept_nor_published(day2: Path) -> None:
+    edit(
+        day2,
+        "students.csv",
+        lambda rows: [row | {"ext.Pasword": "s3cret-of-a-child", "PIN": "s3cret-of-a-child"} for row in rows],
+    )
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert {f["field"] for f in document["findings"] if f["code"] == "unexpected_column"} == {"ext.Pasword", "PIN"}
+    assert [path for path in (day2 / "home").rglob("*") if path.is_file() and b"s3cret-of-a-child" in path.read_bytes()] == []

@@ -121,6 +121,21 @@ def test_a_header_that_does_not_fit_is_told_without_a_share():
     assert verdict.failed_text() == ("demo/students: file: header — does not fit the format (critical)",)
 
 
+def test_records_that_an_upload_lacks_are_told_as_missing():
+    rule = "users: rows against last import"
+    verdict = judge(expect(rule, "warning", "rows", mostly=0.9), **{rule.replace(": ", "_", 1): (199, 99)})
+
+    (text,) = verdict.failed_text()
+    assert text.endswith("— 99 of 199 current records (49.7 %) would be missing, at most 10 % allowed (warning)")
+
+
+def test_a_file_without_an_accepted_row_is_told_so():
+    rule = "file: a row is accepted"
+    verdict = judge(expect(rule, "critical", "rows"), **{rule.replace(": ", "_", 1): (12, 12)})
+
+    assert verdict.failed_text() == ("demo/students: file: a row is accepted — none of 12 rows is accepted (critical)",)
+
+
 def test_a_rule_that_was_not_judged_passes_with_nothing_observed():
     verdict = judge(expect("Grade: present", "critical", mostly=0.95), Other_present=(10, 10))
 

@@ -1,5 +1,51 @@
-"""How the files become canonical tables: one column plan for each table."""
+"""How the files become canonical tables: one column plan for each pair of file and table.
 
-from roster_etl.mapping.plan import Mapping
+Belongs here: which column goes where, by which function of ``mapping.columns``. A column that no plan names is read, judged and kept out.
+"""
 
-MAPPINGS: tuple[Mapping, ...] = ()
+from roster_etl.mapping.columns import joined, recode
+from roster_etl.mapping.plan import Const, From, Mapping
+from roster_etl.vendors._template.codes import ROLES
+
+_ORGANIZATIONS = (
+    Mapping(
+        source="schools",
+        to="organizations",
+        columns={
+            "organization_id": From("school_id"),
+            "type": Const("school"),
+            "name": From("name"),
+        },
+    ),
+)
+
+_USERS = (
+    Mapping(
+        source="people",
+        to="users",
+        columns={
+            "user_kind": Const("user"),
+            "user_id": From("person_id"),
+            "first_name": From("first_name"),
+            "last_name": From("last_name"),
+            "full_name": From("first_name", "last_name", via=joined(" "), derived=True),
+            "email": From("email"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_USER_ROLES = (
+    Mapping(
+        source="people",
+        to="user_roles",
+        columns={
+            "user_kind": Const("user"),
+            "user_id": From("person_id"),
+            "organization_id": From("school_id"),
+            "role": From("role", via=recode(ROLES)),
+        },
+    ),
+)
+
+MAPPINGS: tuple[Mapping, ...] = (*_ORGANIZATIONS, *_USERS, *_USER_ROLES)

@@ -423,6 +423,7 @@ _ENROLLMENTS = (
         source="sections",
         to="enrollments",
         steps=(_TAUGHT, Unpivot(columns=("Teacher_id",), family="Teacher_{n}_id", value="teacher", position="place")),
+        family_gives={"is_primary": False},
         columns={
             "course_id": _COURSE_ID,
             "section_id": From("Section_id"),

@@ -376,11 +376,18 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
     )
 
 
+def _rows_of(rows: Rows, student: str) -> str:
+    """Return how many rows a student has, one for each contact, in words."""
+    count = sum(row["Student_id"] == student for row in rows["students"])
+    return f"{count} row{'s' * (count != 1)}"
+
+
 def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
     """Break a few rows as exports do: a lost name, a date that does not exist, a reference to nothing."""
     if len(chosen) < 2:
         return ()
     nameless, undated = chosen[0], chosen[-1]
+    nameless_rows, undated_rows = (_rows_of(rows, student) for student in (nameless, undated))
     for row in rows["students"]:
         if row["Student_id"] == nameless:
             row["Last_name"] = ""
@@ -389,8 +396,16 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
     rows["enrollments"].append(_enrollment(rows["sections"][0], "no-such-student"))
     return (
         Change(
-            kind="refused", file="students", count=1, what="lost the last name, which is required; the record stays as it was"
+            kind="refused",
+            file="students",
+            count=1,
+            what=f"lost the last name, which is required, in {nameless_rows}; the record stays as it was",
         ),
-        Change(kind="doubted", file="students", count=1, what="has a date of birth that does not exist; it is left empty"),
+        Change(
+            kind="doubted",
+            file="students",
+            count=1,
+            what=f"has a date of birth that does not exist, in {undated_rows}; it is left empty",
+        ),
         Change(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
     )

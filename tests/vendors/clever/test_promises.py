@@ -192,7 +192,7 @@ def test_a_term_that_ends_before_it_starts_has_no_end() -> None:
 def test_a_second_row_of_a_key_is_dropped_when_equal_and_refused_when_not(file: File) -> None:
     lines = _rows(file)
     line = lines[_place(file, lines)]
-    label, row = " + ".join(file.key), len(lines) + 2
+    label, row = ", ".join(file.key), len(lines) + 2
 
     assert found(_judged(file, [*lines, line])) == [("info", "duplicate_row", row, label)]
     if file.repeats:

@@ -1,0 +1,52 @@
+"""What an upload does not speak of: values whose columns it lost stay as they are.
+
+Belongs here: filling a mapped table from the current versions. An absent column leaves values alone; a blank cell clears.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import RosterTable
+from roster_etl.engine.map import HASH, key_text, row_hash
+from roster_etl.mapping.frames import flat
+
+
+def keep_unstated(
+    target: RosterTable, mapped: pa.Table, current: pa.Table, silent: Mapping[str, Collection[str]], extensions: Collection[str]
+) -> pa.Table:
+    """Return `mapped` with the values of `current` where the upload says nothing, and with new row hashes.
+
+    Args: silent: file name as uploaded → target columns of its rows that are unstated; extensions: header names of extension
+        columns that the upload lost. Records that are not in `current` keep their empty cells.
+    """
+    place = pc.index_in(key_text(mapped, target.key), value_set=key_text(current, target.key))
+    origin = flat(mapped.column("source_file"))
+    for name in sorted({column for columns in silent.values() for column in columns}):
+        files = pa.array([file for file, columns in silent.items() if name in columns], pa.string())
+        chosen = pc.and_(pc.is_in(origin, value_set=files), pc.is_valid(place))
+        before = flat(current.column(name)).take(place)
+        mapped = _put(mapped, name, pc.if_else(chosen, before, flat(mapped.column(name))))
+    if extensions:
+        mapped = _put(mapped, "extensions", _extensions(flat(mapped.column("extensions")), current, place, extensions))
+    return _put(mapped, HASH, row_hash(mapped, target))
+
+
+def _extensions(now: pa.Array, current: pa.Table, place: pa.Array, lost: Collection[str]) -> pa.Array:
+    before = flat(current.column("extensions")).take(place)
+    texts = now.to_pylist()
+    for number in np.flatnonzero(pc.fill_null(pc.not_equal(before, "{}"), False).to_numpy(zero_copy_only=False)):
+        kept = {name: value for name, value in json.loads(before[number].as_py()).items() if name in lost}
+        if kept:
+            members = sorted({**json.loads(texts[number]), **kept}.items())
+            texts[number] = json.dumps(dict(members), ensure_ascii=False)
+    return pa.array(texts, pa.string())
+
+
+def _put(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, values)

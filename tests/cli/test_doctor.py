@@ -1,0 +1,43 @@
+"""``doctor``: what is wrong, and what is not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Answer, call
+
+
+def found(answer: Answer, what: str) -> tuple[bool, str]:
+    """Return whether the thing `what` is in order, and what was found."""
+    thing = next(thing for thing in answer.document if thing["what"] == what)
+    return thing["ok"], thing["found"]
+
+
+@pytest.fixture
+def shared(told: Path, tmp_path: Path) -> Path:
+    """A home that is a folder of a checkout: others can look into it, not into what holds personal data."""
+    home = shutil.copytree(told, tmp_path / "home")
+    home.chmod(0o755)
+    return home
+
+
+def test_a_home_may_be_seen_where_what_it_holds_may_not(shared: Path) -> None:
+    answer = call("doctor", "--json", home=shared)
+
+    assert found(answer, "home") == (True, "only its owner can look into what holds personal data")
+    assert answer.code == 0
+
+
+@pytest.mark.parametrize("name", ["warehouse.sqlite", "archive", "staging", "reports", "history"])
+def test_personal_data_that_others_can_read_is_wrong(name: str, shared: Path) -> None:
+    (shared / name).chmod(0o755)
+
+    answer = call("doctor", "--json", home=shared)
+
+    ok, text = found(answer, "home")
+    assert (answer.code, ok) == (1, False)
+    assert str(shared / name) in text
+    assert "chmod" in text
