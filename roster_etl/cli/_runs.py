@@ -41,9 +41,20 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
         if found is None or (found == before and not order.approves):
             raise
         write_report(call.workspace, found)
-        failure = failure_of(error)
+        failure = failure_of(_decided(call, order, error))
         call.say(f"roster-etl: {failure.message}")
         return found, failure
+
+
+def _decided(call: Call, order: Order, error: Exception) -> Exception:
+    """Return `error`, or that there is no open hold where somebody else decided meanwhile about what was to be approved."""
+    from roster_etl.store.warehouse import NoHold
+
+    if order.approves:
+        hold = call.workspace.warehouse.hold(order.approves[0])
+        if hold is None or hold["decision"] is not None:
+            return NoHold(import_id=order.approves[0])
+    return error
 
 
 def _abandoned(call: Call, import_id: int) -> Failure | None:

@@ -5,11 +5,12 @@ Belongs here: standard output for the result and nothing else, standard error fo
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +18,20 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from roster_etl.cli.failures import Failure
 from roster_etl.cli.layout import aligned, plain
+from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.workspace import Workspace
     from roster_etl.store.districts import Registry
     from roster_etl.store.settings import Settings
     from roster_etl.store.warehouse import Warehouse
+
+
+class OutputGone(PermanentError):
+    """Standard output takes no more: its reader has gone, or the disk behind it is full."""
+
+    code = "output_gone"
+    template = "standard output cannot be written to ({problem})"
 
 
 @dataclass
@@ -76,11 +85,22 @@ class Call:
 
     def document(self, document: Any) -> None:
         """Print the one JSON document of a call."""
-        _write(self.out, json.dumps(document, ensure_ascii=False, indent=1, default=_as_text))
+        utf8 = (getattr(self.out, "encoding", None) or "utf-8").casefold().replace("-", "") == "utf8"
+        self.write(json.dumps(document, ensure_ascii=not utf8, indent=1, default=_as_text) + "\n")
 
     def print(self, text: str = "") -> None:
         """Print a line, or several, of the result for people."""
-        _write(self.out, plain(text))
+        self.write(_sayable(self.out, plain(text), "replace") + "\n")
+
+    def write(self, text: str) -> None:
+        """Write to standard output; a sign that it cannot say is escaped. Raises OutputGone."""
+        if self.out is None:  # it was closed before the process began
+            raise OutputGone(problem=os.strerror(errno.EBADF))
+        try:
+            self.out.write(_sayable(self.out, text, "backslashreplace"))
+            self.out.flush()
+        except (OSError, ValueError) as error:  # ValueError: it was closed
+            raise OutputGone(problem=getattr(error, "strerror", None) or "it is closed") from error
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print an aligned table for people; numbers to the right."""
@@ -91,24 +111,30 @@ class Call:
 
     def say(self, text: str) -> None:
         """Tell something beside the result."""
-        _write(self.err, plain(text))
+        if self.err is not None:
+            with suppress(OSError, ValueError):  # it has gone too: there is nobody to tell
+                self.err.write(_sayable(self.err, plain(text), "replace") + "\n")
+                self.err.flush()
 
     def fail(self, failure: Failure) -> int:
         """Tell a failure, on standard error and, where asked for, as the one document. Returns its exit code."""
         self.say(f"roster-etl: {failure.message}")
         if self.json:
-            self.document(failure.document())
+            try:
+                self.document(failure.document())
+            except OutputGone:
+                self.mute()
         return failure.exit_code
 
     def mute(self) -> None:
         """Write nothing more: the reader of standard output has gone."""
-        if self.out is sys.__stdout__:
+        if self.out is not None and self.out is sys.__stdout__:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
     @contextmanager
     def progress(self, total: int, what: str) -> Iterator[Progress]:
         """Show how far a long piece of work is: a bar on a terminal, plain lines in a pipe."""
-        if not self.err.isatty():
+        if self.err is None or not self.err.isatty():
             yield Progress(lambda step: self.say(f"{what}: {step}"))
             return
         from rich.console import Console
@@ -132,11 +158,10 @@ class Progress:
         self._step(step)
 
 
-def _write(stream: TextIO, text: str) -> None:
-    """Write a line at once; a stream that cannot say a sign says ``?`` instead."""
+def _sayable(stream: TextIO, text: str, otherwise: str) -> str:
+    """Return `text` as the stream can say it; ``otherwise``: what becomes of a sign that it cannot."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-    stream.flush()
+    return text.encode(encoding, otherwise).decode(encoding)
 
 
 def _as_text(value: Any) -> Any:

@@ -8,7 +8,8 @@ import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import registered, save
-from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format
+from roster_etl.cli.failures import HELD, WORDS
+from roster_etl.cli.options import LARGEST, DistrictOption, FormatOption, Settings, one_format
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def rerun(
     district: DistrictOption,
     format: FormatOption = None,
     import_id: Annotated[
-        int | None, typer.Option("--import", metavar="N", help="The import whose upload is run again; default: the newest.")
+        int | None,
+        typer.Option("--import", metavar="N", max=LARGEST, help="The import whose upload is run again; default: the newest."),
     ] = None,
     option: Settings = None,
 ) -> int:
@@ -87,20 +89,34 @@ def run_and_show(call: Call, order: Order) -> int:
     from roster_etl.pipeline.outcome import EXIT_CODES, outcome
 
     import_id, failure = run_order(call, order)
+    if failure is not None and failure.exit_code == WORDS:
+        if call.json:
+            call.document(failure.document())
+        return WORDS
     document = outcome(call.workspace, import_id)
-    if failure and document["error"] is None:  # a plan that was approved and has moved: the import stays held
+    if failure is None:
+        show_document(call, document)
+        return EXIT_CODES[document["status"]]
+    if document["error"] is None:  # a plan that was approved and has moved: the import stays held, or another's call ended it
         document["error"] = failure.document()["error"]
     show_document(call, document)
-    return EXIT_CODES[document["status"]]
+    return HELD if failure.code == "roster_moved" else failure.exit_code
 
 
 def _refuse_missing(path: str) -> None:
-    """Refuse a local path that is not there before anything is written about it."""
-    from roster_etl.store.urls import local_path, shown
+    """Refuse a path that is not there, or can be no upload, before anything is written about it."""
+    from roster_etl.store.urls import local_path, scheme, shown
 
     local = local_path(path)
-    if local is not None and not local.exists():
+    if local is None:
+        from fsspec import available_protocols
+
+        if scheme(path) not in available_protocols():
+            raise BadWords(problem=f"PATH: {shown(scheme(path))}:// is no kind of URL that can be read")
+    elif not local.exists():
         raise BadWords(problem=f"PATH: there is no {shown(path)}")
+    elif not local.is_dir() and local.suffix.casefold() not in (".csv", ".zip"):
+        raise BadWords(problem=f"PATH: {shown(path)} is neither a folder, nor a .csv or .zip file")
 
 
 def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:

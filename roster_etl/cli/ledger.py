@@ -8,7 +8,7 @@ import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import refuse_unknown
-from roster_etl.cli.options import ImportNumber, MaybeDistrict
+from roster_etl.cli.options import LARGEST, ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
 _COLUMNS = (
@@ -29,7 +29,9 @@ _LINES = 30
 def imports(
     ctx: typer.Context,
     district: MaybeDistrict = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="Only the newest N (for people: 30).")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", max=LARGEST, help="Only the newest N (for people: 30).")
+    ] = None,
 ) -> int:
     """List imports, newest first: when, what, how many, how it ended."""
     call: Call = ctx.obj

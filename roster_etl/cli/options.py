@@ -11,6 +11,8 @@ from roster_etl.cli.words import BadWords
 if TYPE_CHECKING:
     from roster_etl.store.districts import District
 
+LARGEST = 2**63 - 1
+"""No import has a larger number: the ledger could not keep it."""
 DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", help="The district.")]
 MaybeDistrict = Annotated[str | None, typer.Option("--district", metavar="ID", help="Only this district.")]
 FormatOption = Annotated[
@@ -21,7 +23,7 @@ Settings = Annotated[
     list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")
 ]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
-ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", help="The import's number.")]
+ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", max=LARGEST, help="The import's number.")]
 
 
 def one_format(district: District, named: str | None) -> str:

@@ -12,11 +12,12 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
+from io import TextIOWrapper
 
 from typer.exceptions import Abort, TyperException
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.call import Call, OutputGone
 from roster_etl.cli.failures import FAILED, STOPPED, WORDS, Failure, debug_text, failure_of
 from roster_etl.cli.words import BadWords, Everywhere, default_home, take_everywhere
 
@@ -35,7 +36,7 @@ def run(argv: list[str]) -> int:
         return call.fail(failure_of(error))
     call = Call(home=everywhere.home or default_home(), home_named=everywhere.home is not None, json=everywhere.json)
     # Whatever a library may print goes to standard error: standard output is the result's.
-    apart = nullcontext() if _HELP & set(words) else redirect_stdout(sys.stderr)
+    apart = _replacing() if _HELP & set(words) else redirect_stdout(sys.stderr)
     with as_it_was(), apart:
         try:
             return _run(call, everywhere, words)
@@ -52,7 +53,12 @@ def _run(call: Call, everywhere: Everywhere, words: list[str]) -> int:
         return call.fail(Failure(code="bad_words", message=_said(error), exit_code=WORDS))
     except (Abort, KeyboardInterrupt):
         return call.fail(Failure(code="stopped", message="stopped", exit_code=STOPPED))
-    except BrokenPipeError:
+    except OutputGone as error:
+        call.mute()
+        if not isinstance(error.__cause__, BrokenPipeError):  # a reader that has read enough need not be told
+            call.say(f"roster-etl: {error.message}")
+        return FAILED
+    except BrokenPipeError:  # help, which a library prints
         call.mute()
         return FAILED
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
@@ -60,6 +66,21 @@ def _run(call: Call, everywhere: Everywhere, words: list[str]) -> int:
             call.say(debug_text(error))
         return call.fail(failure_of(error))
     return result if isinstance(result, int) else 0
+
+
+@contextmanager
+def _replacing() -> Iterator[None]:
+    """Let standard output say ``?`` for a sign that it cannot: help is printed by a library."""
+    stream = sys.stdout
+    if not isinstance(stream, TextIOWrapper):
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors="replace")
+    try:
+        yield
+    finally:
+        stream.reconfigure(errors=before)
 
 
 def _said(error: TyperException) -> str:

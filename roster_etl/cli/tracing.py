@@ -65,10 +65,10 @@ def as_of(
     records = call.warehouse.as_of(moment, table, district, format).to_pylist()
     if call.json:
         call.document(records)
-    elif call.out.isatty():
+    elif call.out is not None and call.out.isatty():
         call.table(target.names, [[_cell(record[name]) for name in target.names] for record in records])
     else:
-        writer = csv.writer(call.out, lineterminator="\n")
+        writer = csv.writer(call, lineterminator="\n")
         columns = sorted(target.full_schema.names, key=_TECHNICAL.__contains__)
         writer.writerow(columns)
         writer.writerows([_cell(record[name]) for name in columns] for record in records)

@@ -50,6 +50,13 @@ class SettingsError(PermanentError):
     template = "{where}: {problem}"
 
 
+class BadHome(SettingsError):
+    """The folder that is named as home cannot be one."""
+
+    code = "bad_home"
+    template = "home {home}: {problem}; name another with --home or ROSTER_ETL_HOME"
+
+
 class RegistryError(PermanentError):
     """A district's settings cannot be used."""
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from roster_etl.spec.errors import SettingsError
+from roster_etl.spec.errors import BadHome, SettingsError
 from roster_etl.store.folder import make_private
-from roster_etl.store.urls import is_url, join, redact
+from roster_etl.store.urls import is_url, join, redact, shown
 
 FILE_NAME = "roster_etl.toml"
+_NOT_IN_A_URL = "?%#"  # Dagster makes its databases' URLs from the path as it stands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +71,10 @@ class Settings:
         """Read the settings of `home`, which is created (0700) if it is missing.
 
         A variable of the environment (``ROSTER_ETL_WAREHOUSE``, ``…_ARCHIVE``, ``…_STAGING``, ``…_DISTRICTS``, ``…_LANDING``) wins over the file.
-        Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once.
+        Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once. BadHome: the folder
+            cannot be used, or its name would be read as part of a database's URL.
         """
-        home = Path(os.path.abspath(home.expanduser()))
-        make_private(home)
+        home = _usable(home)
         values = _read(home / FILE_NAME)
         for table, key, variable in _VARIABLES:
             if given := (os.environ if environ is None else environ).get(variable):
@@ -123,6 +124,22 @@ def nearest(word: str, known: list[str]) -> str:
     """Return a hint such as ``; did you mean "url"?``, or all that is known where nothing is near."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else f"; known are: {', '.join(sorted(known))}"
+
+
+def _usable(home: Path) -> Path:
+    """Return `home` as an absolute folder that is there and can be written to. Raises BadHome."""
+    home = Path(os.path.abspath(home.expanduser()))
+    if found := sorted(set(_NOT_IN_A_URL) & set(str(home))):
+        raise BadHome(home=shown(str(home)), problem=f"its path holds {' and '.join(found)}, which the URL of a database cannot")
+    try:
+        make_private(home)
+    except OSError as error:
+        raise BadHome(home=shown(str(home)), problem=f"it cannot be created ({error.strerror})") from None
+    if not home.is_dir():
+        raise BadHome(home=shown(str(home)), problem="it is not a folder")
+    if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
+        raise BadHome(home=shown(str(home)), problem="this user may not write to it")
+    return home
 
 
 def _read(file: Path) -> dict[str, dict[str, Any]]:

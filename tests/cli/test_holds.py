@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.pipeline.receive import Order
+from roster_etl.spec.errors import PermanentError
+from roster_etl.store.warehouse import ImportNotRunning
 from tests.cli.calling import call
 
 
@@ -60,7 +63,7 @@ def test_approving_publishes_the_plan_that_was_shown(held: Path) -> None:
 
     answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
 
-    assert (answer.code, answer.document["status"]) == (0, "published")
+    assert (answer.code, answer.document["status"]) == (0, "published"), answer.err
     assert answer.document["changes"] == plan["changes"]
     assert (answer.document["hold"]["decision"], answer.document["hold"]["decided_by"]) == ("approved", "A. Steward")
     assert call("holds", "list", "--json", home=held).document == []
@@ -113,3 +116,24 @@ def test_the_report_of_a_discarded_import_says_so(held: Path) -> None:
 
 def test_an_import_that_was_never_held_has_no_hold_to_show(told: Path) -> None:
     assert call("holds", "show", "1", "--json", home=told).document["error"]["code"] == "no_open_hold"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("roster_moved", (4, "held")), ("no_open_hold", (2, None)), ("warehouse_unavailable", (1, "held"))]
+)
+def test_the_exit_code_of_an_approval_follows_what_failed(
+    held: Path, monkeypatch: pytest.MonkeyPatch, code: str, expected: tuple[int, str | None]
+) -> None:
+    def failing(home: Path, order: Order, **_: object) -> int:
+        if code == "no_open_hold":  # somebody else was faster, and the ledger says so
+            with closing(sqlite3.connect(home / "warehouse.sqlite")) as database, database:
+                database.execute("update holds set decision = 'approved', decided_by = 'B', decided_at = created_at")
+                database.execute("update imports set status = 'published' where import_id = 3")
+            raise ImportNotRunning(import_id=3, status="published", expected="held")
+        raise PermanentError(code, code=code)
+
+    monkeypatch.setattr("roster_etl.orchestration.runs.run_import", failing)
+    answer = call("holds", "approve", "3", "--by", "A. Steward", "--json", home=held)
+
+    assert (answer.code, answer.document.get("status")) == expected
+    assert answer.document["error"]["code"] == code

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.spec.errors import SettingsError
+from roster_etl.spec.errors import BadHome, SettingsError
 from roster_etl.store.settings import Settings, landing_folder
 
 
@@ -93,3 +93,23 @@ def test_a_feed_without_a_path_lies_in_its_district_s_folder(tmp_path: Path) -> 
     assert landing_folder(based, "lincoln", "s3://b/x") == "s3://b/x"
     assert landing_folder(load(tmp_path), "lincoln", "") == ""
     assert landing_folder(load(tmp_path), "lincoln", "in") == str(tmp_path / "in")
+
+
+@pytest.mark.parametrize("name", ["what?", "a%41b", "a#b"])
+def test_a_home_whose_path_a_url_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadHome, match="its path holds"):
+        Settings.load(tmp_path / name / "home", {})
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_home_that_cannot_be_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    for home, why in ((tmp_path / "file", "not a folder"), (tmp_path / "file" / "home", "cannot be created")):
+        with pytest.raises(BadHome, match=why) as caught:
+            Settings.load(home, {})
+        assert str(home) in caught.value.message
+
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(BadHome, match="may not write"):
+        Settings.load(tmp_path / "home", {})
