@@ -41,8 +41,8 @@ class Call:
     home: Path
     home_named: bool = False
     json: bool = False
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    err: TextIO = field(default_factory=lambda: sys.stderr)
+    out: TextIO | None = field(default_factory=lambda: sys.stdout)
+    err: TextIO | None = field(default_factory=lambda: sys.stderr)
 
     @cached_property
     def settings(self) -> Settings:

@@ -28,6 +28,7 @@ from roster_etl.engine.quarantine import QUARANTINE, evidence, named, quarantine
 from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings
 from roster_etl.engine.row_checks import check_rule
+from roster_etl.engine.secrets import hides_key
 from roster_etl.engine.sheet import VERDICTS, Sheet, rows_frame
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec import File
@@ -43,7 +44,8 @@ class JudgedFile:
     ``frame``: readable rows in vendor spelling, with ``_row`` and ``_refused``; ``verdicts``: one line a rule (VERDICTS);
     ``quarantine``: one line a ``reject`` finding (QUARANTINE); ``evidence``: the cells of records whose key could not be
     read (they prove of nobody that he is gone); ``named``: the key cells of rows that were refused, or emptied in part;
-    ``present``: the columns of the spec that the header has, a family by its pattern; ``refused``: code that refused the whole file, or None.
+    ``present``: the columns of the spec that the header has, a family by its pattern; ``hidden``: a damaged record had to be
+    blanked so far that nobody can say whose it is; ``refused``: code that refused the whole file, or None.
     """
 
     frame: pd.DataFrame
@@ -58,6 +60,7 @@ class JudgedFile:
     extensions: tuple[str, ...] = ()
     named: pa.Table = field(default_factory=lambda: pa.table({}))
     present: tuple[str, ...] = ()
+    hidden: bool = False
 
 
 def judge_file(
@@ -141,7 +144,13 @@ def _judged_file(sheet: Sheet) -> JudgedFile:
         extensions=tuple(sheet.header.extensions),
         named=named(sheet),
         present=_present(sheet),
+        hidden=_hides_somebody(sheet),
     )
+
+
+def _hides_somebody(sheet: Sheet) -> bool:
+    header, key = [name.casefold() for name in sheet.raw.header], {name.casefold() for name in sheet.file.key}
+    return any(hides_key(record.cells, header, key) for record in sheet.raw.damaged)
 
 
 def _present(sheet: Sheet) -> tuple[str, ...]:

@@ -116,6 +116,7 @@ def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -
         "evidence": result.evidence,
         "extensions": result.extensions,
         "present": result.present,
+        "hidden": result.hidden,
         "lost": lost,
     }
     frames.write_json(*place, f"judged/{name}", document)

@@ -234,7 +234,10 @@ def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
 
 
 def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, object]]:
-    """Return (table, file) of whose records the upload cannot speak, because columns that made them are missing."""
+    """Return (table, file) of whose records the upload cannot speak.
+
+    Columns that made them are missing, or a damaged record does not tell whose it is.
+    """
     found: dict[tuple[str, str], Mapping[str, object]] = {}
     for mapping in upload.vendor.mappings:
         document = documents.get(mapping.source, {})
@@ -243,7 +246,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
         keys = set(mapping.unstated(present, lost)) & set(table.key) - set(table.optional_key)
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
-        if needed & lost or keys:
+        if needed & lost or keys or document.get("hidden"):
             found[mapping.to, mapping.source] = {}
         elif families & lost and mapping.family_gives:
             found[mapping.to, mapping.source] = mapping.family_gives

@@ -419,3 +419,15 @@ def test_a_refused_file_is_not_buried_under_the_rows_that_refer_to_it(day2: Path
     assert [(finding["file"], finding["row"], finding["cause_id"]) for finding in follows] == [
         ("enrollments.csv", None, cause["id"])
     ]
+
+
+def test_a_row_cut_short_before_its_id_takes_nobody_away(day2: Path) -> None:
+    before = counts(day2 / "home")
+    path = day2 / "upload" / "staff.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([lines[0], ",".join(lines[1].split(",")[:2]), *lines[2:]]) + "\n", encoding="utf-8")
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert ("ragged_row", "staff.csv", 2) in {(f["code"], f["file"], f["row"]) for f in document["findings"]}
+    assert counts(day2 / "home") == before

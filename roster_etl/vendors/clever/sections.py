@@ -1,6 +1,6 @@
 """sections.csv, as section 3.4 of the document states it."""
 
-from roster_etl.spec import Choice, Column, Date, Family, File, NotBefore, Reference
+from roster_etl.spec import Choice, Column, Date, Family, File, NotBefore, Reference, Text
 from roster_etl.vendors.clever.codes import GRADE_OPTIONS, SUBJECT_OPTIONS
 
 SECTIONS = File(
@@ -40,7 +40,11 @@ SECTIONS = File(
             "the most common grade of the enrolled students stands in.",
         ),
         Column(name="Course_name", note="The course's name; section names are built from it."),
-        Column(name="Course_number", note="The course's id, unique in the district: sections that share it share the course."),
+        Column(
+            name="Course_number",
+            form=Text(max_length=255),
+            note="The course's id, unique in the district: sections that share it share the course.",
+        ),
         Column(name="Course_description", note="A description of the course."),
         Column(name="Period", note="Place in the bell schedule, e.g. 1A; section names are built from it."),
         Column(

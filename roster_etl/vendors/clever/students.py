@@ -10,6 +10,7 @@ from roster_etl.spec import (
     Phone,
     Reference,
     Repeats,
+    Text,
     Together,
     Unique,
     WholeNumber,
@@ -104,7 +105,9 @@ STUDENTS = File(
         ),
         Column(name="Contact_email", form=Email(), note="The contact's only e-mail address."),
         Column(
-            name="Contact_sis_id", note="The contact's own id, if there is one; keeps the contact the same when it is edited."
+            name="Contact_sis_id",
+            form=Text(max_length=255),
+            note="The contact's own id, if there is one; keeps the contact the same when it is edited.",
         ),
         Column(name="Username", note="Log-in name for the vendor's password log-in; shared with applications."),
         Column(
