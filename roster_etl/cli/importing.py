@@ -111,9 +111,9 @@ def _refuse_missing(path: str) -> None:
 
     local = local_path(path)
     if local is None:
-        from fsspec import available_protocols
+        from roster_etl.store.source import is_readable_scheme
 
-        if scheme(path) not in available_protocols():
+        if not is_readable_scheme(scheme(path)):
             raise BadWords(problem=f"PATH: {shown(scheme(path))}:// is no kind of URL that can be read")
     elif not local.exists():
         raise BadWords(problem=f"PATH: there is no {shown(path)}")
