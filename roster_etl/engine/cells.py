@@ -47,6 +47,19 @@ def control_characters(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return nul, other
 
 
+def longer(column: pa.Array, limit: int) -> np.ndarray:
+    """Return the rows whose cell has more than `limit` characters."""
+    wrong = np.zeros(len(column), dtype=bool)
+    _, offsets, data = column.buffers()
+    if data is None or not len(column):
+        return wrong
+    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    suspects = np.flatnonzero(np.diff(ends) > limit)  # no character has less than a byte
+    if len(suspects):
+        wrong[suspects] = _mask(pc.greater(pc.utf8_length(column.take(pa.array(suspects))), limit))
+    return wrong
+
+
 def _bytes(column: pa.Array) -> np.ndarray:
     _, offsets, data = column.buffers()
     if data is None or not len(column):

@@ -15,8 +15,12 @@ import pyarrow.compute as pc
 
 from roster_etl.engine import cells, forms
 from roster_etl.engine.sheet import Mask, Sheet, true
-from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
+from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Reference, Text
+from roster_etl.spec.findings import Finding
+
+ID_CHARS = 255  # an id may have: more than any system gives one, and less than any database's index takes
+CELL_CHARS = 65_535  # any other cell may have
 
 Replacements = Mapping[str, Mapping[str, str]]
 
@@ -30,7 +34,7 @@ class Judged:
 
 
 def take_columns(sheet: Sheet, replacements: Replacements) -> None:
-    """Take the cells of all columns but secret ones, white space off, the district's codes replaced."""
+    """Take the cells of all columns but secret ones, white space off, the district's codes replaced, none without end."""
     secret = {column.name for column in sheet.header.columns.values() if column.secret}
     by_name = {name.casefold(): table for name, table in replacements.items()}
     spaced: dict[str, Mask] = {}
@@ -41,6 +45,23 @@ def take_columns(sheet: Sheet, replacements: Replacements) -> None:
         sheet.columns[name] = _replaced(column, by_name[name.casefold()]) if name.casefold() in by_name else column
     for name, rows in spaced.items():
         sheet.say("info", "trimmed", rows, name, "White space around the value was taken off.")
+    for name in list(sheet.columns):
+        _length(sheet, name)
+
+
+def _length(sheet: Sheet, name: str) -> None:
+    """A cell that no database or index takes breaks; the cells of a key refuse their rows, and stay to show whose they are."""
+    column = sheet.header.columns.get(name)
+    is_id = name in sheet.file.key or (column is not None and bool(column.references or column.unique))
+    limit = ID_CHARS if is_id else CELL_CHARS
+    if column is not None and isinstance(column.form, Text) and column.form.max_length and column.form.max_length <= limit:
+        return  # judged by its form
+    wrong = cells.longer(sheet.columns[name], limit)
+    message = f"Expected at most {limit:,} characters."
+    if name in sheet.file.key:
+        sheet.refuse(wrong, "too_long", name, message)
+    elif wrong.any():
+        sheet.fail(name, wrong, "too_long", message)
 
 
 def _replaced(column: pa.Array, table: Mapping[str, str]) -> pa.Array:
@@ -110,9 +131,32 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
     sheet.note(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
     if not wrong.any():
         return
+    if pc.all(refused, min_count=0).as_py():
+        _unread(sheet, column, reference, wrong, target.file_name)
+        return
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
     message = f"No accepted row of {reference.file} has this {reference.column}."
     sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
+
+
+def _unread(sheet: Sheet, column: Column, reference: Reference, wrong: Mask, file_name: str) -> None:
+    """No row of the other file applies, so that none of these can: that is one thing to say, not one for each row."""
+    required = sheet.is_required(column)
+    message = f"No row of {reference.file} was accepted, so none has this {reference.column}."
+    finding = Finding(
+        severity="reject" if required else "warning",
+        code="unknown_reference",
+        field=column.name,
+        message=message if required else f"{message} The values were left empty.",
+        cause=(file_name, None),
+        count=int(wrong.sum()),
+    )
+    sheet.findings.add_frame(findings_frame([finding]))
+    if required:
+        sheet.reasons.append((np.flatnonzero(wrong), finding.code))
+        sheet.refused = sheet.refused | wrong
+    else:
+        sheet.put(column.name, wrong, None)
 
 
 def _causes(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:

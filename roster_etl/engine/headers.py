@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from roster_etl.engine.secrets import looks_secret
 from roster_etl.spec import Column, Family, File
-from roster_etl.spec.findings import Finding
+from roster_etl.spec.findings import Finding, printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +112,8 @@ def _members(family: Family, matched: dict[str, list[int]]) -> tuple[str, ...]:
 
 def _is_extension(file: File, spelling: str) -> bool:
     folded = spelling.casefold()
+    if printable(spelling) != spelling:  # a name that no database takes
+        return False
     return any(folded.startswith(prefix) and len(folded) > len(prefix) for prefix in file.extensions)
 
 

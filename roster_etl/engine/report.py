@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.mapping.frames import FINDINGS, to_frame
-from roster_etl.spec.findings import CODES, Severity, mask
+from roster_etl.spec.findings import CODES, Severity, mask, printable
 
 
 class Findings:
     """Collects the findings about one file; ``frame()`` gives them in the order of their rows."""
 
     def __init__(self, file: str | None) -> None:
-        self.file = file
+        self.file = printable(file)
         self._parts: list[pa.Table] = []
 
     def add_rows(
@@ -46,6 +46,7 @@ class Findings:
         if not count:
             return
         constant = {"severity": severity, "code": code, "file": self.file, "field": field, "message": message}
+        constant = {name: printable(value) for name, value in constant.items()}
         cause_rows = causes[1] if causes else pa.nulls(count, pa.int64())
         columns = {name: pa.repeat(pa.scalar(value, pa.string()), count) for name, value in constant.items()}
         columns["row"] = pa.array(rows, pa.int64())
@@ -56,7 +57,9 @@ class Findings:
         )
         columns["cause_row"] = cause_rows
         columns["cause_file"] = pc.if_else(
-            pc.is_valid(cause_rows), pa.scalar(causes[0] if causes else None, pa.string()), pa.scalar(None, pa.string())
+            pc.is_valid(cause_rows),
+            pa.scalar(printable(causes[0]) if causes else None, pa.string()),
+            pa.scalar(None, pa.string()),
         )
         columns["count"] = pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count)
         self._parts.append(pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS))

@@ -5,11 +5,15 @@ Belongs here: the shape of one finding, and what every code means. A code not li
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 Severity = Literal["reject", "warning", "info", "file", "upload"]
 About = Literal["row", "file", "upload"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no database takes a NUL, and no terminal should obey the others
+_MASKED = 61  # characters of a mask: longer keys look alike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +21,8 @@ class Finding:
     """One finding, or several of one kind folded into one with a ``count``.
 
     ``row`` is the record number with the header as row 1; None: the whole file. ``file`` None: the whole upload.
-    ``cause``: (file, row) of the finding that this one follows from. ``message`` never holds a cell value,
-    but for the id of a school; ``key`` is masked.
+    ``cause``: (file, row) of the finding that this one follows from, row None: the whole file. ``message`` never holds a cell
+    value, but for the id of a school; ``key`` is masked. Names come from uploads, so control characters are taken out of all text.
     """
 
     severity: Severity
@@ -28,12 +32,16 @@ class Finding:
     row: int | None = None
     field: str | None = None
     key: str | None = None
-    cause: tuple[str, int] | None = None
+    cause: tuple[str, int | None] | None = None
     count: int = 1
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"finding code {self.code!r} is not in the catalogue")
+        for name in ("message", "file", "field", "key"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+        if self.cause:
+            object.__setattr__(self, "cause", (printable(self.cause[0]), self.cause[1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +54,21 @@ class FindingCode:
     advice: str
 
 
+@overload
+def printable(text: str) -> str: ...
+@overload
+def printable(text: None) -> None: ...
+def printable(text: str | None) -> str | None:
+    """Return `text` without control characters."""
+    return _CONTROL.sub("", text) if text else text
+
+
 def mask(value: str) -> str:
     """Return `value` with all but its edges hidden: enough to recognise an id, too little to learn one."""
+    value = printable(value)
     if len(value) < 6:
         return "•" * len(value)
-    return f"{value[:1]}{'•' * (len(value) - 3)}{value[-2:]}"
+    return f"{value[:1]}{'•' * min(len(value) - 3, _MASKED - 3)}{value[-2:]}"
 
 
 _ROW = (

@@ -82,15 +82,6 @@ def test_the_doctor_logs_in_and_says_what_is_not_there_yet(home: Path, tmp_path:
     assert "sesame" not in pinned.out + pinned.err
 
 
-def test_a_home_that_others_can_read_is_wrong(home: Path) -> None:
-    home.chmod(0o755)
-
-    answer = call("doctor", home=home)
-
-    assert answer.code == 1
-    assert "WRONG  home: others can look into it" in answer.out
-
-
 def test_migrate_says_what_was_and_is(home: Path) -> None:
     first, second = call("migrate", "--json", home=home), call("migrate", "--json", home=home)
 

@@ -63,3 +63,11 @@ def test_control_characters_of_neighbours_do_not_count() -> None:
     nul, other = cells.control_characters(pa.array(["\x00", "a", "\x07"]).slice(1, 1))
 
     assert (nul.tolist(), other.tolist()) == ([False], [False])
+
+
+def test_length_is_counted_in_characters_and_an_empty_cell_has_none() -> None:
+    column = pa.array(["xxxxx", "éééé", None, "ééééé", "x"])
+
+    assert cells.longer(column, 4).tolist() == [True, False, False, True, False]
+    assert cells.longer(column.slice(3), 4).tolist() == [True, False]
+    assert cells.longer(pa.nulls(2, pa.string()), 4).tolist() == [False, False]

@@ -82,6 +82,13 @@ def test_an_unexpected_column_is_not_read_and_said_once() -> None:
     assert _codes(header) == [("warning", "unexpected_column", "Weight"), ("warning", "unexpected_column", None)]
 
 
+def test_a_name_with_a_control_character_is_no_extension_and_told_without_it() -> None:
+    header = match_header(["Pet_id", "Tag", "ext.\x00a", "No\x00te\x1b"], PETS)
+
+    assert header.extensions == {}
+    assert [field for _, _, field in _codes(header)] == ["ext.a", "Note"]
+
+
 def test_a_column_that_looks_like_a_password_is_not_taken_and_that_is_said() -> None:
     header = match_header(["Pet_id", "Tag", "ext.Pasword", "P\u200bIN"], PETS)
 

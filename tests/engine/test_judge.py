@@ -495,6 +495,22 @@ def test_an_absent_file_has_the_columns_of_its_spec_and_no_rows() -> None:
     )
 
 
+@pytest.mark.parametrize("homes", [absent_file(HOMES), judge(HOMES, lines("Home_id,Street", "h1,", "h2,"))])
+def test_of_a_file_without_an_accepted_row_it_is_said_once_that_others_need_it(homes: JudgedFile) -> None:
+    others = {"homes": Judged(frame=homes.frame, file_name="in/homes.csv")}
+    text = lines(f"{PETS_HEADER},Vet", "h1,p1,a@b.org,h2", "h2,p2,b@b.org,", "shelter,p3,c@b.org,h1")
+    result = judge(PETS, text, others)
+
+    said = [f for f in result.findings.to_pylist() if f["code"] == "unknown_reference"]
+    assert [(f["severity"], f["row"], f["field"], f["count"]) for f in said] == [
+        ("reject", None, "Home_id", 2),
+        ("warning", None, "Vet", 2),
+    ]
+    assert {(f["cause_file"], f["cause_row"]) for f in said} == {("in/homes.csv", None)}
+    assert result.frame["_refused"].tolist() == [True, True, False]
+    assert [(q["row"], q["code"]) for q in result.quarantine.to_pylist()] == [(2, "unknown_reference"), (3, "unknown_reference")]
+
+
 # ---- what is left of refused rows
 
 
@@ -540,6 +556,28 @@ def test_findings_name_rows_by_their_masked_key() -> None:
     result = _pets("h1,1234567,nobody")
 
     assert result.findings.column("key").to_pylist() == ["1••••67"]
+
+
+def test_a_key_too_long_for_an_index_refuses_its_row_and_stays_seen() -> None:
+    result = _pets(f"h1,{'p' * 255},a@b.org", f"h1,{'p' * 256},b@b.org")
+
+    assert found(result) == [("reject", "too_long", 3, "Pet_id")]
+    assert result.frame["_refused"].tolist() == [False, True]
+    assert result.frame["Pet_id"].str.len().tolist() == [255, 256]
+
+
+def test_other_ids_and_cells_without_end_are_left_empty() -> None:
+    header = f"{PETS_HEADER},Chip,ext.Note"
+    result = _pets(f"h1,p1,a@b.org,{'c' * 256},{'n' * 65_536}", f"h1,p2,b@b.org,c,{'n' * 65_535}", header=header)
+
+    assert sorted(found(result)) == [("warning", "too_long", 2, "Chip"), ("warning", "too_long", 2, "ext.Note")]
+    assert result.frame["Chip"].isna().tolist() == result.frame["ext.Note"].isna().tolist() == [True, False]
+
+
+def test_a_required_cell_without_end_refuses_its_row() -> None:
+    result = judge(HOMES, lines("Home_id,Street", f"h1,{'s' * 65_536}"))
+
+    assert found(result) == [("reject", "too_long", 2, "Street")]
 
 
 # ---- verdicts

@@ -72,3 +72,13 @@ def test_key_cells_are_joined() -> None:
 
     assert joined_keys(columns, np.array([1, 2])).to_pylist() == ["b / 2", " / 3"]
     assert joined_keys(columns[:1], np.array([0])).to_pylist() == ["a"]
+
+
+def test_no_control_character_gets_into_a_finding() -> None:
+    findings = Findings("a\x00.csv")
+    causes = ("b\x00.csv", pa.array([4]))
+    findings.add_rows(
+        "reject", "bad_date", np.array([5]), field="Y\x00", message="n\x00", keys=pa.array(["12345\x00"]), causes=causes
+    )
+
+    assert "\x00" not in "".join(str(value) for value in findings.table().to_pylist()[0].values())

@@ -429,3 +429,15 @@ def test_a_password_under_another_name_is_neither_kept_nor_published(day2: Path)
 
     assert {f["field"] for f in document["findings"] if f["code"] == "unexpected_column"} == {"ext.Pasword", "PIN"}
     assert [path for path in (day2 / "home").rglob("*") if path.is_file() and b"s3cret-of-a-child" in path.read_bytes()] == []
+
+
+def test_a_refused_file_is_not_buried_under_the_rows_that_refer_to_it(day2: Path) -> None:
+    edit(day2, "students.csv", lambda rows: [{f"{name}!": cell for name, cell in row.items()} for row in rows])
+
+    found = run(day2 / "home", day2 / "upload")["findings"]
+
+    (cause,) = [finding for finding in found if finding["severity"] == "file"]
+    follows = [finding for finding in found if finding["code"] == "unknown_reference"]
+    assert [(finding["file"], finding["row"], finding["cause_id"]) for finding in follows] == [
+        ("enrollments.csv", None, cause["id"])
+    ]

@@ -102,7 +102,8 @@ def supersede_holds(connection: sa.Connection, district_id: str, source: str, by
 def numbered(findings: pa.Table) -> pa.Table:
     """Return findings with ``id`` (1 … n within the import) and ``cause_id`` in place of the cause's file and row.
 
-    The cause of a finding is the first finding of severity ``reject`` about that file and row.
+    The cause of a finding is the first finding of severity ``reject`` about that file and row; if the cause has no row, the
+    first that refuses the whole file or many of its rows, else any.
     """
     ids = pa.array(range(1, findings.num_rows + 1), pa.int64())
     findings = findings.append_column("cause_id", _causes(findings, ids))
@@ -111,10 +112,21 @@ def numbered(findings: pa.Table) -> pa.Table:
 
 
 def _causes(findings: pa.Table, ids: pa.Array) -> pa.ChunkedArray:
-    refused = pc.equal(findings["severity"], "reject")
-    places = pa.table({"place": _places(findings["file"], findings["row"]), "id": ids}).filter(refused)
-    first = places.group_by("place").aggregate([("id", "min")])
-    wanted = _places(findings["cause_file"], findings["cause_row"])
+    severity, row = findings["severity"], findings["row"]
+    refused = pc.equal(severity, "reject")
+    whole = pc.or_(pc.is_in(severity, value_set=pa.array(["file", "upload"])), pc.and_(refused, pc.is_null(row)))
+    file, no_row = findings["cause_file"], pc.is_null(findings["cause_row"])
+    of_file = pc.if_else(no_row, file, pa.scalar(None, pa.string()))
+    return pc.coalesce(
+        _first(_places(findings["file"], row), refused, ids, _places(file, findings["cause_row"])),
+        _first(findings["file"], whole, ids, of_file),
+        _first(findings["file"], refused, ids, of_file),
+    )
+
+
+def _first(places: pa.ChunkedArray, chosen: pa.ChunkedArray, ids: pa.Array, wanted: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the id of the first of the `chosen` findings at each of the `wanted` places, null where there is none."""
+    first = pa.table({"place": places, "id": ids}).filter(chosen).group_by("place").aggregate([("id", "min")])
     found = pc.index_in(wanted, value_set=first["place"].combine_chunks(), skip_nulls=True)
     return pc.take(first["id_min"], found)
 

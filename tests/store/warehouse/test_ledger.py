@@ -108,6 +108,21 @@ def test_findings_are_numbered_and_point_to_their_cause(warehouse):
     assert (found[5]["file"], found[5]["row"]) == (None, None)
 
 
+def test_a_cause_without_a_row_is_what_was_said_about_the_whole_file_or_else_about_its_first_row(warehouse):
+    number = begin(warehouse)
+    given = findings(
+        finding("bad_value", 3, "reject", file="schools.csv"),
+        finding("malformed_csv", 5, "file", file="students.csv"),
+        finding("unknown_reference", None, "reject", ("students.csv", None), file="sections.csv"),
+        finding("unknown_reference", None, "reject", ("sections.csv", None), file="enrollments.csv"),
+        finding("unknown_reference", None, "reject", ("schools.csv", None), file="staff.csv"),
+        finding("unknown_reference", None, "reject", ("admins.csv", None), file="staff.csv"),
+    )
+    warehouse.conclude(end(number, "rejected", findings=given))
+
+    assert [row["cause_id"] for row in warehouse.findings(number)] == [None, None, 2, 3, 1, None]
+
+
 def test_no_findings_are_no_findings():
     assert numbered(findings()).num_rows == 0
 
