@@ -36,7 +36,7 @@ class OutputGone(PermanentError):
 
 @dataclass
 class Call:
-    """One call. ``home_named``: the home was named in the call. ``json``: the result is one document. ``out``, ``err``: the process's streams when the call began."""
+    """One call. ``home_named``: the home was named in the call. ``json``: the result is one document. ``out``, ``err``: the process's streams when the call began, None if it had none."""
 
     home: Path
     home_named: bool = False
@@ -158,7 +158,7 @@ class Progress:
         self._step(step)
 
 
-def _sayable(stream: TextIO, text: str, otherwise: str) -> str:
+def _sayable(stream: TextIO | None, text: str, otherwise: str) -> str:
     """Return `text` as the stream can say it; ``otherwise``: what becomes of a sign that it cannot."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, otherwise).decode(encoding)

@@ -67,11 +67,19 @@ def list_(ctx: typer.Context) -> int:
         call.print("No district is registered. `roster-etl districts add ID --format F` registers one.")
         return 0
     rows = [
-        (d.id, d.name, feed.format, _shown(feed.path), "paused" if d.paused else "", _words(feed.options))
+        (
+            d.id,
+            d.name,
+            feed.format,
+            zone_of(d, feed.format),
+            _shown(feed.path),
+            "paused" if d.paused else "",
+            _words(feed.options),
+        )
         for d in scan.districts
         for feed in d.feeds
     ]
-    call.table(("district", "name", "format", "path", "", "options"), rows)
+    call.table(("district", "name", "format", "time zone", "path", "", "options"), rows)
     return 0
 
 
@@ -112,6 +120,16 @@ def refuse_unknown(call: Call, district_id: str) -> None:
 
     if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
         raise UnknownDistrict(district_id=district_id)
+
+
+def zone_of(district: District, format_: str | None) -> str:
+    """Return the time zone in which moments of a district are read: its feed's option, else its own.
+
+    Where no format is named, its feeds' option counts if they agree.
+    """
+    feeds = [feed for feed in district.feeds if format_ in (None, feed.format)]
+    zones = {feed.options.get("time_zone", district.time_zone) for feed in feeds}
+    return zones.pop() if len(zones) == 1 else district.time_zone
 
 
 def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
@@ -187,7 +205,7 @@ def _document(district: District) -> dict[str, Any]:
     return {
         "district_id": district.id,
         "name": district.name,
-        "time_zone": district.time_zone,
+        "time_zone": zone_of(district, None),
         "paused": district.paused,
         "feeds": [{"format": f.format, "path": _shown(f.path), "options": dict(f.options)} for f in district.feeds],
     }

@@ -44,10 +44,12 @@ def rerun(
     """Run an archived upload again, from the stored bytes."""
     call: Call = ctx.obj
     known = call.registry.get(district)
+    from roster_etl.pipeline.archived import archived_import
     from roster_etl.pipeline.receive import Order
 
     if import_id is not None:
         source = _archived_source(call, district, import_id)
+        import_id = archived_import(call.workspace, district, source, import_id)
     else:
         source = one_format(known, format)
         import_id = _newest_archived(call, district, source)
@@ -109,9 +111,9 @@ def _refuse_missing(path: str) -> None:
 
     local = local_path(path)
     if local is None:
-        from fsspec import available_protocols
+        from roster_etl.store.source import is_readable_scheme
 
-        if scheme(path) not in available_protocols():
+        if not is_readable_scheme(scheme(path)):
             raise BadWords(problem=f"PATH: {shown(scheme(path))}:// is no kind of URL that can be read")
     elif not local.exists():
         raise BadWords(problem=f"PATH: there is no {shown(path)}")
@@ -121,6 +123,7 @@ def _refuse_missing(path: str) -> None:
 
 def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
     """Return the format to import in; a district, or a feed, that is not registered is registered."""
+    from roster_etl.spec.errors import DistrictExists, RegistryMoved
     from roster_etl.store.districts import Feed
 
     known = registered(call, district_id)
@@ -129,7 +132,10 @@ def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[s
     if known is None or (format_ and format_ not in {feed.format for feed in known.feeds}):
         source = format_ or ""
         _refuse_unknown_options(source, options)
-        save(call, district_id, Feed(format=source))
+        try:
+            save(call, district_id, Feed(format=source))
+        except (DistrictExists, RegistryMoved):  # by another call, at this moment
+            call.registry.get(district_id).feed(source)
         return source
     source = one_format(known, format_)
     _refuse_unknown_options(source, options)
@@ -159,7 +165,9 @@ def _archived_source(call: Call, district_id: str, import_id: int) -> str:
 
 
 def _newest_archived(call: Call, district_id: str, source: str) -> int:
-    for import_id in reversed(call.workspace.archive.manifests(district_id)):
-        if call.workspace.archive.read_manifest(district_id, import_id)["source"] == source:
-            return import_id
-    raise BadWords(problem=f"no upload of {district_id} in format {source} is archived; import one first")
+    from roster_etl.pipeline.archived import newest_archived
+
+    found = newest_archived(call.workspace, district_id, source)
+    if found is None:
+        raise BadWords(problem=f"no upload of {district_id} in format {source} is archived; import one first")
+    return found

@@ -99,7 +99,13 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
         decided = f" · {hold['decision']} by {hold['decided_by']}, {when(hold['decided_at'])}" if hold["decision"] else ""
         yield f"held: {CODES[hold['reason']].meaning if hold['reason'] in CODES else hold['reason']}{decided}"
         for name, table in hold["tables"].items():
-            yield f"  {name}: {table['deleted']:,} of {table['current']:,} current records ({table['pct']} %) would be removed"
+            if table["deleted"]:
+                yield f"  {name}: {table['deleted']:,} of {table['current']:,} current records ({table['pct']} %) would be removed"
+            if "updated" in table:
+                yield f"  {name}: {table['updated']:,} of {table['current']:,} current records would be updated"
+        for part in hold["schools"]:
+            of = f"{part['deleted']:,} of {part['current']:,} current records ({part['pct']} %)"
+            yield f"  {part['table']} of school {part['school']}: {of} would be removed"
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from roster_etl.cli.call import Call
-from roster_etl.cli.districts import refuse_unknown, registered
+from roster_etl.cli.districts import refuse_unknown, registered, zone_of
 from roster_etl.cli.layout import aligned
 from roster_etl.cli.options import DistrictOption, FormatOption
 from roster_etl.cli.words import BadWords, pairs
@@ -57,7 +57,7 @@ def as_of(
     """Print a table as it was known at a moment."""
     call: Call = ctx.obj
     known = registered(call, district)
-    moment = moment_of(time, known.time_zone if known else "UTC")
+    moment = moment_of(time, zone_of(known, format) if known else "UTC")
     refuse_unknown(call, district)
     from roster_etl.pipeline.trace import roster_table
 

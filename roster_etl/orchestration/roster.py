@@ -122,6 +122,7 @@ def _why(planned: Planned, import_id: int) -> str:
     over = ", ".join(
         f"{name} ({table['deleted']:,} of {table['current']:,} current records would be removed)"
         for name, table in planned.hold["tables"].items()
+        if table["deleted"]
     )
     reason = planned.hold["reason"].replace("_", " ")
     return (

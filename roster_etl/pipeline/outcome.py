@@ -74,14 +74,11 @@ def _time(value: Any) -> str | None:
 def _hold(row: dict[str, Any], summary: dict[str, Any], hold: dict[str, Any] | None) -> dict[str, Any] | None:
     if hold is None:
         return None
-    tables = {
-        name: {"deleted": t["absent"], "current": t["current"], "pct": round(100 * t["absent"] / t["current"], 1)}
-        for name, t in summary.get("plan", {}).items()
-        if t["absent"] and t["current"]
-    }
+    stopped = summary.get("hold", {})
     return {
         "reason": hold["reason"],
-        "tables": tables,
+        "tables": stopped.get("tables", {}),
+        "schools": stopped.get("schools", []),
         "plan_sha256": hold["plan_sha256"],
         "decision": hold["decision"],
         "decided_by": hold["decided_by"],

@@ -85,6 +85,8 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     }
     if planned.decision == "unchanged":
         summary["changes"] = {}
+    if planned.hold is not None:
+        summary["hold"] = {name: planned.hold[name] for name in ("tables", "schools")}
     conclude(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
     return planned
 
@@ -146,15 +148,27 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
     ]
     hold = {
         "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
-        "tables": {
-            name: {"deleted": table.absent, "current": table.current, "pct": _pct(table.absent, table.current)}
-            for name, table in plan.tables.items()
-            if any(item.table == name for item in over)
-        },
-        "schools": [asdict(item) | {"pct": item.pct} for item in over if item.school is not None],
+        "tables": _over_tables(plan, over),
+        "schools": [
+            {"table": item.table, "school": item.school, "deleted": item.records, "current": item.current, "pct": item.pct}
+            for item in over
+            if item.school is not None
+        ],
         "plan_sha256": plan.sha256,
     }
     return _planned(plan, "held", hold), findings
+
+
+def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, float]]:
+    """Return the tables that exceed a threshold as a whole; ``updated`` only where that is the threshold of updates."""
+    tables: dict[str, dict[str, float]] = {}
+    for item in over:
+        if item.school is None:
+            table = plan.tables[item.table]
+            counts = {"deleted": table.absent, "current": table.current, "pct": _pct(table.absent, table.current)}
+            updated = {"updated": item.records} if item.what == "updated" else {}
+            tables[item.table] = {**counts, **tables.get(item.table, {}), **updated}
+    return tables
 
 
 def _over_text(item: Exceeded) -> str:

@@ -34,6 +34,9 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         "plan_base": planned.base,
     }
     summary["headers"] = _headers(workspace, upload)
+    if upload.approved_plan:  # what stopped it stays on record
+        before = workspace.warehouse.import_(upload.import_id)["summary"] or {}
+        summary |= {"hold": before["hold"]} if "hold" in before else {}
     conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
     write_manifest(workspace, upload, "published")

@@ -21,12 +21,13 @@ from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.abandoned import end_abandoned, release
+from roster_etl.pipeline.archived import NotArchived, archived_import
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import warm
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import RosterError, UnsafeArchive
+from roster_etl.spec.errors import UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.store.district import District, Feed
@@ -66,6 +67,9 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     feed = district.feed(order.source)
     format_ = vendor(order.source).format
     texts = option_texts(format_, district, feed, order.options)
+    if order.archived is not None:
+        found = archived_import(workspace, order.district_id, order.source, order.archived)
+        order = replace(order, archived=found)
     upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
     try:
         return _taken_in(workspace, upload, order, feed)
@@ -292,13 +296,6 @@ def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
 
 
 # ---- from the archive
-
-
-class NotArchived(RosterError):
-    """An import whose bytes were not kept cannot be run again."""
-
-    code = "not_archived"
-    template = "import {import_id} of {district_id}: its upload was not kept ({problem}); upload it again"
 
 
 def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:

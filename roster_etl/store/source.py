@@ -74,6 +74,13 @@ def collect(members: Members, to: Path, *, kind: Kind = "folder", where: str = "
     return Arrival(kind=kind, where=where, files=files, irregular=tuple(entry for entry in listing if not entry.regular))
 
 
+def is_readable_scheme(scheme: str) -> bool:
+    """Return whether there is a way to read URLs of `scheme`, once what it needs is installed."""
+    from fsspec import available_protocols
+
+    return scheme in available_protocols()
+
+
 def collect_path(
     path: str, settings: Settings, to: Path, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
 ) -> Arrival:

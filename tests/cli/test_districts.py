@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.cli.districts import zone_of
+from roster_etl.store.districts import District, Feed
 from tests.cli.calling import call
 
 
@@ -94,3 +96,22 @@ def test_a_file_that_cannot_be_read_does_not_hide_the_others(home: Path) -> None
 
     assert [district["district_id"] for district in answer.document] == ["lincoln"]
     assert "broken.toml" in answer.err
+
+
+def test_a_feeds_time_zone_is_the_one_that_is_listed(home: Path) -> None:
+    words = ("--time-zone", "America/Chicago", "--option", "time_zone=America/Denver")
+    call("districts", "add", "lincoln", "--format", "clever", *words, home=home)
+
+    assert call("districts", "list", "--json", home=home).document[0]["time_zone"] == "America/Denver"
+    assert "America/Denver" in call("districts", "list", home=home).out
+
+
+def test_feeds_that_disagree_leave_the_districts_time_zone() -> None:
+    feeds = (Feed(format="clever", options={"time_zone": "America/Denver"}), Feed(format="other"))
+    district = District(id="lincoln", time_zone="America/Chicago", feeds=feeds)
+
+    assert [zone_of(district, format_) for format_ in ("clever", "other", None)] == [
+        "America/Denver",
+        "America/Chicago",
+        "America/Chicago",
+    ]

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.pipeline.archived import newest_archived
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.archive import Archive
 from roster_etl.store.warehouse import Warehouse
 from tests.cli.calling import call
 
@@ -151,6 +154,41 @@ def test_a_rerun_reads_the_stored_bytes(told: Path, tmp_path: Path) -> None:
     answer = call("rerun", "--district", "lincoln", "--json", home=home)
 
     assert (answer.code, answer.document["status"], answer.document["import_id"]) == (0, "unchanged", 3)
+
+
+def test_a_rerun_of_an_unchanged_import_runs_what_was_published(told: Path, uploads: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(told, tmp_path / "home")
+    call("import", uploads / "b", "--district", "lincoln", home=home)
+
+    answer = call("rerun", "--district", "lincoln", "--import", "3", "--json", home=home)
+
+    assert (answer.code, answer.document["status"], answer.document["import_id"]) == (0, "unchanged", 4)
+
+
+def test_a_rerun_of_bytes_that_were_not_kept_is_refused_before_anything_is_written(told: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(told, tmp_path / "home")
+    (home / "archive" / "manifests" / "lincoln" / "1.json").unlink()
+
+    answer = call("rerun", "--district", "lincoln", "--import", "1", "--json", home=home)
+
+    assert (answer.code, set(answer.document), answer.document["error"]["code"]) == (2, {"error"}, "not_archived")
+    assert len(call("imports", "--json", home=home).document) == 2
+
+
+def test_a_rerun_takes_the_newest_upload_that_was_not_rejected(told: Path, tmp_path: Path) -> None:
+    archive = Archive(str(shutil.copytree(told, tmp_path / "home") / "archive"))
+    archive.write_manifest("lincoln", 9, archive.read_manifest("lincoln", 2) | {"status": "rejected"})
+
+    assert newest_archived(Workspace.open(tmp_path / "home"), "lincoln", "clever") == 2
+
+
+def test_a_district_that_is_registered_by_two_calls_at_once_is_no_error(
+    uploads: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+    monkeypatch.setattr("roster_etl.cli.importing.registered", lambda *_: None)  # it was not there a moment ago
+
+    assert call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=home).code == 0
 
 
 def test_a_rerun_needs_an_import_of_the_district(told: Path) -> None:

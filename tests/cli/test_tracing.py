@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.canonical.roster import TABLES
 from roster_etl.cli.tracing import moment_of
 from roster_etl.cli.words import BadWords
+from roster_etl.store.warehouse import Warehouse
 from tests.cli.calling import call
 
 
@@ -142,3 +144,13 @@ def test_a_moment_without_an_offset_is_the_districts_own() -> None:
     assert moment_of("2026-09-01T00:00:00Z", "America/Chicago") == datetime(2026, 9, 1, tzinfo=UTC)
     with pytest.raises(BadWords):
         moment_of("yesterday", "UTC")
+
+
+def test_a_moment_is_read_in_the_time_zone_of_the_feed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", "--option", "time_zone=America/Denver", home=home)
+    asked: list[datetime] = []
+    empty = TABLES["users"].full_schema.empty_table()
+    monkeypatch.setattr(Warehouse, "as_of", lambda _self, moment, *_: asked.append(moment) or empty)
+
+    assert call("as-of", "2026-09-01T08:00", "users", "--district", "lincoln", home=home).code == 0
+    assert asked == [datetime(2026, 9, 1, 14, tzinfo=UTC)]

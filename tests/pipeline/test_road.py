@@ -216,6 +216,28 @@ def test_a_large_removal_is_held_and_carried_out_when_its_plan_is_approved(day2:
     assert counts(day2 / "home")["enrollments"] < before["enrollments"]
 
 
+def test_a_hold_says_what_stopped_it_and_nothing_else(day2: Path) -> None:
+    _half(day2)
+    held = run(day2 / "home", day2 / "upload")
+    done = run(day2 / "home", approves=(held["import_id"], held["hold"]["plan_sha256"], "ann"))
+
+    (table,) = held["hold"]["tables"].items()
+    assert table[0] == "enrollments"
+    assert set(table[1]) == {"deleted", "current", "pct"}
+    assert {part["table"] for part in held["hold"]["schools"]} <= {"enrollments"}
+    assert [done["hold"][name] for name in ("tables", "schools")] == [held["hold"][name] for name in ("tables", "schools")]
+
+
+def test_a_hold_for_too_many_updates_says_how_many(day2: Path) -> None:
+    edit(day2, "students.csv", lambda rows: [row | {"Last_name": row["Last_name"] + "x"} for row in rows])
+    hold = run(day2 / "home", day2 / "upload", options={"update_threshold_pct": "10"})["hold"]
+
+    users = hold["tables"]["users"]
+    assert hold["reason"] == "change_threshold_exceeded"
+    assert (users["deleted"], users["pct"]) == (0, 0.0)
+    assert 0 < users["updated"] <= users["current"]
+
+
 def test_a_plan_that_was_not_shown_is_not_carried_out(day2: Path) -> None:
     _half(day2)
     held = run(day2 / "home", day2 / "upload")
