@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+from roster_etl.pipeline.archived import newest_archived
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import resolve
@@ -28,7 +29,7 @@ def newest_order(workspace: Workspace, district_id: str, source: str, *, run_id:
     """
     feed = workspace.registry.get(district_id).feed(source)
     landing = Order(district_id=district_id, source=source, run_id=run_id)
-    archived = _newest_archived(workspace, district_id, source)
+    archived = newest_archived(workspace, district_id, source)
     if archived is None:
         return landing, "what lies in the landing zone; nothing is archived yet"
     hindrance = _hindrance(workspace, district_id, feed)
@@ -54,12 +55,4 @@ def _hindrance(workspace: Workspace, district_id: str, feed: Feed) -> str | None
     assert isinstance(quiet, timedelta)
     if max(entry.mtime for entry in entries) > time.time() - quiet.total_seconds():
         return "the upload in the landing zone has not settled"
-    return None
-
-
-def _newest_archived(workspace: Workspace, district_id: str, source: str) -> int | None:
-    """Return the newest import of the feed whose bytes can be run again."""
-    for import_id in reversed(workspace.archive.manifests(district_id)):
-        if workspace.archive.read_manifest(district_id, import_id)["source"] == source:
-            return import_id
     return None
