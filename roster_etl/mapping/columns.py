@@ -55,17 +55,6 @@ def recode(table: Mapping[str, Any], *, otherwise: Any = None) -> Values:
     return recoded
 
 
-def is_one_of(options: Iterable[str]) -> Values:
-    """Return a function that tells whether a value is one of `options`, without regard to case; null is none of them."""
-    folded = {option.casefold() for option in options}
-
-    def found(values: pd.Series) -> pd.Series:
-        hit = _per_distinct(values, lambda text: text.strip().casefold() in folded, pa.bool_())
-        return _series(arrow(hit).fill_null(False), values)
-
-    return found
-
-
 def keyword_subject(table: Iterable[tuple[str, Iterable[str]]], *, otherwise: str) -> Values:
     """Return a function from a name to the subject of the first line of `table` that has one of its words in the name.
 

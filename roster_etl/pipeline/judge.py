@@ -102,7 +102,7 @@ def _unkept(workspace: Workspace, upload: Upload, file: File) -> JudgedFile:
 def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> None:
     place = (upload.district_id, upload.import_id)
     frames = workspace.frames
-    lost = () if result.refused else lost_columns(workspace, upload, name, result)
+    lost = () if result.refused else _lost_columns(upload, name, result)
     missing = to_table(findings_frame(_missing(upload, name, lost))).cast(FINDINGS)
     frames.write(*place, f"findings/{name}", to_frame(pa.concat_tables([result.findings, missing])))
     frames.write(*place, f"named/{name}", to_frame(result.named))
@@ -122,11 +122,9 @@ def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -
     frames.write_json(*place, f"judged/{name}", document)
 
 
-def lost_columns(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> tuple[str, ...]:
+def _lost_columns(upload: Upload, name: str, result: JudgedFile) -> tuple[str, ...]:
     """Return the columns of file `name` that an earlier published upload had, and this one lacks."""
-    last = workspace.warehouse.last_published(upload.district_id, upload.source)
-    known = (last or {}).get("summary", {}).get("headers", {}).get(name, ())
-    return tuple(sorted(set(known) - {*result.present, *result.extensions}))
+    return tuple(sorted(set(upload.headers.get(name, ())) - {*result.present, *result.extensions}))
 
 
 def _missing(upload: Upload, name: str, lost: tuple[str, ...]) -> list[Finding]:

@@ -68,13 +68,13 @@ def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:
     return keep_verdict(workspace, upload, verdict)
 
 
-def silent_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return, by file and by mapping's place, the columns of `table` of which the upload says nothing."""
-    silent: dict[str, dict[str, tuple[str, ...]]] = {}
-    for place, mapping in enumerate(mappings_to(upload.vendor, table)):
+def _silent_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:
+    """Return, by file name as uploaded, the columns of `table` of which the upload says nothing."""
+    silent: dict[str, set[str]] = {}
+    for mapping in mappings_to(upload.vendor, table):
         file = files[mapping.source]
-        if file.lost and (columns := mapping.unstated(file.rows.column_names, file.lost)):
-            silent.setdefault(mapping.source, {})[str(place)] = columns
+        columns = set(mapping.unstated(file.rows.column_names, file.lost)) - set(TABLES[table].key) if file.lost else set()
+        silent.setdefault(file.file_name, set()).update(columns)
     return silent
 
 
@@ -82,10 +82,7 @@ def _with_unstated(
     workspace: Workspace, upload: Upload, table: str, mapped: MappedTable, files: MappingABC[str, SourceFile]
 ) -> MappedTable:
     """Take the values that the upload does not speak of from the current versions."""
-    silent = {
-        files[name].file_name: {column for columns in found.values() for column in columns} - set(TABLES[table].key)
-        for name, found in silent_columns(upload, table, files).items()
-    }
+    silent = _silent_columns(upload, table, files)
     sources = {mapping.source for mapping in mappings_to(upload.vendor, table) if mapping.extensions}
     prefixes = {name: upload.format.file(name).extensions for name in sources}
     lost = {c for name in sources for c in files[name].lost if c.casefold().startswith(tuple(prefixes[name]))}

@@ -45,8 +45,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
 
 def _headers(workspace: Workspace, upload: Upload) -> dict[str, list[str]]:
     """Return the columns that published uploads of the feed have had so far, by file: a later one that lacks some is told."""
-    last = workspace.warehouse.last_published(upload.district_id, upload.source)
-    known: dict[str, list[str]] = dict((last or {}).get("summary", {}).get("headers", {}))
+    known = {name: list(columns) for name, columns in upload.headers.items()}
     for file in upload.format.files:
         if upload.member(file.name):
             judged = workspace.frames.read_json(upload.district_id, upload.import_id, f"judged/{file.name}")

@@ -134,6 +134,7 @@ def _code_digest(package: str) -> str:
 def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
+    last = workspace.warehouse.last_published(order.district_id, order.source) or {}
     return Upload(
         import_id=import_id,
         district_id=order.district_id,
@@ -145,6 +146,7 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         settings=settings,
         content="",
         members=(),
+        headers=last.get("summary", {}).get("headers", {}),
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
     )

@@ -6,7 +6,7 @@ Belongs here: records that travel between steps, as JSON. No step, no I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from roster_etl.spec import File, Format
@@ -35,6 +35,8 @@ class Member:
 class Upload:
     """An import that has begun. ``options``: the text of every option in force; ``ended``: how it ended at the door.
 
+    ``headers``: by file the columns that published uploads of the feed have had so far.
+
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
     the plan that ``approved_by`` approved.
     """
@@ -49,6 +51,7 @@ class Upload:
     settings: str
     content: str
     members: tuple[Member, ...]
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ended: Ended | None = None
     approved_plan: str | None = None
     approved_by: str | None = None
