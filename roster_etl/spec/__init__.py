@@ -5,7 +5,7 @@ Does not belong here: reading, judging, mapping (``engine``), or any import outs
 """
 
 from roster_etl.spec.files import Column, Family, File, Reference, Repeats, Unique
-from roster_etl.spec.formats import Format, FormatError, Option
+from roster_etl.spec.formats import FileSet, Format, FormatError, Option
 from roster_etl.spec.rules import (
     Choice,
     Date,
@@ -28,6 +28,7 @@ __all__ = [
     "Email",
     "Family",
     "File",
+    "FileSet",
     "Form",
     "Format",
     "FormatError",
