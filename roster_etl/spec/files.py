@@ -87,7 +87,9 @@ class File:
     """One CSV file of a format.
 
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
-    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused.
+    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``orders``: where the format
+    fixes the order of columns, further orders that were published; that of ``columns`` is the first. ``lasting``: given once;
+    an upload without the file goes on with the newest one that the feed has published.
     """
 
     name: str
@@ -102,6 +104,8 @@ class File:
     repeats: Repeats | None = None
     rules: tuple[RowRule, ...] = ()
     deprecated: bool = False
+    lasting: bool = False
+    orders: tuple[tuple[str, ...], ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -117,6 +121,10 @@ class File:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: a key is needed")
+        if any(sorted(order) != sorted(known) for order in self.orders):
+            raise ValueError(f"File {self.name}: an order of columns names each column once")
+        if self.lasting and self.required:
+            raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
 
     def references(self) -> tuple[Reference, ...]:
         """Return what the file's columns, numbered ones too, refer to."""

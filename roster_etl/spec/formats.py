@@ -33,7 +33,7 @@ class Option:
 
     name: str
     default: str
-    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "zone", "encoding"]
+    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "table", "zone", "encoding"]
     meaning: str
     choices: tuple[str, ...] = ()
 
@@ -71,6 +71,7 @@ class Format:
     ``events`` – rows are appended. ``extra_files``: what an unknown file is: ``warn`` or ``ignore``.
     ``sets``: the sets in which the files arrive, the one with the main roster first; none: all of them arrive together.
     ``others``: files that are the format's and not part of the uploads in question, because those are of another set.
+    ``column_order_option``: the switch option that lets columns stand in any order although the format fixes it.
     """
 
     name: str
@@ -84,12 +85,15 @@ class Format:
     fixed_column_order: bool = False
     sets: tuple[FileSet, ...] = ()
     others: tuple[File, ...] = ()
+    column_order_option: str | None = None
 
     def __post_init__(self) -> None:
         by_name = {file.name: file for file in (*self.files, *self.others)}
         if len(by_name) != len(self.files) + len(self.others):
             raise FormatError(f"{self.name}: two files have the same name")
         self._check_sets(by_name)
+        if self.column_order_option and self.column_order_option not in {option.name for option in self.options}:
+            raise FormatError(f"{self.name}: has no option {self.column_order_option}")
         for position, file in enumerate(self.files):
             before = {earlier.name for earlier in (*self.others, *self.files[:position])}
             for reference in file.references():
