@@ -5,7 +5,7 @@ Belongs here: what can be said of a cell without looking at the rest of its row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +27,14 @@ Replacements = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A file that others refer to: its frame, and its name as uploaded."""
+    """A file that others refer to: its frame, and its name as uploaded.
+
+    ``published``: it is of another upload; the frame holds what the roster has of it.
+    """
 
     frame: pd.DataFrame
     file_name: str
+    published: bool = False
 
 
 def take_columns(sheet: Sheet, replacements: Replacements) -> None:
@@ -92,6 +96,18 @@ def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> 
         _reference(sheet, column, column.references, others)
 
 
+def check_known(sheet: Sheet, name: str, known: Collection[str] | None) -> None:
+    """A value that the district does not list is doubtful, where it lists any (``known``); case does not count."""
+    values = sheet.columns[name]
+    if not known:
+        sheet.note(f"{name}: known", "known", 0, 0)
+        return
+    listed = pa.array(sorted({value.strip().lower() for value in known}), pa.string())
+    wrong = true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(pc.utf8_lower(values), value_set=listed))))
+    sheet.note(f"{name}: known", "known", len(values) - values.null_count, int(wrong.sum()))
+    sheet.warn(wrong, "bad_value", name, f"The district's table of {name} does not list this value; it was kept as sent.")
+
+
 def note_absent_columns(sheet: Sheet) -> None:
     """A column that an option relaxed may be absent: then all its cells are empty."""
     for column in sheet.file.columns:
@@ -131,8 +147,12 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
     sheet.note(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
     if not wrong.any():
         return
-    if pc.all(refused, min_count=0).as_py():
+    if pc.all(refused, min_count=0).as_py() and not target.published:
         _unread(sheet, column, reference, wrong, target.file_name)
+        return
+    if target.published:
+        message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
+        sheet.fail(column.name, wrong, "unknown_reference", message)
         return
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
     message = f"No accepted row of {reference.file} has this {reference.column}."

@@ -118,10 +118,12 @@ def parse_dates(form: Date, values: pa.Array) -> pa.Array:
     order = form.pattern.replace("-", "/").split("/")
     separator = "-" if "-" in form.pattern else "/"
     digits = {"MM": "(?P<m>[0-9]{1,2})", "DD": "(?P<d>[0-9]{1,2})", "YYYY": "(?P<y>[0-9]{4})", "YY": "(?P<y>[0-9]{2})"}
+    if form.any_year:
+        digits |= dict.fromkeys(("YYYY", "YY"), "(?P<y>[0-9]{4}|[0-9]{2})")
     parts = pc.extract_regex(values, f"^{separator.join(digits[part] for part in order)}$")
     year, month, day = (pc.struct_field(parts, name) for name in ("y", "m", "d"))
-    if "YY" in order:
-        year = pc.binary_join_element_wise("20", year, "")
+    if form.any_year or "YY" in order:
+        year = pc.if_else(pc.equal(pc.utf8_length(year), 2), pc.binary_join_element_wise("20", year, ""), year)
     iso = pc.binary_join_element_wise(
         year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-", null_handling="emit_null"
     )

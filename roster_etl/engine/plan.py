@@ -38,6 +38,12 @@ class CurrentTable(Protocol):
     def schools(self) -> Mapping[str, int]:
         """Return the number of current versions by school, where records belong to a school."""
 
+    def matching(self, keys: pa.Table) -> pa.Table:
+        """Return the versions, whole, of the records that `keys` names by the table's key columns."""
+
+    def count(self) -> int:
+        """Return how many versions are current."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
@@ -142,7 +148,12 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
     for name in reversed(names):  # children before what they refer to; one table in memory
-        drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
+        target = TABLES[name]
+        drafts[name] = (
+            _appended(target, mapped[name], current[name])
+            if target.event
+            else _draft(target, mapped[name], current[name], doubt, drafts)
+        )
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
     for name in names:  # parents before what refers to them
@@ -153,10 +164,10 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
 
 
 def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
-    """Return the thresholds that `plan` exceeds, by table and by school. A first load exceeds none."""
+    """Return the thresholds that `plan` exceeds, by table and by school. A first load exceeds none, nor do events: they are added."""
     found: list[Exceeded] = []
     for name, table in plan.tables.items():
-        if not table.current:
+        if not table.current or TABLES[name].event:
             continue
         if _too_many(table.absent, table.current, thresholds.delete_pct, thresholds.delete_min) or (
             name == "organizations" and table.absent and thresholds.delete_pct < 100
@@ -223,6 +234,32 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
     )
 
 
+def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _Draft:
+    """Plan a table of events: what is new is added, and nothing is gone because an upload does not have it.
+
+    Of what is current only the records of this upload are looked at: events pile up over the year.
+    """
+    accepted = mapped.filter(pc.invert(mapped.column(REFUSED)))
+    numbers = np.flatnonzero(~flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False))
+    there = current.matching(accepted.select(list(target.key)))
+    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
+    known = pc.is_valid(place).to_numpy(zero_copy_only=False)
+    before = flat(there.column(HASH)).take(place)
+    same = pc.fill_null(pc.equal(flat(accepted.column(HASH)), before), False).to_numpy(zero_copy_only=False)
+    again = pa.array(known & ~same)
+    return _Draft(
+        target=target,
+        opens=numbers[~same],
+        hashes=np.sort(hash_numbers(accepted.column(HASH))[~same]),
+        created=int((~known).sum()),
+        current=current.count(),
+        updates=accepted.filter(again),
+        replaced=there.take(place.filter(again)),
+        gone=there.slice(0, 0),
+        stays=there.slice(0, 0),
+    )
+
+
 def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TablePlan:
     columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
     return TablePlan(
@@ -277,7 +314,7 @@ def _gone(
     target: RosterTable, there: pa.Table, missing: pa.Array, seen: pa.Table, doubt: Doubt, drafts: Mapping[str, _Draft]
 ) -> pa.Array:
     """Which of the versions `there` are of records that the upload proves to be gone."""
-    if doubt.everything or target.event:
+    if doubt.everything:
         return pa.array(np.zeros(there.num_rows, dtype=bool))
     gone = pc.and_not(missing, pc.is_in(key_text(there, target.key), value_set=key_text(seen, target.key)))
     return _keep_parents(target, there, _certain(there, gone, target.name, doubt), drafts)

@@ -34,6 +34,8 @@ INSTANT = pa.timestamp("us", tz="UTC")
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
 
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_US_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2}|\d{4})", re.ASCII)
+_CENTURY = "20"  # of years that are given with two digits
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
 _SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
@@ -100,6 +102,15 @@ def parse_us_date(values: pd.Series) -> pd.Series:
     Source:  Clever SFTP Instructions, students.csv, "DOB".
     """
     return _per_distinct(values, _us_date, pa.date32())
+
+
+def parse_us_day(values: pd.Series) -> pd.Series:
+    """Parse dates "m/d/yy" or "m/d/yyyy", leading zeros optional; two digits are a year from 2000 to 2099.
+
+    Returns: date32. A date that does not exist is null.
+    Source:  SIS Data Requirements for CatapultCONNECT, AttendanceExport.csv, "Date".
+    """
+    return _per_distinct(values, lambda text: _us_date(text, _US_DAY), pa.date32())
 
 
 def local_midnight(zone: str) -> Values:
@@ -190,12 +201,13 @@ def _folded(row: str) -> bytes:
     return UNIT_SEPARATOR.join(cells).encode()
 
 
-def _us_date(text: str) -> date | None:
-    found = _US_DATE.fullmatch(text.strip())
+def _us_date(text: str, form: re.Pattern[str] = _US_DATE) -> date | None:
+    found = form.fullmatch(text.strip())
     if not found:
         return None
+    year = found[3] if len(found[3]) == 4 else _CENTURY + found[3]
     try:
-        return date(int(found[3]), int(found[1]), int(found[2]))
+        return date(int(year), int(found[1]), int(found[2]))
     except ValueError:
         return None
 

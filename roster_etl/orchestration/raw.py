@@ -114,7 +114,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file))],
+        deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file, vendor.format))],
         partitions_def=DISTRICTS,
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
@@ -128,7 +128,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     )
     def judged_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
-            others = {other: desk.take([upload.source, other]) for other in references_of(file)}
+            others = {other: desk.take([upload.source, other]) for other in references_of(file, vendor.format)}
             frame = judge_member(desk.workspace, upload, name, others)
             verdict = gate_member(desk.workspace, upload, name)
             member = upload.member(name)

@@ -5,7 +5,7 @@ Belongs here: the workspace in which the same steps write to scratch, and read t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from roster_etl.store.districts import District, Feed
 from roster_etl.store.holders import Holders
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
+from roster_etl.store.warehouse import Conclusion, Known, TableChange, Warehouse
 
 NOBODY = "nobody"
 """Whom a check is for where no district is named: a district without history, settings or tolerances."""
@@ -96,9 +96,9 @@ class _Ledger(Warehouse):
         if str(self._roster.url) == str(self.url):
             self._roster.close()
 
-    def base(self, district_id: str, source: str) -> int | None:
+    def base(self, district_id: str, source: str, file_set: str | None = None) -> int | None:
         """Return the newest import of the roster that is compared with."""
-        return self._roster.base(district_id, source)
+        return self._roster.base(district_id, source, file_set)
 
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the current versions of that roster."""
@@ -112,6 +112,15 @@ class _Ledger(Warehouse):
         """Return how many current versions that roster has."""
         return self._roster.count_current(district_id, source, table)
 
+    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
+        """Return versions of that roster."""
+        return self._roster.matching(district_id, source, table, keys)
+
+    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+        """Return values of that roster, and of what another set of the same upload would add to it."""
+        here, there = super().known(district_id, source, columns), self._roster.known(district_id, source, columns)
+        return pa.concat_tables([here, there])
+
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return versions of that roster."""
         return self._roster.versions(table, version_ids)
@@ -124,5 +133,9 @@ class _Ledger(Warehouse):
         *,
         approved_by: str | None = None,
     ) -> None:
-        """End the import in the ledger that is thrown away, and change no roster."""
-        super().publish(conclusion, {}, None, approved_by=approved_by)
+        """End the import in the ledger that is thrown away, and change no roster.
+
+        Where another set of the format's files may refer to it, what would be new stays in that ledger's own database.
+        """
+        added = {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()} if self.keep else {}
+        super().publish(conclusion, added, None, approved_by=approved_by)

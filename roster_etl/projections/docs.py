@@ -18,6 +18,7 @@ from roster_etl.spec import (
     File,
     Form,
     Format,
+    FoundTogether,
     NotBefore,
     Option,
     Phone,
@@ -191,6 +192,8 @@ def _file_facts(file: File) -> list[str]:
 def _rule_text(rule: RowRule) -> str:
     if isinstance(rule, NotBefore):
         return f"`{rule.column}` is not before `{rule.other}`."
+    if isinstance(rule, FoundTogether):
+        return f"{_names(rule.columns)} stand together in a row of {rule.file}; else the row is doubtful."
     return f"{_names(rule.columns)} belong together: with any of them, {_names(rule.need)} must be given."
 
 

@@ -96,11 +96,11 @@ class Format:
             raise FormatError(f"{self.name}: has no option {self.column_order_option}")
         for position, file in enumerate(self.files):
             before = {earlier.name for earlier in (*self.others, *self.files[:position])}
-            for reference in file.references():
-                if reference.file not in before:
-                    raise FormatError(f"{self.name}/{file.name}: refers to {reference.file}, which is not listed before it")
-                if reference.column not in {c.name for c in by_name[reference.file].columns}:
-                    raise FormatError(f"{self.name}/{file.name}: {reference.file} has no column {reference.column}")
+            for other, columns in file.lookups():
+                if other not in before:
+                    raise FormatError(f"{self.name}/{file.name}: refers to {other}, which is not listed before it")
+                if unknown := sorted(set(columns) - {c.name for c in by_name[other].columns}):
+                    raise FormatError(f"{self.name}/{file.name}: {other} has no column {', '.join(unknown)}")
 
     def _check_sets(self, by_name: Mapping[str, File]) -> None:
         if not self.sets:

@@ -42,7 +42,9 @@ class Vendor:
             tables = {mapping.to for mapping in self.mappings if mapping.source in file_set.files}
             foreign = sorted(tables & {mapping.to for mapping in self.mappings if mapping.source not in file_set.files})
             if foreign:
-                raise ValueError(f"{self.format.name}: {', '.join(foreign)} would be filled by {file_set.name} and by another set")
+                raise ValueError(
+                    f"{self.format.name}: {', '.join(foreign)} would be filled by {file_set.name} and by another set"
+                )
             if any(TABLES[table].event != (file_set.mode == "events") for table in tables):
                 raise ValueError(f"{self.format.name}: a set fills tables of events if its mode is events, and no others then")
             read = {name for m in self.mappings if m.source in file_set.files for name in m.files()} - set(file_set.files)

@@ -35,7 +35,11 @@ def test_a_format_without_sets_has_one_of_all_its_files():
 def test_of_a_set_a_format_has_its_files_and_its_mode():
     daily = FORMAT.of_set("daily")
 
-    assert ([file.name for file in daily.files], [file.name for file in daily.others], daily.mode) == (["bells"], ["people"], "events")
+    assert ([file.name for file in daily.files], [file.name for file in daily.others], daily.mode) == (
+        ["bells"],
+        ["people"],
+        "events",
+    )
     assert daily.file("people") is PEOPLE
 
 
@@ -44,16 +48,19 @@ def test_a_set_that_is_not_there_is_named_with_those_that_are():
         FORMAT.of_set("nightly")
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("people.csv", "roster"), ("deep/BELLS.CSV", "daily"), ("readme.txt", "roster")]
-)
+@pytest.mark.parametrize(("name", "expected"), [("people.csv", "roster"), ("deep/BELLS.CSV", "daily"), ("readme.txt", "roster")])
 def test_a_file_tells_its_set_by_its_name(name: str, expected: str):
     assert FORMAT.set_of(name) == expected
 
 
 @pytest.mark.parametrize(
     "sets",
-    [(ROSTER,), (ROSTER, replace(DAILY, files=("bells", "people"))), (ROSTER, replace(DAILY, name="roster")), (ROSTER, replace(DAILY, name="No"))],
+    [
+        (ROSTER,),
+        (ROSTER, replace(DAILY, files=("bells", "people"))),
+        (ROSTER, replace(DAILY, name="roster")),
+        (ROSTER, replace(DAILY, name="No")),
+    ],
 )
 def test_sets_that_do_not_part_the_files_are_refused(sets: tuple[FileSet, ...]):
     with pytest.raises(FormatError):

@@ -1,13 +1,12 @@
 """AttendanceExport.csv, as section 4 of the document states it."""
 
-from roster_etl.spec import Column, Date, File, Reference, Repeats
+from roster_etl.spec import Column, Date, File, FoundTogether, Reference, Repeats
 
 ATTENDANCE = File(
     name="attendance",
     file_name="AttendanceExport.csv",
     title="Absences to be told of",
     source="4. AttendanceExport.csv",
-    required=False,
     key=("School", "Student", "Period", "Absence.code"),
     columns=(
         Column(name="School", required=True, aliases=("site",), note="Code of the school; case counts."),
@@ -22,10 +21,23 @@ ATTENDANCE = File(
             name="Absence.code",
             required=True,
             aliases=("absenceCode", "Absence_code"),
+            known_by="absence_codes",
             note="The district's own code for the absence; any text.",
         ),
         Column(name="Teacher.name", aliases=("teacherName", "Teacher_name"), note="The teacher's name."),
-        Column(name="Date", form=Date(pattern="MM/DD/YY"), note="Day of the absence."),
+        Column(
+            name="Date",
+            form=Date(pattern="MM/DD/YY", any_year=True),
+            note="Day of the absence; without one it is the day on which the file arrives, in the district's time zone.",
+        ),
+    ),
+    rules=(
+        FoundTogether(
+            columns=("Student", "Period"),
+            file="staff_to_student",
+            others=("Student", "Period"),
+            message="The student has no class in this period; the absence was kept as sent.",
+        ),
     ),
     repeats=Repeats(columns=("Date", "Teacher.name")),
     note="Absences that families are to be told of, some time before the alerts go out.",
