@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import singledispatch
+from functools import reduce, singledispatch
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.report import Findings
-from roster_etl.mapping.frames import REFUSED, ROW, flat, row_codes
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.plan import (
     Agreed,
+    AnyGiven,
     AnyRow,
+    Computed,
     ForEvery,
     Lookup,
     MostCommon,
@@ -48,6 +50,20 @@ def _(step: OnlyRows, rows: pa.Table, files: Files, findings: Findings) -> pa.Ta
     cells = _cells(rows, step.column)
     keep = pc.is_in(cells, value_set=pa.array(step.values)) if step.values else pc.is_valid(cells)
     return rows.filter(keep)
+
+
+@run_step.register
+def _(step: AnyGiven, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    given = [pc.is_valid(_cells(rows, name)) for name in step.columns if name in rows.column_names]
+    return rows.filter(reduce(pc.or_, given)) if given else rows.slice(0, 0)
+
+
+@run_step.register
+def _(step: Computed, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    absent = pa.nulls(rows.num_rows, pa.string())
+    cells = (_cells(rows, name) if name in rows.column_names else absent for name in step.columns)
+    made = step.via(*(pd.Series(pd.arrays.ArrowExtensionArray(column)) for column in cells))
+    return _put(rows, step.name, one_array(made))
 
 
 @run_step.register

@@ -54,7 +54,7 @@ class Of:
 class Const:
     """The same value in every row."""
 
-    value: str | bool
+    value: str | bool | int
     derived: bool = False
 
 
@@ -101,6 +101,13 @@ class OnlyRows:
 
     column: str
     values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyGiven:
+    """Keep rows that have a value in one of ``columns`` at least."""
+
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +212,25 @@ class Agreed:
     name: str
 
 
-Step = OnlyRows | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """Add ``name``: ``via`` of ``columns``, such as an id by which later steps can group rows."""
+
+    name: str
+    columns: tuple[str, ...]
+    via: Function
+
+
+Step = OnlyRows | AnyGiven | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed | Computed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unnamed:
+    """What is said (as a warning) of accepted rows that do not tell which record they are about. They give none."""
+
+    code: str
+    field: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +240,7 @@ class Mapping:
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
     every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
     mapping to the same table gives a record too, that one counts, as expected. ``family_gives``: values that tell the records
-    which a numbered family of columns gives.
+    which a numbered family of columns gives. ``unnamed``: what to report of rows whose key is not complete.
     """
 
     source: str
@@ -226,6 +251,7 @@ class Mapping:
     merges: bool = False
     yields: bool = False
     family_gives: MappingABC[str, str | bool] = field(default_factory=dict)
+    unnamed: Unnamed | None = None
     note: str = ""
 
     def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -273,12 +299,12 @@ class Mapping:
                     return [(self.source, step.column)]
                 case ForEvery(name=name) if column == name:
                     return [(step.file, step.take), (self.source, step.column)]
+                case Computed(name=name) if column == name:
+                    return [(self.source, source) for source in step.columns]
                 case Unpivot(value=name) if column == name:
                     family = (step.family,) if step.family else ()
                     return [(self.source, source) for source in (*step.columns, *family)]
-                case Unpivot(position=name) if column == name:
-                    return []
-                case Numbered(name=name) if column == name:
+                case Unpivot(position=name) | Numbered(name=name) if column == name:
                     return []
         return [(self.source, column)]
 

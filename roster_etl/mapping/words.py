@@ -11,6 +11,7 @@ from roster_etl.mapping.plan import (
     RECEIVED_ON,
     Agreed,
     AnyRow,
+    Computed,
     Const,
     Expression,
     FirstOf,
@@ -74,6 +75,8 @@ def _words(step: Step, column: str) -> str | None:
             words = f"whether a row of the same {by} has {' or '.join(values)} in {source}"
         case Agreed(name=name, column=source, by=by) if column == name:
             words = f"{source}, where the rows of one {by} agree about it"
+        case Computed(name=name, columns=columns, via=via) if column == name:
+            words = _applied(via, columns)
         case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
             words = f"each {take} of {file}, since {source} says {value}"
         case Unpivot(value=name, columns=columns, family=family) if column == name:
@@ -101,6 +104,10 @@ def _applied(function: Function, columns: tuple[str, ...]) -> str:
         return text
     if name == "if_first" and inner:
         return f"{_applied(inner[0], columns)} where {columns[0]} is given"
+    if name == "or_else" and inner:
+        return f"{columns[0]}, else {_applied(inner[0], columns[1:])}"
+    if name == "with_texts" and inner:
+        return _applied(inner[0], columns)
     if name == "with_us_days" and inner:
         return _applied(inner[0], (columns[0], *(f"the day of {column}" for column in columns[1:])))
     return f"{name}({', '.join(columns)})"

@@ -90,13 +90,8 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
         relaxed=frozenset(relaxed),
         known=cast("dict[str, dict[str, str]]", known),
         replacements=workspace.registry.get(upload.district_id).feed(upload.source).replacements,
-        fixed_order=upload.format.fixed_column_order and not _any_order(upload),
+        fixed_order=upload.fixed_column_order,
     )
-
-
-def _any_order(upload: Upload) -> bool:
-    option = upload.format.column_order_option
-    return option is not None and upload.values[option] is True
 
 
 def _unkept(workspace: Workspace, upload: Upload, file: File) -> JudgedFile:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
 from roster_etl.mapping.frames import give_back, to_frame, to_table
-from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
@@ -264,6 +264,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         lost, present = set(document.get("lost", ())), set(document.get("present", ()))
         table = TABLES[mapping.to]
         needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
+        needed |= {name for step in mapping.steps if isinstance(step, AnyGiven) for name in step.columns}
         keys = set(mapping.unstated(present, lost)) & set(table.key) - set(table.optional_key)
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or document.get("hidden"):

@@ -91,7 +91,7 @@ _ROW = (
     (
         "bad_phone",
         "A phone number does not have an allowed number of digits.",
-        "Give the number with 7, 10 or 11 digits, or leave the cell empty.",
+        "Give the number with as many digits as the message names, or leave the cell empty.",
     ),
     ("bad_status", "A status is none of those that the format allows.", "Use one of the statuses of the document."),
     (
@@ -141,6 +141,11 @@ _ROW = (
         "no_enrollments",
         "A section has no accepted student enrollment and was not loaded.",
         "Nothing needs to be done, unless the section should have students.",
+    ),
+    (
+        "unnamed_row",
+        "A row does not tell which record it is about; nothing came of it, and it waits.",
+        "Add the id to the row, or to the district's settings; see the message.",
     ),
     ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
@@ -206,6 +211,11 @@ _UPLOAD = (
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
+    (
+        "lasting_file",
+        "A file that is given once is not in the upload; the newest one that was published was read again.",
+        "Nothing needs to be done; upload the file again when it has changed.",
+    ),
     ("archived_upload", "The upload of an earlier import was run again, from the archive.", "Nothing needs to be done."),
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
