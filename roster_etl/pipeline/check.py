@@ -13,15 +13,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.outcome import outcome, together
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import Tell, import_upload
+from roster_etl.pipeline.sets import sets_at
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from roster_etl.store.holders import Holders
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Conclusion, Known, TableChange, Warehouse
+from roster_etl.vendors import vendor
 
 NOBODY = "nobody"
 """Whom a check is for where no district is named: a district without history, settings or tolerances."""
@@ -36,23 +38,33 @@ def check_upload(
     options: Mapping[str, str] | None = None,
     tell: Tell = lambda _: None,
 ) -> dict[str, Any]:
-    """Judge the upload at `path` as an import of format `source` would, and plan it against the roster of `district_id`.
+    """Judge the upload at `path` as imports of format `source` would, and plan it against the roster of `district_id`.
 
-    Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish.
+    Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish. Where
+        several sets of the format's files lie there, it is of the first; ``further`` holds those of the others.
     Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.
     """
     district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
     with scratch_folder(workspace.settings.scratch) as folder:
-        rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None)
+        sets = sets_at(workspace, path, vendor(source).format, district.feed(source))
+        rehearsal = _Rehearsal(
+            _in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None, keep=len(sets) > 1
+        )
         rehearsal.registry.add(district)
+        order = Order(district_id=district.id, source=source, path=path, options=options or {})
         try:
-            order = Order(district_id=district.id, source=source, path=path, options=options or {})
-            document = outcome(rehearsal, import_upload(rehearsal, order, tell))
+            imports = [import_upload(rehearsal, replace(order, file_set=name), tell) for name in sets]
+            documents = [outcome(rehearsal, import_id) for import_id in imports]
         finally:
             rehearsal.warehouse.close()
-    status = "publishable" if document["status"] == "published" else document["status"]
     warehouse = workspace.settings.redacted()["warehouse"]["url"]
-    return {**document, "import_id": None, "district_id": district_id, "status": status, "report": None, "warehouse": warehouse}
+    same = {"import_id": None, "district_id": district_id, "report": None, "warehouse": warehouse}
+    return together(
+        [{**document, **same, "status": _STATUS.get(document["status"], document["status"])} for document in documents]
+    )
+
+
+_STATUS = {"published": "publishable"}
 
 
 def _in_scratch(settings: Settings, folder: Path) -> Settings:
@@ -68,9 +80,13 @@ def _in_scratch(settings: Settings, folder: Path) -> Settings:
 
 @dataclass(frozen=True)
 class _Rehearsal(Workspace):
-    """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet."""
+    """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet.
+
+    ``keep``: remember until then what an import would add, for the next import of the same upload.
+    """
 
     roster: Warehouse | None
+    keep: bool
 
     @property
     def holders(self) -> Holders:
@@ -80,14 +96,15 @@ class _Rehearsal(Workspace):
     @cached_property
     def warehouse(self) -> Warehouse:
         """A ledger that is thrown away, over a roster that is only read."""
-        return _Ledger(self.settings.warehouse, self.roster)
+        return _Ledger(self.settings.warehouse, self.roster, keep=self.keep)
 
 
 class _Ledger(Warehouse):
     """Writes into a database of its own; what it tells of the roster is read from another."""
 
-    def __init__(self, url: str, roster: Warehouse | None) -> None:
+    def __init__(self, url: str, roster: Warehouse | None, *, keep: bool) -> None:
         super().__init__(url)
+        self._keep = keep
         self._roster = roster or Warehouse(url)
 
     def close(self) -> None:
@@ -137,5 +154,7 @@ class _Ledger(Warehouse):
 
         Where another set of the format's files may refer to it, what would be new stays in that ledger's own database.
         """
-        added = {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()} if self.keep else {}
+        added = (
+            {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()} if self._keep else {}
+        )
         super().publish(conclusion, added, None, approved_by=approved_by)

@@ -42,6 +42,7 @@ class Column:
     secret: bool = False
     aliases: tuple[str, ...] = ()
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
+    strict: bool = False  # a broken cell refuses its row; an empty one does not
     known_by: str | None = None  # a table option of the format that lists the values known; others are doubtful
     unmapped: str = ""  # why no mapping takes this column to a canonical table
     note: str = ""

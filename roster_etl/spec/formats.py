@@ -137,6 +137,12 @@ class Format:
             others=tuple(file for file in everything if file.name not in chosen.files),
         )
 
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Return the sets that files of the set `name` refer to."""
+        files = self.of_set(name).files
+        wanted = {other for file in files for other, _ in file.lookups()}
+        return tuple(s.name for s in self.file_sets if s.name != name and wanted & set(s.files))
+
     def set_of(self, file_name: str) -> str:
         """Return the name of the set that an uploaded file belongs to, by its name; one that is unknown lies with the first set."""
         wanted = file_name.rpartition("/")[2].casefold()

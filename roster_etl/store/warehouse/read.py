@@ -84,8 +84,8 @@ def matching(connection: sa.Connection, district_id: str, source: str, name: str
     staged = bulk.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
     same = (sa.literal_column(f"{ours} = {theirs}", sa.Boolean()) for ours, theirs in pairs)
-    query: sa.Select[Any] = sa.select(*_columns(connection, history, table.full_schema)).select_from(staged)
-    query = query.join(
+    chosen: sa.Select[Any] = sa.select(*_columns(connection, history, table.full_schema)).select_from(staged)
+    query = chosen.join(
         history,
         sa.and_(
             history.c.district_id == district_id,
@@ -110,7 +110,7 @@ class Known:
     table: str
     column: str
     name: str
-    where: Mapping[str, str | bool] = field(default_factory=dict)
+    where: Mapping[str, str | bool | int] = field(default_factory=dict)
 
 
 def known(connection: sa.Connection, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
@@ -130,7 +130,8 @@ def known(connection: sa.Connection, district_id: str, source: str, columns: Seq
     ]
     chosen = {column.name: sa.cast(histories[column.table].c[column.column], sa.Text()) for column in columns}
     wanted = [histories[k.table].c[name] == value for k in columns for name, value in k.where.items()]
-    query = sa.select(*(value.label(name) for name, value in chosen.items())).distinct().select_from(joined)
+    labelled: list[sa.ColumnElement[Any]] = [value.label(name) for name, value in chosen.items()]
+    query = sa.select(*labelled).distinct().select_from(joined)
     query = query.where(*current, *wanted, *(value.is_not(None) for value in chosen.values()))
     return bulk.fetch(connection, query, pa.schema([(name, pa.string()) for name in chosen]))
 

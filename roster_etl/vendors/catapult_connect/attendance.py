@@ -28,6 +28,7 @@ ATTENDANCE = File(
         Column(
             name="Date",
             form=Date(pattern="MM/DD/YY", any_year=True),
+            strict=True,
             note="Day of the absence; without one it is the day on which the file arrives, in the district's time zone.",
         ),
     ),
