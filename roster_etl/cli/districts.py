@@ -137,16 +137,17 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> N
 
     Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption; BadWords: what the registry refuses.
     """
+    from roster_etl.spec.errors import DistrictExists
     from roster_etl.spec.options import resolve
     from roster_etl.store.districts import District
     from roster_etl.vendors import vendor
 
     resolve(vendor(feed.format).format, feed.options)
     with _registry_words():
-        if call.registry.exists(district_id):
-            call.registry.add_feed(district_id, feed, update=update)
-        else:
+        try:
             call.registry.add(District(id=district_id, feeds=(feed,)))
+        except DistrictExists:  # perhaps since a moment ago, by another call
+            call.registry.add_feed(district_id, feed, update=update)
 
 
 @contextmanager
