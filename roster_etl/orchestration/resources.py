@@ -72,8 +72,7 @@ class Desk:
         self._frames.clear()
         if self.upload is not None:
             release(self.workspace, self.upload.import_id)
-        if "warehouse" in vars(self.workspace):
-            self.workspace.warehouse.close()
+        self.workspace.close()
 
     def _in_hand(self) -> Upload:
         if self.upload is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ def run_import(
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(kept_connections(here))
         sync_partitions(here, [order.district_id])
-        order = of_one_set(Workspace.open(home), order)
+        with closing(Workspace.open(home)) as workspace:
+            order = of_one_set(workspace, order)
         run = _created(here, order)
         for event in execute_run_iterator(InMemoryJob(_job(order)), run, here):
             if event.is_step_success:

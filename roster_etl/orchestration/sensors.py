@@ -5,7 +5,8 @@ Belongs here: what Dagster needs around ``watch``. Runs are asked for one per di
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
@@ -32,18 +33,22 @@ def landing_zone(jobs: Sequence[Any]) -> dg.SensorDefinition:
         description="Looks at each district's landing zone, and imports what is complete, new, and has stood still for the quiet period.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        workspace = Workspace.open(current_home())
-        added = sync_partitions(context.instance, workspace.registry.ids())
-        if added:
-            context.log.info("new districts: %s", ", ".join(added))
-        tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
-        for note in tick.notes:
-            context.log.warning(note)
-        context.log.info(tick.summary)
-        requests = [run_request(request, by_set[request.source, request.file_set]) for request in tick.requests]
-        return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
+        with closing(Workspace.open(current_home())) as workspace:
+            return _looked(context, workspace, by_set)
 
     return look
+
+
+def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Mapping[tuple[str, str], str]) -> dg.SensorResult:
+    added = sync_partitions(context.instance, workspace.registry.ids())
+    if added:
+        context.log.info("new districts: %s", ", ".join(added))
+    tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
+    for note in tick.notes:
+        context.log.warning(note)
+    context.log.info(tick.summary)
+    requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
+    return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
 
 
 def run_request(request: Request, job_name: str) -> dg.RunRequest:
