@@ -160,7 +160,11 @@ def _file_facts(file: File) -> list[str]:
     facts = [f"A record is named by {_names(file.key)}."]
     if file.repeats:
         facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
+    facts += [f"Another published order of the columns: {_names(order)}." for order in file.orders]
     facts += [_rule_text(rule) for rule in file.rules]
+    facts += [f"{_names(group)} make a record of their own; any of them is enough." for group in file.records]
+    if file.lasting:
+        facts.append("Given once: an upload without it goes on with the newest that was published.")
     if file.extensions:
         facts.append(f"Further columns may begin with {_names(file.extensions)}.")
     return facts

@@ -89,7 +89,8 @@ class File:
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
     (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``orders``: where the format
     fixes the order of columns, further orders that were published; that of ``columns`` is the first. ``lasting``: given once;
-    an upload without the file goes on with the newest one that the feed has published.
+    an upload without the file goes on with the newest one that the feed has published. ``records``: groups of optional columns
+    that make a record of their own, such as a contact; one whose cells were all broken is in doubt, and not gone.
     """
 
     name: str
@@ -106,6 +107,7 @@ class File:
     deprecated: bool = False
     lasting: bool = False
     orders: tuple[tuple[str, ...], ...] = ()
+    records: tuple[tuple[str, ...], ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -114,7 +116,7 @@ class File:
         if twice:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
-        named = {*self.key, *(self.repeats.columns if self.repeats else ())}
+        named = {*self.key, *(self.repeats.columns if self.repeats else ()), *(name for group in self.records for name in group)}
         for rule in self.rules:
             named |= {rule.column, rule.other} if isinstance(rule, NotBefore) else set(rule.columns)
         if named - known:
