@@ -249,7 +249,7 @@ def _replaced(text: str, **tables: dict[str, str]) -> JudgedFile:
 def test_a_districts_own_codes_are_read_as_it_says_before_anything_is_judged() -> None:
     result = _replaced("h1,p1,a@b.org, little ", Size={"Little": "S"})
 
-    assert [f[1] for f in found(result)] == ["trimmed"]
+    assert [f[1] for f in found(result)] == ["replaced", "trimmed"]
     assert rows(result)[0]["Size"] == "S"
 
 

@@ -183,7 +183,9 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
             row["grade"] = "Kindergarten"
     rows["enrollments"].append({**rows["enrollments"][0], "student_id": "no-such-student"})
     return (
-        Change(kind="refused", file="students", count=1, what="lost the last name, which is required; the record stays as it was"),
+        Change(
+            kind="refused", file="students", count=1, what="lost the last name, which is required; the record stays as it was"
+        ),
         Change(kind="doubted", file="students", count=1, what="has a grade that is no CEDS code; it is left empty"),
         Change(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
     )
