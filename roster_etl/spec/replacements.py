@@ -21,13 +21,14 @@ class BadReplacements(PermanentError):
     """Replace rules name a column that has none, or say two things of one value."""
 
     code = "bad_replacements"
-    template = "replacements of the feed in format {format}: {problem}"
+    template = "replacements of the feed in format {format}: {problem}; columns that can be named: {known}"
 
 
 def check_replacements(format_: Format, replacements: Replacements) -> None:
     """Refuse rules that could not do what they say. Raises BadReplacements with every problem, by column."""
     if problems := list(_problems(format_, replacements)):
-        raise BadReplacements(format=format_.name, problem="; ".join(problems))
+        known = ", ".join(dict.fromkeys(_replaceable(format_).values()))
+        raise BadReplacements(format=format_.name, problem="; ".join(problems), known=known)
 
 
 def codes_of(file: File, name: str, replacements: Replacements) -> Codes:
@@ -54,22 +55,26 @@ def _problems(format_: Format, replacements: Replacements) -> Iterator[str]:
     known = _replaceable(format_)
     seen: set[str] = set()
     for spelling, table in replacements.items():
-        name = known.get(folded(spelling))
-        if name is None and not any(_is_extension(file, spelling.strip()) for file in format_.files):
-            why = (
-                "is an id, or is never read, and cannot be replaced"
-                if _is_column(format_, spelling)
-                else "is no column of the format"
-            )
-            yield f'"{spelling}" {why}; columns that can be: {", ".join(dict.fromkeys(known.values()))}'
-        if (name or folded(spelling)) in seen:
+        name = known.get(folded(spelling), folded(spelling))
+        if name not in known.values() and not any(_is_extension(file, name) for file in format_.files):
+            yield f'"{spelling}" {_why_not(format_, spelling)}'
+        if name in seen:
             yield f'"{spelling}" is named twice'
-        seen.add(name or folded(spelling))
+        seen.add(name)
         values = [folded(value) for value in table]
         if "" in values:
-            yield f'"{spelling}": a rule for the empty cell; only values can be replaced'
+            yield f'"{spelling}" has a rule for the empty cell; only values can be replaced'
         if len(set(values)) < len(values):
-            yield f'"{spelling}": two rules for one value (case does not count)'
+            yield f'"{spelling}" has two rules for one value (case does not count)'
+
+
+def _why_not(format_: Format, spelling: str) -> str:
+    columns = [
+        column for file in format_.files for column in (*file.columns, *(family.column(family.first) for family in file.families))
+    ]
+    if folded(spelling) in {folded(name) for column in columns for name in (column.name, *column.aliases)}:
+        return "cannot be replaced: it is an id, or is never read"
+    return "is no column of the format"
 
 
 def _replaceable(format_: Format) -> dict[str, str]:
@@ -86,13 +91,6 @@ def _replaceable(format_: Format) -> dict[str, str]:
 def _is_fixed(file: File, column: Column) -> bool:
     """Whether the cells of `column` are ids, which tell whose a damaged row may be and so stay as sent, or are never read."""
     return column.secret or column.name in file.key or bool(column.references or column.unique)
-
-
-def _is_column(format_: Format, spelling: str) -> bool:
-    columns = (
-        column for file in format_.files for column in (*file.columns, *(family.column(family.first) for family in file.families))
-    )
-    return folded(spelling) in {folded(name) for column in columns for name in (column.name, *column.aliases)}
 
 
 def _is_extension(file: File, name: str) -> bool:
