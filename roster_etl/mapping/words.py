@@ -103,6 +103,8 @@ def _applied(function: Function, columns: tuple[str, ...]) -> str:
         return f"{columns[0]}, else {_applied(inner[0], columns[1:])}"
     if name == "with_texts" and inner:
         return _applied(inner[0], columns)
+    if name == "of_days" and inner:
+        return _applied(inner[0], ("no name", *(f"the day of {column}" for column in columns)))
     if name == "with_us_days" and inner:
         return _applied(inner[0], (columns[0], *(f"the day of {column}" for column in columns[1:])))
     return f"{name}({', '.join(columns)})"
