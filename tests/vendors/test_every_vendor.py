@@ -172,7 +172,8 @@ def _fits(column: Column, cell: str) -> bool:
         case WholeNumber(minimum=minimum, maximum=maximum):
             return cell.isdigit() and minimum <= int(cell) <= maximum
         case Phone(lengths=lengths):
-            return cell.isdigit() and len(cell) in lengths
+            digits = "".join(mark for mark in cell if mark not in " ().+-")
+            return digits.isdigit() and len(digits) in lengths
         case Email():
             return cell.count("@") == 1 and cell.isascii()
         case Text(max_length=limit):
