@@ -47,7 +47,7 @@ def expected(form: Form) -> str:
         case Text(max_length=length):
             return f"at most {length} characters" if length else "any text"
         case Choice(options=options, ranges=ranges):
-            listed = f"one of: {', '.join(options)}" if len(options) <= 25 else f"one of the format's {len(options)} options"
+            listed = f"one of: {', '.join(options)}" if len(options) <= 25 else f"one of {len(options)} options"
             return listed + (", or a range such as 9-12" if ranges else "")
         case WholeNumber(minimum=low, maximum=high):
             return f"a whole number from {low} to {high}"
