@@ -104,8 +104,9 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
             if "updated" in table:
                 yield f"  {name}: {table['updated']:,} of {table['current']:,} current records would be updated"
         for part in hold["schools"]:
-            of = f"{part['deleted']:,} of {part['current']:,} current records ({part['pct']} %)"
-            yield f"  {part['table']} of school {part['school']}: {of} would be removed"
+            what = "removed" if "deleted" in part else "updated"
+            of = f"{part['deleted' if what == 'removed' else what]:,} of {part['current']:,} current records ({part['pct']} %)"
+            yield f"  {part['table']} of school {part['school']}: {of} would be {what}"
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:

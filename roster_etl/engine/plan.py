@@ -1,7 +1,7 @@
 """The plan: what publishing an upload would open and close, compared with what is there.
 
 Belongs here: desired state − current state = plan, why a record is kept although the upload does not have it, the
-thresholds, the plan's hash. Grain: one row a version that opens or closes. No I/O: current rows are handed in.
+plan's hash. What is too much is decided in ``engine.thresholds``. Grain: one row a version that opens or closes. No I/O: current rows are handed in.
 """
 
 from __future__ import annotations
@@ -61,13 +61,29 @@ class Doubt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SchoolPlan:
+    """What would happen to one school's records of a table, in records.
+
+    ``current``: how many it has; ``absent``: those of ``deleted`` that the upload left out; ``counted``: those of ``updated`` that
+    change more than derived columns. A record that moves counts with the school that it moves to.
+    """
+
+    current: int = 0
+    created: int = 0
+    updated: int = 0
+    counted: int = 0
+    deleted: int = 0
+    absent: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class TablePlan:
     """What would happen to one table.
 
     ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
     hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (the
-    others went with what they refer to); ``columns``: how many updates change each column; ``schools``: school → (current,
-    absent), where records belong to a school.
+    others went with what they refer to); ``reasons``: close reason → records that go; ``columns``: how many updates change each
+    column; ``schools``: the schools where something happens, where records belong to a school.
     """
 
     table: str
@@ -81,7 +97,8 @@ class TablePlan:
     current: int
     counted_updates: int
     columns: Mapping[str, int]
-    schools: Mapping[str, tuple[int, int]]
+    reasons: Mapping[str, int]
+    schools: Mapping[str, SchoolPlan]
 
     @property
     def is_empty(self) -> bool:
@@ -112,31 +129,6 @@ class Plan:
         return {n: {"created": t.created, "updated": t.updated, "deleted": t.deleted} for n, t in self.tables.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Thresholds:
-    """When a plan is held: shares in percent, numbers in records."""
-
-    delete_pct: float
-    delete_min: int
-    update_pct: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exceeded:
-    """A threshold that a plan exceeds; ``school`` None: the whole table."""
-
-    table: str
-    what: str
-    school: str | None
-    records: int
-    current: int
-
-    @property
-    def pct(self) -> float:
-        """The share in percent, one decimal."""
-        return round(100 * self.records / self.current, 1) if self.current else 100.0
-
-
 def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt) -> Plan:
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     names = [name for name in TABLES if name in mapped]
@@ -152,34 +144,13 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
     return Plan(base=base, tables=tables, sha256=_sha256(base, tables))
 
 
-def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
-    """Return the thresholds that `plan` exceeds, by table and by school. A first load exceeds none."""
-    found: list[Exceeded] = []
-    for name, table in plan.tables.items():
-        if not table.current:
-            continue
-        if _too_many(table.absent, table.current, thresholds.delete_pct, thresholds.delete_min) or (
-            name == "organizations" and table.absent and thresholds.delete_pct < 100
-        ):
-            found.append(Exceeded(table=name, what="deleted", school=None, records=table.absent, current=table.current))
-        if _too_many(table.counted_updates, table.current, thresholds.update_pct, thresholds.delete_min):
-            found.append(Exceeded(table=name, what="updated", school=None, records=table.counted_updates, current=table.current))
-        for school, (count, absent) in table.schools.items():
-            if _too_many(absent, count, thresholds.delete_pct, thresholds.delete_min):
-                found.append(Exceeded(table=name, what="deleted", school=school, records=absent, current=count))
-    return tuple(found)
-
-
-def _too_many(records: int, current: int, pct: float, least: int) -> bool:
-    return pct < 100 and records >= max(least, 1) and records * 100 > pct * current
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Draft:
     """A table's plan before it is known which kept records lose what they refer to.
 
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
-    order; ``gone``: versions of records that are absent; ``stays``: versions that no accepted row has, but that stay.
+    order; ``gone``: versions of records that are absent; ``stays``: versions that no accepted row has, but that stay;
+    ``opening``: school → rows to open.
     """
 
     target: RosterTable
@@ -187,6 +158,7 @@ class _Draft:
     hashes: np.ndarray
     created: int
     current: int
+    opening: Mapping[str, int]
     updates: pa.Table
     replaced: pa.Table
     gone: pa.Table
@@ -216,6 +188,7 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         hashes=np.sort(hashes),
         created=created,
         current=known.num_rows,
+        opening=_per_school(target, mapped.select([target.has_school]).take(pa.array(numbers)) if target.has_school else mapped),
         updates=updates,
         replaced=replaced,
         gone=there.filter(gone),
@@ -225,19 +198,22 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
 
 def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TablePlan:
     columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
+    closes = _closes(changed=draft.replaced, absent=draft.gone, cascade=cascade)
+    reasons = {"absent": draft.gone.num_rows, "cascade": cascade.num_rows}
     return TablePlan(
         table=draft.target.name,
         opens=pa.array(draft.opens),
         hashes=draft.hashes,
-        closes=_closes(changed=draft.replaced, absent=draft.gone, cascade=cascade),
+        closes=closes,
         created=draft.created,
         updated=draft.updates.num_rows,
         deleted=draft.gone.num_rows + cascade.num_rows,
         absent=draft.gone.num_rows,
         current=draft.current,
-        counted_updates=counted,
+        counted_updates=int(counted.sum()),
         columns=columns,
-        schools=_by_school(draft.target, draft.gone, current),
+        reasons={reason: count for reason, count in reasons.items() if count},
+        schools=_by_school(draft, cascade, draft.updates.filter(pa.array(counted)), current),
     )
 
 
@@ -351,8 +327,8 @@ def _keep_parents(target: RosterTable, there: pa.Table, gone: pa.Array, drafts: 
     return gone
 
 
-def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], int]:
-    """Return (column → number of updates that change it, number of updates that change more than derived columns).
+def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], np.ndarray]:
+    """Return (column → number of updates that change it, which updates change more than derived columns).
 
     Args: updates, before: the same records in the same order.
     """
@@ -367,19 +343,39 @@ def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -
             counts[name] = int(differs.sum())
             made = pc.or_(_lists(derived_now, name), _lists(derived_then, name)).to_numpy(zero_copy_only=False)
             counted |= differs & ~made
-    return counts, int(counted.sum())
+    return counts, counted
 
 
 def _lists(derived: pa.Array, name: str) -> pa.Array:
     return pc.match_substring(derived, f'"{name}"')
 
 
-def _by_school(target: RosterTable, gone: pa.Table, current: CurrentTable) -> dict[str, tuple[int, int]]:
-    if target.has_school is None or not gone.num_rows:
+def _by_school(draft: _Draft, cascade: pa.Table, counted: pa.Table, current: CurrentTable) -> dict[str, SchoolPlan]:
+    """Return what happens school by school; `counted`: the updates that change more than derived columns."""
+    target = draft.target
+    updated, absent, cascaded = (_per_school(target, rows) for rows in (draft.updates, draft.gone, cascade))
+    named = sorted({*draft.opening, *updated, *absent, *cascaded})
+    counts = current.schools() if named and draft.current else {}
+    changed = _per_school(target, counted)
+    return {
+        school: SchoolPlan(
+            current=counts.get(school, 0),
+            created=draft.opening.get(school, 0) - updated.get(school, 0),
+            updated=updated.get(school, 0),
+            counted=changed.get(school, 0),
+            deleted=absent.get(school, 0) + cascaded.get(school, 0),
+            absent=absent.get(school, 0),
+        )
+        for school in named
+    }
+
+
+def _per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
+    """Return how many of `rows` each school has; empty where records of the table belong to none."""
+    if target.has_school is None or not rows.num_rows:
         return {}
-    deleted = pc.value_counts(pc.drop_null(flat(gone.column(target.has_school)))).to_pylist()
-    counts = current.schools()
-    return {found["values"]: (counts[found["values"]], found["counts"]) for found in deleted}
+    counts = pc.value_counts(pc.drop_null(flat(rows.column(target.has_school)))).to_pylist()
+    return {count["values"]: count["counts"] for count in counts}
 
 
 def _sha256(base: int | None, tables: Mapping[str, TablePlan]) -> str:

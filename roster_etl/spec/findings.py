@@ -197,6 +197,11 @@ _UPLOAD = (
     ),
     ("diff_not_possible", "There is no earlier file to compare with; the file was read whole.", "Nothing needs to be done."),
     ("change_threshold_exceeded", "More would change than the threshold allows.", "Check the upload; approve or discard it."),
+    (
+        "many_additions",
+        "A table, or a school's part of it, would grow by more than the share that the settings name.",
+        "Check that the new records are expected, such as a new school or a new year; nothing was stopped.",
+    ),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
     (
         "wrong_format",
