@@ -16,10 +16,10 @@ from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import reported, step, tag_run
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
-from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.receive import Order, receive, refuse_paused
 from roster_etl.pipeline.upload import Upload
 from roster_etl.spec import File
-from roster_etl.spec.errors import UnknownFeed
+from roster_etl.spec.errors import DistrictPaused, UnknownFeed
 from roster_etl.vendors import Vendor
 
 
@@ -144,12 +144,14 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
 
 
 def _received(context: dg.AssetExecutionContext, source: str, config: UploadConfig) -> tuple[Upload, str] | None:
-    """Take in the upload that the run is for, and say which it is; None if the district has no feed in this format."""
+    """Take in the upload that the run is for, and say which it is; None if the district has no such feed, or it is paused."""
     desk: Desk = context.resources.desk
     district_id = context.partition_key
     try:
         desk.workspace.registry.get(district_id).feed(source)
-    except UnknownFeed as error:
+        if not config.approves:
+            refuse_paused(desk.workspace, Order(district_id=district_id, source=source))
+    except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
         return None
     try:

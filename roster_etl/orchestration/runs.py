@@ -24,8 +24,8 @@ from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
-from roster_etl.pipeline.receive import Order
-from roster_etl.pipeline.workspace import PROJECT
+from roster_etl.pipeline.receive import Order, refuse_paused
+from roster_etl.pipeline.workspace import PROJECT, Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import has_password
@@ -53,6 +53,7 @@ def run_import(
     """
     if order.path and has_password(order.path):
         raise PasswordInPath
+    refuse_paused(Workspace.open(home), order)
     with ExitStack() as stack:
         visit = stack.enter_context(visiting(home))
         here = instance or stack.enter_context(home_instance(home))

@@ -44,7 +44,7 @@ def check_upload(
     district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
     with scratch_folder(workspace.settings.scratch) as folder:
         rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None)
-        rehearsal.registry.add(district)
+        rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
         try:
             order = Order(district_id=district.id, source=source, path=path, options=options or {})
             document = outcome(rehearsal, import_upload(rehearsal, order, tell))

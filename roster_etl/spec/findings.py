@@ -211,6 +211,11 @@ _UPLOAD = (
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
+    (
+        "expected_change",
+        "The district's calendar says that another amount of change is expected now; its thresholds are in force.",
+        "Nothing needs to be done.",
+    ),
     ("archived_upload", "The upload of an earlier import was run again, from the archive.", "Nothing needs to be done."),
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
