@@ -40,6 +40,19 @@ class CurrentTable(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Removals that a person leaves out of a plan: those of whole ``tables``, and those of ``schools`` with all that is theirs."""
+
+    tables: frozenset[str] = frozenset()
+    schools: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.tables or self.schools)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Doubt:
     """What an upload leaves unknown, so that a missing record is no proof that it is gone.
 
@@ -48,7 +61,8 @@ class Doubt:
     read; ``identity``: (table, file) → the key columns that tell a record of the table, and the columns of the file that they
     are; ``named``: for each file the key cells of rows that were refused, or emptied in part: records that they name stay;
     ``unstated``: (table, file) of which the upload says nothing, because a column is missing that earlier uploads had, and
-    the values of the records that this is about (none: all); ``file_of``: which file of the format a ``source_file`` is.
+    the values of the records that this is about (none: all); ``file_of``: which file of the format a ``source_file`` is;
+    ``left_out``: what a person chose to keep.
     """
 
     file_of: Callable[[str], str | None] = lambda name: name
@@ -58,6 +72,7 @@ class Doubt:
     identity: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     named: Mapping[str, pa.Table] = field(default_factory=dict)
     unstated: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +148,7 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
-    for name in reversed(names):  # children before what they refer to; one table in memory
+    for name in _children_first(names):  # one table in memory
         drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
@@ -150,7 +165,7 @@ class _Draft:
 
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
     order; ``gone``: versions of records that are absent; ``stays``: versions that no accepted row has, but that stay;
-    ``opening``: school → rows to open.
+    ``opening``: school → rows to open; ``kept``: those of ``stays`` that a person left out of the plan.
     """
 
     target: RosterTable
@@ -163,6 +178,20 @@ class _Draft:
     replaced: pa.Table
     gone: pa.Table
     stays: pa.Table
+    kept: pa.Table
+
+
+def _children_first(names: Sequence[str]) -> list[str]:
+    """Return `names` with every table before those that it refers to, and what is of people only right before them."""
+    backwards = list(reversed(names))
+    personal = [name for name in backwards if _parents(name) == {"users"} and TABLES[name].has_school is None]
+    others = [name for name in backwards if name not in personal]
+    place = others.index("users") if "users" in others else len(others)
+    return [*others[:place], *personal, *others[place:]]
+
+
+def _parents(name: str) -> set[str]:
+    return {reference.parent for reference in REFERENCES if reference.table == name}
 
 
 def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: Doubt, drafts: Mapping[str, _Draft]) -> _Draft:
@@ -174,7 +203,7 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
     there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
     if not known.num_rows:  # a first load: nothing to compare with
         hashes, updates, replaced, created = hash_numbers(mapped.column(HASH))[numbers], mapped.slice(0, 0), there, len(numbers)
-        missing = gone = pa.array([], pa.bool_())
+        missing = gone = kept = pa.array([], pa.bool_())
     else:
         accepted = mapped.take(pa.array(numbers))
         place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
@@ -182,6 +211,8 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         hashes, created = hash_numbers(accepted.column(HASH)), accepted.num_rows - updates.num_rows
         missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
         gone = _gone(target, there, missing, mapped.filter(pa.array(refused)), doubt, drafts)
+        kept = pc.and_(gone, _left_out(target, there, doubt.left_out, drafts))
+        gone = pc.and_not(gone, kept)
     return _Draft(
         target=target,
         opens=numbers,
@@ -193,6 +224,7 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         replaced=replaced,
         gone=there.filter(gone),
         stays=there.filter(pc.and_not(missing, gone)),
+        kept=there.filter(kept),
     )
 
 
@@ -325,6 +357,29 @@ def _keep_parents(target: RosterTable, there: pa.Table, gone: pa.Array, drafts: 
             named = key_text(drafts[reference.table].stays, (*reference.columns, "source_file"))
             gone = pc.and_not(gone, pc.is_in(key_text(there, (*reference.parent_columns, "source_file")), value_set=named))
     return gone
+
+
+def _left_out(target: RosterTable, there: pa.Table, left_out: LeftOut, drafts: Mapping[str, _Draft]) -> pa.Array:
+    """Versions that a person leaves out: by table, by school, what those refer to, and what is theirs without naming a school."""
+    kept = np.full(there.num_rows, target.name in left_out.tables)
+    if left_out.is_empty:
+        return pa.array(kept)
+    school = "organization_id" if target.name == "organizations" else target.has_school
+    if school and left_out.schools:
+        chosen = pa.array(sorted(left_out.schools), pa.string())
+        kept |= pc.is_in(flat(there.column(school)), value_set=chosen).to_numpy(zero_copy_only=False)
+    people = [reference for reference in REFERENCES if reference.parent == "users"]
+    own = next((reference for reference in people if reference.table == target.name), None)
+    for reference in REFERENCES:
+        child = drafts.get(reference.table)
+        if child is None or not child.kept.num_rows:
+            continue
+        named = key_text(child.kept, reference.columns)
+        if reference.parent == target.name:
+            kept |= pc.is_in(key_text(there, reference.parent_columns), value_set=named).to_numpy(zero_copy_only=False)
+        elif own and target.has_school is None and reference in people:
+            kept |= pc.is_in(key_text(there, own.columns), value_set=named).to_numpy(zero_copy_only=False)
+    return pa.array(kept)
 
 
 def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], np.ndarray]:

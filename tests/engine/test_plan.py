@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from roster_etl.engine.plan import Doubt, LeftOut
 from roster_etl.mapping.frames import REFUSED
 from tests.engine.planning import CERTAIN, Row, closes, counts, many, plan_of, user, users_plan
 
@@ -299,3 +300,53 @@ def test_a_plan_against_another_state_has_another_name() -> None:
 
 def test_tables_come_in_publishing_order() -> None:
     assert list(plan_of(ROSTER, dict(reversed(ROSTER.items()))).tables) == list(ROSTER)
+
+
+# ---- what a person leaves out
+
+
+def _without(**left_out: frozenset[str]) -> Doubt:
+    return replace(CERTAIN, left_out=LeftOut(**left_out))
+
+
+def test_the_removals_of_a_table_can_be_left_out() -> None:
+    after: dict[str, Sequence[Row]] = {**ROSTER, "contacts": [], "enrollments": []}
+    before = {**ROSTER, "contacts": [user(1, contact_id="k")]}
+    plan = plan_of(before, after, _without(tables=frozenset({"contacts"})))
+
+    assert {name: table.deleted for name, table in plan.tables.items() if table.deleted} == {"enrollments": 1}
+
+
+def test_the_removals_of_a_school_can_be_left_out_with_all_that_is_theirs() -> None:
+    people = [user(1), user(2), user(3)]
+    roles = [user(n, organization_id="o1" if n < 3 else "o2", role="student") for n in (1, 2, 3)]
+    before = {
+        **ROSTER,
+        "users": people,
+        "user_roles": roles,
+        "student_profiles": [user(n, grade="05") for n in (1, 2, 3)],
+        "contacts": [user(n, contact_id="k") for n in (1, 3)],
+    }
+    nobody: dict[str, Sequence[Row]] = {name: [] for name in before}
+    plan = plan_of(before, nobody, _without(schools=frozenset({"o1"})))
+    all_of_it = plan_of(before, nobody)
+
+    gone = {name: table.deleted for name, table in plan.tables.items()}
+    assert (gone["users"], gone["user_roles"], gone["student_profiles"], gone["contacts"]) == (1, 1, 1, 1)
+    assert (gone["organizations"], gone["sections"], gone["enrollments"]) == (1, 1, 0)
+    assert plan.sha256 != all_of_it.sha256
+    assert all_of_it.tables["users"].deleted == 3
+
+
+def test_a_record_that_is_left_out_keeps_what_it_refers_to() -> None:
+    nobody: dict[str, Sequence[Row]] = {name: [] for name in ROSTER}
+    plan = plan_of(ROSTER, nobody, _without(tables=frozenset({"enrollments"})))
+
+    assert {name: table.deleted for name, table in plan.tables.items()} == {
+        "organizations": 1,
+        "terms": 1,
+        "users": 1,
+        "courses": 1,
+        "sections": 1,
+        "enrollments": 0,
+    }
