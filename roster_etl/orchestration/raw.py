@@ -29,7 +29,7 @@ class UploadConfig(dg.Config):
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
-    ``stale``: files that are older than the rest, which is reported.
+    ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out.
     """
 
     landing: bool = False
@@ -40,6 +40,7 @@ class UploadConfig(dg.Config):
     approved_by: str | None = None
     options: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     stale: list[str] = []  # noqa: RUF012 - as above
+    leave_out: list[str] = []  # noqa: RUF012 - as above
 
     def order(self, district_id: str, source: str, run_id: str) -> Order | None:
         """Return what is named here; None: nothing is."""
@@ -53,6 +54,7 @@ class UploadConfig(dg.Config):
             approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,
             stale=tuple(self.stale),
+            leave_out=tuple(self.leave_out),
             run_id=run_id,
         )
 

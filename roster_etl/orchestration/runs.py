@@ -53,7 +53,9 @@ def run_import(
     """
     if order.path and has_password(order.path):
         raise PasswordInPath
-    refuse_paused(Workspace.open(home), order)
+    workspace = Workspace.open(home)
+    if workspace.registry.exists(order.district_id):  # of one that is not, the run tells
+        refuse_paused(workspace, order)
     with ExitStack() as stack:
         visit = stack.enter_context(visiting(home))
         here = instance or stack.enter_context(home_instance(home))
@@ -90,6 +92,7 @@ def ensure_config(home: Path) -> Path:
 def upload_config(order: Order) -> dict[str, Any]:
     """Return the run config that says what `order` says."""
     named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
+    named["leave_out"] = list(order.leave_out) or None
     if order.approves:
         named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
     config = {name: value for name, value in named.items() if value is not None}

@@ -19,6 +19,7 @@ from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_ad
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
@@ -257,6 +258,7 @@ def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
         identity=_identity(upload),
         named={name: to_table(workspace.frames.read(*place, f"named/{name}")) for name in documents},
         unstated=_unstated(upload, documents),
+        left_out=left_out(upload.leave_out),
     )
 
 
