@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from roster_etl.cli.collector import COLLECTOR
 from roster_etl.cli.failures import Failure
 from roster_etl.cli.layout import aligned, plain
 from roster_etl.spec.errors import PermanentError
@@ -155,6 +156,7 @@ class Progress:
 
     def __call__(self, step: str) -> None:
         """Tell that `step` was done."""
+        COLLECTOR.wake()  # what follows is work, of which garbage comes
         self._step(step)
 
 
