@@ -25,7 +25,7 @@ from roster_etl.pipeline.archived import NotArchived, archived_import
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import warm
+from roster_etl.quality import start_gates
 from roster_etl.spec import File, Format
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
@@ -202,7 +202,7 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", [])
-        warm()  # the gates will be needed: their library loads while files are read
+        start_gates()  # they will be needed: their library loads while files are read
         findings += [*_missing(upload), *_stale(order), *expected]
         contents = {file.name: file for file in arrival.files}
         members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
@@ -335,6 +335,7 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
             return conclude(workspace, upload, "unchanged", findings)
     if missing := _missing(upload):
         return conclude(workspace, upload, "rejected", [*findings, *missing])
+    start_gates()
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
     return upload
 
