@@ -30,6 +30,7 @@ from roster_etl.spec import File, Format
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
+from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
@@ -61,8 +62,8 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
-    Raises:  DistrictPaused; RosterError: the district, its feed or an option is not known; the landing zone cannot be read
-        (the import is then in the ledger as ``failed``).
+    Raises:  DistrictPaused; RosterError: the district, its feed, an option or a column to replace is not known; the landing
+        zone cannot be read (the import is then in the ledger as ``failed``).
     """
     refuse_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
@@ -70,11 +71,12 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     format_ = vendor(order.source).format
     windows = district.windows(order.source, datetime.now(UTC))
     texts = option_texts(format_, district, feed, order.options)
+    check_replacements(format_, feed.replacements)
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
         order = replace(order, archived=found)
     settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
-    upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings)
+    upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
         return _taken_in(workspace, upload, order, feed, [_expected(window) for window in windows if window.options])
     except BaseException:
@@ -149,7 +151,7 @@ def _code_digest(package: str) -> str:
     return digest.hexdigest()
 
 
-def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
+def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
     last = workspace.warehouse.last_published(order.district_id, order.source) or {}
@@ -165,6 +167,7 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         content="",
         members=(),
         headers=last.get("summary", {}).get("headers", {}),
+        replacements={column: dict(codes) for column, codes in feed.replacements.items()},
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
         leave_out=order.leave_out,
