@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from roster_etl.pipeline.check import check_upload
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
@@ -153,6 +154,14 @@ def test_an_archived_upload_runs_again_with_the_file_that_it_went_on_with(home: 
     assert again["status"] == "published"
     assert "SchoolExport.csv" in [file["file"] for file in again["files"]]
     assert _sites(home) == NAMED
+
+
+def test_a_check_goes_on_with_it_too(home: Path, tmp_path: Path) -> None:
+    upload = _upload(tmp_path / "day2", StudentExport=STUDENTS)
+    document = _with_workspace(home, lambda w: check_upload(w, str(upload), WHO[1], district_id=WHO[0]))
+
+    assert (document["status"], _found(document, "lasting_file")) == ("publishable", [("info", "SchoolExport.csv")])
+    assert document["changes"]["organizations"] == {"created": 0, "updated": 0, "deleted": 0}
 
 
 def test_a_feed_that_never_had_one_goes_without(tmp_path: Path) -> None:
