@@ -83,6 +83,9 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
         f"{format_.document}, {format_.version}. {_MODES[format_.mode]}",
         f"Decisions where the document leaves room, and known quirks: `roster_etl/vendors/{format_.name}/README.md`.",
     ]
+    if format_.fixed_column_order:
+        unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
+        head.append(f"The columns of a file stand in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
     options = ["## Options", _options_table(format_.options)] if format_.options else []
     return _page([*head, *files, *options])

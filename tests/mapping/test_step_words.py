@@ -21,7 +21,7 @@ def test_functions_put_together_are_told_apart() -> None:
     assert expression_words(From("Low", via=chained(range_low, CODES))) == "recode(range_low(Low))"
     assert expression_words(From("A", "B", via=if_first(derived_id("x")))) == "derived_id(A, B) where A is given"
     assert expression_words(Of("made", via=CODES)) == "recode(made)"
-    assert expression_words(From("A", via=with_texts(derived_id("x"), "", "b"))) == "derived_id(A)"
+    assert expression_words(From("A", via=with_texts(derived_id("x"), "", "b"))) == 'derived_id(A, "", "b")'
     assert expression_words(From("A", via=looked_up, option="codes")) == "looked_up(A, option codes)"
 
 
