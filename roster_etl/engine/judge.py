@@ -16,10 +16,9 @@ import pyarrow as pa
 
 from roster_etl.engine.column_checks import (
     Judged,
-    Replacements,
     check_column,
     check_control_characters,
-    check_known,
+    check_listed,
     note_absent_columns,
     take_columns,
 )
@@ -28,12 +27,13 @@ from roster_etl.engine.key_checks import check_keys, check_unique
 from roster_etl.engine.quarantine import QUARANTINE, evidence, named, quarantine
 from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings
-from roster_etl.engine.row_checks import check_rule
+from roster_etl.engine.row_checks import check_rule, doubt_emptied_records
 from roster_etl.engine.secrets import hides_key
 from roster_etl.engine.sheet import VERDICTS, Sheet, rows_frame
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec import File
 from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS
+from roster_etl.spec.replacements import Replacements
 
 __all__ = ["QUARANTINE", "VERDICTS", "Judged", "JudgedFile", "absent_file", "judge_file"]
 
@@ -73,13 +73,13 @@ def judge_file(
     relaxed: frozenset[str] = frozenset(),
     replacements: Replacements | None = None,
     fixed_order: bool = False,
-    known: Mapping[str, Collection[str]] | None = None,
+    listed: Mapping[str, Collection[str]] | None = None,
 ) -> JudgedFile:
     """Judge what was read of `file`.
 
     Args:    file_name: the member's path as uploaded; judged: the files that this one refers to, by spec name;
              relaxed: required columns that a district option made optional; replacements: column → value as uploaded →
-             value to read instead; known: column → the values that the district lists for it, where it lists any.
+             value to read instead; listed: column → the values that the district lists for it, where it lists any.
     Raises:  nothing for bad data: it becomes findings.
     """
     header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order)
@@ -90,7 +90,7 @@ def judge_file(
     refused = raw.refused or (header.refused if raw.header else "empty_file")
     if refused or not raw.rows_read:
         return _refused_file(sheet, refused or "empty_file")
-    _check(sheet, judged or {}, replacements or {}, known or {})
+    _check(sheet, judged or {}, replacements or {}, listed or {})
     return _judged_file(sheet)
 
 
@@ -110,18 +110,20 @@ def absent_file(file: File, *, refused: str | None = None, findings: pa.Table | 
     )
 
 
-def _check(sheet: Sheet, others: Mapping[str, Judged], replacements: Replacements, known: Mapping[str, Collection[str]]) -> None:
+def _check(sheet: Sheet, others: Mapping[str, Judged], replacements: Replacements, listed: Mapping[str, Collection[str]]) -> None:
     """Cells first, then rows by themselves, then rows against each other."""
     take_columns(sheet, replacements)
     check_control_characters(sheet)
     present = [column for column in sheet.header.columns.values() if column.name in sheet.columns]
     for column in present:
         check_column(sheet, column, others)
-        if column.known_by:
-            check_known(sheet, column.name, known.get(column.name))
+        if column.listed_by:
+            check_listed(sheet, column.name, listed.get(column.name))
     note_absent_columns(sheet)
     for rule in sheet.file.rules:
         check_rule(sheet, rule, others)
+    for group in sheet.file.records:
+        doubt_emptied_records(sheet, group)
     check_keys(sheet)
     for column in present:
         if column.unique:

@@ -107,7 +107,9 @@ def _applied(function: Function, columns: tuple[str, ...]) -> str:
     if name == "or_else" and inner:
         return f"{columns[0]}, else {_applied(inner[0], columns[1:])}"
     if name == "with_texts" and inner:
-        return _applied(inner[0], columns)
+        return _applied(inner[0], (*columns, *(f'"{text}"' for text in _texts(function))))
+    if name == "of_days" and inner:
+        return _applied(inner[0], ("no name", *(f"the day of {column}" for column in columns)))
     if name == "with_us_days" and inner:
         return _applied(inner[0], (columns[0], *(f"the day of {column}" for column in columns[1:])))
     return f"{name}({', '.join(columns)})"
@@ -117,6 +119,12 @@ def _inner(function: Function) -> tuple[Function, ...]:
     """Return the functions that a function made by another one holds on to."""
     held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return tuple(f for value in held for f in (value if isinstance(value, tuple) else (value,)) if callable(f))
+
+
+def _texts(function: Function) -> tuple[str, ...]:
+    """Return the texts that a function made by another one holds on to."""
+    held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return tuple(text for value in held if isinstance(value, tuple) for text in value if isinstance(text, str))
 
 
 def _option_text(value: object) -> str:

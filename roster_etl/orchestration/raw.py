@@ -16,10 +16,10 @@ from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import reported, step, tag_run
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
-from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.receive import Order, receive, refuse_paused
 from roster_etl.pipeline.upload import Upload
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import PermanentError, UnknownFeed
+from roster_etl.spec.errors import DistrictPaused, PermanentError, UnknownFeed
 from roster_etl.vendors import Vendor
 
 UPLOAD_NAME = "upload"
@@ -31,8 +31,9 @@ class UploadConfig(dg.Config):
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
-    ``stale``: files that are older than the rest, which is reported; ``file_set``: the set of the format's files, where the job does not
-    say it; ``received_at``: when the upload arrived (ISO, UTC), if not now.
+    ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
+    ``file_set``: the set of the format's files, where the job does not say it; ``received_at``: when the upload arrived (ISO, UTC), if not
+    now.
     """
 
     landing: bool = False
@@ -43,6 +44,7 @@ class UploadConfig(dg.Config):
     approved_by: str | None = None
     options: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     stale: list[str] = []  # noqa: RUF012 - as above
+    leave_out: list[str] = []  # noqa: RUF012 - as above
     file_set: str | None = None
     received_at: str | None = None
 
@@ -58,6 +60,7 @@ class UploadConfig(dg.Config):
             approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,
             stale=tuple(self.stale),
+            leave_out=tuple(self.leave_out),
             run_id=run_id,
             file_set=file_set,
             received_at=self.received_at,
@@ -151,13 +154,15 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
 
 
 def _received(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadConfig) -> tuple[Upload, str] | None:
-    """Take in the upload that the run is for, and say which it is; None if the district has no feed in this format."""
+    """Take in the upload that the run is for, and say which it is; None if the district has no such feed, or it is paused."""
     desk: Desk = context.resources.desk
     district_id, source = context.partition_key, vendor.format.name
     file_set = one_set(vendor.format, context.job_def.asset_layer.executable_asset_keys, config.file_set)
     try:
         desk.workspace.registry.get(district_id).feed(source)
-    except UnknownFeed as error:
+        if not config.approves:
+            refuse_paused(desk.workspace, Order(district_id=district_id, source=source))
+    except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
         return None
     try:

@@ -81,15 +81,15 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
     others |= published_files(workspace, upload, file)
-    known = {c.name: values[c.known_by] for c in file.columns if c.known_by}
+    listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
     return judge_file(
         raw,
         file,
         file_name=member.name,
         judged=others,
         relaxed=frozenset(relaxed),
-        known=cast("dict[str, dict[str, str]]", known),
-        replacements=workspace.registry.get(upload.district_id).feed(upload.source).replacements,
+        listed=cast("dict[str, dict[str, str]]", listed),
+        replacements=upload.replacements,
         fixed_order=upload.fixed_column_order,
     )
 

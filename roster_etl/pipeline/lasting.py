@@ -6,7 +6,7 @@ that content hash, manifest, report and trace know it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from roster_etl.engine.headers import match_header
@@ -45,14 +45,23 @@ def with_lasting(workspace: Workspace, upload: Upload, contents: Contents) -> tu
 def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Member] | None:
     """Return the newest published import of the feed that has a file `kind`, and that file."""
     manifests = set(workspace.archive.manifests(upload.district_id))
-    for row in workspace.warehouse.imports(upload.district_id, upload.source, status="published"):
-        import_id = int(row["import_id"])
+    for import_id in _published(workspace, upload):
         found = workspace.archive.read_manifest(upload.district_id, import_id)["members"] if import_id in manifests else ()
         for document in found:
             if document["kind"] == kind and document["key"] is not None:
                 member = Member(**document)
                 return member.lasts_from or import_id, replace(member, lasts_from=member.lasts_from or import_id)
     return None
+
+
+def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
+    """Yield the published imports of the feed, newest first; all but the first are hardly ever asked for."""
+    feed, file_set = (upload.district_id, upload.source), upload.file_set
+    newest = workspace.warehouse.last_published(*feed, file_set=file_set)
+    if newest:
+        yield int(newest["import_id"])
+        for row in workspace.warehouse.imports(*feed, status="published", file_set=file_set)[1:]:
+            yield int(row["import_id"])
 
 
 def _broken(upload: Upload, file: File, member: Member, contents: Contents) -> list[Finding]:

@@ -28,12 +28,13 @@ from roster_etl.pipeline.published import unpublished_files
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import warm
+from roster_etl.quality import start_gates
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import UnsafeArchive
+from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import arrival_options, options_of, resolve
-from roster_etl.store.district import District, Feed
+from roster_etl.spec.replacements import check_replacements
+from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path
@@ -46,8 +47,9 @@ class Order:
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
     again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
-    ``stale``: files known to be older than the rest, which is reported. ``file_set``: the set of the format's files that it is
-    about; None: the one that is found. ``received_at``: when the upload arrived (ISO, UTC); None: now.
+    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan.
+    ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
+    (ISO, UTC); None: now.
     """
 
     district_id: str
@@ -57,6 +59,7 @@ class Order:
     approves: tuple[int, str, str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
     run_id: str | None = None
     file_set: str | None = None
     received_at: str | None = None
@@ -66,31 +69,47 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
-    Raises:  RosterError: the district, its feed or an option is not known; the landing zone cannot be read (the import
-        is then in the ledger as ``failed``).
+    Raises:  DistrictPaused; RosterError: the district, its feed, an option or a column to replace is not known; the landing
+        zone cannot be read (the import is then in the ledger as ``failed``).
     """
+    refuse_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
     format_ = vendor(order.source).format
+    windows = district.windows(order.source, datetime.now(UTC))
     texts = option_texts(format_, district, feed, order.options)
+    check_replacements(format_, feed.replacements)
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
         order = replace(order, archived=found)
     order = of_one_set(workspace, order)
-    upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
+    settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
+    upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
-        return _taken_in(workspace, upload, order, feed)
+        return _taken_in(workspace, upload, order, feed, [_expected(window) for window in windows if window.options])
     except BaseException:
         release(workspace, upload.import_id)
         raise
 
 
-def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+def refuse_paused(workspace: Workspace, order: Order) -> None:
+    """Raise DistrictPaused where imports of the order's feed are paused; what a person approves was taken in before."""
+    why = workspace.registry.get(order.district_id).pause_of(order.source, datetime.now(UTC))
+    if why and not order.approves:
+        raise DistrictPaused(district_id=order.district_id, why=why)
+
+
+def _expected(window: Window) -> Finding:
+    message = f"Thresholds of the calendar are in force from {window.first} to {window.last}: {window.reason}."
+    return Finding(severity="info", code="expected_change", message=message)
+
+
+def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Upload:
     try:
         if order.archived is not None or order.approves:
-            received = _from_archive(workspace, upload, order)
+            received = _from_archive(workspace, upload, order, findings)
         else:
-            received = _from_landing(workspace, upload, order, feed)
+            received = _from_landing(workspace, upload, order, feed, findings)
     except UnsafeArchive as error:
         finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
         return conclude(workspace, upload, "rejected", [finding])
@@ -101,12 +120,14 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed) ->
     return received
 
 
-def option_texts(format_: Format, district: District, feed: Feed, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the text of every option: default, district's time zone, feed, this import; the last one that speaks wins.
+def option_texts(
+    format_: Format, district: District, feed: Feed, given: Mapping[str, str], windows: Sequence[Window] = ()
+) -> dict[str, str]:
+    """Return the text of every option: default, district's time zone, feed, calendar, this import; the last that speaks wins.
 
     Raises: UnknownOption, BadOption.
     """
-    layers = ({"time_zone": district.time_zone}, feed.options, given)
+    layers = ({"time_zone": district.time_zone}, feed.options, *(window.options for window in windows), given)
     resolve(format_, *layers)
     texts = {name: option.default for name, option in options_of(format_).items()}
     for layer in layers:
@@ -138,7 +159,7 @@ def _code_digest(package: str) -> str:
     return digest.hexdigest()
 
 
-def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
+def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
     file_set = order.file_set or ""
@@ -155,8 +176,10 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         content="",
         members=(),
         headers=last.get("summary", {}).get("headers", {}),
+        replacements={column: dict(codes) for column, codes in feed.replacements.items()},
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
+        leave_out=order.leave_out,
         file_set=file_set,
     )
 
@@ -187,7 +210,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
 # ---- from the landing zone
 
 
-def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed, expected: Sequence[Finding]) -> Upload:
     sweep(workspace.settings.scratch)
     workspace.frames.sweep(upload.district_id)
     with scratch_folder(workspace.settings.scratch) as scratch:
@@ -199,8 +222,8 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", lasting)
-        warm()  # the gates will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_unpublished(workspace, upload), *_stale(order), *lasting]
+        start_gates()  # they will be needed: their library loads while files are read
+        findings += [*_missing(upload), *_unpublished(workspace, upload), *_stale(order), *expected, *lasting]
         members = tuple(
             member if member.key else _archived(workspace, upload, member, contents[member.name]) for member in upload.members
         )
@@ -336,7 +359,7 @@ def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
 # ---- from the archive
 
 
-def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
+def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: Sequence[Finding]) -> Upload:
     earlier = order.approves[0] if order.approves else order.archived
     assert earlier is not None
     manifest = workspace.archive.read_manifest(order.district_id, earlier)
@@ -346,7 +369,7 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     upload = replace(upload, received_at=manifest["received_at"])  # what came without a date came on that day
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=manifest["upload_id"])
-    findings = [] if order.approves else [_again(earlier)]
+    findings = list(expected) if order.approves else [_again(earlier), *expected]
     if not order.approves:
         arrived = datetime.fromisoformat(upload.received_at)
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id, received_at=arrived)
@@ -354,6 +377,7 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
             return conclude(workspace, upload, "unchanged", findings)
     if missing := [*_missing(upload), *_unpublished(workspace, upload)]:
         return conclude(workspace, upload, "rejected", [*findings, *missing])
+    start_gates()
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
     return upload
 

@@ -43,7 +43,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
     strict: bool = False  # a broken cell refuses its row; an empty one does not
-    known_by: str | None = None  # a table option of the format that lists the values known; others are doubtful
+    listed_by: str | None = None  # a table option of the format that lists the values known; others are doubtful
     unmapped: str = ""  # why no mapping takes this column to a canonical table
     note: str = ""
 
@@ -93,7 +93,8 @@ class File:
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
     (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``orders``: where the format
     fixes the order of columns, further orders that were published; that of ``columns`` is the first. ``lasting``: given once;
-    an upload without the file goes on with the newest one that the feed has published.
+    an upload without the file goes on with the newest one that the feed has published. ``records``: groups of optional columns
+    that make a record of their own, such as a contact; one whose cells were all broken is in doubt, and not gone.
     """
 
     name: str
@@ -110,6 +111,7 @@ class File:
     deprecated: bool = False
     lasting: bool = False
     orders: tuple[tuple[str, ...], ...] = ()
+    records: tuple[tuple[str, ...], ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -118,7 +120,7 @@ class File:
         if twice:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
-        named = {*self.key, *(self.repeats.columns if self.repeats else ())}
+        named = {*self.key, *(self.repeats.columns if self.repeats else ()), *(name for group in self.records for name in group)}
         for rule in self.rules:
             named |= {rule.column, rule.other} if isinstance(rule, NotBefore) else set(rule.columns)
         if named - known:

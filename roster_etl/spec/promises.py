@@ -25,7 +25,7 @@ Check = Literal[
     "together",
     "not_before",
     "found",
-    "known",
+    "listed",
     "repeats",
     "present",
 ]
@@ -47,7 +47,7 @@ class Promise:
     - ``key``: rows that got so far, those that an earlier, different row of the same key shuts out (exact repeats do not fail)
     - ``required``, ``present``: rows, those with an empty cell
     - ``form``, ``reference``, ``unique``: filled cells, broken ones
-    - ``known``: filled cells, those that the district's table does not list; none of either where it has no table
+    - ``listed``: filled cells, those that the district's table does not list; none of either where it has no table
     - ``together``: rows with any of the columns filled, those that lack a needed one
     - ``not_before``: rows, those with the dates in the wrong order
     - ``found``: rows with all the columns filled, those whose values do not stand together in the other file
@@ -99,7 +99,7 @@ def _column(column: Column) -> tuple[Promise, ...]:
         ("form", column.form != Text()),
         ("reference", column.references is not None),
         ("unique", column.unique is not None),
-        ("known", column.known_by is not None),
+        ("listed", column.listed_by is not None),
         ("present", not column.required or column.relaxed_by is not None),
     )
     return tuple(

@@ -2,6 +2,7 @@
 
 from roster_etl.spec import Column, Date, File, FoundTogether, Reference, Repeats
 
+
 ATTENDANCE = File(
     name="attendance",
     file_name="AttendanceExport.csv",
@@ -21,7 +22,7 @@ ATTENDANCE = File(
             name="Absence.code",
             required=True,
             aliases=("absenceCode", "Absence_code"),
-            known_by="absence_codes",
+            listed_by="absence_codes",
             note="The district's own code for the absence; any text.",
         ),
         Column(name="Teacher.name", aliases=("teacherName", "Teacher_name"), note="The teacher's name."),

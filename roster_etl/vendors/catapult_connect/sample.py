@@ -202,7 +202,8 @@ def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
     """Return absences of some classes that are taught; Teacher.name as the staff file tells it."""
     names = {row["ID"]: f"{row['Name.First']} {row['Name.Last']}" for row in rows["staff"]}
     known = {row["ID"] for row in rows["students"] if row["Name.Last"]}
-    classes = [row for row in rows["staff_to_student"] if row["Student"] in known and row["Teacher"] in names]
+    taught = [row for row in rows["staff_to_student"] if row["Student"] in known and row["Teacher"] in names]
+    classes = list({(row["School"], row["Student"], row["Period"]): row for row in taught}.values())  # one absence for each
     chosen = random.sample(classes, max(1, len(classes) // SHARE_ABSENT)) if classes else []
     return [
         {

@@ -73,5 +73,9 @@ STUDENTS = File(
         ),
     ),
     repeats=Repeats(columns=("School",)),
+    records=(
+        ("ContactNamePrimary", "ContactPhonePrimary", "ContactEmailPrimary"),
+        ("ContactNameSecondary", "ContactPhoneSecondary", "ContactEmailSecondary"),
+    ),
     note="Every student, with a first and a second contact. Where rows of one student differ, the first one counts.",
 )
