@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,6 +43,14 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     key_file: Annotated[
         str, typer.Option("--key-file", metavar="FILE", help="The private key to log in with, relative to the home.")
     ] = "",
+    replacements: Annotated[
+        Path | None,
+        typer.Option(
+            "--replacements",
+            metavar="FILE",
+            help="Its replace rules, in place of those it has: TOML tables column, then value = instead.",
+        ),
+    ] = None,
     update: Annotated[bool, typer.Option("--update", help="Change the feed if it is registered.")] = False,
 ) -> int:
     """Register a district, or one more feed of it."""
@@ -50,6 +60,8 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     feed = _feed(known, format, path, options)
     feed = _with_login(feed, password_env, password_file, key_file)
     feed = replace(feed, known_hosts=known_hosts or feed.known_hosts)
+    if replacements is not None:
+        feed = replace(feed, replacements=_rules(replacements))
     save(call, district, feed, update=update)
     return _tell(call, _about(call, district, name, time_zone), "registered")
 
@@ -135,14 +147,18 @@ def zone_of(district: District, format_: str | None) -> str:
 def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
     """Register `district_id` with `feed`, or add the feed to it; with `update`, change it.
 
-    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption; BadWords: what the registry refuses.
+    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; BadWords: what the registry refuses.
     """
     from roster_etl.spec.options import resolve
+    from roster_etl.spec.replacements import check_replacements
+    from roster_etl.store.district_file import check_district
     from roster_etl.store.districts import District
     from roster_etl.vendors import vendor
 
     resolve(vendor(feed.format).format, feed.options)
     with _registry_words():
+        check_district(District(id=district_id, feeds=(feed,)))
+        check_replacements(vendor(feed.format).format, feed.replacements)
         if call.registry.exists(district_id):
             call.registry.add_feed(district_id, feed, update=update)
         else:
@@ -180,6 +196,16 @@ def _feed(known: District | None, format_: str, path: str, options: dict[str, st
     return replace(before, path=path or before.path, options={**before.options, **options})
 
 
+def _rules(file: Path) -> dict[str, Any]:
+    """Return the replace rules that `file` holds. Raises BadWords."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadWords(problem=f"--replacements: {file} cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadWords(problem=f"--replacements: {file} is not a TOML file ({error})") from None
+
+
 def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str) -> Feed:
     """Return `feed` with the log-in that was named and no other, or as it was if none was. Raises BadWords."""
     ways = {"--password-env": password_env, "--password-file": password_file, "--key-file": key_file}
@@ -207,8 +233,13 @@ def _document(district: District) -> dict[str, Any]:
         "name": district.name,
         "time_zone": zone_of(district, None),
         "paused": district.paused,
-        "feeds": [{"format": f.format, "path": _shown(f.path), "options": dict(f.options)} for f in district.feeds],
+        "feeds": [_feed_document(feed) for feed in district.feeds],
     }
+
+
+def _feed_document(feed: Feed) -> dict[str, Any]:
+    rules = {column: dict(codes) for column, codes in feed.replacements.items()}
+    return {"format": feed.format, "path": _shown(feed.path), "options": dict(feed.options), "replacements": rules}
 
 
 def _shown(path: str) -> str:

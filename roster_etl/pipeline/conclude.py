@@ -128,7 +128,6 @@ def write_manifest(workspace: Workspace, upload: Upload, status: str) -> None:
         "version": MANIFEST_VERSION,
         "status": status,
         "gates": [{**asdict(gate), "date": gate.date.isoformat()} for gate in feed.gates],
-        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
     }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 

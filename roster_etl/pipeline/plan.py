@@ -262,7 +262,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or document.get("hidden"):
             found[mapping.to, mapping.source] = {}
-        elif families & lost and mapping.family_gives:
+        elif families & lost:
             found[mapping.to, mapping.source] = mapping.family_gives
     return found
 

@@ -30,6 +30,7 @@ from roster_etl.spec import File, Format
 from roster_etl.spec.errors import UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
+from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.district import District, Feed
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
@@ -60,17 +61,18 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
-    Raises:  RosterError: the district, its feed or an option is not known; the landing zone cannot be read (the import
+    Raises:  RosterError: the district, its feed, an option or a column to replace is not known; the landing zone cannot be read (the import
         is then in the ledger as ``failed``).
     """
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
     format_ = vendor(order.source).format
     texts = option_texts(format_, district, feed, order.options)
+    check_replacements(format_, feed.replacements)
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
         order = replace(order, archived=found)
-    upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
+    upload = _opened(workspace, order, texts, feed)
     try:
         return _taken_in(workspace, upload, order, feed)
     except BaseException:
@@ -131,7 +133,7 @@ def _code_digest(package: str) -> str:
     return digest.hexdigest()
 
 
-def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
+def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], feed: Feed) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
     last = workspace.warehouse.last_published(order.district_id, order.source) or {}
@@ -143,10 +145,11 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         run_id=order.run_id,
         received_at=now.isoformat(),
         options=dict(texts),
-        settings=settings,
+        settings=settings_digest(vendor(order.source), texts, feed),
         content="",
         members=(),
         headers=last.get("summary", {}).get("headers", {}),
+        replacements={column: dict(codes) for column, codes in feed.replacements.items()},
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
     )

@@ -37,6 +37,8 @@ class Upload:
 
     ``headers``: by file the columns that published uploads of the feed have had so far.
 
+    ``replacements``: the replace rules in force, column → value as uploaded → value to read instead.
+
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
     the plan that ``approved_by`` approved.
     """
@@ -52,6 +54,7 @@ class Upload:
     content: str
     members: tuple[Member, ...]
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    replacements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ended: Ended | None = None
     approved_plan: str | None = None
     approved_by: str | None = None

@@ -148,6 +148,11 @@ _ROW = (
         "Nothing needs to be done, unless the section should have students.",
     ),
     ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
+    (
+        "replaced",
+        "Values were replaced as the district's settings say, before anything was judged; one finding a column, with their number.",
+        "Nothing needs to be done; a district that exports the format's own codes needs no replacements.",
+    ),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
 )
 _FILE = (

@@ -34,7 +34,7 @@ def test_a_district_is_registered_with_path_options_and_time_zone(home: Path) ->
         "name": "Lincoln County",
         "time_zone": "America/Chicago",
         "paused": False,
-        "feeds": [{"format": "clever", "path": "/in/lincoln", "options": {"min_interval": "0"}}],
+        "feeds": [{"format": "clever", "path": "/in/lincoln", "options": {"min_interval": "0"}, "replacements": {}}],
     }
 
 
@@ -45,7 +45,9 @@ def test_a_feed_that_exists_is_changed_with_update_only(home: Path) -> None:
     changed = call("districts", "add", "lincoln", "--format", "clever", "--path", "/new", "--update", "--json", home=home)
 
     assert (refused.code, refused.document["error"]["code"]) == (2, "district_exists")
-    assert changed.document["feeds"] == [{"format": "clever", "path": "/new", "options": {"min_interval": "0"}}]
+    assert changed.document["feeds"] == [
+        {"format": "clever", "path": "/new", "options": {"min_interval": "0"}, "replacements": {}}
+    ]
 
 
 def test_a_feed_names_its_host_key_and_its_log_in(home: Path) -> None:

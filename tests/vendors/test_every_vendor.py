@@ -14,6 +14,7 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.spec import Choice, Column, Digits, Email, File, NotBefore, Phone, Status, Text, Together, WholeNumber
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.vendors import Vendor, _template, discover
+from tests.vendors.breaking import is_required
 
 VENDORS = (*discover().values(), _template.VENDOR)
 FACTS = (
@@ -156,18 +157,13 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
         known = {row[column.references.column] for row in rows[column.references.file]} if column.references else set()
         for row in own:
             cell = row.get(column.name, "")
-            if cell != cell.strip() or (not cell and _is_required(column, row)):
+            if cell != cell.strip() or (not cell and is_required(column, row)):
                 broken.append(f"{file.name}.{column.name}: empty or spaced")
             elif cell and not _fits(column, cell):
                 broken.append(f"{file.name}.{column.name}: {cell!r} has another form")
             elif cell and column.references and cell not in known | set(column.references.also):
                 broken.append(f"{file.name}.{column.name}: {cell!r} refers to nothing")
     return broken + _broken_keys(file, own) + _broken_rules(file, own)
-
-
-def _is_required(column: Column, row: dict[str, str]) -> bool:
-    where = column.required_where
-    return row[where.column].casefold() in where.values if where else column.required and not column.made_up_for
 
 
 def _fits(column: Column, cell: str) -> bool:
