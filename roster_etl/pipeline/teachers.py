@@ -33,7 +33,7 @@ def alphabetical(person: Mapping[str, Any]) -> tuple[str, ...]:
 def _teacher(workspace: Workspace, district_id: str, enrollment: Mapping[str, Any]) -> dict[str, Any]:
     key = {name: enrollment[name] for name in ("user_kind", "user_id")}
     versions = workspace.warehouse.trace("users", key, district_id, enrollment["source"]).to_pylist()
-    person = next((version for version in versions if version["valid_to_import"] is None), {})
+    person: dict[str, Any] = next((version for version in versions if version["valid_to_import"] is None), {})
     return {**{name: person.get(name) for name in _SHOWN}, **key, "is_primary": enrollment["is_primary"]}
 
 
