@@ -11,6 +11,7 @@ from roster_etl.mapping.plan import (
     RECEIVED_ON,
     Agreed,
     AnyRow,
+    Claim,
     Computed,
     Const,
     Expression,
@@ -62,11 +63,14 @@ def step_words(mapping: Mapping, column: str) -> str | None:
     return next((words for step in mapping.steps if (words := _words(step, column))), None)
 
 
-def _words(step: Step, column: str) -> str | None:
+def _words(step: Step, column: str) -> str | None:  # noqa: C901 - one case for each kind of step
     words = None
     match step:
         case Lookup(take=take, on=on, file=file) if column in take:
-            words = f"{take[column]} of the row of {file} that {on} names"
+            of = f"the first {' or '.join(step.where.values)} among the rows" if step.where else "the row"
+            words = f"{take[column]} of {of} of {file} that {on} names"
+        case Claim(take=take) if column in take:
+            words = f"{take[column]}, unless another record has it"
         case MostCommon(name=name, value=value, file=file, through=through) if column == name:
             words = f"the most common {value} among the {file} that {through} links to it"
         case Varied(name=name, column=source) if column == name:

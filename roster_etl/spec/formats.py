@@ -101,6 +101,7 @@ class Format:
                     raise FormatError(f"{self.name}/{file.name}: refers to {other}, which is not listed before it")
                 if unknown := sorted(set(columns) - {c.name for c in by_name[other].columns}):
                     raise FormatError(f"{self.name}/{file.name}: {other} has no column {', '.join(unknown)}")
+            self._check_matches(file)
 
     def _check_sets(self, by_name: Mapping[str, File]) -> None:
         if not self.sets:
@@ -148,6 +149,12 @@ class Format:
         wanted = file_name.rpartition("/")[2].casefold()
         kind = next((file.name for file in (*self.files, *self.others) if file.file_name.casefold() == wanted), None)
         return next((found.name for found in self.file_sets if kind in found.files), self.file_sets[0].name)
+
+    def _check_matches(self, file: File) -> None:
+        known = {option.name for option in self.options if option.kind == "text"}
+        for column in file.columns:
+            if column.matches and column.matches.option not in known:
+                raise FormatError(f"{self.name}/{file.name}: {column.name} needs a text option {column.matches.option}")
 
     def file(self, name: str) -> File:
         """Return the file ``name``, of whichever set. Raises KeyError."""

@@ -2,7 +2,6 @@
 
 from roster_etl.spec import Column, Date, File, FoundTogether, Reference, Repeats
 
-
 ATTENDANCE = File(
     name="attendance",
     file_name="AttendanceExport.csv",
