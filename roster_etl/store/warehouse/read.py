@@ -84,19 +84,16 @@ def matching(connection: sa.Connection, district_id: str, source: str, name: str
     staged = bulk.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
     same = (sa.literal_column(f"{ours} = {theirs}", sa.Boolean()) for ours, theirs in pairs)
-    chosen: sa.Select[Any] = sa.select(*_columns(connection, history, table.full_schema)).select_from(staged)
-    query = chosen.join(
-        history,
-        sa.and_(
-            history.c.district_id == district_id,
-            history.c.source == source,
-            *same,
-            sa.literal_column(f"{history.name}.valid_to_import IS NULL"),
-        ),
+    version = sa.literal_column(f"{history.name}.version_id", sa.BigInteger())
+    district, feed, closed = (
+        sa.literal_column(f"{history.name}.{column}", sa.Text()) for column in ("district_id", "source", "valid_to_import")
     )
-    found = bulk.fetch(connection, query.order_by(history.c.version_id), table.full_schema)
+    # SQLite keeps the order of a CROSS JOIN. Left to itself it read the whole history, which grows all year.
+    both = sa.text(f"{staged.name} CROSS JOIN {history.name}")
+    query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, closed.is_(None))
+    found = bulk.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
     bulk.unstage(connection, staged)
-    return found
+    return versions(connection, name, found.column("version_id"))
 
 
 def _key_schema(table: RosterTable) -> pa.Schema:
