@@ -150,6 +150,10 @@ class _Ledger(Warehouse):
             return self._roster.imports(district_id, source, status=status, limit=limit)
         return super().imports(district_id, source, status=status, limit=limit)
 
+    def current(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the keys of the current versions of that roster."""
+        return self._roster.current(district_id, source, table)
+
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the current versions of that roster."""
         return self._roster.current_hashes(district_id, source, table)
