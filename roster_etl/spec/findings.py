@@ -116,6 +116,11 @@ _ROW = (
         "Export the record that is referred to, or correct the id.",
     ),
     ("unknown_role", "A role is not known.", "Use a role of the document, or define a custom role."),
+    (
+        "role_mismatch",
+        "Two rows give one person different roles; each counts as given.",
+        "Correct the role in one of the rows, unless both are meant.",
+    ),
     ("login_taken", "The login belongs to another user already.", "Give each user a login of their own."),
     ("integration_id_taken", "The integration id belongs to another record already.", "Make integration ids unique."),
     ("id_taken", "The value belongs to another record already and must be unique.", "Make the value unique in the district."),
@@ -206,6 +211,16 @@ _UPLOAD = (
         "many_additions",
         "A table, or a school's part of it, would grow by more than the share that the settings name.",
         "Check that the new records are expected, such as a new school or a new year; nothing was stopped.",
+    ),
+    (
+        "another_district",
+        "Almost nobody in the upload is known in this district, and almost everybody who is known is missing.",
+        "Check whose files these are; approve the plan only if they are this district's.",
+    ),
+    (
+        "renumbered",
+        "Many of the people who would be removed come back under other ids: same names and dates of birth, or e-mail addresses.",
+        "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",
     ),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
     (
