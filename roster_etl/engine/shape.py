@@ -71,11 +71,15 @@ def _(step: OnlyWith, rows: pa.Table, files: Files, findings: Findings) -> pa.Ta
 
 @run_step.register
 def _(step: Unpivot, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
-    sources = [name for name in (*step.columns, *members(step.family, rows.column_names)) if name in rows.column_names]
+    """The family's own columns go: what they held is in ``value``, and carrying all of them for each would cost their square."""
+    family = members(step.family, rows.column_names)
+    sources = [name for name in (*step.columns, *family) if name in rows.column_names]
+    others = rows.drop_columns(family)
     parts = []
     for position, name in enumerate(sources, start=1):
-        filled = rows.filter(pc.is_valid(_cells(rows, name)))
-        part = _put(filled, step.value, _cells(filled, name))
+        cells = _cells(rows, name)
+        filled = others.filter(pc.is_valid(cells))
+        part = _put(filled, step.value, pc.drop_null(cells))
         parts.append(_put(part, step.position, pa.repeat(pa.scalar(str(position)), filled.num_rows)))
     return _distinct(pa.concat_tables(parts).combine_chunks(), (ROW, step.value)) if parts else rows.slice(0, 0)
 

@@ -291,11 +291,14 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
 
 
 def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    """A missing column that ids are made of would give records new ids: that is for a person to decide."""
+    """A missing column that ids are made of would give records new ids: that is for a person to decide.
+
+    A numbered family that is gone gives nobody another id: it made records of its own, which stay (`_unstated`).
+    """
     columns: dict[tuple[str, str], None] = {}
     for mapping in upload.vendor.mappings:
         document = documents.get(mapping.source, {})
-        lost = set(document.get("lost", ()))
+        lost = set(document.get("lost", ())) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         silent = mapping.unstated(set(document.get("present", ())), lost) if lost else ()
         for target, origins in mapping.reads().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:

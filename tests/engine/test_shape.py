@@ -122,6 +122,13 @@ def test_each_value_becomes_a_row_the_declared_column_first_then_the_family_by_n
     ]
 
 
+def test_the_familys_own_columns_do_not_come_along() -> None:
+    """Hundreds of them, each carried along for each, would cost their square."""
+    made = _run(UNPIVOT, _table({"T": "a", "T_2": "b", "T_3": "c", "A": "1"}))[0]
+
+    assert set(made.column_names) == {"T", "A", "who", "place", ROW, REFUSED}
+
+
 def test_a_value_that_a_row_repeats_counts_once_in_its_first_place() -> None:
     result = _run(UNPIVOT, _table({"T": "a", "T_2": "a", "T_3": "b"}, {"T": "a"}))[0].to_pylist()
 

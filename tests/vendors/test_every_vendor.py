@@ -217,5 +217,8 @@ def _broken_rules(file: File, rows: list[dict[str, str]]) -> list[str]:
 
 
 def _day(cell: str) -> tuple[str, ...]:
-    month, day, year = cell.replace("-", "/").split("/")
+    """Return the day of a cell of a sample: "mm/dd/yyyy" or "yyyy-mm-dd"."""
+    if "-" in cell:
+        return tuple(cell.split("-"))
+    month, day, year = cell.split("/")
     return year, month, day
