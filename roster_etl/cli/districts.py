@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from roster_etl.cli.options import Settings
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
-    from roster_etl.store.districts import District, Feed
+    from roster_etl.store.districts import District, Feed, Window
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
@@ -85,7 +86,7 @@ def list_(ctx: typer.Context) -> int:
             feed.format,
             zone_of(d, feed.format),
             _shown(feed.path),
-            "paused" if d.paused else "",
+            f"paused, {why}" if (why := d.pause_of(feed.format, datetime.now(UTC))) else "",
             _words(feed.options),
         )
         for d in scan.districts
@@ -95,16 +96,38 @@ def list_(ctx: typer.Context) -> int:
     return 0
 
 
-def pause(ctx: typer.Context, district: _Id) -> int:
-    """Pause a district: nothing of it is imported by itself until it is resumed."""
+def pause(
+    ctx: typer.Context,
+    district: _Id,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day of a planned pause.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Its last day; it ends by itself.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who wonder.")] = "",
+) -> int:
+    """Pause a district: nothing of it is imported until it is resumed, or from one day to another."""
     call: Call = ctx.obj
-    return _tell(call, call.registry.pause(district), "paused")
+    if not (first or last):
+        return _tell(call, call.registry.pause(district), "paused")
+    if not (first and last and reason.strip()):
+        raise BadWords(problem="a planned pause needs --from, --to and --reason")
+    from roster_etl.store.districts import Window
+
+    window = Window(first=_day(first, "--from"), last=_day(last, "--to"), reason=reason.strip(), pause=True)
+    with _registry_words():
+        changed = call.registry.plan(district, window)
+    return _tell(call, changed, f"paused from {window.first} to {window.last}")
 
 
 def resume(ctx: typer.Context, district: _Id) -> int:
-    """Resume a district that was paused."""
+    """Resume a district that was paused; a planned pause that is under way ends."""
     call: Call = ctx.obj
-    return _tell(call, call.registry.resume(district), "resumed")
+    return _tell(call, call.registry.resume(district, datetime.now(UTC)), "resumed")
+
+
+def _day(text: str, word: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadWords(problem=f"{word}: a day such as 2026-08-10") from None
 
 
 def remove(ctx: typer.Context, district: _Id) -> int:
@@ -233,13 +256,24 @@ def _document(district: District) -> dict[str, Any]:
         "name": district.name,
         "time_zone": zone_of(district, None),
         "paused": district.paused,
-        "feeds": [_feed_document(feed) for feed in district.feeds],
+        "feeds": [_feed_document(district, feed) for feed in district.feeds],
+        "calendar": [_planned(window) for window in district.calendar],
     }
 
 
-def _feed_document(feed: Feed) -> dict[str, Any]:
-    rules = {column: dict(codes) for column, codes in feed.replacements.items()}
-    return {"format": feed.format, "path": _shown(feed.path), "options": dict(feed.options), "replacements": rules}
+def _feed_document(district: District, feed: Feed) -> dict[str, Any]:
+    return {
+        "format": feed.format,
+        "path": _shown(feed.path),
+        "options": dict(feed.options),
+        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
+        "pause": district.pause_of(feed.format, datetime.now(UTC)),
+    }
+
+
+def _planned(window: Window) -> dict[str, Any]:
+    days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
+    return {**days, "reason": window.reason, "pause": window.pause, "options": dict(window.options), "feeds": list(window.feeds)}
 
 
 def _shown(path: str) -> str:

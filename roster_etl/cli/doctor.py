@@ -155,7 +155,7 @@ def _daemon(call: Call) -> str:
         f"{d.id}/{feed.format}"
         for d in call.registry.scan().districts
         for feed in d.feeds
-        if _folder(call, d, feed) and not d.paused
+        if _folder(call, d, feed) and not d.pause_of(feed.format, datetime.now(UTC))
     ]
     if not watched:
         return "not needed: no district has a landing folder"
