@@ -262,9 +262,9 @@ Step = (
     | AnyRow
     | Numbered
     | Agreed
-    | Computed
     | Claim
     | Differs
+    | Computed
 )
 
 
@@ -333,27 +333,31 @@ class Mapping:
             case _:
                 return []
 
-    def _origin(self, column: str) -> list[tuple[str, str]]:  # noqa: PLR0911 - one for each kind of step
-        for step in self.steps:
-            match step:
-                case Lookup(take=take) if column in take:
-                    return [(step.file, take[column])]
-                case Claim(take=take) if column in take:
-                    return [(self.source, take[column])]
-                case MostCommon(name=name) if column == name:
-                    return [(step.file, step.value), (step.through, step.member)]
-                case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
-                    return [(self.source, step.column)]
-                case ForEvery(name=name) if column == name:
-                    return [(step.file, step.take), (self.source, step.column)]
-                case Computed(name=name) if column == name:
-                    return [(self.source, source) for source in step.columns]
-                case Unpivot(value=name) if column == name:
-                    family = (step.family,) if step.family else ()
-                    return [(self.source, source) for source in (*step.columns, *family)]
-                case Unpivot(position=name) | Numbered(name=name) if column == name:
-                    return []
-        return [(self.source, column)]
+    def _origin(self, column: str) -> list[tuple[str, str]]:
+        added = (found for step in self.steps if (found := self._added(step, column)) is not None)
+        return next(added, [(self.source, column)])
+
+    def _added(self, step: Step, column: str) -> list[tuple[str, str]] | None:
+        """Return what `column` is made of where `step` adds it."""
+        origins: list[tuple[str, str]] | None = None
+        match step:
+            case Lookup(take=take) if column in take:
+                origins = [(step.file, take[column])]
+            case Claim(take=take) if column in take:
+                origins = [(self.source, take[column])]
+            case MostCommon(name=name) if column == name:
+                origins = [(step.file, step.value), (step.through, step.member)]
+            case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
+                origins = [(self.source, step.column)]
+            case ForEvery(name=name) if column == name:
+                origins = [(step.file, step.take), (self.source, step.column)]
+            case Computed(name=name) if column == name:
+                origins = [(self.source, source) for source in step.columns]
+            case Unpivot(value=name) if column == name:
+                origins = [(self.source, source) for source in (*step.columns, *((step.family,) if step.family else ()))]
+            case Unpivot(position=name) | Numbered(name=name) if column == name:
+                origins = []
+        return origins
 
 
 def identity_columns(mapping: Mapping, key: tuple[str, ...], file_key: tuple[str, ...]) -> dict[str, str]:

@@ -63,8 +63,8 @@ def step_words(mapping: Mapping, column: str) -> str | None:
     return next((words for step in mapping.steps if (words := _words(step, column))), None)
 
 
-def _words(step: Step, column: str) -> str | None:  # noqa: C901 - one case for each kind of step
-    words = None
+def _words(step: Step, column: str) -> str | None:
+    words: str | None = None
     match step:
         case Lookup(take=take, on=on, file=file) if column in take:
             of = f"the first {' or '.join(step.where.values)} among the rows" if step.where else "the row"
@@ -81,13 +81,22 @@ def _words(step: Step, column: str) -> str | None:  # noqa: C901 - one case for 
             words = f"{source}, where the rows of one {by} agree about it"
         case Computed(name=name, columns=columns, via=via) if column == name:
             words = _applied(via, columns)
+        case _:
+            words = _words_of_rows(step, column)
+    return words and f"{column}: {words}"
+
+
+def _words_of_rows(step: Step, column: str) -> str | None:
+    """Return what a step says of `column` that makes rows, or counts them."""
+    words = None
+    match step:
         case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
             words = f"each {take} of {file}, since {source} says {value}"
         case Unpivot(value=name, columns=columns, family=family) if column == name:
             words = f"each of {', '.join((*columns, *((family,) if family else ())))} in turn"
         case Unpivot(position=name) | Numbered(name=name) if column == name:
             words = "its place among the rows of the record"
-    return words and f"{column}: {words}"
+    return words
 
 
 def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:

@@ -17,6 +17,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import LandingUnavailable, RetryableError, RosterError
 from roster_etl.spec.options import resolve
+from roster_etl.spec.replacements import check_replacements
 from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
@@ -337,11 +338,12 @@ def _is_ready(tick: _Watch, arrival: _Arrival) -> bool:
 def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
     """Return how long a set of the feed's files (the first one unless given) waits for what.
 
-    Raises: UnknownVendor, UnknownOption, BadOption.
+    Raises: UnknownVendor, UnknownOption, BadOption, BadReplacements.
     """
     format_ = vendor(feed.format).format
     chosen = file_set or format_.file_sets[0]
     values = resolve(format_, feed.options)
+    check_replacements(format_, feed.replacements)  # a run could do nothing but fail, again and again
 
     def seconds(name: str) -> float:
         value = values[chosen.option(name)]

@@ -132,8 +132,8 @@ class File:
     (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``orders``: where the format
     fixes the order of columns, further orders that were published; that of ``columns`` is the first. ``lasting``: given once;
     an upload without the file goes on with the newest one that the feed has published. ``records``: groups of optional columns
-    that make a record of their own, such as a contact; one whose cells were all broken is in doubt, and not gone. ``deleted``: the
-    rows that say that their record is gone.
+    that make a record of their own, such as a contact; one whose cells were all broken is in doubt, and not gone.
+    ``deleted``: the rows that say that their record is gone.
     """
 
     name: str

@@ -156,6 +156,18 @@ def test_an_archived_upload_runs_again_with_the_file_that_it_went_on_with(home: 
     assert _sites(home) == NAMED
 
 
+def test_a_held_upload_keeps_it_until_its_plan_is_approved(home: Path, tmp_path: Path) -> None:
+    many = "".join(f"{number},10,Di,Test\n" for number in range(100, 130))
+    _import(home, _upload(tmp_path / "day2", StudentExport=STUDENTS + many))
+    held = _import(home, _upload(tmp_path / "day3", StudentExport=STUDENTS))
+    plan = (held["import_id"], held["hold"]["plan_sha256"], "Ada")
+    approved = _import(home, None, approves=plan)
+
+    assert (held["status"], approved["status"]) == ("held", "published")
+    assert "SchoolExport.csv" in [file["file"] for file in approved["files"]]
+    assert _sites(home) == NAMED
+
+
 def test_a_check_goes_on_with_it_too(home: Path, tmp_path: Path) -> None:
     upload = _upload(tmp_path / "day2", StudentExport=STUDENTS)
     document = _with_workspace(home, lambda w: check_upload(w, str(upload), WHO[1], district_id=WHO[0]))
