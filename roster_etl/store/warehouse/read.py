@@ -83,7 +83,7 @@ def matching(connection: sa.Connection, district_id: str, source: str, name: str
     table, history = TABLES[name], history_table(name)
     staged = bulk.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
-    same = (sa.literal_column(f"{ours} = {theirs}", sa.Boolean()) for ours, theirs in pairs)
+    same = (sa.text(f"{ours} = {theirs}") for ours, theirs in pairs)
     version = sa.literal_column(f"{history.name}.version_id", sa.BigInteger())
     district, feed, closed = (
         sa.literal_column(f"{history.name}.{column}", sa.Text()) for column in ("district_id", "source", "valid_to_import")

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.canonical import TABLES
-from roster_etl.store.warehouse import Known, Warehouse
+from roster_etl.store.warehouse import Known, Warehouse, bulk
 from roster_etl.store.warehouse.read import current_schema
 from tests.rosters import DISTRICT, SOURCE, change, day, enrollment, published, user, version_of
 
@@ -117,6 +117,24 @@ def test_records_are_found_by_their_keys_alone(warehouse):
         (DISTRICT, "s2", date(2026, 9, 1)),
     ]
     assert warehouse.matching(DISTRICT, SOURCE, "attendance", keys.slice(0, 0)).num_rows == 0
+
+
+def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatch):
+    plans = []
+
+    def explained(connection, query, schema):
+        if "CROSS JOIN" in (sql := bulk._literal(connection, query)):
+            plans.extend(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))
+        return fetch(connection, query, schema)
+
+    fetch = bulk.fetch
+    monkeypatch.setattr(bulk, "fetch", explained)
+    keys = pa.Table.from_pylist([absence("s1")], schema=TABLES["attendance"].arrow_schema)
+    with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
+        warehouse.matching(DISTRICT, SOURCE, "attendance", keys)
+
+    assert plans[0] == "SCAN keys_attendance"
+    assert "organization_id=? AND user_id=? AND <expr>=? AND date=? AND absence_code=?" in plans[1]
 
 
 def test_values_are_known_from_current_records_along_their_references(warehouse):
