@@ -32,11 +32,18 @@ def of_one_set(workspace: Workspace, order: Order) -> Order:
         return replace(order, file_set="")
     earlier = order.approves[0] if order.approves else order.archived
     if earlier is not None:
-        return replace(order, file_set=str(workspace.warehouse.import_(earlier)["file_set"]))
+        return replace(order, file_set=_set_of(workspace, order.district_id, earlier))
     if order.path is not None:
         feed = workspace.registry.get(order.district_id).feed(order.source)
         return replace(order, file_set=sets_at(workspace, order.path, format_, feed)[0])
     return replace(order, file_set=format_.file_sets[0].name)
+
+
+def _set_of(workspace: Workspace, district_id: str, import_id: int) -> str:
+    """Return the set of an earlier import: as its manifest says, which outlives the ledger, or else the ledger."""
+    if import_id in workspace.archive.manifests(district_id):
+        return str(workspace.archive.read_manifest(district_id, import_id).get("file_set", ""))
+    return str(workspace.warehouse.import_(import_id)["file_set"])
 
 
 def sets_at(workspace: Workspace, path: str, format_: Format, feed: Feed | None = None) -> tuple[str, ...]:

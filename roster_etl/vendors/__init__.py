@@ -59,6 +59,12 @@ class Vendor:
         own = {file.name for file in format_.files}
         return replace(self, format=format_, mappings=tuple(mapping for mapping in self.mappings if mapping.source in own))
 
+    def set_that_fills(self, table: str) -> str:
+        """Return the set of files that canonical `table` is made of; the first one for a table that none fills."""
+        sources = {mapping.source for mapping in self.mappings if mapping.to == table}
+        sets = self.format.file_sets
+        return next((found.name for found in sets if sources & set(found.files)), sets[0].name)
+
     def folder(self) -> Path:
         """Return the folder that holds this vendor's facts."""
         return Path(str(import_module(self.package).__file__)).parent

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from roster_etl.mapping.plan import Lookup
 from roster_etl.pipeline.check import check_upload
 from roster_etl.pipeline.published import known_columns, unpublished_files
 from roster_etl.pipeline.receive import Order, receive
@@ -195,3 +196,28 @@ def test_a_column_is_found_where_the_roster_keeps_it_unchanged():
 
     assert (student.table, student.column, student.where) == ("users", "user_id", {"user_kind": "student"})
     assert [(known.table, known.column) for known in both] == [("enrollments", "user_id"), ("sections", "period")]
+
+
+def test_a_table_tells_the_set_that_fills_it():
+    catapult = vendor(FORMAT)
+
+    assert [catapult.set_that_fills(table) for table in ("users", "attendance", "terms")] == ["roster", "attendance", "roster"]
+    assert vendor("clever").set_that_fills("users") == ""
+
+
+MAPPINGS = vendor(FORMAT).mappings
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"to": "users"}, "users would be filled by roster and by another set"),
+        ({"to": "term_dates"}, "a set fills tables of events if its mode is events"),
+        ({"steps": (Lookup(file="students", on="Student", key="ID", take={"x": "School"}),)}, "read students of another set"),
+    ],
+)
+def test_sets_that_are_not_apart_are_refused(change: dict[str, Any], problem: str):
+    mappings = tuple(replace(mapping, **change) if mapping.source == "attendance" else mapping for mapping in MAPPINGS)
+
+    with pytest.raises(ValueError, match=problem):
+        replace(vendor(FORMAT), mappings=mappings)
