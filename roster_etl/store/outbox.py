@@ -13,10 +13,11 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,8 +132,15 @@ class Outbox:
         self._folder.remove(f"{message_id}.json")
         return True
 
-    def send(self, carriers: Mapping[Kind, Send], now: datetime, *, everything: bool = False) -> Round:
-        """Try what is due; with `everything`, also what is not due yet, and what is parked.
+    def send(
+        self,
+        carriers: Mapping[Kind, Send],
+        now: datetime,
+        *,
+        everything: bool = False,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> Round:
+        """Try what is due; with `everything`, also what is not due yet, and what is parked. ``enough``: whether to leave the rest for later.
 
         One process at a time sends: another that comes meanwhile has nothing to do. Never raises for what a carrier says.
         """
@@ -140,15 +148,14 @@ class Outbox:
             if not alone:
                 return Round()
             self._forget(now)
-            return self._send(carriers, now, everything=everything)
+            chosen = (m for m in self.messages() if (everything or self._is_due(m, now)) and m.kind in carriers)
+            return self._send(takewhile(lambda _: not enough(), chosen), carriers, now)
 
-    def _send(self, carriers: Mapping[Kind, Send], now: datetime, *, everything: bool) -> Round:
+    def _send(self, messages: Iterable[Message], carriers: Mapping[Kind, Send], now: datetime) -> Round:
         down: dict[Kind, RosterError] = {}
         sent = failed = parked = 0
         problems: dict[str, None] = {}
-        for message in self.messages():
-            if not (everything or self._is_due(message, now)) or message.kind not in carriers:
-                continue
+        for message in messages:
             problem = down.get(message.kind) or _tried(carriers[message.kind], message)
             if problem is None:
                 self._folder.write(f"sent/{message.id}", now.isoformat().encode())

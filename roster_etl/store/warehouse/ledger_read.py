@@ -42,6 +42,39 @@ def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     return found[0]
 
 
+def imports_after(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
+    """Return imports with a higher number, the lowest first."""
+    return _dicts(
+        connection, sa.select(IMPORTS).where(IMPORTS.c.import_id > import_id).order_by(IMPORTS.c.import_id).limit(limit)
+    )
+
+
+def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
+    """Return the last uploads of the feed of `import_id` up to and with it, oldest first, with the sums of their files' rows.
+
+    Columns: ``import_id``, ``status``, ``finished_at``, ``summary``, ``rows_read``, ``rows_accepted``, ``rows_rejected`` (None: no file).
+    """
+    this, files = IMPORTS.alias("this"), IMPORT_FILES.c
+    sums = [
+        sa.cast(sa.func.sum(files[name]), sa.BigInteger()).label(name) for name in ("rows_read", "rows_accepted", "rows_rejected")
+    ]
+    same = (IMPORTS.c.district_id == this.c.district_id, IMPORTS.c.source == this.c.source, IMPORTS.c.kind == "upload")
+    newest = (
+        sa.select(IMPORTS.c.import_id)
+        .join_from(IMPORTS, this, sa.and_(*same, IMPORTS.c.import_id <= this.c.import_id))
+        .where(this.c.import_id == import_id)
+        .order_by(IMPORTS.c.import_id.desc())
+        .limit(limit)
+        .subquery()
+    )
+    chosen = (IMPORTS.c.import_id, IMPORTS.c.status, IMPORTS.c.finished_at, IMPORTS.c.summary)
+    rows = (
+        sa.select(files.import_id, *sums).join(newest, newest.c.import_id == files.import_id).group_by(files.import_id).subquery()
+    )
+    query = sa.select(*chosen, *(rows.c[name.name] for name in sums)).join(newest, newest.c.import_id == IMPORTS.c.import_id)
+    return _dicts(connection, query.outerjoin(rows, rows.c.import_id == IMPORTS.c.import_id).order_by(IMPORTS.c.import_id))
+
+
 def last_published(connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None) -> dict[str, Any] | None:
     """Return the newest import that was published for this feed, of `kind` if given; None: none was."""
     query = sa.select(IMPORTS).where(

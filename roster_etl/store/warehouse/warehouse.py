@@ -215,6 +215,16 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.import_(connection, import_id)
 
+    def imports_after(self, import_id: int, limit: int) -> list[dict[str, Any]]:
+        """Return the ledger rows of imports with a higher number, the lowest first."""
+        with self.reading() as connection:
+            return ledger_read.imports_after(connection, import_id, limit)
+
+    def history(self, import_id: int, limit: int) -> list[dict[str, Any]]:
+        """Return the last uploads of an import's feed up to and with it, oldest first, with the sums of their files' rows."""
+        with self.reading() as connection:
+            return ledger_read.history(connection, import_id, limit)
+
     def last_published(self, district_id: str, source: str, kind: ImportKind | None = None) -> dict[str, Any] | None:
         """Return the ledger row of the newest import that was published for this feed, of `kind` if given."""
         with self.reading() as connection:
