@@ -12,7 +12,9 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.freshness import fresh_check, freshness_sensor
 from roster_etl.orchestration.io_manager import frames
+from roster_etl.orchestration.post import failed_runs, outbox_sensor
 from roster_etl.orchestration.publish import report_asset, warehouse_assets
 from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.resources import desk
@@ -46,23 +48,33 @@ def _assets() -> list[dg.AssetsDefinition]:
     return [*found, plan_asset(VENDORS), warehouse_assets(VENDORS), report_asset(VENDORS)]
 
 
+def checks() -> list[dg.AssetChecksDefinition]:
+    """Return the checks that stand apart from their assets' steps: whether each vendor's uploads come in time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # as in `assets`
+        return [fresh_check(vendor) for vendor in VENDORS]
+
+
 def import_job(vendor: Vendor) -> Any:
     """Return the job that imports one format for one district: its own assets, and of the roster what it fills."""
     keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in vendor.format.files)]
     keys += [key(table) for table in tables_of(vendor) for key in (roster_key, warehouse_key)]
     return dg.define_asset_job(
         job_name(vendor.format.name),
-        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT),
+        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT) - dg.AssetSelection.checks(*FRESH_CHECKS),
         tags={"format": vendor.format.name},
         description=f"One upload of one district in the format {vendor.format.title}, from the landing zone to the published roster.",
     )
 
 
+CHECKS = checks()
+FRESH_CHECKS = [key for check in CHECKS for key in check.check_keys]  # an import does not ask whether it comes in time
 JOBS = [import_job(vendor) for vendor in VENDORS]
 defs = dg.Definitions(
     assets=assets(),
+    asset_checks=CHECKS,
     jobs=JOBS,
-    sensors=[landing_zone(JOBS)],
+    sensors=[landing_zone(JOBS), freshness_sensor(VENDORS), outbox_sensor, failed_runs],
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,
 )

@@ -5,6 +5,7 @@ Belongs here: queries over ledger tables. Rows come back as plain dicts with the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +41,39 @@ def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     if not found:
         raise UnknownImport(import_id=import_id)
     return found[0]
+
+
+def tally(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Return by feed and status how many imports there are (``imports``), the highest (``import_id``), and the last ``finished_at``."""
+    feed = (IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.kind, IMPORTS.c.status)
+    numbers = (
+        sa.func.count().label("imports"),
+        sa.func.max(IMPORTS.c.import_id).label("import_id"),
+        sa.func.max(IMPORTS.c.finished_at).label("finished_at"),
+    )
+    return _dicts(connection, sa.select(*feed, *numbers).group_by(*feed).order_by(*feed))
+
+
+def rows_tally(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the sums of the rows of imports: ``import_id``, ``rows_read``, ``rows_accepted``, ``rows_rejected``."""
+    files = IMPORT_FILES.c
+    sums = [
+        sa.cast(sa.func.sum(files[name]), sa.BigInteger()).label(name) for name in ("rows_read", "rows_accepted", "rows_rejected")
+    ]
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(import_ids), _AT_ONCE):
+        some = import_ids[start : start + _AT_ONCE]
+        found += _dicts(connection, sa.select(files.import_id, *sums).where(files.import_id.in_(some)).group_by(files.import_id))
+    return found
+
+
+def moments(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return when imports began and ended: ``import_id``, ``started_at``, ``finished_at``."""
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(import_ids), _AT_ONCE):
+        some = IMPORTS.c.import_id.in_(import_ids[start : start + _AT_ONCE])
+        found += _dicts(connection, sa.select(IMPORTS.c.import_id, IMPORTS.c.started_at, IMPORTS.c.finished_at).where(some))
+    return found
 
 
 def imports_after(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
@@ -96,6 +130,8 @@ def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
     """Return the verdicts of the import's gates, by name."""
     return _dicts(connection, sa.select(CHECKS).where(CHECKS.c.import_id == import_id).order_by(CHECKS.c.name))
 
+
+_AT_ONCE = 500  # numbers in one query
 
 _FOUND = pa.schema(
     [(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c]
