@@ -32,14 +32,25 @@ def fresh_check(vendor: Vendor) -> dg.AssetChecksDefinition:
         description="The district's upload was in the roster by when its feed expects it (expected_by). The sensor `freshness` says so anew when it changes.",
     )
     def fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        workspace = Workspace.open(current_home())
-        district = workspace.registry.get(context.partition_key)
-        found = [f for f in freshness(workspace, datetime.now(UTC), [district]) if f.source == vendor.format.name]
-        if not found:
-            return dg.AssetCheckResult(passed=True, metadata={"note": "Nobody waits for this feed: it has no expected_by."})
-        return dg.AssetCheckResult(passed=_passed(found[0]), severity=dg.AssetCheckSeverity.WARN, metadata=_metadata(found[0]))
+        chosen = context.partition_key if context.has_partition_key else None
+        return _asked(Workspace.open(current_home()), vendor.format.name, chosen)
 
     return fresh
+
+
+def _asked(workspace: Workspace, source: str, district_id: str | None) -> dg.AssetCheckResult:
+    """Answer a person who asks now, for one district or for all."""
+    districts = None if district_id is None else [workspace.registry.get(district_id)]
+    found = [feed for feed in freshness(workspace, datetime.now(UTC), districts) if feed.source == source]
+    if not found:
+        return dg.AssetCheckResult(passed=True, metadata={"note": "Nobody waits for this feed: it has no expected_by."})
+    late = [feed for feed in found if not _passed(feed)]
+    if len(found) == 1:
+        return dg.AssetCheckResult(passed=not late, severity=dg.AssetCheckSeverity.WARN, metadata=_metadata(found[0]))
+    lines = "\n".join(f"- {feed.key}: {feed.text}" for feed in late) or "none"
+    return dg.AssetCheckResult(
+        passed=not late, severity=dg.AssetCheckSeverity.WARN, metadata={"late": dg.MetadataValue.md(lines)}
+    )
 
 
 def freshness_sensor(vendors: Sequence[Vendor]) -> dg.SensorDefinition:
