@@ -125,7 +125,7 @@ def _of(district: District, feed: Feed, known: Mapping[str, Any], now: datetime)
     last, following = deadlines(feed, ZoneInfo(zone_name), now)
     good = known.get("good")
     state: State = "fresh"
-    if district.paused:
+    if district.pause_of(feed.format, now) or district.pause_of(feed.format, last):
         state = "paused"
     elif not known:
         state = "awaited"

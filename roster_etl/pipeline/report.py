@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.causes import CHECKS, causes
 from roster_etl.pipeline.charts import change_bars, chart, rows_bars
+from roster_etl.pipeline.indented import indented
 from roster_etl.pipeline.next_steps import next_steps
 from roster_etl.pipeline.outcome import outcome, report_path
 from roster_etl.pipeline.plan_lines import school_lines, table_lines
@@ -46,7 +46,7 @@ def write_report(workspace: Workspace, import_id: int) -> Path:
     document, findings = report_document(workspace, import_id), workspace.warehouse.findings(import_id, fold=None)
     page = report_path(workspace, document["district_id"], import_id)
     contents = {
-        "json": json.dumps(document, ensure_ascii=False, indent=1).encode(),
+        "json": indented(document).encode(),
         "csv": findings_csv(findings).encode("utf-8-sig"),  # spreadsheet programs need the mark
         "html": report_page(document, findings).encode(),  # the last, as it says that all are there
     }

@@ -131,8 +131,8 @@ def form_text(form: Form) -> str:
             text = _choice_text(form)
         case WholeNumber(minimum=minimum, maximum=maximum):
             text = f"whole number, {minimum} to {maximum}"
-        case Date(pattern=pattern):
-            text = f"date {pattern}"
+        case Date(patterns=patterns):
+            text = f"date {' or '.join(patterns)}"
         case Decimal():
             text = "decimal number"
         case Phone(lengths=lengths):

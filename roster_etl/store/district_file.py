@@ -15,7 +15,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
-from roster_etl.store.district import DAYS, District, Feed, Gate, MailWhen, Raised, check_id
+from roster_etl.store.district import DAYS, District, Feed, Gate, MailWhen, Raised, Window, check_id
 from roster_etl.store.settings import is_address, nearest
 from roster_etl.store.urls import has_password
 
@@ -31,7 +31,8 @@ def parse_district(district_id: str, text: str) -> District:
         raise RegistryError(where=where, problem="; ".join(problems))
     feeds = tuple(_feed(feed) for feed in values.pop("feed", ()))
     contacts = tuple(values.pop("contacts", ()))
-    return District(id=district_id, feeds=feeds, contacts=contacts, **values)
+    calendar = tuple(_window(window) for window in values.pop("calendar", ()))
+    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, **values)
 
 
 def check_district(district: District) -> None:
@@ -49,6 +50,18 @@ def edit_district(text: str, district: District) -> str:
 
 
 # ── keys of the file, and what each may hold ──
+
+EXPECTATIONS = frozenset(
+    {
+        "delete_threshold_pct",
+        "delete_threshold_min",
+        "update_threshold_pct",
+        "add_warning_pct",
+        "refused_rows_pct",
+        "refused_rows_min",
+    }
+)
+"""The options that a time of the calendar may set: how much change is expected."""
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _Check = Any  # a type, a nested table {key: check}, a list [check], or a function value → problem | None
@@ -103,6 +116,14 @@ def _texts(value: Any) -> str | None:
     return None if texts else "must be a table of texts (put numbers and true/false in quotes)"
 
 
+def _planned(value: Any) -> str | None:
+    if problem := _texts(value):
+        return problem
+    if strange := sorted(set(value) - EXPECTATIONS):
+        return f"may set {', '.join(sorted(EXPECTATIONS))}; not {', '.join(strange)}"
+    return None
+
+
 def _replacements(value: Any) -> str | None:
     tables = isinstance(value, dict) and not any(_texts(item) for item in value.values())
     return None if tables else "must be tables of texts: column, then value = replacement"
@@ -128,6 +149,14 @@ _FEED: dict[str, _Check] = {
     "expected_days": [_day],
     "expected_hours": _hours,
 }
+_WINDOW: dict[str, _Check] = {
+    "from": datetime.date,
+    "to": datetime.date,
+    "reason": _file,
+    "pause": bool,
+    "options": _planned,
+    "feeds": [str],
+}
 _DISTRICT: dict[str, _Check] = {
     "name": str,
     "time_zone": _zone,
@@ -135,9 +164,10 @@ _DISTRICT: dict[str, _Check] = {
     "contacts": [_contact],
     "mail": _mail,
     "feed": [_FEED],
+    "calendar": [_WINDOW],
 }
 _USUAL_MAIL, _USUAL_HOURS = District.mail, Feed.expected_hours
-_NEEDED = {id(_GATE): ("expectation", "reason", "date"), id(_FEED): ("format",)}
+_NEEDED = {id(_GATE): ("expectation", "reason", "date"), id(_FEED): ("format",), id(_WINDOW): ("from", "to", "reason")}
 _TYPES = {str: "text", bool: "true or false", datetime.date: "a date such as 2026-08-01"}
 
 
@@ -154,6 +184,14 @@ def _problems(values: Mapping[str, Any], checks: dict[str, _Check], place: str) 
         yield f'"{place}mostly" or "{place}severity" is needed'
     if checks is _FEED and {"expected_days", "expected_hours"} & set(values) and not values.get("expected_by"):
         yield f'"{place}expected_by" is missing: the time of day that "expected_days" and "expected_hours" go with'
+    if checks is _WINDOW and not any(values.get(key) for key in ("pause", "options")):
+        yield f'"{place}pause" or "{place}options" is needed'
+    if (
+        checks is _WINDOW
+        and all(type(values.get(key)) is datetime.date for key in ("from", "to"))
+        and values["to"] < values["from"]
+    ):
+        yield f'"{place}to" is before "{place}from"'
     if checks is _DISTRICT and isinstance(feeds := values.get("feed"), list):
         names = [feed.get("format") for feed in feeds if isinstance(feed, dict)]
         yield from (f"two feeds have the format {name}" for name in sorted({str(n) for n in names if names.count(n) > 1}))
@@ -184,17 +222,28 @@ def _feed(values: dict[str, Any]) -> Feed:
     return Feed(**{**values, "gates": gates, **lists})
 
 
+def _window(values: dict[str, Any]) -> Window:
+    first, last = values.pop("from"), values.pop("to")
+    return Window(first=first, last=last, **{**values, "feeds": tuple(values.get("feeds", ()))})
+
+
 def _plain(district: District) -> dict[str, Any]:
     """Return the file's content as plain values; what is unset is left out."""
-    plain = {f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds")}
+    plain = {f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar")}
     plain |= {"mail": "" if district.mail == _USUAL_MAIL else district.mail}
-    return {**_given(plain), "time_zone": district.time_zone, "feed": [_plain_feed(feed) for feed in district.feeds]}
+    calendar = {"calendar": [_plain_window(window) for window in district.calendar]} if district.calendar else {}
+    return {**_given(plain), "time_zone": district.time_zone, "feed": [_plain_feed(feed) for feed in district.feeds], **calendar}
 
 
 def _plain_feed(feed: Feed) -> dict[str, Any]:
     values = {f.name: getattr(feed, f.name) for f in fields(Feed) if f.name != "gates"}
     plain = _given(values | {"expected_hours": None if feed.expected_hours == _USUAL_HOURS else feed.expected_hours})
     return plain | ({"gate": [_given(vars(gate), empty=(None,)) for gate in feed.gates]} if feed.gates else {})
+
+
+def _plain_window(window: Window) -> dict[str, Any]:
+    rest = {f.name: getattr(window, f.name) for f in fields(Window) if f.name not in ("first", "last")}
+    return {"from": window.first, "to": window.last, **_given(rest)}
 
 
 def _given(values: Mapping[str, Any], empty: Sequence[Any] = ("", None, False, (), {})) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ import pytest
 
 from roster_etl.pipeline.freshness import deadlines, freshness, late_feeds, moment_of, tell_late
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.district import Window
 from roster_etl.store.districts import District, Feed
 from tests.ledgers import ended
 
@@ -101,6 +103,17 @@ def test_nobody_waits_on_a_day_off_or_for_a_paused_district(workspace: Workspace
     assert state(workspace, "2026-11-08 20:00") == "fresh"
     workspace.registry.pause("lincoln")
     assert state(workspace, "2026-11-09 20:00") == "paused"
+
+
+def test_nobody_waits_while_a_pause_is_planned_nor_for_what_fell_into_it(workspace: Workspace) -> None:
+    ended(workspace, "published", at=utc("2026-11-03 08:00"))
+    district = workspace.registry.get("lincoln")
+    pause = Window(first=date(2026, 11, 4), last=date(2026, 11, 5), reason="Rollover", pause=True)
+    workspace.registry.update(replace(district, calendar=(pause,)))
+
+    assert state(workspace, "2026-11-04 12:00") == "paused"
+    assert state(workspace, "2026-11-06 07:00") == "paused"  # expected last on the 5th
+    assert state(workspace, "2026-11-06 08:30") == "late"
 
 
 def test_a_late_feed_is_told_once_for_each_time_it_is_expected(workspace: Workspace) -> None:
