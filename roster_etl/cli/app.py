@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from roster_etl.cli import demo, districts, doctor, holds, importing, ledger, projecting, telling, tracing
+from roster_etl.cli import demo, districts, doctor, expecting, holds, importing, ledger, projecting, telling, tracing
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -39,6 +39,8 @@ _OUTBOX: dict[str, Command] = {"list": telling.outbox_list, "send": telling.outb
 _DISTRICTS: dict[str, Command] = {
     "add": districts.add,
     "list": districts.list_,
+    "contacts": expecting.contacts,
+    "expect": expecting.expect,
     "pause": districts.pause,
     "resume": districts.resume,
     "remove": districts.remove,
