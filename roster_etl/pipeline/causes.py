@@ -22,6 +22,7 @@ MEANS = {
     "info": "to know",
 }
 
+_MEANS = {"missing_record": "refuses the rows that name it"}
 _VERDICTS = {"quality_gate_failed", "change_threshold_exceeded"}
 """What was found because of other findings, which therefore come first."""
 
@@ -57,8 +58,8 @@ class Cause:
 
     @property
     def effect(self) -> str:
-        """What findings of this severity do."""
-        return MEANS[self.severity]
+        """What findings of this kind do."""
+        return _MEANS.get(self.code) or MEANS[self.severity]
 
     @property
     def meaning(self) -> str:
