@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from roster_etl.orchestration.home import current_home
 from roster_etl.orchestration.partitions import DISTRICTS
@@ -65,7 +66,8 @@ def freshness_sensor(vendors: Sequence[Vendor]) -> dg.SensorDefinition:
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         tick = look_at_feeds(Workspace.open(current_home()), context.cursor, datetime.now(UTC))
-        events = [_evaluation(found, known[found.source]) for found in tick.changed if found.source in known]
+        late_last = sorted(tick.changed, key=lambda feed: not _passed(feed))  # an asset's page begins with the newest
+        events = [_evaluation(context.instance, found, known[found.source]) for found in late_last if found.source in known]
         return dg.SensorResult(asset_events=events, cursor=tick.cursor, skip_reason=None if events else tick.summary)
 
     return look
@@ -102,17 +104,33 @@ def look_at_feeds(workspace: Workspace, cursor: str | None, now: datetime) -> Ti
 
 
 def _stand(feed: Freshness) -> str:
-    return f"{feed.state} {feed.deadline.isoformat()}"
+    """Return what an evaluation is about. A newer import is a newer materialization, to which Dagster wants a newer evaluation."""
+    return f"{feed.state} {feed.deadline.isoformat()} {feed.last}"
 
 
-def _evaluation(feed: Freshness, asset: dg.AssetKey) -> dg.AssetCheckEvaluation:
+def _evaluation(instance: dg.DagsterInstance, feed: Freshness, asset: dg.AssetKey) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
+        target_materialization_data=_target(instance, feed, asset),
         asset_key=asset,
         check_name=FRESH,
         passed=_passed(feed),
         severity=dg.AssetCheckSeverity.WARN,
         metadata=_metadata(feed),
         partition=feed.district_id,
+    )
+
+
+def _target(
+    instance: dg.DagsterInstance, feed: Freshness, asset: dg.AssetKey
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """Return the district's newest materialization: the UI takes an evaluation of any other for one that is out of date."""
+    wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[feed.district_id])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    if not records:
+        return None
+    newest = records[0]
+    return AssetCheckEvaluationTargetMaterializationData(
+        storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
     )
 
 

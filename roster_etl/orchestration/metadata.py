@@ -139,7 +139,7 @@ def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
     link = report_link(workspace, import_id)
     return {
         "import": import_id,
-        "path": link["report"],
+        "path": link.pop("report"),
         **link,
         "summary": dg.MetadataValue.md(summary_text(workspace, import_id)),
     }

@@ -29,9 +29,12 @@ def rows_bars(history: Sequence[Mapping[str, Any]]) -> list[Bar]:
 
 
 def change_bars(history: Sequence[Mapping[str, Any]]) -> list[Bar]:
-    """Return records created, updated and removed, an import a bar; what was not published has changed nothing."""
+    """Return records created, updated and removed, an import a bar; what was not published has changed nothing.
+
+    A first load is left out: beside it, nothing else could be seen.
+    """
     bars = []
-    for row in history:
+    for row in (row for row in history if not row.get("first")):
         changes = row["changes"].values() if row["status"] == "published" else ()
         bars.append(_bar(row, tuple(sum(table[what] for table in changes) for what in ("created", "updated", "deleted"))))
     return bars

@@ -49,10 +49,14 @@ class Freshness:
         """What people are told of it, in a sentence or two."""
         zone = ZoneInfo(self.time_zone)
         at = f"{self.deadline.astimezone(zone):%Y-%m-%d %H:%M} ({self.time_zone})"
-        good = f"{self.good.astimezone(zone):%Y-%m-%d %H:%M}" if self.good else "never"
+        good = (
+            f"the roster was last made sure of {self.good.astimezone(zone):%Y-%m-%d %H:%M}"
+            if self.good
+            else "nothing of it is in the roster yet"
+        )
         if self.state == "late":
             stopped = f" The newest import, {self.last[0]}, is {self.last[1]}." if self.last and self.last[1] not in GOOD else ""
-            return f"expected by {at}; the roster was last made sure of {good}.{stopped}"
+            return f"expected by {at}; {good}.{stopped}"
         return {"fresh": f"on time for {at}", "awaited": "nothing was imported yet", "paused": "paused"}[self.state]
 
 

@@ -120,7 +120,9 @@ def _safe(value: object) -> object:
 def _past(row: Mapping[str, Any]) -> dict[str, Any]:
     names = ("import_id", "status", "rows_read", "rows_accepted", "rows_rejected")
     finished = row["finished_at"].isoformat() if row["finished_at"] else None
-    return {**{name: row[name] for name in names}, "finished_at": finished, "changes": (row["summary"] or {}).get("changes", {})}
+    summary = row["summary"] or {}
+    first = row["status"] == "published" and summary.get("plan_base", 0) is None
+    return {**{name: row[name] for name in names}, "finished_at": finished, "first": first, "changes": summary.get("changes", {})}
 
 
 @cache

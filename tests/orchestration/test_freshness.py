@@ -71,6 +71,27 @@ def test_the_sensor_says_for_each_district_how_it_stands(workspace: Workspace) -
     assert evaluation.metadata["what"].value.startswith("expected by ")
 
 
+def test_an_evaluation_is_of_the_newest_materialization(workspace: Workspace) -> None:
+    with visiting(workspace.home), dg.DagsterInstance.ephemeral() as instance:
+        sync_partitions(instance, ["lincoln", "east"])
+        for name in ("lincoln", "lincoln", "east"):
+            instance.report_runless_asset_event(dg.AssetMaterialization(UPLOAD, partition=name))
+        tick = freshness_sensor(VENDORS)(dg.build_sensor_context(instance=instance))
+        wanted = dg.AssetRecordsFilter(asset_key=UPLOAD, asset_partitions=["lincoln"])
+        newest = instance.fetch_materializations(wanted, limit=1).records[0].storage_id
+
+    targets = {event.partition: event.target_materialization_data.storage_id for event in tick.asset_events}
+    assert targets["lincoln"] == newest
+    assert targets["east"] == newest + 1
+
+
+def test_a_newer_import_is_evaluated_anew(workspace: Workspace) -> None:
+    first = look_at_feeds(workspace, None, MORNING)
+    ended(workspace, "rejected", at=MORNING)
+
+    assert [feed.district_id for feed in look_at_feeds(workspace, first.cursor, MORNING).changed] == ["lincoln"]
+
+
 @pytest.mark.parametrize(("tags", "shown"), [({"dagster/partition": "lincoln"}, "what"), ({}, "late")])
 def test_a_person_can_ask_for_one_district_or_all(workspace: Workspace, tags: dict[str, str], shown: str) -> None:
     (check,) = [check for check in CHECKS if UPLOAD in {key.asset_key for key in check.check_keys}]

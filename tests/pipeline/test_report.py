@@ -203,6 +203,15 @@ def test_charts_say_in_words_what_they_show() -> None:
     assert 'class="end held"' in changes
 
 
+def test_a_first_load_does_not_dwarf_what_came_after_it() -> None:
+    loads = [{"import_id": 1, "status": "published", "first": True, "changes": {"users": dict.fromkeys(CHANGES, 9)}}]
+    later = [
+        {"import_id": n, "status": "published", "first": False, "changes": {"users": dict.fromkeys(CHANGES, 1)}} for n in (2, 3)
+    ]
+
+    assert "imports 2 to 3: at most 3, in the last 3" in chart("Changed records", CHANGES, change_bars([*loads, *later]))
+
+
 CHANGES = ("created", "updated", "deleted")
 
 
