@@ -12,7 +12,7 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
-from roster_etl.orchestration.freshness import fresh_check, freshness_sensor
+from roster_etl.orchestration.freshness import fresh_check, freshness_sensor, late_feeds
 from roster_etl.orchestration.io_manager import frames
 from roster_etl.orchestration.post import failed_runs, outbox_sensor
 from roster_etl.orchestration.publish import report_asset, warehouse_assets
@@ -73,8 +73,8 @@ JOBS = [import_job(vendor) for vendor in VENDORS]
 defs = dg.Definitions(
     assets=assets(),
     asset_checks=CHECKS,
-    jobs=JOBS,
-    sensors=[landing_zone(JOBS), freshness_sensor(VENDORS), outbox_sensor, failed_runs],
+    jobs=[*JOBS, late_feeds],
+    sensors=[landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs],
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,
 )

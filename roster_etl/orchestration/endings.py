@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import dagster as dg
 
+from roster_etl.orchestration.freshness import say_fresh
 from roster_etl.orchestration.metadata import Metadata, report_metadata
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import BACKFILL, tag_import
@@ -43,6 +44,7 @@ def end_unchanged(context: dg.AssetExecutionContext, upload: Upload, rest: Itera
     desk: Desk = context.resources.desk
     tell_of(desk.workspace, upload.import_id)
     log_materialization(context, REPORT, report_metadata(desk.workspace, upload.import_id))
+    say_fresh(context, desk.workspace, upload.district_id, upload.source)
     if BACKFILL in context.run.tags:
         for key in sorted({*rest} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
@@ -57,6 +59,7 @@ def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoRetur
     path = tell_of(desk.workspace, upload.import_id)
     about = report_metadata(desk.workspace, upload.import_id)
     log_materialization(context, REPORT, about)
+    say_fresh(context, desk.workspace, upload.district_id, upload.source)
     raise dg.Failure(why, metadata={**about, "report": dg.MetadataValue.path(str(path))}, allow_retries=False)
 
 

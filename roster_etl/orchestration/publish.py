@@ -10,6 +10,7 @@ import dagster as dg
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.frame_types import NOTHING
+from roster_etl.orchestration.freshness import say_fresh
 from roster_etl.orchestration.metadata import (
     OWNERS,
     SHOWN,
@@ -82,6 +83,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with step(context) as (desk, upload):
             tell_of(desk.workspace, upload.import_id)
+            say_fresh(context, desk.workspace, upload.district_id, upload.source)
             yield dg.MaterializeResult(metadata=report_metadata(desk.workspace, upload.import_id))
 
     return report

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 import dagster as dg
 
+from roster_etl.orchestration.freshness import say_fresh
 from roster_etl.orchestration.home import remember
 from roster_etl.orchestration.resources import Desk
 from roster_etl.pipeline.conclude import fail
@@ -122,3 +123,5 @@ def _failed(context: dg.AssetExecutionContext, desk: Desk, upload: Upload, error
         fail(desk.workspace, upload, error)
     tag_run(context, import_status="held" if upload.approved_plan else "failed")
     tell_anyway(desk.workspace, upload.import_id, error)
+    with suppress(RosterError):
+        say_fresh(context, desk.workspace, upload.district_id, upload.source)

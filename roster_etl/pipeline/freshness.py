@@ -8,7 +8,7 @@ as soon as one does after it. A feed of which nothing was ever imported is await
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
@@ -67,7 +67,7 @@ def freshness(workspace: Workspace, now: datetime, districts: Sequence[District]
     """
     chosen = workspace.registry.scan().districts if districts is None else districts
     expected = [(district, feed) for district in chosen for feed in district.feeds if feed.expected_by]
-    known = _known(workspace) if expected else {}
+    known = _known(workspace, chosen[0].id if len(chosen) == 1 else None) if expected else {}
     return [_of(district, feed, known.get((district.id, feed.format), {}), now) for district, feed in expected]
 
 
@@ -109,19 +109,15 @@ def moment_of(day: date, clock: str, zone: ZoneInfo) -> datetime:
     return max(shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
-def _known(workspace: Workspace) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what the ledger knows of each feed: when it last ended well, and its newest import."""
+def _known(workspace: Workspace, district_id: str | None) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what the ledger knows of each feed, or of a district's: when it last ended well, and its newest import."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in _uploads(workspace):
+    for row in (row for row in workspace.warehouse.tally(district_id) if row["kind"] == "upload"):
         feed = known.setdefault((row["district_id"], row["source"]), {"good": None, "last": (0, "")})
         feed["last"] = max(feed["last"], (row["import_id"], row["status"]))
         if row["status"] in GOOD and (feed["good"] is None or row["finished_at"] > feed["good"]):
             feed["good"] = row["finished_at"]
     return known
-
-
-def _uploads(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    return (row for row in workspace.warehouse.tally() if row["kind"] == "upload")
 
 
 def _of(district: District, feed: Feed, known: Mapping[str, Any], now: datetime) -> Freshness:

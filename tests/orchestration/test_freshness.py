@@ -10,12 +10,14 @@ import dagster as dg
 import pytest
 
 from roster_etl.orchestration.definitions import CHECKS, FRESH_CHECKS, VENDORS, defs, job_name
-from roster_etl.orchestration.freshness import freshness_sensor, look_at_feeds
+from roster_etl.orchestration.freshness import freshness_sensor, late_feeds, look_at_feeds
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.partitions import sync_partitions
+from roster_etl.orchestration.runs import home_instance
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.ledgers import ended
+from tests.orchestration.conftest import Home
 
 MORNING = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 UPLOAD = dg.AssetKey(["clever", "upload"])
@@ -36,16 +38,17 @@ def test_an_import_does_not_ask_whether_it_comes_in_time() -> None:
         assert not set(FRESH_CHECKS) & set(job.asset_layer.asset_graph.asset_check_keys)
 
 
-def test_a_feed_is_told_of_when_it_stands_otherwise_than_before(workspace: Workspace) -> None:
+def test_a_feed_is_said_to_be_late_once_for_each_deadline(workspace: Workspace) -> None:
     first = look_at_feeds(workspace, None, MORNING)
     second = look_at_feeds(workspace, first.cursor, MORNING + timedelta(minutes=1))
     ended(workspace, "published", district="east", at=MORNING + timedelta(minutes=2))
     third = look_at_feeds(workspace, second.cursor, MORNING + timedelta(minutes=3))
+    next_day = look_at_feeds(workspace, third.cursor, MORNING + timedelta(days=1))
 
-    assert [(feed.district_id, feed.state) for feed in first.changed] == [("east", "late"), ("lincoln", "late")]
-    assert second.changed == ()
-    assert second.summary == "Late: east/clever, lincoln/clever."
-    assert [(feed.district_id, feed.state) for feed in third.changed] == [("east", "fresh")]
+    assert [feed.key for feed in first.new] == ["east/clever", "lincoln/clever"]
+    assert (second.new, second.summary) == ((), "Late: east/clever, lincoln/clever.")
+    assert (third.new, list(json.loads(third.cursor))) == ((), ["lincoln/clever"])
+    assert [feed.key for feed in next_day.new] == ["east/clever", "lincoln/clever"]
 
 
 def test_a_feed_that_nobody_expects_any_more_is_forgotten(workspace: Workspace) -> None:
@@ -55,41 +58,42 @@ def test_a_feed_that_nobody_expects_any_more_is_forgotten(workspace: Workspace) 
     assert list(json.loads(look_at_feeds(workspace, first.cursor, MORNING).cursor)) == ["lincoln/clever"]
 
 
-def test_the_sensor_says_for_each_district_how_it_stands(workspace: Workspace) -> None:
+def history(instance: dg.DagsterInstance) -> list[tuple[str | None, bool, int | None]]:
+    """Return the evaluations of the check, oldest first: district, passed, materialization."""
+    (key,) = [key for key in FRESH_CHECKS if key.asset_key == UPLOAD]
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
+    found = [record.event.dagster_event.event_specific_data for record in reversed(records) if record.event]
+    return [(e.partition, e.passed, e.target_materialization_data and e.target_materialization_data.storage_id) for e in found]
+
+
+def test_the_sensor_has_a_run_show_each_district_that_is_late(workspace: Workspace) -> None:
     with visiting(workspace.home), dg.DagsterInstance.ephemeral() as instance:
-        tick = freshness_sensor(VENDORS)(dg.build_sensor_context(instance=instance))
-        for event in tick.asset_events:
-            instance.report_runless_asset_event(event)
-        (key,) = [key for key in FRESH_CHECKS if key.asset_key == UPLOAD]
-        history = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
-
-    found = {record.event.dagster_event.event_specific_data.partition: record for record in history}
-    assert set(found) == {"lincoln", "east"}
-    evaluation = found["lincoln"].event.dagster_event.event_specific_data
-    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert evaluation.metadata["state"].value == "late"
-    assert evaluation.metadata["what"].value.startswith("expected by ")
-
-
-def test_an_evaluation_is_of_the_newest_materialization(workspace: Workspace) -> None:
-    with visiting(workspace.home), dg.DagsterInstance.ephemeral() as instance:
-        sync_partitions(instance, ["lincoln", "east"])
-        for name in ("lincoln", "lincoln", "east"):
-            instance.report_runless_asset_event(dg.AssetMaterialization(UPLOAD, partition=name))
-        tick = freshness_sensor(VENDORS)(dg.build_sensor_context(instance=instance))
+        tick = freshness_sensor(dg.build_sensor_context(instance=instance))
+        (request,) = tick.run_requests
+        instance.report_runless_asset_event(dg.AssetMaterialization(UPLOAD, partition="lincoln"))
+        for _ in range(2):  # the next day as well: storage takes an evaluation outside of a run once only
+            assert late_feeds.execute_in_process(instance=instance, run_config=request.run_config).success
         wanted = dg.AssetRecordsFilter(asset_key=UPLOAD, asset_partitions=["lincoln"])
         newest = instance.fetch_materializations(wanted, limit=1).records[0].storage_id
+        again = freshness_sensor(dg.build_sensor_context(instance=instance, cursor=tick.cursor))
 
-    targets = {event.partition: event.target_materialization_data.storage_id for event in tick.asset_events}
-    assert targets["lincoln"] == newest
-    assert targets["east"] == newest + 1
+        assert history(instance) == [("east", False, None), ("lincoln", False, newest)] * 2
+    assert (again.run_requests, again.skip_reason.skip_message) == ([], "Late: east/clever, lincoln/clever.")
 
 
-def test_a_newer_import_is_evaluated_anew(workspace: Workspace) -> None:
-    first = look_at_feeds(workspace, None, MORNING)
-    ended(workspace, "rejected", at=MORNING)
+@pytest.mark.slow
+def test_an_import_says_in_its_own_run_how_its_feed_stands(published: Home, halved: Path, sample: Path) -> None:
+    registry = published.workspace.registry
+    ago = datetime.now(UTC) - timedelta(minutes=1)
+    registry.update(District(id="lincoln", feeds=(Feed(format="clever", expected_by=f"{ago:%H:%M}"),)))
+    numbers = [published.run(path) for path in (halved, sample)]
 
-    assert [feed.district_id for feed in look_at_feeds(workspace, first.cursor, MORNING).changed] == ["lincoln"]
+    with home_instance(published.path) as instance:
+        found = history(instance)
+        info = instance.event_log_storage.get_asset_check_partition_info([dg.AssetCheckKey(UPLOAD, "fresh")])
+    assert [published.status(number) for number in numbers] == ["held", "unchanged"]
+    assert [(district, passed) for district, passed, _ in found] == [("lincoln", True)] * 2
+    assert info[0].is_current
 
 
 @pytest.mark.parametrize(("tags", "shown"), [({"dagster/partition": "lincoln"}, "what"), ({}, "late")])

@@ -43,7 +43,7 @@ def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     return found[0]
 
 
-def tally(connection: sa.Connection) -> list[dict[str, Any]]:
+def tally(connection: sa.Connection, district_id: str | None = None) -> list[dict[str, Any]]:
     """Return by feed and status how many imports there are (``imports``), the highest (``import_id``), and the last ``finished_at``."""
     feed = (IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.kind, IMPORTS.c.status)
     numbers = (
@@ -51,7 +51,8 @@ def tally(connection: sa.Connection) -> list[dict[str, Any]]:
         sa.func.max(IMPORTS.c.import_id).label("import_id"),
         sa.func.max(IMPORTS.c.finished_at).label("finished_at"),
     )
-    return _dicts(connection, sa.select(*feed, *numbers).group_by(*feed).order_by(*feed))
+    query = sa.select(*feed, *numbers).group_by(*feed).order_by(*feed)
+    return _dicts(connection, query if district_id is None else query.where(IMPORTS.c.district_id == district_id))
 
 
 def rows_tally(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:

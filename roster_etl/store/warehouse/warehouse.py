@@ -215,10 +215,10 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.import_(connection, import_id)
 
-    def tally(self) -> list[dict[str, Any]]:
+    def tally(self, district_id: str | None = None) -> list[dict[str, Any]]:
         """Return by district, format, kind and status how many imports there are, the highest number, and the last end."""
         with self.reading() as connection:
-            return ledger_read.tally(connection)
+            return ledger_read.tally(connection, district_id)
 
     def rows_tally(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the sums of the rows of the files of imports; those without files are left out."""
