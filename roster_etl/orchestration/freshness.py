@@ -67,7 +67,7 @@ def fresh_check(vendor: Vendor) -> dg.AssetChecksDefinition:
         asset=_asset(vendor.format.name),
         name=FRESH,
         partitions_def=DISTRICTS,
-        description="The district's upload was in the roster by when its feed expects it (expected_by). The sensor `freshness` says so anew when it changes.",
+        description="The district's upload was in the roster by when its feed expects it (expected_by). Each import says so in its run, and the job `late_feeds` when a feed has become late.",
     )
     def fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         chosen = context.partition_key if context.has_partition_key else None
