@@ -19,7 +19,8 @@ from roster_etl.spec.findings import Finding
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
 ROW = "_row"  # record number in the file, header = 1 (int64)
-REFUSED = "_refused"  # the row was readable, but a rule refused it (bool)
+REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
+DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
 
 FINDINGS = pa.schema(
     [

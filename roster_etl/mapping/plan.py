@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from roster_etl.spec import Where
+
 Function = Callable[..., pd.Series]
 
 
@@ -54,7 +56,7 @@ class Of:
 class Const:
     """The same value in every row."""
 
-    value: str | bool
+    value: str | bool | int
     derived: bool = False
 
 
@@ -86,10 +88,17 @@ Expression = From | Of | Const | FirstOf | IfOption
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyRows:
-    """Keep rows whose ``column`` has a value, or that one of ``values``."""
+    """Keep rows whose ``column`` has a value, or one of ``values`` (case does not count)."""
 
     column: str
     values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyGiven:
+    """Keep rows that have a value in one of ``columns`` at least."""
+
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,12 +138,16 @@ class ForEvery:
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """Add columns ``take`` (new name → its column) of the row of ``file`` whose ``key`` equals ``on``."""
+    """Add columns ``take`` (new name → its column) of the row of ``file`` whose ``key`` equals ``on``.
+
+    ``where``: of several rows the first accepted one that is so; no other counts.
+    """
 
     file: str
     on: str
     key: str
     take: MappingABC[str, str]
+    where: Where | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +207,63 @@ class Agreed:
     name: str
 
 
-Step = OnlyRows | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """Add ``name``: ``via`` of ``columns``, such as an id by which later steps can group rows."""
+
+    name: str
+    columns: tuple[str, ...]
+    via: Function
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Add columns ``take`` (new name → its column): the first of these that has a value keeps it, the others are empty.
+
+    A value belongs to one accepted row: rows whose own first column has it come before those where another stands in, and
+    earlier rows before later ones. Of every other row all of ``take`` is empty, which is reported as ``code`` (a warning).
+    """
+
+    take: MappingABC[str, str]
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differs:
+    """Report accepted rows (as ``code``, a warning) whose ``column`` is not ``other``, without regard to case; empty differs from nothing."""
+
+    column: str
+    other: str
+    code: str
+    message: str
+
+
+Step = (
+    OnlyRows
+    | AnyGiven
+    | OnlyWith
+    | Unpivot
+    | ForEvery
+    | Lookup
+    | MostCommon
+    | Varied
+    | AnyRow
+    | Numbered
+    | Agreed
+    | Claim
+    | Differs
+    | Computed
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unnamed:
+    """What is said (as a warning) of accepted rows that do not tell which record they are about. They give none."""
+
+    code: str
+    field: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +273,8 @@ class Mapping:
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
     every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
     mapping to the same table gives a record too, that one counts, as expected. ``family_gives``: values that tell the records
-    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart.
+    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart. ``unnamed``: what to
+    report of rows whose key is not complete.
     """
 
     source: str
@@ -215,6 +285,7 @@ class Mapping:
     merges: bool = False
     yields: bool = False
     family_gives: MappingABC[str, str | bool] = field(default_factory=dict)
+    unnamed: Unnamed | None = None
     note: str = ""
 
     def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -252,24 +323,30 @@ class Mapping:
                 return []
 
     def _origin(self, column: str) -> list[tuple[str, str]]:
-        for step in self.steps:
-            match step:
-                case Lookup(take=take) if column in take:
-                    return [(step.file, take[column])]
-                case MostCommon(name=name) if column == name:
-                    return [(step.file, step.value), (step.through, step.member)]
-                case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
-                    return [(self.source, step.column)]
-                case ForEvery(name=name) if column == name:
-                    return [(step.file, step.take), (self.source, step.column)]
-                case Unpivot(value=name) if column == name:
-                    family = (step.family,) if step.family else ()
-                    return [(self.source, source) for source in (*step.columns, *family)]
-                case Unpivot(position=name) if column == name:
-                    return []
-                case Numbered(name=name) if column == name:
-                    return []
-        return [(self.source, column)]
+        added = (found for step in self.steps if (found := self._added(step, column)) is not None)
+        return next(added, [(self.source, column)])
+
+    def _added(self, step: Step, column: str) -> list[tuple[str, str]] | None:
+        """Return what `column` is made of where `step` adds it."""
+        origins: list[tuple[str, str]] | None = None
+        match step:
+            case Lookup(take=take) if column in take:
+                origins = [(step.file, take[column])]
+            case Claim(take=take) if column in take:
+                origins = [(self.source, take[column])]
+            case MostCommon(name=name) if column == name:
+                origins = [(step.file, step.value), (step.through, step.member)]
+            case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
+                origins = [(self.source, step.column)]
+            case ForEvery(name=name) if column == name:
+                origins = [(step.file, step.take), (self.source, step.column)]
+            case Computed(name=name) if column == name:
+                origins = [(self.source, source) for source in step.columns]
+            case Unpivot(value=name) if column == name:
+                origins = [(self.source, source) for source in (*step.columns, *((step.family,) if step.family else ()))]
+            case Unpivot(position=name) | Numbered(name=name) if column == name:
+                origins = []
+        return origins
 
 
 def identity_columns(mapping: Mapping, key: tuple[str, ...], file_key: tuple[str, ...]) -> dict[str, str]:

@@ -14,12 +14,14 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.likeness import Likeness
 from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
-from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.leave_out import left_out
+from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
@@ -72,7 +74,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     """
     plan = compute_plan(workspace, upload, tables)
     give_back()
-    planned, findings = decide(workspace, upload, plan)
+    planned, findings = decide(workspace, upload, plan, likeness_of(workspace, upload, plan, tables))
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     place = (upload.district_id, upload.import_id)
@@ -123,8 +125,8 @@ class _Current:
         return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
 
-def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, list[Finding]]:
-    """Return the decision on `plan`, and the findings that say why it is not published."""
+def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
+    """Return the decision on `plan`, and the findings that say why it is not published; `looks`: like whose upload, if not its own."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
     if required:
@@ -134,14 +136,20 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     if upload.approved_plan:
         return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
-    if failed or over or rekeyed:
+    if failed or over or rekeyed or looks:
         planned, findings = _held(plan, failed, over)
-        if rekeyed and not failed:
-            planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column"})
-        return planned, [*rekeyed, *findings]
+        strange = [Finding(severity="upload", code=looks, field="users", message=_people_text(plan))] if looks else []
+        if (rekeyed or looks) and not failed:
+            planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column" if rekeyed else looks})
+        return planned, [*rekeyed, *strange, *findings]
     if plan.says_nothing_new and _same_settings(workspace, upload):
         return _planned(plan, "unchanged"), []
     return _planned(plan, "publish"), _growth(plan, upload)
+
+
+def _people_text(plan: Plan) -> str:
+    users = plan.tables["users"]
+    return f"{users.absent:,} of {users.current:,} people would be removed, and {users.created:,} are new."
 
 
 def _growth(plan: Plan, upload: Upload) -> list[Finding]:
@@ -273,6 +281,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         lost, present = set(document.get("lost", ())), set(document.get("present", ()))
         table = TABLES[mapping.to]
         needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
+        needed |= {name for step in mapping.steps if isinstance(step, AnyGiven) for name in step.columns}
         keys = set(mapping.unstated(present, lost)) & set(table.key) - set(table.optional_key)
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or document.get("hidden"):
@@ -283,11 +292,14 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
 
 
 def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    """A missing column that ids are made of would give records new ids: that is for a person to decide."""
+    """A missing column that ids are made of would give records new ids: that is for a person to decide.
+
+    A numbered family that is gone gives nobody another id: it made records of its own, which stay (`_unstated`).
+    """
     columns: dict[tuple[str, str], None] = {}
     for mapping in upload.vendor.mappings:
         document = documents.get(mapping.source, {})
-        lost = set(document.get("lost", ()))
+        lost = set(document.get("lost", ())) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         silent = mapping.unstated(set(document.get("present", ())), lost) if lost else ()
         for target, origins in mapping.reads().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:

@@ -14,6 +14,7 @@ from roster_etl.spec import (
     Column,
     Date,
     Decimal,
+    Digits,
     Family,
     File,
     Form,
@@ -22,6 +23,7 @@ from roster_etl.spec import (
     Option,
     Phone,
     RowRule,
+    Status,
     Text,
     WholeNumber,
 )
@@ -83,6 +85,9 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
         f"{format_.document}, {format_.version}. {_MODES[format_.mode]}",
         f"Decisions where the document leaves room, and known quirks: `roster_etl/vendors/{format_.name}/README.md`.",
     ]
+    if format_.fixed_column_order:
+        unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
+        head.append(f"The columns of a file stand in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
     options = ["## Options", _options_table(format_.options)] if format_.options else []
     return _page([*head, *files, *options])
@@ -129,6 +134,10 @@ def form_text(form: Form) -> str:
     match form:
         case Choice():
             text = _choice_text(form)
+        case Status(options=options):
+            text = f"one of {_names(options)}"
+        case Digits():
+            text = "digits only"
         case WholeNumber(minimum=minimum, maximum=maximum):
             text = f"whole number, {minimum} to {maximum}"
         case Date(patterns=patterns):
@@ -182,7 +191,13 @@ def _file_facts(file: File) -> list[str]:
     facts = [f"A record is named by {_names(file.key)}."]
     if file.repeats:
         facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
+    facts += [f"Another published order of the columns: {_names(order)}." for order in file.orders]
+    if file.deleted:
+        facts.append(f"A row whose `{file.deleted.column}` is {_names(file.deleted.values)} says that its record is gone.")
     facts += [_rule_text(rule) for rule in file.rules]
+    facts += [f"{_names(group)} make a record of their own; any of them is enough." for group in file.records]
+    if file.lasting:
+        facts.append("Given once: an upload without it goes on with the newest that was published.")
     if file.extensions:
         facts.append(f"Further columns may begin with {_names(file.extensions)}.")
     return facts
@@ -197,11 +212,17 @@ def _rule_text(rule: RowRule) -> str:
 def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]:
     name = f"`{column.name}`" + "".join(f", also `{alias}`" for alias in column.aliases)
     required = "yes" if column.required else ""
+    if column.required_where:
+        required += f", where `{column.required_where.column}` is {_names(column.required_where.values)}"
+    if column.made_up_for:
+        required += ", but a cell may be empty"
     if column.relaxed_by:
         required += f", unless `{column.relaxed_by}` is off"
     form = "never read" if column.secret else form_text(column.form)
     if column.unique:
         form += ", unique"
+    if column.matches:
+        form += f", which the feed that `{column.matches.option}` names should have"
     return (name, required, form, _reference(column), column.note, *_target(file, column.name, targets))
 
 

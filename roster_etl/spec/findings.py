@@ -91,7 +91,7 @@ _ROW = (
     (
         "bad_phone",
         "A phone number does not have an allowed number of digits.",
-        "Give the number with 7, 10 or 11 digits, or leave the cell empty.",
+        "Give the number with as many digits as the message names, or leave the cell empty.",
     ),
     ("bad_status", "A status is none of those that the format allows.", "Use one of the statuses of the document."),
     (
@@ -121,6 +121,11 @@ _ROW = (
         "Export that record; the rows that name it then apply.",
     ),
     ("unknown_role", "A role is not known.", "Use a role of the document, or define a custom role."),
+    (
+        "role_mismatch",
+        "Two rows give one person different roles; each counts as given.",
+        "Correct the role in one of the rows, unless both are meant.",
+    ),
     ("login_taken", "The login belongs to another user already.", "Give each user a login of their own."),
     ("integration_id_taken", "The integration id belongs to another record already.", "Make integration ids unique."),
     ("id_taken", "The value belongs to another record already and must be unique.", "Make the value unique in the district."),
@@ -146,6 +151,11 @@ _ROW = (
         "no_enrollments",
         "A section has no accepted student enrollment and was not loaded.",
         "Nothing needs to be done, unless the section should have students.",
+    ),
+    (
+        "unnamed_row",
+        "A row does not tell which record it is about; nothing came of it, and it waits.",
+        "Add the id to the row, or to the district's settings; see the message.",
     ),
     ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
     (
@@ -212,6 +222,16 @@ _UPLOAD = (
         "A table, or a school's part of it, would grow by more than the share that the settings name.",
         "Check that the new records are expected, such as a new school or a new year; nothing was stopped.",
     ),
+    (
+        "another_district",
+        "Almost nobody in the upload is known in this district, and almost everybody who is known is missing.",
+        "Check whose files these are; approve the plan only if they are this district's.",
+    ),
+    (
+        "renumbered",
+        "Many of the people who would be removed come back under other ids: same names and dates of birth, or e-mail addresses.",
+        "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",
+    ),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
     (
         "wrong_format",
@@ -221,6 +241,11 @@ _UPLOAD = (
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
+    (
+        "lasting_file",
+        "A file that is given once is not in the upload; the newest one that was published was read again.",
+        "Nothing needs to be done; upload the file again when it has changed.",
+    ),
     (
         "expected_change",
         "The district's calendar says that another amount of change is expected now; its thresholds are in force.",

@@ -20,7 +20,7 @@ class Option:
 
     name: str
     default: str
-    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "zone", "encoding"]
+    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "table", "zone", "encoding"]
     meaning: str
     choices: tuple[str, ...] = ()
 
@@ -31,6 +31,7 @@ class Format:
 
     ``mode``: ``snapshot`` – an upload is the whole district; ``changes`` – rows add, change and delete;
     ``events`` – rows are appended. ``extra_files``: what an unknown file is: ``warn`` or ``ignore``.
+    ``column_order_option``: the switch option that lets columns stand in any order although the format fixes it.
     """
 
     name: str
@@ -42,11 +43,14 @@ class Format:
     options: tuple[Option, ...] = ()
     extra_files: Literal["warn", "ignore"] = "warn"
     fixed_column_order: bool = False
+    column_order_option: str | None = None
 
     def __post_init__(self) -> None:
         by_name = {file.name: file for file in self.files}
         if len(by_name) != len(self.files):
             raise FormatError(f"{self.name}: two files have the same name")
+        if self.column_order_option and self.column_order_option not in {option.name for option in self.options}:
+            raise FormatError(f"{self.name}: has no option {self.column_order_option}")
         for position, file in enumerate(self.files):
             before = {earlier.name for earlier in self.files[:position]}
             for reference in file.references():
@@ -54,6 +58,13 @@ class Format:
                     raise FormatError(f"{self.name}/{file.name}: refers to {reference.file}, which is not listed before it")
                 if reference.column not in {c.name for c in by_name[reference.file].columns}:
                     raise FormatError(f"{self.name}/{file.name}: {reference.file} has no column {reference.column}")
+            self._check_matches(file)
+
+    def _check_matches(self, file: File) -> None:
+        known = {option.name for option in self.options if option.kind == "text"}
+        for column in file.columns:
+            if column.matches and column.matches.option not in known:
+                raise FormatError(f"{self.name}/{file.name}: {column.name} needs a text option {column.matches.option}")
 
     def file(self, name: str) -> File:
         """Return the file ``name``. Raises KeyError."""

@@ -114,7 +114,7 @@ def parse_option(option: Option, text: str) -> object:
     """Return the value that `text` stands for.
 
     Returns: bool (switch), str (choice, text, zone, encoding), int (whole), float (percent, 0 to 100), timedelta
-        (duration), or whatever the JSON text holds (json).
+        (duration), dict of texts (table), or whatever the JSON text holds (json).
     Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
     """
     try:
@@ -164,6 +164,13 @@ def _duration(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else _refuse()
 
 
+def _table(text: str) -> dict[str, str]:
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, str) and value.strip() for value in found.values()):
+        raise ValueError
+    return found
+
+
 def _zone(text: str) -> str:
     try:
         return ZoneInfo(text).key
@@ -187,6 +194,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "duration": _duration,
     "text": str,
     "json": json.loads,
+    "table": _table,
     "zone": _zone,
     "encoding": _encoding,
 }
@@ -202,5 +210,6 @@ def _expected(option: Option) -> str:
         "zone": "a time zone such as America/Chicago",
         "encoding": "an encoding such as utf-8 or cp1252",
         "json": "JSON",
+        "table": 'a JSON object of texts, such as {"Lincoln High School": "10"}',
         "text": "text",
     }[option.kind]

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import Choice, Column, Email, File, NotBefore, Phone, Text, Together, WholeNumber
+from roster_etl.spec import Choice, Column, Digits, Email, File, NotBefore, Phone, Status, Text, Together, WholeNumber
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.vendors import Vendor, _template, discover
 from tests.parsing import parsed
+from tests.vendors.breaking import is_required
 
 VENDORS = (*discover().values(), _template.VENDOR)
 FACTS = (
@@ -157,7 +158,7 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
         known = {row[column.references.column] for row in rows[column.references.file]} if column.references else set()
         for row in own:
             cell = row.get(column.name, "")
-            if cell != cell.strip() or (column.required and not cell):
+            if cell != cell.strip() or (not cell and is_required(column, row)):
                 broken.append(f"{file.name}.{column.name}: empty or spaced")
             elif cell and not _fits(column, cell):
                 broken.append(f"{file.name}.{column.name}: {cell!r} has another form")
@@ -173,9 +174,14 @@ def _fits(column: Column, cell: str) -> bool:
         case WholeNumber(minimum=minimum, maximum=maximum):
             return cell.isdigit() and minimum <= int(cell) <= maximum
         case Phone(lengths=lengths):
-            return cell.isdigit() and len(cell) in lengths
+            digits = "".join(mark for mark in cell if mark not in " ().+-")
+            return digits.isdigit() and len(digits) in lengths
         case Email():
             return cell.count("@") == 1 and cell.isascii()
+        case Status(options=words):
+            return cell in words
+        case Digits():
+            return cell.isascii() and cell.isdigit()
         case Text(max_length=limit):
             return limit is None or len(cell) <= limit
     return True
@@ -212,5 +218,8 @@ def _broken_rules(file: File, rows: list[dict[str, str]]) -> list[str]:
 
 
 def _day(cell: str) -> tuple[str, ...]:
-    month, day, year = cell.replace("-", "/").split("/")
+    """Return the day of a cell of a sample: "mm/dd/yyyy" or "yyyy-mm-dd"."""
+    if "-" in cell:
+        return tuple(cell.split("-"))
+    month, day, year = cell.split("/")
     return year, month, day
