@@ -9,6 +9,7 @@ import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import refuse_unknown
+from roster_etl.cli.expecting import say_late
 from roster_etl.cli.options import LARGEST, ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
@@ -52,6 +53,7 @@ def imports(
         ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
         [_line(row) for row in rows],
     )
+    say_late(call, district)
     return 0
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine import cells, forms
+from roster_etl.engine.missing_records import with_missing
 from roster_etl.engine.sheet import Mask, Sheet, true
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Match, Reference, Text
@@ -186,6 +187,8 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
     sheet.fail(column.name, told, "deleted_reference", message)
     wrong &= ~told
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
+    if wrong.any() and sheet.required(column)[wrong].all():
+        causes = with_missing(sheet, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
     sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
 

@@ -12,7 +12,9 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.freshness import fresh_check, freshness_sensor, late_feeds
 from roster_etl.orchestration.io_manager import frames
+from roster_etl.orchestration.post import failed_runs, outbox_sensor
 from roster_etl.orchestration.publish import report_asset, warehouse_assets
 from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.resources import desk
@@ -49,6 +51,13 @@ def _assets() -> list[dg.AssetsDefinition]:
     return [*found, plan_asset(VENDORS), warehouse_assets(VENDORS), report_asset(VENDORS)]
 
 
+def checks() -> list[dg.AssetChecksDefinition]:
+    """Return the checks that stand apart from their assets' steps: whether each vendor's uploads come in time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # as in `assets`
+        return [fresh_check(vendor) for vendor in VENDORS]
+
+
 def import_job(vendor: Vendor, file_set: FileSet) -> Any:
     """Return the job that imports uploads of one set of a format's files for one district: its assets, and of the roster what it fills."""
     of_set, format_ = vendor.of_set(file_set.name), vendor.format
@@ -57,7 +66,7 @@ def import_job(vendor: Vendor, file_set: FileSet) -> Any:
     what = f"the {file_set.name} files of {format_.title}" if file_set.name else f"the format {format_.title}"
     return dg.define_asset_job(
         job_name(format_.name, file_set.name),
-        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT),
+        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT) - dg.AssetSelection.checks(*FRESH_CHECKS),
         tags={
             FORMAT: format_.name,
             **({FILE_SET: file_set.name} if file_set.name else {}),
@@ -67,11 +76,14 @@ def import_job(vendor: Vendor, file_set: FileSet) -> Any:
     )
 
 
+CHECKS = checks()
+FRESH_CHECKS = [key for check in CHECKS for key in check.check_keys]  # an import does not ask whether it comes in time
 JOBS = [import_job(vendor, file_set) for vendor in VENDORS for file_set in vendor.format.file_sets]
 defs = dg.Definitions(
     assets=assets(),
-    jobs=JOBS,
-    sensors=[landing_zone(JOBS)],
+    asset_checks=CHECKS,
+    jobs=[*JOBS, late_feeds],
+    sensors=[landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs],
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,
 )

@@ -4,6 +4,7 @@ Belongs here: factories, because every vendor's files go the same way. Facts abo
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import dagster as dg
 
@@ -17,9 +18,11 @@ from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import reported, step, tag_run
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.receive import Order, receive, refuse_paused
+from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import DistrictPaused, PermanentError, UnknownFeed
+from roster_etl.spec.errors import DistrictPaused, PermanentError, RosterError, UnknownFeed
 from roster_etl.vendors import Vendor
 
 UPLOAD_NAME = "upload"
@@ -175,8 +178,9 @@ def _received(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadC
         )
         context.log.info("Taking %s.", choice)
         return desk.begin(receive(desk.workspace, order)), choice
-    except Exception:
+    except Exception as error:
         tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
+        _tell_newest(desk.workspace, district_id, source, context.run.run_id, error)
         raise
 
 
@@ -203,3 +207,11 @@ def one_set(format_: Format, keys: Iterable[dg.AssetKey], named: str | None = No
         jobs = (f"import_{format_.name}{f'_{name}' if name != format_.file_sets[0].name else ''}" for name in sets)
         raise SeveralUploads(what=f"{format_.name} {' and '.join(sets)}", jobs=", ".join(jobs))
     return sets[0] if sets else format_.file_sets[0].name
+
+
+def _tell_newest(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:
+    """Tell of the import that this run has opened, if it came to that: what stopped it at the door names no number."""
+    with suppress(RosterError):  # the ledger may be what failed
+        newest = workspace.warehouse.imports(district_id, source, limit=1)
+        if newest and newest[0]["run_id"] == run_id and newest[0]["status"] != "running":
+            tell_anyway(workspace, newest[0]["import_id"], error)

@@ -19,6 +19,7 @@ from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of
 from roster_etl.pipeline.map import files_for, tables_of
+from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError
@@ -131,6 +132,8 @@ def _end(context: dg.InitResourceContext, desk: Desk) -> None:
     upload = desk.abandoned()
     if upload is None:
         return
-    fail(desk.workspace, upload, RunBroken(import_id=upload.import_id))
+    broken = RunBroken(import_id=upload.import_id)
+    fail(desk.workspace, upload, broken)
+    tell_anyway(desk.workspace, upload.import_id, broken)
     if context.instance is not None and context.run is not None:
         context.instance.add_run_tags(context.run.run_id, {"import_status": "failed"})

@@ -11,9 +11,11 @@ from contextlib import contextmanager, suppress
 
 import dagster as dg
 
+from roster_etl.orchestration.freshness import say_fresh
 from roster_etl.orchestration.home import remember
 from roster_etl.orchestration.resources import Desk
 from roster_etl.pipeline.conclude import fail
+from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
@@ -122,3 +124,6 @@ def _failed(context: dg.AssetExecutionContext, desk: Desk, upload: Upload, error
     with suppress(RosterError):  # the import may have ended already, or belong to another run by now
         fail(desk.workspace, upload, error)
     tag_run(context, import_status="held" if upload.approved_plan else "failed")
+    tell_anyway(desk.workspace, upload.import_id, error)
+    with suppress(RosterError):
+        say_fresh(context, desk.workspace, upload.district_id, upload.source)

@@ -17,6 +17,7 @@ from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.staged import keep_table, kept_tables
+from roster_etl.pipeline.tell import tell_anyway, tell_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor
@@ -37,9 +38,11 @@ def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: Non
             walk(workspace, upload, tell)
     except Exception as error:
         fail(workspace, upload, error)
+        tell_anyway(workspace, upload.import_id, error)
         raise
     finally:
         release(workspace, upload.import_id)
+    tell_of(workspace, upload.import_id)
     return upload.import_id
 
 

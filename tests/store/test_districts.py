@@ -268,3 +268,36 @@ def test_a_time_that_cannot_be_followed_is_refused(registry: Registry, tmp_path:
     with pytest.raises(RegistryError) as caught:
         registry.get("lincoln")
     assert problem in caught.value.message
+
+
+def test_what_is_expected_and_who_is_told_is_kept(registry: Registry, tmp_path: Path) -> None:
+    feed = Feed(format="clever", expected_by="02:30", expected_days=("mon", "tue"), expected_hours=6)
+    told = District(id="lincoln", mail="always", contacts=("data@lincoln.example.org",), feeds=(feed,))
+    registry.add(told)
+    registry.add(District(id="usual", feeds=(Feed(format="clever", expected_by="02:30"),)))
+
+    assert registry.get("lincoln") == told
+    text = (tmp_path / "districts" / "usual.toml").read_text()
+    assert registry.get("usual").mail == "problems"
+    assert ("mail" in text, "expected_hours" in text) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('mail = "sometimes"', '"mail" must be one of always, problems, never'),
+        ('contacts = ["Ann <ann@example.org>"]', '"contacts[1]" must be a plain e-mail address'),
+        ('contacts = ["a@example.org\\nBcc: b@example.org"]', "must be a plain e-mail address"),
+        ('[[feed]]\nformat = "clever"\nexpected_by = "24:00"', '"feed[1].expected_by" must be a time of day'),
+        ('[[feed]]\nformat = "clever"\nexpected_by = 02:30:00', '"feed[1].expected_by" must be a time of day'),
+        ('[[feed]]\nformat = "clever"\nexpected_by = "02:30"\nexpected_days = ["monday"]', "must be one of mon, tue"),
+        ('[[feed]]\nformat = "clever"\nexpected_by = "02:30"\nexpected_hours = 0', "hours from 1 to 168"),
+        ('[[feed]]\nformat = "clever"\nexpected_days = ["mon"]', '"feed[1].expected_by" is missing'),
+    ],
+)
+def test_what_cannot_be_expected_or_told_is_refused(registry: Registry, tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "districts").mkdir()
+    (tmp_path / "districts" / "lincoln.toml").write_text(text, "utf-8")
+    with pytest.raises(RegistryError) as caught:
+        registry.get("lincoln")
+    assert problem in caught.value.message

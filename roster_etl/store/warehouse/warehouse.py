@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
-from roster_etl.store.warehouse import ledger, ledger_read, publish, read, schema
+from roster_etl.store.warehouse import changes, ledger, ledger_read, publish, read, schema
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.read import Known
@@ -229,6 +229,31 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.import_(connection, import_id)
 
+    def tally(self, district_id: str | None = None) -> list[dict[str, Any]]:
+        """Return by district, format, kind and status how many imports there are, the highest number, and the last end."""
+        with self.reading() as connection:
+            return ledger_read.tally(connection, district_id)
+
+    def rows_tally(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the sums of the rows of the files of imports; those without files are left out."""
+        with self.reading() as connection:
+            return ledger_read.rows_tally(connection, import_ids)
+
+    def moments(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return when imports began and ended."""
+        with self.reading() as connection:
+            return ledger_read.moments(connection, import_ids)
+
+    def imports_after(self, import_id: int, limit: int) -> list[dict[str, Any]]:
+        """Return the ledger rows of imports with a higher number, the lowest first."""
+        with self.reading() as connection:
+            return ledger_read.imports_after(connection, import_id, limit)
+
+    def history(self, import_id: int, limit: int) -> list[dict[str, Any]]:
+        """Return the last uploads of an import's feed up to and with it, oldest first, with the sums of their files' rows."""
+        with self.reading() as connection:
+            return ledger_read.history(connection, import_id, limit)
+
     def last_published(
         self, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
     ) -> dict[str, Any] | None:
@@ -264,6 +289,19 @@ class Warehouse:
         """Return the hold of an import; None: it was never held."""
         with self.reading() as connection:
             return ledger_read.hold(connection, import_id)
+
+    def published_after(self, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
+        """Return the ledger rows of what was published for a feed after import `import_id` ended (0: from the first), in that order.
+
+        Raises: UnknownImport.
+        """
+        with self.reading() as connection:
+            return changes.published_after(connection, district_id, source, import_id)
+
+    def changes_in(self, import_id: int, table: str, *, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
+        """Return what an import did to the records of one table, by key and change; `after`: only what comes after these two."""
+        with self.reading() as connection:
+            return changes.changes_in(connection, import_id, table, after, limit)
 
     def quarantined(self, *, import_id: int | None = None, district_id: str | None = None, source: str | None = None) -> pa.Table:
         """Return rejected rows: ``import_id``, ``file``, ``row``, ``code``, ``record`` (JSON of the raw cells)."""
