@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import reduce
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -33,7 +33,12 @@ Values = Callable[..., pd.Series]
 INSTANT = pa.timestamp("us", tz="UTC")
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
 
+_YES = ("true", "1", "yes", "y", "t", "on")
+_NO = ("false", "0", "no", "n", "f", "off")
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_INSTANT = re.compile(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt]| +)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?)? *([Zz]|[+-]\d{1,2}(?::?\d{2})?)?", re.ASCII
+)
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
 _SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
@@ -123,6 +128,20 @@ def flag(values: pd.Series) -> pd.Series:
     return recode({"Y": True, "N": False})(values)
 
 
+def switch(values: pd.Series) -> pd.Series:
+    """Return words for yes (true, 1, yes, y, t, on) as true, and words for no (false, 0, no, n, f, off) as false (bool)."""
+    return recode(dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False))(values)
+
+
+def instant(values: pd.Series) -> pd.Series:
+    """Parse moments in ISO 8601, "2013-08-26T17:00:00Z"; T may be a blank, digits need no padding, seconds may be left out.
+
+    Returns: timestamp[us, UTC]. A day alone is its midnight; without a zone, UTC is meant. What does not exist is null.
+    Source:  Canvas SIS import format, "start_date".
+    """
+    return _per_distinct(values, _instant, INSTANT)
+
+
 def digits(values: pd.Series) -> pd.Series:
     """Return the digits of a phone number, everything else taken out; null if there are none."""
     return _series(_blank_to_null(pc.replace_substring_regex(_text(values), pattern="[^0-9]+", replacement="")), values)
@@ -188,6 +207,29 @@ def _comparable(rows: Chunk) -> Iterator[bytes]:
 def _folded(row: str) -> bytes:
     cells = (normalize("NFC", cell.strip().casefold()) for cell in row.split(UNIT_SEPARATOR))
     return UNIT_SEPARATOR.join(cells).encode()
+
+
+def _instant(text: str) -> datetime | None:
+    found = _INSTANT.fullmatch(text.strip())
+    if not found:
+        return None
+    *whole, fraction, zone = found.groups(default="0")
+    try:
+        moment = datetime(*map(int, whole), int(fraction.ljust(6, "0")[:6]), tzinfo=_zone_of(zone))  # type: ignore[misc]
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone_of(text: str) -> timezone:
+    if text in {"0", "Z", "z"}:
+        return UTC
+    digits_only = text[1:].replace(":", "")
+    hours, minutes = (digits_only, "0") if len(digits_only) <= 2 else (digits_only[:-2], digits_only[-2:])
+    if int(minutes) > 59:
+        raise ValueError
+    ahead = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-ahead if text[0] == "-" else ahead)
 
 
 def _us_date(text: str) -> date | None:

@@ -20,6 +20,7 @@ TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool)
+CLOSE = "_close"  # of a mapped row that ends its record: why (text, null in all others); such rows are never opened
 
 FINDINGS = pa.schema(
     [
