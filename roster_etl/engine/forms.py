@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.spec import Choice, Date, Decimal, Email, Phone, Text, WholeNumber
+from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
 from roster_etl.spec.rules import Form
 
 EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
@@ -21,13 +21,19 @@ DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
 
 CODES: dict[type, str] = {
     Text: "too_long",
-    Choice: "bad_value",
+    Status: "bad_status",
+    Digits: "bad_value",
     WholeNumber: "bad_value",
     Decimal: "bad_value",
     Date: "bad_date",
     Email: "invalid_email",
     Phone: "bad_phone",
 }
+
+
+def code_of(form: Form) -> str:
+    """Return the code of a value that does not have `form`."""
+    return form.code if isinstance(form, Choice) else CODES[type(form)]
 
 
 def broken(form: Form, cells: pa.Array) -> np.ndarray:
@@ -46,9 +52,11 @@ def expected(form: Form) -> str:
     match form:
         case Text(max_length=length):
             return f"at most {length} characters" if length else "any text"
-        case Choice(options=options, ranges=ranges):
+        case Choice(options=options) | Status(options=options):
             listed = ", ".join(options) if len(options) <= 25 else f"one of {len(options)} options"
-            return f"one of: {listed}" + (", or a range such as 9-12" if ranges else "")
+            return f"one of: {listed}" + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
+        case Digits():
+            return "digits only"
         case WholeNumber(minimum=low, maximum=high):
             return f"a whole number from {low} to {high}"
         case Decimal():
@@ -80,6 +88,16 @@ def _(form: Choice, values: pa.Array) -> np.ndarray:
         bounds = [value.partition("-")[::2] for value in values.to_pylist()]
         fits |= np.array([low in numbers and high in numbers and int(low) <= int(high) for low, high in bounds], dtype=bool)
     return fits
+
+
+@_fits.register
+def _(form: Status, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.is_in(pc.utf8_lower(values), value_set=pa.array(form.options)))
+
+
+@_fits.register
+def _(form: Digits, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.match_substring_regex(values, "^[0-9]+$"))
 
 
 @_fits.register

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
 from typing import Protocol
@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.map import HASH, key_text
-from roster_etl.mapping.frames import REFUSED, flat
+from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
 from roster_etl.mapping.hashes import hash_numbers
 
+UNNAMED = "batch_mode"  # stated for records that an upload was asked to be the whole truth about, and left out
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
 
 
@@ -65,8 +66,8 @@ class TablePlan:
     """What would happen to one table.
 
     ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
-    hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (the
-    others went with what they refer to); ``columns``: how many updates change each column; ``schools``: school → (current,
+    hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (of the
+    others a row says so, or they went with what they refer to); ``columns``: how many updates change each column; ``schools``: school → (current,
     absent), where records belong to a school.
     """
 
@@ -145,10 +146,16 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
         drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
+    told: dict[str, pa.Table] = {}  # what rows say to be deleted, and what follows from that: nobody forgot it
     for name in names:  # parents before what refers to them
-        cascade = _orphans(name, drafts[name].stays, closed)
-        closed[name] = pa.concat_tables([drafts[name].gone, cascade])
-        tables[name] = _finished(drafts[name], cascade, current[name])
+        draft = drafts[name]
+        follows = _refer_to(name, draft.gone, told)
+        draft, following = replace(draft, gone=draft.gone.filter(pc.invert(follows))), draft.gone.filter(follows)
+        orphans = draft.stays.filter(_refer_to(name, draft.stays, closed))
+        told[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refer_to(name, orphans, told))])
+        cascade = pa.concat_tables([following, orphans])
+        closed[name] = pa.concat_tables([draft.deleted, draft.gone, cascade])
+        tables[name] = _finished(draft, cascade, current[name])
     return Plan(base=base, tables=tables, sha256=_sha256(base, tables))
 
 
@@ -179,7 +186,8 @@ class _Draft:
     """A table's plan before it is known which kept records lose what they refer to.
 
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
-    order; ``gone``: versions of records that are absent; ``stays``: versions that no accepted row has, but that stay.
+    order; ``deleted``: versions of records of which a row says so; ``…_for``: why they close; ``gone``: versions of records that are absent; ``stays``:
+    versions that no accepted row has, but that stay.
     """
 
     target: RosterTable
@@ -189,6 +197,9 @@ class _Draft:
     current: int
     updates: pa.Table
     replaced: pa.Table
+    replaced_for: pa.Array
+    deleted: pa.Table
+    deleted_for: pa.Array
     gone: pa.Table
     stays: pa.Table
 
@@ -202,14 +213,18 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
     there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
     if not known.num_rows:  # a first load: nothing to compare with
         hashes, updates, replaced, created = hash_numbers(mapped.column(HASH))[numbers], mapped.slice(0, 0), there, len(numbers)
-        missing = gone = pa.array([], pa.bool_())
+        missing = deleted = gone = pa.array([], pa.bool_())
+        stated = replaced_for = pa.array([], pa.string())
     else:
         accepted = mapped.take(pa.array(numbers))
         place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
         replaced, updates = there.take(pc.drop_null(place)), accepted.filter(pc.is_valid(place))
         hashes, created = hash_numbers(accepted.column(HASH)), accepted.num_rows - updates.num_rows
         missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
-        gone = _gone(target, there, missing, mapped.filter(pa.array(refused)), doubt, drafts)
+        stated = _stated(target, there, mapped)
+        replaced_for = pc.fill_null(stated.take(pc.drop_null(place)), "changed")
+        deleted = pc.and_(missing, pc.is_valid(stated))
+        gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
     return _Draft(
         target=target,
         opens=numbers,
@@ -218,37 +233,68 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         current=known.num_rows,
         updates=updates,
         replaced=replaced,
+        replaced_for=replaced_for,
+        deleted=there.filter(deleted),
+        deleted_for=stated.filter(deleted),
         gone=there.filter(gone),
-        stays=there.filter(pc.and_not(missing, gone)),
+        stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
     )
 
 
 def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TablePlan:
     columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
+    unnamed = draft.deleted.filter(pc.equal(draft.deleted_for, UNNAMED))
+    absent = pa.concat_tables([draft.gone, unnamed])
     return TablePlan(
         table=draft.target.name,
         opens=pa.array(draft.opens),
         hashes=draft.hashes,
-        closes=_closes(changed=draft.replaced, absent=draft.gone, cascade=cascade),
+        closes=_closes(
+            (draft.replaced, draft.replaced_for), (draft.deleted, draft.deleted_for), (draft.gone, "absent"), (cascade, "cascade")
+        ),
         created=draft.created,
         updated=draft.updates.num_rows,
-        deleted=draft.gone.num_rows + cascade.num_rows,
-        absent=draft.gone.num_rows,
+        deleted=draft.deleted.num_rows + draft.gone.num_rows + cascade.num_rows,
+        absent=absent.num_rows,
         current=draft.current,
         counted_updates=counted,
         columns=columns,
-        schools=_by_school(draft.target, draft.gone, current),
+        schools=_by_school(draft.target, absent, current),
     )
 
 
-def _orphans(name: str, stays: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Table:
-    """The kept versions that refer to a record which closes: they go with it."""
-    lost = np.zeros(stays.num_rows, dtype=bool)
+def _refer_to(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:
+    """Which `versions` of table `name` refer to one of the records that close: they go with it."""
+    lost = np.zeros(versions.num_rows, dtype=bool)
     for reference in REFERENCES:
-        if reference.table == name and reference.parent in closed and stays.num_rows:
+        if reference.table == name and reference.parent in closed and versions.num_rows:
             named = key_text(closed[reference.parent], reference.parent_columns)
-            lost |= pc.is_in(key_text(stays, reference.columns), value_set=named).to_numpy(zero_copy_only=False)
-    return stays.filter(pa.array(lost))
+            lost |= pc.is_in(key_text(versions, reference.columns), value_set=named).to_numpy(zero_copy_only=False)
+    return pa.array(lost)
+
+
+def _stated(target: RosterTable, there: pa.Table, mapped: pa.Table) -> pa.Array:
+    """Return why each version closes, where the upload says so (null elsewhere)."""
+    rows = mapped.filter(mapped.column(DELETED))
+    if CLOSE not in rows.column_names:
+        said = _said_deleted(target, there, rows)
+        return pc.if_else(said, pa.scalar("deleted"), pa.scalar(None, pa.string()))
+    place = pc.index_in(key_text(there, target.key), value_set=key_text(rows, target.key))
+    return flat(rows.column(CLOSE)).take(place)
+
+
+def _said_deleted(target: RosterTable, there: pa.Table, rows: pa.Table) -> pa.Array:
+    """Versions of records of which one of `rows` says that they are deleted; a key cell that the row lacks may be any."""
+    needed = [name for name in target.key if name not in target.optional_key]
+    hit = np.zeros(there.num_rows, dtype=bool)
+    for size in range(len(needed)) if rows.num_rows else ():
+        for empty in combinations(needed, size):
+            given = [name for name in needed if name not in empty]
+            chosen = rows.filter(_given(rows, given, empty))
+            if chosen.num_rows:
+                names = [name for name in target.key if name not in empty]
+                hit |= pc.is_in(key_text(there, names), value_set=key_text(chosen, names)).to_numpy(zero_copy_only=False)
+    return pa.array(hit)
 
 
 def _same(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -266,11 +312,11 @@ def _single(hashes: np.ndarray) -> np.ndarray:
     return values if len(values) == len(hashes) else values[counts == 1]
 
 
-def _closes(**reasons: pa.Table) -> pa.Table:
-    """Return the versions to close, each with the reason that names its table."""
-    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows in reasons.values()])
-    words = [reason for reason, rows in reasons.items() for _ in range(rows.num_rows)]
-    return pa.table([versions, pa.array(words, pa.string())], schema=CLOSES)
+def _closes(*reasons: tuple[pa.Table, pa.Array | str]) -> pa.Table:
+    """Return the versions to close, each with its reason: one for all rows of a table, or one for each."""
+    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows, _ in reasons])
+    words = [pa.repeat(pa.scalar(why), rows.num_rows) if isinstance(why, str) else why for rows, why in reasons]
+    return pa.table([versions, pa.concat_arrays([word.cast(pa.string()) for word in words])], schema=CLOSES)
 
 
 def _gone(

@@ -19,8 +19,9 @@ from roster_etl.spec.findings import Finding
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
 ROW = "_row"  # record number in the file, header = 1 (int64)
-REFUSED = "_refused"  # the row was readable, but a rule refused it (bool)
-CLOSE = "_close"  # of a mapped row that ends its record: why (text, null in all others); such rows are never opened
+REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
+DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
+CLOSE = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
 
 FINDINGS = pa.schema(
     [

@@ -14,6 +14,7 @@ from roster_etl.spec import (
     Column,
     Date,
     Decimal,
+    Digits,
     Family,
     File,
     Form,
@@ -22,6 +23,7 @@ from roster_etl.spec import (
     Option,
     Phone,
     RowRule,
+    Status,
     Text,
     WholeNumber,
 )
@@ -107,6 +109,10 @@ def form_text(form: Form) -> str:
     match form:
         case Choice():
             text = _choice_text(form)
+        case Status(options=options):
+            text = f"one of {_names(options)}"
+        case Digits():
+            text = "digits only"
         case WholeNumber(minimum=minimum, maximum=maximum):
             text = f"whole number, {minimum} to {maximum}"
         case Date(pattern=pattern):
@@ -160,6 +166,8 @@ def _file_facts(file: File) -> list[str]:
     facts = [f"A record is named by {_names(file.key)}."]
     if file.repeats:
         facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
+    if file.deleted:
+        facts.append(f"A row whose `{file.deleted.column}` is {_names(file.deleted.values)} says that its record is gone.")
     facts += [_rule_text(rule) for rule in file.rules]
     if file.extensions:
         facts.append(f"Further columns may begin with {_names(file.extensions)}.")
@@ -175,11 +183,17 @@ def _rule_text(rule: RowRule) -> str:
 def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]:
     name = f"`{column.name}`" + "".join(f", also `{alias}`" for alias in column.aliases)
     required = "yes" if column.required else ""
+    if column.required_where:
+        required += f", where `{column.required_where.column}` is {_names(column.required_where.values)}"
+    if column.made_up_for:
+        required += ", but a cell may be empty"
     if column.relaxed_by:
         required += f", unless `{column.relaxed_by}` is off"
     form = "never read" if column.secret else form_text(column.form)
     if column.unique:
         form += ", unique"
+    if column.matches:
+        form += f", which the feed that `{column.matches.option}` names should have"
     return (name, required, form, _reference(column), column.note, *_target(file, column.name, targets))
 
 

@@ -14,7 +14,21 @@ from pathlib import Path
 from random import Random
 from types import ModuleType
 
-from roster_etl.spec import Choice, Column, Date, Decimal, Email, File, NotBefore, Phone, Text, Together, WholeNumber
+from roster_etl.spec import (
+    Choice,
+    Column,
+    Date,
+    Decimal,
+    Digits,
+    Email,
+    File,
+    NotBefore,
+    Phone,
+    Status,
+    Text,
+    Together,
+    WholeNumber,
+)
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.samples import Change, Row, Rows
 from roster_etl.vendors import Vendor
@@ -109,17 +123,31 @@ def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]]
     if column.references:
         return random.choice(targets[column.name])
     if column.name in file.key or column.unique:
-        return f"s{number}@sample.example.org" if isinstance(column.form, Email) else f"{file.name}-{number:05d}"
+        return _counted(file, column, number)
     grouped = any(isinstance(rule, Together) and column.name in rule.columns for rule in file.rules)
     if not (column.required or grouped) and random.random() < SHARE_LEFT_BLANK:
         return ""
     return _value(column, random)
 
 
+def _counted(file: File, column: Column, number: int) -> str:
+    match column.form:
+        case Email():
+            return f"s{number}@sample.example.org"
+        case Digits():
+            return f"{number:06d}"
+        case _:
+            return f"{file.name}-{number:05d}"
+
+
 def _value(column: Column, random: Random) -> str:
     match column.form:
         case Choice(options=options):
             value = random.choice(options)
+        case Status(options=options):
+            value = options[0]  # the usual one; a day's first upload deletes nobody
+        case Digits():
+            value = str(random.randint(1, 999_999))
         case WholeNumber(minimum=minimum, maximum=maximum):
             value = str(random.randint(minimum, maximum))
         case Decimal():

@@ -4,17 +4,19 @@ Belongs here: frozen dataclasses that state what a vendor's document says, and n
 Does not belong here: reading, judging, mapping (``engine``), or any import outside the standard library.
 """
 
-from roster_etl.spec.files import Column, Family, File, Reference, Repeats, Unique
+from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Unique, Where
 from roster_etl.spec.formats import Format, FormatError, Option
 from roster_etl.spec.rules import (
     Choice,
     Date,
     Decimal,
+    Digits,
     Email,
     Form,
     NotBefore,
     Phone,
     RowRule,
+    Status,
     Text,
     Together,
     WholeNumber,
@@ -25,20 +27,24 @@ __all__ = [
     "Column",
     "Date",
     "Decimal",
+    "Digits",
     "Email",
     "Family",
     "File",
     "Form",
     "Format",
     "FormatError",
+    "Match",
     "NotBefore",
     "Option",
     "Phone",
     "Reference",
     "Repeats",
     "RowRule",
+    "Status",
     "Text",
     "Together",
     "Unique",
+    "Where",
     "WholeNumber",
 ]

@@ -7,6 +7,7 @@ Source: the "Format" and "Notes" columns of the format documents.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,14 @@ class Choice:
     """One of the listed options, compared without regard to case.
 
     ``ranges``: a range ``low-high`` of two whole-number options is allowed too (Clever grades: the lower bound counts).
-    ``otherwise``: the option that an unknown value stands for (with a ``bad_value`` warning); None: an unknown value is broken.
+    ``otherwise``: the option that an unknown value stands for (with a warning); None: an unknown value is broken.
+    ``code``: what an unknown value is called.
     """
 
     options: tuple[str, ...]
     ranges: bool = False
     otherwise: str | None = None
+    code: Literal["bad_value", "unknown_role"] = "bad_value"
 
     def __post_init__(self) -> None:
         folded = [option.casefold() for option in self.options]
@@ -40,6 +43,22 @@ class Choice:
             raise ValueError(f"Choice: otherwise={self.otherwise!r} is not one of the options")
         if self.ranges and not any(option.isdigit() for option in self.options):
             raise ValueError("Choice: ranges need options that are whole numbers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What the row says of its record: one of ``options``, the whole word, compared without regard to case (``bad_status``)."""
+
+    options: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options or any(option != option.strip().lower() for option in self.options):
+            raise ValueError("Status: options must be given, in lower case")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits:
+    """Digits 0 to 9 and nothing else. The value stays text: leading zeros count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +106,7 @@ class Phone:
             raise ValueError("Phone: name the allowed numbers of digits")
 
 
-Form = Text | Choice | WholeNumber | Decimal | Date | Email | Phone
+Form = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Email | Phone
 
 
 @dataclass(frozen=True, kw_only=True)

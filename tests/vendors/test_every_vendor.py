@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import Choice, Column, Email, File, NotBefore, Phone, Text, Together, WholeNumber
+from roster_etl.spec import Choice, Column, Digits, Email, File, NotBefore, Phone, Status, Text, Together, WholeNumber
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.vendors import Vendor, _template, discover
 
@@ -156,13 +156,18 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
         known = {row[column.references.column] for row in rows[column.references.file]} if column.references else set()
         for row in own:
             cell = row.get(column.name, "")
-            if cell != cell.strip() or (column.required and not cell):
+            if cell != cell.strip() or (not cell and _is_required(column, row)):
                 broken.append(f"{file.name}.{column.name}: empty or spaced")
             elif cell and not _fits(column, cell):
                 broken.append(f"{file.name}.{column.name}: {cell!r} has another form")
             elif cell and column.references and cell not in known | set(column.references.also):
                 broken.append(f"{file.name}.{column.name}: {cell!r} refers to nothing")
     return broken + _broken_keys(file, own) + _broken_rules(file, own)
+
+
+def _is_required(column: Column, row: dict[str, str]) -> bool:
+    where = column.required_where
+    return row[where.column].casefold() in where.values if where else column.required and not column.made_up_for
 
 
 def _fits(column: Column, cell: str) -> bool:
@@ -175,6 +180,10 @@ def _fits(column: Column, cell: str) -> bool:
             return cell.isdigit() and len(cell) in lengths
         case Email():
             return cell.count("@") == 1 and cell.isascii()
+        case Status(options=words):
+            return cell in words
+        case Digits():
+            return cell.isascii() and cell.isdigit()
         case Text(max_length=limit):
             return limit is None or len(cell) <= limit
     return True

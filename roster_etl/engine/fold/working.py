@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.map import HASH, ORIGIN, key_text, row_hash
-from roster_etl.mapping.frames import CLOSE, REFUSED, flat
+from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
 
 Key = Any  # the text of a single key column, or the tuple of several
 REASONS: Final = ("changed", "deleted", "cascade", "batch_mode", "diffed", "renamed")
@@ -244,15 +244,12 @@ class Working:
     # ---- what is left
 
     def result(self) -> pa.Table:
-        """Return the rows to have now and, refused and with the reason in ``_close``, the keys of versions to close."""
+        """Return the rows to have now and, marked as ``_refused`` and ``_deleted`` and with ``_close``, the versions to close."""
         self.settle()
-        rows = self.rows.append_column(REFUSED, pa.repeat(pa.scalar(value=False), self.rows.num_rows))
-        rows = rows.append_column(CLOSE, pa.nulls(rows.num_rows, pa.string()))
         places, reasons = self._closings()
-        gone = self.original.take(pa.array(places))
-        gone = gone.append_column(REFUSED, pa.repeat(pa.scalar(value=True), gone.num_rows))
         words = pa.array([REASONS[code] for code in reasons], pa.string())
-        return pa.concat_tables([rows, gone.append_column(CLOSE, words)]).combine_chunks()
+        rows = _marked(self.rows, pa.nulls(self.rows.num_rows, pa.string()))
+        return pa.concat_tables([rows, _marked(self.original.take(pa.array(places)), words)]).combine_chunks()
 
     def _closings(self) -> tuple[np.ndarray, list[int]]:
         ended = np.flatnonzero(self.ended != _LIVES)
@@ -263,6 +260,13 @@ class Working:
         then = key_text(self.original.take(pa.array(self.place[again])), self.target.key)
         other = again[pc.not_equal(now, then).to_numpy(zero_copy_only=False)]
         return np.concatenate([ended, self.place[other]]), [*self.ended[ended].tolist(), *self.moved[other].tolist()]
+
+
+def _marked(rows: pa.Table, reasons: pa.Array) -> pa.Table:
+    closes = pc.is_valid(reasons)
+    for name, column in ((REFUSED, closes), (DELETED, closes), (CLOSE, reasons)):
+        rows = rows.append_column(name, column)
+    return rows
 
 
 def hashed(target: RosterTable, rows: pa.Table) -> pa.Table:
