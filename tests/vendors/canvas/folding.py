@@ -226,7 +226,8 @@ def run(case_: Case, overrides: Sequence[Override] = ()) -> District:
     assert findings(folded) == sorted(case_.found)
     for table, text in case_.state.items():
         header, *lines = [line.strip() for line in text.strip().splitlines()]
-        assert district.lines(table, header.split(",")) == sorted(lines), table
+        there = district.lines(table, header.split(","))
+        assert there == sorted(lines), f"{table}: {there}"
     if case_.closed is not None:
         expected = {table: sorted(lines) for table, lines in case_.closed.items()}
         assert {table: sorted(lines) for table, lines in district.closed.items()} == expected
