@@ -119,9 +119,7 @@ def fold(plan: FoldPlan, given: FoldInput) -> Folded:
 def _begin(plan: FoldPlan, given: FoldInput) -> State:
     tables = {name: _working(plan, given, name) for name in tables_of(plan)}
     notes = Notes()
-    state = State(
-        plan=plan, tables=tables, options=given.options, sticky=Sticky.of(given.overrides, given.options), notes=notes
-    )
+    state = State(plan=plan, tables=tables, options=given.options, sticky=Sticky.of(given.overrides, given.options), notes=notes)
     skip = bool(given.options.get("skip_deletes"))
     for kind in plan.kinds:
         sources, superseded = without_superseded(kind, [source for source in given.sources if source.kind == kind.name])
