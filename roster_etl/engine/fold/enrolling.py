@@ -291,7 +291,7 @@ def _warn(state: State, kind: RowKind, rows: _Rows, loginless: np.ndarray) -> No
     _each_row(state, kind, rows, loginless & applied, "deleted_reference", "user_id", message)
 
 
-def _each_row(state: State, kind: RowKind, rows: _Rows, mask: np.ndarray, code: str, about: str, message: str) -> None:  # noqa: PLR0913, PLR0917
+def _each_row(state: State, kind: RowKind, rows: _Rows, mask: np.ndarray, code: str, about: str, message: str) -> None:  # noqa: PLR0917
     for at in np.flatnonzero(mask):
         source = rows.reads[rows.read[at]].source
         state.notes.warn_at(kind, source, int(rows.place[at]), rows.numbers[at].as_py(), code, message, about)

@@ -76,24 +76,6 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
     return found
 
 
-def past(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return the last version of each record that is gone, whole, in the order of their numbers.
-
-    A record that went on under another id, or another key, is not gone: its old id is free.
-    """
-    history, schema, table = history_table(name), TABLES[name].full_schema, TABLES[name]
-    feed = (history.c.district_id == district_id, history.c.source == source)
-    key = [sa.literal_column(expression) for expression in key_expressions(table)]
-    newest = sa.select(sa.func.max(history.c.version_id)).where(*feed).group_by(*key)
-    query = sa.select(*_columns(connection, history, schema)).where(
-        *feed,
-        history.c.valid_to_import.is_not(None),
-        history.c.close_reason.not_in(("renamed", "changed")),
-        history.c.version_id.in_(newest),
-    )
-    return bulk.fetch(connection, query.order_by(history.c.version_id), schema)
-
-
 def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None) -> pa.Table:
     """Return the versions that were known at `moment`, whole, in the order of their numbers."""
     history, schema = history_table(name), TABLES[name].full_schema

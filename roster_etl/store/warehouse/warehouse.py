@@ -186,11 +186,6 @@ class Warehouse:
         with self.reading() as connection:
             return read.versions(connection, table, version_ids)
 
-    def past(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the last version (``full_schema``) of each record of a feed that is gone; renamed ones are not."""
-        with self.reading() as connection:
-            return read.past(connection, district_id, source, table)
-
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
         with self.reading() as connection:

@@ -17,7 +17,7 @@ BASE = {
 STATUSES = ("active", "active", "completed", "inactive", "deleted", "deleted_last_completed")
 COLUMNS = ("course_id", "section_id", "user_id", "role", "status", "role", "associated_user_id", "limit_section_privileges")
 TABLES = {
-    "enrollments": COLUMNS + ("start_at", "end_at"),
+    "enrollments": (*COLUMNS, "start_at", "end_at"),
     "users": ("user_id", "username", "status", "integration_id", "full_name", "sortable_name", "short_name"),
     "sections": ("section_id", "course_id", "home_course_id", "name"),
     "courses": ("course_id", "status"),
@@ -29,7 +29,9 @@ def _enrollment(choose: random.Random) -> str:
     role = choose.choice(("student", "student", "Student", "ta", "observer"))
     other = choose.choice(("", "U1")) if role == "observer" else ""
     dates = choose.choice((",", "2026-08-01,2026-12-01", "2026-08-02,2026-12-02"))
-    return f"{place},U{choose.randrange(3)},{role},{choose.choice(STATUSES)},{other},{choose.choice(('', 'true', 'false'))},{dates}"
+    return (
+        f"{place},U{choose.randrange(3)},{role},{choose.choice(STATUSES)},{other},{choose.choice(('', 'true', 'false'))},{dates}"
+    )
 
 
 ENROLLMENTS = "course_id,section_id,user_id,role,status,associated_user_id,limit_section_privileges,start_date,end_date"
@@ -37,7 +39,9 @@ KINDS = {
     "enrollments": (ENROLLMENTS, _enrollment),
     "users": (
         "user_id,login_id,status,integration_id,full_name",
-        lambda c: f"U{c.randrange(4)},{c.choice('abcd')},{c.choice(('active', 'deleted', 'suspended'))},,{c.choice(('', 'Ann Lee', 'Bo Ray'))}",
+        lambda c: (
+            f"U{c.randrange(4)},{c.choice('abcd')},{c.choice(('active', 'deleted', 'suspended'))},,{c.choice(('', 'Ann Lee', 'Bo Ray'))}"
+        ),
     ),
     "sections": (
         "section_id,course_id,name,status",

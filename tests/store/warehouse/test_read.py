@@ -50,29 +50,6 @@ def test_versions_are_returned_whole_by_number(warehouse):
     assert warehouse.versions("users", pa.array([], pa.int64())).num_rows == 0
 
 
-def test_the_past_is_the_last_version_of_each_record_that_is_gone(warehouse):
-    names = ("gone", "back", "renamed", "stays")
-    published(warehouse, {"users": change("users", [user(name, last_name="Old") for name in names])})
-    first = {name: version_of(warehouse, "users", user_id=name) for name in names}
-    published(warehouse, {"users": change("users", [user("gone", last_name="New")], [first["gone"]], "changed")}, number=2)
-    last = version_of(warehouse, "users", user_id="gone")
-    published(warehouse, {"users": change("users", gone=[last, first["back"]], reason="deleted")}, number=3)
-    published(warehouse, {"users": change("users", [user("back")])}, number=4)
-    published(warehouse, {"users": change("users", gone=[first["renamed"]], reason="renamed")}, number=5)
-
-    found = warehouse.past(DISTRICT, SOURCE, "users")
-    assert found.schema == TABLES["users"].full_schema
-    assert [(row["user_id"], row["last_name"], row["close_reason"]) for row in found.to_pylist()] == [("gone", "New", "deleted")]
-    assert warehouse.past(DISTRICT, "canvas", "users").num_rows == 0
-
-
-def test_the_past_takes_null_for_null_in_a_key(warehouse):
-    published(warehouse, {"enrollments": change("enrollments", [enrollment("a", None), enrollment("b", None)])})
-    published(warehouse, {"enrollments": change("enrollments", gone=[version_of(warehouse, "enrollments", user_id="b")])}, number=2)
-
-    assert [row["user_id"] for row in warehouse.past(DISTRICT, SOURCE, "enrollments").to_pylist()] == ["b"]
-
-
 def test_as_of_tells_what_was_known_then(warehouse):
     published(warehouse, {"users": change("users", [user("a", last_name="Old"), user("b")])}, number=2)
     gone = [version_of(warehouse, "users", user_id=name) for name in "ab"]

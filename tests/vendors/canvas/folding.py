@@ -192,8 +192,7 @@ class District:
         there = key_text(self.current[name], key)
         past = self.past[name].filter(pc.invert(pc.is_in(key_text(self.past[name], key), value_set=there)))
         last = {text: at for at, text in enumerate(key_text(past, key).to_pylist())}
-        gone = past.take(pa.array(sorted(last.values()), pa.int64()))
-        self.past[name] = gone.filter(pc.invert(pc.is_in(gone.column("close_reason"), value_set=pa.array(["renamed", "changed"]))))
+        self.past[name] = past.take(pa.array(sorted(last.values()), pa.int64()))
 
     def lines(self, table: str, columns: Sequence[str]) -> list[str]:
         """Return the current records of a table, the columns joined by commas, sorted."""
