@@ -4,41 +4,51 @@ Belongs here: frozen dataclasses that state what a vendor's document says, and n
 Does not belong here: reading, judging, mapping (``engine``), or any import outside the standard library.
 """
 
-from roster_etl.spec.files import Column, Family, File, Reference, Repeats, Unique
-from roster_etl.spec.formats import Format, FormatError, Option
+from roster_etl.spec.files import Column, Family, File, Reference, Repeats, Signature, Unique
+from roster_etl.spec.formats import Excludes, Format, FormatError, Needs, Option, Unsupported
 from roster_etl.spec.rules import (
+    AnyOf,
     Choice,
     Date,
     Decimal,
     Email,
     Form,
+    Moment,
     NotBefore,
     Phone,
     RowRule,
+    Status,
     Text,
     Together,
     WholeNumber,
 )
 
 __all__ = [
+    "AnyOf",
     "Choice",
     "Column",
     "Date",
     "Decimal",
     "Email",
+    "Excludes",
     "Family",
     "File",
     "Form",
     "Format",
     "FormatError",
+    "Moment",
+    "Needs",
     "NotBefore",
     "Option",
     "Phone",
     "Reference",
     "Repeats",
     "RowRule",
+    "Signature",
+    "Status",
     "Text",
     "Together",
     "Unique",
+    "Unsupported",
     "WholeNumber",
 ]
