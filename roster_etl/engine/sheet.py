@@ -85,9 +85,9 @@ class Sheet:
     # ---- what a rule can do
 
     def fail(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Refuse the rows if the column is required, else leave the cells empty with a warning."""
+        """Refuse the rows if the column is required or strict, else leave the cells empty with a warning."""
         column = self.header.columns.get(name)
-        if column is not None and self.is_required(column):
+        if column is not None and (column.strict or self.is_required(column)):
             self.refuse(wrong, code, name, message, causes)
             return
         self.say("warning", code, wrong, name, f"{message} The value was left empty.", causes)

@@ -16,7 +16,7 @@ from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.report import rewrite_reports
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity
 from roster_etl.quality import Verdict
@@ -155,13 +155,12 @@ class _Steps:
 
     def files(self) -> list[ImportFile]:
         return [
-            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind))
-            for m in self.upload.members
+            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m)) for m in self.upload.members
         ]
 
-    def _counts(self, kind: str | None) -> dict[str, int]:
+    def _counts(self, member: Member) -> dict[str, int]:
         none = {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
-        if kind is None or not self.frames.exists(*self.place, f"judged/{kind}"):
+        if member.kind is None or not self.frames.exists(*self.place, f"judged/{member.kind}"):
             return none
-        judged = self.frames.read_json(*self.place, f"judged/{kind}")
+        judged = self.frames.read_json(*self.place, f"judged/{member.kind}")["files"][member.name]
         return {name: judged[name] for name in none}

@@ -124,7 +124,7 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     """Return the decision on `plan`, and the findings that say why it is not published."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
-    if required:
+    if required or (upload.format.mode == "changes" and _nothing_usable(workspace, upload)):
         return _planned(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
@@ -292,6 +292,12 @@ def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
         for file in upload.format.files
         if upload.member(file.name)
     }
+
+
+def _nothing_usable(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether each file of the upload was refused: then nothing is applied, not even nothing."""
+    judged = _documents(workspace, upload).values()
+    return all(about["refused"] for document in judged for about in document["files"].values())
 
 
 def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from roster_etl.canonical.roster import COMMON, FEED, TABLES
 from roster_etl.spec import (
+    AnyOf,
     Choice,
     Column,
     Date,
@@ -18,10 +19,13 @@ from roster_etl.spec import (
     File,
     Form,
     Format,
+    Moment,
     NotBefore,
     Option,
     Phone,
     RowRule,
+    Signature,
+    Status,
     Text,
     WholeNumber,
 )
@@ -111,12 +115,17 @@ def form_text(form: Form) -> str:
             text = f"whole number, {minimum} to {maximum}"
         case Date(pattern=pattern):
             text = f"date {pattern}"
+        case Status(options=options):
+            text = f"status: {_names(options)}; anything else refuses the row"
+        case Moment(words=words):
+            text = "moment in ISO 8601" + "".join(f", or `{word}`" for word in words)
         case Decimal():
             text = "decimal number"
         case Phone(lengths=lengths):
             text = f"phone number of {', '.join(map(str, lengths))} digits"
-        case Text(max_length=limit):
+        case Text(max_length=limit, printable=printable):
             text = f"text of at most {limit} characters" if limit else "text"
+            text += ", no control characters" if printable else ""
         case _:
             text = "e-mail address"
     return text
@@ -158,6 +167,10 @@ def _file_parts(file: File, targets: Targets) -> list[str]:
 
 def _file_facts(file: File) -> list[str]:
     facts = [f"A record is named by {_names(file.key)}."]
+    if file.recognised_by:
+        facts.append(f"The file is known by its headers: {signature_text(file.recognised_by)}.")
+    if file.in_order:
+        facts.append("Rows apply in their order; of several about one record, the last word counts.")
     if file.repeats:
         facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
     facts += [_rule_text(rule) for rule in file.rules]
@@ -166,7 +179,21 @@ def _file_facts(file: File) -> list[str]:
     return facts
 
 
+def signature_text(signature: Signature) -> str:
+    """Return which headers tell a file, in words."""
+    needed = [_names((name,)) for name in signature.every]
+    needed += [" or ".join(f"`{name}`" for name in group) for group in signature.some]
+    return " and ".join(needed) + (f", without {_names(signature.none)}" if signature.none else "")
+
+
 def _rule_text(rule: RowRule) -> str:
+    if isinstance(rule, AnyOf):
+        unless = f", unless {_names(rule.unless)} is given" if rule.unless else ""
+        return (
+            f"One of {_names(rule.columns)} is required{unless}."
+            if len(rule.columns) > 1
+            else f"{_names(rule.columns)} is required{unless}."
+        )
     if isinstance(rule, NotBefore):
         return f"`{rule.column}` is not before `{rule.other}`."
     return f"{_names(rule.columns)} belong together: with any of them, {_names(rule.need)} must be given."
@@ -178,6 +205,8 @@ def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]
     if column.relaxed_by:
         required += f", unless `{column.relaxed_by}` is off"
     form = "never read" if column.secret else form_text(column.form)
+    form += "; anything else refuses the row" if column.strict and not isinstance(column.form, Status) else ""
+    form += "; edits by hand outlast uploads" if column.sticky else ""
     if column.unique:
         form += ", unique"
     return (name, required, form, _reference(column), column.note, *_target(file, column.name, targets))

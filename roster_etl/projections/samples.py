@@ -14,7 +14,22 @@ from pathlib import Path
 from random import Random
 from types import ModuleType
 
-from roster_etl.spec import Choice, Column, Date, Decimal, Email, File, NotBefore, Phone, Text, Together, WholeNumber
+from roster_etl.spec import (
+    AnyOf,
+    Choice,
+    Column,
+    Date,
+    Decimal,
+    Email,
+    File,
+    Moment,
+    NotBefore,
+    Phone,
+    Status,
+    Text,
+    Together,
+    WholeNumber,
+)
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.samples import Change, Row, Rows
 from roster_etl.vendors import Vendor
@@ -110,7 +125,7 @@ def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]]
         return random.choice(targets[column.name])
     if column.name in file.key or column.unique:
         return f"s{number}@sample.example.org" if isinstance(column.form, Email) else f"{file.name}-{number:05d}"
-    grouped = any(isinstance(rule, Together) and column.name in rule.columns for rule in file.rules)
+    grouped = any(isinstance(rule, Together | AnyOf) and column.name in rule.columns for rule in file.rules)
     if not (column.required or grouped) and random.random() < SHARE_LEFT_BLANK:
         return ""
     return _value(column, random)
@@ -120,6 +135,10 @@ def _value(column: Column, random: Random) -> str:
     match column.form:
         case Choice(options=options):
             value = random.choice(options)
+        case Status(options=options):
+            value = options[0]
+        case Moment():
+            value = f"2026-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}T00:00:00Z"
         case WholeNumber(minimum=minimum, maximum=maximum):
             value = str(random.randint(minimum, maximum))
         case Decimal():

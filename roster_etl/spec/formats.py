@@ -66,7 +66,8 @@ class Format:
     order of ``files``, and a refused file leaves the others alone; ``events`` – rows are appended. ``extra_files``: what an
     unknown file is: ``warn`` or ``ignore``. ``identify_by``: what tells which file is which; by headers, an upload may have
     several of a kind. ``unsupported``: kinds that are known by their headers and not read. ``lone_zip``: a folder whose only
-    CSV or zip is one zip means that zip.
+    CSV or zip is one zip means that zip. ``broken_records``: whether a record with bytes of no encoding, or a misplaced
+    quote, is refused alone where that is safe, or with its ``file``.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Format:
     identify_by: Literal["name", "headers"] = "name"
     unsupported: tuple[Unsupported, ...] = ()
     lone_zip: bool = False
+    broken_records: Literal["alone", "file"] = "alone"
 
     def __post_init__(self) -> None:
         by_name = {file.name: file for file in self.files}

@@ -46,6 +46,7 @@ FORMAT = Format(
     identify_by="headers",
     unsupported=UNSUPPORTED,
     lone_zip=True,
+    broken_records="file",
 )
 
 VENDOR = Vendor(format=FORMAT, mappings=(), package="roster_etl.vendors.canvas")

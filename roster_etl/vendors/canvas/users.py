@@ -36,7 +36,11 @@ USERS = File(
             form=Choice(options=USER_TYPES),
             note="What the user was declared to be; blank keeps it, <delete> removes it.",
         ),
-        Column(name="canvas_password_notification", note="About an e-mail that the vendor sends; not kept."),
+        Column(
+            name="canvas_password_notification",
+            secret=True,
+            note="About an e-mail that the vendor sends. Never read: whoever fills it may have put a password there.",
+        ),
         Column(name="home_account", note="About consortia of accounts; not kept."),
         Column(
             name="status",
