@@ -93,6 +93,7 @@ def check_control_characters(sheet: Sheet) -> None:
 def _other_control_characters(sheet: Sheet, name: str, found: Mask) -> None:
     column = sheet.header.columns.get(name)
     if column is not None and isinstance(column.form, Text) and column.form.printable:
+        found = found | true(pc.match_substring(sheet.columns[name], "\n"))  # elsewhere a line break is none
         sheet.fail(name, found, "control_character", "The cell holds a control character.")
     else:
         sheet.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")

@@ -136,7 +136,8 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
         if rekeyed and not failed:
             planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column"})
         return planned, [*rekeyed, *findings]
-    if plan.says_nothing_new and _same_settings(workspace, upload):
+    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
+    if is_state and plan.says_nothing_new and _same_settings(workspace, upload):
         return _planned(plan, "unchanged"), []
     return _planned(plan, "publish"), []
 

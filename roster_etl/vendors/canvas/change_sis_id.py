@@ -17,7 +17,8 @@ CHANGE_SIS_ID = File(
             note="The integration id that the record has now. Newer than the document; with old_id, both must name one record.",
         ),
         Column(
-            name="new_integration_id", note="The integration id that it is to have; <delete> clears it. Newer than the document."
+            name="new_integration_id",
+            note="The integration id that it is to have; `<delete>` clears it. Newer than the document.",
         ),
         Column(
             name="type",

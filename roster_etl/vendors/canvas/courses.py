@@ -35,13 +35,13 @@ COURSES = File(
             name="start_date",
             sticky=True,
             form=Moment(words=(CLEAR,)),
-            note="When the course begins; blank or <delete> clears it.",
+            note="When the course begins; blank or `<delete>` clears it.",
         ),
         Column(
             name="end_date",
             sticky=True,
             form=Moment(words=(CLEAR,)),
-            note="When the course has ended (exclusive); blank or <delete> clears it.",
+            note="When the course has ended (exclusive); blank or `<delete>` clears it.",
         ),
         Column(
             name="course_format",

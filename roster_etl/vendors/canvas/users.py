@@ -30,11 +30,11 @@ USERS = File(
         Column(
             name="email", form=Email(), note="The user's e-mail address; blank keeps the known one. Several users may share one."
         ),
-        Column(name="pronouns", sticky=True, note="The user's pronouns; blank keeps them, <delete> removes them."),
+        Column(name="pronouns", sticky=True, note="The user's pronouns; blank keeps them, `<delete>` removes them."),
         Column(
             name="declared_user_type",
             form=Choice(options=USER_TYPES),
-            note="What the user was declared to be; blank keeps it, <delete> removes it.",
+            note="What the user was declared to be; blank keeps it, `<delete>` removes it.",
         ),
         Column(
             name="canvas_password_notification",
