@@ -58,8 +58,8 @@ def expected(form: Form) -> str:
             words = f"a whole number from {low} to {high}"
         case Decimal():
             words = "a number such as 3 or 3.75"
-        case Date(pattern=pattern):
-            words = f"a date that exists, written {pattern}"
+        case Date(patterns=patterns):
+            words = f"a date that exists, written {' or '.join(patterns)}"
         case Moment(words=others):
             words = " or ".join(["a moment such as 2026-08-26T17:00:00Z", *others])
         case Email():
@@ -133,9 +133,14 @@ def _(form: Phone, values: pa.Array) -> np.ndarray:
 
 
 def parse_dates(form: Date, values: pa.Array) -> pa.Array:
-    """Return date32, null where a value is not a date that exists in the form's pattern (leading zeros optional)."""
-    order = form.pattern.replace("-", "/").split("/")
-    separator = "-" if "-" in form.pattern else "/"
+    """Return date32, null where a value is not a date that exists in one of the form's patterns (leading zeros optional)."""
+    days = [_parsed(pattern, values) for pattern in form.patterns]
+    return days[0] if len(days) == 1 else pc.coalesce(*days)
+
+
+def _parsed(pattern: str, values: pa.Array) -> pa.Array:
+    order = pattern.replace("-", "/").split("/")
+    separator = "-" if "-" in pattern else "/"
     digits = {"MM": "(?P<m>[0-9]{1,2})", "DD": "(?P<d>[0-9]{1,2})", "YYYY": "(?P<y>[0-9]{4})", "YY": "(?P<y>[0-9]{2})"}
     parts = pc.extract_regex(values, f"^{separator.join(digits[part] for part in order)}$")
     year, month, day = (pc.struct_field(parts, name) for name in ("y", "m", "d"))

@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from roster_etl.engine.column_checks import (
     Judged,
-    Replacements,
     check_column,
     check_control_characters,
     note_absent_columns,
@@ -33,6 +32,7 @@ from roster_etl.engine.sheet import VERDICTS, Sheet, rows_frame
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec import File
 from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS
+from roster_etl.spec.replacements import Replacements
 
 __all__ = ["QUARANTINE", "VERDICTS", "Judged", "JudgedFile", "absent_file", "judge_file"]
 

@@ -33,7 +33,8 @@ Values = Callable[..., pd.Series]
 INSTANT = pa.timestamp("us", tz="UTC")
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
 
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_US_DATE = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})", re.ASCII)
+_ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", re.ASCII)
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
 _SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
@@ -99,7 +100,15 @@ def parse_us_date(values: pd.Series) -> pd.Series:
     Returns: date32. A date that does not exist is null.
     Source:  Clever SFTP Instructions, students.csv, "DOB".
     """
-    return _per_distinct(values, _us_date, pa.date32())
+    return _per_distinct(values, lambda text: _date(text, _US_DATE), pa.date32())
+
+
+def parse_day(values: pd.Series) -> pd.Series:
+    """Parse dates "m/d/yyyy" or "yyyy-m-d", leading zeros optional.
+
+    Returns: date32. A date that does not exist is null.
+    """
+    return _per_distinct(values, lambda text: _date(text, _US_DATE) or _date(text, _ISO_DATE), pa.date32())
 
 
 def local_midnight(zone: str) -> Values:
@@ -190,12 +199,12 @@ def _folded(row: str) -> bytes:
     return UNIT_SEPARATOR.join(cells).encode()
 
 
-def _us_date(text: str) -> date | None:
-    found = _US_DATE.fullmatch(text.strip())
+def _date(text: str, pattern: re.Pattern[str]) -> date | None:
+    found = pattern.fullmatch(text.strip())
     if not found:
         return None
     try:
-        return date(int(found[3]), int(found[1]), int(found[2]))
+        return date(int(found["year"]), int(found["month"]), int(found["day"]))
     except ValueError:
         return None
 

@@ -96,6 +96,8 @@ def _applied(function: Function, columns: tuple[str, ...]) -> str:
         return text
     if name == "if_first" and inner:
         return f"{_applied(inner[0], columns)} where {columns[0]} is given"
+    if name == "of_days" and inner:
+        return _applied(inner[0], ("no name", *(f"the day of {column}" for column in columns)))
     if name == "with_us_days" and inner:
         return _applied(inner[0], (columns[0], *(f"the day of {column}" for column in columns[1:])))
     return f"{name}({', '.join(columns)})"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from roster_etl.canonical.ledger import ImportKind
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import Tell, import_upload
@@ -34,19 +35,21 @@ def check_upload(
     *,
     district_id: str | None = None,
     options: Mapping[str, str] | None = None,
+    leave_out: tuple[str, ...] = (),
     tell: Tell = lambda _: None,
 ) -> dict[str, Any]:
     """Judge the upload at `path` as an import of format `source` would, and plan it against the roster of `district_id`.
 
+    Args:    leave_out: removals that are left out of the plan (see ``pipeline.partial``).
     Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish.
     Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.
     """
     district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
     with scratch_folder(workspace.settings.scratch) as folder:
         rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None)
-        rehearsal.registry.add(district)
+        rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
         try:
-            order = Order(district_id=district.id, source=source, path=path, options=options or {})
+            order = Order(district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out)
             document = outcome(rehearsal, import_upload(rehearsal, order, tell))
         finally:
             rehearsal.warehouse.close()
@@ -99,6 +102,10 @@ class _Ledger(Warehouse):
     def base(self, district_id: str, source: str) -> int | None:
         """Return the newest import of the roster that is compared with."""
         return self._roster.base(district_id, source)
+
+    def last_published(self, district_id: str, source: str, kind: ImportKind | None = None) -> dict[str, Any] | None:
+        """Return the newest published import of that roster."""
+        return self._roster.last_published(district_id, source, kind)
 
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the current versions of that roster."""

@@ -128,7 +128,6 @@ def write_manifest(workspace: Workspace, upload: Upload, status: str) -> None:
         "version": MANIFEST_VERSION,
         "status": status,
         "gates": [{**asdict(gate), "date": gate.date.isoformat()} for gate in feed.gates],
-        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
     }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
@@ -150,6 +149,7 @@ class _Steps:
     def tables(self, what: str, schema: pa.Schema) -> list[pa.Table]:
         stages = ["upload", *(file.name for file in self.upload.format.files)]
         stages += list(dict.fromkeys(f"roster-{mapping.to}" for mapping in self.upload.vendor.mappings))
+        stages.append("plan")
         names = [f"{what}/{stage}" for stage in stages if self.frames.exists(*self.place, f"{what}/{stage}")]
         return [to_table(self.frames.read(*self.place, name)).cast(schema) for name in names]
 

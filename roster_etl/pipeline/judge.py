@@ -87,7 +87,7 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
         file_name=member.name,
         judged=others,
         relaxed=frozenset(relaxed),
-        replacements=workspace.registry.get(upload.district_id).feed(upload.source).replacements,
+        replacements=upload.replacements,
         fixed_order=upload.format.fixed_column_order,
     )
 

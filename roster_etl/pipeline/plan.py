@@ -14,10 +14,12 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
-from roster_etl.mapping.frames import give_back, to_frame, to_table
+from roster_etl.engine.plan import Doubt, Plan, make_plan
+from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
+from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
@@ -42,7 +44,7 @@ class PlanMoved(PermanentError):
 class Planned:
     """The decision and what it rests on, without a cell.
 
-    ``tables``: table → created, updated, deleted, absent, current, counted_updates, columns, schools; ``hold``: reason, tables
+    ``tables``: table → the numbers of its ``TablePlan``; ``hold``: reason, tables
     that exceed a threshold, plan hash; ``base``: the import that the plan was made against.
     """
 
@@ -76,6 +78,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     place = (upload.district_id, upload.import_id)
     workspace.frames.write_json(*place, "plan", asdict(planned))
     if planned.decision == "publish":
+        workspace.frames.write(*place, "findings/plan", findings_frame(findings))
         _keep(workspace, upload, plan)
         return planned
     summary = {
@@ -129,7 +132,7 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     if upload.approved_plan:
-        return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), []
+        return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
     if failed or over or rekeyed:
         planned, findings = _held(plan, failed, over)
@@ -139,7 +142,14 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
     if is_state and plan.says_nothing_new and _same_settings(workspace, upload):
         return _planned(plan, "unchanged"), []
-    return _planned(plan, "publish"), []
+    return _planned(plan, "publish"), _growth(plan, upload)
+
+
+def _growth(plan: Plan, upload: Upload) -> list[Finding]:
+    return [
+        Finding(severity="warning", code="many_additions", field=item.table, message=_over_text(item))
+        for item in many_additions(plan, _thresholds(upload))
+    ]
 
 
 def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Planned, list[Finding]]:
@@ -151,7 +161,7 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
         "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
         "tables": _over_tables(plan, over),
         "schools": [
-            {"table": item.table, "school": item.school, "deleted": item.records, "current": item.current, "pct": item.pct}
+            {"table": item.table, "school": item.school, item.what: item.records, "current": item.current, "pct": item.pct}
             for item in over
             if item.school is not None
         ],
@@ -174,6 +184,8 @@ def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, 
 
 def _over_text(item: Exceeded) -> str:
     where = f"{item.table} of school {item.school}" if item.school else item.table
+    if item.what == "created":
+        return f"{item.records:,} records are new in {where}, which had {item.current:,} ({item.pct} %)."
     what = {"deleted": "removed"}.get(item.what, item.what)
     return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {what}."
 
@@ -192,7 +204,8 @@ def _planned(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = No
             "current": t.current,
             "counted_updates": t.counted_updates,
             "columns": dict(t.columns),
-            "schools": {school: list(counts) for school, counts in t.schools.items()},
+            "reasons": dict(t.reasons),
+            "schools": {school: asdict(part) for school, part in t.schools.items()},
         }
         for name, t in plan.tables.items()
     }
@@ -211,6 +224,7 @@ def _thresholds(upload: Upload) -> Thresholds:
         delete_pct=values["delete_threshold_pct"],
         delete_min=values["delete_threshold_min"],
         update_pct=values["update_threshold_pct"],
+        add_pct=values["add_warning_pct"],
     )
 
 
@@ -245,6 +259,7 @@ def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
         identity=_identity(upload),
         named={name: to_table(workspace.frames.read(*place, f"named/{name}")) for name in documents},
         unstated=_unstated(upload, documents),
+        left_out=left_out(upload.leave_out),
     )
 
 
@@ -263,7 +278,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or document.get("hidden"):
             found[mapping.to, mapping.source] = {}
-        elif families & lost and mapping.family_gives:
+        elif families & lost:
             found[mapping.to, mapping.source] = mapping.family_gives
     return found
 

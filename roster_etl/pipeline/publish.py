@@ -32,6 +32,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         "plan": planned.tables,
         "sha256": planned.sha256,
         "plan_base": planned.base,
+        "left_out": list(upload.leave_out),
     }
     summary["headers"] = _headers(workspace, upload)
     if upload.approved_plan:  # what stopped it stays on record

@@ -27,12 +27,13 @@ from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import warm
+from roster_etl.quality import start_gates
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import UnsafeArchive
+from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
-from roster_etl.store.district import District, Feed
+from roster_etl.spec.replacements import check_replacements
+from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path, unpacked
@@ -45,7 +46,7 @@ class Order:
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
     again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
-    ``stale``: files known to be older than the rest, which is reported.
+    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan.
     """
 
     district_id: str
@@ -55,6 +56,7 @@ class Order:
     approves: tuple[int, str, str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
     run_id: str | None = None
 
 
@@ -62,30 +64,46 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
-    Raises:  RosterError: the district, its feed or an option is not known; the landing zone cannot be read (the import
-        is then in the ledger as ``failed``).
+    Raises:  DistrictPaused; RosterError: the district, its feed, an option or a column to replace is not known; the landing
+        zone cannot be read (the import is then in the ledger as ``failed``).
     """
+    refuse_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
     format_ = vendor(order.source).format
+    windows = district.windows(order.source, datetime.now(UTC))
     texts = option_texts(format_, district, feed, order.options)
+    check_replacements(format_, feed.replacements)
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
         order = replace(order, archived=found)
-    upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
+    settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
+    upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
-        return _taken_in(workspace, upload, order, feed)
+        return _taken_in(workspace, upload, order, feed, [_expected(window) for window in windows if window.options])
     except BaseException:
         release(workspace, upload.import_id)
         raise
 
 
-def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+def refuse_paused(workspace: Workspace, order: Order) -> None:
+    """Raise DistrictPaused where imports of the order's feed are paused; what a person approves was taken in before."""
+    why = workspace.registry.get(order.district_id).pause_of(order.source, datetime.now(UTC))
+    if why and not order.approves:
+        raise DistrictPaused(district_id=order.district_id, why=why)
+
+
+def _expected(window: Window) -> Finding:
+    message = f"Thresholds of the calendar are in force from {window.first} to {window.last}: {window.reason}."
+    return Finding(severity="info", code="expected_change", message=message)
+
+
+def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Upload:
     try:
         if order.archived is not None or order.approves:
-            received = _from_archive(workspace, upload, order)
+            received = _from_archive(workspace, upload, order, findings)
         else:
-            received = _from_landing(workspace, upload, order, feed)
+            received = _from_landing(workspace, upload, order, feed, findings)
     except UnsafeArchive as error:
         finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
         return conclude(workspace, upload, "rejected", [finding])
@@ -96,12 +114,14 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed) ->
     return received
 
 
-def option_texts(format_: Format, district: District, feed: Feed, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the text of every option: default, district's time zone, feed, this import; the last one that speaks wins.
+def option_texts(
+    format_: Format, district: District, feed: Feed, given: Mapping[str, str], windows: Sequence[Window] = ()
+) -> dict[str, str]:
+    """Return the text of every option: default, district's time zone, feed, calendar, this import; the last that speaks wins.
 
     Raises: UnknownOption, BadOption.
     """
-    layers = ({"time_zone": district.time_zone}, feed.options, given)
+    layers = ({"time_zone": district.time_zone}, feed.options, *(window.options for window in windows), given)
     resolve(format_, *layers)
     texts = {name: option.default for name, option in options_of(format_).items()}
     for layer in layers:
@@ -128,12 +148,12 @@ def _code_digest(package: str) -> str:
     folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
     digest = hashlib.sha256()
     for folder in folders:
-        for file in sorted(folder.glob("*.py")):
+        for file in sorted(folder.rglob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
+def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
     last = workspace.warehouse.last_published(order.district_id, order.source) or {}
@@ -149,8 +169,10 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         content="",
         members=(),
         headers=last.get("summary", {}).get("headers", {}),
+        replacements={column: dict(codes) for column, codes in feed.replacements.items()},
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
+        leave_out=order.leave_out,
     )
 
 
@@ -175,7 +197,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
 # ---- from the landing zone
 
 
-def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed, expected: Sequence[Finding]) -> Upload:
     sweep(workspace.settings.scratch)
     workspace.frames.sweep(upload.district_id)
     with scratch_folder(workspace.settings.scratch) as scratch:
@@ -187,8 +209,8 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", [])
-        warm()  # the gates will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_stale(order)]
+        start_gates()  # they will be needed: their library loads while files are read
+        findings += [*_missing(upload), *_stale(order), *expected]
         contents = {file.name: file for file in arrival.files}
         members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
     upload = replace(upload, members=members)
@@ -282,7 +304,7 @@ def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
 # ---- from the archive
 
 
-def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
+def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: Sequence[Finding]) -> Upload:
     earlier = order.approves[0] if order.approves else order.archived
     assert earlier is not None
     manifest = workspace.archive.read_manifest(order.district_id, earlier)
@@ -290,13 +312,15 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
     if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
-    findings = [] if order.approves else [_again(earlier), *map(_still_refused, refused_at_the_door(members))]
+    refused = [_still_refused(member) for member in refused_at_the_door(members)]
+    findings = [*refused, *expected] if order.approves else [_again(earlier), *refused, *expected]
     if not order.approves:
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", findings)
     if missing := _missing(upload):
         return conclude(workspace, upload, "rejected", [*findings, *missing])
+    start_gates()
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
     return upload
 

@@ -38,8 +38,10 @@ class Upload:
 
     ``headers``: by file the columns that published uploads of the feed have had so far.
 
+    ``replacements``: the replace rules in force, column → value as uploaded → value to read instead.
+
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
-    the plan that ``approved_by`` approved.
+    the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan.
     """
 
     import_id: int
@@ -53,9 +55,11 @@ class Upload:
     content: str
     members: tuple[Member, ...]
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    replacements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ended: Ended | None = None
     approved_plan: str | None = None
     approved_by: str | None = None
+    leave_out: tuple[str, ...] = ()
 
     @property
     def vendor(self) -> Vendor:
@@ -93,7 +97,7 @@ class Upload:
     def from_dict(cls, document: Mapping[str, Any]) -> Upload:
         """Return the upload that `to_dict` wrote."""
         members = tuple(Member(**member) for member in document["members"])
-        return cls(**{**document, "members": members})
+        return cls(**{**document, "members": members, "leave_out": tuple(document.get("leave_out", ()))})
 
 
 def refused_at_the_door(members: Iterable[Member]) -> tuple[Member, ...]:

@@ -53,7 +53,7 @@ _ABOUT: tuple[tuple[Literal["row", "file", "upload"], str], ...] = (
 def generated_files() -> dict[str, str]:
     """Return the content of each generated document by its path from the project's root."""
     formats = {f"docs/formats/{name}.md": format_page(vendor.format, targets_of(vendor)) for name, vendor in discover().items()}
-    pages = {"findings": findings_page(), "options": options_page(), "tables": tables_page()}
+    pages = {"columns": columns_page(), "findings": findings_page(), "options": options_page(), "tables": tables_page()}
     return {**formats, **{f"docs/{name}.md": page for name, page in pages.items()}}
 
 
@@ -92,6 +92,28 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
     return _page([*head, *files, *options])
 
 
+def columns_page() -> str:
+    """Return the page of every column of every format: the canonical columns that it becomes, or why it becomes none."""
+    parts = ["# Columns of all formats, and where they go", NOTICE]
+    for name, vendor in discover().items():
+        targets = targets_of(vendor)
+        rows = [
+            (file.file_name, f"`{column}`", targets.get((file.name, column), ""), "" if (file.name, column) in targets else why)
+            for file in vendor.format.files
+            for column, why in _reasons(file).items()
+        ]
+        parts += [f"## {vendor.format.title}", f"Forms and notes: [formats/{name}.md](formats/{name}.md)."]
+        parts.append(_table(("File", "Column", "Becomes", "Why it goes nowhere"), rows))
+    return _page(parts)
+
+
+def _reasons(file: File) -> dict[str, str]:
+    """Return, for every column of `file`, why it would go nowhere; a family goes by its pattern."""
+    hushed = "A password: never read, and blanked before anything is stored."
+    columns = {column.name: hushed if column.secret else column.unmapped for column in file.columns}
+    return columns | {family.pattern: family.unmapped for family in file.families}
+
+
 def findings_page() -> str:
     """Return the page of all finding codes."""
     parts = ["# Findings", NOTICE]
@@ -113,8 +135,8 @@ def form_text(form: Form) -> str:
             text = _choice_text(form)
         case WholeNumber(minimum=minimum, maximum=maximum):
             text = f"whole number, {minimum} to {maximum}"
-        case Date(pattern=pattern):
-            text = f"date {pattern}"
+        case Date(patterns=patterns):
+            text = f"date {' or '.join(patterns)}"
         case Status(options=options):
             text = f"status: {_names(options)}; anything else refuses the row"
         case Moment(words=words):

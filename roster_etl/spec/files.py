@@ -46,6 +46,7 @@ class Column:
     sticky: bool = False
     aliases: tuple[str, ...] = ()
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
+    unmapped: str = ""  # why no mapping takes this column to a canonical table
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -66,6 +67,7 @@ class Family:
     last: int | None
     form: Form = field(default_factory=Text)
     references: Reference | None = None
+    unmapped: str = ""
     note: str = ""
 
     def __post_init__(self) -> None:

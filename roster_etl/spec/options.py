@@ -37,6 +37,12 @@ COMMON_OPTIONS = (
         meaning="Hold when more than this share of a table's current records would change. 100 turns it off.",
     ),
     Option(
+        name="add_warning_pct",
+        default="50",
+        kind="percent",
+        meaning="Warn when a table, or a school's part of it, grows by more than this share. 100 turns it off.",
+    ),
+    Option(
         name="refused_rows_pct",
         default="25",
         kind="percent",

@@ -77,13 +77,25 @@ class Decimal:
 
 @dataclass(frozen=True, kw_only=True)
 class Date:
-    """A calendar date that exists. ``pattern`` is built of MM, DD, YYYY or YY; leading zeros may be left out."""
+    """A calendar date that exists. ``pattern`` is built of MM, DD, YYYY or YY; leading zeros may be left out.
+
+    ``also``: further patterns that are read. No text may fit two of them, so each has a separator of its own.
+    """
 
     pattern: str
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if sorted(self.pattern.replace("YYYY", "YY").replace("-", "/").split("/")) != ["DD", "MM", "YY"]:
-            raise ValueError(f"Date: pattern {self.pattern!r} must name month, day and year once, joined by / or -")
+        for pattern in self.patterns:
+            if sorted(pattern.replace("YYYY", "YY").replace("-", "/").split("/")) != ["DD", "MM", "YY"]:
+                raise ValueError(f"Date: pattern {pattern!r} must name month, day and year once, joined by / or -")
+        if len({"-" in pattern for pattern in self.patterns}) < len(self.patterns):
+            raise ValueError(f"Date: {', '.join(self.patterns)}: two patterns with one separator cannot be told apart")
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """All patterns that are read, the usual one first."""
+        return (self.pattern, *self.also)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from roster_etl.projections.samples import write_sample
 from roster_etl.mapping.moments import parse_moments
+from roster_etl.projections.samples import write_sample
 from roster_etl.spec import AnyOf, Choice, Column, Email, File, Moment, NotBefore, Phone, Status, Text, Together, WholeNumber
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.vendors import Vendor, _template, discover
+from tests.parsing import parsed
 
 VENDORS = (*discover().values(), _template.VENDOR)
 FACTS = (
@@ -58,7 +59,7 @@ def test_specs_are_data_only(vendor: Vendor) -> None:
         f"{path.name}:{getattr(node, 'lineno', 0)} {type(node).__name__}"
         for path in sorted(vendor.folder().glob("*.py"))
         if path.name not in NOT_FACTS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if not isinstance(node, FACTS)
     ]
 
@@ -71,7 +72,7 @@ def test_calls_in_specs_are_constructors(vendor: Vendor) -> None:
         ast.unparse(node.func)
         for path in vendor.folder().glob("*.py")
         if path.name not in NOT_FACTS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
     }
 
