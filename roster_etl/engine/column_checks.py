@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from roster_etl.engine import cells, forms
 from roster_etl.engine.sheet import Mask, Sheet, true
-from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, one_array
-from roster_etl.spec import Choice, Column, Reference, Text
+from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, one_array
+from roster_etl.spec import Choice, Column, Match, Reference, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, codes_of, folded
 
@@ -30,6 +30,14 @@ class Judged:
 
     frame: pd.DataFrame
     file_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The values of a column that another feed of the district has; ``source``: its format."""
+
+    source: str
+    values: pa.Array
 
 
 def take_columns(sheet: Sheet, replacements: Replacements) -> None:
@@ -51,7 +59,7 @@ def take_columns(sheet: Sheet, replacements: Replacements) -> None:
 def _length(sheet: Sheet, name: str) -> None:
     """A cell that no database or index takes breaks; the cells of a key refuse their rows, and stay to show whose they are."""
     column = sheet.header.columns.get(name)
-    is_id = name in sheet.file.key or (column is not None and bool(column.references or column.unique))
+    is_id = name in sheet.file.key or (column is not None and bool(column.references or column.unique or column.matches))
     limit = ID_CHARS if is_id else CELL_CHARS
     if column is not None and isinstance(column.form, Text) and column.form.max_length and column.form.max_length <= limit:
         return  # judged by its form
@@ -115,6 +123,14 @@ def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> 
         _reference(sheet, column, column.references, others)
 
 
+def check_match(sheet: Sheet, column: Column, match: Match, known: Known) -> None:
+    """Compare the values of a column with those that the other feed has; a row that is refused or deleted is not compared."""
+    rows = ~sheet.refused & ~sheet.deleted()
+    strange = rows & true(pc.invert(pc.is_in(sheet.columns[column.name], value_set=known.values)))
+    message = f"{column.name} should match {known.source}, whose {match.table} do not have it."
+    sheet.warn(strange, "unknown_reference", column.name, message)
+
+
 def note_absent_columns(sheet: Sheet) -> None:
     """A column that an option relaxed may be absent: then all its cells are empty."""
     for column in sheet.file.columns:
@@ -124,10 +140,13 @@ def note_absent_columns(sheet: Sheet) -> None:
 
 def _presence(sheet: Sheet, column: Column) -> None:
     empty = true(pc.is_null(sheet.columns[column.name]))
-    if not sheet.is_required(column):
+    required = sheet.required(column)
+    if not required.all():
         sheet.note(f"{column.name}: present", "present", len(empty), int(empty.sum()))
+    if column.required_where is None and not required.any():
         return
-    sheet.note(f"{column.name}: required", "required", len(empty), int(empty.sum()))
+    empty &= required
+    sheet.note(f"{column.name}: required", "required", int(required.sum()), int(empty.sum()))
     missing = empty & ~sheet.unreadable[column.name] if column.name in sheet.unreadable else empty
     sheet.refuse(missing, "missing_required", column.name, f"{column.name} is required, and the cell is empty.")
 
@@ -143,20 +162,25 @@ def _form(sheet: Sheet, column: Column) -> None:
         sheet.warn(wrong, "bad_value", column.name, f"{message} It is read as {column.form.otherwise}.")
         sheet.put(column.name, wrong, column.form.otherwise)
     else:
-        sheet.fail(column.name, wrong, forms.CODES[type(column.form)], message)
+        sheet.fail(column.name, wrong, forms.code_of(column.form), message)
 
 
 def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mapping[str, Judged]) -> None:
     values, target = sheet.columns[column.name], others[reference.file]
-    known, refused = one_array(target.frame[reference.column]), one_array(target.frame[REFUSED])
-    allowed = pa.concat_arrays([pc.unique(known.filter(pc.invert(refused))), pa.array(reference.also, pa.string())])
-    wrong = true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed))))
+    known, refused, deleted = one_array(target.frame[reference.column]), one_array(target.frame[REFUSED]), _deleted(target)
+    applied = known.filter(pc.invert(pc.or_(refused, deleted)))
+    allowed = pa.concat_arrays([pc.unique(applied), pa.array(reference.also, pa.string())])
+    wrong = true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=allowed)))) & ~sheet.deleted()
     sheet.note(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
     if not wrong.any():
         return
     if pc.all(refused, min_count=0).as_py():
         _unread(sheet, column, reference, wrong, target.file_name)
         return
+    told = wrong & true(pc.is_in(values, value_set=known.filter(deleted)))
+    message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
+    sheet.fail(column.name, told, "deleted_reference", message)
+    wrong &= ~told
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
     message = f"No accepted row of {reference.file} has this {reference.column}."
     sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
@@ -164,7 +188,7 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
 
 def _unread(sheet: Sheet, column: Column, reference: Reference, wrong: Mask, file_name: str) -> None:
     """No row of the other file applies, so that none of these can: that is one thing to say, not one for each row."""
-    required = sheet.is_required(column)
+    required = bool(sheet.required(column).any())
     message = f"No row of {reference.file} was accepted, so none has this {reference.column}."
     finding = Finding(
         severity="reject" if required else "warning",
@@ -180,6 +204,12 @@ def _unread(sheet: Sheet, column: Column, reference: Reference, wrong: Mask, fil
         sheet.refused = sheet.refused | wrong
     else:
         sheet.put(column.name, wrong, None)
+
+
+def _deleted(target: Judged) -> pa.Array:
+    """Return which rows of a file that others refer to say that their record is gone."""
+    frame = target.frame
+    return one_array(frame[DELETED]) if DELETED in frame.columns else pa.array(np.zeros(len(frame), dtype=bool))
 
 
 def _causes(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:

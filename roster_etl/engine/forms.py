@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.mapping.moments import parse_moments
-from roster_etl.spec import Choice, Date, Decimal, Email, Moment, Phone, Status, Text, WholeNumber
+from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Status, Text, WholeNumber
 from roster_etl.spec.rules import Form
 
 EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
@@ -22,8 +22,8 @@ DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
 
 CODES: dict[type, str] = {
     Text: "too_long",
-    Choice: "bad_value",
     Status: "bad_status",
+    Digits: "bad_value",
     WholeNumber: "bad_value",
     Decimal: "bad_value",
     Date: "bad_date",
@@ -31,6 +31,11 @@ CODES: dict[type, str] = {
     Email: "invalid_email",
     Phone: "bad_phone",
 }
+
+
+def code_of(form: Form) -> str:
+    """Return the code of a value that does not have `form`."""
+    return form.code if isinstance(form, Choice) else CODES[type(form)]
 
 
 def broken(form: Form, cells: pa.Array) -> np.ndarray:
@@ -49,11 +54,11 @@ def expected(form: Form) -> str:
     match form:
         case Text(max_length=length):
             words = f"at most {length} characters" if length else "any text"
-        case Choice(options=options, ranges=ranges):
+        case Choice(options=options) | Status(options=options):
             listed = ", ".join(options) if len(options) <= 25 else f"one of {len(options)} options"
-            words = f"one of: {listed}" + (", or a range such as 9-12" if ranges else "")
-        case Status(options=options):
-            words = f"one of: {', '.join(options)}"
+            words = f"one of: {listed}" + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
+        case Digits():
+            words = "digits only"
         case WholeNumber(minimum=low, maximum=high):
             words = f"a whole number from {low} to {high}"
         case Decimal():
@@ -94,6 +99,11 @@ def _(form: Choice, values: pa.Array) -> np.ndarray:
 @_fits.register
 def _(form: Status, values: pa.Array) -> np.ndarray:
     return _numpy(pc.is_in(pc.utf8_lower(values), value_set=pa.array(form.options)))
+
+
+@_fits.register
+def _(form: Digits, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.match_substring_regex(values, "^[0-9]+$"))
 
 
 @_fits.register

@@ -16,8 +16,10 @@ import pyarrow as pa
 
 from roster_etl.engine.column_checks import (
     Judged,
+    Known,
     check_column,
     check_control_characters,
+    check_match,
     note_absent_columns,
     take_columns,
 )
@@ -34,14 +36,14 @@ from roster_etl.spec import File
 from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS
 from roster_etl.spec.replacements import Replacements
 
-__all__ = ["QUARANTINE", "VERDICTS", "Judged", "JudgedFile", "absent_file", "judge_file"]
+__all__ = ["QUARANTINE", "VERDICTS", "Judged", "JudgedFile", "Known", "absent_file", "judge_file"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedFile:
     """What became of one file.
 
-    ``frame``: readable rows in vendor spelling, with ``_row`` and ``_refused``; ``verdicts``: one line a rule (VERDICTS);
+    ``frame``: readable rows in vendor spelling, with ``_row`` and ``_refused``, and ``_deleted`` in files whose rows can say so; ``verdicts``: one line a rule (VERDICTS);
     ``quarantine``: one line a ``reject`` finding (QUARANTINE); ``evidence``: the cells of records whose key could not be
     read (they prove of nobody that he is gone); ``named``: the key cells of rows that were refused, or emptied in part;
     ``present``: the columns of the spec that the header has, a family by its pattern; ``hidden``: a damaged record had to be
@@ -72,12 +74,13 @@ def judge_file(
     relaxed: frozenset[str] = frozenset(),
     replacements: Replacements | None = None,
     fixed_order: bool = False,
+    known: Mapping[str, Known] | None = None,
 ) -> JudgedFile:
     """Judge what was read of `file`.
 
     Args:    file_name: the member's path as uploaded; judged: the files that this one refers to, by spec name;
              relaxed: required columns that a district option made optional; replacements: column → value as uploaded →
-             value to read instead.
+             value to read instead; known: column → the values that another feed has of it.
     Raises:  nothing for bad data: it becomes findings.
     """
     header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order)
@@ -90,15 +93,15 @@ def judge_file(
         return _without_changes(sheet)
     if refused or not raw.rows_read:
         return _refused_file(sheet, refused or "empty_file")
-    _check(sheet, judged or {}, replacements or {})
+    _check(sheet, judged or {}, replacements or {}, known or {})
     return _judged_file(sheet)
 
 
 def absent_file(file: File, *, refused: str | None = None, findings: pa.Table | None = None) -> JudgedFile:
     """Return the verdict on a file of which no row was read: the upload does not have it, or it was `refused`."""
-    columns = {column.name: pa.nulls(0, pa.string()) for column in file.columns}
+    columns, nothing = {column.name: pa.nulls(0, pa.string()) for column in file.columns}, np.zeros(0, dtype=bool)
     return JudgedFile(
-        frame=rows_frame(columns, pa.array([], pa.int64()), np.zeros(0, dtype=bool)),
+        frame=rows_frame(columns, pa.array([], pa.int64()), nothing, nothing if file.deleted else None),
         findings=Findings(None).table() if findings is None else findings,
         verdicts=VERDICTS.empty_table(),
         quarantine=QUARANTINE.empty_table(),
@@ -110,7 +113,7 @@ def absent_file(file: File, *, refused: str | None = None, findings: pa.Table | 
     )
 
 
-def _check(sheet: Sheet, others: Mapping[str, Judged], replacements: Replacements) -> None:
+def _check(sheet: Sheet, others: Mapping[str, Judged], replacements: Replacements, known: Mapping[str, Known]) -> None:
     """Cells first, then rows by themselves, then rows against each other."""
     take_columns(sheet, replacements)
     check_control_characters(sheet)
@@ -124,6 +127,9 @@ def _check(sheet: Sheet, others: Mapping[str, Judged], replacements: Replacement
     for column in present:
         if column.unique:
             check_unique(sheet, column.name, column.unique)
+    for column in present:
+        if column.matches and column.name in known:
+            check_match(sheet, column, column.matches, known[column.name])
 
 
 def _judged_file(sheet: Sheet) -> JudgedFile:

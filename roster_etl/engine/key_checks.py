@@ -35,9 +35,9 @@ def check_keys(sheet: Sheet) -> None:
 
 
 def check_unique(sheet: Sheet, name: str, unique: Unique) -> None:
-    """A value of column `name` belongs to the first record that has it."""
+    """A value of column `name` belongs to the first record that has it; one that is deleted has none."""
     values = sheet.columns[name]
-    rows = np.flatnonzero(~sheet.refused & true(pc.is_valid(values)))
+    rows = np.flatnonzero(~sheet.refused & ~sheet.deleted() & true(pc.is_valid(values)))
     owner = [sheet.columns[column] for column in (unique.per or sheet.file.key) if column in sheet.columns]
     owners = row_codes(owner)[rows]
     first, repeated = _first_of(row_codes([values])[rows])

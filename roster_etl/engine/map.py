@@ -2,7 +2,7 @@
 
 Belongs here: evaluating the expressions of ``mapping.plan``, what was derived, one row a key, and the hash of a row.
 Grain of the result: one row a record of the canonical table; refused rows that name a record not accepted elsewhere stay
-in it with ``_refused``, so that the record counts as seen.
+in it with ``_refused``, so that the record counts as seen. So do rows that say ``_deleted``, so that it counts as deleted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.shape import run_step
-from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
+from roster_etl.mapping.frames import DELETED, REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.hashes import hash_texts
 from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
 
@@ -33,8 +33,9 @@ _SLICE = 200_000
 
 @dataclass(frozen=True, kw_only=True)
 class MappedTable:
-    """A canonical table as an upload would have it: business columns, ORIGIN columns, ``row_hash`` and ``_refused``.
+    """A canonical table as an upload would have it: business columns, ORIGIN columns, ``row_hash``, ``_refused`` and ``_deleted``.
 
+    A row with ``_deleted`` has ``_refused`` too: it opens nothing. Of its key it has what its own file tells; the rest is null.
     ``collisions``: accepted rows of one mapping whose key an earlier mapping had given already, unexpectedly.
     """
 
@@ -63,7 +64,7 @@ def map_table(
     options: MappingABC[str, object],
 ) -> MappedTable:
     """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted counts."""
-    rows_by_name = {name: file.rows for name, file in files.items()}
+    rows_by_name = {name: _marked(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []
     findings = [Findings(files[mapping.source].file_name) for mapping in mappings]
     for mapping, noted in zip(mappings, findings, strict=True):
@@ -85,6 +86,14 @@ def map_table(
         table = table.filter(pa.array(repeats.counts))
     hashed = table.append_column(HASH, row_hash(table, target))
     return MappedTable(table=hashed, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
+
+
+def _marked(rows: pa.Table) -> pa.Table:
+    """Return judged `rows` with both marks; one that says that its record is gone gives no value, as a refused one gives none."""
+    if DELETED not in rows.column_names:
+        return rows.append_column(DELETED, pa.array(np.zeros(rows.num_rows, dtype=bool)))
+    gives_nothing = pc.or_(flat(rows.column(REFUSED)), flat(rows.column(DELETED)))
+    return rows.set_column(rows.schema.get_field_index(REFUSED), REFUSED, gives_nothing)
 
 
 def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
@@ -204,12 +213,26 @@ def _evaluate(
     columns["extensions"] = (
         _extensions(rows, source.extensions) if mapping.extensions else pa.repeat(pa.scalar("{}"), rows.num_rows)
     )
-    columns[REFUSED] = flat(rows.column(REFUSED))
-    table = pa.table(columns)
+    columns |= {mark: flat(rows.column(mark)) for mark in (REFUSED, DELETED)}
+    table = _without_foreign_keys(target, mapping, pa.table(columns))
     needed = [flat(table.column(name)) for name in target.key if name not in target.optional_key]
     complete = np.logical_and.reduce([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in needed])
     usable = complete | flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)  # without a key, a refused row names nobody
     return table if usable.all() else table.filter(pa.array(usable))
+
+
+def _without_foreign_keys(target: RosterTable, mapping: Mapping, table: pa.Table) -> pa.Table:
+    """Empty the key cells of deleted rows that other files gave: those may have moved on since the record was published."""
+    deleted = flat(table.column(DELETED))
+    if not pc.any(deleted).as_py():
+        return table
+    reads = mapping.reads()
+    for name in target.key:
+        if any(file != mapping.source for file, _ in reads.get(name, ())):
+            values = flat(table.column(name))
+            emptied = pc.if_else(deleted, pa.scalar(None, values.type), values)
+            table = table.set_column(table.schema.get_field_index(name), name, emptied)
+    return table
 
 
 def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:

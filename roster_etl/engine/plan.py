@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
 from typing import Protocol
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.map import HASH, key_text
-from roster_etl.mapping.frames import REFUSED, flat
+from roster_etl.mapping.frames import DELETED, REFUSED, flat
 from roster_etl.mapping.hashes import hash_numbers
 
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
@@ -96,9 +96,9 @@ class TablePlan:
     """What would happen to one table.
 
     ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
-    hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (the
-    others went with what they refer to); ``reasons``: close reason → records that go; ``columns``: how many updates change each
-    column; ``schools``: the schools where something happens, where records belong to a school.
+    hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (of the
+    others a row says so, or they went with what they refer to); ``reasons``: close reason → records that go; ``columns``: how
+    many updates change each column; ``schools``: the schools where something happens, where records belong to a school.
     """
 
     table: str
@@ -152,10 +152,16 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
         drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
+    told: dict[str, pa.Table] = {}  # what rows say to be deleted, and what follows from that: nobody forgot it
     for name in names:  # parents before what refers to them
-        cascade = _orphans(name, drafts[name].stays, closed)
-        closed[name] = pa.concat_tables([drafts[name].gone, cascade])
-        tables[name] = _finished(drafts[name], cascade, current[name])
+        draft = drafts[name]
+        follows = _refer_to(name, draft.gone, told)
+        draft, following = replace(draft, gone=draft.gone.filter(pc.invert(follows))), draft.gone.filter(follows)
+        orphans = draft.stays.filter(_refer_to(name, draft.stays, closed))
+        told[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refer_to(name, orphans, told))])
+        cascade = pa.concat_tables([following, orphans])
+        closed[name] = pa.concat_tables([draft.deleted, draft.gone, cascade])
+        tables[name] = _finished(draft, cascade, current[name])
     return Plan(base=base, tables=tables, sha256=_sha256(base, tables))
 
 
@@ -164,8 +170,9 @@ class _Draft:
     """A table's plan before it is known which kept records lose what they refer to.
 
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
-    order; ``gone``: versions of records that are absent; ``stays``: versions that no accepted row has, but that stay;
-    ``opening``: school → rows to open; ``kept``: those of ``stays`` that a person left out of the plan.
+    order; ``deleted``: versions of records of which a row says so; ``gone``: versions of records that are absent; ``stays``:
+    versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``kept``: those of ``stays`` that a
+    person left out of the plan.
     """
 
     target: RosterTable
@@ -176,6 +183,7 @@ class _Draft:
     opening: Mapping[str, int]
     updates: pa.Table
     replaced: pa.Table
+    deleted: pa.Table
     gone: pa.Table
     stays: pa.Table
     kept: pa.Table
@@ -203,14 +211,15 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
     there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
     if not known.num_rows:  # a first load: nothing to compare with
         hashes, updates, replaced, created = hash_numbers(mapped.column(HASH))[numbers], mapped.slice(0, 0), there, len(numbers)
-        missing = gone = kept = pa.array([], pa.bool_())
+        missing = deleted = gone = kept = pa.array([], pa.bool_())
     else:
         accepted = mapped.take(pa.array(numbers))
         place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
         replaced, updates = there.take(pc.drop_null(place)), accepted.filter(pc.is_valid(place))
         hashes, created = hash_numbers(accepted.column(HASH)), accepted.num_rows - updates.num_rows
         missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
-        gone = _gone(target, there, missing, mapped.filter(pa.array(refused)), doubt, drafts)
+        deleted = pc.and_(missing, _said_deleted(target, there, mapped))
+        gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
         kept = pc.and_(gone, _left_out(target, there, doubt.left_out, drafts))
         gone = pc.and_not(gone, kept)
     return _Draft(
@@ -222,16 +231,17 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         opening=_per_school(target, mapped.select([target.has_school]).take(pa.array(numbers)) if target.has_school else mapped),
         updates=updates,
         replaced=replaced,
+        deleted=there.filter(deleted),
         gone=there.filter(gone),
-        stays=there.filter(pc.and_not(missing, gone)),
+        stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
         kept=there.filter(kept),
     )
 
 
 def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TablePlan:
     columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
-    closes = _closes(changed=draft.replaced, absent=draft.gone, cascade=cascade)
-    reasons = {"absent": draft.gone.num_rows, "cascade": cascade.num_rows}
+    closes = _closes(changed=draft.replaced, deleted=draft.deleted, absent=draft.gone, cascade=cascade)
+    reasons = {"deleted": draft.deleted.num_rows, "absent": draft.gone.num_rows, "cascade": cascade.num_rows}
     return TablePlan(
         table=draft.target.name,
         opens=pa.array(draft.opens),
@@ -239,7 +249,7 @@ def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TableP
         closes=closes,
         created=draft.created,
         updated=draft.updates.num_rows,
-        deleted=draft.gone.num_rows + cascade.num_rows,
+        deleted=draft.deleted.num_rows + draft.gone.num_rows + cascade.num_rows,
         absent=draft.gone.num_rows,
         current=draft.current,
         counted_updates=int(counted.sum()),
@@ -249,14 +259,29 @@ def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TableP
     )
 
 
-def _orphans(name: str, stays: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Table:
-    """The kept versions that refer to a record which closes: they go with it."""
-    lost = np.zeros(stays.num_rows, dtype=bool)
+def _refer_to(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:
+    """Which `versions` of table `name` refer to one of the records that close: they go with it."""
+    lost = np.zeros(versions.num_rows, dtype=bool)
     for reference in REFERENCES:
-        if reference.table == name and reference.parent in closed and stays.num_rows:
+        if reference.table == name and reference.parent in closed and versions.num_rows:
             named = key_text(closed[reference.parent], reference.parent_columns)
-            lost |= pc.is_in(key_text(stays, reference.columns), value_set=named).to_numpy(zero_copy_only=False)
-    return stays.filter(pa.array(lost))
+            lost |= pc.is_in(key_text(versions, reference.columns), value_set=named).to_numpy(zero_copy_only=False)
+    return pa.array(lost)
+
+
+def _said_deleted(target: RosterTable, there: pa.Table, mapped: pa.Table) -> pa.Array:
+    """Versions of records of which a row of the upload says that they are deleted; a key cell that the row lacks may be any."""
+    rows = mapped.filter(mapped.column(DELETED))
+    needed = [name for name in target.key if name not in target.optional_key]
+    hit = np.zeros(there.num_rows, dtype=bool)
+    for size in range(len(needed)) if rows.num_rows else ():
+        for empty in combinations(needed, size):
+            given = [name for name in needed if name not in empty]
+            chosen = rows.filter(_given(rows, given, empty))
+            if chosen.num_rows:
+                names = [name for name in target.key if name not in empty]
+                hit |= pc.is_in(key_text(there, names), value_set=key_text(chosen, names)).to_numpy(zero_copy_only=False)
+    return pa.array(hit)
 
 
 def _same(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -59,6 +59,8 @@ def _any_of(sheet: Sheet, rule: AnyOf) -> None:
     empty = np.ones(len(sheet.refused), dtype=bool)
     for name in there:
         empty &= true(pc.is_null(sheet.columns[name]))
+        if name in sheet.unreadable:
+            empty &= ~sheet.unreadable[name]
     sheet.note(f"{', '.join(rule.columns)}: any of", "any_of", len(empty), int(empty.sum()))
     needed = " or ".join(rule.columns)
     sheet.refuse(empty, "missing_required", ", ".join(rule.columns), f"{needed} is required, and the cell is empty.")

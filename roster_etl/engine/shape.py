@@ -21,6 +21,8 @@ from roster_etl.mapping.frames import REFUSED, ROW, flat, row_codes
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
+    Claim,
+    Differs,
     ForEvery,
     Lookup,
     MostCommon,
@@ -45,9 +47,9 @@ def run_step(step: Step, rows: pa.Table, files: Files, findings: Findings) -> pa
 def _(step: OnlyRows, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
     if step.column not in rows.column_names:
         return rows.slice(0, 0)
-    cells = _cells(rows, step.column)
-    keep = pc.is_in(cells, value_set=pa.array(step.values)) if step.values else pc.is_valid(cells)
-    return rows.filter(keep)
+    if not step.values:
+        return rows.filter(pc.is_valid(_cells(rows, step.column)))
+    return rows.filter(_one_of(rows, step.column, pa.array([value.lower() for value in step.values])))
 
 
 @run_step.register
@@ -97,6 +99,9 @@ def _(step: ForEvery, rows: pa.Table, files: Files, findings: Findings) -> pa.Ta
 @run_step.register
 def _(step: Lookup, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
     other = files[step.file].sort_by([(REFUSED, "ascending"), (ROW, "ascending")])  # accepted rows first
+    if step.where:
+        wanted = pa.array([value.lower() for value in step.where.values])
+        other = other.filter(pc.and_(_one_of(other, step.where.column, wanted), pc.invert(_cells(other, REFUSED))))
     places = pc.index_in(_cells(rows, step.on), value_set=_cells(other, step.key))
     places = pc.if_else(pc.is_valid(_cells(rows, step.on)), places, pa.scalar(None, pa.int32()))
     for name, column in step.take.items():
@@ -175,6 +180,36 @@ def _(step: Agreed, rows: pa.Table, files: Files, findings: Findings) -> pa.Tabl
     np.maximum.at(high, group[usable], values[usable])
     disagree = (group >= 0) & (low < high)[np.maximum(group, 0)] if len(low) else np.zeros(len(group), bool)
     return _put(rows, step.name, pc.if_else(pa.array(disagree), pa.scalar(None, pa.string()), cells))
+
+
+@run_step.register
+def _(step: Claim, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    absent = pa.nulls(rows.num_rows, pa.string())
+    given = [_cells(rows, name) if name in rows.column_names else absent for name in step.take.values()]
+    values = pc.coalesce(*given)
+    rank = np.argmax([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in given], axis=0)
+    usable = pc.and_not(pc.is_valid(values), _cells(rows, REFUSED)).to_numpy(zero_copy_only=False)
+    claims = np.flatnonzero(usable)
+    claims = claims[np.argsort(rank[claims], kind="stable")]
+    later = pd.Series(row_codes([values])[claims]).duplicated().to_numpy()
+    taken = np.zeros(rows.num_rows, dtype=bool)
+    taken[claims[later]] = True
+    places = np.flatnonzero(taken)
+    field = next(iter(step.take.values()))
+    numbers = _cells(rows, ROW).to_numpy()[places]
+    findings.add_rows("warning", step.code, numbers, field=field, message=step.message, keys=values.take(pa.array(places)))
+    for place, (name, column) in enumerate(zip(step.take, given, strict=True)):
+        rows = _put(rows, name, pc.if_else(pa.array((rank == place) & ~taken), column, pa.scalar(None, pa.string())))
+    return rows
+
+
+@run_step.register
+def _(step: Differs, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    differs = pc.not_equal(pc.utf8_lower(_cells(rows, step.column)), pc.utf8_lower(_cells(rows, step.other)))
+    differs = pc.and_not(pc.fill_null(differs, False), _cells(rows, REFUSED))
+    numbers = _cells(rows, ROW).filter(differs).to_numpy()
+    findings.add_rows("warning", step.code, numbers, field=step.column, message=step.message)
+    return rows
 
 
 def members(family: str | None, names: list[str]) -> list[str]:

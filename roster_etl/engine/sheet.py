@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from roster_etl.engine.headers import Header
 from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings, joined_keys
-from roster_etl.mapping.frames import REFUSED, ROW, findings_frame, flat, to_frame
-from roster_etl.spec import Column, File
+from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, to_frame
+from roster_etl.spec import Column, File, Where
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.promises import Check
 
@@ -72,9 +72,23 @@ class Sheet:
         places = {**self.header.positions, **self.header.extensions}
         return {name: flat(self.raw.table.column(place)) for name, place in places.items() if name in self.columns}
 
-    def is_required(self, column: Column) -> bool:
-        """Whether a broken cell of `column` refuses its row."""
-        return column.required and column.name not in self.relaxed
+    def required(self, column: Column) -> Mask:
+        """Return the rows that a broken cell of `column` refuses."""
+        if column.required_where:
+            return self.where(column.required_where)
+        always = column.required and not column.made_up_for and column.name not in self.relaxed
+        return np.full(len(self.refused), always, dtype=bool)
+
+    def deleted(self) -> Mask:
+        """Return the rows that say that their record is gone."""
+        return self.where(self.file.deleted) if self.file.deleted else np.zeros(len(self.refused), dtype=bool)
+
+    def where(self, rows: Where) -> Mask:
+        """Return `rows` as a mask; none where the upload lacks the column."""
+        if rows.column not in self.columns:
+            return np.zeros(len(self.refused), dtype=bool)
+        values = pa.array([value.lower() for value in rows.values])
+        return true(pc.is_in(pc.utf8_lower(self.columns[rows.column]), value_set=values))
 
     def mask(self, places: Places) -> Mask:
         """Return `places` as a mask."""
@@ -85,15 +99,17 @@ class Sheet:
     # ---- what a rule can do
 
     def fail(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Refuse the rows if the column is required or strict, else leave the cells empty with a warning."""
+        """Refuse the rows where the column is required or strict, else leave the cells empty with a warning."""
         column = self.header.columns.get(name)
-        if column is not None and (column.strict or self.is_required(column)):
-            self.refuse(wrong, code, name, message, causes)
-            return
-        self.say("warning", code, wrong, name, f"{message} The value was left empty.", causes)
-        self.put(name, wrong, None)
+        required = wrong & self.required(column) if column is not None else np.zeros(len(wrong), dtype=bool)
+        if column is not None and column.strict:
+            required = wrong
+        self.refuse(required, code, name, message, _of(causes, wrong, required))
+        emptied = wrong & ~required
+        self.say("warning", code, emptied, name, f"{message} The value was left empty.", _of(causes, wrong, emptied))
+        self.put(name, emptied, None)
         if causes is not None:
-            self.doubted = self.doubted | wrong
+            self.doubted = self.doubted | emptied
 
     def refuse(self, wrong: Mask, code: str, field: str, message: str, causes: Causes | None = None) -> None:
         """Take the rows out of what applies; they stay in the frame, so that their records are seen."""
@@ -155,13 +171,22 @@ class Sheet:
 
     def frame(self) -> pd.DataFrame:
         """Return the rows that are kept, with ``_row`` and ``_refused``."""
-        frame = rows_frame(self.columns, self.raw.rows, self.refused)
+        deleted = self.deleted() & ~self.refused if self.file.deleted else None
+        frame = rows_frame(self.columns, self.raw.rows, self.refused, deleted)
         return frame if self.kept.all() else frame[self.kept].reset_index(drop=True)
 
 
-def rows_frame(columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask) -> pd.DataFrame:
-    """Return judged rows as a frame: `columns`, ``_row`` and ``_refused``."""
-    return to_frame(pa.table({**columns, ROW: rows, REFUSED: pa.array(refused, pa.bool_())}))
+def rows_frame(columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, deleted: Mask | None = None) -> pd.DataFrame:
+    """Return judged rows as a frame: `columns`, ``_row``, ``_refused``, and ``_deleted`` in files whose rows can say so."""
+    marks = {REFUSED: refused} if deleted is None else {REFUSED: refused, DELETED: deleted}
+    return to_frame(pa.table({**columns, ROW: rows, **{name: pa.array(mark, pa.bool_()) for name, mark in marks.items()}}))
+
+
+def _of(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | None:
+    """Return what `causes`, one for each of `rows`, says of the `chosen` ones."""
+    if causes is None or rows.sum() == chosen.sum():
+        return causes
+    return causes[0], causes[1].filter(pa.array(chosen[rows]))
 
 
 def true(condition: pa.Array) -> Mask:

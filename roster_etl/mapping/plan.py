@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from roster_etl.spec import Where
+
 Function = Callable[..., pd.Series]
 
 
@@ -86,7 +88,7 @@ Expression = From | Of | Const | FirstOf | IfOption
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyRows:
-    """Keep rows whose ``column`` has a value, or that one of ``values``."""
+    """Keep rows whose ``column`` has a value, or one of ``values`` (case does not count)."""
 
     column: str
     values: tuple[str, ...] = ()
@@ -129,12 +131,16 @@ class ForEvery:
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """Add columns ``take`` (new name → its column) of the row of ``file`` whose ``key`` equals ``on``."""
+    """Add columns ``take`` (new name → its column) of the row of ``file`` whose ``key`` equals ``on``.
+
+    ``where``: of several rows the first accepted one that is so; no other counts.
+    """
 
     file: str
     on: str
     key: str
     take: MappingABC[str, str]
+    where: Where | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +200,30 @@ class Agreed:
     name: str
 
 
-Step = OnlyRows | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Add columns ``take`` (new name → its column): the first of these that has a value keeps it, the others are empty.
+
+    A value belongs to one accepted row: rows whose own first column has it come before those where another stands in, and
+    earlier rows before later ones. Of every other row all of ``take`` is empty, which is reported as ``code`` (a warning).
+    """
+
+    take: MappingABC[str, str]
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differs:
+    """Report accepted rows (as ``code``, a warning) whose ``column`` is not ``other``, without regard to case; empty differs from nothing."""
+
+    column: str
+    other: str
+    code: str
+    message: str
+
+
+Step = OnlyRows | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed | Claim | Differs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,6 +285,8 @@ class Mapping:
             match step:
                 case Lookup(take=take) if column in take:
                     return [(step.file, take[column])]
+                case Claim(take=take) if column in take:
+                    return [(self.source, take[column])]
                 case MostCommon(name=name) if column == name:
                     return [(step.file, step.value), (step.through, step.member)]
                 case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
@@ -265,9 +296,7 @@ class Mapping:
                 case Unpivot(value=name) if column == name:
                     family = (step.family,) if step.family else ()
                     return [(self.source, source) for source in (*step.columns, *family)]
-                case Unpivot(position=name) if column == name:
-                    return []
-                case Numbered(name=name) if column == name:
+                case Unpivot(position=name) | Numbered(name=name) if column == name:
                     return []
         return [(self.source, column)]
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping as MappingABC
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
+    Claim,
     Const,
     Expression,
     FirstOf,
@@ -60,7 +61,10 @@ def _words(step: Step, column: str) -> str | None:
     words = None
     match step:
         case Lookup(take=take, on=on, file=file) if column in take:
-            words = f"{take[column]} of the row of {file} that {on} names"
+            of = f"the first {' or '.join(step.where.values)} among the rows" if step.where else "the row"
+            words = f"{take[column]} of {of} of {file} that {on} names"
+        case Claim(take=take) if column in take:
+            words = f"{take[column]}, unless another record has it"
         case MostCommon(name=name, value=value, file=file, through=through) if column == name:
             words = f"the most common {value} among the {file} that {through} links to it"
         case Varied(name=name, column=source) if column == name:

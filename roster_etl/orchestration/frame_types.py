@@ -12,7 +12,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 from dagster_pandas.constraints import ColumnDTypeInSetConstraint
 
 from roster_etl.canonical.roster import ColumnType, RosterTable
-from roster_etl.mapping.frames import FILE, REFUSED, ROW
+from roster_etl.mapping.frames import DELETED, FILE, REFUSED, ROW
 from roster_etl.spec import File, Format
 
 NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset that hands on no frame
@@ -32,11 +32,12 @@ _ORIGIN: dict[str, ColumnType] = {
     "extensions": "text",
     "row_hash": "text",
     REFUSED: "boolean",
+    DELETED: "boolean",
 }
 
 
 def file_type(format_: Format, file: File) -> dg.DagsterType:
-    """Return the type of a judged file: every cell text, with ``_row`` and ``_refused``; a column may be absent unless it is required.
+    """Return the type of a judged file: every cell text, with ``_row`` and its marks; a column may be absent unless it is required.
 
     Where rows are changes, ``_file`` tells which of several files of the kind a row is from.
     """
@@ -45,7 +46,8 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
         for column in file.columns
         if not column.secret
     ]
-    columns += [_column(ROW, "integer"), _column(REFUSED, "boolean")]
+    marks = (REFUSED, DELETED) if file.deleted else (REFUSED,)
+    columns += [_column(ROW, "integer"), *(_column(mark, "boolean") for mark in marks)]
     columns += [_column(FILE, "text")] if file.in_order else []
     return _frame_type(
         name=f"judged_{format_.name}_{file.name}",
@@ -55,7 +57,7 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
 
 
 def table_type(table: RosterTable) -> dg.DagsterType:
-    """Return the type of a mapped table: its business columns, where each row comes from, its hash, and ``_refused``."""
+    """Return the type of a mapped table: its business columns, where each row comes from, its hash, ``_refused`` and ``_deleted``."""
     columns = [_column(column.name, column.type) for column in table.columns]
     columns += [_column(name, kind) for name, kind in _ORIGIN.items()]
     return _frame_type(

@@ -129,7 +129,7 @@ def _file_columns(file: File) -> list[dg.TableColumn]:
             column.name,
             "text",
             column.note or None,
-            _constraints(needed=column.required),
+            _constraints(needed=not column.optional_cells),
             tags={"secret": ""} if column.secret else None,
         )
         for column in file.columns

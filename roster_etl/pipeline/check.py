@@ -107,6 +107,10 @@ class _Ledger(Warehouse):
         """Return the newest published import of that roster."""
         return self._roster.last_published(district_id, source, kind)
 
+    def current(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the keys of the current versions of that roster."""
+        return self._roster.current(district_id, source, table)
+
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the current versions of that roster."""
         return self._roster.current_hashes(district_id, source, table)

@@ -6,15 +6,16 @@ Belongs here: from archived bytes to a judged frame, with everything that later 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.judge import VERDICTS, Judged, JudgedFile, absent_file, judge_file
+from roster_etl.engine.judge import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
 from roster_etl.engine.read import DEFAULT_LIMITS, UNFORGIVING, read_csv
-from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, give_back, to_frame, to_table
+from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
@@ -81,7 +82,8 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
     raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits)
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
-    return judge_file(
+    known = _known(workspace, upload, file)
+    result = judge_file(
         raw,
         file,
         file_name=member.name,
@@ -89,7 +91,32 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
         relaxed=frozenset(relaxed),
         replacements=upload.replacements,
         fixed_order=upload.format.fixed_column_order,
+        known=known,
     )
+    return replace(result, findings=pa.concat_tables([result.findings, _unmatched(upload, file, known)]))
+
+
+def _known(workspace: Workspace, upload: Upload, file: File) -> dict[str, Known]:
+    """Return, by column of `file`, what the feed that it should match has; nothing where that feed has no roster yet."""
+    known = {}
+    for column in file.columns:
+        source = str(upload.values[column.matches.option]) if column.matches else ""
+        if column.matches and source and workspace.warehouse.base(upload.district_id, source) is not None:
+            found = workspace.warehouse.current(upload.district_id, source, column.matches.table)
+            known[column.name] = Known(source=source, values=flat(found.column(column.matches.column)))
+    return known
+
+
+def _unmatched(upload: Upload, file: File, known: Mapping[str, Known]) -> pa.Table:
+    """Say once, with the first file that should match it, that the other feed has no roster to compare with."""
+    found = []
+    for option in dict.fromkeys(column.matches.option for column in file.columns if column.matches):
+        of_option = [(f, c) for f in upload.format.files for c in f.columns if c.matches and c.matches.option == option]
+        source, names = str(upload.values[option]), ", ".join(f"{f.file_name} {c.name}" for f, c in of_option)
+        if source and not known and of_option[0][0] is file:
+            message = f"Nothing of {source} was published for this district yet, so these could not be compared with it: {names}."
+            found.append(Finding(severity="warning", code="unknown_reference", file=upload.file_name(file), message=message))
+    return to_table(findings_frame(found)).cast(FINDINGS)
 
 
 def _unkept(workspace: Workspace, upload: Upload, file: File, member: Member) -> JudgedFile:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from roster_etl.mapping.frames import REFUSED, one_array, to_table
+from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
 from roster_etl.pipeline.conclude import conclusion_of, supersede_holds, write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
@@ -64,7 +64,7 @@ def _change(workspace: Workspace, upload: Upload, name: str, tables: Mapping[str
 
     def opens() -> pa.Table:
         places = one_array(workspace.frames.read(*place, f"opens/{name}")["place"])
-        mapped = to_table(tables[name]).drop_columns([REFUSED])
+        mapped = to_table(tables[name]).drop_columns([REFUSED, DELETED])
         return mapped if len(places) == mapped.num_rows else mapped.take(places)
 
     return TableChange(opens=opens, closes=to_table(workspace.frames.read(*place, f"closes/{name}")))

@@ -15,6 +15,7 @@ from roster_etl.spec import (
     Column,
     Date,
     Decimal,
+    Digits,
     Family,
     File,
     Form,
@@ -131,14 +132,14 @@ def options_page() -> str:
 def form_text(form: Form) -> str:
     """Return what a form promises, as a reader of the format's document would say it."""
     match form:
-        case Choice():
+        case Choice() | Status():
             text = _choice_text(form)
+        case Digits():
+            text = "digits only"
         case WholeNumber(minimum=minimum, maximum=maximum):
             text = f"whole number, {minimum} to {maximum}"
         case Date(patterns=patterns):
             text = f"date {' or '.join(patterns)}"
-        case Status(options=options):
-            text = f"status: {_names(options)}; anything else refuses the row"
         case Moment(words=words):
             text = "moment in ISO 8601" + "".join(f", or `{word}`" for word in words)
         case Decimal():
@@ -153,8 +154,10 @@ def form_text(form: Form) -> str:
     return text
 
 
-def _choice_text(form: Choice) -> str:
+def _choice_text(form: Choice | Status) -> str:
     text = f"one of {_runs(form.options)}"
+    if isinstance(form, Status):
+        return text
     if form.ranges:
         text += ", or a range of two whole numbers"
     return f"{text}; anything else counts as `{form.otherwise}`" if form.otherwise else text
@@ -195,6 +198,8 @@ def _file_facts(file: File) -> list[str]:
         facts.append("Rows apply in their order; of several about one record, the last word counts.")
     if file.repeats:
         facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
+    if file.deleted:
+        facts.append(f"A row whose `{file.deleted.column}` is {_names(file.deleted.values)} says that its record is gone.")
     facts += [_rule_text(rule) for rule in file.rules]
     if file.extensions:
         facts.append(f"Further columns may begin with {_names(file.extensions)}.")
@@ -224,13 +229,19 @@ def _rule_text(rule: RowRule) -> str:
 def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]:
     name = f"`{column.name}`" + "".join(f", also `{alias}`" for alias in column.aliases)
     required = "yes" if column.required else ""
+    if column.required_where:
+        required += f", where `{column.required_where.column}` is {_names(column.required_where.values)}"
+    if column.made_up_for:
+        required += ", but a cell may be empty"
     if column.relaxed_by:
         required += f", unless `{column.relaxed_by}` is off"
     form = "never read" if column.secret else form_text(column.form)
-    form += "; anything else refuses the row" if column.strict and not isinstance(column.form, Status) else ""
+    form += "; anything else refuses the row" if column.strict else ""
     form += "; edits by hand outlast uploads" if column.sticky else ""
     if column.unique:
         form += ", unique"
+    if column.matches:
+        form += f", which the feed that `{column.matches.option}` names should have"
     return (name, required, form, _reference(column), column.note, *_target(file, column.name, targets))
 
 

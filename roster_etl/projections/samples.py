@@ -20,6 +20,7 @@ from roster_etl.spec import (
     Column,
     Date,
     Decimal,
+    Digits,
     Email,
     File,
     Moment,
@@ -124,11 +125,21 @@ def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]]
     if column.references:
         return random.choice(targets[column.name])
     if column.name in file.key or column.unique:
-        return f"s{number}@sample.example.org" if isinstance(column.form, Email) else f"{file.name}-{number:05d}"
+        return _counted(file, column, number)
     grouped = any(isinstance(rule, Together | AnyOf) and column.name in rule.columns for rule in file.rules)
     if not (column.required or grouped) and random.random() < SHARE_LEFT_BLANK:
         return ""
     return _value(column, random)
+
+
+def _counted(file: File, column: Column, number: int) -> str:
+    match column.form:
+        case Email():
+            return f"s{number}@sample.example.org"
+        case Digits():
+            return f"{number:06d}"
+        case _:
+            return f"{file.name}-{number:05d}"
 
 
 def _value(column: Column, random: Random) -> str:
@@ -136,7 +147,9 @@ def _value(column: Column, random: Random) -> str:
         case Choice(options=options):
             value = random.choice(options)
         case Status(options=options):
-            value = options[0]
+            value = options[0]  # the usual one; a day's first upload deletes nobody
+        case Digits():
+            value = str(random.randint(1, 999_999))
         case Moment():
             value = f"2026-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}T00:00:00Z"
         case WholeNumber(minimum=minimum, maximum=maximum):

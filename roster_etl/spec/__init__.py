@@ -4,13 +4,14 @@ Belongs here: frozen dataclasses that state what a vendor's document says, and n
 Does not belong here: reading, judging, mapping (``engine``), or any import outside the standard library.
 """
 
-from roster_etl.spec.files import Column, Family, File, Reference, Repeats, Signature, Unique
+from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Signature, Unique, Where
 from roster_etl.spec.formats import Excludes, Format, FormatError, Needs, Option, Unsupported
 from roster_etl.spec.rules import (
     AnyOf,
     Choice,
     Date,
     Decimal,
+    Digits,
     Email,
     Form,
     Moment,
@@ -29,6 +30,7 @@ __all__ = [
     "Column",
     "Date",
     "Decimal",
+    "Digits",
     "Email",
     "Excludes",
     "Family",
@@ -36,6 +38,7 @@ __all__ = [
     "Form",
     "Format",
     "FormatError",
+    "Match",
     "Moment",
     "Needs",
     "NotBefore",
@@ -50,5 +53,6 @@ __all__ = [
     "Together",
     "Unique",
     "Unsupported",
+    "Where",
     "WholeNumber",
 ]

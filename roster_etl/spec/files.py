@@ -28,20 +28,49 @@ class Unique:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Where:
+    """The rows whose ``column`` has one of ``values``, compared without regard to case."""
+
+    column: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError(f"Where: name the values of {self.column}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """The value should be known in another feed of the district, as ``column`` of the canonical ``table``; else it is doubtful.
+
+    ``option``: the option of the format that names the other feed's format; empty: nothing is compared.
+    """
+
+    table: str
+    column: str
+    option: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of a vendor file.
 
     A broken or empty cell of a required column refuses its row. A broken cell of any other column is left empty, with a
-    warning; the row applies. ``strict``: the column may be empty, yet a broken cell refuses its row. ``secret`` columns are
-    blanked before anything is stored. ``sticky``: the document says that edits by hand outlast uploads.
+    warning; the row applies. ``required_where``: the header needs the column, and its cells are required in these rows only.
+    ``made_up_for``: the header needs the column, and the mapping has a value in place of an empty cell. ``strict``: the column
+    may be empty, yet a broken cell refuses its row. ``secret`` columns are blanked before anything is stored. ``sticky``: the
+    document says that edits by hand outlast uploads.
     """
 
     name: str
     required: bool = False
     strict: bool = False
+    required_where: Where | None = None
+    made_up_for: bool = False
     form: Form = field(default_factory=Text)
     references: Reference | None = None
     unique: Unique | None = None
+    matches: Match | None = None
     secret: bool = False
     sticky: bool = False
     aliases: tuple[str, ...] = ()
@@ -56,6 +85,15 @@ class Column:
             raise ValueError(f"Column {self.name}: a secret column is never read, so nothing can be required of it")
         if self.relaxed_by and not self.required:
             raise ValueError(f"Column {self.name}: relaxed_by makes sense for a required column only")
+        if (self.required_where or self.made_up_for) and (not self.required or self.relaxed_by):
+            raise ValueError(f"Column {self.name}: which cells are required is said of a column that is always required")
+        if self.required_where and self.made_up_for:
+            raise ValueError(f"Column {self.name}: required_where and made_up_for contradict each other")
+
+    @property
+    def optional_cells(self) -> bool:
+        """Whether a row may apply without a value in this column."""
+        return not self.required or any((self.relaxed_by, self.required_where, self.made_up_for))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +153,7 @@ class File:
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
     (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``in_order``: rows are changes
     that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
-    formats where its name does not.
+    formats where its name does not. ``deleted``: the rows that say that their record is gone.
     """
 
     name: str
@@ -130,6 +168,7 @@ class File:
     repeats: Repeats | None = None
     in_order: bool = False
     recognised_by: Signature | None = None
+    deleted: Where | None = None
     rules: tuple[RowRule, ...] = ()
     deprecated: bool = False
     note: str = ""
@@ -141,6 +180,7 @@ class File:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
         named = {*self.key, *(self.repeats.columns if self.repeats else ())}
+        named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
         for rule in self.rules:
             named |= _named(rule)
         if named - known:

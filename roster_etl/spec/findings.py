@@ -116,6 +116,11 @@ _ROW = (
         "Export the record that is referred to, or correct the id.",
     ),
     ("unknown_role", "A role is not known.", "Use a role of the document, or define a custom role."),
+    (
+        "role_mismatch",
+        "Two rows give one person different roles; each counts as given.",
+        "Correct the role in one of the rows, unless both are meant.",
+    ),
     ("login_taken", "The login belongs to another user already.", "Give each user a login of their own."),
     ("integration_id_taken", "The integration id belongs to another record already.", "Make integration ids unique."),
     ("id_taken", "The value belongs to another record already and must be unique.", "Make the value unique in the district."),

@@ -96,6 +96,13 @@ class Format:
                     raise FormatError(f"{self.name}/{file.name}: refers to {reference.file}, which is not listed before it")
                 if reference.column not in {c.name for c in by_name[reference.file].columns}:
                     raise FormatError(f"{self.name}/{file.name}: {reference.file} has no column {reference.column}")
+            self._check_matches(file)
+
+    def _check_matches(self, file: File) -> None:
+        known = {option.name for option in self.options if option.kind == "text"}
+        for column in file.columns:
+            if column.matches and column.matches.option not in known:
+                raise FormatError(f"{self.name}/{file.name}: {column.name} needs a text option {column.matches.option}")
 
         self._check_ways()
 

@@ -100,7 +100,7 @@ def _column(column: Column) -> tuple[Promise, ...]:
         ("form", column.form != Text()),
         ("reference", column.references is not None),
         ("unique", column.unique is not None),
-        ("present", not column.required or column.relaxed_by is not None),
+        ("present", column.optional_cells),
     )
     return tuple(
         Promise(rule=f"{column.name}: {check}", check=check, columns=(column.name,)) for check, is_made in made if is_made

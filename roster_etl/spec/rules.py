@@ -7,6 +7,7 @@ Source: the "Format" and "Notes" columns of the format documents.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,14 @@ class Choice:
     """One of the listed options, compared without regard to case.
 
     ``ranges``: a range ``low-high`` of two whole-number options is allowed too (Clever grades: the lower bound counts).
-    ``otherwise``: the option that an unknown value stands for (with a ``bad_value`` warning); None: an unknown value is broken.
+    ``otherwise``: the option that an unknown value stands for (with a warning); None: an unknown value is broken.
+    ``code``: what an unknown value is called.
     """
 
     options: tuple[str, ...]
     ranges: bool = False
     otherwise: str | None = None
+    code: Literal["bad_value", "unknown_role"] = "bad_value"
 
     def __post_init__(self) -> None:
         folded = [option.casefold() for option in self.options]
@@ -55,6 +58,11 @@ class Status:
     def __post_init__(self) -> None:
         if not self.options or any(option != option.strip().lower() for option in self.options):
             raise ValueError("Status: options must be given, in lower case")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits:
+    """Digits 0 to 9 and nothing else. The value stays text: leading zeros count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +132,7 @@ class Phone:
             raise ValueError("Phone: name the allowed numbers of digits")
 
 
-Form = Text | Choice | Status | WholeNumber | Decimal | Date | Moment | Email | Phone
+Form = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Moment | Email | Phone
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.map import HASH, ORIGIN, row_hash
 from roster_etl.engine.plan import Doubt, Plan, TablePlan, make_plan
-from roster_etl.mapping.frames import REFUSED, flat
+from roster_etl.mapping.frames import DELETED, REFUSED, flat
 
 Row = Mapping[str, Any]
 CERTAIN = Doubt(file_of=lambda name: name.rpartition("/")[2].removesuffix(".csv"))
@@ -21,8 +21,8 @@ CERTAIN = Doubt(file_of=lambda name: name.rpartition("/")[2].removesuffix(".csv"
 def mapped_table(name: str, rows: Sequence[Row]) -> pa.Table:
     """Return `rows` as a mapped table; a row that leaves the origin out came from the table's own file."""
     target = TABLES[name]
-    usual = {"source_file": f"{name}.csv", "source_row": 2, "derived": "[]", "extensions": "{}", REFUSED: False}
-    schema = pa.schema([*target.arrow_schema, *ORIGIN, (REFUSED, pa.bool_())])
+    usual = {"source_file": f"{name}.csv", "source_row": 2, "derived": "[]", "extensions": "{}", REFUSED: False, DELETED: False}
+    schema = pa.schema([*target.arrow_schema, *ORIGIN, (REFUSED, pa.bool_()), (DELETED, pa.bool_())])
     table = pa.Table.from_pylist([usual | dict(row) for row in rows], schema=schema)
     return table.append_column(HASH, row_hash(table, target))
 
@@ -32,7 +32,7 @@ class Current:
 
     def __init__(self, name: str, rows: Sequence[Row]) -> None:
         self.name = name
-        table = mapped_table(name, rows).drop_columns([REFUSED])
+        table = mapped_table(name, rows).drop_columns([REFUSED, DELETED])
         self.table = table.append_column("version_id", pa.array(range(100, 100 + table.num_rows), pa.int64()))
 
     def hashes(self) -> pa.Table:

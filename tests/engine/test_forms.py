@@ -7,10 +7,10 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.forms import broken, expected, parse_dates
+from roster_etl.engine.forms import broken, code_of, expected, parse_dates
 from roster_etl.mapping import columns
 from roster_etl.mapping.frames import arrow, text
-from roster_etl.spec import Choice, Date, Decimal, Email, Form, Phone, Text, WholeNumber
+from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Form, Phone, Status, Text, WholeNumber
 
 GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))
 RANGES = Choice(options=GRADES.options, ranges=True)
@@ -23,6 +23,8 @@ GOOD: dict[Form, tuple[str, ...]] = {
     Text(max_length=3): ("abc", "é李x"),
     GRADES: ("kindergarten", "KINDERGARTEN", "9", "09"),
     RANGES: ("9-12", "1-1", "09-12", "Kindergarten"),
+    Status(options=("active", "deleted")): ("active", "Active", "DELETED"),
+    Digits(): ("0", "007", "9" * 30),
     WholeNumber(minimum=0, maximum=10): ("0", "10", "007"),
     YEAR: ("1900", "3000", "2031"),
     Decimal(): ("3", "3.75", "-0.5", "+4", "4.", ".5"),
@@ -36,6 +38,8 @@ BAD: dict[Form, tuple[str, ...]] = {
     Text(max_length=3): ("abcd", "éééé"),
     GRADES: ("K", "0", "PK", "9-12", "3", "09 "),
     RANGES: ("12-9", "9-", "-9", "9-12-12", "9 - 12", "1-K", "Kindergarten-2", "9–12"),
+    Status(options=("active", "deleted")): ("act", "active deleted", "inactive", "true", ""),
+    Digits(): ("", "-1", "1.0", "1E5", "1 000", "٣", "x7"),
     WholeNumber(minimum=0, maximum=10): ("11", "-1", "+1", "1.0", "1E1", "", "٣", "9" * 30),
     YEAR: ("1899", "3001", "02000", "20x4", "200"),
     Decimal(): ("3,75", "1e3", "NaN", "inf", "", ".", "-", "1.2.3", "1 000", "٣"),
@@ -124,3 +128,14 @@ def test_dates_may_be_written_in_several_ways() -> None:
 )
 def test_messages_say_what_was_expected(form: Form, words: str) -> None:
     assert words in expected(form)
+
+
+def test_a_choice_may_have_a_code_of_its_own() -> None:
+    role = Choice(options=("student",), code="unknown_role")
+
+    assert [code_of(form) for form in (role, GRADES, Status(options=("active",)), Digits())] == [
+        "unknown_role",
+        "bad_value",
+        "bad_status",
+        "bad_value",
+    ]

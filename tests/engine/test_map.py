@@ -14,7 +14,7 @@ import pytest
 from roster_etl.canonical.roster import RosterColumn, RosterTable
 from roster_etl.engine.map import MappedTable, SourceFile, key_text, map_table, row_hash
 from roster_etl.mapping.columns import first_given, flag, joined, recode, whole
-from roster_etl.mapping.frames import REFUSED, ROW
+from roster_etl.mapping.frames import DELETED, REFUSED, ROW
 from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Mapping, Numbered, Of, OnlyRows
 from tests.walking import accepted, found
 
@@ -193,6 +193,7 @@ def test_a_row_tells_where_it_came_from() -> None:
         "derived",
         "extensions",
         REFUSED,
+        DELETED,
         "row_hash",
     ]
 

@@ -13,6 +13,8 @@ from roster_etl.mapping.frames import REFUSED, ROW
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
+    Claim,
+    Differs,
     ForEvery,
     Lookup,
     MostCommon,
@@ -23,6 +25,7 @@ from roster_etl.mapping.plan import (
     Unpivot,
     Varied,
 )
+from roster_etl.spec import Where
 
 Cells = Mapping[str, str | None]
 
@@ -62,6 +65,10 @@ def test_only_rows_with_a_value_are_kept_refused_ones_too() -> None:
 
 def test_only_rows_with_one_of_the_values_are_kept() -> None:
     assert _column(OnlyRows(column="A", values=("x", "y")), "A", _table({"A": "x"}, {"A": "z"}, {"A": None})) == ["x"]
+
+
+def test_rows_are_told_by_a_value_without_regard_to_case() -> None:
+    assert _column(OnlyRows(column="A", values=("Student",)), ROW, _table({"A": "STUDENT"}, {"A": "teacher"})) == [2]
 
 
 def test_no_row_is_kept_where_the_column_is_missing() -> None:
@@ -337,3 +344,75 @@ def test_a_missing_value_disagrees_and_a_refused_row_does_not() -> None:
 def test_members_of_a_family_come_by_number() -> None:
     assert members("T_{n}_id", ["T_10_id", "X", "T_2_id", "T_x_id"]) == ["T_2_id", "T_10_id"]
     assert members(None, ["T_1_id"]) == []
+
+
+# ---- Lookup of the first row that is so
+
+
+def test_of_the_rows_that_are_so_the_first_accepted_one_is_looked_up() -> None:
+    step = Lookup(file="seats", on="S", key="S", take={"teacher": "P"}, where=Where(column="R", values=("teacher",)))
+    seats = _table(
+        {"S": "1", "P": "a", "R": "student"},
+        {"S": "1", "P": "b", "R": "teacher"},
+        {"S": "1", "P": "c", "R": "Teacher"},
+        {"S": "1", "P": "d", "R": "teacher"},
+        {"S": "2", "P": "e", "R": "student"},
+        {"S": "3", "P": "f", "R": "teacher"},
+        refused=(1, 5),
+    )
+
+    assert _column(step, "teacher", _table({"S": "1"}, {"S": "2"}, {"S": "3"}, {"S": None}), seats=seats) == [
+        "c",
+        None,
+        None,
+        None,
+    ]
+
+
+# ---- Claim
+
+CLAIM = Claim(take={"own": "Login", "stand_in": "Mail"}, code="login_taken", message="Taken.")
+
+
+def _claimed(*cells: Cells, refused: tuple[int, ...] = ()) -> tuple[list[tuple[str | None, str | None]], list[tuple[str, int]]]:
+    rows, findings = _run(CLAIM, _table(*cells, refused=refused))
+    return list(zip(rows.column("own").to_pylist(), rows.column("stand_in").to_pylist(), strict=True)), findings
+
+
+def test_the_first_column_with_a_value_keeps_it() -> None:
+    claims, findings = _claimed({"Login": "a", "Mail": "m"}, {"Login": None, "Mail": "n"}, {"Login": None, "Mail": None})
+
+    assert (claims, findings) == ([("a", None), (None, "n"), (None, None)], [])
+
+
+def test_a_value_belongs_to_the_first_row_that_has_it_and_own_values_come_first() -> None:
+    cells = [{"Login": login, "Mail": mail} for login, mail in ((None, "x"), ("x", "y"), ("x", "z"), (None, "y"), (None, "y"))]
+    claims, findings = _claimed(*cells)
+
+    assert claims == [(None, None), ("x", None), (None, None), (None, "y"), (None, None)]
+    assert findings == [("login_taken", 2), ("login_taken", 4), ("login_taken", 6)]
+
+
+def test_a_refused_row_claims_nothing_and_is_told_nothing() -> None:
+    claims, findings = _claimed({"Login": "x", "Mail": "m"}, {"Login": "x", "Mail": "m"}, refused=(0,))
+
+    assert (claims[1], findings) == (("x", None), [])
+
+
+def test_a_claim_without_its_columns_is_empty() -> None:
+    rows, findings = _run(CLAIM, _table({"Mail": "m"}, {"Mail": "m"}))
+
+    assert (rows.column("own").to_pylist(), rows.column("stand_in").to_pylist()) == ([None, None], ["m", None])
+    assert findings == [("login_taken", 3)]
+    assert _run(CLAIM, _table({"Mail": "m"}).slice(0, 0))[0].num_rows == 0
+
+
+# ---- Differs
+
+
+def test_accepted_rows_whose_columns_differ_are_reported_and_kept() -> None:
+    step = Differs(column="A", other="B", code="role_mismatch", message="Differs.")
+    cells = [{"A": a, "B": b} for a, b in (("x", "y"), ("x", "X"), ("x", None), (None, "x"), ("x", "y"))]
+    rows, findings = _run(step, _table(*cells, refused=(4,)))
+
+    assert (rows.num_rows, findings) == (5, [("role_mismatch", 2)])

@@ -8,13 +8,39 @@ from typing import NamedTuple
 import pytest
 
 from roster_etl.mapping.frames import REFUSED
-from roster_etl.spec import Choice, Column, Date, Decimal, Email, File, Phone, Text, Together, WholeNumber
+from roster_etl.spec import (
+    AnyOf,
+    Choice,
+    Column,
+    Date,
+    Decimal,
+    Digits,
+    Email,
+    File,
+    Moment,
+    Phone,
+    Status,
+    Text,
+    Together,
+    WholeNumber,
+)
 from roster_etl.vendors import Vendor, discover
-from tests.vendors.breaking import assert_broken, group_of, judged, judged_with, lines_of, place_of, sample
+from tests.vendors.breaking import any_of, assert_broken, group_of, judged, judged_with, lines_of, place_of, sample
 from tests.walking import found, judge_upload, map_upload, rows
 
-BROKEN = {Choice: "?", WholeNumber: "1e3", Decimal: "1,5", Date: "02/30/2020", Email: "nobody", Phone: "123", Text: "x" * 10_000}
-CODES = {Date: "bad_date", Email: "invalid_email", Phone: "bad_phone", Text: "too_long"}
+BROKEN = {
+    Choice: "?",
+    Status: "gone",
+    Digits: "12a",
+    WholeNumber: "1e3",
+    Decimal: "1,5",
+    Date: "02/30/2020",
+    Moment: "2020-02-30",
+    Email: "nobody",
+    Phone: "123",
+    Text: "x" * 10_000,
+}
+CODES = {Status: "bad_status", Date: "bad_date", Moment: "bad_date", Email: "invalid_email", Phone: "bad_phone", Text: "too_long"}
 
 
 class Place(NamedTuple):
@@ -70,14 +96,22 @@ def test_every_sample_passes(vendor: Vendor) -> None:
     assert {name for name, made in map_upload(vendor, upload).items() if found(made) or made.collisions} == set()
 
 
-@each([place for place in PLACES if place.column.required])
+@each([place for place in PLACES if place.column.required and not place.column.made_up_for])
 def test_an_empty_required_cell_refuses_its_row(place: Place) -> None:
     result, row = judged_with(*place[:2], place.column.name, "")
 
     assert_broken(result, row, place.file, place.column, "missing_required")
 
 
-@each([place for place in PLACES if not place.column.required and not group_of(place.file, place.column.name)])
+@each(
+    [
+        place
+        for place in PLACES
+        if (not place.column.required or place.column.made_up_for)
+        and not group_of(place.file, place.column.name)
+        and not any_of(place.file, place.column.name)
+    ]
+)
 def test_an_empty_optional_cell_is_fine(place: Place) -> None:
     result, _ = judged_with(*place[:2], place.column.name, "")
 
@@ -85,12 +119,34 @@ def test_an_empty_optional_cell_is_fine(place: Place) -> None:
     assert result.rows_rejected == 0
 
 
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [
+        pytest.param((vendor, file), rule, id=f"{name}-{file.name}-{' '.join(rule.columns)}")
+        for name, vendor in discover().items()
+        for file in vendor.format.files
+        for rule in file.rules
+        if isinstance(rule, AnyOf)
+    ],
+)
+def test_a_row_with_none_of_the_columns_that_it_needs_one_of_is_refused(file: tuple[Vendor, File], rule: AnyOf) -> None:
+    lines = lines_of(*file)
+    empty = dict.fromkeys((*rule.columns, *rule.unless), "")
+    results = [judged(*file, [*lines, lines[-1] | empty | {name: "x"}]) for name in rule.columns]
+
+    assert found(judged(*file, [*lines, lines[-1] | empty])) == [
+        ("reject", "missing_required", len(lines) + 2, ", ".join(rule.columns))
+    ]
+    assert [found(result) for result in results] == [[]] * len(rule.columns)
+
+
 @each([place for place in PLACES if place.column.form != Text()])
 def test_a_cell_of_another_form_is_broken(place: Place) -> None:
     form = place.column.form
     result, row = judged_with(*place[:2], place.column.name, BROKEN[type(form)])
 
-    assert_broken(result, row, place.file, place.column, CODES.get(type(form), "bad_value"), getattr(form, "otherwise", None))
+    code = form.code if isinstance(form, Choice) else CODES.get(type(form), "bad_value")
+    assert_broken(result, row, place.file, place.column, code, getattr(form, "otherwise", None))
 
 
 @each([place for place in PLACES if place.column.references])
@@ -130,6 +186,9 @@ def test_a_second_row_of_a_key_is_dropped_when_equal_and_refused_when_not(vendor
     line = lines[place_of(file, lines)]
     label, row = ", ".join(file.key), len(lines) + 2
 
+    if file.in_order:
+        assert found(judged(made, file, [*lines, line, line | _different(file, lines, line)])) == []
+        return
     assert found(judged(made, file, [*lines, line])) == [("info", "duplicate_row", row, label)]
     if not file.repeats:
         result = judged(made, file, [*lines, line | _different(file, lines, line)])
@@ -140,6 +199,9 @@ def test_a_second_row_of_a_key_is_dropped_when_equal_and_refused_when_not(vendor
 
 def _different(file: File, lines: list[dict[str, str]], line: dict[str, str]) -> dict[str, str]:
     """Return a cell that another row has, and `line` has not, of a column that is no id of the record."""
+    for column in file.columns:
+        if isinstance(column.form, Status):
+            return {column.name: next(option for option in column.form.options if option != line[column.name])}
     usual = [c.name for c in file.columns if not (c.name in file.key or c.unique or c.secret)]
     return next({name: other[name]} for name in usual for other in lines if other[name] and other[name] != line[name])
 
@@ -152,6 +214,8 @@ def test_a_column_is_missed_only_where_it_is_required(place: Place) -> None:
 
     if column.required:
         assert (result.refused, found(result)) == ("missing_column", [("file", "missing_column", None, column.name)])
+    elif rule := any_of(file, column.name):
+        assert {finding[1:2] + finding[3:] for finding in found(result)} <= {("missing_required", ", ".join(rule.columns))}
     elif group_of(file, column.name):
         assert {finding[1:2] + finding[3:] for finding in found(result)} == {("missing_required", column.name)}
     else:

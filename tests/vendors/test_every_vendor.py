@@ -13,10 +13,25 @@ import pytest
 
 from roster_etl.mapping.moments import parse_moments
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import AnyOf, Choice, Column, Email, File, Moment, NotBefore, Phone, Status, Text, Together, WholeNumber
+from roster_etl.spec import (
+    AnyOf,
+    Choice,
+    Column,
+    Digits,
+    Email,
+    File,
+    Moment,
+    NotBefore,
+    Phone,
+    Status,
+    Text,
+    Together,
+    WholeNumber,
+)
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.vendors import Vendor, _template, discover
 from tests.parsing import parsed
+from tests.vendors.breaking import is_required
 
 VENDORS = (*discover().values(), _template.VENDOR)
 FACTS = (
@@ -159,7 +174,7 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
         known = {row[column.references.column] for row in rows[column.references.file]} if column.references else set()
         for row in own:
             cell = row.get(column.name, "")
-            if cell != cell.strip() or (column.required and not cell):
+            if cell != cell.strip() or (not cell and is_required(column, row)):
                 broken.append(f"{file.name}.{column.name}: empty or spaced")
             elif cell and not _fits(column, cell):
                 broken.append(f"{file.name}.{column.name}: {cell!r} has another form")
@@ -182,6 +197,10 @@ def _fits(column: Column, cell: str) -> bool:
             return cell.isdigit() and len(cell) in lengths
         case Email():
             return cell.count("@") == 1 and cell.isascii()
+        case Status(options=words):
+            return cell in words
+        case Digits():
+            return cell.isascii() and cell.isdigit()
         case Text(max_length=limit):
             return limit is None or len(cell) <= limit
     return True

@@ -60,7 +60,7 @@ def district(students: int, random: Random) -> Rows:
     parents = [_parent(pupil, random) for pupil in pupils[:: max(2, students // 20)]]
     rows["xlists"] = _crosslisted(rows["sections"])
     rows["users"] = [*teachers, *pupils, *parents]
-    rows["logins"] = [_second_login(teacher) for teacher in teachers[::10]]
+    rows["logins"] = [_second_login(teacher) for teacher in teachers[::4]]
     rows["enrollments"] = [*_taught(rows["sections"]), *_attended(pupils, groups)]
     rows["admins"] = [
         _row(ADMINS, user_id=t["user_id"], account_id=_school(t["user_id"]), role="AccountAdmin", status="active")

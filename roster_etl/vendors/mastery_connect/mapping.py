@@ -1,0 +1,160 @@
+"""How Mastery Connect's files become canonical tables.
+
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+the decisions behind ambiguous columns are written down in this folder's README.
+"""
+
+from roster_etl.mapping.columns import joined, recode
+from roster_etl.mapping.plan import Claim, Const, Differs, FirstOf, From, Lookup, Mapping, OnlyRows
+from roster_etl.spec import Where
+from roster_etl.vendors.mastery_connect.codes import FLAGS, GENDERS, GRADES, RACES, ROLES, STATUSES, STUDENT, TEACHER
+
+_STATUS = From("status", via=recode(STATUSES))
+_COURSE_ACCOUNT = Lookup(file="courses", on="course_id", key="course_id", take={"course_account": "account_id"})
+
+_ORGANIZATIONS = (
+    Mapping(
+        source="accounts",
+        to="organizations",
+        columns={
+            "organization_id": From("account_id"),
+            "type": Const("account"),
+            "name": From("name"),
+        },
+    ),
+)
+
+_USERS = (
+    Mapping(
+        source="users",
+        to="users",
+        steps=(
+            Claim(
+                take={"own_login": "login_id", "mail_login": "email"},
+                code="login_taken",
+                message="The login, which is the e-mail address where none is given, belongs to another user; it was left out.",
+            ),
+        ),
+        columns={
+            "user_kind": Const("user"),
+            "user_id": From("user_id"),
+            "number": From("student_number"),
+            "state_id": From("student_state_number"),
+            "first_name": From("first_name"),
+            "last_name": From("last_name"),
+            "full_name": From("first_name", "last_name", via=joined(" "), derived=True),
+            "email": From("email"),
+            "username": FirstOf(From("own_login"), From("mail_login", derived=True)),
+            "status": _STATUS,
+        },
+    ),
+)
+
+_USER_ROLES = (
+    Mapping(
+        source="users",
+        to="user_roles",
+        columns={
+            "user_kind": Const("user"),
+            "user_id": From("user_id"),
+            "organization_id": From("account_id"),
+            "role": From("user_role", via=recode(ROLES)),
+        },
+    ),
+)
+
+_STUDENT_PROFILES = (
+    Mapping(
+        source="users",
+        to="student_profiles",
+        steps=(OnlyRows(column="user_role", values=STUDENT),),
+        note="Of teachers, the columns of students are not read.",
+        columns={
+            "user_kind": Const("user"),
+            "user_id": From("user_id"),
+            "grade": From("student_grade", via=recode(GRADES)),
+            "gender": From("student_gender", via=recode(GENDERS)),
+            "race": From("student_race", via=recode(RACES)),
+            "hispanic": From("student_hispanic", via=recode(FLAGS)),
+            "ell": From("student_ell_status", via=recode(FLAGS)),
+        },
+    ),
+)
+
+_COURSES = (
+    Mapping(
+        source="courses",
+        to="courses",
+        columns={
+            "course_id": From("course_id"),
+            "organization_id": From("account_id"),
+            "short_name": From("short_name"),
+            "name": From("long_name"),
+            "status": _STATUS,
+        },
+    ),
+)
+
+_SECTIONS = (
+    Mapping(
+        source="sections",
+        to="sections",
+        steps=(
+            _COURSE_ACCOUNT,
+            Lookup(file="courses", on="course_id", key="course_id", take={"course_name": "long_name"}),
+            Lookup(
+                file="enrollments",
+                on="section_id",
+                key="section_id",
+                take={"teacher_id": "user_id"},
+                where=Where(column="role", values=TEACHER),
+            ),
+            Lookup(file="users", on="teacher_id", key="user_id", take={"teacher_last_name": "last_name"}),
+        ),
+        columns={
+            "section_id": From("section_id"),
+            "course_id": From("course_id"),
+            "home_course_id": From("course_id"),
+            "organization_id": From("course_account", derived=True),
+            "name": FirstOf(From("name"), From("course_name", "teacher_last_name", via=joined(" - "), derived=True)),
+            "number": From("course_number"),
+        },
+    ),
+)
+
+_ENROLLMENTS = (
+    Mapping(
+        source="enrollments",
+        to="enrollments",
+        steps=(
+            Lookup(file="sections", on="section_id", key="section_id", take={"course_id": "course_id"}),
+            _COURSE_ACCOUNT,
+            Lookup(file="users", on="user_id", key="user_id", take={"user_role": "user_role"}),
+            Differs(
+                column="role",
+                other="user_role",
+                code="role_mismatch",
+                message="The user has another role in users.csv; this enrollment counts as given.",
+            ),
+        ),
+        columns={
+            "course_id": From("course_id"),
+            "section_id": From("section_id"),
+            "user_kind": Const("user"),
+            "user_id": From("user_id"),
+            "role": From("role", via=recode(ROLES)),
+            "organization_id": From("course_account", derived=True),
+            "status": _STATUS,
+        },
+    ),
+)
+
+MAPPINGS: tuple[Mapping, ...] = (
+    *_ORGANIZATIONS,
+    *_USERS,
+    *_USER_ROLES,
+    *_STUDENT_PROFILES,
+    *_COURSES,
+    *_SECTIONS,
+    *_ENROLLMENTS,
+)

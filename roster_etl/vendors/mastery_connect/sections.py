@@ -1,0 +1,42 @@
+"""sections.csv, as the section "SECTIONS CSV" of the document states it."""
+
+from roster_etl.spec import Column, File, Match, Reference, Status, Where
+from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
+
+SECTIONS = File(
+    name="sections",
+    file_name="sections.csv",
+    title="Sections",
+    source="SECTIONS CSV",
+    key=("section_id",),
+    columns=(
+        Column(
+            name="section_id",
+            required=True,
+            matches=Match(table="sections", column="section_id", option="match_source"),
+            note="The section's id: never changed. Where the district uses Canvas, it must be the section's id there.",
+        ),
+        Column(
+            name="name",
+            required=True,
+            made_up_for=True,
+            note="The section's name. Where it is empty, one is built of the course's name and the teacher's last name.",
+        ),
+        Column(
+            name="course_id",
+            required=True,
+            references=Reference(file="courses", column="course_id"),
+            note="The course.",
+        ),
+        Column(name="course_number", note='The number of the section\'s course, such as "100"; it is for information.'),
+        Column(
+            name="status",
+            required=True,
+            form=Status(options=STATUS_OPTIONS),
+            unmapped="It says whether the record is there: a deleted section has no current version.",
+            note="Whether the section is there or gone.",
+        ),
+    ),
+    deleted=Where(column="status", values=DELETED),
+    note="Every section of the district.",
+)

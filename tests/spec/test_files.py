@@ -1,0 +1,65 @@
+"""What a specification of a file refuses to say."""
+
+import pytest
+
+from roster_etl.spec import Column, File, Format, FormatError, Match, Option, Status, Where
+
+WHERE = Where(column="Role", values=("student",))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"required_where": WHERE},
+        {"made_up_for": True},
+        {"required": True, "required_where": WHERE, "made_up_for": True},
+        {"required": True, "relaxed_by": "number_required", "required_where": WHERE},
+    ],
+)
+def test_which_cells_are_required_is_said_of_a_required_column_once(how):
+    with pytest.raises(ValueError, match="Column Number"):
+        Column(name="Number", **how)
+
+
+@pytest.mark.parametrize(
+    ("how", "optional"),
+    [
+        ({}, True),
+        ({"required": True}, False),
+        ({"required": True, "required_where": WHERE}, True),
+        ({"required": True, "made_up_for": True}, True),
+        ({"required": True, "relaxed_by": "number_required"}, True),
+    ],
+)
+def test_a_column_knows_whether_its_cells_may_be_empty(how, optional):
+    assert Column(name="Number", **how).optional_cells is optional
+
+
+def test_rows_are_chosen_by_values():
+    with pytest.raises(ValueError, match="name the values of Role"):
+        Where(column="Role", values=())
+
+
+@pytest.mark.parametrize("how", [{"deleted": WHERE}, {"columns": (Column(name="Id", required=True, required_where=WHERE),)}])
+def test_rows_are_chosen_by_a_column_of_the_file(how):
+    made = {"name": "f", "file_name": "f.csv", "title": "F", "source": "1", "key": ("Id",), "columns": (Column(name="Id"),)}
+
+    with pytest.raises(ValueError, match="unknown columns Role"):
+        File(**made | how)
+
+
+def test_a_match_names_a_text_option_of_its_format():
+    match = Match(table="users", column="user_id", option="other")
+    file = File(name="f", file_name="f.csv", title="F", source="1", key=("Id",), columns=(Column(name="Id", matches=match),))
+    option = Option(name="other", default="", kind="text", meaning="m")
+    made = {"name": "x", "title": "X", "document": "d", "version": "1", "mode": "snapshot", "files": (file,)}
+
+    assert Format(**made, options=(option,)).file("f") is file
+    with pytest.raises(FormatError, match="x/f: Id needs a text option other"):
+        Format(**made)
+
+
+@pytest.mark.parametrize("options", [(), ("Active",), (" active",)])
+def test_a_status_has_words_in_lower_case(options):
+    with pytest.raises(ValueError, match="Status"):
+        Status(options=options)
