@@ -8,6 +8,7 @@ The records are surveyed first (`survey`); those with a doubt are cut out, and o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ from roster_etl.engine.survey import REPEATED, SOUND, STRAY, UNDECODABLE, Survey
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec.findings import Finding
 
-__all__ = ["DEFAULT_LIMITS", "UNFORGIVING", "Damaged", "Limits", "RawFile", "read_csv", "read_header"]
+__all__ = ["DEFAULT_LIMITS", "UNFORGIVING", "Damaged", "Limits", "RawFile", "as_read", "read_csv", "read_header"]
 
 _NAMED_ROWS = 10  # how many records a refusal of the file names
 _WHITE = " \t\ufeff\u00a0"
@@ -99,6 +100,20 @@ def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEF
         return text
     start = skip_line_ends(text.content, text.start)
     return () if start == len(text.content) else _header(text.content, start, limits)[0]
+
+
+def as_read(header: Sequence[str], rows: Sequence[int], records: Sequence[Sequence[str]]) -> RawFile:
+    """Return records whose cells are known as if they had been read from a file, under the numbers that they had."""
+    columns = [pa.array([record[at] or None for record in records], pa.string()) for at in range(len(header))]
+    return RawFile(
+        header=tuple(header),
+        table=pa.table(columns, names=column_names(len(header))),
+        rows=pa.array(rows, pa.int64()),
+        rows_read=len(rows),
+        findings=findings_frame([]),
+        damaged=(),
+        refused=None,
+    )
 
 
 def _too_large(size: int, limits: Limits) -> RawFile:

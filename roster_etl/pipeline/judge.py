@@ -50,7 +50,11 @@ def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | No
     """Let the suite of file `name` judge what the judge saw; None if the upload does not have the file."""
     if upload.member(name) is None:
         return None
-    lines = workspace.frames.read(upload.district_id, upload.import_id, f"lines/{name}")
+    return gate_lines(workspace, upload, name, workspace.frames.read(upload.district_id, upload.import_id, f"lines/{name}"))
+
+
+def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pd.DataFrame) -> Verdict:
+    """Let the suite of file `name` judge `lines` (VERDICTS), and leave its verdict in staging."""
     values = upload.values
     suite = with_refused_rows(
         workspace.suites[f"{upload.source}/{name}"],

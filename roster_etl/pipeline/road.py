@@ -5,12 +5,13 @@ Belongs here: the order of the steps. The partitioned Dagster job walks the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
 from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
+from roster_etl.pipeline.fold import fold_upload, take_folded
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
@@ -43,9 +44,16 @@ def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: Non
     return upload.import_id
 
 
+def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
+    if upload.vendor.fold is not None:
+        return take_folded(workspace, upload, table)
+    return map_roster_table(workspace, upload, table, judged)
+
+
 def steps_of(vendor: Vendor) -> int:
     """Return how many steps `walk` and the door tell of at most."""
-    return len(vendor.format.files) + len(tables_of(vendor)) + 3
+    return len(vendor.format.files) + len(tables_of(vendor)) + (4 if vendor.fold else 3)
 
 
 def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
@@ -55,9 +63,13 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
         judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
         gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
+    if upload.vendor.fold is not None:
+        fold_upload(workspace, upload, judged)
+        judged.clear()
+        tell("folded")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
-        keep_table(workspace, upload, table, map_roster_table(workspace, upload, table, sources))
+        keep_table(workspace, upload, table, make_table(workspace, upload, table, sources))
         gate_table(workspace, upload, table)
         tell(f"mapped {table}")
     judged.clear()
