@@ -21,7 +21,7 @@ from roster_etl.engine.judge import judge_file
 from roster_etl.engine.read import as_read
 from roster_etl.mapping.frames import FILE, findings_frame, flat, give_back, to_frame, to_table
 from roster_etl.pipeline.judge import gate_lines
-from roster_etl.pipeline.map import table_lines, tables_of
+from roster_etl.pipeline.map import map_roster_table, table_lines, tables_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.promises import REFUSED_ROWS
@@ -49,7 +49,14 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.Da
     return {name: table.num_rows for name, table in folded.tables.items()}
 
 
-def take_folded(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:
+def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
+    if upload.vendor.fold is not None:
+        return _taken(workspace, upload, table)
+    return map_roster_table(workspace, upload, table, judged)
+
+
+def _taken(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:
     """Return canonical `table` as the fold left it, with the lines for its suite and no finding of its own."""
     place = (upload.district_id, upload.import_id)
     frame = workspace.frames.read(*place, f"folded/{table}")

@@ -40,6 +40,13 @@ def mappings_to(vendor: Vendor, table: str) -> tuple[Mapping, ...]:
     return tuple(mapping for mapping in vendor.mappings if mapping.to == table)
 
 
+def reads_of(vendor: Vendor, table: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Return the lineage of canonical `table`: its column, and the (file, column) pairs that it is made of; one entry a plan."""
+    if vendor.fold is not None:
+        return [(target, pairs) for target, pairs in vendor.fold.reads(table).items() if target in TABLES[table].names]
+    return [entry for mapping in mappings_to(vendor, table) for entry in mapping.reads().items()]
+
+
 def files_for(vendor: Vendor, table: str) -> tuple[str, ...]:
     """Return the vendor files that `table` is made of, in the order of the format."""
     read = {name for mapping in mappings_to(vendor, table) for name in mapping.files()}

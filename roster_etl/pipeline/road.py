@@ -5,15 +5,15 @@ Belongs here: the order of the steps. The partitioned Dagster job walks the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pandas as pd
 
 from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
-from roster_etl.pipeline.fold import fold_upload, take_folded
+from roster_etl.pipeline.fold import fold_upload, make_table
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
-from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
+from roster_etl.pipeline.map import files_for, gate_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
@@ -42,13 +42,6 @@ def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: Non
     finally:
         release(workspace, upload.import_id)
     return upload.import_id
-
-
-def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
-    if upload.vendor.fold is not None:
-        return take_folded(workspace, upload, table)
-    return map_roster_table(workspace, upload, table, judged)
 
 
 def steps_of(vendor: Vendor) -> int:

@@ -61,10 +61,13 @@ def generated_files() -> dict[str, str]:
 def targets_of(vendor: Vendor) -> dict[tuple[str, str], str]:
     """Return where each column of a vendor's files goes, as its mappings say; a column that none reads goes nowhere."""
     becomes: dict[tuple[str, str], dict[str, None]] = {}
-    for mapping in vendor.mappings:
-        for target, origins in mapping.reads().items():
+    reads = [(mapping.to, mapping.reads()) for mapping in vendor.mappings]
+    reads += [(table, vendor.fold.reads(table)) for table in vendor.fold.tables()] if vendor.fold is not None else []
+    for table, made in reads:
+        for target, origins in made.items():
+            name = f"`{table}.{target}`" if target in TABLES[table].names else f"what becomes of a record of `{table}`"
             for origin in origins:
-                becomes.setdefault(origin, {})[f"`{mapping.to}.{target}`"] = None
+                becomes.setdefault(origin, {})[name] = None
     return {origin: ", ".join(names) for origin, names in becomes.items()}
 
 

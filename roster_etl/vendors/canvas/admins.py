@@ -14,7 +14,9 @@ ADMINS = File(
         Column(name="role_id", note="The role by its id in the account's role list (option custom_roles)."),
         Column(name="role", note="The role by its name: AccountAdmin, or that of a custom role."),
         Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the role."),
-        Column(name="root_account", note="For users of other installations; not used."),
+        Column(
+            name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
+        ),
     ),
     in_order=True,
     recognised_by=Signature(every=("account_id", "user_id")),

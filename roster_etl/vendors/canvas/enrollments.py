@@ -11,7 +11,9 @@ ENROLLMENTS = File(
     key=("course_id", "section_id", "user_id", "user_integration_id", "role", "role_id", "associated_user_id"),
     columns=(
         Column(name="course_id", note="The course; without section_id, its default section is meant."),
-        Column(name="root_account", note="For users of other installations; not used."),
+        Column(
+            name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
+        ),
         Column(name="start_date", sticky=True, form=Moment(), note="When the enrollment begins; counts together with end_date."),
         Column(
             name="end_date",
@@ -36,8 +38,14 @@ ENROLLMENTS = File(
             form=Choice(options=BOOLEANS),
             note="Whether the user sees people of the own section alone. Blank leaves it as it is.",
         ),
-        Column(name="notify", note="About an e-mail that the vendor sends; not kept."),
-        Column(name="temporary_enrollment_source_user_id", note="Newer than the document; not kept."),
+        Column(
+            name="notify", unmapped="About an e-mail that the vendor sends.", note="Whether the user hears of the enrollment."
+        ),
+        Column(
+            name="temporary_enrollment_source_user_id",
+            unmapped="Temporary enrollments are a matter of the vendor's programs.",
+            note="Newer than the document.",
+        ),
     ),
     in_order=True,
     recognised_by=Signature(some=(("section_id", "course_id"), ("user_id", "user_integration_id"))),

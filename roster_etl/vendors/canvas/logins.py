@@ -27,7 +27,9 @@ LOGINS = File(
             sticky=True,
             note="The user that the login is for, by the vendor's own id, which nobody else knows.",
         ),
-        Column(name="root_account", note="For users of other installations; not used."),
+        Column(
+            name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
+        ),
         Column(name="email", form=Email(), note="The login's e-mail address."),
     ),
     in_order=True,

@@ -21,7 +21,11 @@ USERS = File(
         ),
         Column(name="password", secret=True, note="Never read, blanked before anything is stored."),
         Column(name="ssha_password", secret=True, note="A hashed password: never read, blanked before anything is stored."),
-        Column(name="authentication_provider_id", note="The provider that the login is for; not kept for users."),
+        Column(
+            name="authentication_provider_id",
+            unmapped="A user's own login has no place for it; further logins have.",
+            note="The provider that the login is for.",
+        ),
         Column(name="first_name", sticky=True, note="Given name."),
         Column(name="last_name", sticky=True, note="Surname."),
         Column(name="full_name", sticky=True, note="The whole name; first_name and last_name do not count beside it."),
@@ -41,7 +45,7 @@ USERS = File(
             secret=True,
             note="About an e-mail that the vendor sends. Never read: whoever fills it may have put a password there.",
         ),
-        Column(name="home_account", note="About consortia of accounts; not kept."),
+        Column(name="home_account", unmapped="About other installations of the vendor.", note="About consortia of accounts."),
         Column(
             name="status",
             required=True,
