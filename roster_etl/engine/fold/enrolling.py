@@ -31,6 +31,8 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "end_at": pa.timestamp("us", tz="UTC"),
     "limit_section_privileges": pa.bool_(),
 }
+NAMED = ("course_id", "section_id", "user_id", "role", "associated_user_id")
+NAMED_IN_PART = ("course_id", "section_id", "user_id")
 ENDS = ("deleted", "deleted_last_completed")
 
 
@@ -102,6 +104,7 @@ def wanted_rows(state: State, kind: RowKind) -> Wanted:
     chosen = (rows.why < 0) & ~rows.idle
     mask = pa.array(chosen)
     columns = {name: column.filter(mask) for name, column in (rows.columns | found).items()}
+    state.named += [pa.table({name: columns[name] for name in NAMED}), *_named_in_part(state, rows, ~chosen)]
     return Wanted(
         columns=columns,
         status=rows.status.filter(mask),
@@ -117,6 +120,21 @@ def bases(state: State) -> dict[str, str]:
     """Return role → the built-in role that it is based on."""
     custom = {name: base for name, base in (state.options.get("custom_roles") or {}).items() if base in BUILT_IN_BASES}
     return {base: base for base in BUILT_IN_BASES} | custom
+
+
+def _named_in_part(state: State, rows: _Rows, others: np.ndarray) -> list[pa.Table]:
+    """Return what rows that do not apply tell of the records that they are about: user, and section or course."""
+    mask = pa.array(others)
+    parts = [{name: rows.columns[name].filter(mask) for name in (*NAMED_IN_PART, "user_integration_id")}]
+    for read in rows.reads:
+        left = pa.array(~read.taken)
+        parts.append({name: _column(read, name, pa.string()).filter(left) for name in parts[0]})
+    tables = []
+    for cells in parts:
+        second = _by_integration_id(state, cells.pop("user_integration_id"))
+        ids = cells["user_id"]
+        tables.append(pa.table(cells | {"user_id": pc.coalesce(second, live_persons(state, ids), ids)}))
+    return tables
 
 
 # ---- what the rows name
@@ -192,8 +210,8 @@ def _places(state: State, rows: _Rows) -> tuple[pa.Array, pa.Array]:
 def _default_sections(state: State, course: pa.Array, alone: np.ndarray) -> pa.Array:
     """Return, for rows that name a course alone, the place of the section that stands for its default one.
 
-    That is a section which cross-listing took out of the course, if the course has no default section of its own (one without
-    an id, which is there as soon as somebody was enrolled in it); null elsewhere.
+    That is a section which cross-listing took out of the course, if the course has no section left, and no default section of
+    its own either (one without an id, which is there as soon as somebody was enrolled in it); null elsewhere.
     """
     sections = state.table("sections")
     nothing = pa.nulls(len(course), pa.int64())
@@ -205,6 +223,7 @@ def _default_sections(state: State, course: pa.Array, alone: np.ndarray) -> pa.A
         flat(rows.column("course_id")).filter(pc.is_null(flat(rows.column("section_id"))))
         for rows in (enrollments.rows, enrollments.past)
     ]
+    own.append(sections.column("course_id"))
     places = pc.indices_nonzero(away).take(pc.sort_indices(sections.column("section_id").filter(away)))
     homes = sections.column("home_course_id").take(places)
     found = pc.if_else(pc.and_(pa.array(alone), pc.invert(pc.is_in(course, value_set=pa.concat_arrays(own)))), course, None)

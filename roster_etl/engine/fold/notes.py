@@ -53,6 +53,8 @@ class Notes:
             return
         field_ = None if why.about is None else kind.column(why.about)
         self._say("reject", why.code, why.message, source, number, field_, key_of(kind, source, place), why.cause)
+        if number is None:
+            return  # made by a comparison: there is no such row in the upload
         record = {name: column[0] or "" for name, column in source.rows.slice(place, 1).to_pydict().items() if name not in OURS}
         self.refused_rows.append(
             {"file": source.file, "row": number, "code": why.code, "record": json.dumps(record, ensure_ascii=False)}

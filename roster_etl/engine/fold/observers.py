@@ -114,7 +114,7 @@ def _follow(state: State, beside: pa.Table, links: pa.Table, *, ended: bool) -> 
     table.settle()
     at = pc.index_in(key_text(wanted, TARGET.key), value_set=key_text(table.rows, TARGET.key))
     if ended:
-        table.merge(np.zeros(0, dtype=np.int64), wanted.slice(0, 0), {"cascade": np.unique(pc.drop_null(at).to_numpy())})
+        table.merge(np.zeros(0, dtype=np.int64), table.rows.slice(0, 0), {"cascade": np.unique(pc.drop_null(at).to_numpy())})
         return
     values = {
         "cause": pc.if_else(pc.is_valid(at), table.column("cause").take(at), LINK),
@@ -134,12 +134,12 @@ def _joined(beside: pa.Table, links: pa.Table) -> pa.Table:
     pairs = beside.select(["user_id"]).append_column(_ROW, pa.array(np.arange(beside.num_rows)))
     own = {"source_file", "source_row"} & set(links.column_names)
     found = pairs.join(links.rename_columns([f"l_{name}" for name in links.column_names]), "user_id", "l_student_id", join_type="inner")
-    rows = beside.take(flat(found.column(_ROW).combine_chunks())).drop_columns(["row_hash"])
+    rows = beside.take(flat(found.column(_ROW))).drop_columns(["row_hash"])
     columns = {
         "associated_user_id": flat(rows.column("user_id")),
-        "user_id": flat(found.column("l_observer_id").combine_chunks()),
+        "user_id": flat(found.column("l_observer_id")),
         "role": pa.repeat(pa.scalar("observer"), rows.num_rows),
-        **{name: flat(found.column(f"l_{name}").combine_chunks()) for name in own},
+        **{name: flat(found.column(f"l_{name}")) for name in own},
     }
     for name, column in columns.items():
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)

@@ -26,7 +26,7 @@ BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
 
 @dataclass(kw_only=True)
 class State:
-    """The state of one fold. ``stamped``: kind → keys that rows of the upload named, refused ones included."""
+    """The state of one fold. ``named``: enrollments that rows of the upload named, whole or in part (``enrolling``)."""
 
     plan: FoldPlan
     tables: Mapping[str, Working]
@@ -34,6 +34,7 @@ class State:
     sticky: Sticky
     notes: Notes
     reads: dict[str, list[Read]] = field(default_factory=dict)
+    named: list[pa.Table] = field(default_factory=list)
 
     def table(self, name: str) -> Working:
         """Return a table."""

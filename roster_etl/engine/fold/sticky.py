@@ -62,8 +62,11 @@ class Sticky:
         return made
 
     def allowed(self, kind: RowKind, key: Mapping[str, Any], values: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of `values` that a row may change, and note what becomes of edits."""
-        mine = self.frozen.get(kind.table, {}).get(_text(key), {})
+        """Return those of `values` that a row may change, and note what becomes of edits.
+
+        `before`: the record as it is known; of one that never was, nothing is frozen.
+        """
+        mine = self.frozen.get(kind.table, {}).get(_text(key), {}) if before else {}
         if mine and not self.ignore:
             stuck = set(mine).union(*(group for group in kind.together if set(mine) & set(group)))
             return {name: value for name, value in values.items() if name not in stuck}

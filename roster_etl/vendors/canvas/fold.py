@@ -44,7 +44,7 @@ TERMS = RowKind(
     name="terms",
     verb="terms",
     table="terms",
-    key=("term_id",),
+    key=("term_id", "enrollment_type"),
     columns=(
         Given(column="term_id", to="term_id"),
         Given(column="name", to="name", blank="keeps", needed="live"),
