@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,9 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.fold import Folded, FoldInput, Override, Source, fold
 from roster_etl.engine.judge import judge_file
 from roster_etl.engine.read import as_read
-from roster_etl.mapping.frames import FILE, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.compare import compared
 from roster_etl.pipeline.judge import gate_lines
 from roster_etl.pipeline.map import map_roster_table, table_lines, tables_of
 from roster_etl.pipeline.upload import Upload
@@ -35,15 +38,18 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.Da
 
     Returns: table → rows that it would have.
     """
-    plan = upload.vendor.fold
+    plan, place = upload.vendor.fold, (upload.district_id, upload.import_id)
     assert plan is not None
-    folded = fold(plan, _given(workspace, upload, judged))
-    place = (upload.district_id, upload.import_id)
+    given = _given(workspace, upload, judged)
+    comparison = compared(workspace, upload, given.sources)
+    retried = [] if comparison.how == REFUSED_WHOLE else list(_retried(workspace, upload))
+    folded = fold(plan, replace(given, sources=[*retried, *comparison.sources]))
+    noticed = to_table(findings_frame(comparison.findings)).cast(FINDINGS)
     for name, table in folded.tables.items():
         workspace.frames.write(*place, f"folded/{name}", to_frame(table))
-    workspace.frames.write(*place, f"findings/{STAGE}", to_frame(folded.findings))
+    workspace.frames.write(*place, f"findings/{STAGE}", to_frame(pa.concat_tables([noticed, folded.findings])))
     workspace.frames.write(*place, f"quarantine/{STAGE}", to_frame(folded.quarantine))
-    workspace.frames.write_json(*place, STAGE, _about(folded))
+    workspace.frames.write_json(*place, STAGE, {**_about(folded), "compared": comparison.how})
     _gate_again(workspace, upload)
     give_back()
     return {name: table.num_rows for name, table in folded.tables.items()}
@@ -74,6 +80,13 @@ def refused_by_fold(workspace: Workspace, upload: Upload) -> dict[str, int]:
     return refused
 
 
+def how_compared(workspace: Workspace, upload: Upload) -> str | None:
+    """Return how the upload was compared with the last one of its data set; ``refused``: too often too different; None: not at all."""
+    place = (upload.district_id, upload.import_id)
+    how: str | None = workspace.frames.read_json(*place, STAGE)["compared"] if workspace.frames.exists(*place, STAGE) else None
+    return how
+
+
 def leaving_quarantine(workspace: Workspace, upload: Upload) -> pa.Table:
     """Return the refused rows of earlier imports that were applied, or gave way to newer ones (LEAVING)."""
     place = (upload.district_id, upload.import_id)
@@ -101,7 +114,7 @@ def _given(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFra
     refused_files = bool(refused) or any(about["refused"] for files in documents.values() for about in files.values())
     names = tables_of(upload.vendor)
     return FoldInput(
-        sources=[*_retried(workspace, upload), *_sources(judged, documents)],
+        sources=list(_sources(judged, documents)),
         current={name: warehouse.versions(name, warehouse.current_hashes(*feed, name).column("version_id")) for name in names},
         past={name: warehouse.last_of_the_gone(*feed, name) for name in names},
         options=upload.values,

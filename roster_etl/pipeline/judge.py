@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.judge import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
-from roster_etl.engine.read import DEFAULT_LIMITS, UNFORGIVING, read_csv
+from roster_etl.engine.read import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
 from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
-from roster_etl.spec import File
+from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 
 COUNTS = ("rows_read", "rows_accepted", "rows_rejected")
@@ -78,12 +78,16 @@ def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride,
     return overrides
 
 
+def limits_of(format_: Format) -> Limits:
+    """Return what is forgiven when files of a format are read."""
+    return UNFORGIVING if format_.broken_records == "file" else DEFAULT_LIMITS
+
+
 def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]) -> JudgedFile:
     values = upload.values
     if member.key is None:
         return _unkept(workspace, upload, file, member)
-    limits = UNFORGIVING if upload.format.broken_records == "file" else DEFAULT_LIMITS
-    raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits)
+    raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
     known = _known(workspace, upload, file)

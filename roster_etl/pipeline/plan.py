@@ -18,7 +18,9 @@ from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.fold import how_compared
 from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
@@ -127,7 +129,7 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     """Return the decision on `plan`, and the findings that say why it is not published."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
-    if required or (upload.format.mode == "changes" and _nothing_usable(workspace, upload)):
+    if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
         return _planned(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
@@ -310,8 +312,10 @@ def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
     }
 
 
-def _nothing_usable(workspace: Workspace, upload: Upload) -> bool:
-    """Return whether each file of the upload was refused: then nothing is applied, not even nothing."""
+def _unusable(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
+    if how_compared(workspace, upload) == REFUSED_WHOLE:
+        return True
     judged = _documents(workspace, upload).values()
     return all(about["refused"] for document in judged for about in document["files"].values())
 

@@ -225,6 +225,11 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.last_published(connection, district_id, source, kind)
 
+    def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
+        """Return the ledger rows of a feed's published imports, oldest first."""
+        with self.reading() as connection:
+            return ledger_read.imports(connection, district_id, source, "published")[::-1]
+
     def changes_of(self, import_id: int) -> dict[str, dict[str, int]]:
         """Return what an import created, updated and deleted, by table, as its summary says."""
         return dict(self.import_(import_id)["summary"].get("changes", {}))
