@@ -31,7 +31,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@PYTHON='$(PYTHON)' sh tools/setup.sh '$(VENV)' requirements-dev.lock
 	@touch $@
 
-demo: $(VENV)/.runtime ## two sample districts over a real SFTP server into a roster with history (ARGS=--ui stays and opens the UI)
+demo: $(VENV)/.runtime ## a sample district a format over a real SFTP server into a roster with history (ARGS=--ui stays and opens the UI)
 	@$(PY) -m roster_etl.cli demo $(ARGS)
 
 ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on http://127.0.0.1:3000

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.parsing import parsed
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "roster_etl").rglob("*.py"))
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -81,14 +83,14 @@ def test_the_licence_page_covers_the_runtime_lock():
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_says_what_it_is(path):
-    assert ast.get_docstring(ast.parse(path.read_text())), "a module says what belongs in it and what does not"
+    assert ast.get_docstring(parsed(path)), "a module says what belongs in it and what does not"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "roster_etl/spec").glob("*.py")), ids=lambda path: path.name)
 def test_the_language_of_promises_needs_the_standard_library_only(path):
     imports = {
         name.split(".")[0]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)

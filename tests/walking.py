@@ -16,6 +16,7 @@ from roster_etl.engine.read import read_csv
 from roster_etl.mapping.frames import REFUSED, to_table
 from roster_etl.spec import File
 from roster_etl.spec.options import resolve
+from roster_etl.spec.replacements import Replacements
 from roster_etl.vendors import Vendor
 
 
@@ -39,23 +40,33 @@ def rows(result: JudgedFile) -> list[dict[str, object]]:
     return [{k: v for k, v in row.items() if v is not None} for row in to_table(result.frame).to_pylist()]
 
 
-def judge_upload(vendor: Vendor, upload: Mapping[str, str], **options: str) -> dict[str, JudgedFile]:
-    """Judge the files of `upload` (spec name → CSV text) in the format's order; a file that is left out is absent."""
+def judge_upload(
+    vendor: Vendor, upload: Mapping[str, str], rules: Replacements | None = None, **options: str
+) -> dict[str, JudgedFile]:
+    """Judge the files of `upload` (spec name → CSV text) in the format's order; a file that is left out is absent.
+
+    Args: rules: replace rules of the feed; options: options of the feed.
+    """
     values = resolve(vendor.format, options)
     results: dict[str, JudgedFile] = {}
     for file in vendor.format.files:
-        others = {name: Judged(frame=result.frame, file_name=f"{name}.csv") for name, result in results.items()}
+        others = {
+            name: Judged(frame=result.frame, file_name=vendor.format.file(name).file_name) for name, result in results.items()
+        }
         relaxed = frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False)
         text = upload.get(file.name)
-        results[file.name] = absent_file(file) if text is None else judge(file, text, others, relaxed=relaxed)
+        how = {"relaxed": relaxed, "replacements": rules, "fixed_order": vendor.format.fixed_column_order}
+        results[file.name] = absent_file(file) if text is None else judge(file, text, others, **how)
     return results
 
 
-def map_upload(vendor: Vendor, upload: Mapping[str, str], **options: str) -> dict[str, MappedTable]:
+def map_upload(
+    vendor: Vendor, upload: Mapping[str, str], rules: Replacements | None = None, **options: str
+) -> dict[str, MappedTable]:
     """Map `upload` to every canonical table that `vendor` fills."""
     sources = {
-        name: SourceFile(rows=to_table(result.frame), file_name=f"{name}.csv", extensions=result.extensions)
-        for name, result in judge_upload(vendor, upload, **options).items()
+        name: SourceFile(rows=to_table(result.frame), file_name=vendor.format.file(name).file_name, extensions=result.extensions)
+        for name, result in judge_upload(vendor, upload, rules, **options).items()
     }
     values = resolve(vendor.format, options)
     return {

@@ -27,4 +27,9 @@ def main(argv: Sequence[str]) -> int:
 
 def entry() -> None:
     """Run the words of this process, and end it with the exit code."""
-    raise SystemExit(main(sys.argv[1:]))
+    from roster_etl.cli.collector import COLLECTOR
+
+    COLLECTOR.rest()
+    code = main(sys.argv[1:])
+    COLLECTOR.leave()
+    raise SystemExit(code)

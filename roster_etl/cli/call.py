@@ -6,7 +6,6 @@ Belongs here: standard output for the result and nothing else, standard error fo
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from roster_etl.cli.collector import COLLECTOR
 from roster_etl.cli.failures import Failure
 from roster_etl.cli.layout import aligned, plain
 from roster_etl.spec.errors import PermanentError
@@ -85,8 +85,10 @@ class Call:
 
     def document(self, document: Any) -> None:
         """Print the one JSON document of a call."""
+        from roster_etl.pipeline.indented import indented
+
         utf8 = (getattr(self.out, "encoding", None) or "utf-8").casefold().replace("-", "") == "utf8"
-        self.write(json.dumps(document, ensure_ascii=not utf8, indent=1, default=_as_text) + "\n")
+        self.write(indented(document, ensure_ascii=not utf8, default=_as_text) + "\n")
 
     def print(self, text: str = "") -> None:
         """Print a line, or several, of the result for people."""
@@ -155,6 +157,7 @@ class Progress:
 
     def __call__(self, step: str) -> None:
         """Tell that `step` was done."""
+        COLLECTOR.wake()  # what follows is work, of which garbage comes
         self._step(step)
 
 

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from roster_etl.spec.samples import Change
     from roster_etl.store.sftp_server import SftpServer
 
-FORMAT = "clever"
+TOLD_IN_FULL = "clever"  # the format whose next day is told in full, and whose cell is traced
+PLACES = (
+    ("lincoln", "Lincoln County Schools", "America/Chicago"),
+    ("riverside", "Riverside Unified", "America/Los_Angeles"),
+    ("harbor", "Harbor City Schools", "America/New_York"),
+    ("juniper", "Juniper Valley", "America/Denver"),
+    ("anchor", "Anchor Point Borough", "America/Anchorage"),
+    ("mesa", "Mesa Verde Academies", "America/Phoenix"),
+)
 MODULE = "roster_etl.orchestration.definitions"
 UI_PORT = 3000  # of the command that opens the UI later
 PATIENCE_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
@@ -50,11 +58,12 @@ class DemoStuck(RosterError):
 
 @dataclass(frozen=True, kw_only=True)
 class Guest:
-    """A sample district. ``password``: None: it logs in with a key."""
+    """A sample district. ``format``: the one that it uploads; ``password``: None: it logs in with a key."""
 
     id: str
     name: str
     time_zone: str
+    format: str
     students: int
     seed: int
     password: str | None = None
@@ -68,27 +77,15 @@ class Guest:
 def demo(
     ctx: typer.Context,
     ui: Annotated[bool, typer.Option("--ui", help="Open the Dagster UI at the end, and stay until Ctrl-C.")] = False,
-    students: Annotated[int, typer.Option("--students", metavar="N", min=20, help="Students of the larger district.")] = 300,
+    students: Annotated[int, typer.Option("--students", metavar="N", min=20, help="Students of the largest district.")] = 300,
     port: Annotated[
         int | None, typer.Option("--port", metavar="N", min=1, max=65535, help="The port of the UI; default: a free one.")
     ] = None,
 ) -> int:
-    """Show the whole thing: two sample districts upload over a real SFTP server; sensor and daemon import them."""
+    """Show the whole thing: a sample district a format uploads over a real SFTP server; sensor and daemon import them."""
     call: Call = ctx.obj
     call.home = _demo_home(call)
-    guests = (
-        Guest(
-            id="lincoln",
-            name="Lincoln County Schools",
-            time_zone="America/Chicago",
-            students=students,
-            seed=11,
-            password=secrets.token_hex(16),
-        ),
-        Guest(
-            id="riverside", name="Riverside Unified", time_zone="America/Los_Angeles", students=max(20, students // 2), seed=22
-        ),
-    )
+    guests = _guests(students)
     _end_well()
     with ExitStack() as stack:
         story = _Story(call, guests, stack.enter_context(_server(call, guests)))
@@ -100,6 +97,27 @@ def demo(
         if ui:
             _open_ui(call, stack, port or free_port())
     return 0
+
+
+def _guests(students: int) -> tuple[Guest, ...]:
+    """Return a district for each format; the first is the one of which more is told, and has so many `students`."""
+    from roster_etl.vendors import discover
+
+    formats = sorted(discover(), key=lambda name: (name != TOLD_IN_FULL, name))
+    return tuple(_guest(number, name, students) for number, name in enumerate(formats))
+
+
+def _guest(number: int, format_name: str, students: int) -> Guest:
+    place = PLACES[number] if number < len(PLACES) else (f"district{number + 1}", f"District {number + 1}", "UTC")
+    return Guest(
+        id=place[0],
+        name=place[1],
+        time_zone=place[2],
+        format=format_name,
+        students=students if number == 0 else max(20, students // 4),
+        seed=11 * (number + 1),
+        password=None if number % 2 else secrets.token_hex(16),
+    )
 
 
 def _end_well() -> None:
@@ -167,6 +185,7 @@ class _Story:
     def register(self) -> None:
         """Register the districts, each with a folder on the server of its own."""
         from roster_etl.store.districts import District, Feed
+        from roster_etl.vendors import vendor
 
         self.call.say(f"Everything of this demo lies in {self.call.home}")
         self.say(
@@ -174,7 +193,7 @@ class _Story:
         )
         for guest in self.guests:
             feed = Feed(
-                format=FORMAT,
+                format=guest.format,
                 path=self.server.url(guest.id),
                 known_hosts=str(self.server.known_hosts),
                 options=_OPTIONS,
@@ -183,7 +202,9 @@ class _Story:
             )
             self.call.registry.add(District(id=guest.id, name=guest.name, time_zone=guest.time_zone, feeds=(feed,)))
             how = "a password" if guest.password else "a key"
-            self.say(f"{guest.name} is registered as {guest.id} and logs in with {how}.")
+            self.say(
+                f"{guest.name} is registered as {guest.id}, uploads {vendor(guest.format).format.title} files, and logs in with {how}."
+            )
 
     def first_day(self, daemon: Popen[bytes]) -> None:
         """Upload each district's files, and wait until the sensor has had them imported."""
@@ -191,7 +212,7 @@ class _Story:
         from roster_etl.vendors import vendor
 
         for guest in self.guests:
-            files = write_sample(vendor(FORMAT), self._folder(guest, 1), students=guest.students, seed=guest.seed)
+            files = write_sample(vendor(guest.format), self._folder(guest, 1), students=guest.students, seed=guest.seed)
             self._upload(guest, files)
         self.say("The sensor looks every few seconds, and waits until an upload has stood still.")
         self._wait(daemon, imports=1)
@@ -202,7 +223,9 @@ class _Story:
         from roster_etl.vendors import vendor
 
         for guest in self.guests:
-            self.changes[guest.id] = next_day(vendor(FORMAT), self._folder(guest, 1), self._folder(guest, 2), seed=guest.seed)
+            self.changes[guest.id] = next_day(
+                vendor(guest.format), self._folder(guest, 1), self._folder(guest, 2), seed=guest.seed
+            )
             self._upload(guest, sorted(self._folder(guest, 2).glob("*.csv")))
         self._wait(daemon, imports=2)
 
@@ -212,10 +235,11 @@ class _Story:
         if self.call.json:
             self.call.document({"home": str(self.call.home), "imports": documents, "ui": ui_command})
             return
-        self._first(documents[: len(self.guests)])
-        for guest, document in zip(self.guests, documents[len(self.guests) :], strict=True):
-            self._second(guest, document)
-        self._trace(self.guests[0], documents[len(self.guests)])
+        first, second = documents[: len(self.guests)], documents[len(self.guests) :]
+        self._first(first)
+        self._second(self.guests[0], second[0])
+        self._others(second[1:])
+        self._trace(self.guests[0], second[0])
         self.call.print()
         self.call.print(f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
         if not opened:
@@ -235,19 +259,7 @@ class _Story:
         self.call.print()
         self.call.print("— The first day: everything is new")
         self.call.print()
-        rows = [
-            (
-                d["import_id"],
-                d["district_id"],
-                d["status"],
-                len(d["files"]),
-                _rows(d, "rows_read"),
-                _rows(d, "rows_rejected"),
-                _created(d),
-            )
-            for d in documents
-        ]
-        self.call.table(("import", "district", "status", "files", "rows", "refused", "records created"), rows)
+        self._table(documents)
         self.call.print("A row can make several records: a student's is a user, a role, a profile and contacts.")
 
     def _second(self, guest: Guest, document: dict[str, Any]) -> None:
@@ -263,6 +275,22 @@ class _Story:
         self.call.print("What became of it:")
         for line in text_of(document):
             self.call.print(f"  {line}".rstrip())
+
+    def _others(self, documents: Sequence[dict[str, Any]]) -> None:
+        """Tell in short of the next day of the other districts; `show` tells each in full."""
+        if not documents:
+            return
+        self.call.print()
+        self.call.print("— The next day of the others")
+        self.call.print()
+        self._table(documents)
+        self.call.print("What each district did, and what was refused and why:")
+        for document in documents:
+            self.call.print(f"  {_ours()} show {document['import_id']} --home {self.call.home}")
+
+    def _table(self, documents: Sequence[dict[str, Any]]) -> None:
+        head = ("import", "district", "format", "status", "files", "rows", "refused", "created", "updated", "removed")
+        self.call.table(head, [_line(document) for document in documents])
 
     def _trace(self, guest: Guest, document: dict[str, Any]) -> None:
         from roster_etl.cli.tracing import trace_text
@@ -283,10 +311,10 @@ class _Story:
         """Return the key of a user whose version was opened by `import_id` and who was known before."""
         from datetime import UTC, datetime
 
-        users = self.call.warehouse.as_of(datetime.now(UTC), "users", guest.id, FORMAT).to_pylist()
+        users = self.call.warehouse.as_of(datetime.now(UTC), "users", guest.id, guest.format).to_pylist()
         for user in (user for user in users if user["valid_from_import"] == import_id):
             key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
-            if self.call.warehouse.trace("users", key, guest.id, FORMAT).num_rows > 1:
+            if self.call.warehouse.trace("users", key, guest.id, guest.format).num_rows > 1:
                 return key
         return None
 
@@ -310,7 +338,7 @@ class _Story:
         self.say(f"{guest.id} uploads {', '.join(file.name for file in files)}.")
 
     def _imports(self, guest: Guest) -> list[dict[str, Any]]:
-        return list(reversed(self.call.warehouse.imports(guest.id, FORMAT)))
+        return list(reversed(self.call.warehouse.imports(guest.id, guest.format)))
 
     def _wait(self, daemon: Popen[bytes], *, imports: int) -> None:
         """Wait until each district has so many imports that ended, telling of each as it begins and ends."""
@@ -344,8 +372,10 @@ class _Story:
         return outcome(self.call.workspace, self._imports(guest)[day]["import_id"])
 
 
-def _created(document: dict[str, Any]) -> int:
-    return sum(table["created"] for table in document["changes"].values())
+def _line(document: dict[str, Any]) -> tuple[Any, ...]:
+    ended = (document["import_id"], document["district_id"], document["source"], document["status"])
+    changed = (sum(table[what] for table in document["changes"].values()) for what in ("created", "updated", "deleted"))
+    return (*ended, len(document["files"]), _rows(document, "rows_read"), _rows(document, "rows_rejected"), *changed)
 
 
 def _rows(document: dict[str, Any], what: str) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +18,7 @@ from roster_etl.cli.options import Settings
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
-    from roster_etl.store.districts import District, Feed
+    from roster_etl.store.districts import District, Feed, Window
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
@@ -41,6 +44,14 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     key_file: Annotated[
         str, typer.Option("--key-file", metavar="FILE", help="The private key to log in with, relative to the home.")
     ] = "",
+    replacements: Annotated[
+        Path | None,
+        typer.Option(
+            "--replacements",
+            metavar="FILE",
+            help="Its replace rules, in place of those it has: TOML tables column, then value = instead.",
+        ),
+    ] = None,
     update: Annotated[bool, typer.Option("--update", help="Change the feed if it is registered.")] = False,
 ) -> int:
     """Register a district, or one more feed of it."""
@@ -50,6 +61,8 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     feed = _feed(known, format, path, options)
     feed = _with_login(feed, password_env, password_file, key_file)
     feed = replace(feed, known_hosts=known_hosts or feed.known_hosts)
+    if replacements is not None:
+        feed = replace(feed, replacements=_rules(replacements))
     save(call, district, feed, update=update)
     return _tell(call, _about(call, district, name, time_zone), "registered")
 
@@ -73,7 +86,7 @@ def list_(ctx: typer.Context) -> int:
             feed.format,
             zone_of(d, feed.format),
             _shown(feed.path),
-            "paused" if d.paused else "",
+            f"paused, {why}" if (why := d.pause_of(feed.format, datetime.now(UTC))) else "",
             _words(feed.options),
         )
         for d in scan.districts
@@ -83,16 +96,38 @@ def list_(ctx: typer.Context) -> int:
     return 0
 
 
-def pause(ctx: typer.Context, district: _Id) -> int:
-    """Pause a district: nothing of it is imported by itself until it is resumed."""
+def pause(
+    ctx: typer.Context,
+    district: _Id,
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day of a planned pause.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Its last day; it ends by itself.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who wonder.")] = "",
+) -> int:
+    """Pause a district: nothing of it is imported until it is resumed, or from one day to another."""
     call: Call = ctx.obj
-    return _tell(call, call.registry.pause(district), "paused")
+    if not (first or last):
+        return _tell(call, call.registry.pause(district), "paused")
+    if not (first and last and reason.strip()):
+        raise BadWords(problem="a planned pause needs --from, --to and --reason")
+    from roster_etl.store.districts import Window
+
+    window = Window(first=_day(first, "--from"), last=_day(last, "--to"), reason=reason.strip(), pause=True)
+    with _registry_words():
+        changed = call.registry.plan(district, window)
+    return _tell(call, changed, f"paused from {window.first} to {window.last}")
 
 
 def resume(ctx: typer.Context, district: _Id) -> int:
-    """Resume a district that was paused."""
+    """Resume a district that was paused; a planned pause that is under way ends."""
     call: Call = ctx.obj
-    return _tell(call, call.registry.resume(district), "resumed")
+    return _tell(call, call.registry.resume(district, datetime.now(UTC)), "resumed")
+
+
+def _day(text: str, word: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadWords(problem=f"{word}: a day such as 2026-08-10") from None
 
 
 def remove(ctx: typer.Context, district: _Id) -> int:
@@ -135,14 +170,18 @@ def zone_of(district: District, format_: str | None) -> str:
 def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
     """Register `district_id` with `feed`, or add the feed to it; with `update`, change it.
 
-    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption; BadWords: what the registry refuses.
+    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; BadWords: what the registry refuses.
     """
     from roster_etl.spec.options import resolve
+    from roster_etl.spec.replacements import check_replacements
+    from roster_etl.store.district_file import check_district
     from roster_etl.store.districts import District
     from roster_etl.vendors import vendor
 
     resolve(vendor(feed.format).format, feed.options)
     with _registry_words():
+        check_district(District(id=district_id, feeds=(feed,)))
+        check_replacements(vendor(feed.format).format, feed.replacements)
         if call.registry.exists(district_id):
             call.registry.add_feed(district_id, feed, update=update)
         else:
@@ -180,6 +219,16 @@ def _feed(known: District | None, format_: str, path: str, options: dict[str, st
     return replace(before, path=path or before.path, options={**before.options, **options})
 
 
+def _rules(file: Path) -> dict[str, Any]:
+    """Return the replace rules that `file` holds. Raises BadWords."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadWords(problem=f"--replacements: {file} cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadWords(problem=f"--replacements: {file} is not a TOML file ({error})") from None
+
+
 def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str) -> Feed:
     """Return `feed` with the log-in that was named and no other, or as it was if none was. Raises BadWords."""
     ways = {"--password-env": password_env, "--password-file": password_file, "--key-file": key_file}
@@ -207,8 +256,24 @@ def _document(district: District) -> dict[str, Any]:
         "name": district.name,
         "time_zone": zone_of(district, None),
         "paused": district.paused,
-        "feeds": [{"format": f.format, "path": _shown(f.path), "options": dict(f.options)} for f in district.feeds],
+        "feeds": [_feed_document(district, feed) for feed in district.feeds],
+        "calendar": [_planned(window) for window in district.calendar],
     }
+
+
+def _feed_document(district: District, feed: Feed) -> dict[str, Any]:
+    return {
+        "format": feed.format,
+        "path": _shown(feed.path),
+        "options": dict(feed.options),
+        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
+        "pause": district.pause_of(feed.format, datetime.now(UTC)),
+    }
+
+
+def _planned(window: Window) -> dict[str, Any]:
+    days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
+    return {**days, "reason": window.reason, "pause": window.pause, "options": dict(window.options), "feeds": list(window.feeds)}
 
 
 def _shown(path: str) -> str:

@@ -155,7 +155,7 @@ def _daemon(call: Call) -> str:
         f"{d.id}/{feed.format}"
         for d in call.registry.scan().districts
         for feed in d.feeds
-        if _folder(call, d, feed) and not d.paused
+        if _folder(call, d, feed) and not d.pause_of(feed.format, datetime.now(UTC))
     ]
     if not watched:
         return "not needed: no district has a landing folder"
@@ -183,10 +183,14 @@ def _folder(call: Call, district: District, feed: Feed) -> str:
 def _options(feed: Feed) -> Callable[[], str]:
     def look() -> str:
         from roster_etl.spec.options import resolve
+        from roster_etl.spec.replacements import check_replacements
         from roster_etl.vendors import vendor
 
-        resolve(vendor(feed.format).format, feed.options)
-        return ", ".join(f"{name}={text}" for name, text in feed.options.items()) or "defaults"
+        format_ = vendor(feed.format).format
+        resolve(format_, feed.options)
+        check_replacements(format_, feed.replacements)
+        rules = [f"{len(codes)} replacements for {column}" for column, codes in feed.replacements.items()]
+        return ", ".join([*(f"{name}={text}" for name, text in feed.options.items()), *rules]) or "defaults"
 
     return look
 

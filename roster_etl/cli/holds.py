@@ -11,6 +11,11 @@ from roster_etl.cli.call import Call
 from roster_etl.cli.options import By, ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option("--leave-out", metavar="WHAT", help="Removals to leave out: a table, or school:ID; may be given several times."),
+]
+
 
 def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     """List the holds that wait for a decision."""
@@ -28,7 +33,7 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     return 0
 
 
-def show(ctx: typer.Context, import_id: ImportNumber) -> int:
+def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None) -> int:
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
     from roster_etl.cli.showing import show_hold
@@ -37,6 +42,8 @@ def show(ctx: typer.Context, import_id: ImportNumber) -> int:
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
         _no_hold(import_id)
+    if leave_out:
+        document |= _in_part(call, import_id, leave_out, document["hold"])
     show_hold(call, document)
     return 0
 
@@ -48,11 +55,16 @@ def approve(
     plan: Annotated[
         str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")
     ] = None,
+    leave_out: LeaveOut = None,
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
     row, hold = _open_hold(call, import_id)
     sha256 = str(hold["plan_sha256"])
+    if leave_out:
+        if plan is None:
+            raise BadWords(problem="--leave-out makes another plan: look at it with holds show, and name it with --plan HASH")
+        sha256 = _in_part(call, import_id, leave_out, hold)["hold"]["plan_sha256"]
     if plan is not None and not sha256.startswith(plan):
         raise BadWords(problem=f"import {import_id} has another plan; look at it again with `roster-etl holds show {import_id}`")
     from roster_etl.cli.importing import run_and_show
@@ -63,6 +75,7 @@ def approve(
         source=row["source"],
         approves=(import_id, sha256, _name(by)),
         options=row["options"] or {},
+        leave_out=tuple(leave_out or ()),
     )
     return run_and_show(call, order)
 
@@ -82,6 +95,23 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     else:
         call.print(f"import {import_id} is discarded; the roster stays as it is.")
     return 0
+
+
+def _in_part(call: Call, import_id: int, leave_out: list[str], hold: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs in the document of a held import once removals are left out."""
+    from roster_etl.pipeline.partial import preview
+
+    _open_hold(call, import_id)
+    found = preview(call.workspace, import_id, leave_out)
+    still = found["hold"] or {"tables": {}, "schools": []}
+    part = {name: still[name] for name in ("tables", "schools")}
+    return {
+        "changes": found["changes"],
+        "plan": found["plan"],
+        "plan_sha256": found["plan_sha256"],
+        "left_out": list(leave_out),
+        "hold": {**hold, **part, "plan_sha256": found["plan_sha256"]},
+    }
 
 
 def _open_hold(call: Call, import_id: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -42,7 +42,10 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
     call.print(f"plan {hold['plan_sha256']}")
     if not hold["decision"]:
         call.print()
-        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME")
+        words = "".join(f" --leave-out {word}" for word in document["left_out"])
+        words += f" --plan {hold['plan_sha256'][:12]}" if words else ""
+        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{words}")
+        call.print("to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID")
         call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
         call.print("a corrected upload, once imported, closes the hold by itself")
 
@@ -92,6 +95,8 @@ def _title(document: Mapping[str, Any]) -> str:
 def _why(document: Mapping[str, Any]) -> Iterator[str]:
     if error := document.get("error"):
         yield f"failed: {error.get('message') or error['class']}"
+    if document["left_out"]:
+        yield f"left out: removals of {', '.join(document['left_out'])}"
     if document["status"] == "unchanged":
         yield "the same upload under the same settings is published already"
     hold = document["hold"]
@@ -104,8 +109,9 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
             if "updated" in table:
                 yield f"  {name}: {table['updated']:,} of {table['current']:,} current records would be updated"
         for part in hold["schools"]:
-            of = f"{part['deleted']:,} of {part['current']:,} current records ({part['pct']} %)"
-            yield f"  {part['table']} of school {part['school']}: {of} would be removed"
+            what = "removed" if "deleted" in part else "updated"
+            of = f"{part['deleted' if what == 'removed' else what]:,} of {part['current']:,} current records ({part['pct']} %)"
+            yield f"  {part['table']} of school {part['school']}: {of} would be {what}"
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:

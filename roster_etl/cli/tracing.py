@@ -108,6 +108,14 @@ def trace_text(document: Mapping[str, Any]) -> Iterator[str]:
     for version in document["versions"]:
         yield ""
         yield from _version(version)
+    if document.get("teachers"):
+        yield ""
+        yield f"teachers now: {', '.join(map(_teacher, document['teachers']))}"
+
+
+def _teacher(teacher: Mapping[str, Any]) -> str:
+    name = teacher["full_name"] or teacher["user_id"]
+    return f"{name} (primary)" if teacher["is_primary"] else name
 
 
 def _version(version: Mapping[str, Any]) -> Iterator[str]:
@@ -144,6 +152,8 @@ def _read(cell: Mapping[str, Any]) -> str:
         return f"{place}: not in this row"
     if isinstance(cell["text"], dict):
         return f"{place}: " + ", ".join(f"{name}: {_quoted(text)}" for name, text in cell["text"].items())
+    if cell["replaced"] is not None:
+        return f"{place}: {_quoted(cell['text'])}, replaced by {_quoted(cell['replaced'] or None)} as the district's settings say"
     return f"{place}: {_quoted(cell['text'])}"
 
 

@@ -18,11 +18,10 @@ from roster_etl.engine.sheet import Mask, Sheet, true
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Match, Reference, Text
 from roster_etl.spec.findings import Finding
+from roster_etl.spec.replacements import Codes, Replacements, codes_of, folded
 
 ID_CHARS = 255  # an id may have: more than any system gives one, and less than any database's index takes
 CELL_CHARS = 65_535  # any other cell may have
-
-Replacements = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +43,13 @@ class Known:
 def take_columns(sheet: Sheet, replacements: Replacements) -> None:
     """Take the cells of all columns but secret ones, white space off, the district's codes replaced, none without end."""
     secret = {column.name for column in sheet.header.columns.values() if column.secret}
-    by_name = {name.casefold(): table for name, table in replacements.items()}
     spaced: dict[str, Mask] = {}
     for name, place in {**sheet.header.positions, **sheet.header.extensions}.items():
         if name in secret:
             continue
         column, spaced[name] = cells.trim(flat(sheet.raw.table.column(place)))
-        sheet.columns[name] = _replaced(column, by_name[name.casefold()]) if name.casefold() in by_name else column
+        codes = codes_of(sheet.file, name, replacements) if replacements else {}
+        sheet.columns[name] = _replaced(sheet, name, column, codes) if codes else column
     for name, rows in spaced.items():
         sheet.say("info", "trimmed", rows, name, "White space around the value was taken off.")
     for name in list(sheet.columns):
@@ -72,23 +71,47 @@ def _length(sheet: Sheet, name: str) -> None:
         sheet.fail(name, wrong, "too_long", message)
 
 
-def _replaced(column: pa.Array, table: Mapping[str, str]) -> pa.Array:
-    """Return `column` as `table` tells to read it, without regard to case; an empty replacement empties the cell."""
-    folded = {value.casefold(): instead or None for value, instead in table.items()}
+def _replaced(sheet: Sheet, name: str, column: pa.Array, codes: Codes) -> pa.Array:
+    """Return `column` as `codes` tell to read it, and say how many cells are another now; an empty replacement empties the cell."""
     encoded = column.dictionary_encode()
-    answers = [folded.get(value.casefold(), value) for value in encoded.dictionary.to_pylist()]
-    return pa.array(answers, pa.string()).take(encoded.indices)
+    values = encoded.dictionary.to_pylist()
+    answers = [codes.get(folded(value), value) for value in values]
+    differs = pa.array([answer != value for answer, value in zip(answers, values, strict=True)], pa.bool_())
+    changed = int(true(differs.take(encoded.indices)).sum())
+    if changed:
+        used = len({folded(value) for value, differing in zip(values, differs.to_pylist(), strict=True) if differing})
+        message = (
+            f"The value was replaced before judging, as the district's settings say ({used} of {len(codes)} rules were used)."
+        )
+        sheet.say_once("info", "replaced", name, changed, message)
+    return pa.array([answer or None for answer in answers], pa.string()).take(encoded.indices)
 
 
 def check_control_characters(sheet: Sheet) -> None:
-    """A NUL breaks its cell; another control character is doubtful."""
+    """A NUL breaks its cell; another control character is doubtful, or breaks the cell where the form says so.
+
+    Where rows are changes, a NUL refuses its row: the cell left empty could be read as a wish to clear a value.
+    """
     for name in list(sheet.columns):
         nul, other = cells.control_characters(sheet.columns[name])
-        sheet.warn(other & ~nul, "control_character", name, "The cell holds a control character; it was kept as sent.")
+        _other_control_characters(sheet, name, other & ~nul)
         if nul.any():
-            sheet.fail(name, nul, "control_character", "The cell holds a NUL character.")
+            message = "The cell holds a NUL character."
+            if sheet.file.in_order:
+                sheet.refuse(nul, "control_character", name, message)
+            else:
+                sheet.fail(name, nul, "control_character", message)
             sheet.put(name, nul, None)  # no database takes it, and what is left of a key with one is no key
             sheet.unreadable[name] = nul
+
+
+def _other_control_characters(sheet: Sheet, name: str, found: Mask) -> None:
+    column = sheet.header.columns.get(name)
+    if column is not None and isinstance(column.form, Text) and column.form.printable:
+        found = found | true(pc.match_substring(sheet.columns[name], "\n"))  # elsewhere a line break is none
+        sheet.fail(name, found, "control_character", "The cell holds a control character.")
+    else:
+        sheet.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")
 
 
 def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> None:

@@ -1,12 +1,13 @@
 """The plan: what publishing an upload would open and close, compared with what is there.
 
 Belongs here: desired state − current state = plan, why a record is kept although the upload does not have it, the
-thresholds, the plan's hash. Grain: one row a version that opens or closes. No I/O: current rows are handed in.
+plan's hash. What is too much is decided in ``engine.thresholds``. Grain: one row a version that opens or closes. No I/O: current rows are handed in.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -41,6 +42,19 @@ class CurrentTable(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Removals that a person leaves out of a plan: those of whole ``tables``, and those of ``schools`` with all that is theirs."""
+
+    tables: frozenset[str] = frozenset()
+    schools: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.tables or self.schools)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Doubt:
     """What an upload leaves unknown, so that a missing record is no proof that it is gone.
 
@@ -49,7 +63,8 @@ class Doubt:
     read; ``identity``: (table, file) → the key columns that tell a record of the table, and the columns of the file that they
     are; ``named``: for each file the key cells of rows that were refused, or emptied in part: records that they name stay;
     ``unstated``: (table, file) of which the upload says nothing, because a column is missing that earlier uploads had, and
-    the values of the records that this is about (none: all); ``file_of``: which file of the format a ``source_file`` is.
+    the values of the records that this is about (none: all); ``file_of``: which file of the format a ``source_file`` is;
+    ``left_out``: what a person chose to keep.
     """
 
     file_of: Callable[[str], str | None] = lambda name: name
@@ -59,6 +74,23 @@ class Doubt:
     identity: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     named: Mapping[str, pa.Table] = field(default_factory=dict)
     unstated: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchoolPlan:
+    """What would happen to one school's records of a table, in records.
+
+    ``current``: how many it has; ``absent``: those of ``deleted`` that the upload left out; ``counted``: those of ``updated`` that
+    change more than derived columns. A record that moves counts with the school that it moves to.
+    """
+
+    current: int = 0
+    created: int = 0
+    updated: int = 0
+    counted: int = 0
+    deleted: int = 0
+    absent: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +99,8 @@ class TablePlan:
 
     ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
     hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (of the
-    others a row says so, or they went with what they refer to); ``columns``: how many updates change each column; ``schools``: school → (current,
-    absent), where records belong to a school.
+    others a row says so, or they went with what they refer to); ``reasons``: close reason → records that go; ``columns``: how
+    many updates change each column; ``schools``: the schools where something happens, where records belong to a school.
     """
 
     table: str
@@ -82,7 +114,8 @@ class TablePlan:
     current: int
     counted_updates: int
     columns: Mapping[str, int]
-    schools: Mapping[str, tuple[int, int]]
+    reasons: Mapping[str, int]
+    schools: Mapping[str, SchoolPlan]
 
     @property
     def is_empty(self) -> bool:
@@ -113,36 +146,11 @@ class Plan:
         return {n: {"created": t.created, "updated": t.updated, "deleted": t.deleted} for n, t in self.tables.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Thresholds:
-    """When a plan is held: shares in percent, numbers in records."""
-
-    delete_pct: float
-    delete_min: int
-    update_pct: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exceeded:
-    """A threshold that a plan exceeds; ``school`` None: the whole table."""
-
-    table: str
-    what: str
-    school: str | None
-    records: int
-    current: int
-
-    @property
-    def pct(self) -> float:
-        """The share in percent, one decimal."""
-        return round(100 * self.records / self.current, 1) if self.current else 100.0
-
-
 def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt) -> Plan:
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
-    for name in reversed(names):  # children before what they refer to; one table in memory
+    for name in _children_first(names):  # one table in memory
         drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
@@ -159,35 +167,14 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
     return Plan(base=base, tables=tables, sha256=_sha256(base, tables))
 
 
-def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
-    """Return the thresholds that `plan` exceeds, by table and by school. A first load exceeds none."""
-    found: list[Exceeded] = []
-    for name, table in plan.tables.items():
-        if not table.current:
-            continue
-        if _too_many(table.absent, table.current, thresholds.delete_pct, thresholds.delete_min) or (
-            name == "organizations" and table.absent and thresholds.delete_pct < 100
-        ):
-            found.append(Exceeded(table=name, what="deleted", school=None, records=table.absent, current=table.current))
-        if _too_many(table.counted_updates, table.current, thresholds.update_pct, thresholds.delete_min):
-            found.append(Exceeded(table=name, what="updated", school=None, records=table.counted_updates, current=table.current))
-        for school, (count, absent) in table.schools.items():
-            if _too_many(absent, count, thresholds.delete_pct, thresholds.delete_min):
-                found.append(Exceeded(table=name, what="deleted", school=school, records=absent, current=count))
-    return tuple(found)
-
-
-def _too_many(records: int, current: int, pct: float, least: int) -> bool:
-    return pct < 100 and records >= max(least, 1) and records * 100 > pct * current
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Draft:
     """A table's plan before it is known which kept records lose what they refer to.
 
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
-    order; ``deleted``: versions of records of which a row says so; ``…_for``: why they close; ``gone``: versions of records that are absent; ``stays``:
-    versions that no accepted row has, but that stay.
+    order; ``deleted``: versions of records of which a row says so; ``…_for``: why they close; ``gone``: versions of records
+    that are absent; ``stays``: versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``kept``:
+    those of ``stays`` that a person left out of the plan.
     """
 
     target: RosterTable
@@ -195,6 +182,7 @@ class _Draft:
     hashes: np.ndarray
     created: int
     current: int
+    opening: Mapping[str, int]
     updates: pa.Table
     replaced: pa.Table
     replaced_for: pa.Array
@@ -202,6 +190,20 @@ class _Draft:
     deleted_for: pa.Array
     gone: pa.Table
     stays: pa.Table
+    kept: pa.Table
+
+
+def _children_first(names: Sequence[str]) -> list[str]:
+    """Return `names` with every table before those that it refers to, and what is of people only right before them."""
+    backwards = list(reversed(names))
+    personal = [name for name in backwards if _parents(name) == {"users"} and TABLES[name].has_school is None]
+    others = [name for name in backwards if name not in personal]
+    place = others.index("users") if "users" in others else len(others)
+    return [*others[:place], *personal, *others[place:]]
+
+
+def _parents(name: str) -> set[str]:
+    return {reference.parent for reference in REFERENCES if reference.table == name}
 
 
 def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: Doubt, drafts: Mapping[str, _Draft]) -> _Draft:
@@ -213,7 +215,7 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
     there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
     if not known.num_rows:  # a first load: nothing to compare with
         hashes, updates, replaced, created = hash_numbers(mapped.column(HASH))[numbers], mapped.slice(0, 0), there, len(numbers)
-        missing = deleted = gone = pa.array([], pa.bool_())
+        missing = deleted = gone = kept = pa.array([], pa.bool_())
         stated = replaced_for = pa.array([], pa.string())
     else:
         accepted = mapped.take(pa.array(numbers))
@@ -225,12 +227,15 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         replaced_for = pc.fill_null(stated.take(pc.drop_null(place)), "changed")
         deleted = pc.and_(missing, pc.is_valid(stated))
         gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
+        kept = pc.and_(gone, _left_out(target, there, doubt.left_out, drafts))
+        gone = pc.and_not(gone, kept)
     return _Draft(
         target=target,
         opens=numbers,
         hashes=np.sort(hashes),
         created=created,
         current=known.num_rows,
+        opening=_per_school(target, mapped.select([target.has_school]).take(pa.array(numbers)) if target.has_school else mapped),
         updates=updates,
         replaced=replaced,
         replaced_for=replaced_for,
@@ -238,6 +243,7 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         deleted_for=stated.filter(deleted),
         gone=there.filter(gone),
         stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
+        kept=there.filter(kept),
     )
 
 
@@ -245,6 +251,7 @@ def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TableP
     columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
     unnamed = draft.deleted.filter(pc.equal(draft.deleted_for, UNNAMED))
     absent = pa.concat_tables([draft.gone, unnamed])
+    reasons = Counter(draft.deleted_for.to_pylist()) + Counter(absent=draft.gone.num_rows, cascade=cascade.num_rows)
     return TablePlan(
         table=draft.target.name,
         opens=pa.array(draft.opens),
@@ -257,9 +264,16 @@ def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TableP
         deleted=draft.deleted.num_rows + draft.gone.num_rows + cascade.num_rows,
         absent=absent.num_rows,
         current=draft.current,
-        counted_updates=counted,
+        counted_updates=int(counted.sum()),
         columns=columns,
-        schools=_by_school(draft.target, absent, current),
+        reasons={reason: count for reason, count in reasons.items() if count},
+        schools=_by_school(
+            draft,
+            absent,
+            pa.concat_tables([draft.deleted, draft.gone, cascade]),
+            draft.updates.filter(pa.array(counted)),
+            current,
+        ),
     )
 
 
@@ -397,8 +411,31 @@ def _keep_parents(target: RosterTable, there: pa.Table, gone: pa.Array, drafts: 
     return gone
 
 
-def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], int]:
-    """Return (column → number of updates that change it, number of updates that change more than derived columns).
+def _left_out(target: RosterTable, there: pa.Table, left_out: LeftOut, drafts: Mapping[str, _Draft]) -> pa.Array:
+    """Versions that a person leaves out: by table, by school, what those refer to, and what is theirs without naming a school."""
+    kept = np.full(there.num_rows, target.name in left_out.tables)
+    if left_out.is_empty:
+        return pa.array(kept)
+    school = "organization_id" if target.name == "organizations" else target.has_school
+    if school and left_out.schools:
+        chosen = pa.array(sorted(left_out.schools), pa.string())
+        kept |= pc.is_in(flat(there.column(school)), value_set=chosen).to_numpy(zero_copy_only=False)
+    people = [reference for reference in REFERENCES if reference.parent == "users"]
+    own = next((reference for reference in people if reference.table == target.name), None)
+    for reference in REFERENCES:
+        child = drafts.get(reference.table)
+        if child is None or not child.kept.num_rows:
+            continue
+        named = key_text(child.kept, reference.columns)
+        if reference.parent == target.name:
+            kept |= pc.is_in(key_text(there, reference.parent_columns), value_set=named).to_numpy(zero_copy_only=False)
+        elif own and target.has_school is None and reference in people:
+            kept |= pc.is_in(key_text(there, own.columns), value_set=named).to_numpy(zero_copy_only=False)
+    return pa.array(kept)
+
+
+def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], np.ndarray]:
+    """Return (column → number of updates that change it, which updates change more than derived columns).
 
     Args: updates, before: the same records in the same order.
     """
@@ -413,19 +450,41 @@ def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -
             counts[name] = int(differs.sum())
             made = pc.or_(_lists(derived_now, name), _lists(derived_then, name)).to_numpy(zero_copy_only=False)
             counted |= differs & ~made
-    return counts, int(counted.sum())
+    return counts, counted
 
 
 def _lists(derived: pa.Array, name: str) -> pa.Array:
     return pc.match_substring(derived, f'"{name}"')
 
 
-def _by_school(target: RosterTable, gone: pa.Table, current: CurrentTable) -> dict[str, tuple[int, int]]:
-    if target.has_school is None or not gone.num_rows:
+def _by_school(
+    draft: _Draft, left_out: pa.Table, removed: pa.Table, counted: pa.Table, current: CurrentTable
+) -> dict[str, SchoolPlan]:
+    """Return what happens school by school; `counted`: the updates that change more than derived columns."""
+    target = draft.target
+    updated, absent, deleted = (_per_school(target, rows) for rows in (draft.updates, left_out, removed))
+    named = sorted({*draft.opening, *updated, *deleted})
+    counts = current.schools() if named and draft.current else {}
+    changed = _per_school(target, counted)
+    return {
+        school: SchoolPlan(
+            current=counts.get(school, 0),
+            created=draft.opening.get(school, 0) - updated.get(school, 0),
+            updated=updated.get(school, 0),
+            counted=changed.get(school, 0),
+            deleted=deleted.get(school, 0),
+            absent=absent.get(school, 0),
+        )
+        for school in named
+    }
+
+
+def _per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
+    """Return how many of `rows` each school has; empty where records of the table belong to none."""
+    if target.has_school is None or not rows.num_rows:
         return {}
-    deleted = pc.value_counts(pc.drop_null(flat(gone.column(target.has_school)))).to_pylist()
-    counts = current.schools()
-    return {found["values"]: (counts[found["values"]], found["counts"]) for found in deleted}
+    counts = pc.value_counts(pc.drop_null(flat(rows.column(target.has_school)))).to_pylist()
+    return {count["values"]: count["counts"] for count in counts}
 
 
 def _sha256(base: int | None, tables: Mapping[str, TablePlan]) -> str:

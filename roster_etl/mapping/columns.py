@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.mapping.frames import arrow
+from roster_etl.mapping.moments import INSTANT, parse_moments
 
 if TYPE_CHECKING:
     Chunk: TypeAlias = "pa.Array[Any]"
@@ -30,16 +31,12 @@ if TYPE_CHECKING:
 
 Values = Callable[..., pd.Series]
 
-INSTANT = pa.timestamp("us", tz="UTC")
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
 
 _YES = ("true", "1", "yes", "y", "t", "on")
 _NO = ("false", "0", "no", "n", "f", "off")
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
-_INSTANT = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt]| +)(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?)? *([Zz]|[+-]\d{1,2}(?::?\d{2})?)?",
-    re.ASCII,
-)
+_US_DATE = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})", re.ASCII)
+_ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", re.ASCII)
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
 _SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
@@ -105,7 +102,15 @@ def parse_us_date(values: pd.Series) -> pd.Series:
     Returns: date32. A date that does not exist is null.
     Source:  Clever SFTP Instructions, students.csv, "DOB".
     """
-    return _per_distinct(values, _us_date, pa.date32())
+    return _per_distinct(values, lambda text: _date(text, _US_DATE), pa.date32())
+
+
+def parse_day(values: pd.Series) -> pd.Series:
+    """Parse dates "m/d/yyyy" or "yyyy-m-d", leading zeros optional.
+
+    Returns: date32. A date that does not exist is null.
+    """
+    return _per_distinct(values, lambda text: _date(text, _US_DATE) or _date(text, _ISO_DATE), pa.date32())
 
 
 def local_midnight(zone: str) -> Values:
@@ -140,7 +145,7 @@ def instant(values: pd.Series) -> pd.Series:
     Returns: timestamp[us, UTC]. A day alone is its midnight; without a zone, UTC is meant. What does not exist is null.
     Source:  Canvas SIS import format, "start_date".
     """
-    return _per_distinct(values, _instant, INSTANT)
+    return _series(parse_moments(_text(values).combine_chunks()), values)
 
 
 def digits(values: pd.Series) -> pd.Series:
@@ -210,35 +215,12 @@ def _folded(row: str) -> bytes:
     return UNIT_SEPARATOR.join(cells).encode()
 
 
-def _instant(text: str) -> datetime | None:
-    found = _INSTANT.fullmatch(text.strip())
-    if not found:
-        return None
-    *whole, fraction, zone = found.groups(default="0")
-    try:
-        moment = datetime(*map(int, whole), int(fraction.ljust(6, "0")[:6]), tzinfo=_zone_of(zone))  # type: ignore[misc]
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _zone_of(text: str) -> timezone:
-    if text in {"0", "Z", "z"}:
-        return UTC
-    digits_only = text[1:].replace(":", "")
-    hours, minutes = (digits_only, "0") if len(digits_only) <= 2 else (digits_only[:-2], digits_only[-2:])
-    if int(minutes) > 59:
-        raise ValueError
-    ahead = timedelta(hours=int(hours), minutes=int(minutes))
-    return timezone(-ahead if text[0] == "-" else ahead)
-
-
-def _us_date(text: str) -> date | None:
-    found = _US_DATE.fullmatch(text.strip())
+def _date(text: str, pattern: re.Pattern[str]) -> date | None:
+    found = pattern.fullmatch(text.strip())
     if not found:
         return None
     try:
-        return date(int(found[3]), int(found[1]), int(found[2]))
+        return date(int(found["year"]), int(found["month"]), int(found["day"]))
     except ValueError:
         return None
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_us_date
+from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_day, parse_us_date
 from roster_etl.mapping.frames import arrow
 
 
@@ -23,6 +23,16 @@ def ends_us(days: pd.Series, zone: object) -> pd.Series:
     return day_after_midnight(str(zone))(parse_us_date(days))
 
 
+def begins(days: pd.Series, zone: object) -> pd.Series:
+    """Return when the first day, "m/d/yyyy" or "yyyy-m-d", begins in `zone` (timestamp[us, UTC])."""
+    return local_midnight(str(zone))(parse_day(days))
+
+
+def ends(days: pd.Series, zone: object) -> pd.Series:
+    """Return when the inclusive last day, "m/d/yyyy" or "yyyy-m-d", is over in `zone` (timestamp[us, UTC], exclusive)."""
+    return day_after_midnight(str(zone))(parse_day(days))
+
+
 def with_us_days(function: Values) -> Values:
     """Return `function` of a text and days "m/d/yyyy", so that the days count and not how they are written."""
 
@@ -31,6 +41,20 @@ def with_us_days(function: Values) -> Values:
         return function(text, *(pd.Series(pd.arrays.ArrowExtensionArray(day), index=text.index) for day in iso))
 
     return with_days
+
+
+def of_days(function: Values) -> Values:
+    """Return `function` of an empty text and days, "m/d/yyyy" or "yyyy-m-d", so that the days count and not how they are written.
+
+    The empty text stands for a name that the format does not carry.
+    """
+
+    def for_days(*days: pd.Series) -> pd.Series:
+        nameless = pa.nulls(len(days[0]), pa.string())
+        texts = (nameless, *(arrow(parse_day(day)).cast(pa.string()) for day in days))
+        return function(*(pd.Series(pd.arrays.ArrowExtensionArray(text), index=days[0].index) for text in texts))
+
+    return for_days
 
 
 def if_first(function: Values) -> Values:

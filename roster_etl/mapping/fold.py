@@ -118,6 +118,17 @@ class FoldPlan:
                 return kind
         raise KeyError(name)
 
+    def reads(self, table: str) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Return the lineage: what is given for `table` → the (file, column) pairs that give it.
+
+        Names that are no column of the table say what becomes of its record.
+        """
+        made: dict[str, list[tuple[str, str]]] = {}
+        for kind in self.kinds:
+            for given in kind.columns if kind.table == table else ():
+                made.setdefault(given.to, []).append((kind.name, given.column))
+        return {target: tuple(pairs) for target, pairs in made.items()}
+
     def tables(self) -> tuple[str, ...]:
         """Return the tables that the kinds change."""
         return tuple(dict.fromkeys(kind.table for kind in self.kinds))

@@ -233,7 +233,7 @@ class Mapping:
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
     every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
     mapping to the same table gives a record too, that one counts, as expected. ``family_gives``: values that tell the records
-    which a numbered family of columns gives.
+    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart.
     """
 
     source: str

@@ -24,10 +24,24 @@ def kept_connections(instance: dg.DagsterInstance) -> Iterator[None]:
         return
     with ExitStack() as opened:
         storage._connect = _Shards(storage, opened).connect  # type: ignore[method-assign] # noqa: SLF001
+        storage.has_table = _Tables(storage).has  # type: ignore[method-assign]
         try:
             yield
         finally:
-            del storage._connect  # noqa: SLF001 - the class's own is visible again
+            del storage._connect, storage.has_table  # noqa: SLF001 - the class's own are visible again
+
+
+class _Tables:
+    """Which tables the index has: asked for with every event, and once there, they stay."""
+
+    def __init__(self, storage: SqliteEventLogStorage) -> None:
+        self._look, self._found = storage.has_table, set[str]()
+
+    def has(self, table_name: str) -> bool:
+        """Return whether there is such a table."""
+        if table_name not in self._found and self._look(table_name):
+            self._found.add(table_name)
+        return table_name in self._found
 
 
 class _Shards:

@@ -16,10 +16,10 @@ from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import reported, step, tag_run
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
-from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.receive import Order, receive, refuse_paused
 from roster_etl.pipeline.upload import Upload
 from roster_etl.spec import File
-from roster_etl.spec.errors import UnknownFeed
+from roster_etl.spec.errors import DistrictPaused, UnknownFeed
 from roster_etl.vendors import Vendor
 
 
@@ -29,7 +29,7 @@ class UploadConfig(dg.Config):
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
-    ``stale``: files that are older than the rest, which is reported.
+    ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out.
     """
 
     landing: bool = False
@@ -40,6 +40,7 @@ class UploadConfig(dg.Config):
     approved_by: str | None = None
     options: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     stale: list[str] = []  # noqa: RUF012 - as above
+    leave_out: list[str] = []  # noqa: RUF012 - as above
 
     def order(self, district_id: str, source: str, run_id: str) -> Order | None:
         """Return what is named here; None: nothing is."""
@@ -53,6 +54,7 @@ class UploadConfig(dg.Config):
             approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,
             stale=tuple(self.stale),
+            leave_out=tuple(self.leave_out),
             run_id=run_id,
         )
 
@@ -144,12 +146,14 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
 
 
 def _received(context: dg.AssetExecutionContext, source: str, config: UploadConfig) -> tuple[Upload, str] | None:
-    """Take in the upload that the run is for, and say which it is; None if the district has no feed in this format."""
+    """Take in the upload that the run is for, and say which it is; None if the district has no such feed, or it is paused."""
     desk: Desk = context.resources.desk
     district_id = context.partition_key
     try:
         desk.workspace.registry.get(district_id).feed(source)
-    except UnknownFeed as error:
+        if not config.approves:
+            refuse_paused(desk.workspace, Order(district_id=district_id, source=source))
+    except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
         return None
     try:

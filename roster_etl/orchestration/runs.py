@@ -24,8 +24,8 @@ from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
-from roster_etl.pipeline.receive import Order
-from roster_etl.pipeline.workspace import PROJECT
+from roster_etl.pipeline.receive import Order, refuse_paused
+from roster_etl.pipeline.workspace import PROJECT, Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import has_password
@@ -53,6 +53,9 @@ def run_import(
     """
     if order.path and has_password(order.path):
         raise PasswordInPath
+    workspace = Workspace.open(home)
+    if workspace.registry.exists(order.district_id):  # of one that is not, the run tells
+        refuse_paused(workspace, order)
     with ExitStack() as stack:
         visit = stack.enter_context(visiting(home))
         here = instance or stack.enter_context(home_instance(home))
@@ -89,6 +92,7 @@ def ensure_config(home: Path) -> Path:
 def upload_config(order: Order) -> dict[str, Any]:
     """Return the run config that says what `order` says."""
     named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
+    named["leave_out"] = list(order.leave_out) or None
     if order.approves:
         named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
     config = {name: value for name, value in named.items() if value is not None}

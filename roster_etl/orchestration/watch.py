@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable, RetryableError, RosterError
@@ -57,6 +57,7 @@ WORDS = {
     "stragglers": "waits for files that are older than the rest",
     "min_interval": "imported a short while ago",
     "running": "an import is under way",
+    "paused": "paused",
     "next_tick": "its turn comes in the next tick",
 }
 _NAMED, _TEXT = 5, 300  # feeds that a summary names of each kind; characters of a problem that are kept
@@ -130,8 +131,12 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
     tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states=states)
     tick.problems.update(memory.get("problems", {}))
     districts, unread = _districts(tick)
+    moment = datetime.fromtimestamp(now, UTC)
     feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
-    turn = _turn([key for key, (district, _) in feeds.items() if not district.paused], memory.get("next", ""), tick.bounds.feeds)
+    paused = {key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment)}
+    for key in sorted(paused):
+        _wait(tick, "paused", key)
+    turn = _turn([key for key in feeds if key not in paused], memory.get("next", ""), tick.bounds.feeds)
     with_base = bool(workspace.settings.landing.base)
     listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
     for key, listing in listings.items():
@@ -150,7 +155,7 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
         cursor=document,
         notes=tuple(tick.notes),
         waiting=tick.waiting,
-        problems={**unread, **{key: text for key, text in problems.items() if not feeds[key][0].paused}},
+        problems={**unread, **{key: text for key, text in problems.items() if key not in paused}},
         watched=len(feeds),
     )
 

@@ -38,6 +38,8 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "checks": _rows(warehouse.checks(import_id)),
         "hold": _hold(row, summary, warehouse.hold(import_id)),
         "plan": summary.get("plan", {}),
+        "plan_sha256": summary.get("sha256"),
+        "left_out": summary.get("left_out", []),
         "error": summary.get("error"),
         "report": _report(workspace, row),
         "warehouse": workspace.settings.redacted()["warehouse"]["url"],

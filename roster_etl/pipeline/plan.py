@@ -14,10 +14,14 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.plan import Doubt, Exceeded, Plan, Thresholds, exceeded, make_plan
-from roster_etl.mapping.frames import give_back, to_frame, to_table
+from roster_etl.engine.plan import Doubt, Plan, make_plan
+from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
+from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.fold import how_compared
+from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
@@ -42,7 +46,7 @@ class PlanMoved(PermanentError):
 class Planned:
     """The decision and what it rests on, without a cell.
 
-    ``tables``: table → created, updated, deleted, absent, current, counted_updates, columns, schools; ``hold``: reason, tables
+    ``tables``: table → the numbers of its ``TablePlan``; ``hold``: reason, tables
     that exceed a threshold, plan hash; ``base``: the import that the plan was made against.
     """
 
@@ -76,6 +80,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     place = (upload.district_id, upload.import_id)
     workspace.frames.write_json(*place, "plan", asdict(planned))
     if planned.decision == "publish":
+        workspace.frames.write(*place, "findings/plan", findings_frame(findings))
         _keep(workspace, upload, plan)
         return planned
     summary = {
@@ -124,21 +129,29 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     """Return the decision on `plan`, and the findings that say why it is not published."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
-    if required:
+    if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
         return _planned(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     if upload.approved_plan:
-        return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), []
+        return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
     if failed or over or rekeyed:
         planned, findings = _held(plan, failed, over)
         if rekeyed and not failed:
             planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column"})
         return planned, [*rekeyed, *findings]
-    if plan.says_nothing_new and _same_settings(workspace, upload):
+    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
+    if is_state and plan.says_nothing_new and _same_settings(workspace, upload):
         return _planned(plan, "unchanged"), []
-    return _planned(plan, "publish"), []
+    return _planned(plan, "publish"), _growth(plan, upload)
+
+
+def _growth(plan: Plan, upload: Upload) -> list[Finding]:
+    return [
+        Finding(severity="warning", code="many_additions", field=item.table, message=_over_text(item))
+        for item in many_additions(plan, _thresholds(upload))
+    ]
 
 
 def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Planned, list[Finding]]:
@@ -150,7 +163,7 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
         "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
         "tables": _over_tables(plan, over),
         "schools": [
-            {"table": item.table, "school": item.school, "deleted": item.records, "current": item.current, "pct": item.pct}
+            {"table": item.table, "school": item.school, item.what: item.records, "current": item.current, "pct": item.pct}
             for item in over
             if item.school is not None
         ],
@@ -173,6 +186,8 @@ def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, 
 
 def _over_text(item: Exceeded) -> str:
     where = f"{item.table} of school {item.school}" if item.school else item.table
+    if item.what == "created":
+        return f"{item.records:,} records are new in {where}, which had {item.current:,} ({item.pct} %)."
     what = {"deleted": "removed"}.get(item.what, item.what)
     return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {what}."
 
@@ -191,7 +206,8 @@ def _planned(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = No
             "current": t.current,
             "counted_updates": t.counted_updates,
             "columns": dict(t.columns),
-            "schools": {school: list(counts) for school, counts in t.schools.items()},
+            "reasons": dict(t.reasons),
+            "schools": {school: asdict(part) for school, part in t.schools.items()},
         }
         for name, t in plan.tables.items()
     }
@@ -210,6 +226,7 @@ def _thresholds(upload: Upload) -> Thresholds:
         delete_pct=values["delete_threshold_pct"],
         delete_min=values["delete_threshold_min"],
         update_pct=values["update_threshold_pct"],
+        add_pct=values["add_warning_pct"],
     )
 
 
@@ -244,6 +261,7 @@ def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
         identity=_identity(upload),
         named={name: to_table(workspace.frames.read(*place, f"named/{name}")) for name in documents},
         unstated=_unstated(upload, documents),
+        left_out=left_out(upload.leave_out),
     )
 
 
@@ -262,7 +280,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or document.get("hidden"):
             found[mapping.to, mapping.source] = {}
-        elif families & lost and mapping.family_gives:
+        elif families & lost:
             found[mapping.to, mapping.source] = mapping.family_gives
     return found
 
@@ -292,6 +310,14 @@ def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
         for file in upload.format.files
         if upload.member(file.name)
     }
+
+
+def _unusable(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
+    if how_compared(workspace, upload) == REFUSED_WHOLE:
+        return True
+    judged = _documents(workspace, upload).values()
+    return all(about["refused"] for document in judged for about in document["files"].values())
 
 
 def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:

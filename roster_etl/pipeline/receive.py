@@ -21,19 +21,22 @@ from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.archived import NotArchived, archived_import
+from roster_etl.pipeline.archived import NotArchived, archived_import, lost_members
 from roster_etl.pipeline.conclude import conclude, fail
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.judge import unkept_name
+from roster_etl.pipeline.kinds import classified
+from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import warm
+from roster_etl.quality import start_gates
 from roster_etl.spec import File, Format
-from roster_etl.spec.errors import UnsafeArchive
+from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
-from roster_etl.store.district import District, Feed
+from roster_etl.spec.replacements import check_replacements
+from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
-from roster_etl.store.source import Arrival, collect, collect_path
+from roster_etl.store.source import Arrival, collect, collect_path, unpacked
 from roster_etl.vendors import Vendor, vendor
 
 
@@ -43,7 +46,7 @@ class Order:
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
     again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
-    ``stale``: files known to be older than the rest, which is reported.
+    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan.
     """
 
     district_id: str
@@ -53,6 +56,7 @@ class Order:
     approves: tuple[int, str, str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
     run_id: str | None = None
 
 
@@ -60,30 +64,46 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
-    Raises:  RosterError: the district, its feed or an option is not known; the landing zone cannot be read (the import
-        is then in the ledger as ``failed``).
+    Raises:  DistrictPaused; RosterError: the district, its feed, an option or a column to replace is not known; the landing
+        zone cannot be read (the import is then in the ledger as ``failed``).
     """
+    refuse_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
     format_ = vendor(order.source).format
+    windows = district.windows(order.source, datetime.now(UTC))
     texts = option_texts(format_, district, feed, order.options)
+    check_replacements(format_, feed.replacements)
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
         order = replace(order, archived=found)
-    upload = _opened(workspace, order, texts, settings_digest(vendor(order.source), texts, feed))
+    settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
+    upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
-        return _taken_in(workspace, upload, order, feed)
+        return _taken_in(workspace, upload, order, feed, [_expected(window) for window in windows if window.options])
     except BaseException:
         release(workspace, upload.import_id)
         raise
 
 
-def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+def refuse_paused(workspace: Workspace, order: Order) -> None:
+    """Raise DistrictPaused where imports of the order's feed are paused; what a person approves was taken in before."""
+    why = workspace.registry.get(order.district_id).pause_of(order.source, datetime.now(UTC))
+    if why and not order.approves:
+        raise DistrictPaused(district_id=order.district_id, why=why)
+
+
+def _expected(window: Window) -> Finding:
+    message = f"Thresholds of the calendar are in force from {window.first} to {window.last}: {window.reason}."
+    return Finding(severity="info", code="expected_change", message=message)
+
+
+def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Upload:
     try:
         if order.archived is not None or order.approves:
-            received = _from_archive(workspace, upload, order)
+            received = _from_archive(workspace, upload, order, findings)
         else:
-            received = _from_landing(workspace, upload, order, feed)
+            received = _from_landing(workspace, upload, order, feed, findings)
     except UnsafeArchive as error:
         finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
         return conclude(workspace, upload, "rejected", [finding])
@@ -94,12 +114,14 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed) ->
     return received
 
 
-def option_texts(format_: Format, district: District, feed: Feed, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the text of every option: default, district's time zone, feed, this import; the last one that speaks wins.
+def option_texts(
+    format_: Format, district: District, feed: Feed, given: Mapping[str, str], windows: Sequence[Window] = ()
+) -> dict[str, str]:
+    """Return the text of every option: default, district's time zone, feed, calendar, this import; the last that speaks wins.
 
     Raises: UnknownOption, BadOption.
     """
-    layers = ({"time_zone": district.time_zone}, feed.options, given)
+    layers = ({"time_zone": district.time_zone}, feed.options, *(window.options for window in windows), given)
     resolve(format_, *layers)
     texts = {name: option.default for name, option in options_of(format_).items()}
     for layer in layers:
@@ -126,12 +148,12 @@ def _code_digest(package: str) -> str:
     folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
     digest = hashlib.sha256()
     for folder in folders:
-        for file in sorted(folder.glob("*.py")):
+        for file in sorted(folder.rglob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str) -> Upload:
+def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
     last = workspace.warehouse.last_published(order.district_id, order.source) or {}
@@ -147,8 +169,10 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         content="",
         members=(),
         headers=last.get("summary", {}).get("headers", {}),
+        replacements={column: dict(codes) for column, codes in feed.replacements.items()},
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
+        leave_out=order.leave_out,
     )
 
 
@@ -173,18 +197,20 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
 # ---- from the landing zone
 
 
-def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed) -> Upload:
+def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed, expected: Sequence[Finding]) -> Upload:
     sweep(workspace.settings.scratch)
     workspace.frames.sweep(upload.district_id)
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collected(workspace, upload, order, feed, scratch)
-        members, findings = _classified(upload.format, arrival)
+        if upload.format.lone_zip:
+            arrival = unpacked(arrival, workspace.settings, scratch)
+        members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
         upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", [])
-        warm()  # the gates will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_stale(order)]
+        start_gates()  # they will be needed: their library loads while files are read
+        findings += [*_missing(upload), *_stale(order), *expected]
         contents = {file.name: file for file in arrival.files}
         members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
     upload = replace(upload, members=members)
@@ -201,36 +227,10 @@ def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, s
         return collect(landing, scratch, where=landing.where)
 
 
-def _classified(format_: Format, arrival: Arrival) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Tell which file of the upload is which, by its name (case does not count)."""
-    by_name = {file.file_name.casefold(): file.name for file in format_.files}
-    members: list[Member] = []
-    findings: list[Finding] = []
-    for file in sorted(arrival.files, key=lambda file: file.name):
-        kind = by_name.get(file.name.rpartition("/")[2].casefold())
-        if kind and any(member.kind == kind for member in members):
-            message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
-            findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
-            kind = None
-        elif kind is None and format_.extra_files == "warn":
-            findings.append(_unknown(file.name, format_))
-        members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
-    for entry in arrival.irregular:
-        message = "The entry is a link, a folder or a device, and was not followed."
-        findings.append(Finding(severity="warning", code="not_a_regular_file", file=entry.name, message=message))
-    return tuple(members), findings
-
-
-def _unknown(name: str, format_: Format) -> Finding:
-    code = "unexpected_file" if name.casefold().endswith(".csv") else "unknown_file_type"
-    expected = ", ".join(file.file_name for file in format_.files)
-    return Finding(severity="warning", code=code, file=name, message=f"The file was not read. {format_.title} has: {expected}.")
-
-
 def _missing(upload: Upload) -> list[Finding]:
     """Source: HEADLESS.md, "In every other format one refused or missing required file makes the upload rejected"."""
     if not any(member.kind for member in upload.members):
-        expected = ", ".join(file.file_name for file in upload.format.files if file.required)
+        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
@@ -251,7 +251,9 @@ def _stale(order: Order) -> list[Finding]:
 
 
 def _content(members: Sequence[Member]) -> str:
-    lines = sorted(f"{member.kind} {member.sha256}" for member in members if member.kind)
+    """Return the hash of what is used of an upload; a file that was refused counts, so that it is told of again with the next one."""
+    used = [member for member in members if member.kind or member.refused]
+    lines = [f"{m.kind or m.refused} {m.sha256}" for m in sorted(used, key=lambda m: (m.kind or m.refused or "", m.name))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -277,8 +279,10 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any
         is_header=lambda names: not has_secrets or _has_required(names, file),
     )
     if blanked is None:
-        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", _why_unkept(data, file, encoding))
-        return member
+        why = _why_unkept(data, file, encoding)
+        workspace.frames.write(upload.district_id, upload.import_id, unkept_name(upload, member), why)
+        codes = why.loc[why["severity"] == "file", "code"]
+        return replace(member, refused=str(codes.iloc[0]) if len(codes) else "malformed_csv")
     stored = workspace.archive.put(blanked, original_sha256=member.sha256)
     return replace(member, key=stored.key)
 
@@ -300,22 +304,23 @@ def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
 # ---- from the archive
 
 
-def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
+def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: Sequence[Finding]) -> Upload:
     earlier = order.approves[0] if order.approves else order.archived
     assert earlier is not None
     manifest = workspace.archive.read_manifest(order.district_id, earlier)
     members = tuple(Member(**member) for member in manifest["members"])
-    lost = [member.name for member in members if member.kind and member.key is None]
-    if lost or manifest["source"] != order.source:
+    if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
-    findings = [] if order.approves else [_again(earlier)]
+    refused = [_still_refused(member) for member in refused_at_the_door(members)]
+    findings = [*refused, *expected] if order.approves else [_again(earlier), *refused, *expected]
     if not order.approves:
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", findings)
     if missing := _missing(upload):
         return conclude(workspace, upload, "rejected", [*findings, *missing])
+    start_gates()
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
     return upload
 
@@ -323,3 +328,8 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order) -> Upload:
 def _again(earlier: int) -> Finding:
     message = f"The archived upload of import {earlier} was run again; nothing was taken from the landing zone."
     return Finding(severity="info", code="archived_upload", message=message)
+
+
+def _still_refused(member: Member) -> Finding:
+    message = "The file was refused when it came in, and was not kept; nothing of it is used."
+    return Finding(severity="file", code=member.refused or "unrecognised_headers", file=member.name, message=message)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.causes import CHECKS, causes
+from roster_etl.pipeline.indented import indented
 from roster_etl.pipeline.outcome import outcome, report_path
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
@@ -39,7 +39,7 @@ def write_report(workspace: Workspace, import_id: int) -> Path:
     folder, name = Folder(str(page.parent.parent)), f"{document['district_id']}/{import_id}"
     document = {**document, "report": str(page)}
     findings = workspace.warehouse.findings(import_id, fold=None)
-    folder.write(f"{name}.json", json.dumps(document, ensure_ascii=False, indent=1).encode())
+    folder.write(f"{name}.json", indented(document).encode())
     folder.write(f"{name}.csv", findings_csv(findings).encode("utf-8-sig"))  # spreadsheet programs need the mark
     folder.write(f"{name}.html", report_page(document).encode())
     return page

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,12 +18,14 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile, read_csv
 from roster_etl.mapping.plan import Const, Mapping
-from roster_etl.mapping.words import column_words
+from roster_etl.mapping.words import column_words, fold_words
 from roster_etl.pipeline.map import mappings_to
+from roster_etl.pipeline.teachers import teachers_of
 from roster_etl.pipeline.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve
+from roster_etl.spec.replacements import codes_of, folded
 from roster_etl.vendors import Vendor, vendor
 
 _CODED = ("source", "user_kind", "role", "enrollment_type", "entity")  # key columns with words of ours, never of an upload
@@ -62,7 +64,8 @@ def trace_record(
     """Return every version of the record that the key columns `given` name (an empty text is NULL), oldest first.
 
     Returns: ``versions``, each with its import, file and row, and ``fields``: value, whether it was derived, the rule, and
-        the cells that the rule reads, as they arrived. ``field``: only that one.
+        the cells that the rule reads, as they arrived. ``field``: only that one. Of a section also its ``teachers`` now,
+        in the order of the alphabet.
     Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message names the key columns that tell them apart).
     """
     target = roster_table(table)
@@ -74,11 +77,14 @@ def trace_record(
     versions = found.to_pylist()
     origin = _Origin(workspace, district_id)
     chosen = (field,) if field else target.names
+    about = versions[0]
+    teachers = teachers_of(workspace, district_id, about["source"], about["section_id"]) if table == "sections" else None
     return {
         "district_id": district_id,
         "table": table,
         "key": {name: versions[0][name] for name in target.key},
         "versions": [_version(origin, target, version, chosen) for version in versions],
+        **({"teachers": teachers} if teachers is not None else {}),
     }
 
 
@@ -129,7 +135,12 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
         "valid_to": version["valid_to"],
         "closed_by_import": version["valid_to_import"],
         "close_reason": version["close_reason"],
-        "fields": {name: _field(name, version, mapping, record, opened["options"] or {}) for name in fields},
+        "fields": {
+            name: _folded_field(name, version, target, record)
+            if vendor(version["source"]).fold is not None
+            else _field(name, version, mapping, record, opened["options"] or {})
+            for name in fields
+        },
         "note": record.note,
     }
 
@@ -146,20 +157,39 @@ def _field(
     }
 
 
+def _folded_field(name: str, version: MappingABC[str, Any], target: RosterTable, record: _Record) -> dict[str, Any]:
+    """Of a format of changes: the row that last changed the record; other columns may stand since an earlier one."""
+    plan = vendor(version["source"]).fold
+    assert plan is not None
+    return {
+        "value": version[name],
+        "derived": name in json.loads(version["derived"] or "[]"),
+        "rule": fold_words(plan, target.name, name) or "no row gives this column",
+        "reads": [record.cell(file, column) for file, column in plan.reads(target.name).get(name, ()) if file == record.kind],
+    }
+
+
 def _rule(mapping: Mapping, name: str, source: str, texts: MappingABC[str, str]) -> str:
     return column_words(mapping, name, resolve(vendor(source).format, texts))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
-    """One row of an archived file: the cells as they arrived, by the column's name in the spec; ``note``: why there are none."""
+    """One row of an archived file: the cells as they arrived, by the column's name in the spec; ``note``: why there are none.
+
+    ``replaced``: what the district's settings put in place of a cell, by the column's name (empty: nothing).
+    """
 
     kind: str | None
     cells: MappingABC[str, str | None]
+    replaced: MappingABC[str, str] = field(default_factory=dict)
     note: str | None = None
 
     def cell(self, file: str, column: str) -> dict[str, Any]:
-        """Return what `column` of `file` held in this row; ``here`` is false for a row of another file, or a column not uploaded."""
+        """Return what `column` of `file` held in this row, and what was read in place of it (``replaced``; None: the text itself).
+
+        ``here`` is false for a row of another file, or a column not uploaded.
+        """
         names = [column] if "{n}" not in column else [name for name in self.cells if _is_member(name, column)]
         texts = {name: self.cells[name] for name in names if file == self.kind and name in self.cells}
         return {
@@ -167,6 +197,7 @@ class _Record:
             "column": column,
             "here": bool(texts),
             "text": texts.get(column) if column in texts else (texts or None),
+            "replaced": self.replaced.get(column) if column in texts else None,
         }
 
 
@@ -176,6 +207,7 @@ class _Origin:
     def __init__(self, workspace: Workspace, district_id: str) -> None:
         self.workspace, self.district_id = workspace, district_id
         self.import_ = cache(workspace.warehouse.import_)
+        self._manifest = cache(self._read_manifest)
         self._member = cache(self._find_member)
         self._raw = cache(self._read)
 
@@ -203,15 +235,28 @@ class _Origin:
         if place < 0:
             return _Record(kind=member.kind, cells={}, note="the row is not in the archived file")
         cells = {name: raw.table.column(f"c{position}")[place].as_py() for name, position in header.positions.items()}
-        return _Record(kind=member.kind, cells=cells)
+        return _Record(kind=member.kind, cells=cells, replaced=self._replaced(import_id, member, cells))
+
+    def _replaced(self, import_id: int, member: Member, cells: MappingABC[str, str | None]) -> dict[str, str]:
+        """Return what the replace rules of that import put in place of `cells`, where they changed one."""
+        rules = self._manifest(import_id).get("replacements") or {}
+        file = vendor(self.import_(import_id)["source"]).format.file(str(member.kind))
+        found = {}
+        for name, text in cells.items():
+            instead = codes_of(file, name, rules).get(folded(text or ""))
+            if instead is not None and instead != (text or "").strip():
+                found[name] = instead
+        return found
 
     def _find_member(self, import_id: int, file: str | None) -> Member | None:
-        try:
-            manifest = self.workspace.archive.read_manifest(self.district_id, import_id)
-        except ArchiveError:
-            return None
-        members = (Member(**member) for member in manifest["members"])
+        members = (Member(**member) for member in self._manifest(import_id).get("members", ()))
         return next((member for member in members if member.name == file), None)
+
+    def _read_manifest(self, import_id: int) -> MappingABC[str, Any]:
+        try:
+            return self.workspace.archive.read_manifest(self.district_id, import_id)
+        except ArchiveError:
+            return {}
 
     def _read(self, import_id: int, member: Member) -> tuple[RawFile, Header]:
         opened = self.import_(import_id)

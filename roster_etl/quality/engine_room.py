@@ -1,21 +1,20 @@
 """Running expectations over one frame with Great Expectations, and taking only counts out of it.
 
-Belongs here: everything that Great Expectations wants to be told. Does not belong here: severities, tolerances, words.
+Belongs here: loading Great Expectations, and everything that it wants to be told; it happens in the gates' own process. Does not belong
+here: severities, tolerances, words.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import pandas as pd
 
 from roster_etl.projections.suite_files import label
-from roster_etl.quality.warming import great_expectations
-from roster_etl.spec.errors import PermanentError
+from roster_etl.quality.observed import Observed, SuiteBroken
 
 PLACE = "place"  # meta key: results come back in an order of their own
 COUNTS_ONLY = {
@@ -26,28 +25,13 @@ COUNTS_ONLY = {
 }
 
 
-class SuiteBroken(PermanentError):
-    """An expectation could not be evaluated: the suite is at fault, or this program, but not the data."""
+def great_expectations() -> ModuleType:
+    """Return the package, with our expectation registered in it; only the first call takes time."""
+    import great_expectations as gx
 
-    code = "suite_broken"
+    from roster_etl.quality import rule_expectation  # noqa: F401 - registers itself
 
-    def __init__(self, suite: str, problems: tuple[str, ...]) -> None:
-        super().__init__(f"suite {suite} is broken: {'; '.join(problems)}", suite=suite, problems=problems)
-        self.suite = suite
-        self.problems = problems
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Survive a trip between processes."""
-        return (type(self), (self.suite, self.problems))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Observed:
-    """What one expectation found. ``judged`` and ``failing`` are None where it does not count rows, or was not judged."""
-
-    passed: bool
-    judged: int | None
-    failing: int | None
+    return gx
 
 
 def run_expectations(name: str, expectations: Sequence[Mapping[str, Any]], frame: pd.DataFrame) -> tuple[Observed, ...]:

@@ -6,14 +6,15 @@ Belongs here: loading suites, judging by them, and what severity a failure has i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from roster_etl.projections.suite_files import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, least_rows, parse_suite
-from roster_etl.quality.engine_room import Observed, run_expectations
+from roster_etl.quality.gate_process import GATES
+from roster_etl.quality.observed import Observed
 from roster_etl.quality.overrides import ToleranceOverride, with_overrides
 from roster_etl.quality.verdict import CheckResult, Verdict
 
@@ -49,26 +50,31 @@ def load_suites(folder: Path) -> dict[str, dict[str, Any]]:
     return suites
 
 
-def judge_suite(
-    suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = (), rows: pd.DataFrame | None = None
-) -> Verdict:
-    """Judge by `suite`, for one district.
+def judge_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
+    """Judge by `suite`, for one district, in the gates' own process.
 
     Args:
         suite: as :func:`load_suite` returns it.
         frame: the verdict frame: one line a rule, columns VERDICT_COLUMNS, ``judged`` and ``failing`` whole numbers of rows.
         overrides: the district's; those of other suites are passed over (``check_overrides`` finds the misspelt ones).
-        rows: a narrow frame of the rows themselves, for expectations other than ours; only counts are taken from it.
     Returns: results in the suite's order; an expectation whose rule has no line passes, with nothing judged.
     Raises: SuiteError: the suite or an override cannot be followed. SuiteBroken: an expectation could not be evaluated.
-        ValueError: `frame` is no verdict frame.
+        GatesUnavailable: the process gave no answer. ValueError: `frame` is no verdict frame.
     """
     check_suite(suite, str(suite.get("name", "suite")))
     _check_frame(frame)
     overridden = with_overrides(suite, overrides)
     expectations = overridden["expectations"]
-    observed = _observations(overridden["name"], expectations, frame, rows)
+    _check_kinds(overridden["name"], expectations)
+    lines = {column: frame[column].tolist() for column in ("rule", "judged", "failing")}
+    observed = GATES.observe(overridden["name"], expectations, lines)
     return Verdict(name=overridden["name"], results=tuple(map(_result, expectations, observed)))
+
+
+def _check_kinds(name: str, expectations: Sequence[Mapping[str, Any]]) -> None:
+    of_rows = [expectation for expectation in expectations if expectation["type"] != RULE_TYPE]
+    if of_rows:
+        raise SuiteError(name, tuple(f"{label(e)}: only rules are judged here, not rows; use {RULE_TYPE}" for e in of_rows))
 
 
 def _check_frame(frame: pd.DataFrame) -> None:
@@ -81,21 +87,6 @@ def _check_frame(frame: pd.DataFrame) -> None:
     if wrong.any():
         rules = ", ".join(frame.loc[wrong.to_numpy(), "rule"])
         raise ValueError(f"verdict frame: a rule stands twice, or more rows fail than were judged: {rules}")
-
-
-def _observations(
-    name: str, expectations: Sequence[Mapping[str, Any]], frame: pd.DataFrame, rows: pd.DataFrame | None
-) -> Iterator[Observed]:
-    """Return what each expectation found, in order: ours in the verdict frame, others in the rows."""
-    of_rules = [expectation for expectation in expectations if expectation["type"] == RULE_TYPE]
-    of_rows = [expectation for expectation in expectations if expectation["type"] != RULE_TYPE]
-    if of_rows and rows is None:
-        raise SuiteError(
-            name, tuple(f"{label(e)}: needs the rows, but here only rules are judged; use {RULE_TYPE}" for e in of_rows)
-        )
-    by_rule = iter(run_expectations(name, of_rules, frame) if of_rules else ())
-    by_rows = iter(run_expectations(name, of_rows, rows) if of_rows and rows is not None else ())
-    return (next(by_rule if expectation["type"] == RULE_TYPE else by_rows) for expectation in expectations)
 
 
 def _result(expectation: Mapping[str, Any], observed: Observed) -> CheckResult:

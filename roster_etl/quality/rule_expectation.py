@@ -1,7 +1,7 @@
 """The expectation that a rule's verdict is within its tolerance, as Great Expectations runs, stores and shows it.
 
 Belongs here: the expectation and the metric that it reads. Importing this module imports Great Expectations, which takes
-seconds: only ``warming`` and ``engine_room`` do it, inside functions.
+seconds: only ``engine_room`` does it, inside a function.
 """
 
 from __future__ import annotations

@@ -85,6 +85,13 @@ class UnknownFeed(RegistryError):
     template = "district {district_id} has no feed in format {format}; it has: {known}"
 
 
+class DistrictPaused(PermanentError):
+    """Imports of the district are paused, by hand or by its calendar."""
+
+    code = "paused"
+    template = "district {district_id} is paused, {why}; `roster-etl districts resume {district_id}` ends the pause"
+
+
 class DistrictExists(RegistryError):
     """The district, or its feed in this format, is registered already."""
 

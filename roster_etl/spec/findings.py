@@ -153,6 +153,11 @@ _ROW = (
         "Nothing needs to be done, unless the section should have students.",
     ),
     ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
+    (
+        "replaced",
+        "Values were replaced as the district's settings say, before anything was judged; one finding a column, with their number.",
+        "Nothing needs to be done; a district that exports the format's own codes needs no replacements.",
+    ),
     ("released", "A row kept in quarantine from an earlier import now fits and was applied.", "Nothing needs to be done."),
 )
 _FILE = (
@@ -207,6 +212,11 @@ _UPLOAD = (
     ),
     ("diff_not_possible", "There is no earlier file to compare with; the file was read whole.", "Nothing needs to be done."),
     ("change_threshold_exceeded", "More would change than the threshold allows.", "Check the upload; approve or discard it."),
+    (
+        "many_additions",
+        "A table, or a school's part of it, would grow by more than the share that the settings name.",
+        "Check that the new records are expected, such as a new school or a new year; nothing was stopped.",
+    ),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
     (
         "wrong_format",
@@ -216,6 +226,11 @@ _UPLOAD = (
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
+    (
+        "expected_change",
+        "The district's calendar says that another amount of change is expected now; its thresholds are in force.",
+        "Nothing needs to be done.",
+    ),
     ("archived_upload", "The upload of an earlier import was run again, from the archive.", "Nothing needs to be done."),
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import BadDistrictId, UnknownFeed
 
@@ -52,8 +53,28 @@ class Feed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Window:
+    """A time in which another thing than usual is expected of a district: from ``first`` to ``last``, both days included.
+
+    ``pause``: nothing is imported; ``options``: thresholds that hold in that time; ``feeds``: the formats that it is about,
+    none: all. Days begin in the district's time zone.
+    """
+
+    first: datetime.date
+    last: datetime.date
+    reason: str
+    pause: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    feeds: tuple[str, ...] = ()
+
+    def holds(self, day: datetime.date, format_name: str) -> bool:
+        """Return whether this is about the feed `format_name` on `day`."""
+        return self.first <= day <= self.last and (not self.feeds or format_name in self.feeds)
+
+
+@dataclass(frozen=True, kw_only=True)
 class District:
-    """A registered district. ``time_zone``: an IANA name. ``paused``: nothing is imported by itself."""
+    """A registered district. ``time_zone``: an IANA name. ``paused``: nothing is imported. ``calendar``: what is planned."""
 
     id: str
     name: str = ""
@@ -61,9 +82,22 @@ class District:
     paused: bool = False
     contacts: tuple[str, ...] = ()
     feeds: tuple[Feed, ...] = ()
+    calendar: tuple[Window, ...] = ()
 
     def __post_init__(self) -> None:
         check_id(self.id)
+
+    def windows(self, format_name: str, now: datetime.datetime) -> tuple[Window, ...]:
+        """Return what is planned for the feed `format_name` at the moment `now` (with a time zone)."""
+        day = now.astimezone(ZoneInfo(self.time_zone)).date()
+        return tuple(window for window in self.calendar if window.holds(day, format_name))
+
+    def pause_of(self, format_name: str, now: datetime.datetime) -> str | None:
+        """Return why nothing of the feed is imported at the moment `now`; None: imports go on."""
+        if self.paused:
+            return "until it is resumed"
+        pause = next((window for window in self.windows(format_name, now) if window.pause), None)
+        return f"{pause.reason}, until {pause.last} inclusive" if pause else None
 
     def feed(self, format_name: str) -> Feed:
         """Return the feed in a format. Raises UnknownFeed."""

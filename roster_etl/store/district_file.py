@@ -14,7 +14,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
-from roster_etl.store.district import District, Feed, Gate, Raised, check_id
+from roster_etl.store.district import District, Feed, Gate, Raised, Window, check_id
 from roster_etl.store.settings import nearest
 from roster_etl.store.urls import has_password
 
@@ -30,7 +30,8 @@ def parse_district(district_id: str, text: str) -> District:
         raise RegistryError(where=where, problem="; ".join(problems))
     feeds = tuple(_feed(feed) for feed in values.pop("feed", ()))
     contacts = tuple(values.pop("contacts", ()))
-    return District(id=district_id, feeds=feeds, contacts=contacts, **values)
+    calendar = tuple(_window(window) for window in values.pop("calendar", ()))
+    return District(id=district_id, feeds=feeds, contacts=contacts, calendar=calendar, **values)
 
 
 def check_district(district: District) -> None:
@@ -48,6 +49,18 @@ def edit_district(text: str, district: District) -> str:
 
 
 # ── keys of the file, and what each may hold ──
+
+EXPECTATIONS = frozenset(
+    {
+        "delete_threshold_pct",
+        "delete_threshold_min",
+        "update_threshold_pct",
+        "add_warning_pct",
+        "refused_rows_pct",
+        "refused_rows_min",
+    }
+)
+"""The options that a time of the calendar may set: how much change is expected."""
 
 _Check = Any  # a type, a nested table {key: check}, a list [check], or a function value → problem | None
 
@@ -80,6 +93,14 @@ def _texts(value: Any) -> str | None:
     return None if texts else "must be a table of texts (put numbers and true/false in quotes)"
 
 
+def _planned(value: Any) -> str | None:
+    if problem := _texts(value):
+        return problem
+    if strange := sorted(set(value) - EXPECTATIONS):
+        return f"may set {', '.join(sorted(EXPECTATIONS))}; not {', '.join(strange)}"
+    return None
+
+
 def _replacements(value: Any) -> str | None:
     tables = isinstance(value, dict) and not any(_texts(item) for item in value.values())
     return None if tables else "must be tables of texts: column, then value = replacement"
@@ -102,8 +123,23 @@ _FEED: dict[str, _Check] = {
     "gate": [_GATE],
     "replacements": _replacements,
 }
-_DISTRICT: dict[str, _Check] = {"name": str, "time_zone": _zone, "paused": bool, "contacts": [str], "feed": [_FEED]}
-_NEEDED = {id(_GATE): ("expectation", "reason", "date"), id(_FEED): ("format",)}
+_WINDOW: dict[str, _Check] = {
+    "from": datetime.date,
+    "to": datetime.date,
+    "reason": _file,
+    "pause": bool,
+    "options": _planned,
+    "feeds": [str],
+}
+_DISTRICT: dict[str, _Check] = {
+    "name": str,
+    "time_zone": _zone,
+    "paused": bool,
+    "contacts": [str],
+    "feed": [_FEED],
+    "calendar": [_WINDOW],
+}
+_NEEDED = {id(_GATE): ("expectation", "reason", "date"), id(_FEED): ("format",), id(_WINDOW): ("from", "to", "reason")}
 _TYPES = {str: "text", bool: "true or false", datetime.date: "a date such as 2026-08-01"}
 
 
@@ -118,6 +154,14 @@ def _problems(values: Mapping[str, Any], checks: dict[str, _Check], place: str) 
             yield f'"{place}{key}" is missing'
     if checks is _GATE and not {"mostly", "severity"} & set(values):
         yield f'"{place}mostly" or "{place}severity" is needed'
+    if checks is _WINDOW and not any(values.get(key) for key in ("pause", "options")):
+        yield f'"{place}pause" or "{place}options" is needed'
+    if (
+        checks is _WINDOW
+        and all(type(values.get(key)) is datetime.date for key in ("from", "to"))
+        and values["to"] < values["from"]
+    ):
+        yield f'"{place}to" is before "{place}from"'
     if checks is _DISTRICT and isinstance(feeds := values.get("feed"), list):
         names = [feed.get("format") for feed in feeds if isinstance(feed, dict)]
         yield from (f"two feeds have the format {name}" for name in sorted({str(n) for n in names if names.count(n) > 1}))
@@ -147,15 +191,26 @@ def _feed(values: dict[str, Any]) -> Feed:
     return Feed(**{**values, "gates": gates, "contacts": tuple(values.get("contacts", ()))})
 
 
+def _window(values: dict[str, Any]) -> Window:
+    first, last = values.pop("from"), values.pop("to")
+    return Window(first=first, last=last, **{**values, "feeds": tuple(values.get("feeds", ()))})
+
+
 def _plain(district: District) -> dict[str, Any]:
     """Return the file's content as plain values; what is unset is left out."""
-    plain = {f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds")}
-    return {**_given(plain), "time_zone": district.time_zone, "feed": [_plain_feed(feed) for feed in district.feeds]}
+    plain = {f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar")}
+    calendar = {"calendar": [_plain_window(window) for window in district.calendar]} if district.calendar else {}
+    return {**_given(plain), "time_zone": district.time_zone, "feed": [_plain_feed(feed) for feed in district.feeds], **calendar}
 
 
 def _plain_feed(feed: Feed) -> dict[str, Any]:
     plain = _given({f.name: getattr(feed, f.name) for f in fields(Feed) if f.name != "gates"})
     return plain | ({"gate": [_given(vars(gate), empty=(None,)) for gate in feed.gates]} if feed.gates else {})
+
+
+def _plain_window(window: Window) -> dict[str, Any]:
+    rest = {f.name: getattr(window, f.name) for f in fields(Window) if f.name not in ("first", "last")}
+    return {"from": window.first, "to": window.last, **_given(rest)}
 
 
 def _given(values: Mapping[str, Any], empty: Sequence[Any] = ("", None, False, (), {})) -> dict[str, Any]:

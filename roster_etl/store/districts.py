@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, UnknownDistrict
-from roster_etl.store.district import District, Feed, Gate, check_id
+from roster_etl.store.district import District, Feed, Gate, Window, check_id
 from roster_etl.store.district_file import check_district, edit_district, parse_district
 from roster_etl.store.folder import Folder
 
-__all__ = ["District", "Feed", "Gate", "Registry", "Scan", "check_id"]
+__all__ = ["District", "Feed", "Gate", "Registry", "Scan", "Window", "check_id"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +89,22 @@ class Registry:
         return self._edit(district_id, change)
 
     def pause(self, district_id: str) -> District:
-        """Import nothing of the district by itself until it is resumed. Raises UnknownDistrict."""
+        """Import nothing of the district until it is resumed. Raises UnknownDistrict."""
         return self._edit(district_id, lambda district: replace(district, paused=True))
 
-    def resume(self, district_id: str) -> District:
-        """Undo `pause`. Raises UnknownDistrict."""
-        return self._edit(district_id, lambda district: replace(district, paused=False))
+    def plan(self, district_id: str, window: Window) -> District:
+        """Add a time to the district's calendar. Raises UnknownDistrict, RegistryError."""
+        return self._edit(district_id, lambda district: replace(district, calendar=(*district.calendar, window)))
+
+    def resume(self, district_id: str, now: datetime) -> District:
+        """Undo `pause`, and take the planned pauses of the moment `now` out of the calendar. Raises UnknownDistrict."""
+
+        def change(district: District) -> District:
+            today = now.astimezone(ZoneInfo(district.time_zone)).date()
+            kept = (w for w in district.calendar if not (w.pause and w.first <= today <= w.last))
+            return replace(district, paused=False, calendar=tuple(kept))
+
+        return self._edit(district_id, change)
 
     def remove(self, district_id: str) -> str:
         """Stop importing a district; its roster and history stay. The file moves to ``removed/``, where nobody looks.

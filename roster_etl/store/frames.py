@@ -52,7 +52,9 @@ class FrameStore:
     def write_json(self, district_id: str, import_id: int, name: str, document: Any) -> None:
         """Write a JSON document, replacing one of the same name."""
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        self._folder.write(_file(district_id, import_id, name, "json"), text.encode("utf-8"))
+        self._folder.write_by(
+            _file(district_id, import_id, name, "json"), lambda out: out.write(text.encode("utf-8")), durable=False
+        )
 
     def read_json(self, district_id: str, import_id: int, name: str) -> Any:
         """Return a JSON document. Raises FrameError."""
@@ -61,6 +63,8 @@ class FrameStore:
             return json.loads(self._folder.read(file))
         except FileNotFoundError:
             raise FrameError(name=file, problem="there is no such document; run the step before again") from None
+        except ValueError:
+            raise FrameError(name=file, problem="the document is damaged; run the step before again") from None
 
     def exists(self, district_id: str, import_id: int, name: str) -> bool:
         """Return whether there is a frame or a document of this name."""

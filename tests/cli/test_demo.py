@@ -14,6 +14,7 @@ import pytest
 
 from roster_etl.cli import demo
 from roster_etl.cli.call import Call
+from roster_etl.vendors import discover
 from tests.cli.calling import call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sftp]
@@ -33,7 +34,7 @@ def group_members(home: Path) -> list[str]:
 
 
 @pytest.mark.timeout(400)
-def test_the_demo_publishes_two_days_of_two_districts_and_leaves_no_process(tmp_path: Path) -> None:
+def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_process(tmp_path: Path) -> None:
     home = tmp_path / "demo"
     words = ["demo", "--students", "24", "--json", "--home", str(home)]
 
@@ -43,13 +44,16 @@ def test_the_demo_publishes_two_days_of_two_districts_and_leaves_no_process(tmp_
 
     assert done.returncode == 0, done.stderr[-2000:]
     document = json.loads(done.stdout)
-    assert [(d["district_id"], d["status"]) for d in document["imports"]] == [
-        ("lincoln", "published"),
-        ("riverside", "published"),
-    ] * 2
+    second = document["imports"][len(discover()) :]
+    assert [d["source"] for d in second] == sorted(discover(), key=lambda name: name != demo.TOLD_IN_FULL)
+    assert {d["status"] for d in document["imports"]} == {"published"}
+    assert len({d["district_id"] for d in second}) == len(discover())
     assert all(d["run_id"] and Path(d["report"]).is_file() for d in document["imports"])
-    assert all({"missing_required", "unknown_reference"} <= {f["code"] for f in d["findings"]} for d in document["imports"][2:])
-    assert all(d["changes"]["users"]["created"] and d["changes"]["users"]["deleted"] for d in document["imports"][2:])
+    assert all(any(f["severity"] == "reject" for f in d["findings"]) for d in second)
+    assert all(sum(table["created"] + table["updated"] for table in d["changes"].values()) for d in second)
+    assert {"missing_required", "unknown_reference"} <= {f["code"] for f in second[0]["findings"]}
+    assert second[0]["changes"]["users"]["created"]
+    assert second[0]["changes"]["users"]["deleted"]
     assert "dagster-webserver" in document["ui"]
     assert group_members(home) == []
 

@@ -34,7 +34,10 @@ def test_a_district_is_registered_with_path_options_and_time_zone(home: Path) ->
         "name": "Lincoln County",
         "time_zone": "America/Chicago",
         "paused": False,
-        "feeds": [{"format": "clever", "path": "/in/lincoln", "options": {"min_interval": "0"}}],
+        "feeds": [
+            {"format": "clever", "path": "/in/lincoln", "options": {"min_interval": "0"}, "replacements": {}, "pause": None}
+        ],
+        "calendar": [],
     }
 
 
@@ -45,7 +48,9 @@ def test_a_feed_that_exists_is_changed_with_update_only(home: Path) -> None:
     changed = call("districts", "add", "lincoln", "--format", "clever", "--path", "/new", "--update", "--json", home=home)
 
     assert (refused.code, refused.document["error"]["code"]) == (2, "district_exists")
-    assert changed.document["feeds"] == [{"format": "clever", "path": "/new", "options": {"min_interval": "0"}}]
+    assert changed.document["feeds"] == [
+        {"format": "clever", "path": "/new", "options": {"min_interval": "0"}, "replacements": {}, "pause": None}
+    ]
 
 
 def test_a_feed_names_its_host_key_and_its_log_in(home: Path) -> None:
@@ -115,3 +120,35 @@ def test_feeds_that_disagree_leave_the_districts_time_zone() -> None:
         "America/Chicago",
         "America/Chicago",
     ]
+
+
+def test_a_planned_pause_says_so_and_stops_imports(home: Path, tmp_path: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+    days = ("--from", "2020-06-15", "--to", "2099-08-10", "--reason", "Summer")
+    paused = call("districts", "pause", "lincoln", *days, "--json", home=home)
+    refused = call("import", str(tmp_path), "--district", "lincoln", "--json", home=home)
+    listed = call("districts", "list", home=home)
+    resumed = call("districts", "resume", "lincoln", "--json", home=home)
+
+    assert (paused.document["paused"], paused.document["feeds"][0]["pause"]) == (False, "Summer, until 2099-08-10 inclusive")
+    assert paused.document["calendar"][0]["pause"]
+    assert (refused.code, refused.document["error"]["code"]) == (2, "paused")
+    assert "Summer, until 2099-08-10" in refused.document["error"]["message"]
+    assert "paused, Summer, until 2099-08-10 inclusive" in listed.out
+    assert resumed.document["calendar"] == []
+    assert call("imports", "--json", home=home).document == []
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ("--from", "2026-06-15"),
+        ("--from", "2026-06-15", "--to", "2026-08-10"),
+        ("--from", "06/15/2026", "--to", "2026-08-10", "--reason", "Summer"),
+        ("--from", "2026-08-10", "--to", "2026-06-15", "--reason", "Summer"),
+    ],
+)
+def test_a_planned_pause_needs_two_days_in_order_and_a_reason(home: Path, days: tuple[str, ...]) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=home)
+
+    assert call("districts", "pause", "lincoln", *days, "--json", home=home).document["error"]["code"] == "bad_words"

@@ -137,3 +137,49 @@ def test_the_exit_code_of_an_approval_follows_what_failed(
 
     assert (answer.code, answer.document.get("status")) == expected
     assert answer.document["error"]["code"] == code
+
+
+def _worst_school(held: Path) -> str:
+    schools = call("holds", "show", "3", "--json", home=held).document["hold"]["schools"]
+    return str(max(schools, key=lambda part: part["pct"])["school"])
+
+
+def test_a_hold_is_approved_without_the_removals_of_a_table(held: Path) -> None:
+    whole = call("holds", "show", "3", "--json", home=held).document
+    part = call("holds", "show", "3", "--leave-out", "contacts", "--leave-out", "enrollments", "--json", home=held)
+    words = ("--leave-out", "contacts", "--leave-out", "enrollments", "--plan", part.document["hold"]["plan_sha256"][:12])
+    done = call("holds", "approve", "3", "--by", "A. Steward", *words, "--json", home=held)
+
+    assert whole["changes"]["enrollments"]["deleted"] > 0
+    assert part.document["hold"]["plan_sha256"] != whole["hold"]["plan_sha256"]
+    assert part.document["changes"]["enrollments"]["deleted"] == part.document["changes"]["contacts"]["deleted"] == 0
+    assert part.document["status"] == "held"  # looking changes nothing
+    assert (done.code, done.document["status"]) == (0, "published"), done.err
+    assert done.document["changes"] == part.document["changes"]
+    assert done.document["left_out"] == ["contacts", "enrollments"]
+
+
+def test_a_hold_is_approved_without_the_removals_of_a_school(held: Path) -> None:
+    school = f"school:{_worst_school(held)}"
+    shown = call("holds", "show", "3", "--leave-out", school, home=held).out
+    part = call("holds", "show", "3", "--leave-out", school, "--json", home=held).document
+    done = call(
+        "holds", "approve", "3", "--by", "A", "--leave-out", school, "--plan", part["plan_sha256"], "--json", home=held
+    ).document
+
+    assert f"holds approve 3 --by NAME --leave-out {school} --plan {part['plan_sha256'][:12]}" in shown
+    assert f"left out: removals of {school}" in shown
+    assert done["changes"] == part["changes"]
+    assert _worst_school(held) not in {name for name, counts in done["plan"]["user_roles"]["schools"].items() if counts["absent"]}
+
+
+def test_a_part_is_approved_only_as_it_was_shown(held: Path) -> None:
+    def refused(*words: str) -> str:
+        return str(call("holds", "approve", "3", "--by", "A", *words, "--json", home=held).document["error"]["code"])
+
+    whole = call("holds", "show", "3", "--json", home=held).document["hold"]["plan_sha256"]
+
+    assert refused("--leave-out", "contacts") == "bad_words"
+    assert refused("--leave-out", "contacts", "--plan", whole) == "bad_words"
+    assert refused("--leave-out", "nothing", "--plan", whole) == "bad_leave_out"
+    assert call("holds", "list", "--json", home=held).document

@@ -9,12 +9,13 @@ import pytest
 
 from roster_etl.engine.forms import broken, code_of, expected, parse_dates
 from roster_etl.mapping import columns
-from roster_etl.mapping.frames import text
+from roster_etl.mapping.frames import arrow, text
 from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Form, Phone, Status, Text, WholeNumber
 
 GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))
 RANGES = Choice(options=GRADES.options, ranges=True)
 US = Date(pattern="MM/DD/YYYY")
+EITHER = Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",))
 YEAR = WholeNumber(minimum=1900, maximum=3000, digits=4)
 PHONE = Phone(lengths=(7, 10, 11))
 
@@ -101,6 +102,14 @@ def test_dates_are_read_as_days() -> None:
     assert parse_dates(Date(pattern="MM-DD-YY"), pa.array(["8-1-12"])).to_pylist() == [date(2012, 8, 1)]
 
 
+def test_dates_may_be_written_in_several_ways() -> None:
+    cells = ["8/1/2012", "2012-08-01", "2012-8-1", "2012-02-30", "2012/08/01", "08-01-2012", None]
+    days = [date(2012, 8, 1)] * 3 + [None] * 4
+
+    assert parse_dates(EITHER, pa.array(cells)).to_pylist() == days
+    assert arrow(columns.parse_day(text(cells))).to_pylist() == days
+
+
 @pytest.mark.parametrize(
     ("form", "words"),
     [
@@ -112,6 +121,7 @@ def test_dates_are_read_as_days() -> None:
         (YEAR, "a whole number from 1900 to 3000"),
         (Decimal(), "3.75"),
         (US, "MM/DD/YYYY"),
+        (EITHER, "MM/DD/YYYY or YYYY-MM-DD"),
         (Email(), "name@"),
         (PHONE, "7 or 10 or 11 digits"),
     ],

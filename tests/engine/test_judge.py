@@ -249,7 +249,7 @@ def _replaced(text: str, **tables: dict[str, str]) -> JudgedFile:
 def test_a_districts_own_codes_are_read_as_it_says_before_anything_is_judged() -> None:
     result = _replaced("h1,p1,a@b.org, little ", Size={"Little": "S"})
 
-    assert [f[1] for f in found(result)] == ["trimmed"]
+    assert [f[1] for f in found(result)] == ["trimmed", "replaced"]
     assert rows(result)[0]["Size"] == "S"
 
 
@@ -261,6 +261,34 @@ def test_other_values_and_other_columns_stay() -> None:
 
 def test_a_value_may_be_replaced_by_nothing() -> None:
     assert "Size" not in rows(_replaced("h1,p1,a@b.org,N/A", Size={"N/A": ""}))[0]
+
+
+def test_replacements_are_counted_by_column_and_told_without_a_value() -> None:
+    rules = {"Little": "S", "huge": "L", "S": "s", "tiny": "S"}
+    result = _replaced("h1,p1,a@b.org,Little\nh1,p2,b@b.org,LITTLE\nh1,p3,c@b.org,S\nh1,p4,d@b.org,L", Size=rules)
+    (finding,) = result.findings.to_pylist()
+
+    assert [row["Size"] for row in rows(result)] == ["S", "S", "s", "L"]
+    assert (finding["severity"], finding["code"], finding["row"], finding["field"]) == ("info", "replaced", None, "Size")
+    assert (finding["count"], finding["key"]) == (3, None)
+    assert finding["message"].endswith("(2 of 4 rules were used).")
+
+
+def test_a_rule_that_changes_nothing_is_not_told() -> None:
+    assert found(_replaced("h1,p1,a@b.org,S", Size={"s": "S", "x": "L"})) == []
+
+
+def test_what_a_rule_puts_there_is_replaced_by_no_other_rule_and_judged_as_any_value() -> None:
+    result = _replaced("h1,p1,a@b.org,a", Size={"a": "b", "b": "S"})
+
+    assert [f[1] for f in found(result)] == ["bad_value", "replaced"]
+
+
+def test_ids_are_never_replaced() -> None:
+    result = _replaced("h1,p1,a@b.org,S", Home_id={"h1": "h3"}, Pet_id={"p1": "p9"})
+
+    assert found(result) == []
+    assert [(row["Home_id"], row["Pet_id"]) for row in rows(result)] == [("h1", "p1")]
 
 
 def test_quarantine_keeps_what_was_sent() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from roster_etl.mapping.columns import derived_id, joined
-from roster_etl.mapping.compound import begins_us, ends_us, if_first, with_us_days
+from roster_etl.mapping.compound import begins, begins_us, ends, ends_us, if_first, of_days, with_us_days
 from roster_etl.mapping.frames import arrow, text
 
 
@@ -20,6 +20,20 @@ def test_a_first_day_begins_and_a_last_day_ends_in_the_districts_zone() -> None:
 
     assert _list(begins_us(days, "America/Chicago")) == [datetime(2024, 8, 19, 5, tzinfo=UTC), None, None]
     assert _list(ends_us(days, "America/Chicago")) == [datetime(2024, 8, 20, 5, tzinfo=UTC), None, None]
+
+
+def test_days_in_either_notation_begin_and_end_in_the_districts_zone() -> None:
+    days = text(["8/19/2024", "2024-08-19", "19.8.2024"])
+
+    assert _list(begins(days, "America/Chicago")) == [datetime(2024, 8, 19, 5, tzinfo=UTC)] * 2 + [None]
+    assert _list(ends(days, "America/Chicago")) == [datetime(2024, 8, 20, 5, tzinfo=UTC)] * 2 + [None]
+
+
+def test_an_id_of_days_is_that_of_the_same_days_without_a_name() -> None:
+    nameless = with_us_days(derived_id("term"))(text([None]), text(["8/19/2024"]), text(["12/1/2024"]))
+    ids = _list(of_days(derived_id("term"))(text(["2024-08-19", "08/19/2024", None]), text(["12/1/2024", "2024-12-01", None])))
+
+    assert ids == [*_list(nameless) * 2, None]
 
 
 def test_nothing_is_made_where_the_first_column_is_empty() -> None:

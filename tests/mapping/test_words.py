@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
-from roster_etl.mapping.compound import begins_us, if_first, with_us_days
+from roster_etl.mapping.compound import begins_us, if_first, of_days, with_us_days
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
@@ -37,6 +37,7 @@ from roster_etl.vendors.clever import VENDOR
         (From("A", via=begins_us, option="zone"), "begins_us(A, option zone)"),
         (From("A", "B", via=if_first(joined(" "))), "joined(A, B) where A is given"),
         (From("A", "B", via=with_us_days(derived_id("x"))), "derived_id(A, the day of B)"),
+        (From("A", "B", via=of_days(derived_id("x"))), "derived_id(no name, the day of A, the day of B)"),
         (Of("x", via=joined(" ")), "joined(x)"),
         (Const(True), "always true"),
         (FirstOf(From("A"), Const("x")), "A, as given; else always x"),

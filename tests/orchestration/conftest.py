@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from roster_etl.orchestration.definitions import defs, job_name
 from roster_etl.orchestration.runs import home_instance, run_import
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -104,6 +105,11 @@ def _is_check(event: dg.EventLogEntry) -> bool:
 def register(workspace: Workspace, district_id: str, **feed: Any) -> None:
     """Register a district with a Clever feed."""
     workspace.registry.add(District(id=district_id, feeds=(Feed(format="clever", **feed),)))
+
+
+def selected(format_name: str) -> set[dg.AssetKey]:
+    """Return the assets that the job of a format makes: its files, the tables that it fills, and what follows from them."""
+    return set(defs.resolve_job_def(job_name(format_name)).asset_layer.selected_asset_keys)
 
 
 def rewrite(file: Path, change: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:

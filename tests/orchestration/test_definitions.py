@@ -14,6 +14,7 @@ from roster_etl.orchestration import definitions
 from roster_etl.orchestration.definitions import VENDORS, defs, job_name
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.spec import File
+from tests.parsing import parsed
 
 SNAPSHOT = Path(__file__).parent / "asset_keys.txt"
 GRAPH = defs.resolve_asset_graph()
@@ -118,11 +119,7 @@ def test_runs_stay_in_one_process():
 def test_no_code_of_this_room_asks_which_vendor_it_has():
     names = {vendor.format.name for vendor in VENDORS}
     for file in Path(definitions.__file__).parent.glob("*.py"):
-        words = {
-            n.value
-            for n in ast.walk(ast.parse(file.read_text("utf-8")))
-            if isinstance(n, ast.Constant) and isinstance(n.value, str)
-        }
+        words = {n.value for n in ast.walk(parsed(file)) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
         assert not words & names, file.name
 
 

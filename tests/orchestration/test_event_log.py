@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 
 import dagster as dg
+import pytest
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.event_log import kept_connections
@@ -44,7 +46,26 @@ def test_inside_another_block_nothing_changes_and_afterwards_all_is_as_it_was(tm
                 assert vars(instance.event_log_storage)["_connect"] == kept
             assert vars(instance.event_log_storage)["_connect"] == kept
 
-        assert "_connect" not in vars(instance.event_log_storage)
+        assert not {"_connect", "has_table"} & set(vars(instance.event_log_storage))
+
+
+def test_a_table_that_is_there_is_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[str] = []
+    look = SqliteEventLogStorage.has_table
+
+    def counted(storage: SqliteEventLogStorage, table_name: str) -> bool:
+        asked.append(table_name)
+        return look(storage, table_name)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", counted)
+    with home_instance(tmp_path) as instance, kept_connections(instance):
+        storage = instance.event_log_storage
+        assert isinstance(storage, SqliteEventLogStorage)
+        asked.clear()
+        answers = [storage.has_table(name) for name in ("event_logs", "nothing", "event_logs", "nothing")]
+
+    assert answers == [True, False, True, False]
+    assert asked == ["event_logs", "nothing", "nothing"]
 
 
 def test_any_other_storage_is_left_as_it_is(instance: dg.DagsterInstance):

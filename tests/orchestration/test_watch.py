@@ -17,7 +17,7 @@ from roster_etl.orchestration import watch as watching
 from roster_etl.orchestration.watch import Bounds, Tick, rules_of, watch
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
-from roster_etl.store.districts import Feed
+from roster_etl.store.districts import Feed, Window
 from roster_etl.store.warehouse import Conclusion
 from tests.orchestration.conftest import register
 
@@ -165,8 +165,19 @@ def test_a_paused_district_is_left_alone(zone: Zone):
     zone.workspace.registry.pause("lincoln")
 
     assert [zone.asked(0), zone.asked(5)] == [[], []]
-    zone.workspace.registry.resume("lincoln")
+    assert zone.tick(5).waits == {"paused": 1}
+    zone.workspace.registry.resume("lincoln", datetime.fromtimestamp(NOON, UTC))
     assert [zone.asked(6), zone.asked(11)] == [[], ["lincoln"]]
+
+
+def test_a_planned_pause_begins_and_ends_by_itself(zone: Zone):
+    zone.district()
+    day = datetime.fromtimestamp(NOON, UTC).date()
+    zone.workspace.registry.plan("lincoln", Window(first=day, last=day, reason="Moving", pause=True))
+
+    assert [zone.asked(0), zone.asked(5)] == [[], []]
+    assert "Paused: lincoln/clever." in zone.tick(5).summary
+    assert [zone.asked(24 * 60), zone.asked(24 * 60 + 5)] == [[], ["lincoln"]]
 
 
 def test_a_feed_without_a_folder_is_not_watched(tmp_path: Path):

@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import PASSWORD, write_sample
-from roster_etl.store.district import District, Feed
+from roster_etl.store.district import District, Feed, Window
 from roster_etl.vendors import vendor
 
 Rows = list[dict[str, str]]
@@ -214,6 +215,36 @@ def test_a_large_removal_is_held_and_carried_out_when_its_plan_is_approved(day2:
 
     assert (done["status"], done["import_id"]) == ("published", held["import_id"])
     assert counts(day2 / "home")["enrollments"] < before["enrollments"]
+
+
+def test_the_calendar_lifts_a_threshold_and_says_so(day2: Path) -> None:
+    today = datetime.now(UTC).date()
+    lifted = {"delete_threshold_pct": "100"}
+    rollover = Window(first=today - timedelta(1), last=today + timedelta(1), reason="Rollover", options=lifted)
+    with_workspace(day2 / "home", lambda w: w.registry.plan("lincoln", rollover))
+    again = run(day2 / "home", day2 / "upload")
+    _half(day2)
+    document = run(day2 / "home", day2 / "upload")
+
+    assert again["status"] == "unchanged"  # what is expected makes the same bytes no other upload
+    assert (document["status"], document["hold"]) == ("published", None)
+    assert [f["message"] for f in document["findings"] if f["code"] == "expected_change"] == [
+        f"Thresholds of the calendar are in force from {rollover.first} to {rollover.last}: Rollover."
+    ]
+
+
+def test_a_table_that_grows_much_is_published_with_a_warning(day2: Path) -> None:
+    few: set[str] = set()
+    edit(day2, "students.csv", lambda rows: few.update(row["Student_id"] for row in rows[:30]) or rows[:30])
+    edit(day2, "enrollments.csv", lambda rows: [row for row in rows if row["Student_id"] in few])
+    run(day2 / "home", day2 / "upload", options={"delete_threshold_pct": "100"})
+    write_sample(vendor("clever"), day2 / "upload", students=60, seed=3)
+    document = run(day2 / "home", day2 / "upload")
+
+    grown = {f["field"]: f["severity"] for f in document["findings"] if f["code"] == "many_additions"}
+    assert document["status"] == "published"
+    assert {"users", "enrollments"} <= set(grown)
+    assert set(grown.values()) == {"warning"}
 
 
 def test_a_hold_says_what_stopped_it_and_nothing_else(day2: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files
+from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files, targets_of
 from roster_etl.spec import Choice, Date, Decimal, Email, Phone, Text, WholeNumber
 from roster_etl.spec.findings import CODES
-from roster_etl.vendors import vendor
+from roster_etl.vendors import Vendor, discover, vendor
 
 CLEVER = vendor("clever").format
 
@@ -69,3 +69,29 @@ def test_every_canonical_column_is_listed_with_its_meaning() -> None:
     page = generated_files()["docs/tables.md"]
 
     assert all(f"| `{c.name}` | {c.type} | {c.comment} |" in page for table in TABLES.values() for c in table.columns)
+
+
+@pytest.mark.parametrize("vendor", discover().values(), ids=lambda vendor: vendor.format.name)
+def test_a_column_goes_somewhere_or_says_why_not(vendor: Vendor) -> None:
+    targets = targets_of(vendor)
+    strange = [
+        f"{file.name}.{name}"
+        for file in vendor.format.files
+        for name, unmapped in [
+            *((column.name, column.unmapped or column.secret) for column in file.columns),
+            *((family.pattern, family.unmapped) for family in file.families),
+        ]
+        if bool(unmapped) == ((file.name, name) in targets)
+    ]
+
+    assert strange == []
+
+
+def test_one_page_lists_every_column_of_every_format() -> None:
+    lines = generated_files()["docs/columns.md"].splitlines()
+
+    assert "| students.csv | `Last_name` | `users.last_name`, `users.full_name` |  |" in lines
+    assert "| students.csv | `Password` |  | A password: never read, and blanked before anything is stored. |" in lines
+    assert len([line for line in lines if line.startswith("| ") and "`" in line]) == sum(
+        len(file.columns) + len(file.families) for vendor in discover().values() for file in vendor.format.files
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.spec.errors import BadDistrictId, DistrictExists, RegistryError, UnknownDistrict, UnknownFeed
-from roster_etl.store.districts import District, Feed, Gate, Registry
+from roster_etl.store.districts import District, Feed, Gate, Registry, Window
 
 GATE = Gate(expectation="clever/students/grade", mostly=0.9, severity="warning", reason="new SIS", date=datetime.date(2026, 8, 1))
 FEED = Feed(
@@ -20,7 +20,22 @@ FEED = Feed(
     gates=(GATE,),
     replacements={"Grade": {"Kinder": "KG"}},
 )
-LINCOLN = District(id="lincoln", name="Lincoln Unified", time_zone="America/Chicago", feeds=(FEED, Feed(format="canvas")))
+SUMMER = Window(first=datetime.date(2026, 6, 15), last=datetime.date(2026, 8, 10), reason="Summer", pause=True)
+ROLLOVER = Window(
+    first=datetime.date(2026, 8, 11),
+    last=datetime.date(2026, 8, 20),
+    reason="Rollover",
+    options={"delete_threshold_pct": "100"},
+    feeds=("clever",),
+)
+LINCOLN = District(
+    id="lincoln",
+    name="Lincoln Unified",
+    time_zone="America/Chicago",
+    feeds=(FEED, Feed(format="canvas")),
+    calendar=(SUMMER, ROLLOVER),
+)
+NOW = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
 
 BY_HAND = """\
 # Lincoln: call Ann before any change
@@ -88,7 +103,7 @@ def test_pause_and_resume_leave_the_rest_alone(registry: Registry) -> None:
 
     assert registry.pause("lincoln").paused
     assert registry.get("lincoln").paused
-    assert registry.resume("lincoln") == LINCOLN
+    assert registry.resume("lincoln", NOW) == LINCOLN
     assert registry.get("lincoln") == LINCOLN
 
 
@@ -192,3 +207,44 @@ def test_a_password_in_the_url_is_never_written(registry: Registry) -> None:
         registry.add(District(id="lincoln", feeds=(Feed(format="clever", path="sftp://u:secret@h/x"),)))
 
     assert not registry.exists("lincoln")
+
+
+def test_a_day_of_the_calendar_begins_in_the_districts_time_zone() -> None:
+    early = datetime.datetime(2026, 6, 15, 4, 59, tzinfo=datetime.UTC)  # 23:59 the day before, in Chicago
+
+    assert LINCOLN.pause_of("clever", early) is None
+    assert LINCOLN.pause_of("clever", early + datetime.timedelta(minutes=1)) == "Summer, until 2026-08-10 inclusive"
+    assert LINCOLN.pause_of("canvas", datetime.datetime(2026, 8, 11, 4, 59, tzinfo=datetime.UTC))
+    assert LINCOLN.pause_of("canvas", datetime.datetime(2026, 8, 11, 5, 0, tzinfo=datetime.UTC)) is None
+
+
+def test_a_time_of_the_calendar_may_be_about_one_feed() -> None:
+    day = datetime.datetime(2026, 8, 15, tzinfo=datetime.UTC)
+
+    assert (LINCOLN.windows("clever", day), LINCOLN.windows("canvas", day)) == ((ROLLOVER,), ())
+
+
+def test_resuming_ends_the_planned_pause_that_is_under_way_and_no_other(registry: Registry) -> None:
+    registry.add(LINCOLN)
+
+    assert registry.resume("lincoln", NOW).calendar == LINCOLN.calendar
+    assert registry.resume("lincoln", datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)).calendar == (ROLLOVER,)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("from = 2026-06-15\nto = 2026-06-14\nreason = 'r'\npause = true", '"calendar[1].to" is before'),
+        ("from = 2026-06-15\nto = 2026-06-16\nreason = 'r'", '"calendar[1].pause" or "calendar[1].options" is needed'),
+        ("from = 2026-06-15\nto = 2026-06-16\npause = true", '"calendar[1].reason" is missing'),
+        ("from = '2026-06-15'\nto = 2026-06-16\nreason = 'r'\npause = true", '"calendar[1].from" must be a date'),
+        ("from = 2026-06-15\nto = 2026-06-16\nreason = 'r'\noptions = {encoding = 'cp1252'}", "not encoding"),
+    ],
+)
+def test_a_time_that_cannot_be_followed_is_refused(registry: Registry, tmp_path: Path, text: str, problem: str) -> None:
+    registry.add(District(id="lincoln"))
+    (tmp_path / "districts" / "lincoln.toml").write_text(f"[[calendar]]\n{text}\n", "utf-8")
+
+    with pytest.raises(RegistryError) as caught:
+        registry.get("lincoln")
+    assert problem in caught.value.message

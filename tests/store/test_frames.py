@@ -107,3 +107,14 @@ def test_frames_are_private_and_a_damaged_one_is_an_error(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FrameError, match="damaged"):
         frames.read("lincoln", 7, "clever/students")
+
+
+def test_a_document_that_a_crash_cut_off_is_an_error(tmp_path: Path) -> None:
+    frames = FrameStore(str(tmp_path / "staging"))
+    frames.write_json("lincoln", 7, "plan", {"users": 1})
+    path = tmp_path / "staging" / "lincoln" / "7" / "plan.json"
+
+    for left in (b"", path.read_bytes()[:5], b"\xff"):
+        path.write_bytes(left)
+        with pytest.raises(FrameError, match="damaged"):
+            frames.read_json("lincoln", 7, "plan")

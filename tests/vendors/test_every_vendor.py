@@ -8,12 +8,30 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from roster_etl.mapping.moments import parse_moments
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import Choice, Column, Digits, Email, File, NotBefore, Phone, Status, Text, Together, WholeNumber
+from roster_etl.spec import (
+    AnyOf,
+    Choice,
+    Column,
+    Digits,
+    Email,
+    File,
+    Moment,
+    NotBefore,
+    Phone,
+    Status,
+    Text,
+    Together,
+    WholeNumber,
+)
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.vendors import Vendor, _template, discover
+from tests.parsing import parsed
+from tests.vendors.breaking import is_required
 
 VENDORS = (*discover().values(), _template.VENDOR)
 FACTS = (
@@ -38,7 +56,7 @@ FACTS = (
     ast.UnaryOp,
     ast.USub,
 )
-NOT_FACTS = {"mapping.py", "sample.py"}  # column plans name functions; samples are made by them
+NOT_FACTS = {"mapping.py", "fold.py", "sample.py"}  # column and fold plans name functions; samples are made by them
 
 
 def _id(vendor: Vendor) -> str:
@@ -56,7 +74,7 @@ def test_specs_are_data_only(vendor: Vendor) -> None:
         f"{path.name}:{getattr(node, 'lineno', 0)} {type(node).__name__}"
         for path in sorted(vendor.folder().glob("*.py"))
         if path.name not in NOT_FACTS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if not isinstance(node, FACTS)
     ]
 
@@ -69,7 +87,7 @@ def test_calls_in_specs_are_constructors(vendor: Vendor) -> None:
         ast.unparse(node.func)
         for path in vendor.folder().glob("*.py")
         if path.name not in NOT_FACTS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
     }
 
@@ -156,7 +174,7 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
         known = {row[column.references.column] for row in rows[column.references.file]} if column.references else set()
         for row in own:
             cell = row.get(column.name, "")
-            if cell != cell.strip() or (not cell and _is_required(column, row)):
+            if cell != cell.strip() or (not cell and is_required(column, row)):
                 broken.append(f"{file.name}.{column.name}: empty or spaced")
             elif cell and not _fits(column, cell):
                 broken.append(f"{file.name}.{column.name}: {cell!r} has another form")
@@ -165,15 +183,14 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
     return broken + _broken_keys(file, own) + _broken_rules(file, own)
 
 
-def _is_required(column: Column, row: dict[str, str]) -> bool:
-    where = column.required_where
-    return row[where.column].casefold() in where.values if where else column.required and not column.made_up_for
-
-
 def _fits(column: Column, cell: str) -> bool:
     match column.form:
         case Choice(options=options, ranges=ranges):
             return cell in options or (ranges and set(cell.split("-")) <= set(options))
+        case Status(options=options):
+            return cell in options
+        case Moment():
+            return parse_moments(pa.array([cell]))[0].is_valid
         case WholeNumber(minimum=minimum, maximum=maximum):
             return cell.isdigit() and minimum <= int(cell) <= maximum
         case Phone(lengths=lengths):
@@ -196,7 +213,7 @@ def _broken_keys(file: File, rows: list[dict[str, str]]) -> list[str]:
     for row in rows:
         key = tuple(row[name] for name in file.key)
         told = {name: cell for name, cell in row.items() if name not in repeated}
-        if key in first and (not repeated or first[key] != told):
+        if key in first and not file.in_order and (not repeated or first[key] != told):
             broken.append(f"{file.name}: key {key} twice")
         first.setdefault(key, told)
     for column in file.columns:
@@ -214,6 +231,8 @@ def _broken_rules(file: File, rows: list[dict[str, str]]) -> list[str]:
         for row in rows:
             if isinstance(rule, Together) and any(row[c] for c in rule.columns) and not all(row[c] for c in rule.need):
                 broken.append(f"{file.name}: {rule.need} are needed")
+            if isinstance(rule, AnyOf) and not any(row[c] for c in (*rule.columns, *rule.unless)):
+                broken.append(f"{file.name}: one of {rule.columns} is needed")
             if isinstance(rule, NotBefore) and row[rule.column] and _day(row[rule.column]) < _day(row[rule.other]):
                 broken.append(f"{file.name}: {rule.column} before {rule.other}")
     return broken

@@ -1,0 +1,77 @@
+"""Thresholds: when a plan is too much to publish without a person, or enough to be told of.
+
+Belongs here: shares and numbers of removals, updates and additions, by table and by school. Derived columns never count, and a
+first load has nothing to compare with.
+Source: HEADLESS.md ("Options"), ARCHITECTURE.md, section 5, "Thresholds and holds".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from roster_etl.engine.plan import Plan, TablePlan
+
+What = Literal["deleted", "updated", "created"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """When a plan is held: shares in percent, numbers in records. ``add_pct``: the share of additions that is told of."""
+
+    delete_pct: float
+    delete_min: int
+    update_pct: float
+    add_pct: float = 100.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exceeded:
+    """A threshold that a plan exceeds; ``school`` None: the whole table."""
+
+    table: str
+    what: What
+    school: str | None
+    records: int
+    current: int
+
+    @property
+    def pct(self) -> float:
+        """The share in percent, one decimal."""
+        return round(100 * self.records / self.current, 1) if self.current else 100.0
+
+
+def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
+    """Return the thresholds of removals and updates that `plan` exceeds, by table and by school. A first load exceeds none."""
+    return tuple(item for name, table in plan.tables.items() if table.current for item in _of_table(name, table, thresholds))
+
+
+def many_additions(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
+    """Return the tables, or else their schools, that grow by more than the share that is told of. A first load does not grow."""
+    found: list[Exceeded] = []
+    for name, table in plan.tables.items():
+        if table.current and _too_many(table.created, table.current, thresholds.add_pct, thresholds.delete_min):
+            found.append(Exceeded(table=name, what="created", school=None, records=table.created, current=table.current))
+            continue
+        for school, part in table.schools.items():
+            if part.current and _too_many(part.created, part.current, thresholds.add_pct, thresholds.delete_min):
+                found.append(Exceeded(table=name, what="created", school=school, records=part.created, current=part.current))
+    return tuple(found)
+
+
+def _of_table(name: str, table: TablePlan, limits: Thresholds) -> Iterator[Exceeded]:
+    no_organization_goes = name == "organizations" and limits.delete_pct < 100
+    if _too_many(table.absent, table.current, limits.delete_pct, limits.delete_min) or (no_organization_goes and table.absent):
+        yield Exceeded(table=name, what="deleted", school=None, records=table.absent, current=table.current)
+    if _too_many(table.counted_updates, table.current, limits.update_pct, limits.delete_min):
+        yield Exceeded(table=name, what="updated", school=None, records=table.counted_updates, current=table.current)
+    for school, part in table.schools.items():
+        if _too_many(part.absent, part.current, limits.delete_pct, limits.delete_min):
+            yield Exceeded(table=name, what="deleted", school=school, records=part.absent, current=part.current)
+        if part.current and _too_many(part.counted, part.current, limits.update_pct, limits.delete_min):
+            yield Exceeded(table=name, what="updated", school=school, records=part.counted, current=part.current)
+
+
+def _too_many(records: int, current: int, pct: float, least: int) -> bool:
+    return pct < 100 and records >= max(least, 1) and records * 100 > pct * current

@@ -1,0 +1,39 @@
+"""JSON as ``json.dumps(…, indent=1)`` writes it, in a quarter of the time.
+
+Belongs here: one measured short cut. With an indent, Python writes JSON without its C encoder, and an import may have 12,000 findings. The
+objects without others in them, which are nearly all, go to that encoder in one piece here. What the documents say is ``outcome``'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+
+def indented(document: Any, *, ensure_ascii: bool = False, default: Callable[[Any], Any] | None = None) -> str:
+    """Return `document` as JSON, one space for each level. ``default``: as `json.dumps` has it."""
+    return _text(document, 1, partial(json.dumps, ensure_ascii=ensure_ascii, default=default))
+
+
+def _text(value: Any, level: int, dumps: Callable[..., str]) -> str:
+    if not isinstance(value, dict | list | tuple) or not value:
+        return dumps(value)
+    between, end = ",\n" + " " * level, "\n" + " " * (level - 1)
+    parts = value.values() if isinstance(value, dict) else value
+    if all(type(part) in _PLAIN for part in parts):
+        text = dumps(value, separators=(between, ": "))
+        return text[0] + between[1:] + text[1:-1] + end + text[-1]
+    if isinstance(value, dict):
+        inner = between.join(f"{_key(key, dumps)}: {_text(part, level + 1, dumps)}" for key, part in value.items())
+        return "{" + between[1:] + inner + end + "}"
+    return "[" + between[1:] + between.join(_text(part, level + 1, dumps) for part in value) + end + "]"
+
+
+_PLAIN = {str, int, float, bool, type(None)}
+
+
+def _key(key: Any, dumps: Callable[..., str]) -> str:
+    """Return a key as text, whatever it is in Python."""
+    return dumps({key: 0})[1:-4]

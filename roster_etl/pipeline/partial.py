@@ -1,0 +1,46 @@
+"""Approving in part: which removals a person leaves out, and what the plan is then.
+
+Belongs here: the rehearsal of a held import without what is left out. Publishing is as ever.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from roster_etl.pipeline.check import check_upload
+from roster_etl.pipeline.leave_out import left_out
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.scratch import scratch_folder
+
+
+def preview(workspace: Workspace, import_id: int, words: Sequence[str]) -> dict[str, Any]:
+    """Return what publishing held import `import_id` without the removals that `words` name would do, as ``check`` tells it.
+
+    Raises: BadLeaveOut, UnknownImport; ArchiveError: its bytes are gone.
+    """
+    left_out(words)
+    row = workspace.warehouse.import_(import_id)
+    with scratch_folder(workspace.settings.scratch) as folder:
+        upload = _unarchived(workspace, row["district_id"], import_id, folder)
+        return check_upload(
+            workspace,
+            str(upload),
+            row["source"],
+            district_id=row["district_id"],
+            options=row["options"] or {},
+            leave_out=tuple(words),
+        )
+
+
+def _unarchived(workspace: Workspace, district_id: str, import_id: int, folder: Path) -> Path:
+    """Return a zip in `folder` with the archived files of an upload, under their names."""
+    manifest = workspace.archive.read_manifest(district_id, import_id)
+    path = folder / "upload.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for member in manifest["members"]:
+            if member["key"]:
+                packed.writestr(member["name"], workspace.archive.get(member["key"]))
+    return path

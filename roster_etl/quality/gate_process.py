@@ -1,0 +1,179 @@
+"""The gates' own process, as seen from here: started, asked, started once more if it died, and ended with this one.
+
+Belongs here: a child that loads Great Expectations, which takes seconds and 250 MB, beside the work of this process. Rules and counts
+go there, and counts come back, as lines of JSON. Not here: what the child does (``gate_server``), severities and words (``gate``).
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any
+
+from roster_etl.quality.observed import Observed, SuiteBroken
+from roster_etl.spec.errors import RetryableError
+
+_SERVER = "roster_etl.quality.gate_server"
+_PATIENCE = 300.0  # seconds for an answer; a slow machine takes half a minute to load the library
+_HANDED_ON = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",
+)
+
+
+class GatesUnavailable(RetryableError):
+    """The process that judges suites did not answer, twice."""
+
+    code = "gates_unavailable"
+    template = (
+        "suite {suite} could not be judged: the gates' own process {problem}. Run the import again; "
+        "`python -c 'import great_expectations'` shows whether the library can be loaded, and memory may have run out"
+    )
+
+
+class _Gone(Exception):
+    """The child gave no answer, or none that can be understood."""
+
+
+class GateProcess:
+    """One child process, and the pipe to it. Safe to share between threads; a forked process starts with none."""
+
+    def __init__(self, command: Sequence[str] | None = None, *, patience: float = _PATIENCE) -> None:
+        self._command = tuple(command or (sys.executable, "-P", "-W", "ignore", "-m", _SERVER))
+        self._patience = patience
+        self._lock = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unread = b""
+
+    def start(self) -> None:
+        """Start the child unless it is there; it loads its library while this process does something else."""
+        with self._lock:
+            self._started()
+
+    def observe(
+        self, name: str, expectations: Sequence[Mapping[str, Any]], lines: Mapping[str, list[Any]]
+    ) -> tuple[Observed, ...]:
+        """Return what each of `expectations` found in the verdict `lines` (column: values), in their order.
+
+        Raises: SuiteBroken: as ``engine_room.run_expectations`` raised it there. GatesUnavailable: two children gave no answer.
+        """
+        wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in expectations]
+        request = json.dumps({"suite": name, "expectations": wanted, "lines": lines}).encode() + b"\n"
+        with self._lock:
+            try:
+                return self._asked(name, request)
+            except _Gone:
+                self._end()
+            try:
+                return self._asked(name, request)
+            except _Gone as error:
+                self._end()
+                raise GatesUnavailable(suite=name, problem=str(error)) from None
+
+    def close(self) -> None:
+        """End the child, if there is one: it holds nothing that it would have to save."""
+        with self._lock:
+            self._end()
+
+    def forget(self) -> None:
+        """Leave the child to the process that this one was forked from."""
+        process, self._process, self._unread, self._lock = self._process, None, b"", Lock()
+        if process is not None:
+            process.returncode = 0  # not ours to wait for
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._unread = b""
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+                umask=0o077,
+            )
+        return self._process
+
+    def _asked(self, name: str, request: bytes) -> tuple[Observed, ...]:
+        try:
+            process = self._started()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(request)
+            process.stdin.flush()
+            answer = json.loads(self._line(process.stdout))
+            if "broken" in answer:
+                raise SuiteBroken(name, tuple(map(str, answer["broken"])))
+            return tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
+        except OSError as error:
+            raise _Gone(f"cannot be reached ({type(error).__name__})") from None
+        except (ValueError, TypeError, KeyError):
+            raise _Gone("gave an answer that cannot be understood") from None
+
+    def _line(self, stream: IO[bytes]) -> bytes:
+        """Return the next line that the child says. Raises _Gone: it ended, or said none in time."""
+        until = time.monotonic() + self._patience
+        while b"\n" not in self._unread:
+            if not select.select([stream], [], [], max(0.0, until - time.monotonic()))[0]:
+                raise _Gone(f"gave no answer for {self._patience:.0f} seconds")
+            some = os.read(stream.fileno(), 1 << 16)
+            if not some:
+                raise _Gone(self._how_it_ended())
+            self._unread += some
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _how_it_ended(self) -> str:
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            return f"ended with code {self._process.wait(timeout=5)}"
+        return "closed its output"
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with suppress(OSError):  # a request that it never read
+                    stream.close()
+
+
+def _environment() -> dict[str, str]:
+    """Return what the child needs of ours, and no more: variables may hold passwords."""
+    ours = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+    package = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(dict.fromkeys([package, *filter(None, sys.path)]))
+    return {**ours, "PYTHONPATH": path, "GX_ANALYTICS_ENABLED": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+GATES = GateProcess()
+atexit.register(GATES.close)
+os.register_at_fork(after_in_child=GATES.forget)
+
+
+def start_gates() -> None:
+    """Start the gates' process, so that it is ready when the first suite is judged."""
+    with suppress(OSError):  # the first suite tries again, and says what is wrong
+        GATES.start()

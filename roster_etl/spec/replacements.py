@@ -1,0 +1,97 @@
+"""Replace rules: what a district's own codes mean, told in its settings and applied before anything is judged.
+
+Belongs here: which columns may be named, and how a rule is found. Does not belong here: applying rules to cells (``engine``), or
+where they are kept (``store``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.files import Column, File
+from roster_etl.spec.formats import Format
+
+Replacements: TypeAlias = Mapping[str, Mapping[str, str]]  # column → value as uploaded → value to read instead
+Codes: TypeAlias = dict[str, str]  # value as uploaded, folded → value to read instead
+
+
+class BadReplacements(PermanentError):
+    """Replace rules name a column that has none, or say two things of one value."""
+
+    code = "bad_replacements"
+    template = "replacements of the feed in format {format}: {problem}; columns that can be named: {known}"
+
+
+def check_replacements(format_: Format, replacements: Replacements) -> None:
+    """Refuse rules that could not do what they say. Raises BadReplacements with every problem, by column."""
+    if problems := list(_problems(format_, replacements)):
+        known = ", ".join(dict.fromkeys(_replaceable(format_).values()))
+        raise BadReplacements(format=format_.name, problem="; ".join(problems), known=known)
+
+
+def codes_of(file: File, name: str, replacements: Replacements) -> Codes:
+    """Return the rules for column `name` of `file` (vendor spelling, or an extension's header); none: nothing is replaced.
+
+    Columns are found by name or alias. Neither there nor in values do case and white space at the edges count.
+    """
+    column = next((column for column in file.columns if column.name == name), None)
+    if column is None and not _is_extension(file, name):
+        return {}
+    if column is not None and _is_fixed(file, column):
+        return {}
+    names = {folded(spelling) for spelling in ((column.name, *column.aliases) if column else (name,))}
+    tables = [table for spelling, table in replacements.items() if folded(spelling) in names]
+    return {folded(value): instead.strip() for table in tables for value, instead in table.items()}
+
+
+def folded(text: str) -> str:
+    """Return `text` as rules compare it."""
+    return text.strip().casefold()
+
+
+def _problems(format_: Format, replacements: Replacements) -> Iterator[str]:
+    known = _replaceable(format_)
+    seen: set[str] = set()
+    for spelling, table in replacements.items():
+        name = known.get(folded(spelling), folded(spelling))
+        if name not in known.values() and not any(_is_extension(file, name) for file in format_.files):
+            yield f'"{spelling}" {_why_not(format_, spelling)}'
+        if name in seen:
+            yield f'"{spelling}" is named twice'
+        seen.add(name)
+        values = [folded(value) for value in table]
+        if "" in values:
+            yield f'"{spelling}" has a rule for the empty cell; only values can be replaced'
+        if len(set(values)) < len(values):
+            yield f'"{spelling}" has two rules for one value (case does not count)'
+
+
+def _why_not(format_: Format, spelling: str) -> str:
+    columns = [
+        column for file in format_.files for column in (*file.columns, *(family.column(family.first) for family in file.families))
+    ]
+    if folded(spelling) in {folded(name) for column in columns for name in (column.name, *column.aliases)}:
+        return "cannot be replaced: it is an id, or is never read"
+    return "is no column of the format"
+
+
+def _replaceable(format_: Format) -> dict[str, str]:
+    """Return the columns that rules may name: every spelling, folded → the column's name."""
+    return {
+        folded(spelling): column.name
+        for file in format_.files
+        for column in file.columns
+        if not _is_fixed(file, column)
+        for spelling in (column.name, *column.aliases)
+    }
+
+
+def _is_fixed(file: File, column: Column) -> bool:
+    """Whether the cells of `column` are ids, which tell whose a damaged row may be and so stay as sent, or are never read."""
+    return column.secret or column.name in file.key or bool(column.references or column.unique)
+
+
+def _is_extension(file: File, name: str) -> bool:
+    return any(name.casefold().startswith(prefix) and len(name) > len(prefix) for prefix in file.extensions)

@@ -1,0 +1,59 @@
+"""Dyknow's code lists, and what each code is in the canonical roster.
+
+Belongs here: literals. Keys are compared without regard to case. Source: "Students.csv", "grade": the CEDS codes of the
+element Entry Grade Level, where single digits need their leading zero.
+"""
+
+GRADE_OPTIONS = (
+    "IT",
+    "PR",
+    "PK",
+    "TK",
+    "KG",
+    "01",
+    "02",
+    "03",
+    "04",
+    "05",
+    "06",
+    "07",
+    "08",
+    "09",
+    "10",
+    "11",
+    "12",
+    "13",
+    "PS",
+    "UG",
+    "Other",
+    "OT",
+)
+
+# CEDS spells the last one out; its two letters are what other systems export.
+GRADES = {
+    "IT": "IT",
+    "PR": "PR",
+    "PK": "PK",
+    "TK": "TK",
+    "KG": "KG",
+    "01": "01",
+    "02": "02",
+    "03": "03",
+    "04": "04",
+    "05": "05",
+    "06": "06",
+    "07": "07",
+    "08": "08",
+    "09": "09",
+    "10": "10",
+    "11": "11",
+    "12": "12",
+    "13": "13",
+    "PS": "PS",
+    "UG": "UG",
+    "Other": "OT",
+    "OT": "OT",
+}
+
+# (file, column) -> its table. Every option of these columns must be in the table.
+RECODES = {("students", "grade"): GRADES}

@@ -1,0 +1,32 @@
+"""Enrollments.csv, as the table of that name in the document states it."""
+
+from roster_etl.spec import Column, File, Reference
+
+ENROLLMENTS = File(
+    name="enrollments",
+    file_name="Enrollments.csv",
+    title="Enrollments of students",
+    source="Enrollments.csv",
+    key=("section_id", "student_id"),
+    columns=(
+        Column(
+            name="school_id",
+            required=True,
+            references=Reference(file="schools", column="school_id"),
+            note="A school of the upload.",
+        ),
+        Column(
+            name="section_id",
+            required=True,
+            references=Reference(file="sections", column="section_id"),
+            note="The section.",
+        ),
+        Column(
+            name="student_id",
+            required=True,
+            references=Reference(file="students", column="student_id"),
+            note="The student.",
+        ),
+    ),
+    note="Every enrollment of a student in a section.",
+)

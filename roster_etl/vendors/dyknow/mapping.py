@@ -1,0 +1,184 @@
+"""How Dyknow's files become canonical tables.
+
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+the decisions behind ambiguous columns are written down in this folder's README.
+"""
+
+from roster_etl.mapping.columns import derived_id, joined, recode
+from roster_etl.mapping.compound import begins, ends, of_days
+from roster_etl.mapping.plan import Const, From, Lookup, Mapping, Unpivot
+from roster_etl.vendors.dyknow.codes import GRADES
+
+_COURSE_ID = From("school_id", "course_name", via=derived_id("course"), derived=True)
+_TERM_ID = From("term_start", "term_end", via=of_days(derived_id("term")), derived=True)
+_SECTION_COURSE = Lookup(
+    file="sections",
+    on="section_id",
+    key="section_id",
+    take={"course_name": "course_name", "section_school": "school_id"},
+)
+
+_ORGANIZATIONS = (
+    Mapping(
+        source="schools",
+        to="organizations",
+        columns={
+            "organization_id": From("school_id"),
+            "type": Const("school"),
+            "name": From("school_name"),
+        },
+    ),
+)
+
+_TERMS = (
+    Mapping(
+        source="sections",
+        to="terms",
+        merges=True,
+        note="The format carries no name of a term: its days are all there is.",
+        columns={
+            "term_id": _TERM_ID,
+            "start_at": From("term_start", via=begins, option="time_zone"),
+            "end_at": From("term_end", via=ends, option="time_zone"),
+        },
+    ),
+)
+
+_USERS = (
+    Mapping(
+        source="students",
+        to="users",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("student_id"),
+            "first_name": From("first_name"),
+            "last_name": From("last_name"),
+            "full_name": From("first_name", "last_name", via=joined(" "), derived=True),
+            "email": From("student_email"),
+            "username": From("username"),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="teachers",
+        to="users",
+        columns={
+            "user_kind": Const("teacher"),
+            "user_id": From("teacher_id"),
+            "first_name": From("first_name"),
+            "last_name": From("last_name"),
+            "full_name": From("first_name", "last_name", via=joined(" "), derived=True),
+            "email": From("teacher_email"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_USER_ROLES = (
+    Mapping(
+        source="students",
+        to="user_roles",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("student_id"),
+            "organization_id": From("school_id"),
+            "role": Const("student"),
+        },
+    ),
+    Mapping(
+        source="teachers",
+        to="user_roles",
+        columns={
+            "user_kind": Const("teacher"),
+            "user_id": From("teacher_id"),
+            "organization_id": From("school_id"),
+            "role": Const("teacher"),
+        },
+    ),
+)
+
+_STUDENT_PROFILES = (
+    Mapping(
+        source="students",
+        to="student_profiles",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("student_id"),
+            "grade": From("grade", via=recode(GRADES)),
+        },
+    ),
+)
+
+_COURSES = (
+    Mapping(
+        source="sections",
+        to="courses",
+        merges=True,
+        note="The format carries no id of a course: a name is one course in each school.",
+        columns={
+            "course_id": _COURSE_ID,
+            "organization_id": From("school_id"),
+            "name": From("course_name"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_SECTIONS = (
+    Mapping(
+        source="sections",
+        to="sections",
+        note="A section has no name of its own; it goes by its course's.",
+        columns={
+            "section_id": From("section_id"),
+            "course_id": _COURSE_ID,
+            "home_course_id": _COURSE_ID,
+            "organization_id": From("school_id"),
+            "term_id": _TERM_ID,
+            "name": From("course_name", via=joined(" "), derived=True),
+        },
+    ),
+)
+
+_ENROLLMENTS = (
+    Mapping(
+        source="enrollments",
+        to="enrollments",
+        steps=(_SECTION_COURSE,),
+        columns={
+            "course_id": From("section_school", "course_name", via=derived_id("course"), derived=True),
+            "section_id": From("section_id"),
+            "user_kind": Const("student"),
+            "user_id": From("student_id"),
+            "role": Const("student"),
+            "organization_id": From("school_id"),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="sections",
+        to="enrollments",
+        steps=(Unpivot(columns=("teacher_id",), family="teacher_{n}_id", value="teacher", position="place"),),
+        note="All teachers of a section are equal: the document assigns them all, in no other order than that of their names.",
+        columns={
+            "course_id": _COURSE_ID,
+            "section_id": From("section_id"),
+            "user_kind": Const("teacher"),
+            "user_id": From("teacher"),
+            "role": Const("teacher"),
+            "organization_id": From("school_id"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+MAPPINGS = (
+    *_ORGANIZATIONS,
+    *_TERMS,
+    *_USERS,
+    *_USER_ROLES,
+    *_STUDENT_PROFILES,
+    *_COURSES,
+    *_SECTIONS,
+    *_ENROLLMENTS,
+)

@@ -1,0 +1,16 @@
+"""Schools.csv, as the table of that name in the document states it."""
+
+from roster_etl.spec import Column, File
+
+SCHOOLS = File(
+    name="schools",
+    file_name="Schools.csv",
+    title="Schools",
+    source="Schools.csv",
+    key=("school_id",),
+    columns=(
+        Column(name="school_id", required=True, note="The school's id, the sis_id of Clever; every other file refers to it."),
+        Column(name="school_name", required=True, note="The school's name."),
+    ),
+    note="Every school of the district.",
+)

@@ -1,0 +1,153 @@
+"""Every format there is, all the way: by the command and by the sensor, on SQLite and on PostgreSQL.
+
+A new vendor's folder is found and driven here without a change.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from roster_etl.orchestration.definitions import JOBS, defs
+from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.runs import home_instance
+from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import NoNextDay, next_day, write_sample
+from roster_etl.store.districts import District, Feed
+from roster_etl.store.sftp_server import Account, SftpServer
+from roster_etl.vendors import Vendor, discover
+from tests.cli.calling import call
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+PASSWORD = "open-Sesame-4711"
+SECRET = "not-even-hashed-0815"
+VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover().items()]
+
+
+@pytest.fixture
+def home_of(tmp_path: Path, warehouse_url: str) -> Path:
+    """A home whose warehouse is SQLite, or PostgreSQL."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{warehouse_url}"\n', encoding="utf-8")
+    return home
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_sample_is_imported_by_command_and_so_is_its_next_day(vendor: Vendor, home_of: Path, tmp_path: Path) -> None:
+    name = vendor.format.name
+    write_sample(vendor, tmp_path / "a", students=60, seed=5)
+    first = call("import", tmp_path / "a", "--district", "lincoln", "--format", name, "--json", home=home_of)
+    again = call("import", tmp_path / "a", "--district", "lincoln", "--json", home=home_of)
+
+    assert (first.code, first.document["status"], first.document["source"]) == (0, "published", name)
+    assert {f["severity"] for f in first.document["findings"]} <= {"info"}
+    assert all(f["rows_read"] == f["rows_accepted"] > 0 for f in first.document["files"])
+    assert {table for table, change in first.document["changes"].items() if change["created"]} == set(tables_of(vendor))
+    assert (again.code, again.document["status"]) == (0, "unchanged")
+
+    try:
+        changes = next_day(vendor, tmp_path / "a", tmp_path / "b", seed=6)
+    except NoNextDay:
+        return
+    second = call("import", tmp_path / "b", "--district", "lincoln", "--json", home=home_of)
+    refused = {file["kind"]: file["rows_rejected"] for file in second.document["files"]}
+
+    assert (second.code, second.document["status"]) == (0, "published")
+    assert {change.file for change in changes if change.kind == "refused"} <= {kind for kind, count in refused.items() if count}
+    assert {table for table, change in second.document["changes"].items() if any(change.values())}
+
+
+@pytest.mark.sftp
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_upload_by_sftp_is_seen_by_the_sensor_and_imported(
+    vendor: Vendor, home_of: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINCOLN_PASSWORD", PASSWORD)
+    name = vendor.format.name
+    with SftpServer(tmp_path / "sftp", [Account(user="lincoln", password=PASSWORD)]) as server:
+        write_sample(vendor, server.home("lincoln"), students=30, seed=5)
+        _register(home_of, name, path=server.url("lincoln"), known_hosts=str(server.known_hosts), password_env="LINCOLN_PASSWORD")
+        with visiting(home_of), home_instance(home_of) as instance:
+            run = _run_of_the_sensor(instance)
+            assert (run.dagster_run.job_name, run.dagster_run.tags["district"]) == (f"import_{name}", "lincoln")
+            assert run.success
+
+    document = _document(home_of)
+    assert (document["status"], document["source"], document["run_id"]) == ("published", name, run.run_id)
+    assert {table for table, change in document["changes"].items() if change["created"]} == set(tables_of(vendor))
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_upload_without_a_required_file_is_rejected_and_nothing_is_processed(
+    vendor: Vendor, home: Path, tmp_path: Path
+) -> None:
+    for file in (file for file in vendor.format.files if file.required):
+        folder = tmp_path / file.name
+        write_sample(vendor, folder, students=5, seed=5)
+        (folder / file.file_name).unlink()
+        answer = call("check", folder, "--format", vendor.format.name, "--json", home=home)
+
+        assert (answer.code, answer.document["status"], answer.document["changes"]) == (3, "rejected", {})
+        assert [(f["severity"], f["code"], f["file"]) for f in answer.document["findings"]] == [
+            ("upload", "missing_file", file.file_name)
+        ]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_file_that_is_none_of_the_formats_is_told_and_not_read(vendor: Vendor, home: Path, tmp_path: Path) -> None:
+    write_sample(vendor, tmp_path / "a", students=5, seed=5)
+    (tmp_path / "a" / "Staff_of_2019.csv").write_text("name\nNobody\n", encoding="utf-8")
+    answer = call("check", tmp_path / "a", "--format", vendor.format.name, "--json", home=home)
+    found = [(f["severity"], f["code"], f["file"]) for f in answer.document["findings"] if f["severity"] != "info"]
+
+    assert answer.document["status"] == "publishable"
+    assert found == ([("warning", "unexpected_file", "Staff_of_2019.csv")] if vendor.format.extra_files == "warn" else [])
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_password_column_that_no_document_names_rests_nowhere(vendor: Vendor, home: Path, tmp_path: Path) -> None:
+    write_sample(vendor, tmp_path / "a", students=5, seed=5)
+    for file in (tmp_path / "a").iterdir():
+        header, *rows = file.read_text(encoding="utf-8").splitlines()
+        if "assword" not in header:
+            file.write_text("\n".join([f"{header},Password", *(f"{row},{SECRET}" for row in rows)]) + "\n", encoding="utf-8")
+    call("import", tmp_path / "a", "--district", "lincoln", "--format", vendor.format.name, home=home)
+
+    assert [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
+
+
+def _register(home: Path, name: str, **feed: str) -> None:
+    options = {"quiet_period": "0", "min_interval": "0"}
+    Workspace.open(home).registry.add(District(id="lincoln", feeds=(Feed(format=name, options=options, **feed),)))
+
+
+def _run_of_the_sensor(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    """Look until the upload has settled, and run what is asked for."""
+    cursor = None
+    for _ in range(5):
+        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+            result = landing_zone(JOBS)(context)
+        assert isinstance(result, dg.SensorResult)
+        cursor = result.cursor
+        if result.run_requests:
+            (request,) = result.run_requests
+            job = defs.resolve_job_def(str(request.job_name))
+            return job.execute_in_process(
+                instance=instance, partition_key=request.partition_key, run_config=request.run_config, tags=dict(request.tags)
+            )
+    raise AssertionError(f"nothing was asked for: {result.skip_reason}")
+
+
+def _document(home: Path) -> dict[str, Any]:
+    workspace = Workspace.open(home)
+    try:
+        return outcome(workspace, int(workspace.warehouse.imports("lincoln", limit=1)[0]["import_id"]))
+    finally:
+        workspace.warehouse.close()

@@ -1,0 +1,45 @@
+"""Whoever kills the gates' process during an import: the import does not notice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.quality.gate_process import GATES
+from roster_etl.store.district import District, Feed
+from roster_etl.vendors import vendor
+
+pytestmark = pytest.mark.faults
+
+
+def kill_gates(step: str) -> None:
+    """Kill the child after some of the steps."""
+    if step in ("judged schools", "mapped users") and GATES._process is not None:
+        os.kill(GATES._process.pid, signal.SIGKILL)
+
+
+def test_an_import_whose_gates_are_killed_twice_is_published_with_every_verdict(home: Path, tmp_path: Path) -> None:
+    write_sample(vendor("clever"), tmp_path / "upload", students=30, seed=3)
+    workspace = Workspace.open(home)
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
+    steps: list[str] = []
+
+    def tell(step: str) -> None:
+        steps.append(step)
+        kill_gates(step)
+
+    order = Order(district_id="lincoln", source="clever", path=str(tmp_path / "upload"))
+    document = outcome(workspace, import_upload(workspace, order, tell))
+    workspace.warehouse.close()
+
+    assert {"judged schools", "mapped users"} <= set(steps)
+    assert document["status"] == "published"
+    assert len(document["checks"]) >= 15

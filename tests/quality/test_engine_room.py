@@ -1,0 +1,66 @@
+"""Expectations of any kind, run over a frame: only counts come out."""
+
+import json
+import logging
+import re
+from dataclasses import asdict
+
+import pandas as pd
+import pytest
+
+from roster_etl.quality import SuiteBroken
+from roster_etl.quality.engine_room import run_expectations
+from roster_etl.quality.observed import Observed
+
+CANARY = "Zebrafink-4711"
+
+
+def expect(kind, **kwargs):
+    return {"type": kind, "kwargs": kwargs, "severity": "warning"}
+
+
+def test_failing_rows_are_counted():
+    rows = pd.DataFrame({"user_id": [CANARY, CANARY, "b"]})
+    found = run_expectations("demo/students", [expect("expect_column_values_to_be_unique", column="user_id")], rows)
+
+    assert found == (Observed(passed=False, judged=3, failing=2),)
+
+
+def test_an_expectation_that_cannot_be_evaluated_breaks_the_suite_and_is_no_bad_data():
+    absent = expect("expect_column_values_to_be_unique", column="user")
+
+    with pytest.raises(
+        SuiteBroken, match=re.escape("suite demo/students is broken: expect_column_values_to_be_unique (user) raised ")
+    ):
+        run_expectations("demo/students", [absent], pd.DataFrame({"user_id": ["a"]}))
+
+
+def test_an_expectation_that_cannot_be_built_breaks_the_suite():
+    misspelt = expect("expect_column_values_to_be_unique", colum="a")
+
+    with pytest.raises(SuiteBroken, match="colum: extra fields not permitted"):
+        run_expectations("demo/students", [misspelt], pd.DataFrame({"user_id": ["a"]}))
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        expect("expect_column_values_to_be_unique", column="name"),
+        expect("expect_column_values_to_be_in_set", column="name", value_set=["x"]),
+        expect("expect_column_distinct_values_to_be_in_set", column="name", value_set=["x"]),
+        expect("expect_column_most_common_value_to_be_in_set", column="name", value_set=["x"]),
+        expect("expect_column_min_to_be_between", column="name", min_value="a"),
+        expect("expect_column_mean_to_be_between", column="name", min_value=1),
+        expect("expect_column_values_to_match_strftime_format", column="name", strftime_format="%Y"),
+    ],
+    ids=lambda expectation: expectation["type"],
+)
+def test_no_cell_reaches_an_observation_an_error_or_a_log(expectation, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    try:
+        found = run_expectations("demo/students", [expectation], pd.DataFrame({"name": [CANARY, CANARY, None]}))
+        told = json.dumps([asdict(one) for one in found])
+    except SuiteBroken as error:
+        told = f"{error} {error.__cause__} {error.__context__}"
+
+    assert CANARY not in told + caplog.text + "".join(capfd.readouterr())

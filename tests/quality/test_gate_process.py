@@ -1,0 +1,182 @@
+"""The gates' own process: asked for verdicts, replaced when it dies, gone when its parent is."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from roster_etl.quality import GatesUnavailable, SuiteBroken, gate_process
+from roster_etl.quality.gate_process import GateProcess
+from roster_etl.quality.observed import Observed
+
+RULE = {"type": "expect_rule_to_hold", "kwargs": {"rule": "Grade: form", "mostly": 0.5}, "severity": "warning", "meta": {}}
+LINES = {"rule": ["Grade: form"], "judged": [4], "failing": [1]}
+FOUND = (Observed(passed=True, judged=4, failing=1),)
+
+
+@pytest.fixture(scope="module")
+def gates():
+    """One child for all tests that do not harm it for good."""
+    process = GateProcess()
+    yield process
+    process.close()
+
+
+def fake(code, **kwargs):
+    """Return gates whose child runs `code`."""
+    return GateProcess([sys.executable, "-c", code], **kwargs)
+
+
+def is_there(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_suite_is_judged_there(gates):
+    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+
+
+def test_a_rule_without_a_line_was_not_judged(gates):
+    assert gates.observe("demo/students", [RULE], {"rule": [], "judged": [], "failing": []}) == (
+        Observed(passed=True, judged=None, failing=None),
+    )
+
+
+def test_a_broken_suite_is_the_same_error_here(gates):
+    misspelt = {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "a"}, "severity": "warning"}
+
+    with pytest.raises(SuiteBroken, match="suite demo/students is broken: .*colum: extra fields not permitted"):
+        gates.observe("demo/students", [misspelt], LINES)
+
+
+def test_one_child_judges_all_suites(gates):
+    gates.observe("demo/students", [RULE], LINES)
+    first = gates._process.pid
+    gates.start()
+    gates.observe("demo/teachers", [RULE], LINES)
+
+    assert gates._process.pid == first
+
+
+@pytest.mark.faults
+def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
+    gates.observe("demo/students", [RULE], LINES)
+    killed = gates._process.pid
+    os.kill(killed, signal.SIGKILL)
+
+    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates._process.pid != killed
+    assert not is_there(killed)  # and it was waited for
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("print('Hello!', flush=True); input()", "gave an answer that cannot be understood"),
+        ("print('{}', flush=True); input()", "gave an answer that cannot be understood"),
+        ("""print('{"observed": [[true]]}', flush=True); input()""", "gave an answer that cannot be understood"),
+        ("input(); raise SystemExit(3)", "ended with code 3"),
+        ("import time; time.sleep(60)", "gave no answer for 0 seconds"),
+    ],
+)
+def test_a_child_that_twice_gives_no_answer_is_an_error_that_says_so(code, problem):
+    gates = fake(code, patience=0.4 if "sleep" in code else 20)
+
+    with pytest.raises(GatesUnavailable, match=f"suite demo/students could not be judged: the gates' own process {problem}"):
+        gates.observe("demo/students", [RULE], LINES)
+    assert gates._process is None
+
+
+@pytest.mark.faults
+def test_an_answer_from_a_second_child_counts(tmp_path):
+    code = (
+        f"import os; first = not os.path.exists({str(tmp_path / 'x')!r}); open({str(tmp_path / 'x')!r}, 'w').close(); input(); "
+        """print('garbage' if first else '{"observed": [[true, 4, 1]]}', flush=True); input()"""
+    )
+    gates = fake(code)
+
+    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    gates.close()
+
+
+def test_a_child_that_cannot_be_started_is_an_error_that_says_so():
+    gates = GateProcess(["/nowhere/python"])
+
+    with pytest.raises(GatesUnavailable, match="cannot be reached"):
+        gates.observe("demo/students", [RULE], LINES)
+
+
+def test_starting_early_says_nothing_of_a_child_that_cannot_be_started(monkeypatch):
+    monkeypatch.setattr(gate_process, "GATES", GateProcess(["/nowhere/python"]))
+
+    gate_process.start_gates()
+
+
+def test_closing_ends_the_child():
+    gates = fake("input()")
+    gates.start()
+    pid = gates._process.pid
+    gates.close()
+
+    assert not is_there(pid)
+
+
+def test_a_forked_process_leaves_the_child_alone_and_starts_its_own():
+    gates = fake("import sys; sys.stdin.read()")
+    gates.start()
+    child = gates._process
+    gates.forget()
+
+    assert gates._process is None
+    assert os.waitpid(child.pid, 0) == (child.pid, 0)  # not killed: it ended because nobody holds the pipe any more
+
+
+def test_the_child_gets_no_secrets(monkeypatch):
+    monkeypatch.setenv("ROSTER_ETL_SFTP_PASSWORD", "hunter2")
+    monkeypatch.setenv("PGPASSWORD", "hunter2")
+
+    assert "hunter2" not in gate_process._environment().values()
+
+
+@pytest.mark.faults
+def test_a_parent_that_is_killed_leaves_nothing():
+    code = "from roster_etl.quality.gate_process import GATES; GATES.start(); print(GATES._process.pid, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    patience = time.monotonic() + 60
+    while is_there(pid) and time.monotonic() < patience and not is_zombie(pid):
+        time.sleep(0.05)
+
+    assert not is_there(pid) or is_zombie(pid)
+
+
+def is_zombie(pid):
+    """Whether the process has ended, and the system's first process has not noticed yet."""
+    try:
+        with open(f"/proc/{pid}/stat") as status:
+            return status.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_judging_loads_great_expectations_elsewhere_and_a_process_ends_with_its_child():
+    code = """
+import sys
+from roster_etl.quality.gate_process import GATES
+assert GATES.observe("demo", [], {"rule": [], "judged": [], "failing": []}) == ()
+print("great_expectations" in sys.modules, GATES._process.pid)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded, pid = said.stdout.split()
+
+    assert loaded == "False"
+    assert said.stderr == ""
+    assert not is_there(int(pid))
