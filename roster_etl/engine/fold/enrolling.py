@@ -70,9 +70,7 @@ class _Rows:
             name: pa.concat_arrays([_column(read, name, kind).take(places) for read, places in zip(reads, taken, strict=True)])
             for name, kind in COLUMNS.items()
         }
-        self.present = {
-            name: np.repeat([name in read.columns for read in reads], sizes) for name in ("start_at", "end_at")
-        }
+        self.present = {name: np.repeat([name in read.columns for read in reads], sizes) for name in ("start_at", "end_at")}
         self.status = pa.concat_arrays([r.status.take(places) for r, places in zip(reads, taken, strict=True)])
         self.numbers = pa.concat_arrays([r.numbers.take(places) for r, places in zip(reads, taken, strict=True)])
         self.dropped = np.concatenate([r.dropped[places.to_numpy()] for r, places in zip(reads, taken, strict=True)])
@@ -280,19 +278,29 @@ def _warn(state: State, kind: RowKind, rows: _Rows, loginless: np.ndarray) -> No
     start, end = (pc.is_valid(rows.columns[name]) for name in ("start_at", "end_at"))
     applied = (rows.why < 0) & ~rows.idle & ~rows.ends
     half = true(pc.xor(start, end)) & applied
-    _each_row(state, kind, rows, half, "bad_date", "start_at", "Dates of an enrollment count as a pair; one is missing, so none was kept.")
+    _each_row(
+        state,
+        kind,
+        rows,
+        half,
+        "bad_date",
+        "start_at",
+        "Dates of an enrollment count as a pair; one is missing, so none was kept.",
+    )
     message = "The login is deleted; the user was enrolled, since another login is live."
     _each_row(state, kind, rows, loginless & applied, "deleted_reference", "user_id", message)
 
 
-def _each_row(state: State, kind: RowKind, rows: _Rows, mask: np.ndarray, code: str, about: str, message: str) -> None:  # noqa: PLR0913, PLR0917
+def _each_row(state: State, kind: RowKind, rows: _Rows, mask: np.ndarray, code: str, about: str, message: str) -> None:  # noqa: PLR0917
     for at in np.flatnonzero(mask):
         source = rows.reads[rows.read[at]].source
         state.notes.warn_at(kind, source, int(rows.place[at]), rows.numbers[at].as_py(), code, message, about)
 
 
 def _released(rows: _Rows) -> list[tuple[Source, int]]:
-    retried = np.array([read.source.retried for read in rows.reads], dtype=bool)[rows.read] if rows.size else np.zeros(0, dtype=bool)
+    retried = (
+        np.array([read.source.retried for read in rows.reads], dtype=bool)[rows.read] if rows.size else np.zeros(0, dtype=bool)
+    )
     fits = np.flatnonzero(retried & (rows.why < 0))
     return [(rows.reads[rows.read[at]].source, rows.numbers[at].as_py()) for at in fits]
 

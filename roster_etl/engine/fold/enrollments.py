@@ -39,16 +39,24 @@ def enrollments(state: State, kind: RowKind) -> None:
 
 
 class _Keys:
-    """Records of the upload and of the table under common numbers. ``last``: the last row of each record of the upload."""
+    """Records of the upload and of the table under common numbers.
+
+    ``last``: the last row of each record of the upload; ``at``: its place in the table (-1: not there); ``known``: its place
+    among the rows of the table and, after them, those that are gone.
+    """
 
     def __init__(self, table: Working, wanted: Wanted) -> None:
-        names = [name for name in TARGET.key if name != "user_kind"]
-        codes = row_codes([pa.concat_arrays([wanted.columns[name], table.column(name)]) for name in names])
-        self.rows, self.there = codes[: wanted.size], codes[wanted.size :]
+        names = [name for name in TARGET.key if name not in table.fixed]
+        parts = [[wanted.columns[name], table.column(name), flat(table.past.column(name))] for name in names]
+        codes = row_codes([pa.concat_arrays(part) for part in parts])
+        there = table.rows.num_rows
+        self.rows, others = codes[: wanted.size], codes[wanted.size :]
         self.order = np.argsort(self.rows, kind="stable")
         self.records = np.unique(self.rows)
         self.last = self.last_where(np.ones(wanted.size, dtype=bool))
-        self.at = self._places()
+        self.at = self._places(others[:there])
+        gone = self._places(others[there:])
+        self.known = np.where(self.at >= 0, self.at, np.where(gone >= 0, gone + there, -1))
 
     def last_where(self, mask: np.ndarray) -> np.ndarray:
         """Return, for each record, its last row of mask `mask` (-1: none)."""
@@ -57,12 +65,12 @@ class _Keys:
         found[np.searchsorted(self.records, self.rows[order])] = order  # in order: later rows overwrite earlier ones
         return found
 
-    def _places(self) -> np.ndarray:
-        """Return, for each record, its place in the table (-1: not there)."""
+    def _places(self, codes: np.ndarray) -> np.ndarray:
+        """Return, for each record, its place among `codes` (-1: not there)."""
         found = np.full(len(self.records), -1)
-        if len(self.there):
-            at = np.searchsorted(self.records, self.there)
-            hit = (at < len(self.records)) & (self.records[np.minimum(at, len(self.records) - 1)] == self.there)
+        if len(codes):
+            at = np.searchsorted(self.records, codes)
+            hit = (at < len(self.records)) & (self.records[np.minimum(at, len(self.records) - 1)] == codes)
             found[at[hit]] = np.flatnonzero(hit)
         return found
 
@@ -95,7 +103,7 @@ def _apply(state: State, kind: RowKind, table: Working, wanted: Wanted, status: 
     keys = _Keys(table, wanted)
     at = pa.array(keys.at, mask=keys.at < 0)
     final = status[keys.last]
-    values = _values(table, wanted, keys, at, final)
+    values = _values(table, wanted, keys, final)
     _keep_edits(state, kind, table, keys, values, wanted)
     living = final != "deleted"
     ended = ~living & (keys.at >= 0)
@@ -109,9 +117,13 @@ def _apply(state: State, kind: RowKind, table: Working, wanted: Wanted, status: 
     return rows, gone.append_column("_row_of", pa.array(keys.last[ended]))
 
 
-def _values(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, final: np.ndarray) -> dict[str, pa.Array]:
-    """Return the values of every record: dates of its last row whose file has the column, what blank keeps of an earlier one."""
+def _values(table: Working, wanted: Wanted, keys: _Keys, final: np.ndarray) -> dict[str, pa.Array]:
+    """Return the values of every record: dates of its last row whose file has the column, what blank keeps of an earlier one.
+
+    What rows do not say is as it was, also before the record ended.
+    """
     values: dict[str, pa.Array] = {}
+    at = pa.array(keys.known, mask=keys.known < 0)
     for name in ("start_at", "end_at"):
         values[name] = _of_last(table, wanted, name, keys.last_where(wanted.present[name]), at)
     one = pc.and_(pc.is_null(values["start_at"]), pc.is_valid(values["end_at"]))
@@ -129,12 +141,11 @@ def _values(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, final: np
 
 def _of_last(table: Working, wanted: Wanted, name: str, last: np.ndarray, at: pa.Array) -> pa.Array:
     said = wanted.columns[name].take(pa.array(last, mask=last < 0))
-    return pc.if_else(pa.array(last >= 0), said, table.column(name).take(at))
+    before = pa.concat_arrays([table.column(name), flat(table.past.column(name))]).take(at)
+    return pc.if_else(pa.array(last >= 0), said, before)
 
 
-def _keep_edits(
-    state: State, kind: RowKind, table: Working, keys: _Keys, values: dict[str, pa.Array], wanted: Wanted
-) -> None:
+def _keep_edits(state: State, kind: RowKind, table: Working, keys: _Keys, values: dict[str, pa.Array], wanted: Wanted) -> None:
     """Put back what stewards set by hand, or note what becomes of their edits."""
     sticky = state.sticky
     if not sticky.frozen.get(kind.table) and not sticky.add:
@@ -158,9 +169,7 @@ def _differs(now: pa.Array, before: pa.Array) -> np.ndarray:
     return ~same.to_numpy(zero_copy_only=False)
 
 
-def _rows(
-    table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, values: dict[str, pa.Array], chosen: np.ndarray
-) -> pa.Table:
+def _rows(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, values: dict[str, pa.Array], chosen: np.ndarray) -> pa.Table:
     """Return the chosen records as rows of the table."""
     mask = pa.array(chosen)
     last, at = pa.array(keys.last).filter(mask), at.filter(mask)

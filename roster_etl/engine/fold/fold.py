@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.fold.courses import courses
@@ -47,6 +48,8 @@ VERBS: Mapping[str, Verb] = {
     "group_memberships": group_memberships,
     "observers": observers,
 }
+# A record that closed for these went on under another id or key: the old one is free, and nothing is inherited from it.
+_WENT_ON = pa.array(["renamed", "changed"], pa.string())
 # Tables that follow from rows of other tables.
 _MORE = ("id_changes", "term_dates")
 
@@ -56,7 +59,7 @@ class FoldInput:
     """What is folded.
 
     ``sources``: judged files, and rows of the quarantine, each with its kind; ``current``: table → its current versions
-    (whole); ``past``: table → the last version of each record that has no current one; ``options``: their values;
+    (whole); ``past``: table → the last version of each record that has no current one (whole); ``options``: their values;
     ``overrides``: stewards' edits in force; ``supplied``: kinds of which the upload has a readable file, header-only ones
     included; ``refused_files``: some file of the upload was refused as a whole.
     """
@@ -119,9 +122,7 @@ def fold(plan: FoldPlan, given: FoldInput) -> Folded:
 def _begin(plan: FoldPlan, given: FoldInput) -> State:
     tables = {name: _working(plan, given, name) for name in tables_of(plan)}
     notes = Notes()
-    state = State(
-        plan=plan, tables=tables, options=given.options, sticky=Sticky.of(given.overrides, given.options), notes=notes
-    )
+    state = State(plan=plan, tables=tables, options=given.options, sticky=Sticky.of(given.overrides, given.options), notes=notes)
     skip = bool(given.options.get("skip_deletes"))
     for kind in plan.kinds:
         sources, superseded = without_superseded(kind, [source for source in given.sources if source.kind == kind.name])
@@ -138,7 +139,13 @@ def _working(plan: FoldPlan, given: FoldInput, name: str) -> Working:
     target = TABLES[name]
     current = given.current.get(name)
     schema = target.full_schema
-    return Working(target, schema.empty_table() if current is None else current, given.past.get(name), plan.fixed.get(name, {}))
+    past = given.past.get(name)
+    return Working(
+        target,
+        schema.empty_table() if current is None else current,
+        None if past is None else past.filter(pc.invert(pc.is_in(past.column("close_reason"), value_set=_WENT_ON))),
+        plan.fixed.get(name, {}),
+    )
 
 
 def _retried_as_refused(source: Source) -> list[Source]:

@@ -79,7 +79,6 @@ def groups(state: State, kind: RowKind) -> None:
 
 def group_memberships(state: State, kind: RowKind) -> None:
     """Apply rows of memberships."""
-    table = state.table(kind.table)
     enrolled: set[tuple[str, str]] = set()
     courses = {course for _, course in state.table("groups").live_values("course_id") if course}
     if courses and kind.name in state.reads:

@@ -48,7 +48,7 @@ def _set(names: dict[str, Any], made: set[str], name: str, value: str | None, *,
 
 def sortable(full: str, surname: str | None = None) -> str:
     """Return "Surname, Given Suffix". The surname is `surname` if the name ends with it, else the last word."""
-    words = full.replace(",", " ").split() if "," in full and _SUFFIX.fullmatch(full.split()[-1]) else full.split()
+    words = full.replace(",", " ").split() if "," in full and _SUFFIX.fullmatch(full.rsplit(maxsplit=1)[-1]) else full.split()
     suffix = words.pop() if len(words) > 2 and _SUFFIX.fullmatch(words[-1]) else None
     name = " ".join(words)
     if surname and name.endswith(f" {surname}"):

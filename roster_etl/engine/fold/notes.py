@@ -64,7 +64,7 @@ class Notes:
         """Note that a row applies with a doubt."""
         self.warn_at(kind, row.source, row.place, row.number, code, message, about)
 
-    def warn_at(  # noqa: PLR0913, PLR0917 - where, and what
+    def warn_at(  # noqa: PLR0917 - where, and what
         self, kind: RowKind, source: Source, place: int, number: int | None, code: str, message: str, about: str | None = None
     ) -> None:
         """Note that the row at `place` of `source` applies with a doubt."""
@@ -92,7 +92,7 @@ class Notes:
         """Return the refused row that was to make a record, if there is one."""
         return self.causes.get((table, key))
 
-    def _say(  # noqa: PLR0913 - the columns of a finding
+    def _say(  # noqa: PLR0917 - the columns of a finding
         self,
         severity: Severity,
         code: str,

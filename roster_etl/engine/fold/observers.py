@@ -82,7 +82,9 @@ def _link(state: State, linked: dict[tuple[str, str], tuple[str | None, int | No
     table.settle()
     students = pa.array(sorted({student for _, student in linked}), pa.string())
     beside = table.rows.filter(pc.and_(_of_students(state, table.rows), pc.is_in(table.column("user_id"), value_set=students)))
-    schema = pa.schema([("observer_id", pa.string()), ("student_id", pa.string()), ("source_file", pa.string()), ("source_row", pa.int64())])
+    schema = pa.schema(
+        [("observer_id", pa.string()), ("student_id", pa.string()), ("source_file", pa.string()), ("source_row", pa.int64())]
+    )
     links = [
         {"observer_id": o, "student_id": s, "source_file": file, "source_row": row} for (o, s), (file, row) in linked.items()
     ]
@@ -133,7 +135,9 @@ def _joined(beside: pa.Table, links: pa.Table) -> pa.Table:
     """Return one row an enrollment and observer of its student: what the observer's enrollment would be, without hash."""
     pairs = beside.select(["user_id"]).append_column(_ROW, pa.array(np.arange(beside.num_rows)))
     own = {"source_file", "source_row"} & set(links.column_names)
-    found = pairs.join(links.rename_columns([f"l_{name}" for name in links.column_names]), "user_id", "l_student_id", join_type="inner")
+    found = pairs.join(
+        links.rename_columns([f"l_{name}" for name in links.column_names]), "user_id", "l_student_id", join_type="inner"
+    )
     rows = beside.take(flat(found.column(_ROW))).drop_columns(["row_hash"])
     columns = {
         "associated_user_id": flat(rows.column("user_id")),

@@ -164,5 +164,3 @@ def _drop(state: State, mask: np.ndarray) -> None:
     table.change(mask, {"status": words})
     changed = rows.set_column(rows.schema.get_field_index("status"), rows.schema.field("status"), words)
     follow_students(state, changed, rows.slice(0, 0))
-
-

@@ -135,9 +135,9 @@ def given_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, A
 def check_needed(kind: RowKind, row: Row, record: Record | None) -> None:
     """Refuse a row that lacks what its record cannot do without. Raises Refused."""
     for given in kind.columns:
-        if given.to != "status" and row.get(given.to) is None:
-            if given.needed == "live" or (given.needed == "new" and record is None):
-                raise Refused("missing_required", "A value is needed here for this record.", about=given.to)
+        is_needed = given.needed == "live" or (given.needed == "new" and record is None)
+        if is_needed and given.to != "status" and row.get(given.to) is None:
+            raise Refused("missing_required", "A value is needed here for this record.", about=given.to)
 
 
 class Unique:

@@ -61,7 +61,9 @@ class Sticky:
             made.frozen.setdefault(override.table, {}).setdefault(_text(override.key), {})[override.field] = override.value
         return made
 
-    def allowed(self, kind: RowKind, key: Mapping[str, Any], values: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    def allowed(
+        self, kind: RowKind, key: Mapping[str, Any], values: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Return those of `values` that a row may change, and note what becomes of edits.
 
         `before`: the record as it is known; of one that never was, nothing is frozen.

@@ -55,7 +55,8 @@ class Working:
         self.key = tuple(name for name in target.key if name not in fixed)
         self.past = self.rows.slice(0, 0) if past is None else past.select(self.columns)
         self.records: dict[Key, Record] = {}
-        self._forget()
+        self._index: dict[Key, int] | None = None
+        self._lists: dict[str, dict[str, list[Any]]] = {}
         self._dead: dict[Key, int] | None = None
 
     # ---- records, one by one
@@ -81,7 +82,7 @@ class Working:
             names = self.key if len(self.key) > 1 else (self.key[0],)
             own = dict(zip(names, key if len(self.key) > 1 else (key,), strict=True))
             record = self.records[key] = Record(self._blank() | own, alive=False, at=-1)
-        merged = record.values | values
+        merged = {**record.values, **values}
         if merged != record.values or not record.alive:
             record.values, record.alive, record.origin = merged, True, origin
         return record
@@ -144,8 +145,8 @@ class Working:
         self.records = {key: record for key, record in self.records.items() if not record.alive}
         for record in self.records.values():
             record.at, record.origin = -1, None
-        self._index: dict[Key, int] | None = None
-        self._lists: dict[str, dict[str, list[Any]]] = {}
+        self._index = None
+        self._lists = {}
 
     def settle(self) -> None:
         """Write the records that rows touched back into the columns."""
@@ -217,7 +218,9 @@ class Working:
             again = pc.is_in(key_text(self.past, self.key), value_set=key_text(gone, self.key))
             self.put_past(pa.concat_tables([self.past.filter(pc.invert(again)), gone]))
 
-    def change(self, mask: np.ndarray, values: Mapping[str, pa.Array], origin: pa.Table | None = None, *, moved: str | None = None) -> None:
+    def change(
+        self, mask: np.ndarray, values: Mapping[str, pa.Array], origin: pa.Table | None = None, *, moved: str | None = None
+    ) -> None:
         """Give the rows of `mask` new `values` (one for each of those rows); `moved`: why versions of another key close."""
         self.settle()
         if not mask.any():
@@ -253,7 +256,9 @@ class Working:
 
     def _closings(self) -> tuple[np.ndarray, list[int]]:
         ended = np.flatnonzero(self.ended != _LIVES)
-        back = pc.is_in(key_text(self.original.take(pa.array(ended)), self.target.key), value_set=key_text(self.rows, self.target.key))
+        back = pc.is_in(
+            key_text(self.original.take(pa.array(ended)), self.target.key), value_set=key_text(self.rows, self.target.key)
+        )
         ended = ended[~back.to_numpy(zero_copy_only=False)]  # ended and made again: a change
         again = np.flatnonzero((self.place >= 0) & self.dirty)
         now = key_text(self.rows.take(pa.array(again)), self.target.key)

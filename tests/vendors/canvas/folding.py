@@ -152,7 +152,9 @@ class District:
             rows = tables[name]
             kept = rows.filter(pc.invert(rows.column(REFUSED)))
             assert len(set(key_text(kept, target.key).to_pylist())) == kept.num_rows, f"{name}: a key stands twice"
-            reasons = dict(zip(*(flat(planned.closes.column(c)).to_pylist() for c in ("version_id", "close_reason")), strict=True))
+            reasons = dict(
+                zip(*(flat(planned.closes.column(c)).to_pylist() for c in ("version_id", "close_reason")), strict=True)
+            )
             self._close(name, reasons)
             self._open(name, rows.take(planned.opens))
             wanted, there = (sorted(flat(t.column(HASH)).to_pylist()) for t in (kept, self.current[name]))
@@ -161,6 +163,9 @@ class District:
     def _close(self, name: str, reasons: Mapping[int, str]) -> None:
         table, target = self.current[name], TABLES[name]
         going = pc.is_in(flat(table.column("version_id")), value_set=pa.array(sorted(reasons), pa.int64()))
+        at = pc.index_in(flat(table.column("version_id")), value_set=pa.array(list(reasons), pa.int64()))
+        words = pa.array(list(reasons.values()), pa.string()).take(at)
+        table = table.set_column(table.schema.get_field_index("close_reason"), "close_reason", words)
         gone = table.filter(going)
         assert gone.num_rows == len(reasons), f"{name}: a version closes that is not there"
         keys = [name for name in target.key if name != "user_kind"]

@@ -109,7 +109,9 @@ CASES = [
     case(
         "5.1",
         "an integration id belongs to one account, until it is free",
-        up(accounts="account_id,parent_account_id,name,status,integration_id\nA,,D,active,i1\nB,,S,active,i1\nA,,D,active,\nB,,S,active,i1"),
+        up(
+            accounts="account_id,parent_account_id,name,status,integration_id\nA,,D,active,i1\nB,,S,active,i1\nA,,D,active,\nB,,S,active,i1"
+        ),
         state={"organizations": "organization_id,integration_id\nA,\nB,i1"},
         found=["reject integration_id_taken accounts.csv 3 integration_id"],
     ),
@@ -137,7 +139,9 @@ CASES = [
     case(
         "5.2",
         "a term without courses is deleted, with its dates by type of enrollment",
-        up(terms="term_id,name,status,date_override_enrollment_type,start_date\nT1,F,active,,\nT1,,active,TaEnrollment,2026-08-02"),
+        up(
+            terms="term_id,name,status,date_override_enrollment_type,start_date\nT1,F,active,,\nT1,,active,TaEnrollment,2026-08-02"
+        ),
         up(terms="term_id,name,status\nT1,Fall,deleted"),
         state={"terms": "term_id", "term_dates": "term_id"},
         closed={"terms": ["T1 deleted"], "term_dates": ["T1/TaEnrollment cascade"]},

@@ -51,7 +51,11 @@ CASES = [
         "what the upload does not name goes: of the term, and of the kinds that were uploaded",
         up(BASE),
         up(enrollments=rows(ENROLLMENTS, "S1,U1,student,active"), with_=BATCH),
-        state={"enrollments": f"{KEPT}\nS1,U1,student\nS3,U1,student", "courses": "course_id\nC1\nC2\nC3", "sections": "section_id\nS1\nS2\nS3"},
+        state={
+            "enrollments": f"{KEPT}\nS1,U1,student\nS3,U1,student",
+            "courses": "course_id\nC1\nC2\nC3",
+            "sections": "section_id\nS1\nS2\nS3",
+        },
         closed={"enrollments": ["C1/S1/U2/student/ batch_mode", "C2/S2/U2/teacher/ batch_mode"]},
     ),
     case(
@@ -65,7 +69,11 @@ CASES = [
         "6.2",
         "a course that goes takes its enrollments along, as does a section",
         up(BASE),
-        up(courses=rows(COURSES, "C1,ART,Art,T1,active"), sections=rows("section_id,course_id,name,status", "S2,C2,Two,active"), with_=BATCH),
+        up(
+            courses=rows(COURSES, "C1,ART,Art,T1,active"),
+            sections=rows("section_id,course_id,name,status", "S2,C2,Two,active"),
+            with_=BATCH,
+        ),
         state={"courses": "course_id\nC1\nC3", "sections": "section_id\nS2\nS3", "enrollments": f"{KEPT}\nS3,U1,student"},
         closed={
             "courses": ["C2 batch_mode"],
@@ -93,7 +101,11 @@ CASES = [
         "6.2",
         "multi-term: the terms of the upload's terms file",
         up(BASE),
-        up(enrollments=ENROLLMENTS, terms="term_id,name,status\nT2,Spring,active", with_={"multi_term_batch_mode": True, "change_threshold": 100.0}),
+        up(
+            enrollments=ENROLLMENTS,
+            terms="term_id,name,status\nT2,Spring,active",
+            with_={"multi_term_batch_mode": True, "change_threshold": 100.0},
+        ),
         state={"enrollments": f"{KEPT}\nS1,U1,student\nS1,U2,student\nS2,U2,teacher"},
     ),
     case(
@@ -139,7 +151,10 @@ CASES = [
             courses=rows(COURSES, "C2,BIO,Biology,T1,active"),
             with_=batch(change_threshold=49.0),
         ),
-        state={"courses": "course_id\nC1\nC2\nC3", "enrollments": f"{KEPT}\nS1,U1,student\nS1,U2,student\nS1,U3,student\nS2,U2,teacher\nS3,U1,student"},
+        state={
+            "courses": "course_id\nC1\nC2\nC3",
+            "enrollments": f"{KEPT}\nS1,U1,student\nS1,U2,student\nS1,U3,student\nS2,U2,teacher\nS3,U1,student",
+        },
         found=["warning change_threshold_exceeded courses"],
     ),
     case(
@@ -167,7 +182,11 @@ CASES = [
             enrollments=rows(ENROLLMENTS, "S1,U1,stud,active", "!S2,U2,,active"),
             with_=BATCH,
         ),
-        state={"courses": "course_id\nC1\nC3", "sections": "section_id\nS1\nS3", "enrollments": f"{KEPT}\nS1,U1,student\nS3,U1,student"},
+        state={
+            "courses": "course_id\nC1\nC3",
+            "sections": "section_id\nS1\nS3",
+            "enrollments": f"{KEPT}\nS1,U1,student\nS3,U1,student",
+        },
         closed={
             "courses": ["C2 batch_mode"],
             "sections": ["S2 batch_mode"],
@@ -196,7 +215,9 @@ CASES = [
         "an observer's enrollments are not removed unless the student's are",
         up({**BASE, "user_observers": "observer_id,student_id,status\nU3,U1,active\nU3,U2,active"}),
         up(enrollments=rows(ENROLLMENTS, "S1,U1,student,active"), with_=BATCH),
-        state={"enrollments": "section_id,user_id,role,associated_user_id\nS1,U1,student,\nS1,U3,observer,U1\nS3,U1,student,\nS3,U3,observer,U1"},
+        state={
+            "enrollments": "section_id,user_id,role,associated_user_id\nS1,U1,student,\nS1,U3,observer,U1\nS3,U1,student,\nS3,U3,observer,U1"
+        },
         closed={
             "enrollments": ["C1/S1/U2/student/ batch_mode", "C1/S1/U3/observer/U2 cascade", "C2/S2/U2/teacher/ batch_mode"],
         },

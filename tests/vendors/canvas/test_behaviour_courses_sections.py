@@ -74,7 +74,9 @@ CASES = [
         up(BASE),
         up(
             accounts="account_id,parent_account_id,name,status\nB,A,S,deleted",
-            courses=courses("C1,ART,Art,B,active", "C9,PE,Sports,B,active", columns="course_id,short_name,long_name,account_id,status"),
+            courses=courses(
+                "C1,ART,Art,B,active", "C9,PE,Sports,B,active", columns="course_id,short_name,long_name,account_id,status"
+            ),
         ),
         state={"courses": "course_id,organization_id\nC1,A\nC2,A\nC3,A\nC9,"},
         found=["warning deleted_reference courses.csv 2 account_id", "warning deleted_reference courses.csv 3 account_id"],
@@ -82,7 +84,10 @@ CASES = [
     case(
         "5.4",
         "a course whose own account is deleted cannot come back",
-        up(courses=courses("C9,PE,Sports,B,active", columns="course_id,short_name,long_name,account_id,status"), accounts=BASE["accounts"]),
+        up(
+            courses=courses("C9,PE,Sports,B,active", columns="course_id,short_name,long_name,account_id,status"),
+            accounts=BASE["accounts"],
+        ),
         up(courses=courses("C9,PE,Sports,deleted")),
         up(accounts="account_id,parent_account_id,name,status\nB,A,S,deleted", courses=courses("C9,PE,Sports,active")),
         state={"courses": "course_id"},
@@ -94,7 +99,12 @@ CASES = [
         up(BASE),
         up(
             terms="term_id,name,status\nT3,Gone,active\nT3,Gone,deleted",
-            courses=courses("C1,ART,Art,T9,active", "C2,BIO,Biology,T3,active", "C9,PE,Sports,T9,active", columns="course_id,short_name,long_name,term_id,status"),
+            courses=courses(
+                "C1,ART,Art,T9,active",
+                "C2,BIO,Biology,T3,active",
+                "C9,PE,Sports,T9,active",
+                columns="course_id,short_name,long_name,term_id,status",
+            ),
         ),
         state={"courses": "course_id,term_id\nC1,T1\nC2,T1\nC3,T2\nC9,"},
         found=[
@@ -124,7 +134,10 @@ CASES = [
         up(BASE),
         up(courses=courses("C1,ART,Art,completed", "C2,BIO,Biology,unpublished", "C3,CHE,Chemistry,published")),
         up(courses=courses("C2,BIO,Biology,completed", "C2,BIO,Biology,active")),
-        state={"courses": "course_id,status\nC1,completed\nC2,active\nC3,active", "enrollments": f"{ENROLLED}\nC1,,U2\nC1,S1,U1\nC1,S2,U2"},
+        state={
+            "courses": "course_id,status\nC1,completed\nC2,active\nC3,active",
+            "enrollments": f"{ENROLLED}\nC1,,U2\nC1,S1,U1\nC1,S2,U2",
+        },
         closed={},
     ),
     case(
@@ -133,7 +146,11 @@ CASES = [
         up(BASE),
         up(courses=courses("C1,ART,Art,deleted")),
         up(courses=courses("C1,ART,Art,active")),
-        state={"courses": "course_id,organization_id\nC1,A\nC2,A\nC3,A", "enrollments": "user_id", "sections": "section_id\nS1\nS2\nS3"},
+        state={
+            "courses": "course_id,organization_id\nC1,A\nC2,A\nC3,A",
+            "enrollments": "user_id",
+            "sections": "section_id\nS1\nS2\nS3",
+        },
     ),
     case(
         "5.4",
@@ -141,7 +158,10 @@ CASES = [
         up(BASE),
         up(courses=courses("C1,ART,Art,deleted")),
         state={"enrollments": "user_id"},
-        closed={"courses": ["C1 deleted"], "enrollments": ["C1//U2/teacher/ cascade", "C1/S1/U1/student/ cascade", "C1/S2/U2/student/ cascade"]},
+        closed={
+            "courses": ["C1 deleted"],
+            "enrollments": ["C1//U2/teacher/ cascade", "C1/S1/U1/student/ cascade", "C1/S2/U2/student/ cascade"],
+        },
     ),
     case(
         "5.4",
@@ -261,7 +281,10 @@ CASES = [
         "5.6",
         "an unknown section is refused, a deleted one too",
         up(BASE),
-        up(sections="section_id,course_id,name,status\nS2,C1,,deleted", xlists="xlist_course_id,section_id,status\nC2,S9,active\nC2,S2,active"),
+        up(
+            sections="section_id,course_id,name,status\nS2,C1,,deleted",
+            xlists="xlist_course_id,section_id,status\nC2,S9,active\nC2,S2,active",
+        ),
         state={"sections": "section_id\nS1\nS3"},
         found=["reject deleted_reference xlists.csv 3 section_id", "reject unknown_reference xlists.csv 2 section_id"],
     ),
@@ -297,8 +320,12 @@ CASES = [
         "5.6",
         "enrollments that name home and section land where the section is",
         up(BASE, xlists="xlist_course_id,section_id,status\nC2,S1,active"),
-        up(enrollments="course_id,section_id,user_id,role,status\nC1,S1,U2,ta,active\nC2,S1,U2,designer,active\nC3,S1,U2,student,active"),
-        state={"enrollments": f"{ENROLLED},role\nC1,,U2,teacher\nC1,S2,U2,student\nC2,S1,U1,student\nC2,S1,U2,designer\nC2,S1,U2,ta"},
+        up(
+            enrollments="course_id,section_id,user_id,role,status\nC1,S1,U2,ta,active\nC2,S1,U2,designer,active\nC3,S1,U2,student,active"
+        ),
+        state={
+            "enrollments": f"{ENROLLED},role\nC1,,U2,teacher\nC1,S2,U2,student\nC2,S1,U1,student\nC2,S1,U2,designer\nC2,S1,U2,ta"
+        },
         found=["reject unrelated_section enrollments.csv 4 section_id"],
     ),
     case(
@@ -317,7 +344,10 @@ CASES = [
         "5.6",
         "a section of a cross-listed one's course is not lost when a cross-listed section is cross-listed on",
         up(BASE, xlists="xlist_course_id,section_id,status\nC2,S1,active"),
-        up(xlists="xlist_course_id,section_id,status\nC3,S1,active", sections="section_id,course_id,name,status\nS1,C1,One,active"),
+        up(
+            xlists="xlist_course_id,section_id,status\nC3,S1,active",
+            sections="section_id,course_id,name,status\nS1,C1,One,active",
+        ),
         state={"sections": f"{PLACES}\nS1,C3,C1\nS2,C1,C1\nS3,C2,C2"},
     ),
 ]

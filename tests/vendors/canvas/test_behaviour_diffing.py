@@ -62,7 +62,10 @@ CASES = [
         up(BASE, with_=diff()),
         up(users=rows(USERS, "U1,ann,active", "U2,bob,active"), with_=diff(diffing_user_remove_status="suspended")),
         up(users=rows(USERS, "U1,ann,active"), with_=diff()),
-        state={"users": "user_id,status\nU1,active\nU3,suspended", "enrollments": f"{KEPT}\nS1,U1,student,active\nS2,U3,ta,active"},
+        state={
+            "users": "user_id,status\nU1,active\nU3,suspended",
+            "enrollments": f"{KEPT}\nS1,U1,student,active\nS2,U3,ta,active",
+        },
         closed={"users": ["U2 diffed"], "enrollments": ["C1/S1/U2/student/ cascade"]},
     ),
     case(
@@ -155,7 +158,11 @@ CASES = [
         "6.3",
         "a row that was refused last time is tried again although it is unchanged",
         up(BASE | {"enrollments": rows(ENROLLMENTS, "S1,U9,student,active")}, with_=diff()),
-        up(users=rows(USERS, "U1,ann,active", "U2,bob,active", "U3,cy,active", "U9,zoe,active"), enrollments=rows(ENROLLMENTS, "S1,U9,student,active"), with_=diff()),
+        up(
+            users=rows(USERS, "U1,ann,active", "U2,bob,active", "U3,cy,active", "U9,zoe,active"),
+            enrollments=rows(ENROLLMENTS, "S1,U9,student,active"),
+            with_=diff(),
+        ),
         state={"enrollments": f"{KEPT}\nS1,U9,student,active"},
         found=["info released enrollments.csv 2"],
     ),
@@ -184,7 +191,10 @@ def test_diffing(line: Case) -> None:
 
 
 def _history(*hows: str) -> list[Compared]:
-    return [Compared(import_id=at, published=how != "failed", how=how if how != "failed" else "whole") for at, how in enumerate(hows, 1)]
+    return [
+        Compared(import_id=at, published=how != "failed", how=how if how != "failed" else "whole")
+        for at, how in enumerate(hows, 1)
+    ]
 
 
 @pytest.mark.parametrize(

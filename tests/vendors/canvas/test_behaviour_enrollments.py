@@ -154,7 +154,9 @@ CASES = [
         "5.7",
         "the last row wins, deleted then active too",
         world(",S1,U1,student,active", ",S1,U2,student,active"),
-        up(enrollments=rows(",S1,U1,student,deleted", ",S1,U1,student,active", ",S1,U2,student,active", ",S1,U2,student,deleted")),
+        up(
+            enrollments=rows(",S1,U1,student,deleted", ",S1,U1,student,active", ",S1,U2,student,active", ",S1,U2,student,deleted")
+        ),
         state=enrolled("C1,S1,U1,student"),
         closed={"enrollments": ["C1/S1/U2/student/ deleted"]},
     ),

@@ -163,6 +163,15 @@ CASES = [
     ),
     case(
         "5.11",
+        "an id that a record left behind is free: a new record does not inherit anything",
+        up(BASE),
+        up(change_sis_id=change("U1,N1,user")),
+        up(users="user_id,login_id,status\nU1,dora,active"),
+        state={"users": "user_id,username,full_name,integration_id\nN1,ann,ann,i1\nU1,dora,dora,\nU2,bob,bob,i2\nU3,cy,cy,"},
+        closed={},
+    ),
+    case(
+        "5.11",
         "the same rename twice: the second finds nothing",
         up(BASE),
         up(change_sis_id=change("U1,N1,user", "U1,N1,user")),

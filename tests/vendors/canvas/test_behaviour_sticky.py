@@ -76,7 +76,9 @@ CASES: list[tuple[Case, list[Override]]] = [
         ),
         [
             edit("terms", "end_at", term_id="T1"),
-            edit("enrollments", "start_at", course_id="C1", section_id="S1", user_id="U1", role="student", associated_user_id=None),
+            edit(
+                "enrollments", "start_at", course_id="C1", section_id="S1", user_id="U1", role="student", associated_user_id=None
+            ),
         ],
     ),
     (

@@ -159,7 +159,9 @@ CASES = [
             """
         ),
         up(users="user_id,login_id,status,full_name\nU2,b,active,Ana Maria de la Cruz III"),
-        state={"users": "user_id,sortable_name,short_name\nU1,King, Martin Jr.,Martin King Jr.\nU2,de la Cruz, Ana Maria III,Ana de la Cruz"},
+        state={
+            "users": "user_id,sortable_name,short_name\nU1,King, Martin Jr.,Martin King Jr.\nU2,de la Cruz, Ana Maria III,Ana de la Cruz"
+        },
     ),
     case(
         "5.3",
