@@ -152,13 +152,13 @@ def _read(cell: Mapping[str, Any]) -> str:
         return f"{place}: not in this row"
     if isinstance(cell["text"], dict):
         return f"{place}: " + ", ".join(f"{name}: {_quoted(text)}" for name, text in cell["text"].items())
-    if cell["replaced"] is not None:
-        return f"{place}: {_quoted(cell['text'])}, replaced by {_quoted(cell['replaced'] or None)} as the district's settings say"
+    if "replaced" in cell:
+        return f"{place}: {_quoted(cell['text'])}, replaced by {_quoted(cell['replaced'] or None, 'nothing')} as the district's settings say"
     return f"{place}: {_quoted(cell['text'])}"
 
 
-def _quoted(text: str | None) -> str:
-    return "empty" if text is None else f'"{text}"'
+def _quoted(text: str | None, nothing: str = "empty") -> str:
+    return nothing if text is None else f'"{text}"'
 
 
 def _time(value: datetime) -> str:

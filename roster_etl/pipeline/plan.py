@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.likeness import Likeness
 from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
@@ -22,6 +23,7 @@ from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.fold import how_compared
 from roster_etl.pipeline.leave_out import left_out
+from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
@@ -74,7 +76,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     """
     plan = compute_plan(workspace, upload, tables)
     give_back()
-    planned, findings = decide(workspace, upload, plan)
+    planned, findings = decide(workspace, upload, plan, likeness_of(workspace, upload, plan, tables))
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     place = (upload.district_id, upload.import_id)
@@ -125,8 +127,8 @@ class _Current:
         return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
 
-def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, list[Finding]]:
-    """Return the decision on `plan`, and the findings that say why it is not published."""
+def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
+    """Return the decision on `plan`, and the findings that say why it is not published; `looks`: like whose upload, if not its own."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
     if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
@@ -136,15 +138,21 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan) -> tuple[Planned, l
     if upload.approved_plan:
         return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
-    if failed or over or rekeyed:
+    if failed or over or rekeyed or looks:
         planned, findings = _held(plan, failed, over)
-        if rekeyed and not failed:
-            planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column"})
-        return planned, [*rekeyed, *findings]
+        strange = [Finding(severity="upload", code=looks, field="users", message=_people_text(plan))] if looks else []
+        if (rekeyed or looks) and not failed:
+            planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column" if rekeyed else looks})
+        return planned, [*rekeyed, *strange, *findings]
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
     if is_state and plan.says_nothing_new and _same_settings(workspace, upload):
         return _planned(plan, "unchanged"), []
     return _planned(plan, "publish"), _growth(plan, upload)
+
+
+def _people_text(plan: Plan) -> str:
+    users = plan.tables["users"]
+    return f"{users.absent:,} of {users.current:,} people would be removed, and {users.created:,} are new."
 
 
 def _growth(plan: Plan, upload: Upload) -> list[Finding]:

@@ -186,7 +186,7 @@ class _Record:
     note: str | None = None
 
     def cell(self, file: str, column: str) -> dict[str, Any]:
-        """Return what `column` of `file` held in this row, and what was read in place of it (``replaced``; None: the text itself).
+        """Return what `column` of `file` held in this row; ``replaced`` is there where the settings put that in place of the text.
 
         ``here`` is false for a row of another file, or a column not uploaded.
         """
@@ -197,7 +197,7 @@ class _Record:
             "column": column,
             "here": bool(texts),
             "text": texts.get(column) if column in texts else (texts or None),
-            "replaced": self.replaced.get(column) if column in texts else None,
+            **({"replaced": self.replaced[column]} if column in texts and column in self.replaced else {}),
         }
 
 

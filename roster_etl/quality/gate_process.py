@@ -35,6 +35,7 @@ _HANDED_ON = (
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX",
 )
+_GARBAGE = "gave an answer that cannot be understood"
 
 
 class GatesUnavailable(RetryableError):
@@ -77,14 +78,12 @@ class GateProcess:
         request = json.dumps({"suite": name, "expectations": wanted, "lines": lines}).encode() + b"\n"
         with self._lock:
             try:
-                return self._asked(name, request)
+                found = self._asked(name, request, len(wanted))
             except _Gone:
-                self._end()
-            try:
-                return self._asked(name, request)
-            except _Gone as error:
-                self._end()
-                raise GatesUnavailable(suite=name, problem=str(error)) from None
+                found = self._asked_once_more(name, request, len(wanted))
+        if isinstance(found, SuiteBroken):
+            raise found
+        return found
 
     def close(self) -> None:
         """End the child, if there is one: it holds nothing that it would have to save."""
@@ -113,21 +112,27 @@ class GateProcess:
             )
         return self._process
 
-    def _asked(self, name: str, request: bytes) -> tuple[Observed, ...]:
+    def _asked_once_more(self, name: str, request: bytes, count: int) -> tuple[Observed, ...] | SuiteBroken:
+        try:
+            return self._asked(name, request, count)
+        except _Gone as error:
+            raise GatesUnavailable(suite=name, problem=str(error)) from None
+
+    def _asked(self, name: str, request: bytes, count: int) -> tuple[Observed, ...] | SuiteBroken:
+        """Return the answer of a child that goes on living. Raises _Gone: there was none, and there is no child any more."""
         try:
             process = self._started()
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write(request)
             process.stdin.flush()
-            answer = json.loads(self._line(process.stdout))
-            if "broken" in answer:
-                raise SuiteBroken(name, tuple(map(str, answer["broken"])))
-            return tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
+            return _understood(name, self._line(process.stdout), count)
         except OSError as error:
+            self._end()
             raise _Gone(f"cannot be reached ({type(error).__name__})") from None
-        except (ValueError, TypeError, KeyError):
-            raise _Gone("gave an answer that cannot be understood") from None
+        except BaseException:  # stopped meanwhile, perhaps: what it says then must not be taken for the next suite's
+            self._end()
+            raise
 
     def _line(self, stream: IO[bytes]) -> bytes:
         """Return the next line that the child says. Raises _Gone: it ended, or said none in time."""
@@ -158,6 +163,20 @@ class GateProcess:
             if stream is not None:
                 with suppress(OSError):  # a request that it never read
                     stream.close()
+
+
+def _understood(name: str, line: bytes, count: int) -> tuple[Observed, ...] | SuiteBroken:
+    """Return what an answer says about `count` expectations. Raises _Gone: it says anything else."""
+    try:
+        answer = json.loads(line)
+        if "broken" in answer:
+            return SuiteBroken(name, tuple(map(str, answer["broken"])))
+        found = tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
+    except (ValueError, TypeError, KeyError):
+        raise _Gone(_GARBAGE) from None
+    if len(found) != count:
+        raise _Gone(_GARBAGE)
+    return found
 
 
 def _environment() -> dict[str, str]:

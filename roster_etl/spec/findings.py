@@ -217,6 +217,16 @@ _UPLOAD = (
         "A table, or a school's part of it, would grow by more than the share that the settings name.",
         "Check that the new records are expected, such as a new school or a new year; nothing was stopped.",
     ),
+    (
+        "another_district",
+        "Almost nobody in the upload is known in this district, and almost everybody who is known is missing.",
+        "Check whose files these are; approve the plan only if they are this district's.",
+    ),
+    (
+        "renumbered",
+        "Many of the people who would be removed come back under other ids: same names and dates of birth, or e-mail addresses.",
+        "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",
+    ),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
     (
         "wrong_format",

@@ -5,6 +5,8 @@ A new vendor's folder is found and driven here without a change.
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import NoNextDay, next_day, write_sample
+from roster_etl.spec import Choice, File
+from roster_etl.spec.replacements import codes_of
 from roster_etl.store.districts import District, Feed
 from roster_etl.store.sftp_server import Account, SftpServer
 from roster_etl.vendors import Vendor, discover
@@ -121,6 +125,53 @@ def test_a_password_column_that_no_document_names_rests_nowhere(vendor: Vendor, 
     call("import", tmp_path / "a", "--district", "lincoln", "--format", vendor.format.name, home=home)
 
     assert [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_districts_own_codes_are_replaced_counted_and_never_shown(vendor: Vendor, home: Path, tmp_path: Path) -> None:
+    write_sample(vendor, tmp_path / "a", students=20, seed=5)
+    file, column = _coded(vendor)
+    codes = _rewritten(tmp_path / "a" / file.file_name, column)
+    rules = tmp_path / "rules.toml"
+    rules.write_text("\n".join([f'["{column.upper()}"]', *(f'"OWN-{code.upper()}" = "{code}"' for code in codes)]), "utf-8")
+    words = ("districts", "add", "lincoln", "--format", vendor.format.name, "--replacements", rules)
+    assert call(*words, home=home).code == 0
+
+    first = call("import", tmp_path / "a", "--district", "lincoln", "--json", home=home).document
+    told = [f for f in first["findings"] if f["code"] == "replaced"]
+
+    assert first["status"] == "published"
+    assert [(f["severity"], f["file"], f["row"], f["field"]) for f in told] == [("info", file.file_name, None, column)]
+    assert told[0]["count"] == sum(codes.values())
+    assert "own-" not in str(first).casefold()
+    assert call("import", tmp_path / "a", "--district", "lincoln", "--json", home=home).document["status"] == "unchanged"
+
+    rules.write_text(f'{rules.read_text("utf-8")}\nunused = "{next(iter(codes))}"\n', "utf-8")
+    assert call(*words, "--update", home=home).code == 0
+    again = call("import", tmp_path / "a", "--district", "lincoln", "--json", home=home).document
+    assert (again["status"], any(any(change.values()) for change in again["changes"].values())) == ("published", False)
+
+
+def _coded(vendor: Vendor) -> tuple[File, str]:
+    """Return a column of codes that is no id."""
+    return next(
+        (file, column.name)
+        for file in vendor.format.files
+        for column in file.columns
+        if isinstance(column.form, Choice) and not column.form.ranges and codes_of(file, column.name, {column.name: {"a": "b"}})
+    )
+
+
+def _rewritten(path: Path, column: str) -> Counter[str]:
+    """Give every code of `column` a name of the district's own, and return how often each code stood there."""
+    with path.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    codes = Counter(row[column] for row in rows if row[column])
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {column: f"own-{row[column]}" if row[column] else ""} for row in rows)
+    return codes
 
 
 def _register(home: Path, name: str, **feed: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
 from roster_etl.mapping.compound import if_first
-from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Lookup, Mapping, Of
+from roster_etl.mapping.plan import Claim, Const, FirstOf, From, IfOption, Lookup, Mapping, Of
 from roster_etl.mapping.words import column_words, expression_words
+from roster_etl.spec import Where
 
 CODES = recode({"1": "01"})
 
@@ -38,3 +39,21 @@ def test_a_column_that_a_step_added_says_how() -> None:
         column_words(mapping, "name")
         == "teacher_name, as given; teacher_name: Last_name of the row of teachers that Teacher_id names"
     )
+
+
+def test_a_look_up_of_the_first_row_that_is_so_says_which() -> None:
+    step = Lookup(file="seats", on="Id", key="Id", take={"teacher": "Person"}, where=Where(column="Role", values=("teacher",)))
+    mapping = Mapping(source="sections", to="sections", columns={"name": From("teacher")}, steps=(step,))
+
+    assert column_words(mapping, "name").endswith("teacher: Person of the first teacher among the rows of seats that Id names")
+
+
+def test_a_value_that_one_record_claims_says_so() -> None:
+    step = Claim(take={"own": "Login", "stand_in": "Mail"}, code="login_taken", message="")
+    mapping = Mapping(source="people", to="users", columns={"username": FirstOf(From("own"), From("stand_in"))}, steps=(step,))
+
+    assert column_words(mapping, "username") == (
+        "own, as given; else stand_in, as given; own: Login, unless another record has it; "
+        "stand_in: Mail, unless another record has it"
+    )
+    assert mapping.reads()["username"] == (("people", "Login"), ("people", "Mail"))

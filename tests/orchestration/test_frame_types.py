@@ -55,3 +55,12 @@ def test_the_row_number_and_the_mark_of_refused_rows_belong_to_the_shape():
 def test_a_table_without_its_columns_is_refused():
     assert not check(table_type(TABLES["users"]), pd.DataFrame())
     assert not check(table_type(TABLES["users"]), "no frame")
+
+
+def test_the_mark_of_deleted_rows_belongs_to_the_shape_of_files_whose_rows_can_say_so():
+    format_ = vendor("mastery_connect").format
+    file = format_.file("users")
+    frame = absent_file(file).frame
+
+    assert check(file_type(format_, file), frame)
+    assert not check(file_type(format_, file), frame.drop(columns="_deleted"))

@@ -233,6 +233,34 @@ def test_the_calendar_lifts_a_threshold_and_says_so(day2: Path) -> None:
     ]
 
 
+def test_the_upload_of_another_district_is_held_for_that(day2: Path) -> None:
+    write_sample(vendor("clever"), day2 / "upload", students=60, seed=3)
+    for file in ("students", "teachers", "staff", "enrollments", "sections"):
+        edit(day2, f"{file}.csv", _renamed_ids)
+    edit(day2, "students.csv", lambda rows: [row | {"Last_name": f"{row['Last_name']}x", "Student_email": ""} for row in rows])
+    document = run(day2 / "home", day2 / "upload", options={"delete_threshold_pct": "100"})
+
+    assert (document["status"], document["hold"]["reason"]) == ("held", "another_district")
+    assert document["findings"][0]["code"] == "another_district"
+
+
+def test_the_same_people_under_other_ids_are_held_for_that(day2: Path) -> None:
+    for file in ("students", "teachers", "staff", "enrollments", "sections"):
+        edit(day2, f"{file}.csv", _renamed_ids)
+    document = run(day2 / "home", day2 / "upload", options={"delete_threshold_pct": "100"})
+
+    assert (document["status"], document["hold"]["reason"]) == ("held", "renumbered")
+
+
+def _renamed_ids(rows: Rows) -> Rows:
+    ids = ("Student_id", "Teacher_id", "Staff_id", "Section_id", "Contact_sis_id", "Student_number", "Teacher_number")
+    numbered = [name for name in (rows[0] if rows else {}) if name in ids or name.startswith("Teacher_")]
+    return [
+        row | {name: f"new-{row[name]}" for name in numbered if row[name] and name.lower().endswith(("_id", "number"))}
+        for row in rows
+    ]
+
+
 def test_a_table_that_grows_much_is_published_with_a_warning(day2: Path) -> None:
     few: set[str] = set()
     edit(day2, "students.csv", lambda rows: few.update(row["Student_id"] for row in rows[:30]) or rows[:30])

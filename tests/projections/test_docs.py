@@ -6,7 +6,7 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files, targets_of
-from roster_etl.spec import Choice, Date, Decimal, Email, Phone, Text, WholeNumber
+from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
 from roster_etl.spec.findings import CODES
 from roster_etl.vendors import Vendor, discover, vendor
 
@@ -49,6 +49,8 @@ def test_every_finding_code_is_listed() -> None:
         (Choice(options=("F", "N"), otherwise="N"), "one of `F`, `N`; anything else counts as `N`"),
         (WholeNumber(minimum=1, maximum=9), "whole number, 1 to 9"),
         (Decimal(), "decimal number"),
+        (Digits(), "digits only"),
+        (Status(options=("active", "deleted")), "one of `active`, `deleted`"),
         (Date(pattern="MM/DD/YYYY"), "date MM/DD/YYYY"),
         (Email(), "e-mail address"),
         (Phone(lengths=(7, 10)), "phone number of 7, 10 digits"),
@@ -95,3 +97,12 @@ def test_one_page_lists_every_column_of_every_format() -> None:
     assert len([line for line in lines if line.startswith("| ") and "`" in line]) == sum(
         len(file.columns) + len(file.families) for vendor in discover().values() for file in vendor.format.files
     )
+
+
+def test_a_format_page_says_which_rows_need_a_cell_and_which_say_that_their_record_is_gone() -> None:
+    page = format_page(vendor("mastery_connect").format)
+
+    assert "| `student_number` | yes, where `user_role` is `student` | digits only, unique |" in page
+    assert "| `name` | yes, but a cell may be empty | text |" in page
+    assert "| `section_id` | yes | text, which the feed that `match_source` names should have |" in page
+    assert "- A row whose `status` is `deleted` says that its record is gone." in page

@@ -82,6 +82,7 @@ def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
         ("print('Hello!', flush=True); input()", "gave an answer that cannot be understood"),
         ("print('{}', flush=True); input()", "gave an answer that cannot be understood"),
         ("""print('{"observed": [[true]]}', flush=True); input()""", "gave an answer that cannot be understood"),
+        ("""print('{"observed": []}', flush=True); input()""", "gave an answer that cannot be understood"),
         ("input(); raise SystemExit(3)", "ended with code 3"),
         ("import time; time.sleep(60)", "gave no answer for 0 seconds"),
     ],
@@ -104,6 +105,24 @@ def test_an_answer_from_a_second_child_counts(tmp_path):
 
     assert gates.observe("demo/students", [RULE], LINES) == FOUND
     gates.close()
+
+
+@pytest.mark.faults
+def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next_suites(monkeypatch):
+    gates = fake("""import sys
+for line in sys.stdin: print('{"observed": [[true, 4, 1]]}', flush=True)""")
+    with monkeypatch.context() as patch:
+        patch.setattr(gate_process.select, "select", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gates.observe("demo/students", [RULE], LINES)
+    assert gates._process is None
+
+    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    gates.close()
+
+
+def interrupted(*_args):
+    raise KeyboardInterrupt
 
 
 def test_a_child_that_cannot_be_started_is_an_error_that_says_so():

@@ -1,0 +1,252 @@
+"""Uploads whose rows say what is active and what is deleted, from the files to the roster, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.check import check_upload
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.store.districts import District, Feed
+from roster_etl.vendors import vendor
+from tests import rosters
+
+NAME, DISTRICT = "mastery_connect", "vegas"
+Row = dict[str, str]
+Edit = Callable[[list[Row]], list[Row]]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, warehouse_url: str) -> Iterator[Workspace]:
+    """A home with one district, whose warehouse is SQLite or PostgreSQL."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{warehouse_url}"\n', encoding="utf-8")
+    opened = Workspace.open(home)
+    opened.registry.add(District(id=DISTRICT, feeds=(Feed(format=NAME),)))
+    yield opened
+    opened.warehouse.close()
+
+
+@pytest.fixture
+def upload(tmp_path: Path) -> Path:
+    """A district of 90 students."""
+    write_sample(vendor(NAME), tmp_path / "upload", students=90, seed=3)
+    return tmp_path / "upload"
+
+
+def run(workspace: Workspace, upload: Path, **options: str) -> dict[str, Any]:
+    """Import `upload` and return the outcome."""
+    return outcome(
+        workspace, import_upload(workspace, Order(district_id=DISTRICT, source=NAME, path=str(upload), options=options))
+    )
+
+
+def rows_of(upload: Path, name: str) -> list[Row]:
+    with (upload / f"{name}.csv").open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def edit(upload: Path, name: str, change: Edit) -> None:
+    """Rewrite one file of the upload."""
+    rows = rows_of(upload, name)
+    with (upload / f"{name}.csv").open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(change(rows))
+
+
+def deleted(column: str, *ids: str) -> Edit:
+    """Mark the rows with these ids as deleted."""
+    return lambda rows: [row | {"status": "deleted"} if row[column] in ids else row for row in rows]
+
+
+def without(column: str, *ids: str) -> Edit:
+    """Leave out the rows with these ids."""
+    return lambda rows: [row for row in rows if row[column] not in ids]
+
+
+def reasons(workspace: Workspace, table: str, **key: str) -> list[str | None]:
+    """Return why each version of the records closed, oldest first."""
+    return [version["close_reason"] for version in workspace.warehouse.trace(table, key, DISTRICT, NAME).to_pylist()]
+
+
+def codes(document: dict[str, Any]) -> Counter[tuple[str, str]]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for finding in document["findings"]:
+        counts[finding["severity"], finding["code"]] += finding["count"]
+    return counts
+
+
+def test_a_student_is_deleted_with_all_that_follows_and_comes_back(workspace: Workspace, upload: Path) -> None:
+    assert run(workspace, upload)["status"] == "published"
+    taken = [row["section_id"] for row in rows_of(upload, "enrollments") if row["user_id"] == "007"]
+    edit(upload, "users", deleted("user_id", "007"))
+    edit(
+        upload,
+        "enrollments",
+        lambda rows: (
+            deleted("section_id", taken[0])([r for r in rows if r["user_id"] == "007"]) + without("user_id", "007")(rows)
+        ),
+    )
+
+    gone = run(workspace, upload)
+
+    assert (gone["status"], gone["changes"]["users"]) == ("published", {"created": 0, "updated": 0, "deleted": 1})
+    assert gone["changes"]["enrollments"]["deleted"] == len(taken) > 1
+    assert reasons(workspace, "users", user_id="007") == ["deleted"]
+    assert reasons(workspace, "user_roles", user_id="007") == ["deleted"]
+    assert reasons(workspace, "student_profiles", user_id="007") == ["deleted"]
+    assert [reasons(workspace, "enrollments", user_id="007", section_id=section) for section in taken] == [["deleted"]] + [
+        ["cascade"]
+    ] * (len(taken) - 1)
+    assert codes(gone) == {("reject", "deleted_reference"): len(taken) - 1}
+
+    edit(upload, "users", lambda rows: [row | {"status": "Active"} for row in rows])
+    edit(upload, "enrollments", lambda rows: [row | {"status": "active"} for row in rows])
+    back = run(workspace, upload)
+
+    assert (back["changes"]["users"], back["findings"]) == ({"created": 1, "updated": 0, "deleted": 0}, [])
+    assert reasons(workspace, "users", user_id="007") == ["deleted", None]
+    assert reasons(workspace, "enrollments", user_id="007", section_id=taken[1]) == ["cascade", None]
+
+
+def test_the_same_upload_with_deleted_rows_again_is_unchanged(workspace: Workspace, upload: Path) -> None:
+    run(workspace, upload)
+    edit(upload, "enrollments", deleted("user_id", "007"))
+    run(workspace, upload)
+    edit(upload, "enrollments", lambda rows: list(reversed(rows)))
+    ghosts = [{"role": "student", "user_id": "7", "section_id": "no-such-section", "status": "deleted"}]
+    edit(upload, "enrollments", lambda rows: rows + ghosts)
+
+    again = run(workspace, upload)
+
+    assert (again["status"], again["findings"]) == ("unchanged", [])
+
+
+def test_a_deleted_school_takes_its_roster_along_and_holds_nothing(workspace: Workspace, upload: Path) -> None:
+    """Only its own row says so: all the rest of the school is left out."""
+    run(workspace, upload)
+    account = rows_of(upload, "accounts")[0]["account_id"]
+    own = [row["course_id"] for row in rows_of(upload, "courses") if row["account_id"] == account]
+    sections = [row["section_id"] for row in rows_of(upload, "sections") if row["course_id"] in own]
+    people = [row["user_id"] for row in rows_of(upload, "users") if row["account_id"] == account]
+    edit(upload, "accounts", deleted("account_id", account))
+    edit(upload, "courses", without("course_id", *own))
+    edit(upload, "sections", without("section_id", *sections))
+    edit(upload, "enrollments", without("section_id", *sections))
+    edit(upload, "users", deleted("user_id", *people))
+
+    document = run(workspace, upload)
+
+    assert (document["status"], document["findings"], document["hold"]) == ("published", [], None)
+    assert reasons(workspace, "organizations", organization_id=account) == ["deleted"]
+    assert {why for course in own for why in reasons(workspace, "courses", course_id=course)} == {"cascade"}
+    assert {why for section in sections for why in reasons(workspace, "enrollments", section_id=section)} == {"cascade"}
+    assert {why for person in people for why in reasons(workspace, "users", user_id=person)} == {"deleted"}
+
+
+def test_what_is_left_out_without_a_word_is_held(workspace: Workspace, upload: Path) -> None:
+    run(workspace, upload)
+    account = rows_of(upload, "accounts")[0]["account_id"]
+    people = [row["user_id"] for row in rows_of(upload, "users") if row["account_id"] == account]
+    edit(upload, "users", without("user_id", *people))
+    edit(upload, "enrollments", without("user_id", *people))
+
+    document = run(workspace, upload)
+
+    assert document["status"] == "held"
+    assert document["hold"]["tables"]["users"]["deleted"] == len(people)
+
+
+def test_a_user_of_a_deleted_school_stays_without_a_role(workspace: Workspace, upload: Path) -> None:
+    run(workspace, upload)
+    edit(upload, "accounts", deleted("account_id", rows_of(upload, "accounts")[0]["account_id"]))
+    document = run(workspace, upload, refused_rows_pct="100")
+
+    assert document["status"] == "published"
+    assert reasons(workspace, "users", user_id="007") == [None]
+    assert reasons(workspace, "user_roles", user_id="007") == ["cascade"]
+    assert codes(document)["reject", "deleted_reference"] > 0
+
+
+def test_a_row_with_an_unknown_status_leaves_its_record_as_it_is(workspace: Workspace, upload: Path) -> None:
+    run(workspace, upload)
+    edit(
+        upload,
+        "users",
+        lambda rows: [row | ({"status": "inactive", "last_name": "X"} if row["user_id"] == "007" else {}) for row in rows],
+    )
+    document = run(workspace, upload)
+
+    assert reasons(workspace, "users", user_id="007") == [None]
+    assert codes(document)["reject", "bad_status"] == 1
+
+
+# ---- ids that another feed should have
+
+
+def _publish_canvas(workspace: Workspace, accounts: list[str], sections: list[str]) -> None:
+    warehouse = workspace.warehouse
+    changes = {
+        "organizations": rosters.change("organizations", [{"organization_id": name, "type": "account"} for name in accounts]),
+        "sections": rosters.change("sections", [{"section_id": name} for name in sections]),
+    }
+    opened = warehouse.open_import(
+        kind="upload", district_id=DISTRICT, source="canvas", upload_id="c1", started_at=rosters.day(1)
+    )
+    warehouse.publish(rosters.end(opened), changes, warehouse.base(DISTRICT, "canvas"))
+
+
+def test_ids_that_the_named_feed_does_not_have_are_reported_and_applied(workspace: Workspace, upload: Path) -> None:
+    accounts = [row["account_id"] for row in rows_of(upload, "accounts")]
+    sections = [row["section_id"] for row in rows_of(upload, "sections")]
+    _publish_canvas(workspace, accounts[1:], sections[2:])
+    edit(upload, "sections", deleted("section_id", sections[1]))
+    edit(upload, "enrollments", without("section_id", sections[1]))
+
+    document = run(workspace, upload, match_source="canvas")
+
+    found = [(f["severity"], f["code"], f["file"], f["row"], f["field"]) for f in document["findings"]]
+    assert found == [
+        ("warning", "unknown_reference", "accounts.csv", 2, "account_id"),
+        ("warning", "unknown_reference", "sections.csv", 2, "section_id"),
+    ]
+    assert document["status"] == "published"
+    assert all(file["rows_rejected"] == 0 for file in document["files"])
+
+
+def test_a_check_compares_with_the_named_feed_too(workspace: Workspace, upload: Path) -> None:
+    _publish_canvas(workspace, [], [row["section_id"] for row in rows_of(upload, "sections")])
+    document = check_upload(workspace, str(upload), NAME, district_id=DISTRICT, options={"match_source": "canvas"})
+
+    assert [(f["file"], f["row"]) for f in document["findings"]] == [("accounts.csv", row) for row in (2, 3, 4)]
+
+
+def test_a_feed_that_has_no_roster_yet_is_named_once(workspace: Workspace, upload: Path) -> None:
+    document = run(workspace, upload, match_source="canvas")
+
+    (finding,) = document["findings"]
+    assert (finding["severity"], finding["code"], finding["file"], finding["row"]) == (
+        "warning",
+        "unknown_reference",
+        "accounts.csv",
+        None,
+    )
+    assert "canvas" in finding["message"]
+    assert document["status"] == "published"
+
+
+def test_nothing_is_compared_unless_a_feed_is_named(workspace: Workspace, upload: Path) -> None:
+    _publish_canvas(workspace, ["elsewhere"], ["elsewhere"])
+
+    assert run(workspace, upload)["findings"] == []
