@@ -161,6 +161,25 @@ def test_an_edit_follows_a_record_whose_id_changes() -> None:
     )
 
 
+def test_an_edit_of_an_enrollment_follows_its_user_and_its_section() -> None:
+    key = {"course_id": "C1", "section_id": "S1", "user_id": "U1", "role": "student", "associated_user_id": None}
+    line = case(
+        "5.11",
+        "",
+        up(BASE),
+        up(
+            change_sis_id="old_id,new_id,type\nU1,N1,user",
+            sections="section_id,course_id,name,status\nS1,C2,One,active",
+            enrollments="section_id,user_id,role,status,start_date,end_date\nS1,N1,student,completed,,",
+        ),
+        state={"enrollments": "course_id,user_id,status,start_at\nC2,N1,completed,2026-08-01"},
+    )
+    district = run(line, [edit("enrollments", "start_at", "2026-08-01", **key)])
+
+    assert district.folded is not None
+    assert district.folded.overrides[-1].key == {**key, "user_id": "N1", "course_id": "C2"}
+
+
 def test_a_course_that_batch_mode_removes_loses_the_edit_of_its_status() -> None:
     line = case(
         "6.4",
