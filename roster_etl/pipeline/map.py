@@ -5,6 +5,7 @@ Belongs here: handing the engine what it needs, and leaving findings and verdict
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.edits import RecordEdit, with_edits
 from roster_etl.engine.fold.fold import tables_of as tables_of_fold
 from roster_etl.engine.judge import VERDICTS
 from roster_etl.engine.map import MappedTable, SourceFile, map_table
@@ -62,6 +64,7 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
     files = {name: _source(workspace, upload, name, frame) for name, frame in judged.items()}
     mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, upload.values)
     mapped = _with_unstated(workspace, upload, table, mapped, files)
+    mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
     place = (upload.district_id, upload.import_id)
     workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
     workspace.frames.write(
@@ -69,6 +72,12 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
     )
     give_back()
     return to_frame(mapped.table)
+
+
+def _edits(workspace: Workspace, upload: Upload, table: str) -> list[RecordEdit]:
+    """Return the stewards' edits in force of a table: what the upload says instead does not count."""
+    rows = workspace.warehouse.overrides(upload.district_id, upload.source)
+    return [RecordEdit(key=json.loads(r["key"]), field=r["field"], value=r["value"]) for r in rows if r["table_name"] == table]
 
 
 def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:

@@ -31,7 +31,7 @@ class OverrideChange:
     table: str
     key: Mapping[str, Any]
     field: str
-    value: Any = None
+    value: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -77,7 +77,9 @@ class Sticky:
                 self.end(kind.table, key, name)
         if self.add:
             changed = {n: v for n, v in values.items() if v != before.get(n) and n not in key and n != "derived"}
-            self.changes += [OverrideChange(op="set", table=kind.table, key=key, field=n, value=v) for n, v in changed.items()]
+            self.changes += [
+                OverrideChange(op="set", table=kind.table, key=key, field=n, value=_written(v)) for n, v in changed.items()
+            ]
         return dict(values)
 
     def holds(self, table: str, key: Mapping[str, Any], name: str) -> bool:
@@ -101,6 +103,13 @@ class Sticky:
             edits.setdefault(_text(moved), {}).update(fields)
             self.changes += [OverrideChange(op="clear", table=table, key=key, field=name) for name in fields]
             self.changes += [OverrideChange(op="set", table=table, key=moved, field=n, value=v) for n, v in fields.items()]
+
+
+def _written(value: Any) -> str | None:
+    """Return a value as the text of an edit."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _text(key: Mapping[str, Any]) -> str:

@@ -52,13 +52,17 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """What an import does to a steward's edit: ``begins`` or ends it. ``key``: JSON object of the record's key."""
+    """What an import does to a steward's edit: ``begins`` or ends it. ``key``: JSON object of the record's key.
+
+    ``by``: who says so; None: the import itself.
+    """
 
     begins: bool
     table: str
     key: str
     field: str
     value: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

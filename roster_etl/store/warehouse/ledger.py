@@ -173,7 +173,8 @@ def _edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -
     ended = sa.update(OVERRIDES).where(OVERRIDES.c.cleared_at.is_(None), *(OVERRIDES.c[name] == v for name, v in place.items()))
     connection.execute(ended.values(cleared_at=at))
     if edit.begins:
-        connection.execute(sa.insert(OVERRIDES).values(**place, value=edit.value, set_by=f"import {import_id}", set_at=at))
+        by = edit.by or f"import {import_id}"
+        connection.execute(sa.insert(OVERRIDES).values(**place, value=edit.value, set_by=by, set_at=at))
 
 
 def _replace_checks(connection: sa.Connection, import_id: int, checks: Sequence[Check]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -191,5 +190,5 @@ def test_a_date_that_is_set_becomes_an_edit_that_can_be_told() -> None:
 
     assert district.folded is not None
     assert district.folded.overrides == (
-        OverrideChange(op="set", table="terms", key={"term_id": "T1"}, field="start_at", value=datetime(2026, 9, 1, tzinfo=UTC)),
+        OverrideChange(op="set", table="terms", key={"term_id": "T1"}, field="start_at", value="2026-09-01T00:00:00Z"),
     )
