@@ -45,7 +45,7 @@ class Played:
         return tuple(sorted(tuple(_text(row[column]) for column in _read(self.expected / f"{name}.csv")[0]) for row in rows))
 
 
-@pytest.fixture(params=SERIES, ids=lambda series: "-".join(series))
+@pytest.fixture(params=SERIES, ids="-".join)
 def played(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Played:
     """A series, imported upload by upload."""
     source, name = request.param
