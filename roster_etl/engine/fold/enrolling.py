@@ -17,7 +17,7 @@ from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Read, Source
 from roster_etl.engine.fold.state import BUILT_IN_BASES, State
 from roster_etl.mapping.fold import Roles, RowKind
-from roster_etl.mapping.frames import flat, row_codes
+from roster_etl.mapping.frames import flat
 
 COLUMNS: Mapping[str, pa.DataType] = {
     "course_id": pa.string(),
@@ -323,8 +323,3 @@ def _each(words: pa.Array, function: object) -> pa.Array:
 def true(flags: pa.Array) -> np.ndarray:
     """Return `flags` as a mask, null as false."""
     return pc.fill_null(flags, fill_value=False).to_numpy(zero_copy_only=False)
-
-
-def codes_of(rows: pa.Table, names: tuple[str, ...]) -> np.ndarray:
-    """Return one number a row, equal where `names` are."""
-    return row_codes([flat(rows.column(name)) for name in names])

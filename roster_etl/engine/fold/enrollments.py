@@ -188,8 +188,3 @@ def _rows(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, values: dic
     columns["derived"] = pc.fill_null(table.column("derived").take(at), "[]")
     columns["extensions"] = pc.fill_null(table.column("extensions").take(at), "{}")
     return hashed(TARGET, pa.table(columns))
-
-
-def pairs(rows: pa.Table) -> set[tuple[str, str]]:
-    """Return user and course of each row."""
-    return set(zip(flat(rows.column("user_id")).to_pylist(), flat(rows.column("course_id")).to_pylist(), strict=True))

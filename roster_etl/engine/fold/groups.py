@@ -18,7 +18,6 @@ from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
 from roster_etl.engine.fold.state import State, given_values, status_of
 from roster_etl.engine.fold.working import Record
-from roster_etl.engine.map import key_text
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat
 
@@ -127,26 +126,35 @@ def admins(state: State, kind: RowKind) -> None:
     state.each(kind, apply)
 
 
-def drop_memberships(state: State, ended: set[tuple[str, str]]) -> None:
-    """End memberships in a course's groups of users whose last enrollment in the course has ended. `ended`: (user, course)."""
+def drop_memberships(state: State) -> None:
+    """End memberships in a course's groups of users whose last enrollment in the course has ended in this fold."""
     groups, members = state.table("groups"), state.table("group_memberships")
     of_course = {key: course for key, course in groups.live_values("course_id") if course}
-    if not ended or not of_course:
+    ended = _ended(state, set(of_course.values())) if of_course else set()
+    if not ended:
         return
     left = ended - _enrolled(state, {course for _, course in ended})
-    pairs = [(group, user) for group, course in of_course.items() for user, where in left if where == course]
-    schema = pa.schema([("group_id", pa.string()), ("user_id", pa.string())])
-    gone = pa.Table.from_pylist([{"group_id": group, "user_id": user} for group, user in pairs], schema=schema)
-    members.settle()
-    hit = pc.is_in(key_text(members.rows, schema.names), value_set=key_text(gone, schema.names))
-    members.kill(hit.to_numpy(zero_copy_only=False), "cascade")
+    of_groups = [(user, of_course.get(group)) for group, user in (key for (key,) in members.live_values())]
+    members.kill(np.array([pair in left for pair in of_groups], dtype=bool), "cascade")
+
+
+def _ended(state: State, courses: set[str]) -> set[tuple[str, str]]:
+    """Return (user, course) of the enrollments in `courses` that were there at the start and have ended since."""
+    table = state.table("enrollments")
+    table.settle()
+    return _pairs(table.original.take(pa.array(np.flatnonzero(table.ended >= 0))), courses)
 
 
 def _enrolled(state: State, courses: set[str]) -> set[tuple[str, str]]:
     """Return (user, course) of every live enrollment in `courses`."""
     table = state.table("enrollments")
-    hit = pc.is_in(table.column("course_id"), value_set=pa.array(sorted(courses), pa.string()))
-    rows = table.rows.filter(hit)
+    table.settle()
+    return _pairs(table.rows, courses)
+
+
+def _pairs(enrollments: pa.Table, courses: set[str]) -> set[tuple[str, str]]:
+    hit = pc.is_in(flat(enrollments.column("course_id")), value_set=pa.array(sorted(courses), pa.string()))
+    rows = enrollments.filter(hit)
     return set(zip(flat(rows.column("user_id")).to_pylist(), flat(rows.column("course_id")).to_pylist(), strict=True))
 
 
@@ -198,15 +206,3 @@ def _end_groups(state: State, gone: pa.Table) -> None:
     ids = set(flat(gone.column("group_id")).to_pylist()) if gone.num_rows else set()
     if ids:
         state.cascade("group_memberships", ("group_id",), ids)
-
-
-def ended_pairs(table_rows: pa.Table) -> set[tuple[str, str]]:
-    """Return (user, course) of each of these enrollments."""
-    return set(zip(flat(table_rows.column("user_id")).to_pylist(), flat(table_rows.column("course_id")).to_pylist(), strict=True))
-
-
-def lost(state: State) -> set[tuple[str, str]]:
-    """Return (user, course) of the enrollments that were there at the start and have ended since."""
-    table = state.table("enrollments")
-    table.settle()
-    return ended_pairs(table.original.take(pa.array(np.flatnonzero(table.ended >= 0))))

@@ -6,7 +6,7 @@ Belongs here: collecting. A row that is tried again and still does not fit yield
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,8 +137,3 @@ def remember_refused(notes: Notes, kind: RowKind, sources: Sequence[Source], key
         numbers = flat(source.rows.column(ROW)).take(pa.array(places)).to_pylist()
         for id_, number in zip(ids, numbers, strict=True):
             notes.causes.setdefault((kind.table, id_), (source.file, number))
-
-
-def of_row(values: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
-    """Return the values of `names`."""
-    return tuple(values[name] for name in names)

@@ -18,7 +18,6 @@ from roster_etl.engine.fold.rows import Read, Row
 from roster_etl.engine.fold.sticky import Sticky
 from roster_etl.engine.fold.working import Key, Record, Working
 from roster_etl.mapping.fold import FoldPlan, RowKind
-from roster_etl.mapping.frames import flat
 
 Apply = Callable[[Row], None]
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
@@ -170,8 +169,3 @@ def integration_ids(table: Working) -> Unique:
     for key, value in table.live_values("integration_id"):
         unique.add(value, key)
     return unique
-
-
-def in_rows(column: pa.ChunkedArray, ids: Iterable[str]) -> np.ndarray:
-    """Return which cells of `column` are one of `ids`."""
-    return pc.is_in(flat(column), value_set=pa.array(sorted(ids), pa.string())).to_numpy(zero_copy_only=False)

@@ -68,7 +68,7 @@ class Sticky:
 
         `before`: the record as it is known; of one that never was, nothing is frozen.
         """
-        mine = self.frozen.get(kind.table, {}).get(_text(key), {}) if before else {}
+        mine = self._edits(kind.table, key) if before else {}
         if mine and not self.ignore:
             stuck = set(mine).union(*(group for group in kind.together if set(mine) & set(group)))
             return {name: value for name, value in values.items() if name not in stuck}
@@ -84,14 +84,18 @@ class Sticky:
 
     def holds(self, table: str, key: Mapping[str, Any], name: str) -> bool:
         """Whether a steward's edit keeps column `name` of a record."""
-        return not self.ignore and name in self.frozen.get(table, {}).get(_text(key), ())
+        return not self.ignore and name in self._edits(table, key)
 
     def end(self, table: str, key: Mapping[str, Any], name: str) -> None:
         """End the edit of a column."""
-        mine = self.frozen.get(table, {}).get(_text(key), {})
+        mine = self._edits(table, key)
         if name in mine:
             del mine[name]
             self.changes.append(OverrideChange(op="clear", table=table, key=key, field=name))
+
+    def _edits(self, table: str, key: Mapping[str, Any]) -> dict[str, Any]:
+        of_table = self.frozen.get(table)
+        return of_table.get(_text(key), {}) if of_table else {}
 
     def rekey(self, table: str, column: str, old: str, new: str) -> None:
         """Let edits follow a record whose id `column` changed."""
