@@ -17,6 +17,7 @@ from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable, RetryableError, RosterError
 from roster_etl.spec.options import resolve
+from roster_etl.spec.replacements import check_replacements
 from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
@@ -311,9 +312,10 @@ def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -
 
 
 def rules_of(feed: Feed) -> settle.Rules:
-    """Return how long the feed waits for what. Raises UnknownVendor, UnknownOption, BadOption."""
+    """Return how long the feed waits for what. Raises UnknownVendor, UnknownOption, BadOption, BadReplacements."""
     format_ = vendor(feed.format).format
     values = resolve(format_, feed.options)
+    check_replacements(format_, feed.replacements)  # a run could do nothing but fail, again and again
 
     def seconds(name: str) -> float:
         value = values[name]

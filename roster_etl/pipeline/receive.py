@@ -21,6 +21,7 @@ from roster_etl.pipeline.arrivals import arrived, forget, keep_member
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
+from roster_etl.pipeline.lasting import with_lasting
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
@@ -204,14 +205,17 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         if upload.format.lone_zip:
             arrival = unpacked(arrival, workspace.settings, scratch)
         members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
+        contents = {file.name: file.read for file in arrival.files}
+        members, lasting = with_lasting(workspace, replace(upload, members=members), contents)
         upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
-            return conclude(workspace, upload, "unchanged", [])
+            return conclude(workspace, upload, "unchanged", lasting)
         start_gates()  # they will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_stale(order), *expected]
-        contents = {file.name: file for file in arrival.files}
-        members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
+        findings += [*_missing(upload), *_stale(order), *expected, *lasting]
+        members = tuple(
+            member if member.key else _archived(workspace, upload, member, contents[member.name]) for member in upload.members
+        )
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
         return conclude(workspace, upload, "rejected", findings)
