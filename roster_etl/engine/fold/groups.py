@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.fold.enrolling import bases, live_persons
+from roster_etl.engine.fold.enrolling import bases
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
 from roster_etl.engine.fold.state import State, given_values, status_of
@@ -91,7 +91,7 @@ def group_memberships(state: State, kind: RowKind) -> None:
     def apply(row: Row) -> None:
         status = status_of(row)
         group = state.must_exist(row, "group_id", "groups", row.get("group_id"))
-        user = _user(state, row, must_live=status != "deleted")
+        user = state.person(row, "user_id", must_live=status != "deleted")
         key = (row.get("group_id"), user)
         if status == "deleted":
             state.end(kind, row, key)
@@ -114,7 +114,7 @@ def admins(state: State, kind: RowKind) -> None:
 
     def apply(row: Row) -> None:
         status, place = status_of(row), row.get("organization_id")
-        user = _user(state, row, must_live=status != "deleted")
+        user = state.person(row, "user_id", must_live=status != "deleted")
         name = "role_id" if row.get("role_id") is not None else "role"
         if row.get(name) not in known:
             raise Refused("unknown_role", "Expected a role of the account, or one of the option custom_roles.", about=name)
@@ -161,16 +161,6 @@ def _pairs(enrollments: pa.Table, courses: set[str]) -> set[tuple[str, str]]:
     hit = pc.is_in(flat(enrollments.column("course_id")), value_set=pa.array(sorted(courses), pa.string()))
     rows = enrollments.filter(hit)
     return set(zip(flat(rows.column("user_id")).to_pylist(), flat(rows.column("course_id")).to_pylist(), strict=True))
-
-
-def _user(state: State, row: Row, *, must_live: bool) -> str:
-    given = row.get("user_id")
-    found = live_persons(state, pa.array([given], pa.string()))[0].as_py()
-    if found is None and must_live:
-        state.must_live(row, "user_id", "users", given)
-    elif found is None:
-        state.must_exist(row, "user_id", "users", given)
-    return str(found if found is not None else given)
 
 
 def _context(state: State, row: Row) -> dict[str, str | None]:
