@@ -52,7 +52,8 @@ class _Keys:
         there = table.rows.num_rows
         self.rows, others = codes[: wanted.size], codes[wanted.size :]
         self.order = np.argsort(self.rows, kind="stable")
-        self.records = np.unique(self.rows)
+        inline = self.rows[self.order]
+        self.records = inline[np.r_[True, inline[1:] != inline[:-1]]]
         self.last = self.last_where(np.ones(wanted.size, dtype=bool))
         self.at = self._places(others[:there])
         gone = self._places(others[there:])

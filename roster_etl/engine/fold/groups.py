@@ -69,7 +69,12 @@ def groups(state: State, kind: RowKind) -> None:
         context = _group_context(state, row, record)
         if record is not None and members[key] and context["course_id"] != record.values["course_id"]:
             raise Refused("move_blocked", "The group has members, so it cannot move from or to a course.")
-        state.put(kind, row, key, {**given_values(kind, row, table.target.names), **context})
+        values = {**given_values(kind, row, table.target.names), **context}
+        before = table.known(key)
+        category = values.get("group_category_id", before.values["group_category_id"] if before else None)
+        if category is not None and state.table("group_categories").live(category) is None:
+            values["group_category_id"] = None  # the set went while the group was gone
+        state.put(kind, row, key, values)
 
     state.each(kind, apply)
     if ended:

@@ -160,7 +160,7 @@ class _People:
         self.users.rename(holder, key, row.origin)
         self.register.names.add(name.lower(), ("users", key))
         self.register.ids.move(record.values["integration_id"], record.values["integration_id"], ("users", key))
-        self.state.sticky.rekey("users", "user_id", holder, key)
+        self.state.sticky.follow("users", holder, key)
         self.state.table("id_changes").put(("users", holder, key), {}, row.origin)
         self.renamed = [r for r in self.renamed if r.old != self.first_id[key]]
         self.renamed.append(Renamed(entity="users", old=self.first_id[key], new=key, origin=row.origin))

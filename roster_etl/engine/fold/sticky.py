@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from roster_etl.canonical.references import MENTIONS
 from roster_etl.mapping.fold import RowKind
 
 
@@ -97,16 +98,23 @@ class Sticky:
         of_table = self.frozen.get(table)
         return of_table.get(_text(key), {}) if of_table else {}
 
-    def rekey(self, table: str, column: str, old: str, new: str) -> None:
-        """Let edits follow a record whose id `column` changed."""
+    def rekey(self, table: str, where: Mapping[str, str], now: Mapping[str, str | None]) -> None:
+        """Let the edits of records whose key has the values `where` follow them to a key with the values `now`."""
         edits = self.frozen.get(table, {})
-        for text in [text for text in edits if json.loads(text).get(column) == old]:
+        for text in list(edits):
             key = json.loads(text)
+            if not where.items() <= key.items() or now.items() <= key.items():
+                continue
             fields = edits.pop(text)
-            moved = key | {column: new}
+            moved = key | now
             edits.setdefault(_text(moved), {}).update(fields)
             self.changes += [OverrideChange(op="clear", table=table, key=key, field=name) for name in fields]
             self.changes += [OverrideChange(op="set", table=table, key=moved, field=n, value=v) for n, v in fields.items()]
+
+    def follow(self, entity: str, old: str, new: str) -> None:
+        """Let edits follow a record whose id changed, and records that name it in their keys."""
+        for table, column in MENTIONS[entity]:
+            self.rekey(table, {column: old}, {column: new})
 
 
 def _written(value: Any) -> str | None:
