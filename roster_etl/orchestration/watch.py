@@ -23,7 +23,7 @@ from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
 from roster_etl.store.landing import open_folder, open_landing, unregistered
 from roster_etl.store.settings import Settings, landing_folder
-from roster_etl.vendors import vendor
+from roster_etl.vendors import discover, vendor
 
 DAY = 86_400.0
 Running = Callable[[], set[tuple[str, str]]]
@@ -123,6 +123,7 @@ class _Watch:
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
     known_busy: set[tuple[str, str]] | None = None
 
 
@@ -142,7 +143,9 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
     paused = {key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment)}
     for key in sorted(paused):
         _wait(tick, "paused", key)
-    turn = _turn([key for key in feeds if key not in paused], memory.get("next", ""), tick.bounds.feeds)
+    tick.paused.update(paused)
+    looked_at = [key for key, (_, feed) in feeds.items() if key not in paused or _every_upload_counts(feed)]
+    turn = _turn(looked_at, memory.get("next", ""), tick.bounds.feeds)
     with_base = bool(workspace.settings.landing.base)
     listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
     for key, listing in listings.items():
@@ -169,6 +172,14 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
     """Return whether a feed has a folder to look at, its own or one under the landing base; else its uploads are imported by command."""
     return bool(landing_folder(settings, district.id, feed.path))
+
+
+def _every_upload_counts(feed: Feed) -> bool:
+    """Return whether uploads of the feed are changes: then they are taken in even while its imports are paused.
+
+    An unknown format is nobody's: whoever looks at the feed next says so.
+    """
+    return feed.format in discover() and vendor(feed.format).format.mode == "changes"
 
 
 def _key(district: District, feed: Feed) -> str:
@@ -241,7 +252,7 @@ def _list_base(workspace: Workspace) -> Listing:
 def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
     """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
     try:
-        if vendor(feed.format).format.mode == "changes":
+        if _every_upload_counts(feed):
             _decide_changes(tick, key, district, feed, listing)
             return
         if not isinstance(listing, Exception):
@@ -291,7 +302,7 @@ def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, list
                 tick.states[key] = settle.imported(state, listing, tick.now, rules)
             except RosterError as error:
                 problem = error
-        else:
+        elif key not in tick.paused:
             _wait(tick, decision.reason, key)
     _ask_for_the_first(tick, key, district, feed)
     if problem is not None:
@@ -301,6 +312,8 @@ def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, list
 def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -> None:
     numbers = waiting(tick.workspace, district.id, feed.format)
     if not numbers:
+        return
+    if key in tick.paused:
         return
     if (district.id, feed.format) in _busy(tick):
         _wait(tick, "running", key)

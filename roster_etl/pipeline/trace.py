@@ -125,7 +125,7 @@ def _candidates(found: pa.Table, name: str) -> str:
 def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
     opened = origin.import_(version["valid_from_import"])
     mapping = origin.mapping(target, version)
-    record = origin.record(version["valid_from_import"], version["source_file"], version["source_row"])
+    record = origin.record(origin.read_in(version), version["source_file"], version["source_row"])
     return {
         "import_id": version["valid_from_import"],
         "upload_id": opened["upload_id"],
@@ -231,6 +231,13 @@ class _Origin:
         fitting = [mapping for mapping in of_file if _has_constants(mapping, version, target.key)]
         exact = [mapping for mapping in fitting if _has_constants(mapping, version, target.names) and _derives(mapping, version)]
         return next(iter([*exact, *fitting]), None)
+
+    def read_in(self, version: MappingABC[str, Any]) -> int:
+        """Return the import whose upload the version's row came in: an earlier one, if the row was refused then and fitted later."""
+        opened = int(version["valid_from_import"])
+        released = (self.import_(opened)["summary"] or {}).get("released", ())
+        found = (n for n, file, row in released if (file, row) == (version["source_file"], version["source_row"]))
+        return next(found, opened)
 
     def record(self, import_id: int, file: str | None, row: int | None) -> _Record:
         """Return the row as it arrived."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,18 @@ def test_materializing_takes_the_upload_that_waits_longest(zone: Zone) -> None:
 
     assert order.arrival == zone.queue[0]
     assert "waits" in why
+
+
+def test_what_arrives_while_imports_are_paused_waits_for_their_end(zone: Zone) -> None:
+    zone.workspace.registry.pause("lincoln")
+    zone.upload("1")
+    first = zone.settle(0)
+    zone.upload("2")
+    second = zone.settle(10)
+    queue = zone.queue
+    zone.workspace.registry.resume("lincoln", datetime.now(UTC))
+    (request,) = zone.tick(20).requests
+
+    assert (first.requests, second.requests) == ((), ())
+    assert len(queue) == 2
+    assert request.arrival == queue[0]

@@ -12,6 +12,7 @@ from roster_etl.pipeline.check import check_upload
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.districts import District, Feed
@@ -115,6 +116,16 @@ def test_a_row_that_did_not_fit_is_tried_again_and_released(roster: Roster) -> N
     assert told(third) == [("info", "released", "e.csv", 2)]
     assert roster.quarantine == []
     assert roster.records("enrollments", "user_id") == [("u1",)]
+
+
+def test_a_released_row_is_traced_to_the_upload_that_it_came_in(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", e=ENROLLMENT.replace("u1", "u2"))
+    roster.upload(c=COURSE, e="course_id,user_id,role,status\nc1,u1,teacher,active\n")
+    key = {"course_id": "c1", "user_id": "u2"}
+    (version,) = trace_record(roster.workspace, "lincoln", "enrollments", key)["versions"]
+
+    assert (version["import_id"], version["file"], version["row"]) == (2, "e.csv", 2)
+    assert version["fields"]["role"]["reads"][0]["text"] == "student"
 
 
 def test_a_newer_row_about_the_same_record_takes_the_place_of_one_in_quarantine(roster: Roster) -> None:
