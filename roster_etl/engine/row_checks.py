@@ -15,7 +15,7 @@ from roster_etl.engine import forms
 from roster_etl.engine.column_checks import Judged
 from roster_etl.engine.sheet import Sheet, true
 from roster_etl.mapping.frames import REFUSED, flat, one_array, to_table
-from roster_etl.spec import Date, FoundTogether, NotBefore, RowRule, Together
+from roster_etl.spec import AnyOf, Date, FoundTogether, NotBefore, RowRule, Together
 
 
 def check_rule(sheet: Sheet, rule: RowRule, others: Mapping[str, Judged]) -> None:
@@ -27,6 +27,8 @@ def check_rule(sheet: Sheet, rule: RowRule, others: Mapping[str, Judged]) -> Non
             _not_before(sheet, rule)
         case Together():
             _together(sheet, rule)
+        case AnyOf():
+            _any_of(sheet, rule)
 
 
 def _found_together(sheet: Sheet, rule: FoundTogether, other: Judged) -> None:
@@ -83,3 +85,16 @@ def _together(sheet: Sheet, rule: Together) -> None:
     for name in present:
         sheet.put(name, failing, None)
     sheet.doubted = sheet.doubted | failing
+
+
+def _any_of(sheet: Sheet, rule: AnyOf) -> None:
+    """A column that the upload lacks is as good as empty."""
+    there = [name for name in (*rule.columns, *rule.unless) if name in sheet.columns]
+    empty = np.ones(len(sheet.refused), dtype=bool)
+    for name in there:
+        empty &= true(pc.is_null(sheet.columns[name]))
+        if name in sheet.unreadable:
+            empty &= ~sheet.unreadable[name]
+    sheet.note(f"{', '.join(rule.columns)}: any of", "any_of", len(empty), int(empty.sum()))
+    needed = " or ".join(rule.columns)
+    sheet.refuse(empty, "missing_required", ", ".join(rule.columns), f"{needed} is required, and the cell is empty.")

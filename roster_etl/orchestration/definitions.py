@@ -20,6 +20,7 @@ from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upl
 from roster_etl.orchestration.resources import desk
 from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
 from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.orchestration.state import state_asset, state_key
 from roster_etl.orchestration.steps import FILE_SET, FORMAT, PRIORITY
 from roster_etl.pipeline.map import tables_of
 from roster_etl.spec import FileSet
@@ -47,6 +48,7 @@ def assets() -> list[dg.AssetsDefinition]:
 def _assets() -> list[dg.AssetsDefinition]:
     found = [upload_asset(vendor) for vendor in VENDORS]
     found += [file_asset(vendor, file) for vendor in VENDORS for file in vendor.format.files]
+    found += [state_asset(vendor) for vendor in VENDORS if vendor.fold is not None]
     found += [table_asset(TABLES[table], VENDORS) for table in tables_filled(VENDORS)]
     return [*found, plan_asset(VENDORS), warehouse_assets(VENDORS), report_asset(VENDORS)]
 
@@ -62,6 +64,7 @@ def import_job(vendor: Vendor, file_set: FileSet) -> Any:
     """Return the job that imports uploads of one set of a format's files for one district: its assets, and of the roster what it fills."""
     of_set, format_ = vendor.of_set(file_set.name), vendor.format
     keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in of_set.format.files)]
+    keys += [state_key(vendor)] if vendor.fold is not None else []
     keys += [key(table) for table in tables_of(of_set) for key in (roster_key, warehouse_key)]
     what = f"the {file_set.name} files of {format_.title}" if file_set.name else f"the format {format_.title}"
     return dg.define_asset_job(

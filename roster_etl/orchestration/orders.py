@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from roster_etl.pipeline.archived import newest_archived
+from roster_etl.pipeline.arrivals import waiting
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import resolve
@@ -24,7 +25,7 @@ from roster_etl.vendors import vendor
 def newest_order(
     workspace: Workspace, district_id: str, source: str, *, file_set: str = "", run_id: str | None = None
 ) -> tuple[Order, str]:
-    """Return an order for the upload in the landing zone if it is complete and quiet, else for the newest archived one; and why.
+    """Return an order for the upload that waits longest; else for the one in the landing zone if it is complete and quiet, else for the newest archived one; and why.
 
     Where nothing is archived, the order is for the landing zone, whatever lies there: the import then says what is wrong.
     Raises: UnknownDistrict, UnknownFeed; LandingError, LandingUnavailable: the landing zone cannot be read, so that nobody knows
@@ -32,6 +33,8 @@ def newest_order(
     """
     feed = workspace.registry.get(district_id).feed(source)
     landing = Order(district_id=district_id, source=source, file_set=file_set, run_id=run_id)
+    if numbers := waiting(workspace, district_id, source):
+        return replace(landing, arrival=numbers[0]), "the upload that waits longest, taken in when it had settled"
     archived = newest_archived(workspace, district_id, source, file_set)
     if archived is None:
         return landing, "what lies in the landing zone; nothing is archived yet"

@@ -52,8 +52,9 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
 
 
 def run_request(request: Request, job_name: str) -> dg.RunRequest:
-    """Return the run that imports what lies in the landing zone."""
-    config: dict[str, Any] = {"landing": True, **({"stale": list(request.stale)} if request.stale else {})}
+    """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
+    config: dict[str, Any] = {"landing": True} if request.arrival is None else {"arrival": request.arrival}
+    config |= {"stale": list(request.stale)} if request.stale else {}
     config |= {"received_at": request.received_at} if request.received_at else {}
     return dg.RunRequest(
         run_key=request.key,

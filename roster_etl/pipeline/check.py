@@ -193,6 +193,18 @@ class _Ledger(Warehouse):
         here, there = super().known(district_id, source, columns), self._roster.known(district_id, source, columns)
         return pa.concat_tables([here, there])
 
+    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the last versions of what that roster has no more."""
+        return self._roster.last_of_the_gone(district_id, source, table)
+
+    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
+        """Return the refused rows of that roster's imports."""
+        return self._roster.open_quarantine(district_id, source)
+
+    def overrides(self, district_id: str, source: str) -> list[dict[str, Any]]:
+        """Return the stewards' edits of that roster."""
+        return self._roster.overrides(district_id, source)
+
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return versions of that roster."""
         return self._roster.versions(table, version_ids)

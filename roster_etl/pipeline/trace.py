@@ -19,7 +19,7 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile, read_csv
 from roster_etl.mapping.plan import Const, Mapping
-from roster_etl.mapping.words import column_words
+from roster_etl.mapping.words import column_words, fold_words
 from roster_etl.pipeline.map import mappings_to
 from roster_etl.pipeline.teachers import teachers_of
 from roster_etl.pipeline.upload import Member
@@ -125,7 +125,7 @@ def _candidates(found: pa.Table, name: str) -> str:
 def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
     opened = origin.import_(version["valid_from_import"])
     mapping = origin.mapping(target, version)
-    record = origin.record(version["valid_from_import"], version["source_file"], version["source_row"])
+    record = origin.record(origin.read_in(version), version["source_file"], version["source_row"])
     return {
         "import_id": version["valid_from_import"],
         "upload_id": opened["upload_id"],
@@ -136,7 +136,12 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
         "valid_to": version["valid_to"],
         "closed_by_import": version["valid_to_import"],
         "close_reason": version["close_reason"],
-        "fields": {name: _field(name, version, mapping, record, opened["options"] or {}) for name in fields},
+        "fields": {
+            name: _folded_field(name, version, target, record)
+            if vendor(version["source"]).fold is not None
+            else _field(name, version, mapping, record, opened["options"] or {})
+            for name in fields
+        },
         "note": record.note,
     }
 
@@ -150,6 +155,18 @@ def _field(
         "derived": name in json.loads(version["derived"] or "[]"),
         "rule": _rule(mapping, name, version["source"], texts) if mapping and known else "the format does not carry this column",
         "reads": [record.cell(file, column) for file, column in (mapping.reads()[name] if mapping and known else ())],
+    }
+
+
+def _folded_field(name: str, version: MappingABC[str, Any], target: RosterTable, record: _Record) -> dict[str, Any]:
+    """Of a format of changes: the row that last changed the record; other columns may stand since an earlier one."""
+    plan = vendor(version["source"]).fold
+    assert plan is not None
+    return {
+        "value": version[name],
+        "derived": name in json.loads(version["derived"] or "[]"),
+        "rule": fold_words(plan, target.name, name) or "no row gives this column",
+        "reads": [record.cell(file, column) for file, column in plan.reads(target.name).get(name, ()) if file == record.kind],
     }
 
 
@@ -214,6 +231,13 @@ class _Origin:
         fitting = [mapping for mapping in of_file if _has_constants(mapping, version, target.key)]
         exact = [mapping for mapping in fitting if _has_constants(mapping, version, target.names) and _derives(mapping, version)]
         return next(iter([*exact, *fitting]), None)
+
+    def read_in(self, version: MappingABC[str, Any]) -> int:
+        """Return the import whose upload the version's row came in: an earlier one, if the row was refused then and fitted later."""
+        opened = int(version["valid_from_import"])
+        released = (self.import_(opened)["summary"] or {}).get("released", ())
+        found = (n for n, file, row in released if (file, row) == (version["source_file"], version["source_row"]))
+        return next(found, opened)
 
     def record(self, import_id: int, file: str | None, row: int | None) -> _Record:
         """Return the row as it arrived."""

@@ -1,85 +1,82 @@
-"""Formats whose files arrive in sets."""
+"""What a format may say of itself."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 
-from roster_etl.spec import Column, File, FileSet, Format, FormatError, Reference
-from roster_etl.spec.formats import UnknownFileSet
-from roster_etl.spec.options import arrival_options, options_of, resolve
+from roster_etl.spec import AnyOf, Column, File, Format, FormatError, Repeats, Signature, Status, Unsupported
+
+SIGNATURE = Signature(every=("id",))
 
 
-def _file(name: str, *columns: Column) -> File:
-    return File(name=name, file_name=f"{name.title()}.csv", title=name, source="1", key=("id",), columns=columns)
+def made(name: str = "people", **more: object) -> File:
+    how: dict[str, object] = {"in_order": True, "required": False, "recognised_by": SIGNATURE} | more
+    return File(
+        name=name,
+        file_name=f"{name}.csv",
+        title=name,
+        source="1",
+        key=("id",),
+        columns=(Column(name="id"), Column(name="b")),
+        **how,
+    )  # type: ignore[arg-type]
 
 
-PEOPLE = _file("people", Column(name="id", required=True))
-BELLS = _file("bells", Column(name="id", required=True, references=Reference(file="people", column="id")))
-ROSTER = FileSet(name="roster", files=("people",), mode="snapshot")
-DAILY = FileSet(name="daily", files=("bells",), mode="events", rhythm={"quiet_period": "60s"}, urgent=True)
-FORMAT = Format(
-    name="plain", title="Plain", document="none", version="1", mode="snapshot", files=(PEOPLE, BELLS), sets=(ROSTER, DAILY)
-)
+def changes(*files: File, **more: object) -> Format:
+    how: dict[str, object] = {"mode": "changes", "identify_by": "headers"} | more
+    return Format(name="f", title="F", document="D", version="1", files=files, **how)  # type: ignore[arg-type]
 
 
-def test_a_format_without_sets_has_one_of_all_its_files():
-    plain = replace(FORMAT, sets=())
-
-    assert [(s.name, s.files, s.mode) for s in plain.file_sets] == [("", ("people", "bells"), "snapshot")]
-    assert plain.of_set("") is plain
-
-
-def test_of_a_set_a_format_has_its_files_and_its_mode():
-    daily = FORMAT.of_set("daily")
-
-    assert ([file.name for file in daily.files], [file.name for file in daily.others], daily.mode) == (
-        ["bells"],
-        ["people"],
-        "events",
-    )
-    assert daily.file("people") is PEOPLE
-
-
-def test_a_set_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(UnknownFileSet, match="its sets: roster, daily"):
-        FORMAT.of_set("nightly")
-
-
-@pytest.mark.parametrize(("name", "expected"), [("people.csv", "roster"), ("deep/BELLS.CSV", "daily"), ("readme.txt", "roster")])
-def test_a_file_tells_its_set_by_its_name(name: str, expected: str):
-    assert FORMAT.set_of(name) == expected
+def test_a_format_of_changes_is_told_by_headers_and_applies_rows_in_order() -> None:
+    assert changes(made()).file("people").in_order
 
 
 @pytest.mark.parametrize(
-    "sets",
+    ("file", "more"),
     [
-        (ROSTER,),
-        (ROSTER, replace(DAILY, files=("bells", "people"))),
-        (ROSTER, replace(DAILY, name="roster")),
-        (ROSTER, replace(DAILY, name="No")),
+        ({"in_order": False}, {}),
+        ({"required": True}, {}),
+        ({"recognised_by": None}, {}),
+        ({}, {"identify_by": "name"}),
+        ({}, {"mode": "snapshot"}),
     ],
 )
-def test_sets_that_do_not_part_the_files_are_refused(sets: tuple[FileSet, ...]):
+def test_contradictions_are_refused(file: dict[str, object], more: dict[str, object]) -> None:
     with pytest.raises(FormatError):
-        replace(FORMAT, sets=sets)
+        changes(made(**file), **more)
 
 
-def test_a_rhythm_is_made_of_arrival_options():
-    with pytest.raises(FormatError, match="encoding is no arrival option"):
-        FileSet(name="daily", files=("bells",), mode="events", rhythm={"encoding": "cp1252"})
+def test_kinds_that_are_not_supported_need_headers_to_be_told_by() -> None:
+    plain = made(in_order=False, recognised_by=None)
+    other = Unsupported(name="tags", title="Tags", recognised_by=SIGNATURE)
+
+    with pytest.raises(FormatError):
+        changes(plain, mode="snapshot", identify_by="name", unsupported=(other,))
 
 
-def test_a_set_with_a_rhythm_of_its_own_has_options_of_its_own():
-    options = options_of(FORMAT)
+def test_rows_that_apply_in_order_are_no_repeats_of_one_record() -> None:
+    with pytest.raises(ValueError, match="in order"):
+        made(repeats=Repeats(columns=("b",)))
 
-    assert options["daily_quiet_period"].default == "60s"
-    assert resolve(FORMAT, {"daily_quiet_period": "30s"})["daily_quiet_period"] == timedelta(seconds=30)
-    assert (DAILY.option("quiet_period"), DAILY.option("min_interval"), ROSTER.option("quiet_period")) == (
-        "daily_quiet_period",
-        "min_interval",
-        "quiet_period",
-    )
-    assert arrival_options(FORMAT) == {"quiet_period", "min_interval", "straggler_wait", "daily_quiet_period"}
+
+def test_a_rule_names_columns_that_the_file_has() -> None:
+    with pytest.raises(ValueError, match="unknown columns c"):
+        made(rules=(AnyOf(columns=("b",), unless=("c",)),))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: AnyOf(columns=("a",)), lambda: Signature(none=("a",)), lambda: Status(options=("Active",))]
+)
+def test_words_that_say_nothing_are_refused(make) -> None:
+    with pytest.raises(ValueError, match=r"AnyOf|Signature|Status"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("headers", "fits"),
+    [("a b c", True), ("a b d x", True), ("a c", False), ("b c", False), ("a b", False), ("a b c e", False)],
+)
+def test_a_signature_fits_when_all_it_says_holds(headers: str, fits: bool) -> None:
+    signature = Signature(every=("a", "b"), some=(("c", "d"),), none=("e",))
+
+    assert signature.fits(set(headers.split())) is fits

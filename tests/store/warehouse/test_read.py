@@ -152,3 +152,31 @@ def test_values_are_known_from_current_records_along_their_references(warehouse)
 def test_tables_that_do_not_belong_together_are_not_asked_together(warehouse):
     with pytest.raises(ValueError, match="nothing refers from terms"):
         warehouse.known(DISTRICT, SOURCE, [Known(table=name, column=f"{name[:-1]}_id", name=name) for name in ("users", "terms")])
+
+
+def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
+    """Records with NULL in their keys, a record that came back, and other districts."""
+    rows = [enrollment("a", None), enrollment("b"), enrollment("c")]
+    published(warehouse, {"enrollments": change("enrollments", rows)})
+    published(warehouse, {"enrollments": change("enrollments", [enrollment("z")])}, district="madison")
+    gone = [version_of(warehouse, "enrollments", user_id=name) for name in "abc"]
+    published(warehouse, {"enrollments": change("enrollments", gone=gone, reason="deleted")}, number=2)
+    published(warehouse, {"enrollments": change("enrollments", [enrollment("b")])}, number=3)
+
+    found = warehouse.last_of_the_gone(DISTRICT, SOURCE, "enrollments")
+    assert found.schema == TABLES["enrollments"].full_schema
+    assert sorted((row["user_id"], row["section_id"], row["close_reason"]) for row in found.to_pylist()) == [
+        ("a", None, "deleted"),
+        ("c", "s1", "deleted"),
+    ]
+
+
+def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
+    published(warehouse, {"users": change("users", [user("a", first_name="Old")])})
+    old = version_of(warehouse, "users", user_id="a")
+    published(warehouse, {"users": change("users", [user("a", first_name="New")], gone=[old], reason="changed")}, number=2)
+    published(
+        warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="a")], reason="deleted")}, number=3
+    )
+
+    assert [row["first_name"] for row in warehouse.last_of_the_gone(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]
