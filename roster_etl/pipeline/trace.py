@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.engine.edits import edit_value
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile, read_csv
 from roster_etl.mapping.plan import Const, Mapping
@@ -137,9 +138,12 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
         "closed_by_import": version["valid_to_import"],
         "close_reason": version["close_reason"],
         "fields": {
-            name: _folded_field(name, version, target, record)
-            if vendor(version["source"]).fold is not None
-            else _field(name, version, mapping, record, opened["options"] or {})
+            name: origin.by_hand(target, version, name)
+            or (
+                _folded_field(name, version, target, record)
+                if vendor(version["source"]).fold is not None
+                else _field(name, version, mapping, record, opened["options"] or {})
+            )
             for name in fields
         },
         "note": record.note,
@@ -223,6 +227,7 @@ class _Origin:
         self._manifest = cache(self._read_manifest)
         self._member = cache(self._find_member)
         self._raw = cache(self._read)
+        self._edits = cache(self._all_edits)
 
     def mapping(self, target: RosterTable, version: MappingABC[str, Any]) -> Mapping | None:
         """Return the plan that made the version: the one from its file whose constants it has, and that derives what it derived."""
@@ -235,9 +240,31 @@ class _Origin:
     def read_in(self, version: MappingABC[str, Any]) -> int:
         """Return the import whose upload the version's row came in: an earlier one, if the row was refused then and fitted later."""
         opened = int(version["valid_from_import"])
-        released = (self.import_(opened)["summary"] or {}).get("released", ())
+        summary = self.import_(opened)["summary"] or {}
+        if "read_in" in summary:  # a steward's edit of one column: the others came with an upload before
+            return int(summary["read_in"])
+        released = summary.get("released", ())
         found = (n for n, file, row in released if (file, row) == (version["source_file"], version["source_row"]))
         return next(found, opened)
+
+    def by_hand(self, target: RosterTable, version: MappingABC[str, Any], name: str) -> dict[str, Any] | None:
+        """Return what is known of a column that a steward's edit held in this version; None: it was none."""
+        key = {column: version[column] for column in target.key}
+        held = [
+            edit
+            for edit in self._edits(version["source"])
+            if (edit["table_name"], edit["field"]) == (target.name, name)
+            and json.loads(edit["key"]) == key
+            and edit["set_at"] <= version["valid_from"]
+            and (edit["cleared_at"] is None or version["valid_from"] < edit["cleared_at"])
+            and edit_value(target, name, edit["value"]) == version[name]
+        ]
+        if not held:
+            return None
+        return {"value": version[name], "derived": False, "rule": f"set by hand, by {held[-1]['set_by']}", "reads": []}
+
+    def _all_edits(self, source: str) -> list[dict[str, Any]]:
+        return self.workspace.warehouse.overrides(self.district_id, source, ended=True)
 
     def record(self, import_id: int, file: str | None, row: int | None) -> _Record:
         """Return the row as it arrived."""

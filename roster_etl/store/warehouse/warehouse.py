@@ -322,10 +322,10 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.open_quarantine(connection, district_id, source)
 
-    def overrides(self, district_id: str, source: str) -> list[dict[str, Any]]:
-        """Return the stewards' edits in force, oldest first."""
+    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
+        """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
         with self.reading() as connection:
-            return ledger_read.overrides(connection, district_id, source)
+            return ledger_read.overrides(connection, district_id, source, ended=ended)
 
     def sources(self, district_id: str | None = None) -> list[str]:
         """Return the formats that were ever imported, for a district if given."""
