@@ -167,7 +167,7 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
     sheet.fail(column.name, told, "deleted_reference", message)
     wrong &= ~told
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
-    if sheet.is_required(column):
+    if sheet.required(column)[wrong].all():
         causes = with_missing(sheet, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
     sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
