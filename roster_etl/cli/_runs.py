@@ -32,12 +32,16 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     """
     from roster_etl.orchestration.runs import run_import
     from roster_etl.pipeline.road import steps_of
+    from roster_etl.pipeline.sets import of_one_set
     from roster_etl.pipeline.tell import send_out, tell_of
     from roster_etl.vendors import vendor
 
     before = _newest(call, order)
     try:
-        with call.progress(steps_of(vendor(order.source)) + 1, f"{order.district_id}/{order.source}") as progress:
+        order = of_one_set(call.workspace, order)
+        steps = steps_of(vendor(order.source).of_set(order.file_set or "")) + 1
+        what = "/".join(filter(None, (order.district_id, order.source, order.file_set)))
+        with call.progress(steps, what) as progress:
             import_id = run_import(call.settings.home, order, tell=progress)
         failure = _abandoned(call, import_id)
         if failure is not None:

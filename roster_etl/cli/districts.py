@@ -176,6 +176,7 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> N
 
     Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; BadWords: what the registry refuses.
     """
+    from roster_etl.spec.errors import DistrictExists
     from roster_etl.spec.options import resolve
     from roster_etl.spec.replacements import check_replacements
     from roster_etl.store.district_file import check_district
@@ -186,10 +187,10 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> N
     with _registry_words():
         check_district(District(id=district_id, feeds=(feed,)))
         check_replacements(vendor(feed.format).format, feed.replacements)
-        if call.registry.exists(district_id):
-            call.registry.add_feed(district_id, feed, update=update)
-        else:
+        try:
             call.registry.add(District(id=district_id, feeds=(feed,)))
+        except DistrictExists:  # perhaps since a moment ago, by another call
+            call.registry.add_feed(district_id, feed, update=update)
 
 
 @contextmanager

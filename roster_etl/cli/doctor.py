@@ -254,7 +254,8 @@ def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
             return "not watched: it has no landing folder; its uploads are imported by command"
         with open_landing(district.id, feed, call.settings) as landing:
             names = {entry.name.casefold() for entry in landing.listing() if entry.regular}
-        required = [file.file_name for file in vendor(feed.format).format.files if file.required]
+        format_ = vendor(feed.format).format
+        required = [file.file_name for file in format_.of_set(format_.file_sets[0].name).files if file.required]
         missing = [name for name in required if name.casefold() not in names]
         waits = f"; not there yet: {', '.join(missing)}" if missing else "; all required files are there"
         return f"{landing.where}, {len(names)} files{waits}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ _COLUMNS = (
     "kind",
     "district_id",
     "source",
+    "file_set",
     "upload_id",
     "run_id",
     "status",
@@ -73,7 +75,12 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
     counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
     finished = row["finished_at"] or row["started_at"]
-    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], row["source"], row["status"], *counts)
+    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], feed_words(row), row["status"], *counts)
+
+
+def feed_words(row: Mapping[str, Any]) -> str:
+    """Return the format of an import, with the set of its files where the format has several."""
+    return "/".join(filter(None, (row["source"], row["file_set"])))
 
 
 def _count(row: dict[str, Any], what: str) -> int | None:

@@ -20,16 +20,19 @@ from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upl
 from roster_etl.orchestration.resources import desk
 from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
 from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.orchestration.steps import FILE_SET, FORMAT, PRIORITY
 from roster_etl.pipeline.map import tables_of
+from roster_etl.spec import FileSet
 from roster_etl.vendors import Vendor, discover
 
 MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
 VENDORS = tuple(discover().values())
 
 
-def job_name(format_name: str) -> str:
-    """Return the name of the job that imports one format."""
-    return f"import_{format_name}"
+def job_name(format_name: str, file_set: str = "") -> str:
+    """Return the name of the job that imports one format, or a set of its files other than the first."""
+    further = [found.name for found in discover()[format_name].format.file_sets[1:]]
+    return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
 
 
 def assets() -> list[dg.AssetsDefinition]:
@@ -55,21 +58,27 @@ def checks() -> list[dg.AssetChecksDefinition]:
         return [fresh_check(vendor) for vendor in VENDORS]
 
 
-def import_job(vendor: Vendor) -> Any:
-    """Return the job that imports one format for one district: its own assets, and of the roster what it fills."""
-    keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in vendor.format.files)]
-    keys += [key(table) for table in tables_of(vendor) for key in (roster_key, warehouse_key)]
+def import_job(vendor: Vendor, file_set: FileSet) -> Any:
+    """Return the job that imports uploads of one set of a format's files for one district: its assets, and of the roster what it fills."""
+    of_set, format_ = vendor.of_set(file_set.name), vendor.format
+    keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in of_set.format.files)]
+    keys += [key(table) for table in tables_of(of_set) for key in (roster_key, warehouse_key)]
+    what = f"the {file_set.name} files of {format_.title}" if file_set.name else f"the format {format_.title}"
     return dg.define_asset_job(
-        job_name(vendor.format.name),
+        job_name(format_.name, file_set.name),
         selection=dg.AssetSelection.assets(*keys, PLAN, REPORT) - dg.AssetSelection.checks(*FRESH_CHECKS),
-        tags={"format": vendor.format.name},
-        description=f"One upload of one district in the format {vendor.format.title}, from the landing zone to the published roster.",
+        tags={
+            FORMAT: format_.name,
+            **({FILE_SET: file_set.name} if file_set.name else {}),
+            **({PRIORITY: "1"} if file_set.urgent else {}),
+        },
+        description=f"One upload of one district in {what}, from the landing zone to the published roster.",
     )
 
 
 CHECKS = checks()
 FRESH_CHECKS = [key for check in CHECKS for key in check.check_keys]  # an import does not ask whether it comes in time
-JOBS = [import_job(vendor) for vendor in VENDORS]
+JOBS = [import_job(vendor, file_set) for vendor in VENDORS for file_set in vendor.format.file_sets]
 defs = dg.Definitions(
     assets=assets(),
     asset_checks=CHECKS,

@@ -73,8 +73,7 @@ class Desk:
         self._frames.clear()
         if self.upload is not None:
             release(self.workspace, self.upload.import_id)
-        if "warehouse" in vars(self.workspace):
-            self.workspace.warehouse.close()
+        self.workspace.close()
 
     def _in_hand(self) -> Upload:
         if self.upload is None:
@@ -110,7 +109,7 @@ def _name(path: Sequence[str]) -> str:
 def _readers(upload: Upload) -> Counter[str]:
     """Return how many steps read each frame: files that refer to it, tables made of it; a table is planned, then published."""
     vendor, source = upload.vendor, upload.source
-    reads = [name for file in vendor.format.files for name in references_of(file)]
+    reads = [name for file in vendor.format.files for name in references_of(file, vendor.format)]
     reads += [name for table in tables_of(vendor) for name in files_for(vendor, table)]
     tables = {_name(("roster", table)): 2 for table in tables_of(vendor)}
     return Counter({_name((source, name)): count for name, count in Counter(reads).items()}) + Counter(tables)

@@ -20,7 +20,8 @@ from roster_etl.pipeline.upload import Upload
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
 DISTRICT, FORMAT, UPLOAD, IMPORT, STATUS = "district", "format", "upload_id", "import_id", "import_status"
-BACKFILL = "dagster/backfill"
+FILE_SET = "file_set"
+BACKFILL, PRIORITY = "dagster/backfill", "dagster/priority"
 
 
 class NoImport(PermanentError):
@@ -93,6 +94,7 @@ def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -
         context,
         district=upload.district_id,
         format=upload.source,
+        file_set=upload.file_set or None,
         upload_id=upload.upload_id or None,
         import_id=upload.import_id,
         import_status=status,

@@ -34,11 +34,12 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
     return found
 
 
-def newest_archived(workspace: Workspace, district_id: str, source: str) -> int | None:
-    """Return the newest import of a feed that is archived and was not rejected; None: there is none."""
+def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
+    """Return the newest import of a feed (or one set of its files) that is archived and was not rejected; None: there is none."""
     for import_id in reversed(workspace.archive.manifests(district_id)):
         manifest = workspace.archive.read_manifest(district_id, import_id)
-        if manifest["source"] == source and manifest["status"] != "rejected":
+        same_set = file_set is None or manifest.get("file_set", "") == file_set
+        if manifest["source"] == source and same_set and manifest["status"] != "rejected":
             return import_id
     return None
 

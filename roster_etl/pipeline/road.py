@@ -55,7 +55,9 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
     """Walk the steps after the door: judge, map, plan, publish."""
     judged: dict[str, pd.DataFrame] = {}
     for file in upload.format.files:
-        judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
+        judged[file.name] = judge_member(
+            workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
+        )
         gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
     for table in tables_of(upload.vendor):

@@ -35,6 +35,11 @@ class Workspace:
         return_memory()
         return cls(Settings.load(home))
 
+    def close(self) -> None:
+        """Close the connections that were opened. The workspace can still be used."""
+        if "warehouse" in vars(self):
+            self.warehouse.close()
+
     @property
     def home(self) -> Path:
         """The home's folder."""

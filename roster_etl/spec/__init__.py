@@ -5,7 +5,7 @@ Does not belong here: reading, judging, mapping (``engine``), or any import outs
 """
 
 from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Unique, Where
-from roster_etl.spec.formats import Format, FormatError, Option
+from roster_etl.spec.formats import FileSet, Format, FormatError, Option
 from roster_etl.spec.rules import (
     Choice,
     Date,
@@ -13,6 +13,7 @@ from roster_etl.spec.rules import (
     Digits,
     Email,
     Form,
+    FoundTogether,
     NotBefore,
     Phone,
     RowRule,
@@ -31,9 +32,11 @@ __all__ = [
     "Email",
     "Family",
     "File",
+    "FileSet",
     "Form",
     "Format",
     "FormatError",
+    "FoundTogether",
     "Match",
     "NotBefore",
     "Option",

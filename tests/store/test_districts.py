@@ -2,6 +2,8 @@
 
 import datetime
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,24 @@ def test_a_password_in_the_url_is_never_written(registry: Registry) -> None:
         registry.add(District(id="lincoln", feeds=(Feed(format="clever", path="sftp://u:secret@h/x"),)))
 
     assert not registry.exists("lincoln")
+
+
+def test_no_feed_is_lost_where_many_are_added_at_one_moment(tmp_path: Path) -> None:
+    formats = [f"format_{number}" for number in range(8)]
+    start = threading.Barrier(len(formats))
+
+    def add(format_: str) -> None:
+        registry = Registry(str(tmp_path / "districts"))
+        start.wait()
+        try:
+            registry.add(District(id="lincoln", feeds=(Feed(format=format_),)))
+        except DistrictExists:
+            registry.add_feed("lincoln", Feed(format=format_))
+
+    with ThreadPoolExecutor(len(formats)) as pool:
+        list(pool.map(add, formats))
+
+    assert {feed.format for feed in Registry(str(tmp_path / "districts")).get("lincoln").feeds} == set(formats)
 
 
 def test_a_day_of_the_calendar_begins_in_the_districts_time_zone() -> None:

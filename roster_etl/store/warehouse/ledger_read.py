@@ -26,12 +26,14 @@ def imports(
     source: str | None = None,
     status: ImportStatus | None = None,
     limit: int | None = None,
+    file_set: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the imports, newest first; all of them, or those of a district, a feed or a status."""
+    """Return the imports, newest first; all of them, or those of a district, a feed, a set of its files or a status."""
     query = sa.select(IMPORTS).order_by(IMPORTS.c.import_id.desc()).limit(limit)
-    for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source), (IMPORTS.c.status, status)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    wanted = {"district_id": district_id, "source": source, "status": status, "file_set": file_set}
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(IMPORTS.c[name] == value)
     return _dicts(connection, query)
 
 
@@ -110,13 +112,17 @@ def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[
     return _dicts(connection, query.outerjoin(rows, rows.c.import_id == IMPORTS.c.import_id).order_by(IMPORTS.c.import_id))
 
 
-def last_published(connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None) -> dict[str, Any] | None:
-    """Return the newest import that was published for this feed, of `kind` if given; None: none was."""
+def last_published(
+    connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None, file_set: str | None
+) -> dict[str, Any] | None:
+    """Return the newest import that was published for this feed, of `kind` and of `file_set` if given; None: none was."""
     query = sa.select(IMPORTS).where(
         IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published"
     )
     if kind is not None:
         query = query.where(IMPORTS.c.kind == kind)
+    if file_set is not None:
+        query = query.where(IMPORTS.c.file_set == file_set)
     found = _dicts(connection, query.order_by(IMPORTS.c.import_id.desc()).limit(1))
     return found[0] if found else None
 
@@ -167,7 +173,8 @@ def holds(
     connection: sa.Connection, district_id: str | None = None, source: str | None = None, *, undecided: bool
 ) -> list[dict[str, Any]]:
     """Return holds with the district, source and summary of their imports, newest first."""
-    query = sa.select(HOLDS, IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.upload_id, IMPORTS.c.summary)
+    about = (IMPORTS.c[name] for name in ("district_id", "source", "file_set", "upload_id", "summary"))
+    query = sa.select(HOLDS, *about)
     query = query.join_from(HOLDS, IMPORTS, HOLDS.c.import_id == IMPORTS.c.import_id).order_by(HOLDS.c.import_id.desc())
     if undecided:
         query = query.where(HOLDS.c.decision.is_(None))

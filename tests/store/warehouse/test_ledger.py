@@ -49,7 +49,7 @@ def test_an_import_begins_as_running(warehouse):
     assert warehouse.import_(number) == {
         "import_id": number, "kind": "upload", "district_id": DISTRICT, "source": SOURCE, "upload_id": "u3", "run_id": "r",
         "status": "running", "received_at": day(2), "started_at": day(3), "finished_at": None,
-        "options": {"encoding": "utf-8"}, "summary": {},
+        "options": {"encoding": "utf-8"}, "summary": {}, "file_set": "",
     }  # fmt: skip
 
 
