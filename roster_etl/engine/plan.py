@@ -144,7 +144,7 @@ class Plan:
 
     @property
     def says_nothing_new(self) -> bool:
-        """Whether nothing would change but derived values: rows in another order (contacts are numbered) are the same upload."""
+        """Whether nothing would change but derived values; rows in another order can do that too (contacts are numbered)."""
         return all(not (t.created or t.deleted or t.counted_updates) for t in self.tables.values())
 
     def changes(self) -> dict[str, dict[str, int]]:

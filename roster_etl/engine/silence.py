@@ -1,4 +1,4 @@
-"""What an upload does not speak of: values whose columns it lost stay as they are.
+"""What an upload does not speak of: values whose columns it lost stay as they are, and so do records that it lost the better file of.
 
 Belongs here: filling a mapped table from the current versions. An absent column leaves values alone; a blank cell clears.
 """
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.map import HASH, key_text, row_hash
-from roster_etl.mapping.frames import flat
+from roster_etl.mapping.frames import REFUSED, flat
 
 
 def keep_unstated(
@@ -35,6 +35,25 @@ def keep_unstated(
     if extensions:
         mapped = _put(mapped, "extensions", _extensions(flat(mapped.column("extensions")), current, place, extensions))
     return _put(mapped, HASH, row_hash(mapped, target))
+
+
+def stand_aside(
+    target: RosterTable, mapped: pa.Table, known: pa.Table, *, better: str, others: Collection[str], unsure: bool
+) -> pa.Table:
+    """Return `mapped` with rows that stand in for those of file `better` marked as refused, where that file may mean theirs.
+
+    Such a record was seen, and stays as it is known: what stands in says less than what was there.
+
+    Args: known: the current versions that came from that file; others: names of the files whose rows stand in;
+        unsure: records of the file do not tell whose they are, so that they may be any.
+    """
+    keys, origin, refused = key_text(mapped, target.key), flat(mapped.column("source_file")), flat(mapped.column(REFUSED))
+    aside = pc.and_(pc.is_in(origin, value_set=pa.array(sorted(others), pa.string())), pc.invert(refused))
+    aside = pc.and_(aside, pc.is_in(keys, value_set=key_text(known, target.key)))
+    if not unsure:
+        named = keys.filter(pc.and_(refused, pc.equal(origin, better)))
+        aside = pc.and_(aside, pc.is_in(keys, value_set=named))
+    return _put(mapped, REFUSED, pc.or_(refused, aside))
 
 
 def _extensions(now: pa.Array, current: pa.Table, place: pa.Array, lost: Collection[str]) -> pa.Array:

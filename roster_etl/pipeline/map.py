@@ -23,6 +23,7 @@ from roster_etl.engine.silence import keep_unstated
 from roster_etl.mapping.frames import REFUSED, flat, give_back, row_codes, to_frame, to_table
 from roster_etl.mapping.plan import RECEIVED_ON, Mapping
 from roster_etl.pipeline.judge import keep_verdict, tolerances
+from roster_etl.pipeline.stand_ins import without_stand_ins
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict, judge_suite
@@ -65,6 +66,7 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
     settings = {**upload.values, RECEIVED_ON: upload.received_on}
     mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
     mapped = _with_unstated(workspace, upload, table, mapped, files)
+    mapped = without_stand_ins(workspace, upload, table, mapped)
     mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
     place = (upload.district_id, upload.import_id)
     workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))

@@ -25,6 +25,7 @@ from roster_etl.pipeline.fold import how_compared
 from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.sameness import repeats_last_published
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -151,7 +152,7 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
             planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column" if rekeyed else looks})
         return planned, [*rekeyed, *strange, *findings]
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
-    if is_state and plan.says_nothing_new and _same_settings(workspace, upload):
+    if is_state and _is_unchanged(workspace, upload, plan):
         return _planned(plan, "unchanged"), []
     return _planned(plan, "publish"), _growth(plan, upload)
 
@@ -244,6 +245,16 @@ def _thresholds(upload: Upload) -> Thresholds:
     )
 
 
+def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
+    """Return whether the roster stays as it is: nothing would change, or derived values alone since rows stand in another order.
+
+    Derived values can be all that changes in an upload that says something new: a section's term, a login that was made up.
+    """
+    if not plan.says_nothing_new or not _same_settings(workspace, upload):
+        return False
+    return plan.is_empty or repeats_last_published(workspace, upload)
+
+
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
     last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
@@ -266,9 +277,8 @@ def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
     documents = _documents(workspace, upload)
     unread = {file.name for file in upload.format.files} - {name for name, d in documents.items() if d["rows_accepted"]}
     broken = [name for name, d in documents.items() if d["refused"] and d["refused"] != "empty_file"]
-    by_name = {file.file_name.casefold(): file.name for file in upload.format.files}
     return Doubt(
-        file_of=lambda name: by_name.get(name.rpartition("/")[2].casefold()),
+        file_of=upload.kind_of,
         files=frozenset(unread),
         everything=bool(broken),
         evidence={name: tuple(map(tuple, document["evidence"])) for name, document in documents.items()},

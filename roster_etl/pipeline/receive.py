@@ -223,8 +223,8 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         members, lasting = with_lasting(workspace, replace(upload, members=members), contents)
         upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
-        if is_unchanged(workspace, upload):
-            return conclude(workspace, upload, "unchanged", lasting)
+        if is_unchanged(workspace, upload) and not any(finding.severity == "upload" for finding in findings):
+            return conclude(workspace, upload, "unchanged", [*findings, *lasting])
         start_gates()  # they will be needed: their library loads while files are read
         findings += [*_missing(upload), *_unpublished(workspace, upload), *_stale(order), *expected, *lasting]
         members = tuple(

@@ -107,6 +107,11 @@ class Upload:
         member = self.member(file.name)
         return member.name if member else file.file_name
 
+    def kind_of(self, name: str) -> str | None:
+        """Return which file of the format a file named `name`, of this upload or an earlier one, is; None: none of them."""
+        found = (file.name for file in self.format.files if file.file_name.casefold() == name.rpartition("/")[2].casefold())
+        return next(found, None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the upload in JSON's types."""
         return asdict(self)

@@ -250,3 +250,19 @@ def test_nothing_is_compared_unless_a_feed_is_named(workspace: Workspace, upload
     _publish_canvas(workspace, ["elsewhere"], ["elsewhere"])
 
     assert run(workspace, upload)["findings"] == []
+
+
+def test_what_changes_derived_values_alone_is_published(workspace: Workspace, upload: Path) -> None:
+    run(workspace, upload)
+    edit(upload, "users", lambda rows: [row | {"login_id": f"own{row['user_id']}"} for row in rows])
+    given = run(workspace, upload)
+    edit(upload, "users", lambda rows: list(reversed(rows)))
+    turned = run(workspace, upload)
+    named = sum(bool(row["name"]) for row in rows_of(upload, "sections"))
+    edit(upload, "sections", lambda rows: [row | {"name": ""} for row in rows])
+    unnamed = run(workspace, upload)
+
+    versions = workspace.warehouse.trace("users", {"user_id": "007"}, DISTRICT, NAME).to_pylist()
+    assert (given["status"], versions[-1]["username"]) == ("published", "own007")
+    assert turned["status"] == "unchanged"
+    assert (unnamed["status"], unnamed["changes"]["sections"]["updated"]) == ("published", named)

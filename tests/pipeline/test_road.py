@@ -151,6 +151,22 @@ def test_another_file_is_named_and_not_read(day2: Path) -> None:
     assert "unexpected_file" in codes(document)
 
 
+def test_another_file_beside_the_same_bytes_is_named_too(day2: Path) -> None:
+    (day2 / "upload" / "notes.csv").write_text("a\n1\n", encoding="utf-8")
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "unchanged"
+    assert codes(document) == {"unexpected_file"}
+
+
+def test_two_files_of_a_kind_reject_the_upload_even_if_one_is_known(day2: Path) -> None:
+    (day2 / "upload" / "STUDENTS.csv").write_text("Student_id\n1\n", encoding="utf-8")
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "rejected"
+    assert "ambiguous_file" in codes(document)
+
+
 def test_an_optional_file_that_is_left_out_removes_nobody(day2: Path) -> None:
     (day2 / "upload" / "staff.csv").unlink()
     before = counts(day2 / "home")

@@ -101,6 +101,41 @@ def test_another_title_in_a_second_school_is_told_and_the_first_counts(oak: Oak)
     assert {row["title"] for row in oak.current("user_roles") if row["user_kind"] == "staff"} == {"Teacher"}
 
 
+SITES = "School Site Name,Address,Phone Number,Merge with Site ID\nElm,1 Elm Way,,10\nFir,2 Fir Way,,20\n"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [",2 Fir Way,,20", "Fir,2 Fir Way,,20,?", "Elm,2 Fir Way,,20"],
+    ids=["without a name", "ragged", "with another site's name"],
+)
+def test_a_site_whose_row_is_refused_keeps_its_name(oak: Oak, row: str) -> None:
+    oak.upload({"SchoolExport": SITES})
+    known = sites(oak)
+    document = oak.upload({"SchoolExport": SITES.replace("Fir,2 Fir Way,,20", row)})
+
+    assert document["status"] == "unchanged"  # a row that was refused says nothing of its site
+    assert sites(oak) == known == [("10", "Elm", "1 Elm Way"), ("20", "Fir", "2 Fir Way")]
+
+
+def test_a_site_that_was_never_named_waits_for_nobody(oak: Oak) -> None:
+    oak.upload({"SchoolExport": SITES.replace("Fir,2 Fir Way,,20", ",2 Fir Way,,20")})
+
+    assert sites(oak) == [("10", "Elm", "1 Elm Way"), ("20", "20", None)]
+
+
+def test_a_site_that_is_taken_out_of_the_file_goes_by_its_code_again(oak: Oak) -> None:
+    oak.upload({"SchoolExport": SITES})
+    document = oak.upload({"SchoolExport": SITES.replace("Fir,2 Fir Way,,20\n", "")})
+
+    assert document["status"] == "published"
+    assert sites(oak) == [("10", "Elm", "1 Elm Way"), ("20", "20", None)]
+
+
+def sites(oak: Oak) -> list[tuple[str, str, str | None]]:
+    return sorted((row["organization_id"], row["name"], row["street"]) for row in oak.current("organizations"))
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_an_upload_without_a_core_file_is_rejected(oak: Oak, name: str) -> None:
     document = oak.upload({name: ""})

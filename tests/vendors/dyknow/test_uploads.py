@@ -82,6 +82,14 @@ def test_sections_without_students_are_kept(oak: Oak) -> None:
     assert oak.teachers("c3") == ["t2"]
 
 
+def test_a_section_that_gets_the_term_of_others_is_published(oak: Oak) -> None:
+    oak.imported()
+    oak.change("Sections", lambda text: text.replace("Choir,,,,", "Choir,08/17/2026,06/04/2027,,"))
+    document = oak.imported()
+
+    assert (document["status"], document["changes"]["sections"]["updated"]) == ("published", 1)
+
+
 def test_a_teacher_who_is_taken_out_of_a_column_is_gone(oak: Oak) -> None:
     oak.imported()
     oak.change("Sections", lambda text: text.replace(",t2,t3\n", ",t2,\n"))

@@ -1,0 +1,37 @@
+"""Whether two files have the same records, whatever the order of their rows and columns.
+
+Belongs here: records as they were sent. What they would change is the plan's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.parse import column_names
+from roster_etl.engine.read import RawFile
+
+
+def same_records(one: RawFile, other: RawFile) -> bool:
+    """Return whether two files that were read have the same columns (case does not count) and the same records."""
+    names = sorted(name.casefold() for name in one.header)
+    if one.refused or other.refused or names != sorted(name.casefold() for name in other.header):
+        return False
+    if len(set(names)) < len(names) or one.rows_read != other.rows_read:
+        return False
+    return _damaged(one) == _damaged(other) and _sorted_records(one).equals(_sorted_records(other))
+
+
+def _damaged(raw: RawFile) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the records that could not be read with certainty; their cells are compared where they stand."""
+    return sorted((record.code, tuple(record.cells)) for record in raw.damaged)
+
+
+def _sorted_records(raw: RawFile) -> pa.ChunkedArray[Any]:
+    """Return one text a record, its cells in the order of the columns' names, sorted; an empty cell is U+0000."""
+    named = sorted(zip((name.casefold() for name in raw.header), column_names(len(raw.header)), strict=True))
+    cells = [raw.table.column(column) for _, column in named]
+    texts = pc.binary_join_element_wise(*cells, "\x1f", null_handling="replace", null_replacement="\x00")
+    return texts.take(pc.sort_indices(texts))
