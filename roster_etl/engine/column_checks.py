@@ -88,14 +88,30 @@ def _replaced(sheet: Sheet, name: str, column: pa.Array, codes: Codes) -> pa.Arr
 
 
 def check_control_characters(sheet: Sheet) -> None:
-    """A NUL breaks its cell; another control character is doubtful."""
+    """A NUL breaks its cell; another control character is doubtful, or breaks the cell where the form says so.
+
+    Where rows are changes, a NUL refuses its row: the cell left empty could be read as a wish to clear a value.
+    """
     for name in list(sheet.columns):
         nul, other = cells.control_characters(sheet.columns[name])
-        sheet.warn(other & ~nul, "control_character", name, "The cell holds a control character; it was kept as sent.")
+        _other_control_characters(sheet, name, other & ~nul)
         if nul.any():
-            sheet.fail(name, nul, "control_character", "The cell holds a NUL character.")
+            message = "The cell holds a NUL character."
+            if sheet.file.in_order:
+                sheet.refuse(nul, "control_character", name, message)
+            else:
+                sheet.fail(name, nul, "control_character", message)
             sheet.put(name, nul, None)  # no database takes it, and what is left of a key with one is no key
             sheet.unreadable[name] = nul
+
+
+def _other_control_characters(sheet: Sheet, name: str, found: Mask) -> None:
+    column = sheet.header.columns.get(name)
+    if column is not None and isinstance(column.form, Text) and column.form.printable:
+        found = found | true(pc.match_substring(sheet.columns[name], "\n"))  # elsewhere a line break is none
+        sheet.fail(name, found, "control_character", "The cell holds a control character.")
+    else:
+        sheet.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")
 
 
 def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> None:

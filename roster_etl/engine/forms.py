@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
+from roster_etl.mapping.moments import parse_moments
+from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Status, Text, WholeNumber
 from roster_etl.spec.rules import Form
 
 EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
@@ -26,6 +27,7 @@ CODES: dict[type, str] = {
     WholeNumber: "bad_value",
     Decimal: "bad_value",
     Date: "bad_date",
+    Moment: "bad_date",
     Email: "invalid_email",
     Phone: "bad_phone",
 }
@@ -51,22 +53,26 @@ def expected(form: Form) -> str:
     """Return what `form` promises, in words for a message."""
     match form:
         case Text(max_length=length):
-            return f"at most {length} characters" if length else "any text"
+            words = f"at most {length} characters" if length else "any text"
         case Choice(options=options) | Status(options=options):
             listed = ", ".join(options) if len(options) <= 25 else f"one of {len(options)} options"
-            return f"one of: {listed}" + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
+            words = f"one of: {listed}" + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
         case Digits():
-            return "digits only"
+            words = "digits only"
         case WholeNumber(minimum=low, maximum=high):
-            return f"a whole number from {low} to {high}"
+            words = f"a whole number from {low} to {high}"
         case Decimal():
-            return "a number such as 3 or 3.75"
+            words = "a number such as 3 or 3.75"
         case Date(patterns=patterns):
-            return f"a date that exists, written {' or '.join(patterns)}"
+            words = f"a date that exists, written {' or '.join(patterns)}"
+        case Moment(words=others):
+            words = " or ".join(["a moment such as 2026-08-26T17:00:00Z", *others])
         case Email():
-            return "an address such as name@school.example.org"
-        case Phone(lengths=lengths):
-            return "a phone number of " + " or ".join(map(str, lengths)) + " digits"
+            words = "an address such as name@school.example.org"
+        case _:
+            lengths = form.lengths
+            words = "a phone number of " + " or ".join(map(str, lengths)) + " digits"
+    return words
 
 
 @singledispatch
@@ -117,6 +123,11 @@ def _(form: Decimal, values: pa.Array) -> np.ndarray:
 @_fits.register
 def _(form: Date, values: pa.Array) -> np.ndarray:
     return _numpy(pc.is_valid(parse_dates(form, values)))
+
+
+@_fits.register
+def _(form: Moment, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.or_(pc.is_valid(parse_moments(values)), pc.is_in(values, value_set=pa.array(form.words, pa.string()))))
 
 
 @_fits.register

@@ -8,7 +8,7 @@ broken cell of another column is left empty with a warning. What is wrong is dec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -89,6 +89,8 @@ def judge_file(
     if raw.header:
         sheet.findings.add_frame(findings_frame(header.findings))
     refused = raw.refused or (header.refused if raw.header else "empty_file")
+    if file.in_order and not refused and not raw.rows_read:
+        return _without_changes(sheet)
     if refused or not raw.rows_read:
         return _refused_file(sheet, refused or "empty_file")
     _check(sheet, judged or {}, replacements or {}, known or {})
@@ -163,6 +165,13 @@ def _present(sheet: Sheet) -> tuple[str, ...]:
     declared = {column.name for column in sheet.file.columns if not column.secret}
     families = (pattern for pattern, members in sheet.header.families.items() if members)
     return (*(name for name in sheet.header.positions if name in declared), *families)
+
+
+def _without_changes(sheet: Sheet) -> JudgedFile:
+    """A file of changes with a header only says nothing, but it is there: a mode that removes what is not named looks at it."""
+    sheet.say_once("warning", "empty_file", None, 1, "The file has a header only; no row of it changes anything.")
+    sheet.note(HEADER, "header", 1, 0)
+    return replace(absent_file(sheet.file), findings=sheet.findings.table(), verdicts=sheet.verdicts(), present=_present(sheet))
 
 
 def _refused_file(sheet: Sheet, code: str) -> JudgedFile:

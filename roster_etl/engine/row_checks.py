@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine import forms
 from roster_etl.engine.sheet import Sheet, true
-from roster_etl.spec import Date, NotBefore, RowRule, Together
+from roster_etl.spec import AnyOf, Date, NotBefore, RowRule, Together
 
 
 def check_rule(sheet: Sheet, rule: RowRule) -> None:
@@ -20,6 +20,8 @@ def check_rule(sheet: Sheet, rule: RowRule) -> None:
             _not_before(sheet, rule)
         case Together():
             _together(sheet, rule)
+        case AnyOf():
+            _any_of(sheet, rule)
 
 
 def _not_before(sheet: Sheet, rule: NotBefore) -> None:
@@ -49,3 +51,16 @@ def _together(sheet: Sheet, rule: Together) -> None:
     for name in present:
         sheet.put(name, failing, None)
     sheet.doubted = sheet.doubted | failing
+
+
+def _any_of(sheet: Sheet, rule: AnyOf) -> None:
+    """A column that the upload lacks is as good as empty."""
+    there = [name for name in (*rule.columns, *rule.unless) if name in sheet.columns]
+    empty = np.ones(len(sheet.refused), dtype=bool)
+    for name in there:
+        empty &= true(pc.is_null(sheet.columns[name]))
+        if name in sheet.unreadable:
+            empty &= ~sheet.unreadable[name]
+    sheet.note(f"{', '.join(rule.columns)}: any of", "any_of", len(empty), int(empty.sum()))
+    needed = " or ".join(rule.columns)
+    sheet.refuse(empty, "missing_required", ", ".join(rule.columns), f"{needed} is required, and the cell is empty.")

@@ -99,9 +99,11 @@ class Sheet:
     # ---- what a rule can do
 
     def fail(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Refuse the rows where the column is required, else leave the cells empty with a warning."""
+        """Refuse the rows where the column is required or strict, else leave the cells empty with a warning."""
         column = self.header.columns.get(name)
         required = wrong & self.required(column) if column is not None else np.zeros(len(wrong), dtype=bool)
+        if column is not None and column.strict:
+            required = wrong
         self.refuse(required, code, name, message, _of(causes, wrong, required))
         emptied = wrong & ~required
         self.say("warning", code, emptied, name, f"{message} The value was left empty.", _of(causes, wrong, emptied))

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.mapping.frames import arrow
+from roster_etl.mapping.moments import INSTANT, parse_moments
 
 if TYPE_CHECKING:
     Chunk: TypeAlias = "pa.Array[Any]"
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 
 Values = Callable[..., pd.Series]
 
-INSTANT = pa.timestamp("us", tz="UTC")
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
 
+_YES = ("true", "1", "yes", "y", "t", "on")
+_NO = ("false", "0", "no", "n", "f", "off")
 _US_DATE = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})", re.ASCII)
 _ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", re.ASCII)
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
@@ -130,6 +132,20 @@ def day_after_midnight(zone: str) -> Values:
 def flag(values: pd.Series) -> pd.Series:
     """Return Y as true and N as false (bool)."""
     return recode({"Y": True, "N": False})(values)
+
+
+def switch(values: pd.Series) -> pd.Series:
+    """Return words for yes (true, 1, yes, y, t, on) as true, and words for no (false, 0, no, n, f, off) as false (bool)."""
+    return recode(dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False))(values)
+
+
+def instant(values: pd.Series) -> pd.Series:
+    """Parse moments in ISO 8601, "2013-08-26T17:00:00Z"; T may be a blank, digits need no padding, seconds may be left out.
+
+    Returns: timestamp[us, UTC]. A day alone is its midnight; without a zone, UTC is meant. What does not exist is null.
+    Source:  Canvas SIS import format, "start_date".
+    """
+    return _series(parse_moments(_text(values).combine_chunks()), values)
 
 
 def digits(values: pd.Series) -> pd.Series:

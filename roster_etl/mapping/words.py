@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 
+from roster_etl.mapping.fold import FoldPlan
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
@@ -50,6 +51,17 @@ def expression_words(expression: Expression, options: Options | None = None) -> 
             condition = f"where {option} is {_option_text(equals)}"
             return f"{condition}: {expression_words(then)}; otherwise: {expression_words(otherwise)}"
     raise AssertionError(expression)
+
+
+def fold_words(plan: FoldPlan, table: str, column: str) -> str | None:
+    """Return how rows of changes give `column` of `table`; None: none does."""
+    found = [
+        f"{given.column if given.via is None else _applied(given.via, (given.column,))} of {kind.name}, where blank {given.blank} what was there"
+        for kind in plan.kinds
+        for given in kind.columns
+        if kind.table == table and given.to == column
+    ]
+    return "; or ".join(found) or None
 
 
 def step_words(mapping: Mapping, column: str) -> str | None:

@@ -18,6 +18,7 @@ from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upl
 from roster_etl.orchestration.resources import desk
 from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
 from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.orchestration.state import state_asset, state_key
 from roster_etl.pipeline.map import tables_of
 from roster_etl.vendors import Vendor, discover
 
@@ -42,6 +43,7 @@ def assets() -> list[dg.AssetsDefinition]:
 def _assets() -> list[dg.AssetsDefinition]:
     found = [upload_asset(vendor) for vendor in VENDORS]
     found += [file_asset(vendor, file) for vendor in VENDORS for file in vendor.format.files]
+    found += [state_asset(vendor) for vendor in VENDORS if vendor.fold is not None]
     found += [table_asset(TABLES[table], VENDORS) for table in tables_filled(VENDORS)]
     return [*found, plan_asset(VENDORS), warehouse_assets(VENDORS), report_asset(VENDORS)]
 
@@ -49,6 +51,7 @@ def _assets() -> list[dg.AssetsDefinition]:
 def import_job(vendor: Vendor) -> Any:
     """Return the job that imports one format for one district: its own assets, and of the roster what it fills."""
     keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in vendor.format.files)]
+    keys += [state_key(vendor)] if vendor.fold is not None else []
     keys += [key(table) for table in tables_of(vendor) for key in (roster_key, warehouse_key)]
     return dg.define_asset_job(
         job_name(vendor.format.name),

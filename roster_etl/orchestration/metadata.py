@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.mapping.frames import to_table
-from roster_etl.pipeline.map import mappings_to
+from roster_etl.pipeline.map import reads_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
@@ -40,16 +40,21 @@ def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
     """Return what is always true of a mapped table: its columns, and which vendor columns each is made of."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for vendor in vendors:
-        for mapping in mappings_to(vendor, table.name):
-            for target, pairs in mapping.reads().items():
-                found = deps.setdefault(target, [])
-                new = (dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs)
-                found.extend(dep for dep in new if dep not in found)
+        for target, pairs in reads_of(vendor, table.name):
+            found = deps.setdefault(target, [])
+            new = (dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs)
+            found.extend(dep for dep in new if dep not in found)
     return {
         "dagster/column_schema": table_schema(table),
         "dagster/column_lineage": dg.TableColumnLineage(deps_by_column={name: found for name, found in deps.items() if found}),
-        **code_references({f"{vendor.format.name} mapping": vendor.folder() / "mapping.py" for vendor in vendors}),
+        **code_references(
+            {f"{vendor.format.name} {_plan(vendor)}": vendor.folder() / f"{_plan(vendor)}.py" for vendor in vendors}
+        ),
     }
+
+
+def _plan(vendor: Vendor) -> str:
+    return "mapping" if vendor.fold is None else "fold"
 
 
 def published_metadata(table: RosterTable) -> Metadata:

@@ -107,10 +107,11 @@ def _name(path: Sequence[str]) -> str:
 
 
 def _readers(upload: Upload) -> Counter[str]:
-    """Return how many steps read each frame: files that refer to it, tables made of it; a table is planned, then published."""
+    """Return how many steps read each frame: files that refer to it, tables made of it, the fold; a table is planned, then published."""
     vendor, source = upload.vendor, upload.source
     reads = [name for file in vendor.format.files for name in references_of(file)]
     reads += [name for table in tables_of(vendor) for name in files_for(vendor, table)]
+    reads += [file.name for file in vendor.format.files] if vendor.fold is not None else []
     tables = {_name(("roster", table)): 2 for table in tables_of(vendor)}
     return Counter({_name((source, name)): count for name, count in Counter(reads).items()}) + Counter(tables)
 

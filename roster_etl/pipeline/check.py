@@ -18,6 +18,7 @@ from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import Tell, import_upload
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.archive import Archive
 from roster_etl.store.districts import District, Feed
 from roster_etl.store.holders import Holders
 from roster_etl.store.scratch import scratch_folder
@@ -46,7 +47,9 @@ def check_upload(
     """
     district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
     with scratch_folder(workspace.settings.scratch) as folder:
-        rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None)
+        rehearsal = _Rehearsal(
+            _in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None, workspace.archive
+        )
         rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
         try:
             order = Order(district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out)
@@ -71,9 +74,15 @@ def _in_scratch(settings: Settings, folder: Path) -> Settings:
 
 @dataclass(frozen=True)
 class _Rehearsal(Workspace):
-    """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet."""
+    """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet. ``kept``: the archive."""
 
     roster: Warehouse | None
+    kept: Archive
+
+    @property
+    def earlier_archive(self) -> Archive:
+        """The bytes of earlier uploads, which are only read."""
+        return self.kept
 
     @property
     def holders(self) -> Holders:
@@ -122,6 +131,22 @@ class _Ledger(Warehouse):
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many current versions that roster has."""
         return self._roster.count_current(district_id, source, table)
+
+    def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
+        """Return the published imports of that roster."""
+        return self._roster.published(district_id, source)
+
+    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the last versions of what that roster has no more."""
+        return self._roster.last_of_the_gone(district_id, source, table)
+
+    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
+        """Return the refused rows of that roster's imports."""
+        return self._roster.open_quarantine(district_id, source)
+
+    def overrides(self, district_id: str, source: str) -> list[dict[str, Any]]:
+        """Return the stewards' edits of that roster."""
+        return self._roster.overrides(district_id, source)
 
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return versions of that roster."""

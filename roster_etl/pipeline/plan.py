@@ -19,7 +19,9 @@ from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.fold import how_compared
 from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.map import tables_of
@@ -129,7 +131,7 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
     """Return the decision on `plan`, and the findings that say why it is not published; `looks`: like whose upload, if not its own."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
-    if required:
+    if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
         return _planned(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
@@ -142,7 +144,8 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
         if (rekeyed or looks) and not failed:
             planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column" if rekeyed else looks})
         return planned, [*rekeyed, *strange, *findings]
-    if plan.says_nothing_new and _same_settings(workspace, upload):
+    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
+    if is_state and plan.says_nothing_new and _same_settings(workspace, upload):
         return _planned(plan, "unchanged"), []
     return _planned(plan, "publish"), _growth(plan, upload)
 
@@ -315,6 +318,14 @@ def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
         for file in upload.format.files
         if upload.member(file.name)
     }
+
+
+def _unusable(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
+    if how_compared(workspace, upload) == REFUSED_WHOLE:
+        return True
+    judged = _documents(workspace, upload).values()
+    return all(about["refused"] for document in judged for about in document["files"].values())
 
 
 def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:

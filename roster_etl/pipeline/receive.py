@@ -21,9 +21,11 @@ from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.archived import NotArchived, archived_import
+from roster_etl.pipeline.archived import NotArchived, archived_import, lost_members
 from roster_etl.pipeline.conclude import conclude, fail
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.judge import unkept_name
+from roster_etl.pipeline.kinds import classified
+from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
 from roster_etl.spec import File, Format
@@ -34,7 +36,7 @@ from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
-from roster_etl.store.source import Arrival, collect, collect_path
+from roster_etl.store.source import Arrival, collect, collect_path, unpacked
 from roster_etl.vendors import Vendor, vendor
 
 
@@ -146,7 +148,7 @@ def _code_digest(package: str) -> str:
     folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
     digest = hashlib.sha256()
     for folder in folders:
-        for file in sorted(folder.glob("*.py")):
+        for file in sorted(folder.rglob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -200,7 +202,9 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
     workspace.frames.sweep(upload.district_id)
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collected(workspace, upload, order, feed, scratch)
-        members, findings = _classified(upload.format, arrival)
+        if upload.format.lone_zip:
+            arrival = unpacked(arrival, workspace.settings, scratch)
+        members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
         upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
@@ -223,36 +227,10 @@ def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, s
         return collect(landing, scratch, where=landing.where)
 
 
-def _classified(format_: Format, arrival: Arrival) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Tell which file of the upload is which, by its name (case does not count)."""
-    by_name = {file.file_name.casefold(): file.name for file in format_.files}
-    members: list[Member] = []
-    findings: list[Finding] = []
-    for file in sorted(arrival.files, key=lambda file: file.name):
-        kind = by_name.get(file.name.rpartition("/")[2].casefold())
-        if kind and any(member.kind == kind for member in members):
-            message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
-            findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
-            kind = None
-        elif kind is None and format_.extra_files == "warn":
-            findings.append(_unknown(file.name, format_))
-        members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
-    for entry in arrival.irregular:
-        message = "The entry is a link, a folder or a device, and was not followed."
-        findings.append(Finding(severity="warning", code="not_a_regular_file", file=entry.name, message=message))
-    return tuple(members), findings
-
-
-def _unknown(name: str, format_: Format) -> Finding:
-    code = "unexpected_file" if name.casefold().endswith(".csv") else "unknown_file_type"
-    expected = ", ".join(file.file_name for file in format_.files)
-    return Finding(severity="warning", code=code, file=name, message=f"The file was not read. {format_.title} has: {expected}.")
-
-
 def _missing(upload: Upload) -> list[Finding]:
     """Source: HEADLESS.md, "In every other format one refused or missing required file makes the upload rejected"."""
     if not any(member.kind for member in upload.members):
-        expected = ", ".join(file.file_name for file in upload.format.files if file.required)
+        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
@@ -273,7 +251,9 @@ def _stale(order: Order) -> list[Finding]:
 
 
 def _content(members: Sequence[Member]) -> str:
-    lines = sorted(f"{member.kind} {member.sha256}" for member in members if member.kind)
+    """Return the hash of what is used of an upload; a file that was refused counts, so that it is told of again with the next one."""
+    used = [member for member in members if member.kind or member.refused]
+    lines = [f"{m.kind or m.refused} {m.sha256}" for m in sorted(used, key=lambda m: (m.kind or m.refused or "", m.name))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -299,8 +279,10 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any
         is_header=lambda names: not has_secrets or _has_required(names, file),
     )
     if blanked is None:
-        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", _why_unkept(data, file, encoding))
-        return member
+        why = _why_unkept(data, file, encoding)
+        workspace.frames.write(upload.district_id, upload.import_id, unkept_name(upload, member), why)
+        codes = why.loc[why["severity"] == "file", "code"]
+        return replace(member, refused=str(codes.iloc[0]) if len(codes) else "malformed_csv")
     stored = workspace.archive.put(blanked, original_sha256=member.sha256)
     return replace(member, key=stored.key)
 
@@ -327,11 +309,11 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     assert earlier is not None
     manifest = workspace.archive.read_manifest(order.district_id, earlier)
     members = tuple(Member(**member) for member in manifest["members"])
-    lost = [member.name for member in members if member.kind and member.key is None]
-    if lost or manifest["source"] != order.source:
+    if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
-    findings = list(expected) if order.approves else [_again(earlier), *expected]
+    refused = [_still_refused(member) for member in refused_at_the_door(members)]
+    findings = [*refused, *expected] if order.approves else [_again(earlier), *refused, *expected]
     if not order.approves:
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
@@ -346,3 +328,8 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
 def _again(earlier: int) -> Finding:
     message = f"The archived upload of import {earlier} was run again; nothing was taken from the landing zone."
     return Finding(severity="info", code="archived_upload", message=message)
+
+
+def _still_refused(member: Member) -> Finding:
+    message = "The file was refused when it came in, and was not kept; nothing of it is used."
+    return Finding(severity="file", code=member.refused or "unrecognised_headers", file=member.name, message=message)

@@ -11,8 +11,9 @@ import pandas as pd
 
 from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
+from roster_etl.pipeline.fold import fold_upload, make_table
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
-from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
+from roster_etl.pipeline.map import files_for, gate_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
@@ -45,7 +46,7 @@ def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: Non
 
 def steps_of(vendor: Vendor) -> int:
     """Return how many steps `walk` and the door tell of at most."""
-    return len(vendor.format.files) + len(tables_of(vendor)) + 3
+    return len(vendor.format.files) + len(tables_of(vendor)) + (4 if vendor.fold else 3)
 
 
 def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
@@ -55,9 +56,13 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
         judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
         gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
+    if upload.vendor.fold is not None:
+        fold_upload(workspace, upload, judged)
+        judged.clear()
+        tell("folded")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
-        keep_table(workspace, upload, table, map_roster_table(workspace, upload, table, sources))
+        keep_table(workspace, upload, table, make_table(workspace, upload, table, sources))
         gate_table(workspace, upload, table)
         tell(f"mapped {table}")
     judged.clear()

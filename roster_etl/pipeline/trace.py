@@ -18,7 +18,7 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile, read_csv
 from roster_etl.mapping.plan import Const, Mapping
-from roster_etl.mapping.words import column_words
+from roster_etl.mapping.words import column_words, fold_words
 from roster_etl.pipeline.map import mappings_to
 from roster_etl.pipeline.teachers import teachers_of
 from roster_etl.pipeline.upload import Member
@@ -135,7 +135,12 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
         "valid_to": version["valid_to"],
         "closed_by_import": version["valid_to_import"],
         "close_reason": version["close_reason"],
-        "fields": {name: _field(name, version, mapping, record, opened["options"] or {}) for name in fields},
+        "fields": {
+            name: _folded_field(name, version, target, record)
+            if vendor(version["source"]).fold is not None
+            else _field(name, version, mapping, record, opened["options"] or {})
+            for name in fields
+        },
         "note": record.note,
     }
 
@@ -149,6 +154,18 @@ def _field(
         "derived": name in json.loads(version["derived"] or "[]"),
         "rule": _rule(mapping, name, version["source"], texts) if mapping and known else "the format does not carry this column",
         "reads": [record.cell(file, column) for file, column in (mapping.reads()[name] if mapping and known else ())],
+    }
+
+
+def _folded_field(name: str, version: MappingABC[str, Any], target: RosterTable, record: _Record) -> dict[str, Any]:
+    """Of a format of changes: the row that last changed the record; other columns may stand since an earlier one."""
+    plan = vendor(version["source"]).fold
+    assert plan is not None
+    return {
+        "value": version[name],
+        "derived": name in json.loads(version["derived"] or "[]"),
+        "rule": fold_words(plan, target.name, name) or "no row gives this column",
+        "reads": [record.cell(file, column) for file, column in plan.reads(target.name).get(name, ()) if file == record.kind],
     }
 
 

@@ -5,7 +5,7 @@ Belongs here: records that travel between steps, as JSON. No step, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ class Member:
     """One file of an upload. ``kind``: the spec's name for it, None if the format has no such file.
 
     ``key``: where its bytes rest in the archive; None: they were not kept (unknown file, or secrets that could not be
-    located). ``sha256`` and ``size`` are those of the bytes as uploaded.
+    located). ``sha256`` and ``size`` are those of the bytes as uploaded. ``refused``: the code that it was refused for at the door.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Member:
     sha256: str
     size: int
     key: str | None = None
+    refused: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,10 @@ class Upload:
         """Return the file that is `kind` in the format, if the upload has it."""
         return next((member for member in self.members if member.kind == kind), None)
 
+    def members_of(self, kind: str) -> tuple[Member, ...]:
+        """Return the files that are `kind` in the format, in the order of their paths, which is the order in which they load."""
+        return tuple(member for member in self.members if member.kind == kind)
+
     def file_name(self, file: File) -> str:
         """Return the name of `file` as uploaded, or as the format expects it."""
         member = self.member(file.name)
@@ -93,3 +98,8 @@ class Upload:
         """Return the upload that `to_dict` wrote."""
         members = tuple(Member(**member) for member in document["members"])
         return cls(**{**document, "members": members, "leave_out": tuple(document.get("leave_out", ()))})
+
+
+def refused_at_the_door(members: Iterable[Member]) -> tuple[Member, ...]:
+    """Return the files that were refused before anybody knew what they are."""
+    return tuple(member for member in members if member.refused and member.kind is None)

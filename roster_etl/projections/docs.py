@@ -10,6 +10,7 @@ from typing import Literal
 
 from roster_etl.canonical.roster import COMMON, FEED, TABLES
 from roster_etl.spec import (
+    AnyOf,
     Choice,
     Column,
     Date,
@@ -19,10 +20,12 @@ from roster_etl.spec import (
     File,
     Form,
     Format,
+    Moment,
     NotBefore,
     Option,
     Phone,
     RowRule,
+    Signature,
     Status,
     Text,
     WholeNumber,
@@ -58,10 +61,13 @@ def generated_files() -> dict[str, str]:
 def targets_of(vendor: Vendor) -> dict[tuple[str, str], str]:
     """Return where each column of a vendor's files goes, as its mappings say; a column that none reads goes nowhere."""
     becomes: dict[tuple[str, str], dict[str, None]] = {}
-    for mapping in vendor.mappings:
-        for target, origins in mapping.reads().items():
+    reads = [(mapping.to, mapping.reads()) for mapping in vendor.mappings]
+    reads += [(table, vendor.fold.reads(table)) for table in vendor.fold.tables()] if vendor.fold is not None else []
+    for table, made in reads:
+        for target, origins in made.items():
+            name = f"`{table}.{target}`" if target in TABLES[table].names else f"what becomes of a record of `{table}`"
             for origin in origins:
-                becomes.setdefault(origin, {})[f"`{mapping.to}.{target}`"] = None
+                becomes.setdefault(origin, {})[name] = None
     return {origin: ", ".join(names) for origin, names in becomes.items()}
 
 
@@ -129,29 +135,32 @@ def options_page() -> str:
 def form_text(form: Form) -> str:
     """Return what a form promises, as a reader of the format's document would say it."""
     match form:
-        case Choice():
+        case Choice() | Status():
             text = _choice_text(form)
-        case Status(options=options):
-            text = f"one of {_names(options)}"
         case Digits():
             text = "digits only"
         case WholeNumber(minimum=minimum, maximum=maximum):
             text = f"whole number, {minimum} to {maximum}"
         case Date(patterns=patterns):
             text = f"date {' or '.join(patterns)}"
+        case Moment(words=words):
+            text = "moment in ISO 8601" + "".join(f", or `{word}`" for word in words)
         case Decimal():
             text = "decimal number"
         case Phone(lengths=lengths):
             text = f"phone number of {', '.join(map(str, lengths))} digits"
-        case Text(max_length=limit):
+        case Text(max_length=limit, printable=printable):
             text = f"text of at most {limit} characters" if limit else "text"
+            text += ", no control characters" if printable else ""
         case _:
             text = "e-mail address"
     return text
 
 
-def _choice_text(form: Choice) -> str:
+def _choice_text(form: Choice | Status) -> str:
     text = f"one of {_runs(form.options)}"
+    if isinstance(form, Status):
+        return text
     if form.ranges:
         text += ", or a range of two whole numbers"
     return f"{text}; anything else counts as `{form.otherwise}`" if form.otherwise else text
@@ -186,6 +195,10 @@ def _file_parts(file: File, targets: Targets) -> list[str]:
 
 def _file_facts(file: File) -> list[str]:
     facts = [f"A record is named by {_names(file.key)}."]
+    if file.recognised_by:
+        facts.append(f"The file is known by its headers: {signature_text(file.recognised_by)}.")
+    if file.in_order:
+        facts.append("Rows apply in their order; of several about one record, the last word counts.")
     if file.repeats:
         facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
     if file.deleted:
@@ -196,7 +209,21 @@ def _file_facts(file: File) -> list[str]:
     return facts
 
 
+def signature_text(signature: Signature) -> str:
+    """Return which headers tell a file, in words."""
+    needed = [_names((name,)) for name in signature.every]
+    needed += [" or ".join(f"`{name}`" for name in group) for group in signature.some]
+    return " and ".join(needed) + (f", without {_names(signature.none)}" if signature.none else "")
+
+
 def _rule_text(rule: RowRule) -> str:
+    if isinstance(rule, AnyOf):
+        unless = f", unless {_names(rule.unless)} is given" if rule.unless else ""
+        return (
+            f"One of {_names(rule.columns)} is required{unless}."
+            if len(rule.columns) > 1
+            else f"{_names(rule.columns)} is required{unless}."
+        )
     if isinstance(rule, NotBefore):
         return f"`{rule.column}` is not before `{rule.other}`."
     return f"{_names(rule.columns)} belong together: with any of them, {_names(rule.need)} must be given."
@@ -212,6 +239,8 @@ def _column_row(file: File, column: Column, targets: Targets) -> tuple[str, ...]
     if column.relaxed_by:
         required += f", unless `{column.relaxed_by}` is off"
     form = "never read" if column.secret else form_text(column.form)
+    form += "; anything else refuses the row" if column.strict else ""
+    form += "; edits by hand outlast uploads" if column.sticky else ""
     if column.unique:
         form += ", unique"
     if column.matches:

@@ -4,15 +4,17 @@ Belongs here: frozen dataclasses that state what a vendor's document says, and n
 Does not belong here: reading, judging, mapping (``engine``), or any import outside the standard library.
 """
 
-from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Unique, Where
-from roster_etl.spec.formats import Format, FormatError, Option
+from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Signature, Unique, Where
+from roster_etl.spec.formats import Excludes, Format, FormatError, Needs, Option, Unsupported
 from roster_etl.spec.rules import (
+    AnyOf,
     Choice,
     Date,
     Decimal,
     Digits,
     Email,
     Form,
+    Moment,
     NotBefore,
     Phone,
     RowRule,
@@ -23,28 +25,34 @@ from roster_etl.spec.rules import (
 )
 
 __all__ = [
+    "AnyOf",
     "Choice",
     "Column",
     "Date",
     "Decimal",
     "Digits",
     "Email",
+    "Excludes",
     "Family",
     "File",
     "Form",
     "Format",
     "FormatError",
     "Match",
+    "Moment",
+    "Needs",
     "NotBefore",
     "Option",
     "Phone",
     "Reference",
     "Repeats",
     "RowRule",
+    "Signature",
     "Status",
     "Text",
     "Together",
     "Unique",
+    "Unsupported",
     "Where",
     "WholeNumber",
 ]

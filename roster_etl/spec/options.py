@@ -15,7 +15,7 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.formats import Format, Option
+from roster_etl.spec.formats import Excludes, Format, Option, OptionRule
 
 COMMON_OPTIONS = (
     Option(
@@ -105,6 +105,13 @@ class BadOption(PermanentError):
     template = "option {option}: expected {expected}; its default is {default}"
 
 
+class ContradictingOptions(PermanentError):
+    """Two options of one import cannot stand together, or one lacks what it needs."""
+
+    code = "contradicting_options"
+    template = "{problem}"
+
+
 def options_of(format_: Format) -> dict[str, Option]:
     """Return the options of `format_` by name: the common ones, then its own, which may replace a common default."""
     return {option.name: option for option in (*COMMON_OPTIONS, *format_.options)}
@@ -114,11 +121,16 @@ def parse_option(option: Option, text: str) -> object:
     """Return the value that `text` stands for.
 
     Returns: bool (switch), str (choice, text, zone, encoding), int (whole), float (percent, 0 to 100), timedelta
-        (duration), or whatever the JSON text holds (json).
+        (duration), dict (mapping, text to text), or whatever the JSON text holds (json); None for an optional one that is empty.
     Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
     """
+    text = text.strip()
+    if option.optional and not text:
+        return None
+    if option.longest is not None and len(text.encode("utf-8", "replace")) > option.longest:
+        raise BadOption(option=option.name, expected=f"at most {option.longest} bytes of text", default=option.default)
     try:
-        return _chosen(option, text.strip()) if option.kind == "choice" else _PARSERS[option.kind](text.strip())
+        return _WITH_CHOICES[option.kind](option, text) if option.kind in _WITH_CHOICES else _PARSERS[option.kind](text)
     except (ValueError, LookupError, OverflowError, OSError):
         raise BadOption(option=option.name, expected=_expected(option), default=option.default) from None
 
@@ -126,7 +138,7 @@ def parse_option(option: Option, text: str) -> object:
 def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
     """Return the value of every option of `format_`: its default, unless a layer sets it; later layers win.
 
-    Raises: UnknownOption: all names that no option has, at once. BadOption: see `parse_option`.
+    Raises: UnknownOption: all names that no option has, at once. BadOption: see `parse_option`. ContradictingOptions.
     """
     options = options_of(format_)
     texts = {name: option.default for name, option in options.items()}
@@ -135,7 +147,19 @@ def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
         raise UnknownOption(format=format_.name, names=", ".join(unknown), known=", ".join(options))
     for layer in layers:
         texts.update(layer)
-    return {name: parse_option(option, texts[name]) for name, option in options.items()}
+    values = {name: parse_option(option, texts[name]) for name, option in options.items()}
+    for rule in format_.option_rules:
+        _check(rule, values)
+    return values
+
+
+def _check(rule: OptionRule, values: Mapping[str, object]) -> None:
+    if isinstance(rule, Excludes):
+        given = [name for name in rule.options if values[name]]
+        if len(given) > 1:
+            raise ContradictingOptions(problem=f"options {' and '.join(given)} exclude each other; set one of them only")
+    elif values[rule.option] and values[rule.needs] is None:
+        raise ContradictingOptions(problem=f"option {rule.option} needs option {rule.needs}; set both")
 
 
 def _switch(text: str) -> bool:
@@ -144,6 +168,13 @@ def _switch(text: str) -> bool:
 
 def _chosen(option: Option, text: str) -> str:
     return text if text in option.choices else _refuse()
+
+
+def _mapping(option: Option, text: str) -> dict[str, str]:
+    values = json.loads(text)
+    if not isinstance(values, dict) or not all(isinstance(v, str) and v in option.choices for v in values.values()):
+        raise ValueError
+    return values
 
 
 def _whole(text: str) -> int:
@@ -190,6 +221,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "zone": _zone,
     "encoding": _encoding,
 }
+_WITH_CHOICES: dict[str, Callable[[Option, str], object]] = {"choice": _chosen, "mapping": _mapping}
 
 
 def _expected(option: Option) -> str:
@@ -202,5 +234,6 @@ def _expected(option: Option) -> str:
         "zone": "a time zone such as America/Chicago",
         "encoding": "an encoding such as utf-8 or cp1252",
         "json": "JSON",
+        "mapping": f"a JSON object of names, each with one of {', '.join(option.choices)}",
         "text": "text",
     }[option.kind]

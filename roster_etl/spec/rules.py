@@ -12,9 +12,13 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """Any text. ``max_length`` in characters; longer values are ``too_long``."""
+    """Any text. ``max_length`` in characters; longer values are ``too_long``.
+
+    ``printable``: a control character breaks the value, instead of being doubtful.
+    """
 
     max_length: int | None = None
+    printable: bool = False
 
     def __post_init__(self) -> None:
         if self.max_length is not None and self.max_length < 1:
@@ -103,6 +107,16 @@ class Date:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A moment in ISO 8601, ``2013-08-26T17:00:00Z``: T may be a blank, time and zone may be left out (midnight, UTC).
+
+    ``words``: other values that the cell may have instead, such as one that asks for the date to be cleared.
+    """
+
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Email:
     """An address ``local@domain.tld`` without white space."""
 
@@ -118,7 +132,7 @@ class Phone:
             raise ValueError("Phone: name the allowed numbers of digits")
 
 
-Form = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Email | Phone
+Form = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Moment | Email | Phone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,4 +155,16 @@ class NotBefore:
     other: str
 
 
-RowRule = Together | NotBefore
+@dataclass(frozen=True, kw_only=True)
+class AnyOf:
+    """One of ``columns`` must have a value (``missing_required``), unless one of ``unless`` has."""
+
+    columns: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.columns or len(self.columns) + len(self.unless) < 2:
+            raise ValueError("AnyOf: a single column is required by itself")
+
+
+RowRule = Together | NotBefore | AnyOf

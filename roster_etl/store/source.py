@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -79,6 +79,22 @@ def is_readable_scheme(scheme: str) -> bool:
     from fsspec import available_protocols
 
     return scheme in available_protocols()
+
+
+def unpacked(arrival: Arrival, settings: Settings, to: Path) -> Arrival:
+    """Return `arrival` with the members of its zip in place of the zip, where a folder has one zip and no CSV beside it.
+
+    Raises: UnsafeArchive.
+    """
+    archives = [file for file in arrival.files if file.name.casefold().endswith((".csv", ".zip"))]
+    if arrival.kind != "folder" or len(archives) != 1 or archives[0].name.casefold().endswith(".csv"):
+        return arrival
+    (to / "members").mkdir(mode=0o700)
+    with Zip(archives[0], settings.limits) as archive:
+        inside = collect(archive, to / "members")
+    names = {file.name for file in inside.files}
+    beside = tuple(file for file in arrival.files if file is not archives[0] and file.name not in names)
+    return replace(arrival, files=(*inside.files, *beside))
 
 
 def collect_path(

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from roster_etl.mapping.fold import FoldPlan
 from roster_etl.mapping.plan import Mapping
 from roster_etl.spec import Format
 from roster_etl.spec.errors import PermanentError
@@ -28,12 +29,18 @@ class UnknownVendor(PermanentError):
 class Vendor:
     """One vendor: what its document promises, and how its files become canonical tables.
 
-    ``mappings`` are column plans of ``mapping.plan``; ``package`` is the folder's module, for its codes, sample and README.
+    ``mappings`` are column plans of ``mapping.plan``; for a format of changes, ``fold`` says instead what its rows do to what is
+    there. ``package`` is the folder's module, for its codes, sample and README.
     """
 
     format: Format
-    mappings: tuple[Mapping, ...]
     package: str
+    mappings: tuple[Mapping, ...] = ()
+    fold: FoldPlan | None = None
+
+    def __post_init__(self) -> None:
+        if (self.fold is not None) != (self.format.mode == "changes") or (self.fold and self.mappings):
+            raise ValueError(f"{self.format.name}: a format of changes is folded, and no other; a folded one has no mappings")
 
     def folder(self) -> Path:
         """Return the folder that holds this vendor's facts."""

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS, Decision
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS, Decision
 from roster_etl.store.warehouse import bulk
-from roster_etl.store.warehouse.conclusion import REJECTED, Check, Conclusion, Hold, ImportFile
+from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
 
 _FINDING_COLUMNS = ("severity", "code", "file", "row", "field", "key", "message", "cause_id", "count")
@@ -62,6 +62,10 @@ def conclude(connection: sa.Connection, conclusion: Conclusion) -> None:
         _replace(connection, FINDINGS, number, numbered(conclusion.findings))
     if conclusion.rejected is not None:
         _replace(connection, REJECTED_ROWS, number, conclusion.rejected.select(REJECTED.names).cast(REJECTED))
+    if conclusion.leaving is not None:
+        _leave(connection, conclusion.leaving)
+    for edit in conclusion.edits:
+        _edit(connection, number, edit, conclusion.finished_at)
     if conclusion.hold is not None:
         _hold(connection, number, conclusion.hold)
     finished = conclusion.finished_at
@@ -143,6 +147,34 @@ def _replace(connection: sa.Connection, table: sa.Table, import_id: int, rows: p
     chosen = sa.select(sa.literal(import_id, sa.BigInteger()), *staged.c)
     connection.execute(sa.insert(table).from_select(["import_id", *rows.schema.names], chosen))
     bulk.unstage(connection, staged)
+
+
+def _leave(connection: sa.Connection, leaving: pa.Table) -> None:
+    """Take rows out of the quarantine."""
+    if not leaving.num_rows:
+        return
+    staged = bulk.stage(connection, "leaving", leaving.select(LEAVING.names).cast(LEAVING))
+    rows = REJECTED_ROWS.c
+    same = (staged.c.import_id == rows.import_id, staged.c.file == rows.file, staged.c.row == rows.row)
+    connection.execute(sa.delete(REJECTED_ROWS).where(sa.exists().where(*same)))
+    bulk.unstage(connection, staged)
+
+
+def _edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -> None:
+    """End what is in force of a record's column, and begin the new edit if there is one."""
+    feed = connection.execute(sa.select(IMPORTS.c.district_id, IMPORTS.c.source).where(IMPORTS.c.import_id == import_id)).one()
+    place = {
+        "district_id": feed.district_id,
+        "source": feed.source,
+        "table_name": edit.table,
+        "key": edit.key,
+        "field": edit.field,
+    }
+    ended = sa.update(OVERRIDES).where(OVERRIDES.c.cleared_at.is_(None), *(OVERRIDES.c[name] == v for name, v in place.items()))
+    connection.execute(ended.values(cleared_at=at))
+    if edit.begins:
+        by = edit.by or f"import {import_id}"
+        connection.execute(sa.insert(OVERRIDES).values(**place, value=edit.value, set_by=by, set_at=at))
 
 
 def _replace_checks(connection: sa.Connection, import_id: int, checks: Sequence[Check]) -> None:

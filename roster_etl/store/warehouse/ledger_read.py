@@ -10,7 +10,17 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS, ImportKind, ImportStatus
+from roster_etl.canonical.ledger import (
+    CHECKS,
+    FINDINGS,
+    HOLDS,
+    IMPORT_FILES,
+    IMPORTS,
+    OVERRIDES,
+    REJECTED_ROWS,
+    ImportKind,
+    ImportStatus,
+)
 from roster_etl.store.warehouse import bulk
 from roster_etl.store.warehouse.errors import UnknownImport
 
@@ -127,6 +137,32 @@ def quarantined(
             if wanted is not None:
                 query = query.where(column == wanted)
     return bulk.fetch(connection, query.order_by(rows.import_id, rows.file, rows.row), QUARANTINE)
+
+
+OPEN_QUARANTINE: pa.Schema = pa.schema(
+    [("import_id", pa.int64()), ("file", pa.string()), ("kind", pa.string()), ("row", pa.int64()), ("record", pa.string())]
+)
+
+
+def open_quarantine(connection: sa.Connection, district_id: str, source: str) -> pa.Table:
+    """Return the refused rows (schema OPEN_QUARANTINE) of a feed's published imports, each once, in their order.
+
+    What an import refused that was not published itself was never part of the roster's history.
+    """
+    rows, files, imports_ = REJECTED_ROWS.c, IMPORT_FILES.c, IMPORTS.c
+    query = sa.select(rows.import_id, rows.file, files.kind, rows.row, sa.func.min(rows.record).label("record"))
+    query = query.join_from(REJECTED_ROWS, IMPORTS, rows.import_id == imports_.import_id)
+    query = query.join(IMPORT_FILES, sa.and_(files.import_id == rows.import_id, files.file == rows.file))
+    query = query.where(imports_.district_id == district_id, imports_.source == source, imports_.status == "published")
+    query = query.group_by(rows.import_id, rows.file, files.kind, rows.row).order_by(rows.import_id, rows.file, rows.row)
+    return bulk.fetch(connection, query, OPEN_QUARANTINE)
+
+
+def overrides(connection: sa.Connection, district_id: str, source: str) -> list[dict[str, Any]]:
+    """Return the overrides of a feed that are in force, oldest first."""
+    kept = OVERRIDES.c
+    query = sa.select(OVERRIDES).where(kept.district_id == district_id, kept.source == source, kept.cleared_at.is_(None))
+    return _dicts(connection, query.order_by(kept.override_id))
 
 
 def sources(connection: sa.Connection, district_id: str | None) -> list[str]:

@@ -76,6 +76,19 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
     return found
 
 
+def last_of_the_gone(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+    """Return, whole, the last version of each record that has no current one, in the order of their numbers."""
+    table, history = TABLES[name], history_table(name)
+    feed = (history.c.district_id == district_id, history.c.source == source)
+    key: list[sa.ColumnElement[Any]] = [sa.literal_column(expression) for expression in key_expressions(table)]
+    last = sa.select(sa.func.max(history.c.version_id).label("last")).where(*feed).group_by(*key).subquery()
+    query = sa.select(*_columns(connection, history, table.full_schema)).join_from(
+        last, history, last.c.last == history.c.version_id
+    )
+    query = query.where(history.c.valid_to_import.is_not(None)).order_by(history.c.version_id)
+    return bulk.fetch(connection, query, table.full_schema)
+
+
 def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None) -> pa.Table:
     """Return the versions that were known at `moment`, whole, in the order of their numbers."""
     history, schema = history_table(name), TABLES[name].full_schema

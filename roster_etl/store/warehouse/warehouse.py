@@ -186,6 +186,11 @@ class Warehouse:
         with self.reading() as connection:
             return read.versions(connection, table, version_ids)
 
+    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the last version (``full_schema``) of each record that has no current one."""
+        with self.reading() as connection:
+            return read.last_of_the_gone(connection, district_id, source, table)
+
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
         with self.reading() as connection:
@@ -220,6 +225,11 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.last_published(connection, district_id, source, kind)
 
+    def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
+        """Return the ledger rows of a feed's published imports, oldest first."""
+        with self.reading() as connection:
+            return ledger_read.imports(connection, district_id, source, "published")[::-1]
+
     def changes_of(self, import_id: int) -> dict[str, dict[str, int]]:
         """Return what an import created, updated and deleted, by table, as its summary says."""
         return dict(self.import_(import_id)["summary"].get("changes", {}))
@@ -253,6 +263,16 @@ class Warehouse:
         """Return rejected rows: ``import_id``, ``file``, ``row``, ``code``, ``record`` (JSON of the raw cells)."""
         with self.reading() as connection:
             return ledger_read.quarantined(connection, import_id, district_id, source)
+
+    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
+        """Return the refused rows of a feed that may be tried again: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
+        with self.reading() as connection:
+            return ledger_read.open_quarantine(connection, district_id, source)
+
+    def overrides(self, district_id: str, source: str) -> list[dict[str, Any]]:
+        """Return the stewards' edits in force, oldest first."""
+        with self.reading() as connection:
+            return ledger_read.overrides(connection, district_id, source)
 
     def sources(self, district_id: str | None = None) -> list[str]:
         """Return the formats that were ever imported, for a district if given."""
