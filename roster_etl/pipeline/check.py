@@ -144,9 +144,9 @@ class _Ledger(Warehouse):
         """Return the refused rows of that roster's imports."""
         return self._roster.open_quarantine(district_id, source)
 
-    def overrides(self, district_id: str, source: str) -> list[dict[str, Any]]:
+    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
         """Return the stewards' edits of that roster."""
-        return self._roster.overrides(district_id, source)
+        return self._roster.overrides(district_id, source, ended=ended)
 
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return versions of that roster."""

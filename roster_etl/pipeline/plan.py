@@ -132,11 +132,11 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
     if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
-        return _planned(plan, "rejected"), []
+        return planned_from(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     if upload.approved_plan:
-        return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
+        return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
     if failed or over or rekeyed or looks:
         planned, findings = _held(plan, failed, over)
@@ -146,8 +146,8 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
         return planned, [*rekeyed, *strange, *findings]
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
     if is_state and plan.says_nothing_new and _same_settings(workspace, upload):
-        return _planned(plan, "unchanged"), []
-    return _planned(plan, "publish"), _growth(plan, upload)
+        return planned_from(plan, "unchanged"), []
+    return planned_from(plan, "publish"), _growth(plan, upload)
 
 
 def _people_text(plan: Plan) -> str:
@@ -177,7 +177,7 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
         ],
         "plan_sha256": plan.sha256,
     }
-    return _planned(plan, "held", hold), findings
+    return planned_from(plan, "held", hold), findings
 
 
 def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, float]]:
@@ -204,7 +204,8 @@ def _pct(part: int, whole: int) -> float:
     return round(100 * part / whole, 1) if whole else 0.0
 
 
-def _planned(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> Planned:
+def planned_from(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> Planned:
+    """Return the decision on a plan, with the plan's numbers and no cell."""
     tables = {
         name: {
             "created": t.created,

@@ -229,6 +229,11 @@ _UPLOAD = (
     ),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
     (
+        "undo",
+        "Somebody asked for the state before an earlier import; nothing is undone before a person has seen the plan.",
+        "Look at the plan; approve it to bring that state back, or discard it.",
+    ),
+    (
         "wrong_format",
         "The upload looks like another format, or not like this one at all.",
         "Check the district's format, and what was uploaded.",

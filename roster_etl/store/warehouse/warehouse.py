@@ -191,6 +191,12 @@ class Warehouse:
         with self.reading() as connection:
             return read.last_of_the_gone(connection, district_id, source, table)
 
+    def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+        """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""
+        with self.reading() as connection:
+            place = (district_id, source, table, import_id)
+            return read.ended_since(connection, *place), read.begun_since(connection, *place)
+
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
         with self.reading() as connection:
@@ -269,10 +275,10 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.open_quarantine(connection, district_id, source)
 
-    def overrides(self, district_id: str, source: str) -> list[dict[str, Any]]:
-        """Return the stewards' edits in force, oldest first."""
+    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
+        """Return the stewards' edits in force, oldest first; with `ended`, all that ever were."""
         with self.reading() as connection:
-            return ledger_read.overrides(connection, district_id, source)
+            return ledger_read.overrides(connection, district_id, source, ended=ended)
 
     def sources(self, district_id: str | None = None) -> list[str]:
         """Return the formats that were ever imported, for a district if given."""
