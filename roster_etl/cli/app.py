@@ -45,6 +45,7 @@ def command() -> Any:
     for panel, words in _COMMANDS.items():
         for word, function in words.items():
             app.command(word, rich_help_panel=panel)(function)
+    app.command("undo", rich_help_panel="Decide")(holds.undo)
     app.add_typer(_group("Review what a gate or a threshold stopped.", _HOLDS), name="holds", rich_help_panel="Decide")
     app.add_typer(
         _group("Edit a record by hand, so that imports keep it.", _OVERRIDES), name="override", rich_help_panel="Decide"

@@ -45,7 +45,10 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
         words = "".join(f" --leave-out {word}" for word in document["left_out"])
         words += f" --plan {hold['plan_sha256'][:12]}" if words else ""
         call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{words}")
-        call.print("to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID")
+        if document["kind"] == "upload":
+            call.print(
+                "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
+            )
         call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
         call.print("a corrected upload, once imported, closes the hold by itself")
 
@@ -95,6 +98,8 @@ def _title(document: Mapping[str, Any]) -> str:
 def _why(document: Mapping[str, Any]) -> Iterator[str]:
     if error := document.get("error"):
         yield f"failed: {error.get('message') or error['class']}"
+    if document["undoes"]:
+        yield f"an undo: the state before import {document['undoes'][0]}; it undoes {', '.join(map(str, document['undoes']))}"
     if document["left_out"]:
         yield f"left out: removals of {', '.join(document['left_out'])}"
     if document["status"] == "unchanged":

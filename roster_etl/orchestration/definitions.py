@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.decisions import decision_jobs
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.io_manager import frames
 from roster_etl.orchestration.publish import report_asset, warehouse_assets
@@ -64,7 +65,7 @@ def import_job(vendor: Vendor) -> Any:
 JOBS = [import_job(vendor) for vendor in VENDORS]
 defs = dg.Definitions(
     assets=assets(),
-    jobs=JOBS,
+    jobs=[*JOBS, *decision_jobs()],
     sensors=[landing_zone(JOBS)],
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,

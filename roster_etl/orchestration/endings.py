@@ -45,15 +45,16 @@ def end_unchanged(context: dg.AssetExecutionContext, upload: Upload, rest: Itera
             log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
 
 
-def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoReturn:
-    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it.
+def stop(context: dg.AssetExecutionContext, upload: Upload, why: str, how: Metadata | None = None) -> NoReturn:
+    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it; `how` to do that.
 
     Raises: dg.Failure: always; trying again changes nothing.
     """
     desk: Desk = context.resources.desk
     path = write_report(desk.workspace, upload.import_id)
     log_materialization(context, REPORT, {"import": upload.import_id, "path": dg.MetadataValue.path(str(path))})
-    raise dg.Failure(why, metadata={"report": dg.MetadataValue.path(str(path)), "import": upload.import_id}, allow_retries=False)
+    metadata = {"report": dg.MetadataValue.path(str(path)), "import": upload.import_id, **(how or {})}
+    raise dg.Failure(why, metadata=metadata, allow_retries=False)
 
 
 def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:

@@ -6,7 +6,7 @@ Belongs here: the instance under a home, and one import through the partitioned 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from roster_etl.store.urls import has_password
 _CONFIG = "dagster.yaml"
 # A run here writes no log of its own process: its standard output is that of whoever asked for the import.
 _HERE = {"compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class PasswordInPath(PermanentError):
@@ -65,6 +66,29 @@ def run_import(
         for event in execute_run_iterator(InMemoryJob(_job(order.source)), run, here):
             if event.is_step_success:
                 tell(str(event.step_key).replace("__", "/"))
+        if visit.error is not None:
+            raise visit.error
+        return _import_id(here, run.run_id)
+
+
+def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: dg.DagsterInstance | None = None) -> int:
+    """Run a job with which a person decides (``orchestration.decisions``), in this process, and return the import that it is about.
+
+    Raises: what the job raised, as it was raised.
+    """
+    with ExitStack() as stack:
+        visit = stack.enter_context(visiting(home))
+        here = instance or stack.enter_context(home_instance(home))
+        stack.enter_context(kept_connections(here))
+        definition = defs.resolve_job_def(job)
+        run = here.create_run_for_job(
+            job_def=definition,
+            run_config={"ops": {job: {"config": dict(config)}}, **_QUIET},
+            tags=definition.run_tags,
+            remote_job_origin=_origin(job),
+        )
+        for _ in execute_run_iterator(InMemoryJob(definition), run, here):
+            pass
         if visit.error is not None:
             raise visit.error
         return _import_id(here, run.run_id)
@@ -108,10 +132,9 @@ def _job(source: str) -> dg.JobDefinition:
 def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
     job = _job(order.source)
     tags = {PARTITION_NAME_TAG: order.district_id, DISTRICT: order.district_id, FORMAT: order.source}
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     return instance.create_run_for_job(
         job_def=job,
-        run_config={**upload_config(order), **quiet},
+        run_config={**upload_config(order), **_QUIET},
         tags={**job.run_tags, **tags},
         remote_job_origin=_origin(job.name),
     )

@@ -73,7 +73,7 @@ def approval(workspace: Workspace, decision: Decision) -> Approval:
 
     Raises: UnknownImport, NoHold; BadDecision: nobody decides, another plan is named, or none where one is needed; BadLeaveOut.
     """
-    by = _somebody(decision.by)
+    by = somebody(decision.by)
     row, hold = open_hold(workspace, decision.import_id)
     sha256 = str(hold["plan_sha256"])
     if decision.leave_out:
@@ -102,7 +102,7 @@ def carry_out(workspace: Workspace, given: Approval, run_id: str | None = None, 
 
 def discard(workspace: Workspace, import_id: int, by: str) -> None:
     """Discard a held import: the roster stays as it is. Raises UnknownImport, NoHold, BadDecision."""
-    name = _somebody(by)
+    name = somebody(by)
     open_hold(workspace, import_id)
     workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
     rewrite_reports(workspace, [import_id])
@@ -117,7 +117,8 @@ def open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dic
     return row, hold
 
 
-def _somebody(by: str) -> str:
+def somebody(by: str) -> str:
+    """Return the name of the person who decides. Raises BadDecision: there is none."""
     if not by.strip():
         raise BadDecision(problem="--by: the name of the person who decides")
     return by.strip()

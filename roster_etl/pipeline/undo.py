@@ -235,7 +235,9 @@ def _change(undo: _Undo, name: str) -> TableChange:
     return TableChange(opens=opens, closes=table.closes)
 
 
-def _keep_manifest(workspace: Workspace, number: int, undo: _Undo, status: str, by: str, *, approved_by: str | None = None) -> None:
+def _keep_manifest(
+    workspace: Workspace, number: int, undo: _Undo, status: str, by: str, *, approved_by: str | None = None
+) -> None:
     """Write down in the archive what is needed to do this again."""
     document = {
         "version": MANIFEST_VERSION,

@@ -78,11 +78,19 @@ def test_an_approved_undo_brings_the_state_before_back_and_keeps_the_history(twi
 
     document = approved(twice, plan_undo(twice, 2, "sam"))
 
-    assert (document["status"], document["hold"]["decision"], document["hold"]["decided_by"]) == ("published", "approved", "A. Steward")
+    assert (document["status"], document["hold"]["decision"], document["hold"]["decided_by"]) == (
+        "published",
+        "approved",
+        "A. Steward",
+    )
     assert names(twice) == {"U1": "Ann Lee", "U2": "Bob Ray"}
     assert names(twice, before) == {"U1": "Anna Lee", "U3": "Cam Oak"}
     versions = twice.warehouse.trace("users", {"user_id": "U1"}, *FEED).to_pylist()
-    assert [(v["full_name"], v["close_reason"]) for v in versions] == [("Ann Lee", "changed"), ("Anna Lee", "undone"), ("Ann Lee", None)]
+    assert [(v["full_name"], v["close_reason"]) for v in versions] == [
+        ("Ann Lee", "changed"),
+        ("Anna Lee", "undone"),
+        ("Ann Lee", None),
+    ]
     assert [v["valid_from_import"] for v in versions] == [1, 2, 3]
 
 
@@ -105,7 +113,12 @@ def test_an_undo_can_be_undone(twice: Workspace) -> None:
 
 
 def test_what_followed_the_import_goes_with_it_and_stewards_edits_too(twice: Workspace, tmp_path: Path) -> None:
-    set_override(twice, Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns"), "she", "sam")
+    set_override(
+        twice,
+        Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns"),
+        "she",
+        "sam",
+    )
 
     document = approved(twice, plan_undo(twice, 2, "sam"))
 
@@ -133,7 +146,12 @@ def test_the_upload_whose_state_came_back_is_unchanged_and_the_undone_one_is_not
 def test_a_plan_that_has_moved_is_refused(twice: Workspace, tmp_path: Path) -> None:
     number = plan_undo(twice, 2, "sam")
     sha256 = twice.warehouse.hold(number)["plan_sha256"]
-    set_override(twice, Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns"), "she", "sam")
+    set_override(
+        twice,
+        Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns"),
+        "she",
+        "sam",
+    )
 
     with pytest.raises(PlanMoved):
         publish_undo(twice, number, sha256, "A. Steward")
