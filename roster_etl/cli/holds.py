@@ -14,6 +14,11 @@ LeaveOut = Annotated[
     typer.Option("--leave-out", metavar="WHAT", help="Removals to leave out: a table, or school:ID; may be given several times."),
 ]
 
+Rename = Annotated[
+    list[str] | None,
+    typer.Option("--rename", metavar="WHAT", help="What to take for a rename: all, or OLD=NEW; may be given several times."),
+]
+
 
 def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     """List the holds that wait for a decision."""
@@ -31,7 +36,7 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     return 0
 
 
-def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None) -> int:
+def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
     from roster_etl.cli.showing import show_hold
@@ -40,8 +45,8 @@ def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
         _no_hold(import_id)
-    if leave_out:
-        document |= _in_part(call, import_id, leave_out, document["hold"])
+    if leave_out or rename:
+        document |= _in_part(call, import_id, leave_out or [], rename or [], document["hold"])
     show_hold(call, document)
     return 0
 
@@ -54,6 +59,7 @@ def approve(
         str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")
     ] = None,
     leave_out: LeaveOut = None,
+    rename: Rename = None,
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
@@ -61,7 +67,7 @@ def approve(
     from roster_etl.orchestration.launchpad import APPROVE
     from roster_etl.pipeline.decide import Decision, approval
 
-    decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()))
+    decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ()))
     given = approval(call.workspace, decision)
     if given.is_upload:
         return run_and_show(call, given.order())
@@ -93,13 +99,13 @@ def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     return decide_and_show(call, UNDO, {"import_id": import_id, "by": somebody(by)})
 
 
-def _in_part(call: Call, import_id: int, leave_out: list[str], hold: dict[str, Any]) -> dict[str, Any]:
-    """Return what differs in the document of a held import once removals are left out."""
+def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs in the document of a held import once removals are left out, or taken for renames."""
     from roster_etl.pipeline.decide import open_hold
     from roster_etl.pipeline.partial import preview
 
     open_hold(call.workspace, import_id)
-    found = preview(call.workspace, import_id, leave_out)
+    found = preview(call.workspace, import_id, leave_out, rename)
     still = found["hold"] or {"tables": {}, "schools": []}
     part = {name: still[name] for name in ("tables", "schools")}
     return {
@@ -107,6 +113,8 @@ def _in_part(call: Call, import_id: int, leave_out: list[str], hold: dict[str, A
         "plan": found["plan"],
         "plan_sha256": found["plan_sha256"],
         "left_out": list(leave_out),
+        "renamed": list(rename),
+        "renames": found["renames"],
         "hold": {**hold, **part, "plan_sha256": found["plan_sha256"]},
     }
 

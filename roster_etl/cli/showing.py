@@ -43,6 +43,7 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
     if not hold["decision"]:
         call.print()
         words = "".join(f" --leave-out {word}" for word in document["left_out"])
+        words += "".join(f" --rename {word}" for word in document.get("renamed", ()))
         words += f" --plan {hold['plan_sha256'][:12]}" if words else ""
         call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{words}")
         if document["kind"] == "upload":
@@ -102,6 +103,7 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"an undo: the state before import {document['undoes'][0]}; it undoes {', '.join(map(str, document['undoes']))}"
     if document["left_out"]:
         yield f"left out: removals of {', '.join(document['left_out'])}"
+    yield from _renames(document["renames"], document["import_id"])
     if document["status"] == "unchanged":
         yield "the same upload under the same settings is published already"
     hold = document["hold"]
@@ -117,6 +119,14 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
             what = "removed" if "deleted" in part else "updated"
             of = f"{part['deleted' if what == 'removed' else what]:,} of {part['current']:,} current records ({part['pct']} %)"
             yield f"  {part['table']} of school {part['school']}: {of} would be {what}"
+
+
+def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]:
+    if renames.get("approved"):
+        yield f"renamed: {renames['approved']:,} {'person' if renames['approved'] == 1 else 'people'} under new ids"
+    if renames.get("proposed", 0) > renames.get("approved", 0):
+        many = renames["proposed"] - renames["approved"]
+        yield f"possible renames: {many:,} (roster-etl renames list {'IMPORT' if import_id is None else import_id})"
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from roster_etl.orchestration.checks import PUBLISHABLE
 from roster_etl.orchestration.endings import REPORT
-from roster_etl.orchestration.launchpad import APPROVE, DISCARD, UNDO, how_to_decide, how_to_undo
+from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
 from roster_etl.orchestration.metadata import Metadata, plan_numbers, published_numbers
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.resources import Desk
@@ -37,6 +37,7 @@ class ApproveConfig(dg.Config):
     plan: str = Field(description="The hash of the plan that you have seen; its first digits do.")
     by: str = _BY
     leave_out: list[str] = Field(default=[], description="Removals to leave out: tables, or school:ID.")
+    rename: list[str] = Field(default=[], description="What to take for renames: all, or OLD=NEW.")
 
 
 class DiscardConfig(dg.Config):
@@ -54,15 +55,21 @@ class UndoConfig(dg.Config):
 
 
 def decision_jobs() -> list[dg.JobDefinition]:
-    """Return the jobs: each of one step of its name, for one import, whatever its district."""
+    """Return the jobs: each of one step, for one import, whatever its district."""
     return [_approve_hold(), _discard_hold(), _undo_import()]
 
 
 def _approve_hold() -> dg.JobDefinition:
-    @dg.op(name=APPROVE, required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
+    @dg.op(name=STEP[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
     def approve_hold(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
         with _deciding(context, config.import_id) as workspace:
-            decision = Decision(import_id=config.import_id, by=config.by, plan=config.plan, leave_out=tuple(config.leave_out))
+            decision = Decision(
+                import_id=config.import_id,
+                by=config.by,
+                plan=config.plan,
+                leave_out=tuple(config.leave_out),
+                renames=tuple(config.rename),
+            )
             given = approval(workspace, decision)
             carry_out(workspace, given, context.run.run_id, tell=context.log.debug)
             _tell_published(context, workspace, config.import_id, f"approved by {given.by}")
@@ -78,7 +85,7 @@ def _approve_hold() -> dg.JobDefinition:
 
 
 def _discard_hold() -> dg.JobDefinition:
-    @dg.op(name=DISCARD, required_resource_keys={"desk"}, description="Leave the roster as it is.")
+    @dg.op(name=STEP[DISCARD], required_resource_keys={"desk"}, description="Leave the roster as it is.")
     def discard_hold(context: dg.OpExecutionContext, config: DiscardConfig) -> None:
         with _deciding(context, config.import_id) as workspace:
             discard(workspace, config.import_id, config.by)
@@ -91,7 +98,7 @@ def _discard_hold() -> dg.JobDefinition:
 
 
 def _undo_import() -> dg.JobDefinition:
-    @dg.op(name=UNDO, required_resource_keys={"desk"}, description="Plan the state before an import.")
+    @dg.op(name=STEP[UNDO], required_resource_keys={"desk"}, description="Plan the state before an import.")
     def undo_import(context: dg.OpExecutionContext, config: UndoConfig) -> None:
         with reported(context):
             desk: Desk = context.resources.desk

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 import dagster as dg
 
 APPROVE, DISCARD, UNDO = "approve_hold", "discard_hold", "undo_import"
+STEP = {APPROVE: "approve", DISCARD: "discard", UNDO: "undo"}
+"""The one step of each job: within a code location, jobs and steps do not share names."""
 
 
 def how_to_decide(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> dict[str, Any]:
@@ -39,9 +41,9 @@ def how_to_undo(run: dg.DagsterRun, import_id: int) -> dict[str, Any]:
 
 
 def config_yaml(job: str, config: Mapping[str, Any]) -> str:
-    """Return the run config of a job of one op of its name, as YAML to paste."""
+    """Return the run config of one of the jobs, as YAML to paste."""
     lines = "".join(f"      {name}: {json.dumps(value)}\n" for name, value in config.items())
-    return f"ops:\n  {job}:\n    config:\n{lines}"
+    return f"ops:\n  {STEP[job]}:\n    config:\n{lines}"
 
 
 def launchpad(location: str, job: str, config: str) -> str:

@@ -29,7 +29,8 @@ class UploadConfig(dg.Config):
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
-    ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out.
+    ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
+    ``renames``: what it takes for renames.
     """
 
     landing: bool = False
@@ -41,6 +42,7 @@ class UploadConfig(dg.Config):
     options: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     stale: list[str] = []  # noqa: RUF012 - as above
     leave_out: list[str] = []  # noqa: RUF012 - as above
+    renames: list[str] = []  # noqa: RUF012 - as above
 
     def order(self, district_id: str, source: str, run_id: str) -> Order | None:
         """Return what is named here; None: nothing is."""
@@ -55,6 +57,7 @@ class UploadConfig(dg.Config):
             options=self.options,
             stale=tuple(self.stale),
             leave_out=tuple(self.leave_out),
+            renames=tuple(self.renames),
             run_id=run_id,
         )
 

@@ -22,6 +22,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from roster_etl.orchestration.definitions import LOCATION, MODULE, defs, job_name
 from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.launchpad import STEP
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
 from roster_etl.pipeline.receive import Order, refuse_paused
@@ -83,7 +84,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
         definition = defs.resolve_job_def(job)
         run = here.create_run_for_job(
             job_def=definition,
-            run_config={"ops": {job: {"config": dict(config)}}, **_QUIET},
+            run_config={"ops": {STEP[job]: {"config": dict(config)}}, **_QUIET},
             tags=definition.run_tags,
             remote_job_origin=_origin(job),
         )
@@ -117,6 +118,7 @@ def upload_config(order: Order) -> dict[str, Any]:
     """Return the run config that says what `order` says."""
     named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
     named["leave_out"] = list(order.leave_out) or None
+    named["renames"] = list(order.renames) or None
     if order.approves:
         named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
     config = {name: value for name, value in named.items() if value is not None}

@@ -37,11 +37,12 @@ def check_upload(
     district_id: str | None = None,
     options: Mapping[str, str] | None = None,
     leave_out: tuple[str, ...] = (),
+    renames: tuple[str, ...] = (),
     tell: Tell = lambda _: None,
 ) -> dict[str, Any]:
     """Judge the upload at `path` as an import of format `source` would, and plan it against the roster of `district_id`.
 
-    Args:    leave_out: removals that are left out of the plan (see ``pipeline.partial``).
+    Args:    leave_out, renames: removals that are left out of the plan, or taken for renames (see ``pipeline.partial``).
     Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish.
     Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.
     """
@@ -52,7 +53,9 @@ def check_upload(
         )
         rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
         try:
-            order = Order(district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out)
+            order = Order(
+                district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out, renames=renames
+            )
             document = outcome(rehearsal, import_upload(rehearsal, order, tell))
         finally:
             rehearsal.warehouse.close()

@@ -33,13 +33,14 @@ class Decision:
     """To publish held import ``import_id``.
 
     ``by``: who says so; ``plan``: the hash of the plan that was shown, or its first digits (None: whichever it is); ``leave_out``:
-    removals that are left out.
+    removals that are left out; ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
     """
 
     import_id: int
     by: str
     plan: str | None = None
     leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class Approval:
     sha256: str
     by: str
     leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
 
     @property
     def is_upload(self) -> bool:
@@ -64,6 +66,7 @@ class Approval:
             approves=(self.row["import_id"], self.sha256, self.by),
             options=self.row["options"] or {},
             leave_out=self.leave_out,
+            renames=self.renames,
             run_id=run_id,
         )
 
@@ -76,17 +79,19 @@ def approval(workspace: Workspace, decision: Decision) -> Approval:
     by = somebody(decision.by)
     row, hold = open_hold(workspace, decision.import_id)
     sha256 = str(hold["plan_sha256"])
-    if decision.leave_out:
+    if decision.leave_out or decision.renames:
         if row["kind"] != "upload":
-            raise BadDecision(problem="an undo is approved as a whole, or not at all: nothing can be left out of it")
+            raise BadDecision(problem="an undo is approved as a whole, or not at all: nothing can be left out of it, or renamed")
         if not decision.plan:
-            problem = "what is left out makes another plan: look at it with `roster-etl holds show`, and name its hash"
+            problem = (
+                "what is left out, or renamed, makes another plan: look at it with `roster-etl holds show`, and name its hash"
+            )
             raise BadDecision(problem=problem)
-        sha256 = str(preview(workspace, decision.import_id, decision.leave_out)["plan_sha256"])
+        sha256 = str(preview(workspace, decision.import_id, decision.leave_out, decision.renames)["plan_sha256"])
     if decision.plan is not None and not (decision.plan and sha256.startswith(decision.plan)):
         number = decision.import_id
         raise BadDecision(problem=f"import {number} has another plan; look at it again with `roster-etl holds show {number}`")
-    return Approval(row=row, sha256=sha256, by=by, leave_out=decision.leave_out)
+    return Approval(row=row, sha256=sha256, by=by, leave_out=decision.leave_out, renames=decision.renames)
 
 
 def carry_out(workspace: Workspace, given: Approval, run_id: str | None = None, tell: Tell = lambda _: None) -> None:

@@ -40,6 +40,7 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "plan": summary.get("plan", {}),
         "plan_sha256": summary.get("sha256"),
         "left_out": summary.get("left_out", []),
+        "renames": summary.get("renames", {}),
         "undoes": summary.get("undoes", []),
         "error": summary.get("error"),
         "report": _report(workspace, row),

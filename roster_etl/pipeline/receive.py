@@ -46,7 +46,8 @@ class Order:
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
     again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
-    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan.
+    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
+    ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
     """
 
     district_id: str
@@ -57,6 +58,7 @@ class Order:
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
     run_id: str | None = None
 
 
@@ -173,6 +175,7 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
         leave_out=order.leave_out,
+        renames=order.renames,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,26 @@ import pytest
 import yaml
 
 from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.launchpad import APPROVE, DISCARD, UNDO, config_yaml, launchpad
+from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, config_yaml, launchpad
 from roster_etl.orchestration.runs import run_decision
 from roster_etl.spec.errors import RosterError
-from tests.orchestration.conftest import Home
+from tests.orchestration.conftest import Home, without_half_of_the_students
+
+
+@pytest.fixture(scope="module")
+def _held_home(_published_home: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("held")
+    home = Home(shutil.copytree(_published_home, folder / "home"))
+    upload = without_half_of_the_students(shutil.copytree(sample, folder / "upload"))
+    assert home.status(home.run(upload)) == "held"
+    home.workspace.warehouse.close()
+    return home.path
 
 
 @pytest.fixture
-def held(published: Home, halved: Path) -> Home:
-    """A home whose second import waits for a decision."""
-    assert published.status(published.run(halved)) == "held"
-    return published
+def held(_held_home: Path, tmp_path: Path) -> Home:
+    """A home of one's own whose second import waits for a decision."""
+    return Home(shutil.copytree(_held_home, tmp_path / "home"))
 
 
 def plan(home: Home, import_id: int = 2) -> str:
@@ -39,7 +49,7 @@ def test_a_held_run_says_how_to_decide_in_config_that_the_jobs_take(held: Home) 
 
     text = str(metadata["how to decide"].value)
     for job in (APPROVE, DISCARD):
-        config = next(block.split("```")[0] for block in text.split("```yaml\n")[1:] if f"  {job}:" in block)
+        config = next(block.split("```")[0] for block in text.split("```yaml\n")[1:] if f"  {STEP[job]}:" in block)
         assert dg.validate_run_config(defs.resolve_job_def(job), yaml.safe_load(config))
     assert plan(held) in text
     assert metadata["approve"].value.startswith("/locations/roster_etl/jobs/approve_hold/playground/setup?config=")
@@ -128,10 +138,17 @@ def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:
     assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.count_current("lincoln", "clever", "users")
 
 
+def test_the_code_location_loads_with_them() -> None:
+    """Within one, jobs and steps do not share names, which only shows when it is put together."""
+    dg.Definitions.validate_loadable(defs)
+
+    assert {APPROVE, DISCARD, UNDO} <= {job.name for job in defs.resolve_all_job_defs()}
+
+
 def test_links_carry_the_config(tmp_path: Path) -> None:
     config = config_yaml(UNDO, {"import_id": 3, "by": ""})
 
-    assert yaml.safe_load(config) == {"ops": {"undo_import": {"config": {"import_id": 3, "by": ""}}}}
+    assert yaml.safe_load(config) == {"ops": {"undo": {"config": {"import_id": 3, "by": ""}}}}
     assert launchpad("here", UNDO, config).endswith(
         "undo_import%3A%0A++++config%3A%0A++++++import_id%3A+3%0A++++++by%3A+%22%22%0A"
     )

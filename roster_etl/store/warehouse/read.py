@@ -105,6 +105,16 @@ def begun_since(connection: sa.Connection, district_id: str, source: str, name: 
     )
 
 
+def closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+    """Return, whole, the versions that import `import_id` closed."""
+    return _of_feed(connection, district_id, source, name, history_table(name).c.valid_to_import == import_id)
+
+
+def opened_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+    """Return, whole, the versions that import `import_id` opened."""
+    return _of_feed(connection, district_id, source, name, history_table(name).c.valid_from_import == import_id)
+
+
 def _of_feed(connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]) -> pa.Table:
     history, schema = history_table(name), TABLES[name].full_schema
     feed = (history.c.district_id == district_id, history.c.source == source)
