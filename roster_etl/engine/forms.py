@@ -55,8 +55,8 @@ def expected(form: Form) -> str:
         case Text(max_length=length):
             words = f"at most {length} characters" if length else "any text"
         case Choice(options=options) | Status(options=options):
-            listed = ", ".join(options) if len(options) <= 25 else f"one of {len(options)} options"
-            words = f"one of: {listed}" + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
+            listed = f"one of: {', '.join(options)}" if len(options) <= 25 else f"one of {len(options)} options"
+            words = listed + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
         case Digits():
             words = "digits only"
         case WholeNumber(minimum=low, maximum=high):

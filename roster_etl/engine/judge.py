@@ -28,7 +28,7 @@ from roster_etl.engine.key_checks import check_keys, check_unique
 from roster_etl.engine.quarantine import QUARANTINE, evidence, named, quarantine
 from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings
-from roster_etl.engine.row_checks import check_rule
+from roster_etl.engine.row_checks import check_rule, doubt_emptied_records
 from roster_etl.engine.secrets import hides_key
 from roster_etl.engine.sheet import VERDICTS, Sheet, rows_frame
 from roster_etl.mapping.frames import findings_frame
@@ -123,6 +123,8 @@ def _check(sheet: Sheet, others: Mapping[str, Judged], replacements: Replacement
     note_absent_columns(sheet)
     for rule in sheet.file.rules:
         check_rule(sheet, rule)
+    for group in sheet.file.records:
+        doubt_emptied_records(sheet, group)
     check_keys(sheet)
     for column in present:
         if column.unique:

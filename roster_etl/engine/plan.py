@@ -227,8 +227,8 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         replaced_for = pc.fill_null(stated.take(pc.drop_null(place)), "changed")
         deleted = pc.and_(missing, pc.is_valid(stated))
         gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
-        kept = pc.and_(gone, _left_out(target, there, doubt.left_out, drafts))
-        gone = pc.and_not(gone, kept)
+        kept = pc.and_(pc.or_(deleted, gone), _left_out(target, there, doubt.left_out, drafts))
+        deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
     return _Draft(
         target=target,
         opens=numbers,

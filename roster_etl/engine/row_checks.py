@@ -24,6 +24,15 @@ def check_rule(sheet: Sheet, rule: RowRule) -> None:
             _any_of(sheet, rule)
 
 
+def doubt_emptied_records(sheet: Sheet, group: tuple[str, ...]) -> None:
+    """A record that some columns of the row make is not gone because all its cells were broken."""
+    present = [name for name in group if name in sheet.columns]
+    broken = [sheet.emptied[name] for name in present if name in sheet.emptied]
+    if broken:
+        nothing = np.logical_and.reduce([true(pc.is_null(sheet.columns[name])) for name in present])
+        sheet.doubted = sheet.doubted | (nothing & np.logical_or.reduce(broken))
+
+
 def _not_before(sheet: Sheet, rule: NotBefore) -> None:
     if not {rule.column, rule.other} <= sheet.columns.keys():
         return

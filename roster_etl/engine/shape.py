@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import singledispatch
+from functools import reduce, singledispatch
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.report import Findings
-from roster_etl.mapping.frames import REFUSED, ROW, flat, row_codes
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.plan import (
     Agreed,
+    AnyGiven,
     AnyRow,
     Claim,
+    Computed,
     Differs,
     ForEvery,
     Lookup,
@@ -53,6 +55,20 @@ def _(step: OnlyRows, rows: pa.Table, files: Files, findings: Findings) -> pa.Ta
 
 
 @run_step.register
+def _(step: AnyGiven, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    given = [pc.is_valid(_cells(rows, name)) for name in step.columns if name in rows.column_names]
+    return rows.filter(reduce(pc.or_, given)) if given else rows.slice(0, 0)
+
+
+@run_step.register
+def _(step: Computed, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    absent = pa.nulls(rows.num_rows, pa.string())
+    cells = (_cells(rows, name) if name in rows.column_names else absent for name in step.columns)
+    made = step.via(*(pd.Series(pd.arrays.ArrowExtensionArray(column)) for column in cells))
+    return _put(rows, step.name, one_array(made))
+
+
+@run_step.register
 def _(step: OnlyWith, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
     """Rows whose partners were all refused are seen, not loaded: they get the refused mark instead of being left out."""
     partners = files[step.file]
@@ -71,11 +87,15 @@ def _(step: OnlyWith, rows: pa.Table, files: Files, findings: Findings) -> pa.Ta
 
 @run_step.register
 def _(step: Unpivot, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
-    sources = [name for name in (*step.columns, *members(step.family, rows.column_names)) if name in rows.column_names]
+    """The family's own columns go: what they held is in ``value``, and carrying all of them for each would cost their square."""
+    family = members(step.family, rows.column_names)
+    sources = [name for name in (*step.columns, *family) if name in rows.column_names]
+    others = rows.drop_columns(family)
     parts = []
     for position, name in enumerate(sources, start=1):
-        filled = rows.filter(pc.is_valid(_cells(rows, name)))
-        part = _put(filled, step.value, _cells(filled, name))
+        cells = _cells(rows, name)
+        filled = others.filter(pc.is_valid(cells))
+        part = _put(filled, step.value, pc.drop_null(cells))
         parts.append(_put(part, step.position, pa.repeat(pa.scalar(str(position)), filled.num_rows)))
     return _distinct(pa.concat_tables(parts).combine_chunks(), (ROW, step.value)) if parts else rows.slice(0, 0)
 

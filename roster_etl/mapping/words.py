@@ -12,6 +12,7 @@ from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
     Claim,
+    Computed,
     Const,
     Expression,
     FirstOf,
@@ -70,7 +71,7 @@ def step_words(mapping: Mapping, column: str) -> str | None:
 
 
 def _words(step: Step, column: str) -> str | None:
-    words = None
+    words: str | None = None
     match step:
         case Lookup(take=take, on=on, file=file) if column in take:
             of = f"the first {' or '.join(step.where.values)} among the rows" if step.where else "the row"
@@ -85,13 +86,24 @@ def _words(step: Step, column: str) -> str | None:
             words = f"whether a row of the same {by} has {' or '.join(values)} in {source}"
         case Agreed(name=name, column=source, by=by) if column == name:
             words = f"{source}, where the rows of one {by} agree about it"
+        case Computed(name=name, columns=columns, via=via) if column == name:
+            words = _applied(via, columns)
+        case _:
+            words = _words_of_rows(step, column)
+    return words and f"{column}: {words}"
+
+
+def _words_of_rows(step: Step, column: str) -> str | None:
+    """Return what a step says of `column` that makes rows, or counts them."""
+    words = None
+    match step:
         case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
             words = f"each {take} of {file}, since {source} says {value}"
         case Unpivot(value=name, columns=columns, family=family) if column == name:
             words = f"each of {', '.join((*columns, *((family,) if family else ())))} in turn"
         case Unpivot(position=name) | Numbered(name=name) if column == name:
             words = "its place among the rows of the record"
-    return words and f"{column}: {words}"
+    return words
 
 
 def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
@@ -112,6 +124,10 @@ def _applied(function: Function, columns: tuple[str, ...]) -> str:
         return text
     if name == "if_first" and inner:
         return f"{_applied(inner[0], columns)} where {columns[0]} is given"
+    if name == "or_else" and inner:
+        return f"{columns[0]}, else {_applied(inner[0], columns[1:])}"
+    if name == "with_texts" and inner:
+        return _applied(inner[0], (*columns, *(f'"{text}"' for text in _texts(function))))
     if name == "of_days" and inner:
         return _applied(inner[0], ("no name", *(f"the day of {column}" for column in columns)))
     if name == "with_us_days" and inner:
@@ -123,6 +139,12 @@ def _inner(function: Function) -> tuple[Function, ...]:
     """Return the functions that a function made by another one holds on to."""
     held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return tuple(f for value in held for f in (value if isinstance(value, tuple) else (value,)) if callable(f))
+
+
+def _texts(function: Function) -> tuple[str, ...]:
+    """Return the texts that a function made by another one holds on to."""
+    held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return tuple(text for value in held if isinstance(value, tuple) for text in value if isinstance(text, str))
 
 
 def _option_text(value: object) -> str:

@@ -11,6 +11,7 @@ import time
 from datetime import timedelta
 
 from roster_etl.pipeline.archived import newest_archived
+from roster_etl.pipeline.arrivals import waiting
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import resolve
@@ -21,13 +22,18 @@ from roster_etl.vendors import vendor
 
 
 def newest_order(workspace: Workspace, district_id: str, source: str, *, run_id: str | None = None) -> tuple[Order, str]:
-    """Return an order for the upload in the landing zone if it is complete and quiet, else for the newest archived one; and why.
+    """Return an order for the upload that waits longest; else for the one in the landing zone if it is complete and quiet, else for the newest archived one; and why.
 
     Where nothing is archived, the order is for the landing zone, whatever lies there: the import then says what is wrong.
     Raises: UnknownDistrict, UnknownFeed; LandingError, LandingUnavailable: the landing zone cannot be read, so that nobody knows
         whether an upload waits there; an older one in its place would hide that.
     """
     feed = workspace.registry.get(district_id).feed(source)
+    if numbers := waiting(workspace, district_id, source):
+        return (
+            Order(district_id=district_id, source=source, run_id=run_id, arrival=numbers[0]),
+            "the upload that waits longest, taken in when it had settled",
+        )
     landing = Order(district_id=district_id, source=source, run_id=run_id)
     archived = newest_archived(workspace, district_id, source)
     if archived is None:

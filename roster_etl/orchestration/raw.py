@@ -27,7 +27,8 @@ class UploadConfig(dg.Config):
     """Which upload a run takes. Without any of these: the one in the landing zone if it has settled, else the newest archived; a
     landing zone that cannot be read fails the run.
 
-    ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
+    ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more; ``arrival``: an
+    upload that was taken in when it had settled;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
     ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
     ``renames``: what it takes for renames.
@@ -36,6 +37,7 @@ class UploadConfig(dg.Config):
     landing: bool = False
     path: str | None = None
     archived: int | None = None
+    arrival: int | None = None
     approves: int | None = None
     plan_sha256: str | None = None
     approved_by: str | None = None
@@ -46,13 +48,14 @@ class UploadConfig(dg.Config):
 
     def order(self, district_id: str, source: str, run_id: str) -> Order | None:
         """Return what is named here; None: nothing is."""
-        if not (self.landing or self.path or self.archived or self.approves):
+        if not (self.landing or self.path or self.archived or self.arrival or self.approves):
             return None
         return Order(
             district_id=district_id,
             source=source,
             path=self.path,
             archived=self.archived,
+            arrival=self.arrival,
             approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,
             stale=tuple(self.stale),
@@ -67,6 +70,8 @@ class UploadConfig(dg.Config):
             return f"the archived upload of import {self.approves}, whose plan was approved"
         if self.archived:
             return f"the archived upload of import {self.archived} once more, as the run was told"
+        if self.arrival:
+            return f"the upload that waits as number {self.arrival}, taken in when it had settled"
         return "the upload at the path that the run was told" if self.path else "the upload in the landing zone"
 
 

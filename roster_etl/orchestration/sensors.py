@@ -47,8 +47,9 @@ def landing_zone(jobs: Sequence[Any]) -> dg.SensorDefinition:
 
 
 def run_request(request: Request, job_name: str) -> dg.RunRequest:
-    """Return the run that imports what lies in the landing zone."""
-    config: dict[str, Any] = {"landing": True, **({"stale": list(request.stale)} if request.stale else {})}
+    """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
+    what: dict[str, Any] = {"landing": True} if request.arrival is None else {"arrival": request.arrival}
+    config = {**what, **({"stale": list(request.stale)} if request.stale else {})}
     return dg.RunRequest(
         run_key=request.key,
         job_name=job_name,

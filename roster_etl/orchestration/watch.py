@@ -13,15 +13,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable, RetryableError, RosterError
 from roster_etl.spec.options import resolve
+from roster_etl.spec.replacements import check_replacements
 from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
 from roster_etl.store.landing import open_folder, open_landing, unregistered
 from roster_etl.store.settings import Settings, landing_folder
-from roster_etl.vendors import vendor
+from roster_etl.vendors import discover, vendor
 
 DAY = 86_400.0
 Running = Callable[[], set[tuple[str, str]]]
@@ -41,12 +43,16 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest."""
+    """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest.
+
+    ``arrival``: the upload was taken in, and waits under this number; None: it lies in the landing zone.
+    """
 
     district_id: str
     source: str
     key: str
     stale: tuple[str, ...] = ()
+    arrival: int | None = None
 
 
 WORDS = {
@@ -117,6 +123,7 @@ class _Watch:
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
     known_busy: set[tuple[str, str]] | None = None
 
 
@@ -136,7 +143,9 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
     paused = {key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment)}
     for key in sorted(paused):
         _wait(tick, "paused", key)
-    turn = _turn([key for key in feeds if key not in paused], memory.get("next", ""), tick.bounds.feeds)
+    tick.paused.update(paused)
+    looked_at = [key for key, (_, feed) in feeds.items() if key not in paused or _every_upload_counts(feed)]
+    turn = _turn(looked_at, memory.get("next", ""), tick.bounds.feeds)
     with_base = bool(workspace.settings.landing.base)
     listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
     for key, listing in listings.items():
@@ -163,6 +172,14 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
     """Return whether a feed has a folder to look at, its own or one under the landing base; else its uploads are imported by command."""
     return bool(landing_folder(settings, district.id, feed.path))
+
+
+def _every_upload_counts(feed: Feed) -> bool:
+    """Return whether uploads of the feed are changes: then they are taken in even while its imports are paused.
+
+    An unknown format is nobody's: whoever looks at the feed next says so.
+    """
+    return feed.format in discover() and vendor(feed.format).format.mode == "changes"
 
 
 def _key(district: District, feed: Feed) -> str:
@@ -235,6 +252,9 @@ def _list_base(workspace: Workspace) -> Listing:
 def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
     """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
     try:
+        if _every_upload_counts(feed):
+            _decide_changes(tick, key, district, feed, listing)
+            return
         if not isinstance(listing, Exception):
             _decide(tick, key, district, feed, listing)
             return
@@ -266,10 +286,49 @@ def _decide(tick: _Watch, key: str, district: District, feed: Feed, listing: Lis
         tick.states[key] = settle.imported(state, listing, tick.now, rules)
 
 
+def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
+    """Take in what has settled, and ask for the import of the upload that waits longest: of changes, every upload counts.
+
+    Raises: what went wrong with the landing zone, once the uploads that wait have had their turn.
+    """
+    problem = listing if isinstance(listing, Exception) else None
+    if not isinstance(listing, Exception):
+        rules = rules_of(feed)
+        state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
+        tick.states[key] = state
+        if decision.import_now:
+            try:
+                take_in(tick.workspace, district.id, feed)
+                tick.states[key] = settle.imported(state, listing, tick.now, rules)
+            except RosterError as error:
+                problem = error
+        elif key not in tick.paused:
+            _wait(tick, decision.reason, key)
+    _ask_for_the_first(tick, key, district, feed)
+    if problem is not None:
+        raise problem
+
+
+def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -> None:
+    numbers = waiting(tick.workspace, district.id, feed.format)
+    if not numbers:
+        return
+    if key in tick.paused:
+        return
+    if (district.id, feed.format) in _busy(tick):
+        _wait(tick, "running", key)
+    elif len(tick.requests) >= tick.bounds.requests:
+        _wait(tick, "next_tick", key)
+    else:  # a run that never began is asked for again, under another name
+        name = f"{key}/arrival/{numbers[0]}/{tick.now // tick.bounds.again_seconds:.0f}"
+        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, arrival=numbers[0]))
+
+
 def rules_of(feed: Feed) -> settle.Rules:
-    """Return how long the feed waits for what. Raises UnknownVendor, UnknownOption, BadOption."""
+    """Return how long the feed waits for what. Raises UnknownVendor, UnknownOption, BadOption, BadReplacements."""
     format_ = vendor(feed.format).format
     values = resolve(format_, feed.options)
+    check_replacements(format_, feed.replacements)  # a run could do nothing but fail, again and again
 
     def seconds(name: str) -> float:
         value = values[name]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.canonical.ledger import ImportKind
+from roster_etl.canonical.ledger import ImportKind, ImportStatus
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import Tell, import_upload
@@ -48,9 +48,7 @@ def check_upload(
     """
     district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
     with scratch_folder(workspace.settings.scratch) as folder:
-        rehearsal = _Rehearsal(
-            _in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None, workspace.archive
-        )
+        rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace if district_id else None)
         rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
         try:
             order = Order(
@@ -77,15 +75,9 @@ def _in_scratch(settings: Settings, folder: Path) -> Settings:
 
 @dataclass(frozen=True)
 class _Rehearsal(Workspace):
-    """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet. ``kept``: the archive."""
+    """A workspace that forgets. ``behind``: the one whose roster and archive it knows; None: there is nothing yet."""
 
-    roster: Warehouse | None
-    kept: Archive
-
-    @property
-    def earlier_archive(self) -> Archive:
-        """The bytes of earlier uploads, which are only read."""
-        return self.kept
+    behind: Workspace | None
 
     @property
     def holders(self) -> Holders:
@@ -95,7 +87,36 @@ class _Rehearsal(Workspace):
     @cached_property
     def warehouse(self) -> Warehouse:
         """A ledger that is thrown away, over a roster that is only read."""
-        return _Ledger(self.settings.warehouse, self.roster)
+        return _Ledger(self.settings.warehouse, self.behind.warehouse if self.behind else None)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """An archive that is thrown away, over one that is only read."""
+        return _Archive(self.settings.archive, self.behind.archive if self.behind else None)
+
+
+class _Archive(Archive):
+    """Keeps bytes and manifests in a folder of its own; those of earlier imports are read from another archive."""
+
+    def __init__(self, url: str, behind: Archive | None) -> None:
+        super().__init__(url)
+        self._behind = behind
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes stored under `key`, here or there."""
+        return super().get(key) if self._behind is None or self.has(key) else self._behind.get(key)
+
+    def manifests(self, district_id: str) -> tuple[int, ...]:
+        """Return the imports of which that archive has a manifest."""
+        return super().manifests(district_id) if self._behind is None else self._behind.manifests(district_id)
+
+    def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
+        """Return a manifest of that archive."""
+        return (
+            super().read_manifest(district_id, import_id)
+            if self._behind is None
+            else self._behind.read_manifest(district_id, import_id)
+        )
 
 
 class _Ledger(Warehouse):
@@ -119,6 +140,19 @@ class _Ledger(Warehouse):
         """Return the newest published import of that roster."""
         return self._roster.last_published(district_id, source, kind)
 
+    def imports(
+        self,
+        district_id: str | None = None,
+        source: str | None = None,
+        *,
+        status: ImportStatus | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the published imports of that roster, and any others of the ledger that is thrown away."""
+        if status == "published":
+            return self._roster.imports(district_id, source, status=status, limit=limit)
+        return super().imports(district_id, source, status=status, limit=limit)
+
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the keys of the current versions of that roster."""
         return self._roster.current(district_id, source, table)
@@ -134,10 +168,6 @@ class _Ledger(Warehouse):
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many current versions that roster has."""
         return self._roster.count_current(district_id, source, table)
-
-    def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
-        """Return the published imports of that roster."""
-        return self._roster.published(district_id, source)
 
     def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the last versions of what that roster has no more."""

@@ -65,12 +65,12 @@ def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[Compar
 
 def _earlier(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[Uploaded]:
     """Yield the files of an earlier import, judged by the rules that hold now."""
-    manifest = workspace.earlier_archive.read_manifest(upload.district_id, import_id)
+    manifest = workspace.archive.read_manifest(upload.district_id, import_id)
     then = replace(upload, options=manifest["options"])
     for member in (Member(**member) for member in manifest["members"]):
         if member.kind is None or member.key is None:
             continue
-        content = workspace.earlier_archive.get(member.key)
+        content = workspace.archive.get(member.key)
         raw = read_csv(content, encoding=str(then.values["encoding"]), limits=limits_of(upload.format))
         result = judge_file(raw, upload.format.file(member.kind), file_name=member.name, replacements=upload.replacements)
         if not result.refused:

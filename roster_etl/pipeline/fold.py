@@ -87,6 +87,12 @@ def how_compared(workspace: Workspace, upload: Upload) -> str | None:
     return how
 
 
+def released_rows(workspace: Workspace, upload: Upload) -> list[list[Any]]:
+    """Return import, file and row of each refused row of an earlier import that was applied now."""
+    place = (upload.district_id, upload.import_id)
+    return list(workspace.frames.read_json(*place, STAGE)["released"]) if workspace.frames.exists(*place, STAGE) else []
+
+
 def leaving_quarantine(workspace: Workspace, upload: Upload) -> pa.Table:
     """Return the refused rows of earlier imports that were applied, or gave way to newer ones (LEAVING)."""
     place = (upload.district_id, upload.import_id)
@@ -185,6 +191,7 @@ def _about(folded: Folded) -> dict[str, Any]:
     ]
     return {
         "refused": Counter(flat(folded.quarantine.column("file")).to_pylist()),
+        "released": [list(place) for place in folded.released],
         "leaving": [list(place) for place in (*folded.released, *folded.superseded) if place[0] is not None],
         "edits": edits,
     }

@@ -98,7 +98,7 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
         judged=others,
         relaxed=frozenset(relaxed),
         replacements=upload.replacements,
-        fixed_order=upload.format.fixed_column_order,
+        fixed_order=upload.fixed_column_order,
         known=known,
     )
     return replace(result, findings=pa.concat_tables([result.findings, _unmatched(upload, file, known)]))

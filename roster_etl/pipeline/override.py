@@ -27,7 +27,7 @@ from roster_etl.store.warehouse import Conclusion, Edit, TableChange
 from roster_etl.vendors import vendor
 
 MANIFEST_VERSION = 1
-_CARRIED = ("headers", "compared")  # of the summary of the last import: what later uploads are judged against
+_CARRIED = ("headers",)  # of the summary of the last import: what later uploads are judged against
 _UNCHANGED = ("content", "settings")  # with these, the same upload again is unchanged
 
 
@@ -120,6 +120,7 @@ def _publish(workspace: Workspace, target: Target, before: pa.Table, after: pa.T
         kind="override", district_id=target.district_id, source=target.source, started_at=now, received_at=now
     )
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
+    read_in = {"read_in": _read_in(workspace, before)} if is_new else {}
     carried = {name: last[name] for name in (*_CARRIED, *(_UNCHANGED if edit.begins else ())) if name in last}
     changes = {target.table: {"created": 0, "updated": int(is_new), "deleted": 0}} if is_new else {}
     conclusion = Conclusion(
@@ -129,7 +130,12 @@ def _publish(workspace: Workspace, target: Target, before: pa.Table, after: pa.T
         findings=FINDINGS.empty_table(),
         files=[],
         checks=[],
-        summary={**carried, "changes": changes, "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins}},
+        summary={
+            **carried,
+            **read_in,
+            "changes": changes,
+            "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins},
+        },
         edits=[edit],
     )
     try:
@@ -139,6 +145,13 @@ def _publish(workspace: Workspace, target: Target, before: pa.Table, after: pa.T
         raise
     _keep_manifest(workspace, target, import_id, edit, now)
     return import_id
+
+
+def _read_in(workspace: Workspace, before: pa.Table) -> int:
+    """Return the import whose upload the record's row came in: what the edit leaves as it is was read there."""
+    opened = int(before.column("valid_from_import")[0].as_py())
+    summary = workspace.warehouse.import_(opened)["summary"] or {}
+    return int(summary.get("read_in", opened))
 
 
 def _change(before: pa.Table, after: pa.Table) -> TableChange:

@@ -18,7 +18,7 @@ from roster_etl.engine.likeness import Likeness
 from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
-from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.fold import how_compared
@@ -306,6 +306,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         lost, present = set(document.get("lost", ())), set(document.get("present", ()))
         table = TABLES[mapping.to]
         needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
+        needed |= {name for step in mapping.steps if isinstance(step, AnyGiven) for name in step.columns}
         keys = set(mapping.unstated(present, lost)) & set(table.key) - set(table.optional_key)
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or document.get("hidden"):
@@ -316,11 +317,14 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
 
 
 def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    """A missing column that ids are made of would give records new ids: that is for a person to decide."""
+    """A missing column that ids are made of would give records new ids: that is for a person to decide.
+
+    A numbered family that is gone gives nobody another id: it made records of its own, which stay (`_unstated`).
+    """
     columns: dict[tuple[str, str], None] = {}
     for mapping in upload.vendor.mappings:
         document = documents.get(mapping.source, {})
-        lost = set(document.get("lost", ()))
+        lost = set(document.get("lost", ())) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         silent = mapping.unstated(set(document.get("present", ())), lost) if lost else ()
         for target, origins in mapping.reads().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:

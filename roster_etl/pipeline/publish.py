@@ -16,7 +16,7 @@ from roster_etl.engine.plan import CLOSES
 from roster_etl.engine.renames import TABLE
 from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
 from roster_etl.pipeline.conclude import conclusion_of, supersede_holds, write_manifest
-from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine
+from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.upload import Upload
@@ -39,6 +39,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         "left_out": list(upload.leave_out),
         **({"renames": planned.renames} if planned.renames else {}),
     }
+    summary |= {"released": rows} if (rows := released_rows(workspace, upload)) else {}
     summary |= {"compared": how} if (how := how_compared(workspace, upload)) else {}
     summary["headers"] = _headers(workspace, upload)
     if upload.approved_plan:  # what stopped it stays on record

@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from roster_etl.engine.headers import is_secret, match_header
-from roster_etl.engine.read import read_csv
-from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.abandoned import end_abandoned, release
 from roster_etl.pipeline.archived import NotArchived, archived_import, lost_members
+from roster_etl.pipeline.arrivals import arrived, forget, keep_member
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
+from roster_etl.pipeline.lasting import with_lasting
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
-from roster_etl.spec import File, Format
+from roster_etl.spec import Format
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import options_of, resolve
@@ -45,7 +42,8 @@ class Order:
     """What is to be imported, for whom, and how.
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
-    again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
+    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.arrivals``). ``approves``:
+    the held import that is carried out under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
     ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
     """
@@ -54,6 +52,7 @@ class Order:
     source: str
     path: str | None = None
     archived: int | None = None
+    arrival: int | None = None
     approves: tuple[int, str, str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
@@ -104,6 +103,8 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
     try:
         if order.archived is not None or order.approves:
             received = _from_archive(workspace, upload, order, findings)
+        elif order.arrival is not None:
+            received = _from_arrival(workspace, upload, order.arrival, findings)
         else:
             received = _from_landing(workspace, upload, order, feed, findings)
     except UnsafeArchive as error:
@@ -208,14 +209,17 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         if upload.format.lone_zip:
             arrival = unpacked(arrival, workspace.settings, scratch)
         members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
+        contents = {file.name: file.read for file in arrival.files}
+        members, lasting = with_lasting(workspace, replace(upload, members=members), contents)
         upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
-            return conclude(workspace, upload, "unchanged", [])
+            return conclude(workspace, upload, "unchanged", lasting)
         start_gates()  # they will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_stale(order), *expected]
-        contents = {file.name: file for file in arrival.files}
-        members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
+        findings += [*_missing(upload), *_stale(order), *expected, *lasting]
+        members = tuple(
+            member if member.key else _archived(workspace, upload, member, contents[member.name]) for member in upload.members
+        )
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
         return conclude(workspace, upload, "rejected", findings)
@@ -267,41 +271,33 @@ def is_unchanged(workspace: Workspace, upload: Upload) -> bool:
     return summary.get("content") == upload.content and summary.get("settings") == upload.settings
 
 
-def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any) -> Member:
+def _archived(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
     """Keep a member's bytes, its secrets blanked; a file whose secrets cannot be located is judged now and not kept."""
     if member.kind is None:
         return member
-    encoding = str(upload.values["encoding"])
-    data: bytes = content()
-    file = upload.format.file(member.kind)
-    has_secrets = any(column.secret for column in file.columns)
-    blanked = blank_columns(
-        data,
-        lambda name: is_secret(name, file),
-        encoding=encoding,
-        is_header=lambda names: not has_secrets or _has_required(names, file),
-    )
-    if blanked is None:
-        why = _why_unkept(data, file, encoding)
+    kept, why = keep_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
+    if why is not None:
         workspace.frames.write(upload.district_id, upload.import_id, unkept_name(upload, member), why)
-        codes = why.loc[why["severity"] == "file", "code"]
-        return replace(member, refused=str(codes.iloc[0]) if len(codes) else "malformed_csv")
-    stored = workspace.archive.put(blanked, original_sha256=member.sha256)
-    return replace(member, key=stored.key)
+    return kept
 
 
-def _has_required(names: Sequence[str], file: File) -> bool:
-    """Tell a header from a title or a row of data: under those, nobody knows which cells are passwords."""
-    found = match_header(names, file).positions
-    return any(column.required and column.name in found for column in file.columns)
+# ---- taken in before
 
 
-def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
-    """Return the findings about a file whose bytes are not kept."""
-    raw = read_csv(content, encoding=encoding)
-    if raw.refused or not raw.header:
-        return raw.findings
-    return findings_frame(match_header(raw.header, file).findings)
+def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: Sequence[Finding]) -> Upload:
+    """Go on with an upload whose bytes were kept when it had settled; from here on, the import answers for it."""
+    members, findings = arrived(workspace, upload.district_id, upload.source, number)
+    upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
+    workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
+    if is_unchanged(workspace, upload):
+        upload = conclude(workspace, upload, "unchanged", [])
+    elif missing := _missing(upload):
+        upload = conclude(workspace, upload, "rejected", [*findings, *missing])
+    else:
+        start_gates()
+        workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame([*findings, *expected]))
+    forget(workspace, upload.district_id, upload.source, number)
+    return upload
 
 
 # ---- from the archive

@@ -22,6 +22,7 @@ class Member:
 
     ``key``: where its bytes rest in the archive; None: they were not kept (unknown file, or secrets that could not be
     located). ``sha256`` and ``size`` are those of the bytes as uploaded. ``refused``: the code that it was refused for at the door.
+    ``lasts_from``: the import that it came with, if the upload lacks it and the format has it given once.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Member:
     size: int
     key: str | None = None
     refused: str | None = None
+    lasts_from: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,12 @@ class Upload:
     def values(self) -> dict[str, object]:
         """The options in force, as values."""
         return resolve(self.format, self.options)
+
+    @property
+    def fixed_column_order(self) -> bool:
+        """Whether files whose columns stand in another order than the published ones are refused."""
+        option = self.format.column_order_option
+        return self.format.fixed_column_order and not (option and self.values[option] is True)
 
     def member(self, kind: str) -> Member | None:
         """Return the file that is `kind` in the format, if the upload has it."""

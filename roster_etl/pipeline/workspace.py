@@ -49,11 +49,6 @@ class Workspace:
         """The bytes of every upload."""
         return Archive(self.settings.archive)
 
-    @property
-    def earlier_archive(self) -> Archive:
-        """The bytes of earlier uploads, to compare with."""
-        return self.archive
-
     @cached_property
     def frames(self) -> FrameStore:
         """Frames between steps."""

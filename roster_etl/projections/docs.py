@@ -91,6 +91,9 @@ def format_page(format_: Format, targets: Targets | None = None) -> str:
         f"{format_.document}, {format_.version}. {_MODES[format_.mode]}",
         f"Decisions where the document leaves room, and known quirks: `roster_etl/vendors/{format_.name}/README.md`.",
     ]
+    if format_.fixed_column_order:
+        unless = f", unless `{format_.column_order_option}` is on" if format_.column_order_option else ""
+        head.append(f"The columns of a file stand in the order of its table{unless}; optional ones may be left out.")
     files = [part for file in format_.files for part in _file_parts(file, targets or {})]
     options = ["## Options", _options_table(format_.options)] if format_.options else []
     return _page([*head, *files, *options])
@@ -201,9 +204,13 @@ def _file_facts(file: File) -> list[str]:
         facts.append("Rows apply in their order; of several about one record, the last word counts.")
     if file.repeats:
         facts.append(f"A record may have several rows, which differ in {_names(file.repeats.columns)}.")
+    facts += [f"Another published order of the columns: {_names(order)}." for order in file.orders]
     if file.deleted:
         facts.append(f"A row whose `{file.deleted.column}` is {_names(file.deleted.values)} says that its record is gone.")
     facts += [_rule_text(rule) for rule in file.rules]
+    facts += [f"{_names(group)} make a record of their own; any of them is enough." for group in file.records]
+    if file.lasting:
+        facts.append("Given once: an upload without it goes on with the newest that was published.")
     if file.extensions:
         facts.append(f"Further columns may begin with {_names(file.extensions)}.")
     return facts

@@ -153,7 +153,10 @@ class File:
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
     (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``in_order``: rows are changes
     that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
-    formats where its name does not. ``deleted``: the rows that say that their record is gone.
+    formats where its name does not. ``orders``: where the format fixes the order of columns, further orders that were published;
+    that of ``columns`` is the first. ``lasting``: given once; an upload without the file goes on with the newest one that the
+    feed has published. ``records``: groups of optional columns that make a record of their own, such as a contact; one whose
+    cells were all broken is in doubt, and not gone. ``deleted``: the rows that say that their record is gone.
     """
 
     name: str
@@ -171,6 +174,9 @@ class File:
     deleted: Where | None = None
     rules: tuple[RowRule, ...] = ()
     deprecated: bool = False
+    lasting: bool = False
+    orders: tuple[tuple[str, ...], ...] = ()
+    records: tuple[tuple[str, ...], ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -179,7 +185,7 @@ class File:
         if twice:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
-        named = {*self.key, *(self.repeats.columns if self.repeats else ())}
+        named = {*self.key, *(self.repeats.columns if self.repeats else ()), *(name for group in self.records for name in group)}
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
         for rule in self.rules:
             named |= _named(rule)
@@ -189,6 +195,10 @@ class File:
             raise ValueError(f"File {self.name}: a key is needed")
         if self.in_order and self.repeats:
             raise ValueError(f"File {self.name}: rows that apply in order are changes, not repeats of one record")
+        if any(sorted(order) != sorted(known) for order in self.orders):
+            raise ValueError(f"File {self.name}: an order of columns names each column once")
+        if self.lasting and self.required:
+            raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
 
     def references(self) -> tuple[Reference, ...]:
         """Return what the file's columns, numbered ones too, refer to."""

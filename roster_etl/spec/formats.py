@@ -24,7 +24,7 @@ class Option:
 
     name: str
     default: str
-    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "mapping", "zone", "encoding"]
+    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "mapping", "table", "zone", "encoding"]
     meaning: str
     choices: tuple[str, ...] = ()
     optional: bool = False
@@ -67,7 +67,8 @@ class Format:
     unknown file is: ``warn`` or ``ignore``. ``identify_by``: what tells which file is which; by headers, an upload may have
     several of a kind. ``unsupported``: kinds that are known by their headers and not read. ``lone_zip``: a folder whose only
     CSV or zip is one zip means that zip. ``broken_records``: whether a record with bytes of no encoding, or a misplaced
-    quote, is refused alone where that is safe, or with its ``file``.
+    quote, is refused alone where that is safe, or with its ``file``. ``column_order_option``: the switch option that lets columns
+    stand in any order although the format fixes it.
     """
 
     name: str
@@ -84,11 +85,14 @@ class Format:
     unsupported: tuple[Unsupported, ...] = ()
     lone_zip: bool = False
     broken_records: Literal["alone", "file"] = "alone"
+    column_order_option: str | None = None
 
     def __post_init__(self) -> None:
         by_name = {file.name: file for file in self.files}
         if len(by_name) != len(self.files):
             raise FormatError(f"{self.name}: two files have the same name")
+        if self.column_order_option and self.column_order_option not in {option.name for option in self.options}:
+            raise FormatError(f"{self.name}: has no option {self.column_order_option}")
         for position, file in enumerate(self.files):
             before = {earlier.name for earlier in self.files[:position]}
             for reference in file.references():

@@ -127,7 +127,7 @@ def parse_option(option: Option, text: str) -> object:
     """Return the value that `text` stands for.
 
     Returns: bool (switch), str (choice, text, zone, encoding), int (whole), float (percent, 0 to 100), timedelta
-        (duration), dict (mapping, text to text), or whatever the JSON text holds (json); None for an optional one that is empty.
+        (duration), dict of texts (mapping, table), or whatever the JSON text holds (json); None for an optional one that is empty.
     Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
     """
     text = text.strip()
@@ -201,6 +201,13 @@ def _duration(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else _refuse()
 
 
+def _table(text: str) -> dict[str, str]:
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, str) and value.strip() for value in found.values()):
+        raise ValueError
+    return found
+
+
 def _zone(text: str) -> str:
     try:
         return ZoneInfo(text).key
@@ -224,6 +231,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "duration": _duration,
     "text": str,
     "json": json.loads,
+    "table": _table,
     "zone": _zone,
     "encoding": _encoding,
 }
@@ -241,5 +249,6 @@ def _expected(option: Option) -> str:
         "encoding": "an encoding such as utf-8 or cp1252",
         "json": "JSON",
         "mapping": f"a JSON object of names, each with one of {', '.join(option.choices)}",
+        "table": 'a JSON object of texts, such as {"Lincoln High School": "10"}',
         "text": "text",
     }[option.kind]

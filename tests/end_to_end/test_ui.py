@@ -167,13 +167,17 @@ def test_a_backfill_takes_every_district_once_more(ui: Ui):
     assert {row["status"] for row in ui.workspace.warehouse.imports()[:2]} == {"unchanged"}
 
 
-def test_a_person_approves_a_held_import_and_undoes_it_in_the_browser(ui: Ui, page, tmp_path):
+@pytest.fixture
+def stopped(ui: Ui, tmp_path: Path) -> int:
+    """A held import of monroe. Before the browser: the two have an event loop each."""
+    write_sample(vendor("clever"), tmp_path / "monroe", students=30, seed=1)
+    path = without_half_of_the_students(tmp_path / "monroe")
+    return run_import(ui.workspace.home, Order(district_id="monroe", source="clever", path=str(path)))
+
+
+def test_a_person_approves_a_held_import_and_undoes_it_in_the_browser(ui: Ui, stopped: int, page):
     """From the failed run, by its links, to the launchpad; only the name is typed."""
-    upload = tmp_path / "monroe"
-    write_sample(vendor("clever"), upload, students=30, seed=1)
-    held = run_import(
-        ui.workspace.home, Order(district_id="monroe", source="clever", path=str(without_half_of_the_students(upload)))
-    )
+    held = stopped
     assert ui.workspace.warehouse.import_(held)["status"] == "held"
     approved = _launched(ui, page, f"{ui.url}/runs/{ui.runs()[0]['runId']}", "approve_hold")
     assert approved == {"district": "monroe", "format": "clever", "import_id": str(held), "import_status": "published"}

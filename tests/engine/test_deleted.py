@@ -12,7 +12,7 @@ import pytest
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.judge import Judged, JudgedFile, absent_file
 from roster_etl.engine.map import MappedTable, SourceFile, map_table
-from roster_etl.engine.plan import Doubt, Plan, make_plan
+from roster_etl.engine.plan import Doubt, LeftOut, Plan, make_plan
 from roster_etl.engine.thresholds import Thresholds, exceeded
 from roster_etl.mapping.frames import DELETED, REFUSED, flat, to_table
 from roster_etl.mapping.plan import Const, From, Lookup
@@ -272,3 +272,20 @@ def test_what_rows_say_counts_where_nothing_may_be_removed() -> None:
     after = {"courses": ROSTER["courses"], "sections": ROSTER["sections"][1:], "seats": ("s1,p1,deleted", "s2,p1,active")}
 
     assert _closes(_plan(ROSTER, after, everything=True)) == {"enrollments": [(0, "deleted")]}
+
+
+def test_a_person_may_leave_out_what_rows_say() -> None:
+    after = {**ROSTER, "seats": ("s1,p1,deleted", "s1,p2,active"), "sections": ("s1,c1,,1,active", "s2,c2,,2,deleted")}
+    plan = _plan(ROSTER, after, left_out=LeftOut(tables=frozenset({"enrollments"})))
+
+    assert _closes(plan) == {}
+
+
+def test_the_plan_tells_how_many_go_for_which_reason() -> None:
+    after = {"courses": ("c1,One,deleted", "c2,Two,active"), "sections": ("s1,c1,,1,deleted",), "seats": ("s1,p1,active",)}
+
+    assert {name: table.reasons for name, table in _plan(ROSTER, after).tables.items()} == {
+        "courses": {"deleted": 1},
+        "sections": {"deleted": 1, "absent": 1},
+        "enrollments": {"cascade": 2, "absent": 1},
+    }

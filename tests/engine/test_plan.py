@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
-from roster_etl.engine.plan import Doubt, LeftOut
-from roster_etl.mapping.frames import REFUSED
-from tests.engine.planning import CERTAIN, Row, closes, counts, many, plan_of, user, users_plan
+from roster_etl.engine.plan import Doubt, LeftOut, TablePlan, make_plan
+from roster_etl.mapping.frames import CLOSE, REFUSED
+from tests.engine.planning import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan
 
 # ---- created, changed, absent
 
@@ -350,3 +351,44 @@ def test_a_record_that_is_left_out_keeps_what_it_refers_to() -> None:
         "sections": 1,
         "enrollments": 0,
     }
+
+
+# ---- rows that say why a record is gone
+
+
+def _stating(rows: Sequence[Row], reasons: Sequence[str | None]) -> pa.Table:
+    return mapped_table("users", rows).append_column(CLOSE, pa.array(reasons, pa.string()))
+
+
+def _plan_stating(before: Sequence[Row], rows: Sequence[Row], reasons: Sequence[str | None]) -> TablePlan:
+    plan = make_plan({"users": _stating(rows, reasons)}, {"users": Current("users", before)}, base=7, doubt=CERTAIN)
+    return plan.tables["users"]
+
+
+def test_a_record_closes_for_the_reason_that_is_stated() -> None:
+    rows = [user(1, _refused=True, _deleted=True), user(2, _refused=True, _deleted=True), user(3)]
+    plan = _plan_stating([user(1), user(2), user(3)], rows, ["diffed", "renamed", None])
+
+    assert closes(plan) == [(100, "diffed"), (101, "renamed")]
+    assert (plan.deleted, plan.absent) == (2, 0)
+
+
+def test_what_an_upload_was_asked_to_be_the_whole_truth_about_counts_as_left_out() -> None:
+    plan = _plan_stating([user(1), user(2)], [user(1, _refused=True, _deleted=True), user(2)], ["batch_mode", None])
+
+    assert closes(plan) == [(100, "batch_mode")]
+    assert (plan.deleted, plan.absent) == (1, 1)
+
+
+def test_an_id_that_another_record_has_now_closes_for_the_stated_reason_and_opens_anew() -> None:
+    rows = [user(1, first_name="Other"), user(1, _refused=True, _deleted=True)]
+    plan = _plan_stating([user(1, first_name="Ann")], rows, [None, "renamed"])
+
+    assert closes(plan) == [(100, "renamed")]
+    assert plan.opens.to_pylist() == [0]
+
+
+def test_a_stated_end_of_a_record_that_stays_as_it_is_closes_nothing() -> None:
+    plan = _plan_stating([user(1)], [user(1), user(1, _refused=True, _deleted=True)], [None, "deleted"])
+
+    assert plan.is_empty

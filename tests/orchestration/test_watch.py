@@ -383,6 +383,16 @@ def test_a_run_that_is_still_queued_is_not_asked_for_again(zone: Zone):
     assert zone.asked(11) == []
 
 
+def test_a_feed_whose_settings_no_run_could_use_is_not_watched(zone: Zone):
+    zone.district()
+    feed = zone.workspace.registry.get("lincoln").feed("clever")
+    zone.workspace.registry.add_feed("lincoln", replace(feed, replacements={"Grde": {"K": "1"}}), update=True)
+    first, later = zone.tick(0), zone.tick(6)
+
+    assert (first.requests, later.requests) == ((), ())
+    assert '"Grde" is no column of the format' in first.problems["lincoln/clever"]
+
+
 def test_the_waits_of_a_feed_come_from_its_options():
     rules = rules_of(Feed(format="clever", options={"quiet_period": "10s"}))
 

@@ -13,7 +13,7 @@ from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import NotEdited, Target, clear_override, set_override
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
-from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable
+from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, trace_record
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import District, Feed
 
@@ -99,6 +99,21 @@ def test_an_import_may_publish_its_own_value_and_keep_or_end_the_edit(workspace:
     upload(workspace, tmp_path / "b", renamed("Ann Jones"), **options)
 
     assert workspace.warehouse.overrides("lincoln", "canvas") == []
+
+
+def test_a_cell_that_was_set_by_hand_says_so_and_the_others_still_lead_to_their_upload(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    set_override(workspace, target(), "Anna Lee", "sam")
+    upload(workspace, tmp_path / "a", {"users.csv": "user_id,login_id,status,full_name\nU1,ann2,active,Ann Smith\n"})
+
+    document = trace_record(workspace, "lincoln", "users", {"user_id": "U1"})
+    told = [(v["fields"]["full_name"]["rule"], v["fields"]["username"]["reads"][0]["text"]) for v in document["versions"]]
+    assert told == [
+        ("full_name of users, where blank keeps what was there", "ann"),
+        ("set by hand, by sam", "ann"),
+        ("set by hand, by sam", "ann2"),
+    ]
 
 
 def test_an_edit_of_nothing_is_refused(workspace: Workspace) -> None:

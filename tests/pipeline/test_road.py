@@ -383,10 +383,20 @@ def test_a_blank_cell_clears(day2: Path) -> None:
 def test_records_that_a_missing_column_made_are_left_alone(day2: Path) -> None:
     before = counts(day2 / "home")
     without(day2, "students.csv", "Contact_name", "Contact_type")
-    without(day2, "sections.csv", *(f"Teacher_{n}_id" for n in range(2, 11)))
 
     run(day2 / "home", day2 / "upload")
 
+    assert counts(day2 / "home") == before
+
+
+def test_records_that_a_missing_family_of_columns_made_are_left_alone_and_hold_nothing(day2: Path) -> None:
+    before = counts(day2 / "home")
+    without(day2, "sections.csv", *(f"Teacher_{n}_id" for n in range(2, 11)))
+
+    document = run(day2 / "home", day2 / "upload")
+
+    assert document["status"] == "unchanged"
+    assert "missing_column" in codes(document)
     assert counts(day2 / "home") == before
 
 

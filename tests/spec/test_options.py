@@ -29,6 +29,7 @@ FORMAT = Format(
         Option(name="roles", default="{}", kind="json", meaning="Roles."),
         Option(name="names", default="given", kind="choice", choices=("given", "built"), meaning="Names."),
         Option(name="label", default="", kind="text", meaning="A label."),
+        Option(name="sites", default="{}", kind="table", meaning="Codes of sites."),
     ),
 )
 
@@ -78,6 +79,10 @@ def test_all_unknown_options_are_named_at_once() -> None:
         ("encoding", "hex"),
         ("encoding", "no-such"),
         ("encoding", "utf\x008"),
+        ("sites", "[]"),
+        ("sites", '{"Lincoln": 10}'),
+        ("sites", '{"Lincoln": " "}'),
+        ("sites", "{"),
     ],
 )
 def test_a_misread_setting_is_refused_without_repeating_it(name: str, text: str) -> None:
@@ -100,6 +105,7 @@ def test_a_misread_setting_is_refused_without_repeating_it(name: str, text: str)
         ("time_zone", "America/Chicago", "America/Chicago"),
         ("roles", '{"Peer Tutor": "student"}', {"Peer Tutor": "student"}),
         ("label", "x y", "x y"),
+        ("sites", '{"Lincoln": "10"}', {"Lincoln": "10"}),
     ],
 )
 def test_settings_are_read_by_their_kind(name: str, text: str, value: object) -> None:

@@ -194,7 +194,8 @@ def _fits(column: Column, cell: str) -> bool:
         case WholeNumber(minimum=minimum, maximum=maximum):
             return cell.isdigit() and minimum <= int(cell) <= maximum
         case Phone(lengths=lengths):
-            return cell.isdigit() and len(cell) in lengths
+            digits = "".join(mark for mark in cell if mark not in " ().+-")
+            return digits.isdigit() and len(digits) in lengths
         case Email():
             return cell.count("@") == 1 and cell.isascii()
         case Status(options=words):
@@ -239,5 +240,8 @@ def _broken_rules(file: File, rows: list[dict[str, str]]) -> list[str]:
 
 
 def _day(cell: str) -> tuple[str, ...]:
-    month, day, year = cell.replace("-", "/").split("/")
+    """Return the day of a cell of a sample: "mm/dd/yyyy" or "yyyy-mm-dd"."""
+    if "-" in cell:
+        return tuple(cell.split("-"))
+    month, day, year = cell.split("/")
     return year, month, day

@@ -27,7 +27,7 @@ def courses(state: State, kind: RowKind) -> None:
         record = table.known(key)
         values = given_values(kind, row, table.target.names) | {"status": status}
         _check_place(state, kind, row, record, values)
-        _check_term(state, kind, row, values)
+        _check_term(state, kind, row, record, values)
         ids.check(values.get("integration_id"), key)
         before = record.values.get("integration_id") if record else None
         after = state.put(kind, row, key, values).values
@@ -55,10 +55,13 @@ def _check_place(state: State, kind: RowKind, row: Row, record: Record | None, v
         raise Refused("deleted_parent", "The course's account is deleted.", about=PLACE)
 
 
-def _check_term(state: State, kind: RowKind, row: Row, values: dict[str, Any]) -> None:
-    term = values.get("term_id")
+def _check_term(state: State, kind: RowKind, row: Row, record: Record | None, values: dict[str, Any]) -> None:
+    """A term that is not there leaves the course's term as it is; one that went while the course was gone is not taken up."""
+    term, known = values.get("term_id"), record.values["term_id"] if record else None
     if term is not None and state.table("terms").live(term) is None:
         del values["term_id"]
         code = "unknown_reference" if state.table("terms").known(term) is None else "deleted_reference"
         message = "No current record of terms has this id; the course keeps the term that it has."
         state.notes.warn(kind, row, code, message, "term_id")
+    if "term_id" not in values and known is not None and state.table("terms").live(known) is None:
+        values["term_id"] = None

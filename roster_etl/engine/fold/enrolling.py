@@ -6,7 +6,7 @@ section and course, role, associated user; the first that fails is the one that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Read, Source
 from roster_etl.engine.fold.state import BUILT_IN_BASES, State
 from roster_etl.mapping.fold import Roles, RowKind
-from roster_etl.mapping.frames import flat, row_codes
+from roster_etl.mapping.frames import flat
 
 COLUMNS: Mapping[str, pa.DataType] = {
     "course_id": pa.string(),
@@ -266,12 +266,20 @@ def _associated(state: State, rows: _Rows, observes: np.ndarray) -> pa.Array:
 
 
 def _report(state: State, kind: RowKind, rows: _Rows) -> None:
-    for at in np.flatnonzero(rows.why >= 0):
-        why, table = rows.reasons[rows.why[at]]
-        source = rows.reads[rows.read[at]].source
-        cause = state.notes.cause_of(table, rows.columns[str(why.about)][at].as_py()) if table else None
-        refused = Refused(why.code, why.message, about=why.about, cause=cause)
-        state.notes.refuse_at(kind, source, int(rows.place[at]), rows.numbers[at].as_py(), refused)
+    for number, (why, table) in enumerate(rows.reasons):
+        for source, at in _by_source(rows, rows.why == number):
+            names = rows.columns[str(why.about)].take(pa.array(at)).to_pylist() if table else []
+            causes = [state.notes.cause_of(table, name) for name in names] if table else [None] * len(at)
+            state.notes.refuse_rows(kind, source, rows.place[at], rows.numbers.take(pa.array(at)).to_pylist(), why, causes)
+
+
+def _by_source(rows: _Rows, mask: np.ndarray) -> Iterator[tuple[Source, np.ndarray]]:
+    """Yield each source with the rows of `mask` that are its own."""
+    at = np.flatnonzero(mask)
+    for number, read in enumerate(rows.reads):
+        own = at[rows.read[at] == number]
+        if len(own):
+            yield read.source, own
 
 
 def _warn(state: State, kind: RowKind, rows: _Rows, loginless: np.ndarray) -> None:
@@ -292,9 +300,9 @@ def _warn(state: State, kind: RowKind, rows: _Rows, loginless: np.ndarray) -> No
 
 
 def _each_row(state: State, kind: RowKind, rows: _Rows, mask: np.ndarray, code: str, about: str, message: str) -> None:  # noqa: PLR0917
-    for at in np.flatnonzero(mask):
-        source = rows.reads[rows.read[at]].source
-        state.notes.warn_at(kind, source, int(rows.place[at]), rows.numbers[at].as_py(), code, message, about)
+    for source, at in _by_source(rows, mask):
+        numbers = rows.numbers.take(pa.array(at)).to_pylist()
+        state.notes.warn_rows(kind, source, rows.place[at], numbers, code, message, about)
 
 
 def _released(rows: _Rows) -> list[tuple[Source, int]]:
@@ -323,8 +331,3 @@ def _each(words: pa.Array, function: object) -> pa.Array:
 def true(flags: pa.Array) -> np.ndarray:
     """Return `flags` as a mask, null as false."""
     return pc.fill_null(flags, fill_value=False).to_numpy(zero_copy_only=False)
-
-
-def codes_of(rows: pa.Table, names: tuple[str, ...]) -> np.ndarray:
-    """Return one number a row, equal where `names` are."""
-    return row_codes([flat(rows.column(name)) for name in names])

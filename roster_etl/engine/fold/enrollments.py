@@ -52,7 +52,8 @@ class _Keys:
         there = table.rows.num_rows
         self.rows, others = codes[: wanted.size], codes[wanted.size :]
         self.order = np.argsort(self.rows, kind="stable")
-        self.records = np.unique(self.rows)
+        inline = self.rows[self.order]
+        self.records = inline[np.r_[True, inline[1:] != inline[:-1]]]
         self.last = self.last_where(np.ones(wanted.size, dtype=bool))
         self.at = self._places(others[:there])
         gone = self._places(others[there:])
@@ -188,8 +189,3 @@ def _rows(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, values: dic
     columns["derived"] = pc.fill_null(table.column("derived").take(at), "[]")
     columns["extensions"] = pc.fill_null(table.column("extensions").take(at), "{}")
     return hashed(TARGET, pa.table(columns))
-
-
-def pairs(rows: pa.Table) -> set[tuple[str, str]]:
-    """Return user and course of each row."""
-    return set(zip(flat(rows.column("user_id")).to_pylist(), flat(rows.column("course_id")).to_pylist(), strict=True))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.fold.courses import courses
 from roster_etl.engine.fold.enrollments import enrollments
-from roster_etl.engine.fold.groups import admins, drop_memberships, group_categories, group_memberships, groups, lost
+from roster_etl.engine.fold.groups import admins, drop_memberships, group_categories, group_memberships, groups
 from roster_etl.engine.fold.notes import Notes, Place, remember_refused
 from roster_etl.engine.fold.observers import observers
 from roster_etl.engine.fold.organizations import organizations
@@ -105,7 +105,7 @@ def fold(plan: FoldPlan, given: FoldInput) -> Folded:
         if state.reads.get(kind.name):
             VERBS[kind.verb](state, kind)
         if kind.verb == "enrollments":
-            drop_memberships(state, lost(state))
+            drop_memberships(state)
     remove_unnamed(state, supplied=given.supplied, refused_files=given.refused_files)
     notes = state.notes
     return Folded(

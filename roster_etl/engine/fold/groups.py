@@ -13,12 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.fold.enrolling import bases, live_persons
+from roster_etl.engine.fold.enrolling import bases
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
 from roster_etl.engine.fold.state import State, given_values, status_of
 from roster_etl.engine.fold.working import Record
-from roster_etl.engine.map import key_text
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat
 
@@ -70,7 +69,12 @@ def groups(state: State, kind: RowKind) -> None:
         context = _group_context(state, row, record)
         if record is not None and members[key] and context["course_id"] != record.values["course_id"]:
             raise Refused("move_blocked", "The group has members, so it cannot move from or to a course.")
-        state.put(kind, row, key, {**given_values(kind, row, table.target.names), **context})
+        values = {**given_values(kind, row, table.target.names), **context}
+        before = table.known(key)
+        category = values.get("group_category_id", before.values["group_category_id"] if before else None)
+        if category is not None and state.table("group_categories").live(category) is None:
+            values["group_category_id"] = None  # the set went while the group was gone
+        state.put(kind, row, key, values)
 
     state.each(kind, apply)
     if ended:
@@ -87,7 +91,7 @@ def group_memberships(state: State, kind: RowKind) -> None:
     def apply(row: Row) -> None:
         status = status_of(row)
         group = state.must_exist(row, "group_id", "groups", row.get("group_id"))
-        user = _user(state, row, must_live=status != "deleted")
+        user = state.person(row, "user_id", must_live=status != "deleted")
         key = (row.get("group_id"), user)
         if status == "deleted":
             state.end(kind, row, key)
@@ -110,7 +114,7 @@ def admins(state: State, kind: RowKind) -> None:
 
     def apply(row: Row) -> None:
         status, place = status_of(row), row.get("organization_id")
-        user = _user(state, row, must_live=status != "deleted")
+        user = state.person(row, "user_id", must_live=status != "deleted")
         name = "role_id" if row.get("role_id") is not None else "role"
         if row.get(name) not in known:
             raise Refused("unknown_role", "Expected a role of the account, or one of the option custom_roles.", about=name)
@@ -127,37 +131,36 @@ def admins(state: State, kind: RowKind) -> None:
     state.each(kind, apply)
 
 
-def drop_memberships(state: State, ended: set[tuple[str, str]]) -> None:
-    """End memberships in a course's groups of users whose last enrollment in the course has ended. `ended`: (user, course)."""
+def drop_memberships(state: State) -> None:
+    """End memberships in a course's groups of users whose last enrollment in the course has ended in this fold."""
     groups, members = state.table("groups"), state.table("group_memberships")
     of_course = {key: course for key, course in groups.live_values("course_id") if course}
-    if not ended or not of_course:
+    ended = _ended(state, set(of_course.values())) if of_course else set()
+    if not ended:
         return
     left = ended - _enrolled(state, {course for _, course in ended})
-    pairs = [(group, user) for group, course in of_course.items() for user, where in left if where == course]
-    schema = pa.schema([("group_id", pa.string()), ("user_id", pa.string())])
-    gone = pa.Table.from_pylist([{"group_id": group, "user_id": user} for group, user in pairs], schema=schema)
-    members.settle()
-    hit = pc.is_in(key_text(members.rows, schema.names), value_set=key_text(gone, schema.names))
-    members.kill(hit.to_numpy(zero_copy_only=False), "cascade")
+    of_groups = [(user, of_course.get(group)) for group, user in (key for (key,) in members.live_values())]
+    members.kill(np.array([pair in left for pair in of_groups], dtype=bool), "cascade")
+
+
+def _ended(state: State, courses: set[str]) -> set[tuple[str, str]]:
+    """Return (user, course) of the enrollments in `courses` that were there at the start and have ended since."""
+    table = state.table("enrollments")
+    table.settle()
+    return _pairs(table.original.take(pa.array(np.flatnonzero(table.ended >= 0))), courses)
 
 
 def _enrolled(state: State, courses: set[str]) -> set[tuple[str, str]]:
     """Return (user, course) of every live enrollment in `courses`."""
     table = state.table("enrollments")
-    hit = pc.is_in(table.column("course_id"), value_set=pa.array(sorted(courses), pa.string()))
-    rows = table.rows.filter(hit)
+    table.settle()
+    return _pairs(table.rows, courses)
+
+
+def _pairs(enrollments: pa.Table, courses: set[str]) -> set[tuple[str, str]]:
+    hit = pc.is_in(flat(enrollments.column("course_id")), value_set=pa.array(sorted(courses), pa.string()))
+    rows = enrollments.filter(hit)
     return set(zip(flat(rows.column("user_id")).to_pylist(), flat(rows.column("course_id")).to_pylist(), strict=True))
-
-
-def _user(state: State, row: Row, *, must_live: bool) -> str:
-    given = row.get("user_id")
-    found = live_persons(state, pa.array([given], pa.string()))[0].as_py()
-    if found is None and must_live:
-        state.must_live(row, "user_id", "users", given)
-    elif found is None:
-        state.must_exist(row, "user_id", "users", given)
-    return str(found if found is not None else given)
 
 
 def _context(state: State, row: Row) -> dict[str, str | None]:
@@ -198,15 +201,3 @@ def _end_groups(state: State, gone: pa.Table) -> None:
     ids = set(flat(gone.column("group_id")).to_pylist()) if gone.num_rows else set()
     if ids:
         state.cascade("group_memberships", ("group_id",), ids)
-
-
-def ended_pairs(table_rows: pa.Table) -> set[tuple[str, str]]:
-    """Return (user, course) of each of these enrollments."""
-    return set(zip(flat(table_rows.column("user_id")).to_pylist(), flat(table_rows.column("course_id")).to_pylist(), strict=True))
-
-
-def lost(state: State) -> set[tuple[str, str]]:
-    """Return (user, course) of the enrollments that were there at the start and have ended since."""
-    table = state.table("enrollments")
-    table.settle()
-    return ended_pairs(table.original.take(pa.array(np.flatnonzero(table.ended >= 0))))

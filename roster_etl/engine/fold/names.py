@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|v|vi|esq|esquire)\.?", re.IGNORECASE)
@@ -18,7 +19,7 @@ def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str
     Returns: ``full_name``, ``sortable_name``, ``short_name`` and ``derived`` (JSON list).
     """
     known = before or {}
-    made = set(json.loads(known.get("derived") or "[]"))
+    made = set(_derived(known.get("derived") or "[]"))
     names: dict[str, Any] = {name: known.get(name) for name in MADE}
     parts = [given[name] for name in ("first_name", "last_name") if given.get(name)]
     surname = (known.get("sortable_name") or "").partition(", ")[0] or None
@@ -38,7 +39,17 @@ def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str
         _set(names, made, "sortable_name", sortable(names["full_name"], surname), derived=True)
     if not names["short_name"]:
         _set(names, made, "short_name", names["full_name"], derived=True)
-    return {**names, "derived": json.dumps(sorted(made))}
+    return {**names, "derived": _list(tuple(sorted(made)))}
+
+
+@cache
+def _derived(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+@cache
+def _list(names: tuple[str, ...]) -> str:
+    return json.dumps(names)
 
 
 def _set(names: dict[str, Any], made: set[str], name: str, value: str | None, *, derived: bool) -> None:

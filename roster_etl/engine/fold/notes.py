@@ -6,18 +6,19 @@ Belongs here: collecting. A row that is tried again and still does not fit yield
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.engine.fold.rows import DROPPED, Row, Source
 from roster_etl.engine.quarantine import QUARANTINE
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import FINDINGS, REFUSED, ROW, findings_frame, flat, to_table
-from roster_etl.spec.findings import Finding, Severity, mask
+from roster_etl.spec.findings import CODES, Finding, Severity, mask, printable
 
 Place = tuple[int | None, str, int]  # import (None: this one), file, row
 OURS = {ROW, REFUSED, DROPPED}
@@ -31,12 +32,27 @@ class Refused(Exception):
         self.code, self.message, self.about, self.cause = code, message, about, cause
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One thing said about rows of one source, at ``places``; ``causes``: for each row the refused row that it follows from."""
+
+    severity: Severity
+    code: str
+    message: str
+    field: str | None
+    kind: RowKind
+    source: Source
+    places: Sequence[int]
+    numbers: Sequence[int | None]
+    causes: Sequence[tuple[str, int | None] | None]
+
+
 @dataclass(kw_only=True)
 class Notes:
-    """Findings and quarantine of one fold."""
+    """Findings and quarantine of one fold. What is said is put into words at the end, many rows at a time."""
 
     findings: list[Finding] = field(default_factory=list)
-    refused_rows: list[dict[str, Any]] = field(default_factory=list)
+    said: list[_Said] = field(default_factory=list)
     released: list[Place] = field(default_factory=list)
     kept: list[Place] = field(default_factory=list)
     superseded: list[Place] = field(default_factory=list)
@@ -44,33 +60,42 @@ class Notes:
 
     def refuse(self, kind: RowKind, row: Row, why: Refused) -> None:
         """Note that a row does not apply."""
-        self.refuse_at(kind, row.source, row.place, row.number, why)
+        self.refuse_rows(kind, row.source, [row.place], [row.number], why, [why.cause])
 
-    def refuse_at(self, kind: RowKind, source: Source, place: int, number: int | None, why: Refused) -> None:
-        """Note that the row at `place` of `source` does not apply."""
-        if source.import_id is not None:
-            self.kept.append((source.import_id, source.file, number or 0))
-            return
-        field_ = None if why.about is None else kind.column(why.about)
-        self._say("reject", why.code, why.message, source, number, field_, key_of(kind, source, place), why.cause)
-        if number is None:
-            return  # made by a comparison: there is no such row in the upload
-        record = {name: column[0] or "" for name, column in source.rows.slice(place, 1).to_pydict().items() if name not in OURS}
-        self.refused_rows.append(
-            {"file": source.file, "row": number, "code": why.code, "record": json.dumps(record, ensure_ascii=False)}
-        )
+    def refuse_rows(
+        self,
+        kind: RowKind,
+        source: Source,
+        places: Sequence[int],
+        numbers: Sequence[int | None],
+        why: Refused,
+        causes: Sequence[tuple[str, int | None] | None],
+    ) -> None:
+        """Note that the rows at `places` of `source` do not apply."""
+        if source.retried:
+            self.kept += [(source.import_id, source.file, number or 0) for number in numbers]
+        else:
+            about = None if why.about is None else kind.column(why.about)
+            self.said.append(_Said("reject", why.code, why.message, about, kind, source, places, numbers, causes))
 
     def warn(self, kind: RowKind, row: Row, code: str, message: str, about: str | None = None) -> None:
         """Note that a row applies with a doubt."""
-        self.warn_at(kind, row.source, row.place, row.number, code, message, about)
+        self.warn_rows(kind, row.source, [row.place], [row.number], code, message, about)
 
-    def warn_at(  # noqa: PLR0917 - where, and what
-        self, kind: RowKind, source: Source, place: int, number: int | None, code: str, message: str, about: str | None = None
+    def warn_rows(  # noqa: PLR0917 - where, and what
+        self,
+        kind: RowKind,
+        source: Source,
+        places: Sequence[int],
+        numbers: Sequence[int | None],
+        code: str,
+        message: str,
+        about: str | None,
     ) -> None:
-        """Note that the row at `place` of `source` applies with a doubt."""
+        """Note that the rows at `places` of `source` apply with a doubt."""
         if not source.retried:
             column = None if about is None else kind.column(about)
-            self._say("warning", code, message, source, number, column, key_of(kind, source, place), None)
+            self.said.append(_Said("warning", code, message, column, kind, source, places, numbers, [None] * len(places)))
 
     def release(self, row_source: Source, number: int | None) -> None:
         """Note that a row of an earlier import fits now."""
@@ -92,38 +117,73 @@ class Notes:
         """Return the refused row that was to make a record, if there is one."""
         return self.causes.get((table, key))
 
-    def _say(  # noqa: PLR0917 - the columns of a finding
-        self,
-        severity: Severity,
-        code: str,
-        message: str,
-        source: Source,
-        number: int | None,
-        field_: str | None,
-        key: str | None,
-        cause: tuple[str, int | None] | None,
-    ) -> None:
-        self.findings.append(
-            Finding(
-                severity=severity, code=code, message=message, file=source.file, row=number, field=field_, key=key, cause=cause
-            )
-        )
-
     def table(self) -> pa.Table:
         """Return the findings, FINDINGS columns."""
-        return to_table(findings_frame(self.findings)).cast(FINDINGS)
+        singles = to_table(findings_frame(self.findings)).cast(FINDINGS)
+        return pa.concat_tables([*(_findings(said) for said in _together(self.said)), singles]).combine_chunks()
 
     def quarantine(self) -> pa.Table:
         """Return one line a refused row (QUARANTINE)."""
-        return pa.Table.from_pylist(self.refused_rows, schema=QUARANTINE)
+        refused = [said for said in _together(self.said) if said[0].severity == "reject"]
+        return pa.concat_tables([QUARANTINE.empty_table(), *(_quarantine(said) for said in refused)]).combine_chunks()
 
 
-def key_of(kind: RowKind, source: Source, place: int) -> str | None:
-    """Return the key of a row, masked."""
+def _together(said: Sequence[_Said]) -> list[list[_Said]]:
+    """Return what was said by source and severity, so that rows are read many at a time."""
+    groups: dict[tuple[int, str], list[_Said]] = {}
+    for one in said:
+        groups.setdefault((id(one.source), one.severity), []).append(one)
+    return list(groups.values())
+
+
+def _findings(said: Sequence[_Said]) -> pa.Table:
+    counts = [len(one.places) for one in said]
+    first = said[0]
+    if unknown := {one.code for one in said} - set(CODES):
+        raise KeyError(sorted(unknown))
+
+    def repeated(name: str) -> pa.Array:
+        values = pa.array([printable(getattr(one, name)) for one in said], pa.string())
+        return values.take(pa.array(np.repeat(np.arange(len(said)), counts)))
+
+    size, causes = sum(counts), [cause or (None, None) for one in said for cause in one.causes]
+    columns = {
+        "severity": pa.repeat(pa.scalar(first.severity), size),
+        "code": repeated("code"),
+        "file": pa.repeat(pa.scalar(printable(first.source.file)), size),
+        "row": pa.array([number for one in said for number in one.numbers], pa.int64()),
+        "field": repeated("field"),
+        "key": _keys(first.kind, first.source, _places(said)),
+        "message": repeated("message"),
+        "cause_file": pa.array([file for file, _ in causes], pa.string()),
+        "cause_row": pa.array([row for _, row in causes], pa.int64()),
+        "count": pa.repeat(pa.scalar(1, pa.int64()), size),
+    }
+    return pa.table(columns, schema=FINDINGS)
+
+
+def _quarantine(said: Sequence[_Said]) -> pa.Table:
+    """Return the rows as they were sent; one that a comparison made was not."""
+    source, numbers = said[0].source, [number for one in said for number in one.numbers]
+    rows = source.rows.take(_places(said))
+    rows = rows.select([name for name in rows.column_names if name not in OURS])
+    records = [json.dumps({n: v or "" for n, v in record.items()}, ensure_ascii=False) for record in rows.to_pylist()]
+    codes = [one.code for one in said for _ in one.places]
+    lines = {"file": [source.file] * len(numbers), "row": numbers, "code": codes, "record": records}
+    found = pa.table(lines, schema=QUARANTINE)
+    return found.filter(pc.is_valid(found.column("row")))
+
+
+def _places(said: Sequence[_Said]) -> pa.Array:
+    return pa.array(np.concatenate([np.asarray(one.places, dtype=np.int64) for one in said]))
+
+
+def _keys(kind: RowKind, source: Source, places: pa.Array) -> pa.Array:
+    """Return the keys of rows, masked."""
     names = [kind.column(name) for name in kind.key if kind.column(name) in source.rows.column_names]
-    cells = [source.rows.column(name)[place].as_py() for name in names]
-    text = " / ".join(cell for cell in cells if cell)
-    return mask(text) if text else None
+    cells = zip(*(flat(source.rows.column(name)).take(places).to_pylist() for name in names), strict=True)
+    texts = (" / ".join(cell for cell in row if cell) for row in cells)
+    return pa.array([mask(text) if text else None for text in texts] or [None] * len(places), pa.string())
 
 
 def remember_refused(notes: Notes, kind: RowKind, sources: Sequence[Source], key: str) -> None:
@@ -137,8 +197,3 @@ def remember_refused(notes: Notes, kind: RowKind, sources: Sequence[Source], key
         numbers = flat(source.rows.column(ROW)).take(pa.array(places)).to_pylist()
         for id_, number in zip(ids, numbers, strict=True):
             notes.causes.setdefault((kind.table, id_), (source.file, number))
-
-
-def of_row(values: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
-    """Return the values of `names`."""
-    return tuple(values[name] for name in names)

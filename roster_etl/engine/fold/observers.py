@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.fold.enrolling import bases, live_persons, true
+from roster_etl.engine.fold.enrolling import bases, true
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
 from roster_etl.engine.fold.state import State, status_of
@@ -34,7 +34,7 @@ def observers(state: State, kind: RowKind) -> None:
 
     def apply(row: Row) -> None:
         status = status_of(row)
-        observer, student = (_person(state, row, name, must_live=status == "active") for name in kind.key)
+        observer, student = (state.person(row, name, must_live=status == "active") for name in kind.key)
         key = (observer, student)
         if observer == student:
             raise Refused("self_reference", "Nobody observes himself.", about="observer_id")
@@ -51,16 +51,6 @@ def observers(state: State, kind: RowKind) -> None:
     state.each(kind, apply)
     _part(state, parted)
     _link(state, linked)
-
-
-def _person(state: State, row: Row, name: str, *, must_live: bool) -> str:
-    given = row.get(name)
-    found = live_persons(state, pa.array([given], pa.string()))[0].as_py()
-    if found is not None:
-        return str(found)
-    if must_live or state.table("users").known(given) is None:
-        state.must_live(row, name, "users", given)
-    return str(given)
 
 
 def _part(state: State, parted: Iterable[tuple[str, str]]) -> None:

@@ -29,7 +29,7 @@ def people(state: State, kind: RowKind) -> None:
     rows = _People(state, kind)
     state.each(kind, rows.apply)
     end_people(state, rows.ended)
-    apply_renames(state, [renamed for renamed in rows.renamed if renamed.old != renamed.new], ("users",))
+    apply_renames(state, [renamed for renamed in rows.renamed.values() if renamed.old != renamed.new], ("users",))
 
 
 def logins(state: State, kind: RowKind) -> None:
@@ -114,7 +114,7 @@ class _People:
         self.users, self.logins = self.register.users, self.register.logins
         self.ended: set[str] = set()  # ids as at the start
         self.first_id: dict[str, str] = {}
-        self.renamed: list[Renamed] = []
+        self.renamed: dict[str, Renamed] = {}
         self.claims = bool(state.options.get("update_sis_id_if_login_claimed"))
 
     def apply(self, row: Row) -> None:
@@ -160,10 +160,10 @@ class _People:
         self.users.rename(holder, key, row.origin)
         self.register.names.add(name.lower(), ("users", key))
         self.register.ids.move(record.values["integration_id"], record.values["integration_id"], ("users", key))
-        self.state.sticky.rekey("users", "user_id", holder, key)
+        self.state.sticky.follow("users", holder, key)
         self.state.table("id_changes").put(("users", holder, key), {}, row.origin)
-        self.renamed = [r for r in self.renamed if r.old != self.first_id[key]]
-        self.renamed.append(Renamed(entity="users", old=self.first_id[key], new=key, origin=row.origin))
+        first = self.first_id[key]
+        self.renamed[first] = Renamed(entity="users", old=first, new=key, origin=row.origin)
         self._rename_owner(holder, key, row)
         return record
 

@@ -97,7 +97,7 @@ def _move(state: State, row: Row, entity: str, ids: _Ids, first: str, new: str) 
     del ids.now[before]
     ids.now[new], ids.now_of[first] = first, new
     ids.origin[first] = row.origin
-    state.sticky.rekey(entity, state.table(entity).key[0], before, new)
+    state.sticky.follow(entity, before, new)
     state.table("id_changes").put((entity, before, new), {}, row.origin)
 
 

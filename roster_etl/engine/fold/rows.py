@@ -104,6 +104,8 @@ def read_source(kind: RowKind, source: Source, *, skip_deletes: bool) -> Read:
 def without_superseded(kind: RowKind, sources: Sequence[Source]) -> tuple[list[Source], list[tuple[int | None, str, int]]]:
     """Return the sources of a kind, retried ones first and without rows whose key a newer row has; and those rows' places."""
     new = [source for source in sources if not source.retried]
+    if len(new) == len(sources):
+        return new, []
     newer = pa.concat_arrays([*(raw_keys(kind, source.rows) for source in new), pa.array([], pa.string())])
     left: list[Source] = []
     gone: list[tuple[int | None, str, int]] = []

@@ -104,13 +104,15 @@ def _ready(state: State, row: Row, course: str, template: str) -> None:
 
 
 def move_enrollments(state: State, sections_moved: set[str]) -> None:
-    """Let enrollments follow their sections into the courses where these are now."""
+    """Let enrollments follow their sections into the courses where these are now; in a deleted course they end."""
     if not sections_moved:
         return
     table, enrollments = state.table("sections"), state.table("enrollments")
     ids = sorted(sections_moved)
     records = [table.known(key) for key in ids]
     course = pa.array([record.values["course_id"] if record else None for record in records], pa.string())
+    for key, place in zip(ids, course.to_pylist(), strict=True):
+        state.sticky.rekey("enrollments", {"section_id": key}, {"course_id": place})
     origins = pa.table(
         {
             "source_file": pa.array([record.origin[0] if record and record.origin else None for record in records], pa.string()),
@@ -122,3 +124,6 @@ def move_enrollments(state: State, sections_moved: set[str]) -> None:
     other = pc.fill_null(pc.not_equal(now, enrollments.column("course_id")), fill_value=False)
     origin = origins.take(pc.drop_null(pc.if_else(other, place, None)))
     enrollments.change(other.to_numpy(zero_copy_only=False), {"course_id": now.filter(other)}, origin, moved="changed")
+    gone = {course for course in now.unique().to_pylist() if course and state.table("courses").live(course) is None}
+    if gone:
+        state.cascade("enrollments", ("course_id",), gone)

@@ -18,7 +18,6 @@ from roster_etl.engine.fold.rows import Read, Row
 from roster_etl.engine.fold.sticky import Sticky
 from roster_etl.engine.fold.working import Key, Record, Working
 from roster_etl.mapping.fold import FoldPlan, RowKind
-from roster_etl.mapping.frames import flat
 
 Apply = Callable[[Row], None]
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
@@ -100,6 +99,20 @@ class State:
             raise Refused(code, f"The record of {table} with this id is deleted.", about=name)
         return record
 
+    def person(self, row: Row, name: str, *, must_live: bool) -> str:
+        """Return the person that a cell of `row` names, by the own id or by that of a further login.
+
+        Raises: Refused: nobody has the id, or (with `must_live`) the person is deleted.
+        """
+        given = row.get(name)
+        if self.table("users").live(given) is not None:
+            return str(given)
+        login = self.table("logins").live(given)
+        if login is not None:
+            return str(login.values["user_id"])
+        (self.must_live if must_live else self.must_exist)(row, name, "users", given)
+        return str(given)
+
     def cascade(self, name: str, columns: Iterable[str], ids: Iterable[str]) -> pa.Table:
         """End the records of table `name` of which one of `columns` is one of `ids`; return them."""
         table = self.table(name)
@@ -170,8 +183,3 @@ def integration_ids(table: Working) -> Unique:
     for key, value in table.live_values("integration_id"):
         unique.add(value, key)
     return unique
-
-
-def in_rows(column: pa.ChunkedArray, ids: Iterable[str]) -> np.ndarray:
-    """Return which cells of `column` are one of `ids`."""
-    return pc.is_in(flat(column), value_set=pa.array(sorted(ids), pa.string())).to_numpy(zero_copy_only=False)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from roster_etl.canonical.references import MENTIONS
 from roster_etl.mapping.fold import RowKind
 
 
@@ -68,7 +69,7 @@ class Sticky:
 
         `before`: the record as it is known; of one that never was, nothing is frozen.
         """
-        mine = self.frozen.get(kind.table, {}).get(_text(key), {}) if before else {}
+        mine = self._edits(kind.table, key) if before else {}
         if mine and not self.ignore:
             stuck = set(mine).union(*(group for group in kind.together if set(mine) & set(group)))
             return {name: value for name, value in values.items() if name not in stuck}
@@ -84,25 +85,36 @@ class Sticky:
 
     def holds(self, table: str, key: Mapping[str, Any], name: str) -> bool:
         """Whether a steward's edit keeps column `name` of a record."""
-        return not self.ignore and name in self.frozen.get(table, {}).get(_text(key), ())
+        return not self.ignore and name in self._edits(table, key)
 
     def end(self, table: str, key: Mapping[str, Any], name: str) -> None:
         """End the edit of a column."""
-        mine = self.frozen.get(table, {}).get(_text(key), {})
+        mine = self._edits(table, key)
         if name in mine:
             del mine[name]
             self.changes.append(OverrideChange(op="clear", table=table, key=key, field=name))
 
-    def rekey(self, table: str, column: str, old: str, new: str) -> None:
-        """Let edits follow a record whose id `column` changed."""
+    def _edits(self, table: str, key: Mapping[str, Any]) -> dict[str, Any]:
+        of_table = self.frozen.get(table)
+        return of_table.get(_text(key), {}) if of_table else {}
+
+    def rekey(self, table: str, where: Mapping[str, str], now: Mapping[str, str | None]) -> None:
+        """Let the edits of records whose key has the values `where` follow them to a key with the values `now`."""
         edits = self.frozen.get(table, {})
-        for text in [text for text in edits if json.loads(text).get(column) == old]:
+        for text in list(edits):
             key = json.loads(text)
+            if not where.items() <= key.items() or now.items() <= key.items():
+                continue
             fields = edits.pop(text)
-            moved = key | {column: new}
+            moved = key | now
             edits.setdefault(_text(moved), {}).update(fields)
             self.changes += [OverrideChange(op="clear", table=table, key=key, field=name) for name in fields]
             self.changes += [OverrideChange(op="set", table=table, key=moved, field=n, value=v) for n, v in fields.items()]
+
+    def follow(self, entity: str, old: str, new: str) -> None:
+        """Let edits follow a record whose id changed, and records that name it in their keys."""
+        for table, column in MENTIONS[entity]:
+            self.rekey(table, {column: old}, {column: new})
 
 
 def _written(value: Any) -> str | None:

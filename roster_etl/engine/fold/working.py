@@ -256,9 +256,8 @@ class Working:
 
     def _closings(self) -> tuple[np.ndarray, list[int]]:
         ended = np.flatnonzero(self.ended != _LIVES)
-        back = pc.is_in(
-            key_text(self.original.take(pa.array(ended)), self.target.key), value_set=key_text(self.rows, self.target.key)
-        )
+        made = key_text(self.rows.filter(pa.array(self.dirty)), self.target.key)
+        back = pc.is_in(key_text(self.original.take(pa.array(ended)), self.target.key), value_set=made)
         ended = ended[~back.to_numpy(zero_copy_only=False)]  # ended and made again: a change
         again = np.flatnonzero((self.place >= 0) & self.dirty)
         now = key_text(self.rows.take(pa.array(again)), self.target.key)

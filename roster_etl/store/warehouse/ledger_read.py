@@ -159,10 +159,11 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
 
 
 def overrides(connection: sa.Connection, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-    """Return the overrides of a feed that are in force, oldest first; with `ended`, also those that are no more."""
+    """Return the overrides of a feed that are in force, oldest first; with `ended`, those that were, too."""
     kept = OVERRIDES.c
-    query = sa.select(OVERRIDES).where(kept.district_id == district_id, kept.source == source).order_by(kept.override_id)
-    return _dicts(connection, query if ended else query.where(kept.cleared_at.is_(None)))
+    query = sa.select(OVERRIDES).where(kept.district_id == district_id, kept.source == source)
+    query = query if ended else query.where(kept.cleared_at.is_(None))
+    return _dicts(connection, query.order_by(kept.override_id))
 
 
 def sources(connection: sa.Connection, district_id: str | None) -> list[str]:

@@ -239,8 +239,7 @@ class Warehouse:
 
     def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
         """Return the ledger rows of a feed's published imports, oldest first."""
-        with self.reading() as connection:
-            return ledger_read.imports(connection, district_id, source, "published")[::-1]
+        return self.imports(district_id, source, status="published")[::-1]
 
     def changes_of(self, import_id: int) -> dict[str, dict[str, int]]:
         """Return what an import created, updated and deleted, by table, as its summary says."""
@@ -282,7 +281,7 @@ class Warehouse:
             return ledger_read.open_quarantine(connection, district_id, source)
 
     def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-        """Return the stewards' edits in force, oldest first; with `ended`, all that ever were."""
+        """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
         with self.reading() as connection:
             return ledger_read.overrides(connection, district_id, source, ended=ended)
 

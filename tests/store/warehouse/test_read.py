@@ -93,3 +93,31 @@ def test_more_rows_than_one_batch_keep_their_types(warehouse):
 
     assert warehouse.current(DISTRICT, SOURCE, "enrollments")["section_id"].null_count == 4000
     assert warehouse.trace("enrollments", {"course_id": "c1"}, DISTRICT)["section_id"].null_count == 4000
+
+
+def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
+    """Records with NULL in their keys, a record that came back, and other districts."""
+    rows = [enrollment("a", None), enrollment("b"), enrollment("c")]
+    published(warehouse, {"enrollments": change("enrollments", rows)})
+    published(warehouse, {"enrollments": change("enrollments", [enrollment("z")])}, district="madison")
+    gone = [version_of(warehouse, "enrollments", user_id=name) for name in "abc"]
+    published(warehouse, {"enrollments": change("enrollments", gone=gone, reason="deleted")}, number=2)
+    published(warehouse, {"enrollments": change("enrollments", [enrollment("b")])}, number=3)
+
+    found = warehouse.last_of_the_gone(DISTRICT, SOURCE, "enrollments")
+    assert found.schema == TABLES["enrollments"].full_schema
+    assert sorted((row["user_id"], row["section_id"], row["close_reason"]) for row in found.to_pylist()) == [
+        ("a", None, "deleted"),
+        ("c", "s1", "deleted"),
+    ]
+
+
+def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
+    published(warehouse, {"users": change("users", [user("a", first_name="Old")])})
+    old = version_of(warehouse, "users", user_id="a")
+    published(warehouse, {"users": change("users", [user("a", first_name="New")], gone=[old], reason="changed")}, number=2)
+    published(
+        warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="a")], reason="deleted")}, number=3
+    )
+
+    assert [row["first_name"] for row in warehouse.last_of_the_gone(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]

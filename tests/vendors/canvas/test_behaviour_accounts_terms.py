@@ -130,6 +130,21 @@ CASES = [
     ),
     case(
         "5.2",
+        "a date that cannot be read is cleared, the other one is kept",
+        up(terms=TERM),
+        up(terms="term_id,name,status,start_date,end_date\nT1,Fall,active,2026-08-03,someday"),
+        state={"terms": "term_id,start_at,end_at\nT1,2026-08-03,"},
+    ),
+    case(
+        "5.2",
+        "a term needs its name, unless it goes; one that comes back has what it had",
+        up(terms=TERM),
+        up(terms="term_id,name,status\nT1,,deleted\nT2,,active"),
+        up(terms="term_id,name,status\nT1,Fall,active"),
+        state={"terms": "term_id,name,start_at,integration_id\nT1,Fall,2026-08-01,i1"},
+    ),
+    case(
+        "5.2",
         "a term that live courses use is not deleted",
         up(terms=TERM, courses=IN_T),
         up(terms="term_id,name,status\nT1,Fall,deleted"),

@@ -91,6 +91,37 @@ CASES = [
     ),
     case(
         "6.2",
+        "admins, groups and memberships are never removed",
+        up(
+            {
+                **BASE,
+                "admins": "user_id,account_id,role,status\nU1,,AccountAdmin,active",
+                "groups": "group_id,name,status\nG1,Chess,available",
+                "groups_membership": "group_id,user_id,status\nG1,U1,accepted",
+            }
+        ),
+        up(
+            admins="user_id,account_id,role,status",
+            groups="group_id,name,status",
+            groups_membership="group_id,user_id,status",
+            with_=BATCH,
+        ),
+        state={"user_roles": "user_id\nU1", "groups": "group_id\nG1", "group_memberships": "user_id\nU1"},
+        closed={},
+    ),
+    case(
+        "6.2",
+        "a term that is not named in a multi-term upload is left alone, a refused row of terms names its term",
+        up(BASE),
+        up(
+            terms="term_id,name,status\n!T1,,active",
+            enrollments=ENROLLMENTS,
+            with_={"multi_term_batch_mode": True, "change_threshold": 100.0},
+        ),
+        state={"enrollments": f"{KEPT}\nS3,U1,student"},
+    ),
+    case(
+        "6.2",
         "without a term, or with one that is not there, nothing is removed",
         up(BASE),
         up(enrollments=ENROLLMENTS, with_={"batch_mode": True, "batch_mode_term_id": ""}),

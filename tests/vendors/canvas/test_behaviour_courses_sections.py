@@ -115,6 +115,14 @@ CASES = [
     ),
     case(
         "5.4",
+        "a course that comes back after its term is gone is in the default term",
+        up(BASE),
+        up(courses=courses("C3,CHE,Chemistry,deleted")),
+        up(terms="term_id,name,status\nT2,Spring,deleted", courses=courses("C3,CHE,Chemistry,active")),
+        state={"courses": "course_id,term_id\nC1,T1\nC2,T1\nC3,"},
+    ),
+    case(
+        "5.4",
         "dates: absent keeps, blank and <delete> clear",
         up(BASE),
         up(courses=courses("C1,ART,Art,active")),
@@ -198,6 +206,15 @@ CASES = [
         up(BASE),
         up(courses=courses("C3,CHE,Chemistry,deleted"), sections="section_id,course_id,name,status\nS9,C3,Nine,active"),
         state={"sections": f"{PLACES}\nS1,C1,C1\nS2,C1,C1\nS3,C2,C2\nS9,C3,C3"},
+        found=["warning deleted_reference sections.csv 2 course_id"],
+    ),
+    case(
+        "5.5",
+        "a section that moves into a deleted course loses its enrollments",
+        up(BASE),
+        up(courses=courses("C3,CHE,Chemistry,deleted"), sections="section_id,course_id,name,status\nS1,C3,One,active"),
+        state={"sections": f"{PLACES}\nS1,C3,C3\nS2,C1,C1\nS3,C2,C2"},
+        closed={"courses": ["C3 deleted"], "sections": ["S1 changed"], "enrollments": ["C1/S1/U1/student/ cascade"]},
         found=["warning deleted_reference sections.csv 2 course_id"],
     ),
     case(

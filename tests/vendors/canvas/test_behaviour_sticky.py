@@ -82,6 +82,74 @@ CASES: list[tuple[Case, list[Override]]] = [
     ),
     (
         case(
+            "5.1",
+            "an account's name and parent stay",
+            up(BASE, accounts="account_id,parent_account_id,name,status\nA,,D,active\nB,A,S,active"),
+            up(accounts="account_id,parent_account_id,name,status\nA,,District,active\nB,,School,active"),
+            state={"organizations": "organization_id,parent_organization_id,name\nA,,D\nB,A,School"},
+        ),
+        [
+            edit("organizations", "name", organization_id="A"),
+            edit("organizations", "parent_organization_id", organization_id="B"),
+        ],
+    ),
+    (
+        case(
+            "5.4",
+            "a course's account, term and names stay",
+            up(BASE, terms="term_id,name,status\nT1,Fall,active\nT2,Spring,active"),
+            up(
+                courses="course_id,short_name,long_name,status,term_id,account_id\nC1,XXX,Xxx,completed,T2,A\nC2,YYY,Yyy,active,T2,A",
+            ),
+            state={
+                "courses": "course_id,short_name,name,organization_id,term_id,status\nC1,ART,Art,,T1,completed\nC2,YYY,Yyy,A,T2,active"
+            },
+        ),
+        [edit("courses", name, course_id="C1") for name in ("short_name", "name", "organization_id", "term_id")],
+    ),
+    (
+        case(
+            "5.3",
+            "pronouns and short name stay, the end of the user does not wait for them",
+            up(BASE),
+            up(users="user_id,login_id,status,pronouns,short_name\nU1,ann,active,they,Annie\nU2,bob,deleted,,"),
+            state={"users": "user_id,pronouns,short_name\nU1,,Ann Lee"},
+        ),
+        [
+            edit("users", "pronouns", user_id="U1"),
+            edit("users", "short_name", user_id="U1"),
+            edit("users", "pronouns", user_id="U2"),
+        ],
+    ),
+    (
+        case(
+            "5.12",
+            "names of groups and of their sets stay",
+            up(
+                BASE,
+                group_categories="group_category_id,category_name,status\nK1,Teams,active",
+                groups="group_id,name,status\nG1,Chess,available",
+            ),
+            up(
+                group_categories="group_category_id,category_name,status\nK1,Crews,active",
+                groups="group_id,name,status\nG1,Go,available",
+            ),
+            state={"group_categories": "name\nTeams", "groups": "name\nChess"},
+        ),
+        [edit("group_categories", "name", group_category_id="K1"), edit("groups", "name", group_id="G1")],
+    ),
+    (
+        case(
+            "5.5",
+            "a section's name and dates stay, dates as a pair",
+            up(BASE),
+            up(sections="section_id,course_id,name,status,start_date,end_date\nS1,C1,Uno,active,2026-08-01,2026-09-01"),
+            state={"sections": "section_id,name,start_at,end_at\nS1,One,,"},
+        ),
+        [edit("sections", "name", section_id="S1"), edit("sections", "end_at", section_id="S1")],
+    ),
+    (
+        case(
             "5.5",
             "a section whose course was edited by hand does not move, nor does cross-listing move it",
             up(BASE),
@@ -159,6 +227,25 @@ def test_an_edit_follows_a_record_whose_id_changes() -> None:
         OverrideChange(op="clear", table="users", key={"user_id": "U1"}, field="username"),
         OverrideChange(op="set", table="users", key={"user_id": "N1"}, field="username", value="ann"),
     )
+
+
+def test_an_edit_of_an_enrollment_follows_its_user_and_its_section() -> None:
+    key = {"course_id": "C1", "section_id": "S1", "user_id": "U1", "role": "student", "associated_user_id": None}
+    line = case(
+        "5.11",
+        "",
+        up(BASE),
+        up(
+            change_sis_id="old_id,new_id,type\nU1,N1,user",
+            sections="section_id,course_id,name,status\nS1,C2,One,active",
+            enrollments="section_id,user_id,role,status,start_date,end_date\nS1,N1,student,completed,,",
+        ),
+        state={"enrollments": "course_id,user_id,status,start_at\nC2,N1,completed,2026-08-01"},
+    )
+    district = run(line, [edit("enrollments", "start_at", "2026-08-01", **key)])
+
+    assert district.folded is not None
+    assert district.folded.overrides[-1].key == {**key, "user_id": "N1", "course_id": "C2"}
 
 
 def test_a_course_that_batch_mode_removes_loses_the_edit_of_its_status() -> None:
