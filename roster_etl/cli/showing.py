@@ -99,6 +99,8 @@ def _title(document: Mapping[str, Any]) -> str:
 def _why(document: Mapping[str, Any]) -> Iterator[str]:
     if error := document.get("error"):
         yield f"failed: {error.get('message') or error['class']}"
+    if edit := document["edit"]:
+        yield f"an edit by hand of {edit['table']}.{edit['field']} {'begins' if edit['begins'] else 'ends'}"
     if document["undoes"]:
         yield f"an undo: the state before import {document['undoes'][0]}; it undoes {', '.join(map(str, document['undoes']))}"
     if document["left_out"]:

@@ -41,6 +41,7 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "plan_sha256": summary.get("sha256"),
         "left_out": summary.get("left_out", []),
         "renames": summary.get("renames", {}),
+        "edit": summary.get("edit"),
         "undoes": summary.get("undoes", []),
         "error": summary.get("error"),
         "report": _report(workspace, row),
