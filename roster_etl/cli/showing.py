@@ -99,13 +99,7 @@ def _title(document: Mapping[str, Any]) -> str:
 def _why(document: Mapping[str, Any]) -> Iterator[str]:
     if error := document.get("error"):
         yield f"failed: {error.get('message') or error['class']}"
-    if edit := document["edit"]:
-        yield f"an edit by hand of {edit['table']}.{edit['field']} {'begins' if edit['begins'] else 'ends'}"
-    if document["undoes"]:
-        yield f"an undo: the state before import {document['undoes'][0]}; it undoes {', '.join(map(str, document['undoes']))}"
-    if document["left_out"]:
-        yield f"left out: removals of {', '.join(document['left_out'])}"
-    yield from _renames(document["renames"], document["import_id"])
+    yield from _by_a_person(document)
     if document["status"] == "unchanged":
         yield "the same upload under the same settings is published already"
     hold = document["hold"]
@@ -121,6 +115,17 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
             what = "removed" if "deleted" in part else "updated"
             of = f"{part['deleted' if what == 'removed' else what]:,} of {part['current']:,} current records ({part['pct']} %)"
             yield f"  {part['table']} of school {part['school']}: {of} would be {what}"
+
+
+def _by_a_person(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person asked for: an edit, an undo, removals left out, renames."""
+    if edit := document["edit"]:
+        yield f"an edit by hand of {edit['table']}.{edit['field']} {'begins' if edit['begins'] else 'ends'}"
+    if document["undoes"]:
+        yield f"an undo: the state before import {document['undoes'][0]}; it undoes {', '.join(map(str, document['undoes']))}"
+    if document["left_out"]:
+        yield f"left out: removals of {', '.join(document['left_out'])}"
+    yield from _renames(document["renames"], document["import_id"])
 
 
 def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]:

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
+from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.decide import Decision, approval, carry_out
+from roster_etl.pipeline.line import other_keys
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.renames import BadRename, approve_afterwards, proposals
 from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.district import District, Feed
@@ -137,6 +140,35 @@ def test_after_the_fact_the_history_is_joined_by_an_import_of_its_own(workspace:
     assert run(workspace, imported / "second")["status"] == "unchanged"
     with pytest.raises(BadRename, match="not approved already"):
         approve_afterwards(workspace, number, "A. Steward")
+
+
+def test_a_trace_follows_the_record_from_one_id_to_the_other(workspace: Workspace, imported: Path) -> None:
+    old = (imported / "old").read_text()
+    number = run(workspace, imported / "second")["import_id"]
+    alone = trace_record(workspace, "lincoln", "users", {"user_kind": "student", "user_id": NEW})
+    said = approve_afterwards(workspace, number, "A. Steward")
+
+    for table in ("users", "student_profiles"):
+        for asked in (old, NEW):
+            told = trace_record(workspace, "lincoln", table, {"user_kind": "student", "user_id": asked})
+            assert [version["key"]["user_id"] for version in told["versions"]] == [old, NEW]
+            assert told["key"]["user_id"] == asked
+            assert told["id_changes"] == [
+                {"entity": "users", "old_id": old, "new_id": NEW, "import_id": said, "decided_by": "A. Steward"}
+            ]
+    assert (len(alone["versions"]), alone["id_changes"]) == (1, [])
+
+
+def test_a_trace_does_not_take_another_kind_of_person_for_the_same(workspace: Workspace, imported: Path) -> None:
+    old = (imported / "old").read_text()
+    key = {"user_kind": "teacher", "user_id": NEW}
+    number = run(workspace, imported / "second")["import_id"]
+    approve_afterwards(workspace, number, "A. Steward")
+
+    assert other_keys(workspace.warehouse, FEED, TABLES["users"], key) == []
+    assert [
+        under.key["user_id"] for under in other_keys(workspace.warehouse, FEED, TABLES["users"], {**key, "user_kind": "student"})
+    ] == [old]
 
 
 def test_what_was_not_proposed_is_refused_without_naming_it(workspace: Workspace, imported: Path) -> None:

@@ -16,6 +16,7 @@ from roster_etl.pipeline.override import Target, set_override
 from roster_etl.pipeline.plan import PlanMoved
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.undo import NotUndoable, plan_undo, publish_undo, undone_imports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import District, Feed
@@ -100,6 +101,16 @@ def test_the_changes_of_an_undo_are_told_like_those_of_any_import(twice: Workspa
     with twice.warehouse.reading() as connection:
         rows = connection.exec_driver_sql("SELECT change, close_reason FROM changes WHERE import_id = 3 AND table_name = 'users'")
         assert sorted(map(tuple, rows), key=str) == [("created", None), ("deleted", "undone"), ("updated", "undone")]
+
+
+def test_a_trace_of_what_came_back_leads_to_where_it_was_read_and_to_who_decided(twice: Workspace) -> None:
+    approved(twice, plan_undo(twice, 2, "sam"))
+
+    first, second, back = trace_record(twice, "lincoln", "users", {"user_id": "U1"}, field="full_name")["versions"]
+    assert (first["kind"], first["decided_by"], second["close_reason"]) == ("upload", None, "undone")
+    assert (back["kind"], back["decided_by"], back["import_id"], back["read_in"]) == ("undo", "A. Steward", 3, 1)
+    assert back["upload_id"] == first["upload_id"]
+    assert [cell["text"] for cell in back["fields"]["full_name"]["reads"] if cell["here"]] == ["Ann Lee"]
 
 
 def test_an_undo_can_be_undone(twice: Workspace) -> None:
