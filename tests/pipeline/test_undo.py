@@ -17,7 +17,8 @@ from roster_etl.pipeline.plan import PlanMoved
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.trace import trace_record
-from roster_etl.pipeline.undo import NotUndoable, plan_undo, publish_undo, undone_imports
+from roster_etl.pipeline.undo import NotUndoable, plan_undo, publish_undo
+from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import District, Feed
 from roster_etl.store.settings import Settings
@@ -46,11 +47,13 @@ def twice(workspace: Workspace, tmp_path: Path) -> Workspace:
     return workspace
 
 
-def upload(workspace: Workspace, folder: Path, files: dict[str, str]) -> dict[str, Any]:
+def upload(workspace: Workspace, folder: Path, files: dict[str, str], **options: str) -> dict[str, Any]:
     folder.mkdir(parents=True)
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
-    return outcome(workspace, import_upload(workspace, Order(district_id=FEED[0], source=FEED[1], path=str(folder))))
+    return outcome(
+        workspace, import_upload(workspace, Order(district_id=FEED[0], source=FEED[1], path=str(folder), options=options))
+    )
 
 
 def names(workspace: Workspace, moment: datetime | None = None) -> dict[str, str]:
@@ -152,6 +155,30 @@ def test_the_upload_whose_state_came_back_is_unchanged_and_the_undone_one_is_not
     assert upload(twice, tmp_path / "again", FIRST)["status"] == "unchanged"
     assert upload(twice, tmp_path / "second_again", SECOND)["status"] == "published"
     assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
+
+
+def test_a_chain_of_undos_tells_what_still_counts() -> None:
+    def row(number: int, *undoes: int) -> dict[str, Any]:
+        return {"import_id": number, "kind": "undo" if undoes else "upload", "summary": {"undoes": list(undoes)}}
+
+    uploads = [row(1), row(2), row(3)]
+
+    assert undone_imports(uploads) == set()
+    assert undone_imports([*uploads, row(4, 2, 3)]) == {2, 3}
+    assert undone_imports([*uploads, row(4, 2, 3), row(5, 4)]) == {4}
+    assert undone_imports([*uploads, row(4, 3), row(5, 2, 3, 4)]) == {2, 3, 4}
+
+
+def test_an_undone_upload_is_no_longer_what_the_next_one_is_compared_with(workspace: Workspace, tmp_path: Path) -> None:
+    options = {"diffing_data_set_identifier": "all"}
+    upload(workspace, tmp_path / "first", FIRST, **options)
+    upload(workspace, tmp_path / "second", {"users.csv": f"{HEADER}U1,ann,active,Ann Lee\n"}, **options)
+    assert names(workspace) == {"U1": "Ann Lee"}
+    approved(workspace, plan_undo(workspace, 2, "sam"))
+
+    upload(workspace, tmp_path / "third", {"users.csv": f"{HEADER}U1,ann,active,Ann Lee\n"}, **options)
+
+    assert names(workspace) == {"U1": "Ann Lee"}
 
 
 def test_a_plan_that_has_moved_is_refused(twice: Workspace, tmp_path: Path) -> None:
