@@ -12,7 +12,20 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from roster_etl.cli import demo, districts, doctor, holds, importing, ledger, overriding, projecting, renaming, tracing
+from roster_etl.cli import (
+    demo,
+    districts,
+    doctor,
+    expecting,
+    holds,
+    importing,
+    ledger,
+    overriding,
+    projecting,
+    renaming,
+    telling,
+    tracing,
+)
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -23,16 +36,26 @@ Command = Callable[..., int]
 _COMMANDS: dict[str, dict[str, Command]] = {
     "Begin": {"demo": demo.demo, "sample": projecting.sample},
     "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun},
-    "Look": {"imports": ledger.imports, "show": ledger.show, "trace": tracing.trace, "as-of": tracing.as_of},
-    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate},
+    "Look": {
+        "imports": ledger.imports,
+        "show": ledger.show,
+        "trace": tracing.trace,
+        "as-of": tracing.as_of,
+        "report": telling.report,
+        "changes": telling.changes,
+    },
+    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}
 _RENAMES: dict[str, Command] = {"list": renaming.list_, "approve": renaming.approve}
+_OUTBOX: dict[str, Command] = {"list": telling.outbox_list, "send": telling.outbox_send, "discard": telling.outbox_discard}
 _OVERRIDES: dict[str, Command] = {"set": overriding.set_, "clear": overriding.clear, "list": overriding.list_}
 _DISTRICTS: dict[str, Command] = {
     "add": districts.add,
     "list": districts.list_,
+    "contacts": expecting.contacts,
+    "expect": expecting.expect,
     "pause": districts.pause,
     "resume": districts.resume,
     "remove": districts.remove,
@@ -57,6 +80,7 @@ def command() -> Any:
     app.add_typer(
         _group("Register districts, pause them, stop importing them.", _DISTRICTS), name="districts", rich_help_panel="Set up"
     )
+    app.add_typer(_group("What is to be told outside, and was not sent yet.", _OUTBOX), name="outbox", rich_help_panel="Look")
     return get_command(app)
 
 

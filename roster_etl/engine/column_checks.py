@@ -5,7 +5,7 @@ Belongs here: what can be said of a cell without looking at the rest of its row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine import cells, forms
+from roster_etl.engine.missing_records import with_missing
 from roster_etl.engine.sheet import Mask, Sheet, true
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Match, Reference, Text
@@ -26,10 +27,14 @@ CELL_CHARS = 65_535  # any other cell may have
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A file that others refer to: its frame, and its name as uploaded."""
+    """A file that others refer to: its frame, and its name as uploaded.
+
+    ``published``: it is of another upload; the frame holds what the roster has of it.
+    """
 
     frame: pd.DataFrame
     file_name: str
+    published: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +128,18 @@ def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> 
         _reference(sheet, column, column.references, others)
 
 
+def check_listed(sheet: Sheet, name: str, known: Collection[str] | None) -> None:
+    """A value that the district does not list is doubtful, where it lists any (``known``); case does not count."""
+    values = sheet.columns[name]
+    if not known:
+        sheet.note(f"{name}: listed", "listed", 0, 0)
+        return
+    listed = pa.array(sorted({value.strip().lower() for value in known}), pa.string())
+    wrong = true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(pc.utf8_lower(values), value_set=listed))))
+    sheet.note(f"{name}: listed", "listed", len(values) - values.null_count, int(wrong.sum()))
+    sheet.warn(wrong, "bad_value", name, f"The district's table of {name} does not list this value; it was kept as sent.")
+
+
 def check_match(sheet: Sheet, column: Column, match: Match, known: Known) -> None:
     """Compare the values of a column with those that the other feed has; a row that is refused or deleted is not compared."""
     rows = ~sheet.refused & ~sheet.deleted()
@@ -174,14 +191,20 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
     sheet.note(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
     if not wrong.any():
         return
-    if pc.all(refused, min_count=0).as_py():
+    if pc.all(refused, min_count=0).as_py() and not target.published:
         _unread(sheet, column, reference, wrong, target.file_name)
+        return
+    if target.published:
+        message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
+        sheet.fail(column.name, wrong, "unknown_reference", message)
         return
     told = wrong & true(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
     sheet.fail(column.name, told, "deleted_reference", message)
     wrong &= ~told
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
+    if wrong.any() and sheet.required(column)[wrong].all():
+        causes = with_missing(sheet, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
     sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
 

@@ -144,18 +144,20 @@ def _(form: Phone, values: pa.Array) -> np.ndarray:
 
 def parse_dates(form: Date, values: pa.Array) -> pa.Array:
     """Return date32, null where a value is not a date that exists in one of the form's patterns (leading zeros optional)."""
-    days = [_parsed(pattern, values) for pattern in form.patterns]
+    days = [_parsed(pattern, values, any_year=form.any_year) for pattern in form.patterns]
     return days[0] if len(days) == 1 else pc.coalesce(*days)
 
 
-def _parsed(pattern: str, values: pa.Array) -> pa.Array:
+def _parsed(pattern: str, values: pa.Array, *, any_year: bool) -> pa.Array:
     order = pattern.replace("-", "/").split("/")
     separator = "-" if "-" in pattern else "/"
     digits = {"MM": "(?P<m>[0-9]{1,2})", "DD": "(?P<d>[0-9]{1,2})", "YYYY": "(?P<y>[0-9]{4})", "YY": "(?P<y>[0-9]{2})"}
+    if any_year:
+        digits |= dict.fromkeys(("YYYY", "YY"), "(?P<y>[0-9]{4}|[0-9]{2})")
     parts = pc.extract_regex(values, f"^{separator.join(digits[part] for part in order)}$")
     year, month, day = (pc.struct_field(parts, name) for name in ("y", "m", "d"))
-    if "YY" in order:
-        year = pc.binary_join_element_wise("20", year, "")
+    if any_year or "YY" in order:
+        year = pc.if_else(pc.equal(pc.utf8_length(year), 2), pc.binary_join_element_wise("20", year, ""), year)
     iso = pc.binary_join_element_wise(
         year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-", null_handling="emit_null"
     )

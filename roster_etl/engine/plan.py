@@ -40,6 +40,12 @@ class CurrentTable(Protocol):
     def schools(self) -> Mapping[str, int]:
         """Return the number of current versions by school, where records belong to a school."""
 
+    def matching(self, keys: pa.Table) -> pa.Table:
+        """Return the versions, whole, of the records that `keys` names by the table's key columns."""
+
+    def count(self) -> int:
+        """Return how many versions are current."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
@@ -151,7 +157,12 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
     for name in _children_first(names):  # one table in memory
-        drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
+        target = TABLES[name]
+        drafts[name] = (
+            _appended(target, mapped[name], current[name])
+            if target.event
+            else _draft(target, mapped[name], current[name], doubt, drafts)
+        )
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
     told: dict[str, pa.Table] = {}  # what rows say to be deleted, and what follows from that: nobody forgot it
@@ -244,6 +255,37 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         gone=there.filter(gone),
         stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
         kept=there.filter(kept),
+    )
+
+
+def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _Draft:
+    """Plan a table of events: what is new is added, and nothing is gone because an upload does not have it.
+
+    Of what is current only the records of this upload are looked at: events pile up over the year.
+    """
+    accepted = mapped.filter(pc.invert(mapped.column(REFUSED)))
+    numbers = np.flatnonzero(~flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False))
+    there = current.matching(accepted.select(list(target.key)))
+    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
+    known = pc.is_valid(place).to_numpy(zero_copy_only=False)
+    before = flat(there.column(HASH)).take(place)
+    same = pc.fill_null(pc.equal(flat(accepted.column(HASH)), before), False).to_numpy(zero_copy_only=False)
+    again = pa.array(known & ~same)
+    return _Draft(
+        target=target,
+        opens=numbers[~same],
+        hashes=np.sort(hash_numbers(accepted.column(HASH))[~same]),
+        created=int((~known).sum()),
+        current=current.count(),
+        opening=per_school(target, accepted.filter(pa.array(~same))),
+        updates=accepted.filter(again),
+        replaced=there.take(place.filter(again)),
+        replaced_for=pa.repeat("changed", int((known & ~same).sum())),
+        deleted=there.slice(0, 0),
+        deleted_for=pa.array([], pa.string()),
+        gone=there.slice(0, 0),
+        stays=there.slice(0, 0),
+        kept=there.slice(0, 0),
     )
 
 
@@ -346,7 +388,7 @@ def _gone(
     target: RosterTable, there: pa.Table, missing: pa.Array, seen: pa.Table, doubt: Doubt, drafts: Mapping[str, _Draft]
 ) -> pa.Array:
     """Which of the versions `there` are of records that the upload proves to be gone."""
-    if doubt.everything or target.event:
+    if doubt.everything:
         return pa.array(np.zeros(there.num_rows, dtype=bool))
     gone = pc.and_not(missing, pc.is_in(key_text(there, target.key), value_set=key_text(seen, target.key)))
     return _keep_parents(target, there, _certain(there, gone, target.name, doubt), drafts)

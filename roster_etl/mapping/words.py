@@ -9,6 +9,7 @@ from collections.abc import Mapping as MappingABC
 
 from roster_etl.mapping.fold import FoldPlan
 from roster_etl.mapping.plan import (
+    RECEIVED_ON,
     Agreed,
     AnyRow,
     Claim,
@@ -25,12 +26,14 @@ from roster_etl.mapping.plan import (
     MostCommon,
     Numbered,
     Of,
+    OfUpload,
     Step,
     Unpivot,
     Varied,
 )
 
 Options = MappingABC[str, object]
+_UPLOAD_WORDS = {RECEIVED_ON: "the day on which the upload arrived, in the district's time zone"}
 
 
 def expression_words(expression: Expression, options: Options | None = None) -> str:
@@ -44,6 +47,8 @@ def expression_words(expression: Expression, options: Options | None = None) -> 
             return _applied(via, targets)
         case Const(value=value):
             return f"always {_option_text(value)}"
+        case OfUpload(what=what):
+            return _UPLOAD_WORDS[what]
         case FirstOf(choices=choices):
             return "; else ".join(expression_words(choice, options) for choice in choices)
         case IfOption(option=option, equals=equals, then=then, otherwise=otherwise):

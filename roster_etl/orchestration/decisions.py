@@ -15,13 +15,13 @@ from pydantic import Field
 from roster_etl.orchestration.checks import PUBLISHABLE
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
-from roster_etl.orchestration.metadata import Metadata, plan_numbers, published_numbers
+from roster_etl.orchestration.metadata import Metadata, plan_numbers, published_numbers, report_link, report_metadata
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.roster import PLAN, warehouse_key
 from roster_etl.orchestration.steps import reported, tag_run
 from roster_etl.pipeline.decide import Decision, approval, carry_out, discard, somebody
-from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
@@ -163,8 +163,9 @@ def _tell_published(context: dg.OpExecutionContext, workspace: Workspace, import
         partition=row["district_id"],
     )
     context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken, though the signature does not say so
+    links = {**report_link(workspace, import_id), **how_to_undo(context.run, import_id)}
     for name, table in row["summary"]["plan"].items():
-        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **how_to_undo(context.run, import_id)})
+        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **links})
 
 
 def _planned_in(instance: dg.DagsterInstance, district_id: str) -> AssetCheckEvaluationTargetMaterializationData | None:
@@ -186,9 +187,8 @@ def _plan(row: Mapping[str, Any]) -> Metadata:
 
 
 def _tell_report(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
-    path = write_report(workspace, import_id)
-    row = workspace.warehouse.import_(import_id)
-    _log(context, REPORT, row, {"import": import_id, "path": dg.MetadataValue.path(str(path))})
+    tell_of(workspace, import_id)
+    _log(context, REPORT, workspace.warehouse.import_(import_id), report_metadata(workspace, import_id))
 
 
 def _log(context: dg.OpExecutionContext, key: dg.AssetKey, row: Mapping[str, Any], metadata: Metadata) -> None:

@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.mapping.frames import to_table
 from roster_etl.pipeline.map import reads_of
+from roster_etl.pipeline.notices import summary_text
+from roster_etl.pipeline.outcome import report_path
+from roster_etl.pipeline.report import report_url
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
@@ -148,6 +151,25 @@ def upload_numbers(upload: Upload) -> Metadata:
         "files": len(upload.members),
         "bytes": sum(member.size for member in upload.members),
         "members": dg.MetadataValue.md(files or "none"),
+    }
+
+
+def report_link(workspace: Workspace, import_id: int) -> Metadata:
+    """Return where the report of an import lies, and where people open it, if the settings say so."""
+    district_id = workspace.warehouse.import_(import_id)["district_id"]
+    url = report_url(workspace, district_id, import_id)
+    path = dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))
+    return {"report": path, **({"open the report": dg.MetadataValue.url(url)} if url else {})}
+
+
+def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
+    """Return what the report of an import says in short, and where the whole of it lies."""
+    link = report_link(workspace, import_id)
+    return {
+        "import": import_id,
+        "path": link.pop("report"),
+        **link,
+        "summary": dg.MetadataValue.md(summary_text(workspace, import_id)),
     }
 
 

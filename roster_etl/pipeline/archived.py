@@ -55,11 +55,12 @@ def is_upload(manifest: Mapping[str, Any]) -> bool:
     return manifest.get("kind", "upload") == "upload"
 
 
-def newest_archived(workspace: Workspace, district_id: str, source: str) -> int | None:
-    """Return the newest import of a feed that is archived and was not rejected; None: there is none."""
+def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
+    """Return the newest import of a feed (or one set of its files) that is archived and was not rejected; None: there is none."""
     for import_id in reversed(workspace.archive.manifests(district_id)):
         manifest = workspace.archive.read_manifest(district_id, import_id)
-        if manifest["source"] == source and is_upload(manifest) and manifest["status"] != "rejected":
+        same = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
+        if manifest["source"] == source and same and manifest["status"] != "rejected":
             return import_id
     return None
 

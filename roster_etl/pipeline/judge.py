@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.judge import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
 from roster_etl.engine.read import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
 from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.pipeline.published import published_files
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
@@ -41,9 +42,11 @@ def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mappin
     return frame
 
 
-def references_of(file: File) -> tuple[str, ...]:
-    """Return the names of the files that `file` refers to."""
-    return tuple(dict.fromkeys(reference.file for reference in file.references()))
+def references_of(file: File, format_: Format) -> tuple[str, ...]:
+    """Return the names of the files that `file` refers to and that come with it, in one upload."""
+    own = format_.set_of(file.file_name)
+    names = dict.fromkeys(name for name, _ in file.lookups())
+    return tuple(name for name in names if format_.set_of(format_.file(name).file_name) == own)
 
 
 def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
@@ -90,6 +93,8 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
     raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
+    others |= published_files(workspace, upload, file)
+    listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
     known = _known(workspace, upload, file)
     result = judge_file(
         raw,
@@ -97,6 +102,7 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
         file_name=member.name,
         judged=others,
         relaxed=frozenset(relaxed),
+        listed=cast("dict[str, dict[str, str]]", listed),
         replacements=upload.replacements,
         fixed_order=upload.fixed_column_order,
         known=known,

@@ -21,7 +21,7 @@ from roster_etl.engine.judge import VERDICTS
 from roster_etl.engine.map import MappedTable, SourceFile, map_table
 from roster_etl.engine.silence import keep_unstated
 from roster_etl.mapping.frames import REFUSED, flat, give_back, row_codes, to_frame, to_table
-from roster_etl.mapping.plan import Mapping
+from roster_etl.mapping.plan import RECEIVED_ON, Mapping
 from roster_etl.pipeline.judge import keep_verdict, tolerances
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -62,7 +62,8 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
         ``_refused`` (a refused row named the record: it is seen, not gone).
     """
     files = {name: _source(workspace, upload, name, frame) for name, frame in judged.items()}
-    mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, upload.values)
+    settings = {**upload.values, RECEIVED_ON: upload.received_on}
+    mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
     mapped = _with_unstated(workspace, upload, table, mapped, files)
     mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
     place = (upload.district_id, upload.import_id)
@@ -107,9 +108,12 @@ def _with_unstated(
     lost = {c for name in sources for c in files[name].lost if c.casefold().startswith(tuple(prefixes[name]))}
     if not lost and not any(silent.values()):
         return mapped
-    warehouse = workspace.warehouse
-    known = warehouse.current_hashes(upload.district_id, upload.source, table)
-    current = warehouse.versions(table, known.column("version_id"))
+    warehouse, feed = workspace.warehouse, (upload.district_id, upload.source, table)
+    current = (
+        warehouse.matching(*feed, mapped.table)
+        if TABLES[table].event
+        else warehouse.versions(table, warehouse.current_hashes(*feed).column("version_id"))
+    )
     return replace(mapped, table=keep_unstated(TABLES[table], mapped.table, current, silent, lost))
 
 
@@ -131,13 +135,12 @@ def table_lines(workspace: Workspace, upload: Upload, table: str, mapped: pa.Tab
     """Return what the suite of canonical `table` is to judge (VERDICTS); `collisions`: records whose key an earlier one has."""
     refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
     accepted = mapped.num_rows - refused.num_rows
-    named = row_codes([flat(refused.column(name)) for name in TABLES[table].key])
-    seen = len(np.unique(named))  # several refused rows may name one record
-    before = workspace.warehouse.count_current(upload.district_id, upload.source, table)
-    lines = (
-        ("key unique", "key", accepted + collisions, collisions),
-        ("rows against last import", "rows", before, max(0, before - accepted - seen)),
-    )
+    lines = [("key unique", "key", accepted + collisions, collisions)]
+    if not TABLES[table].event:  # nothing is expected to come again
+        named = row_codes([flat(refused.column(name)) for name in TABLES[table].key])
+        seen = len(np.unique(named))  # several refused rows may name one record
+        before = workspace.warehouse.count_current(upload.district_id, upload.source, table)
+        lines.append(("rows against last import", "rows", before, max(0, before - accepted - seen)))
     return pa.Table.from_pylist(
         [
             {"rule": f"{table}: {rule}", "column": table, "check": check, "judged": judged, "failing": failing}

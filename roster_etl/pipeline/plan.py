@@ -111,7 +111,7 @@ def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.D
     return make_plan(
         Loaded(tables, lambda name: to_table(tables[name])),
         {name: _Current(warehouse, upload, name) for name in tables},
-        base=warehouse.base(upload.district_id, upload.source),
+        base=warehouse.base(upload.district_id, upload.source, upload.file_set),
         doubt=_doubt(workspace, upload),
     )
 
@@ -132,6 +132,12 @@ class _Current:
 
     def schools(self) -> dict[str, int]:
         return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
+
+    def matching(self, keys: pa.Table) -> pa.Table:
+        return self.warehouse.matching(self.upload.district_id, self.upload.source, self.name, keys)
+
+    def count(self) -> int:
+        return self.warehouse.count_current(self.upload.district_id, self.upload.source, self.name)
 
 
 def decide(
@@ -261,7 +267,7 @@ def _thresholds(upload: Upload) -> Thresholds:
 
 
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
-    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 

@@ -22,13 +22,15 @@ from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
+from roster_etl.pipeline.published import unpublished_files
+from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
 from roster_etl.spec import Format
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
-from roster_etl.spec.options import options_of, resolve
+from roster_etl.spec.options import arrival_options, options_of, resolve
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.landing import open_landing
@@ -46,6 +48,8 @@ class Order:
     the held import that is carried out under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
     ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
+    ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
+    (ISO, UTC); None: now.
     """
 
     district_id: str
@@ -59,6 +63,8 @@ class Order:
     leave_out: tuple[str, ...] = ()
     renames: tuple[str, ...] = ()
     run_id: str | None = None
+    file_set: str | None = None
+    received_at: str | None = None
 
 
 def receive(workspace: Workspace, order: Order) -> Upload:
@@ -78,6 +84,7 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
         order = replace(order, archived=found)
+    order = of_one_set(workspace, order)
     settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
     upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
@@ -134,7 +141,7 @@ def option_texts(
 
 def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> str:
     """Return a hash of all that decides what an upload's bytes become, besides the bytes themselves."""
-    arrival = {"min_interval", "quiet_period", "straggler_wait"}
+    arrival = arrival_options(vendor_.format)
     settings = {
         "options": {name: text for name, text in sorted(texts.items()) if name not in arrival},
         "gates": sorted(repr(gate) for gate in feed.gates),
@@ -159,14 +166,15 @@ def _code_digest(package: str) -> str:
 def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
-    last = workspace.warehouse.last_published(order.district_id, order.source) or {}
+    file_set = order.file_set or ""
+    last = workspace.warehouse.last_published(order.district_id, order.source, file_set=file_set) or {}
     return Upload(
         import_id=import_id,
         district_id=order.district_id,
         source=order.source,
         upload_id="",
         run_id=order.run_id,
-        received_at=now.isoformat(),
+        received_at=_arrived(order, now).isoformat(),
         options=dict(texts),
         settings=settings,
         content="",
@@ -177,7 +185,12 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         approved_by=order.approves[2] if order.approves else None,
         leave_out=order.leave_out,
         renames=order.renames,
+        file_set=file_set,
     )
+
+
+def _arrived(order: Order, now: datetime) -> datetime:
+    return datetime.fromisoformat(order.received_at) if order.received_at else now
 
 
 def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: datetime) -> int:
@@ -190,7 +203,8 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
             source=order.source,
             upload_id=None,
             run_id=order.run_id,
-            received_at=now,
+            file_set=order.file_set or "",
+            received_at=_arrived(order, now),
             started_at=now,
             options=dict(texts),
         )
@@ -211,12 +225,12 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
         members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
         contents = {file.name: file.read for file in arrival.files}
         members, lasting = with_lasting(workspace, replace(upload, members=members), contents)
-        upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
+        upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", lasting)
         start_gates()  # they will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_stale(order), *expected, *lasting]
+        findings += [*_missing(upload), *_unpublished(workspace, upload), *_stale(order), *expected, *lasting]
         members = tuple(
             member if member.key else _archived(workspace, upload, member, contents[member.name]) for member in upload.members
         )
@@ -228,10 +242,16 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
 
 
 def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> Arrival:
+    """Copy the files of the upload's set, and no others: those may be on their way, or as large as a district."""
+    whole = vendor(upload.source).format
+
+    def wanted(name: str) -> bool:
+        return whole.set_of(name) == upload.file_set
+
     if order.path is not None:
-        return collect_path(order.path, workspace.settings, scratch, feed=feed)
+        return collect_path(order.path, workspace.settings, scratch, feed=feed, wanted=wanted)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
-        return collect(landing, scratch, where=landing.where)
+        return collect(landing, scratch, where=landing.where, wanted=wanted)
 
 
 def _missing(upload: Upload) -> list[Finding]:
@@ -252,21 +272,36 @@ def _missing(upload: Upload) -> list[Finding]:
     ]
 
 
+def _unpublished(workspace: Workspace, upload: Upload) -> list[Finding]:
+    """An upload that refers to files of another set waits until those are published: all its rows would be refused."""
+    missing = unpublished_files(workspace, upload)
+    if not missing:
+        return []
+    files = ", ".join(upload.format.file(name).file_name for name in missing)
+    message = f"The rows refer to {files}, of which nothing is published yet. Import that first; then run this upload again."
+    return [Finding(severity="upload", code="incomplete_upload", message=message)]
+
+
 def _stale(order: Order) -> list[Finding]:
     message = "The file is older than the rest of the upload, and was imported as it lies."
     return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
 
 
-def _content(members: Sequence[Member]) -> str:
-    """Return the hash of what is used of an upload; a file that was refused counts, so that it is told of again with the next one."""
+def _content(upload: Upload, members: Sequence[Member]) -> str:
+    """Return the hash of what an upload says: its bytes, and for events the day on which it came, which rows may leave unsaid.
+
+    A file that was refused counts, so that it is told of again with the next upload.
+    """
     used = [member for member in members if member.kind or member.refused]
     lines = [f"{m.kind or m.refused} {m.sha256}" for m in sorted(used, key=lambda m: (m.kind or m.refused or "", m.name))]
+    if upload.format.mode == "events":
+        lines.append(f"received on {upload.received_on.isoformat()}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def is_unchanged(workspace: Workspace, upload: Upload) -> bool:
     """Return whether the roster was last published from the same bytes under the same settings."""
-    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     summary: Mapping[str, Any] = (last or {}).get("summary") or {}
     return summary.get("content") == upload.content and summary.get("settings") == upload.settings
 
@@ -287,7 +322,7 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Cal
 def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: Sequence[Finding]) -> Upload:
     """Go on with an upload whose bytes were kept when it had settled; from here on, the import answers for it."""
     members, findings = arrived(workspace, upload.district_id, upload.source, number)
-    upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
+    upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
     workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
     if is_unchanged(workspace, upload):
         upload = conclude(workspace, upload, "unchanged", [])
@@ -310,14 +345,16 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     members = tuple(Member(**member) for member in manifest["members"])
     if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
-    upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
+    upload = replace(upload, received_at=manifest["received_at"])  # what came without a date came on that day
+    upload = replace(upload, members=members, content=_content(upload, members), upload_id=manifest["upload_id"])
     refused = [_still_refused(member) for member in refused_at_the_door(members)]
     findings = [*refused, *expected] if order.approves else [_again(earlier), *refused, *expected]
     if not order.approves:
-        workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
+        arrived = datetime.fromisoformat(upload.received_at)
+        workspace.warehouse.set_upload(upload.import_id, upload.upload_id, received_at=arrived)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", findings)
-    if missing := _missing(upload):
+    if missing := [*_missing(upload), *_unpublished(workspace, upload)]:
         return conclude(workspace, upload, "rejected", [*findings, *missing])
     start_gates()
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))

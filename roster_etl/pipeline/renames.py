@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.map import key_text
 from roster_etl.engine.plan import Plan
-from roster_etl.engine.renames import PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
+from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
 from roster_etl.mapping.frames import FINDINGS, flat, to_frame, to_table
 from roster_etl.pipeline.conclude import MANIFEST_VERSION
 from roster_etl.pipeline.map import tables_of
@@ -150,9 +150,12 @@ def approve_afterwards(workspace: Workspace, import_id: int, by: str, words: Seq
 
 def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, about: int) -> int:
     warehouse, now = workspace.warehouse, datetime.now(UTC)
-    base = warehouse.base(*feed)
-    last: Mapping[str, Any] = (warehouse.last_published(*feed) or {}).get("summary") or {}
-    number = warehouse.open_import(kind="override", district_id=feed[0], source=feed[1], started_at=now, received_at=now)
+    file_set = vendor(feed[1]).set_that_fills(ENTITY)
+    base = warehouse.base(*feed, file_set)
+    last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
+    number = warehouse.open_import(
+        kind="override", district_id=feed[0], source=feed[1], file_set=file_set, started_at=now, received_at=now
+    )
     renames = {"approved": rows.num_rows, "of_import": about, "by": by}
     conclusion = Conclusion(
         import_id=number,

@@ -18,6 +18,7 @@ from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.staged import keep_table, kept_tables
+from roster_etl.pipeline.tell import tell_anyway, tell_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor
@@ -38,9 +39,11 @@ def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: Non
             walk(workspace, upload, tell)
     except Exception as error:
         fail(workspace, upload, error)
+        tell_anyway(workspace, upload.import_id, error)
         raise
     finally:
         release(workspace, upload.import_id)
+    tell_of(workspace, upload.import_id)
     return upload.import_id
 
 
@@ -53,7 +56,9 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
     """Walk the steps after the door: judge, map, plan, publish."""
     judged: dict[str, pd.DataFrame] = {}
     for file in upload.format.files:
-        judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
+        judged[file.name] = judge_member(
+            workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
+        )
         gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
     if upload.vendor.fold is not None:

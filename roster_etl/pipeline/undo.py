@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from roster_etl.engine.plan import Plan
+from roster_etl.engine.renames import ENTITY, TABLE
 from roster_etl.engine.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.abandoned import end_abandoned, release
@@ -103,7 +104,7 @@ def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
     row = workspace.warehouse.import_(import_id)
     if row["status"] != "published":
         raise NotUndoable(import_id=import_id, problem=f"it is {row['status']}, and changed nothing")
-    later = workspace.warehouse.imports(row["district_id"], row["source"], status="published")
+    later = workspace.warehouse.imports(row["district_id"], row["source"], status="published", file_set=row["file_set"])
     if any(other["kind"] == "purge" and other["import_id"] >= import_id for other in later):
         raise NotUndoable(import_id=import_id, problem="personal data was removed for good since, and does not come back")
     return row
@@ -114,7 +115,13 @@ def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> 
     with workspace.holders.gate():
         end_abandoned(workspace, row["district_id"], row["source"])
         number = workspace.warehouse.open_import(
-            kind="undo", district_id=row["district_id"], source=row["source"], run_id=run_id, received_at=now, started_at=now
+            kind="undo",
+            district_id=row["district_id"],
+            source=row["source"],
+            file_set=row["file_set"],
+            run_id=run_id,
+            received_at=now,
+            started_at=now,
         )
         workspace.holders.take(number)
     return number
@@ -122,21 +129,31 @@ def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> 
 
 def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
     warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
-    published = [other for other in warehouse.imports(*feed, status="published") if until is None or other["import_id"] < until]
+    file_set: str = row["file_set"]
+    rows = warehouse.imports(*feed, status="published", file_set=file_set)
+    published = [other for other in rows if until is None or other["import_id"] < until]
     before = next((other for other in published if other["import_id"] < first), None)
-    since = {name: _since(workspace, feed, name, first) for name in tables_of(vendor(row["source"]))}
-    edits = _edits(warehouse.overrides(*feed, ended=True), row["finished_at"])
+    since = {name: _since(workspace, feed, name, first) for name in _tables(feed[1], file_set)}
+    overrides = [edit for edit in warehouse.overrides(*feed, ended=True) if edit["table_name"] in since]
+    edits = _edits(overrides, row["finished_at"])
     lines = [json.dumps(asdict(edit), sort_keys=True) for edit in edits]
     carried = (before or {}).get("summary") or {}
     return _Undo(
         district_id=feed[0],
         source=feed[1],
         undoes=tuple(sorted(other["import_id"] for other in published if other["import_id"] >= first)),
-        plan=make_undo(since, base=warehouse.base(*feed), edits=lines),
+        plan=make_undo(since, base=warehouse.base(*feed, file_set), edits=lines),
         since=since,
         edits=edits,
         carried={name: carried[name] for name in _CARRIED if name in carried},
     )
+
+
+def _tables(source: str, file_set: str) -> tuple[str, ...]:
+    """Return the tables that imports of one set of files write: what they fill, and the renames of people that were approved."""
+    known = vendor(source)
+    filled = tables_of(known.of_set(file_set))
+    return filled if TABLE in filled or ENTITY not in filled else (*filled, TABLE)
 
 
 def _since(workspace: Workspace, feed: tuple[str, str], table: str, import_id: int) -> Since:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from roster_etl.spec import File, Format
 from roster_etl.spec.options import resolve
@@ -38,6 +40,8 @@ class Member:
 class Upload:
     """An import that has begun. ``options``: the text of every option in force; ``ended``: how it ended at the door.
 
+    ``file_set``: the set of the format's files that the upload is of (``spec.FileSet``); vendor, format and files are as of that set.
+
     ``headers``: by file the columns that published uploads of the feed have had so far.
 
     ``replacements``: the replace rules in force, column → value as uploaded → value to read instead.
@@ -64,11 +68,12 @@ class Upload:
     approved_by: str | None = None
     leave_out: tuple[str, ...] = ()
     renames: tuple[str, ...] = ()
+    file_set: str = ""
 
     @property
     def vendor(self) -> Vendor:
-        """The format's facts."""
-        return vendor(self.source)
+        """The format's facts, as far as the set of files goes."""
+        return vendor(self.source).of_set(self.file_set)
 
     @property
     def format(self) -> Format:
@@ -79,6 +84,11 @@ class Upload:
     def values(self) -> dict[str, object]:
         """The options in force, as values."""
         return resolve(self.format, self.options)
+
+    @property
+    def received_on(self) -> date:
+        """The day on which the upload arrived, in the district's time zone."""
+        return datetime.fromisoformat(self.received_at).astimezone(ZoneInfo(str(self.values["time_zone"]))).date()
 
     @property
     def fixed_column_order(self) -> bool:

@@ -5,7 +5,7 @@ Does not belong here: reading, judging, mapping (``engine``), or any import outs
 """
 
 from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Signature, Unique, Where
-from roster_etl.spec.formats import Excludes, Format, FormatError, Needs, Option, Unsupported
+from roster_etl.spec.formats import Excludes, FileSet, Format, FormatError, Needs, Option, Unsupported
 from roster_etl.spec.rules import (
     AnyOf,
     Choice,
@@ -14,6 +14,7 @@ from roster_etl.spec.rules import (
     Digits,
     Email,
     Form,
+    FoundTogether,
     Moment,
     NotBefore,
     Phone,
@@ -35,9 +36,11 @@ __all__ = [
     "Excludes",
     "Family",
     "File",
+    "FileSet",
     "Form",
     "Format",
     "FormatError",
+    "FoundTogether",
     "Match",
     "Moment",
     "Needs",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from roster_etl.spec.rules import AnyOf, Form, NotBefore, RowRule, Text
+from roster_etl.spec.rules import AnyOf, Form, FoundTogether, NotBefore, RowRule, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,7 @@ class Column:
     sticky: bool = False
     aliases: tuple[str, ...] = ()
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
+    listed_by: str | None = None  # a table option of the format that lists the values known; others are doubtful
     unmapped: str = ""  # why no mapping takes this column to a canonical table
     note: str = ""
 
@@ -199,6 +200,12 @@ class File:
             raise ValueError(f"File {self.name}: an order of columns names each column once")
         if self.lasting and self.required:
             raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
+
+    def lookups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return what is looked up in other files: (file, the columns whose values are looked up together)."""
+        single = [(reference.file, (reference.column,)) for reference in self.references()]
+        together = [(rule.file, rule.others) for rule in self.rules if isinstance(rule, FoundTogether)]
+        return tuple(dict.fromkeys([*single, *together]))
 
     def references(self) -> tuple[Reference, ...]:
         """Return what the file's columns, numbered ones too, refer to."""

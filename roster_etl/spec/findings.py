@@ -115,6 +115,11 @@ _ROW = (
         "A value refers to a record that the upload (or the roster) does not have.",
         "Export the record that is referred to, or correct the id.",
     ),
+    (
+        "missing_record",
+        "Many rows name one record that the upload (or the roster) does not have.",
+        "Export that record; the rows that name it then apply.",
+    ),
     ("unknown_role", "A role is not known.", "Use a role of the document, or define a custom role."),
     (
         "role_mismatch",

@@ -10,12 +10,13 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.formats import Excludes, Format, Option, OptionRule
+from roster_etl.spec.formats import ARRIVAL, Excludes, FileSet, Format, Option, OptionRule
 
 COMMON_OPTIONS = (
     Option(
@@ -119,8 +120,22 @@ class ContradictingOptions(PermanentError):
 
 
 def options_of(format_: Format) -> dict[str, Option]:
-    """Return the options of `format_` by name: the common ones, then its own, which may replace a common default."""
-    return {option.name: option for option in (*COMMON_OPTIONS, *format_.options)}
+    """Return the options of `format_` by name: the common ones, those of its sets, then its own, which may replace a default."""
+    of_sets = (option for file_set in format_.sets for option in _rhythm(file_set))
+    return {option.name: option for option in (*COMMON_OPTIONS, *of_sets, *format_.options)}
+
+
+def arrival_options(format_: Format) -> frozenset[str]:
+    """Return the names of the options that say when an upload is taken, those of the sets too."""
+    return frozenset({*ARRIVAL, *(option.name for file_set in format_.sets for option in _rhythm(file_set))})
+
+
+def _rhythm(file_set: FileSet) -> tuple[Option, ...]:
+    common = {option.name: option for option in COMMON_OPTIONS}
+    return tuple(
+        replace(common[name], name=file_set.option(name), default=default, meaning=f"{common[name].meaning} For {file_set.name}.")
+        for name, default in file_set.rhythm.items()
+    )
 
 
 def parse_option(option: Option, text: str) -> object:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roster_etl.spec.files import Column, File
-from roster_etl.spec.rules import AnyOf, NotBefore, RowRule, Text
+from roster_etl.spec.rules import AnyOf, FoundTogether, NotBefore, RowRule, Text
 
 Check = Literal[
     "header",
@@ -24,6 +24,8 @@ Check = Literal[
     "unique",
     "together",
     "not_before",
+    "found",
+    "listed",
     "any_of",
     "repeats",
     "present",
@@ -46,9 +48,11 @@ class Promise:
     - ``key``: rows that got so far, those that an earlier, different row of the same key shuts out (exact repeats do not fail)
     - ``required``, ``present``: rows, those with an empty cell
     - ``form``, ``reference``, ``unique``: filled cells, broken ones
+    - ``listed``: filled cells, those that the district's table does not list; none of either where it has no table
     - ``together``: rows with any of the columns filled, those that lack a needed one
     - ``any_of``: rows, those where all of the columns are empty
     - ``not_before``: rows, those with the dates in the wrong order
+    - ``found``: rows with all the columns filled, those whose values do not stand together in the other file
     - ``repeats``: rows that got so far, those that repeat a key and disagree with its first row
     """
 
@@ -100,6 +104,7 @@ def _column(column: Column) -> tuple[Promise, ...]:
         ("form", column.form != Text()),
         ("reference", column.references is not None),
         ("unique", column.unique is not None),
+        ("listed", column.listed_by is not None),
         ("present", column.optional_cells),
     )
     return tuple(
@@ -110,6 +115,8 @@ def _column(column: Column) -> tuple[Promise, ...]:
 def _row_rule(rule: RowRule) -> Promise:
     if isinstance(rule, NotBefore):
         return Promise(rule=f"{rule.column}: not before {rule.other}", check="not_before", columns=(rule.column, rule.other))
+    if isinstance(rule, FoundTogether):
+        return Promise(rule=f"{', '.join(rule.columns)}: in {rule.file}", check="found", columns=rule.columns)
     if isinstance(rule, AnyOf):
         return Promise(rule=f"{', '.join(rule.columns)}: any of", check="any_of", columns=(*rule.columns, *rule.unless))
     return Promise(rule=f"{', '.join(rule.need)}: together", check="together", columns=rule.columns)

@@ -88,10 +88,12 @@ class Date:
     """A calendar date that exists. ``pattern`` is built of MM, DD, YYYY or YY; leading zeros may be left out.
 
     ``also``: further patterns that are read. No text may fit two of them, so each has a separator of its own.
+    Two digits of a year are those of 2000 to 2099. ``any_year``: a year of the other length is read too.
     """
 
     pattern: str
     also: tuple[str, ...] = ()
+    any_year: bool = False
 
     def __post_init__(self) -> None:
         for pattern in self.patterns:
@@ -156,6 +158,23 @@ class NotBefore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoundTogether:
+    """The values of ``columns`` stand together in a row of ``file``, in its ``others``; else the row is doubtful (``not_enrolled``).
+
+    They are compared without regard to case. Rows that lack one of the values are not compared.
+    """
+
+    columns: tuple[str, ...]
+    file: str
+    others: tuple[str, ...]
+    message: str
+
+    def __post_init__(self) -> None:
+        if not self.columns or len(self.columns) != len(self.others):
+            raise ValueError("FoundTogether: each of columns has its counterpart in others")
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnyOf:
     """One of ``columns`` must have a value (``missing_required``), unless one of ``unless`` has."""
 
@@ -167,4 +186,4 @@ class AnyOf:
             raise ValueError("AnyOf: a single column is required by itself")
 
 
-RowRule = Together | NotBefore | AnyOf
+RowRule = Together | NotBefore | AnyOf | FoundTogether

@@ -36,6 +36,7 @@ class StoredFile:
 class Archive:
     """The archive in a folder (path or fsspec URL): ``objects/<2 digits>/<sha256>`` and ``manifests/<district>/<import>.json``.
 
+    Beside them, for people: ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, which are written again when a hold is decided.
     ``arrivals/<district>/<format>/<number>.json``: uploads whose bytes are here, and whose imports have not begun.
     """
 
@@ -83,6 +84,12 @@ class Archive:
         except ValueError:
             raise ArchiveError(key=name, problem="the manifest is damaged; restore it from a backup") from None
         return document
+
+    def write_report(self, district_id: str, import_id: int, kind: str, content: bytes) -> str:
+        """Write (or replace, as a whole) what people are told of an import; ``kind``: html, json or csv. Returns its name in the archive."""
+        name = f"reports/{check_id(district_id)}/{int(import_id)}.{kind}"
+        self._folder.write(name, content)
+        return name
 
     def manifests(self, district_id: str) -> tuple[int, ...]:
         """Return the import ids that have a manifest, in rising order."""

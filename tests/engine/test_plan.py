@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 import pyarrow as pa
 import pytest
 
 from roster_etl.engine.plan import Doubt, LeftOut, TablePlan, make_plan
+from roster_etl.engine.thresholds import Thresholds, exceeded
 from roster_etl.mapping.frames import CLOSE, REFUSED
 from tests.engine.planning import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan
 
@@ -172,10 +174,49 @@ def test_without_an_identity_there_is_no_evidence() -> None:
     assert users_plan([user(1)], [], replace(CERTAIN, evidence={"users": (("u1",),)})).deleted == 1
 
 
-def test_events_are_never_absent() -> None:
-    event = {"organization_id": "o", "user_id": "u", "absence_code": "A"}
+EVENT = {"organization_id": "o", "user_id": "u", "period": "1", "date": date(2026, 9, 1), "absence_code": "A"}
 
-    assert plan_of({"attendance": [event]}, {"attendance": []}).is_empty
+
+def _events(before: Sequence[Row], after: Sequence[Row]) -> TablePlan:
+    return plan_of({"attendance": before}, {"attendance": after}).tables["attendance"]
+
+
+def test_events_are_never_absent() -> None:
+    assert plan_of({"attendance": [EVENT]}, {"attendance": []}).is_empty
+
+
+def test_an_event_that_is_told_again_is_nothing_new() -> None:
+    again = _events([EVENT, EVENT | {"user_id": "v"}], [EVENT])
+
+    assert (again.is_empty, again.current) == (True, 2)
+
+
+def test_events_are_added_to_those_that_are_there() -> None:
+    added = _events([EVENT], [EVENT, EVENT | {"date": date(2026, 9, 2)}, EVENT | {"period": None}])
+
+    assert (added.created, added.updated, added.deleted, added.opens.to_pylist()) == (2, 0, 0, [1, 2])
+
+
+def test_an_event_with_another_code_is_another_event() -> None:
+    other = _events([EVENT], [EVENT | {"absence_code": "T"}])
+
+    assert (other.created, other.closes.num_rows) == (1, 0)
+
+
+def test_an_event_of_which_more_is_known_is_a_newer_version() -> None:
+    named = _events([EVENT], [EVENT | {"teacher_name": "Ana Okafor"}])
+
+    assert (named.created, named.updated, named.closes.to_pylist()) == (0, 1, [{"version_id": 100, "close_reason": "changed"}])
+
+
+def test_events_exceed_no_threshold() -> None:
+    plan = plan_of({"attendance": [EVENT]}, {"attendance": [EVENT | {"teacher_name": "Ana Okafor"}]})
+
+    assert exceeded(plan, Thresholds(delete_pct=1, delete_min=0, update_pct=1)) == ()
+
+
+def test_a_refused_event_is_not_added() -> None:
+    assert _events([], [EVENT | {REFUSED: True}]).is_empty
 
 
 SCHOOL = {"organization_id": "o1", "type": "school"}

@@ -96,9 +96,9 @@ def is_required(column: Column, line: Mapping[str, str]) -> bool:
 
 
 def assert_broken(result: JudgedFile, row: int, file: File, column: Column, code: str, value: str | None = None) -> None:
-    """The one finding is `code` on this cell; a required column refuses the row, any other cell becomes `value`."""
+    """The one finding is `code` on this cell; a required or strict column refuses the row, any other cell becomes `value`."""
     record = next(r for r in rows(result) if r[ROW] == row)
-    required = is_required(column, {name: str(cell) for name, cell in record.items()}) or column.strict
+    required = column.strict or is_required(column, {name: str(cell) for name, cell in record.items()})
     required = required or (file.in_order and code == "control_character")
     others = [r for r in rows(result) if r[ROW] != row]
     expected = [("reject" if required else "warning", code, row, column.name)]

@@ -16,6 +16,7 @@ from roster_etl.store.warehouse.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
+from roster_etl.store.warehouse.read import Known
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Hold",
     "ImportFile",
     "ImportNotRunning",
+    "Known",
     "NoHold",
     "RosterMoved",
     "SchemaBehind",

@@ -94,9 +94,13 @@ def approved(connection: sa.Connection, import_id: int) -> bool:
 
 
 def supersede_holds(connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime) -> list[int]:
-    """Decide the open holds of a feed that are older than `by_import`, and return their imports."""
+    """Decide the open holds that are older than `by_import` and of the same set of a feed's files, and return their imports."""
+    file_set = sa.select(IMPORTS.c.file_set).where(IMPORTS.c.import_id == by_import).scalar_subquery()
     older = sa.select(IMPORTS.c.import_id).where(
-        IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.import_id < by_import
+        IMPORTS.c.district_id == district_id,
+        IMPORTS.c.source == source,
+        IMPORTS.c.import_id < by_import,
+        IMPORTS.c.file_set == file_set,
     )
     decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), HOLDS.c.import_id.in_(older))
     decided = decided.values(decision="superseded", decided_by=f"import {by_import}", decided_at=at)
@@ -107,12 +111,28 @@ def numbered(findings: pa.Table) -> pa.Table:
     """Return findings with ``id`` (1 … n within the import) and ``cause_id`` in place of the cause's file and row.
 
     The cause of a finding is the first finding of severity ``reject`` about that file and row; if the cause has no row, the
-    first that refuses the whole file or many of its rows, else any.
+    first that refuses the whole file or many of its rows, else any. A negative row is the place of a record that no row has
+    (``engine.missing_records``): of several findings there one stays, and its row becomes NULL.
     """
+    findings = _once_each(findings)
     ids = pa.array(range(1, findings.num_rows + 1), pa.int64())
     findings = findings.append_column("cause_id", _causes(findings, ids))
+    row = findings["row"]
+    findings = findings.set_column(
+        findings.schema.get_field_index("row"), "row", pc.if_else(pc.less(row, 0), pa.scalar(None, row.type), row)
+    )
     columns = [findings[name].cast(pa.int64() if name in _NUMBERS else pa.string()) for name in _FINDING_COLUMNS]
     return pa.table([ids, *columns], names=["id", *_FINDING_COLUMNS])
+
+
+def _once_each(findings: pa.Table) -> pa.Table:
+    """Return `findings` with only the first of those about the same record that no row has."""
+    places = pc.if_else(pc.less(findings["row"], 0), _places(findings["file"], findings["row"]), pa.scalar(None, pa.string()))
+    if places.null_count == len(places):
+        return findings
+    order = pa.array(range(findings.num_rows), pa.int64())
+    first = pa.table({"place": places, "at": order}).drop_null().group_by("place").aggregate([("at", "min")])["at_min"]
+    return findings.filter(pc.or_(pc.is_null(places), pc.is_in(order, value_set=first.combine_chunks())))
 
 
 def _causes(findings: pa.Table, ids: pa.Array) -> pa.ChunkedArray:

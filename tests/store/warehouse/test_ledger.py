@@ -51,7 +51,7 @@ def test_an_import_begins_as_running(warehouse):
     assert warehouse.import_(number) == {
         "import_id": number, "kind": "upload", "district_id": DISTRICT, "source": SOURCE, "upload_id": "u3", "run_id": "r",
         "status": "running", "received_at": day(2), "started_at": day(3), "finished_at": None,
-        "options": {"encoding": "utf-8"}, "summary": {},
+        "options": {"encoding": "utf-8"}, "summary": {}, "file_set": "",
     }  # fmt: skip
 
 
@@ -307,3 +307,14 @@ def test_published_imports_are_told_oldest_first(warehouse):
     warehouse.conclude(end(begin(warehouse, 3), "unchanged", number=3))
 
     assert [row["import_id"] for row in warehouse.published(DISTRICT, SOURCE)] == numbers
+
+
+def test_an_edit_tells_who_made_it_and_is_found_after_its_end(warehouse):
+    key = '{"user_id": "a"}'
+    published(warehouse, {}, edits=[Edit(begins=True, table="users", key=key, field="title", value="Captain", by="sam")])
+    published(warehouse, {}, number=2, edits=[Edit(begins=False, table="users", key=key, field="title", by="kim")])
+
+    (ended,) = warehouse.overrides(DISTRICT, SOURCE, ended=True)
+    assert (ended["set_by"], ended["value"]) == ("sam", "Captain")
+    assert ended["cleared_at"] > ended["set_at"]
+    assert warehouse.overrides(DISTRICT, SOURCE) == []
