@@ -44,7 +44,7 @@ def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 @dg.run_failure_sensor(
     name="failed_runs",
     default_status=dg.DefaultSensorStatus.RUNNING,
-    monitor_all_code_locations=False,
+    monitor_all_code_locations=True,  # a run that a command has made names the location of workspace.yaml, whatever this one is called
     description="Tells of imports that are held, rejected or failed, and of runs that failed before an import began.",
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
@@ -62,7 +62,7 @@ def tell_of_run(workspace: Workspace, run: dg.DagsterRun) -> str:
         except RosterError as error:
             return f"import {number} could not be told of: {error.message}"
         return f"{where}: import {number} is told of"
-    if FORMAT not in run.tags:
+    if not {DISTRICT, FORMAT} <= set(run.tags):
         return f"run {run.run_id} is none of an import"
     queue_alert(
         workspace,

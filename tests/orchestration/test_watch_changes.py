@@ -34,7 +34,7 @@ class Zone:
         self.workspace = Workspace.open(home)
         self.workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
         self.cursor: str | None = None
-        self.busy: set[tuple[str, str]] = set()
+        self.busy: set[tuple[str, str, str]] = set()
 
     def upload(self, name: str) -> None:
         """Replace what lies in the folder."""
@@ -75,7 +75,7 @@ def test_an_upload_that_a_newer_one_replaces_before_its_import_begins_is_not_los
     zone.upload("1")
     (first,) = zone.settle(0).requests
     zone.upload("2")
-    zone.busy = {("lincoln", "canvas")}
+    zone.busy = {("lincoln", "canvas", "")}
     assert zone.settle(10).requests == ()
     zone.upload("3")
     assert zone.settle(20).requests == ()

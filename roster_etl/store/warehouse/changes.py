@@ -21,7 +21,7 @@ _CHANGES = sa.table(
 def published_after(connection: sa.Connection, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
     """Return what was published for a feed after import `import_id` ended (0: from the first), in the order of publishing.
 
-    Not in the order of numbers: an import that failed and is resumed keeps its number. Raises UnknownImport.
+    The moment counts, not the number, which says when an import began. Raises UnknownImport.
     """
     columns = (IMPORTS.c.import_id, IMPORTS.c.finished_at, IMPORTS.c.kind, IMPORTS.c.summary)
     query = sa.select(*columns).where(
