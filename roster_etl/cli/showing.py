@@ -75,6 +75,12 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"run:    {document['run_id']} (in the Dagster UI: /runs/{document['run_id']})"
 
 
+def text_before_files(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that tell what an import is, and why it waits, if it does."""
+    yield _title(document)
+    yield from _why(document)
+
+
 def _advice(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what to do next, where the import waits for something."""
     advice = _NEXT.get(document["status"])

@@ -145,10 +145,10 @@ def test_the_code_location_loads_with_them() -> None:
     assert {APPROVE, DISCARD, UNDO} <= {job.name for job in defs.resolve_all_job_defs()}
 
 
-def test_links_carry_the_config(tmp_path: Path) -> None:
+def test_links_carry_the_config() -> None:
     config = config_yaml(UNDO, {"import_id": 3, "by": ""})
 
     assert yaml.safe_load(config) == {"ops": {"undo": {"config": {"import_id": 3, "by": ""}}}}
     assert launchpad("here", UNDO, config).endswith(
-        "undo_import%3A%0A++++config%3A%0A++++++import_id%3A+3%0A++++++by%3A+%22%22%0A"
+        "ops%3A%0A++undo%3A%0A++++config%3A%0A++++++import_id%3A+3%0A++++++by%3A+%22%22%0A"
     )

@@ -20,9 +20,11 @@ from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
 from roster_etl.store.district import District, Feed
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import NoHold
+from roster_etl.vendors import vendor
 
 FEED = ("lincoln", "canvas")
 HEADER = "user_id,login_id,status,full_name\n"
@@ -234,3 +236,29 @@ def test_an_undo_leaves_what_a_rebuild_needs_and_is_no_upload_to_run_again(twice
     assert newest_archived(twice, *FEED) == 2
     with pytest.raises(NotArchived):
         archived_import(twice, *FEED, number)
+
+
+def test_an_undo_or_an_edit_of_one_set_of_files_leaves_the_others_of_the_format_alone(warehouse_url: str, tmp_path: Path) -> None:
+    opened = Workspace(replace(Settings.load(tmp_path / "home"), warehouse=warehouse_url))
+    opened.warehouse.migrate()
+    known = vendor("catapult_connect")
+    opened.registry.add(District(id="lincoln", feeds=(Feed(format=known.format.name),)))
+    write_sample(known, tmp_path / "first", students=24, seed=2)
+    sets = [found.name for found in known.format.file_sets]
+    for name in sets:
+        order = Order(district_id="lincoln", source=known.format.name, path=str(tmp_path / "first"), file_set=name)
+        assert outcome(opened, import_upload(opened, order))["status"] == "published"
+    feed, first = ("lincoln", known.format.name), known.set_that_fills("users")
+    user = opened.warehouse.as_of(datetime.now(UTC), "users", *feed).to_pylist()[0]
+    key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
+    events = opened.warehouse.count_current(*feed, "attendance")
+
+    edited = set_override(
+        opened, Target(district_id="lincoln", source=feed[1], table="users", key=key, field="pronouns"), "she", "sam"
+    )
+    number = plan_undo(opened, next(r["import_id"] for r in opened.warehouse.published(*feed) if r["file_set"] == first), "sam")
+    document = approved(opened, number)
+
+    assert document["undoes"] == [1 + sets.index(first), edited]
+    assert (opened.warehouse.count_current(*feed, "users"), opened.warehouse.count_current(*feed, "attendance")) == (0, events)
+    opened.warehouse.close()
