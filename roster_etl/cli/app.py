@@ -12,7 +12,20 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from roster_etl.cli import demo, districts, doctor, expecting, holds, importing, ledger, overriding, projecting, telling, tracing
+from roster_etl.cli import (
+    demo,
+    districts,
+    doctor,
+    expecting,
+    holds,
+    importing,
+    ledger,
+    overriding,
+    projecting,
+    renaming,
+    telling,
+    tracing,
+)
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -35,6 +48,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}
+_RENAMES: dict[str, Command] = {"list": renaming.list_, "approve": renaming.approve}
 _OUTBOX: dict[str, Command] = {"list": telling.outbox_list, "send": telling.outbox_send, "discard": telling.outbox_discard}
 _OVERRIDES: dict[str, Command] = {"set": overriding.set_, "clear": overriding.clear, "list": overriding.list_}
 _DISTRICTS: dict[str, Command] = {
@@ -55,7 +69,11 @@ def command() -> Any:
     for panel, words in _COMMANDS.items():
         for word, function in words.items():
             app.command(word, rich_help_panel=panel)(function)
+    app.command("undo", rich_help_panel="Decide")(holds.undo)
     app.add_typer(_group("Review what a gate or a threshold stopped.", _HOLDS), name="holds", rich_help_panel="Decide")
+    app.add_typer(
+        _group("Say of people under new ids that they are who they were.", _RENAMES), name="renames", rich_help_panel="Decide"
+    )
     app.add_typer(
         _group("Edit a record by hand, so that imports keep it.", _OVERRIDES), name="override", rich_help_panel="Decide"
     )

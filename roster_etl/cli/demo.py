@@ -94,6 +94,7 @@ def demo(
         daemon = stack.enter_context(_daemon(call, guests))
         story.first_day(daemon)
         story.next_day(daemon)
+        story.cut_short(daemon)
         story.tell(_ui_command(call, port or UI_PORT), opened=ui)
         if ui:
             _open_ui(call, stack, port or free_port())
@@ -230,17 +231,30 @@ class _Story:
             self._upload(guest, sorted(self._folder(guest, 2).glob("*.csv")))
         self._wait(daemon, imports=2)
 
+    def cut_short(self, daemon: Popen[bytes]) -> None:
+        """Upload files of the first district that lack half of the people: valid, and wrong. It is held for a person to decide."""
+        from roster_etl.projections.samples import write_sample
+        from roster_etl.vendors import vendor
+
+        guest = self.guests[0]
+        self._upload(
+            guest,
+            write_sample(vendor(guest.format), self._folder(guest, 3), students=max(10, guest.students // 2), seed=guest.seed),
+        )
+        self._wait(daemon, imports=3, of=[stream for stream in self._streams() if stream[0] is guest])
+
     def tell(self, ui_command: str, *, opened: bool) -> None:
         """Print what came of it, and how to look further; `opened`: the UI comes up by itself."""
         first, second = ([self._outcome(guest, name, day) for guest, name in self._streams()] for day in (0, 1))
         documents = [*first, *second]
         if self.call.json:
-            self.call.document({"home": str(self.call.home), "imports": documents, "ui": ui_command})
+            self.call.document({"home": str(self.call.home), "imports": documents, "held": self._held(), "ui": ui_command})
             return
         self._first(first)
         self._second(self.guests[0], second[0])
         self._others(second[1:])
         self._trace(self.guests[0], second[0])
+        self._hold(self.guests[0], self._held())
         self.call.print()
         self.call.print(f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
         if not opened:
@@ -308,6 +322,26 @@ class _Story:
         for line in trace_text(trace_record(self.call.workspace, guest.id, "users", key, field="last_name")):
             self.call.print(f"  {line}".rstrip())
 
+    def _held(self) -> dict[str, Any]:
+        return self._outcome(*self._streams()[0], 2)
+
+    def _hold(self, guest: Guest, document: dict[str, Any]) -> None:
+        """Tell of the upload that waits for a decision, and how to take it."""
+        from roster_etl.cli.showing import text_before_files
+
+        number, home = document["import_id"], self.call.home
+        self.call.print()
+        self.call.print(f"— The day after, {guest.name} uploads files in which half of the students are missing")
+        self.call.print()
+        for line in text_before_files(document):
+            self.call.print(f"  {line}".rstrip())
+        self.call.print()
+        self.call.print("Nothing of it was published: it waits for you. Look at what would change, then decide:")
+        self.call.print(f"  {_ours()} holds show {number} --home {home}")
+        self.call.print(f'  {_ours()} holds approve {number} --by "Your Name" --home {home}')
+        self.call.print(f'  {_ours()} holds discard {number} --by "Your Name" --home {home}')
+        self.call.print("or in the Dagster UI: the failed run, and roster/plan, link to the jobs that approve and discard.")
+
     def _renamed(self, guest: Guest, import_id: int) -> dict[str, str] | None:
         """Return the key of a user whose version was opened by `import_id` and who was known before."""
         from datetime import UTC, datetime
@@ -347,12 +381,12 @@ class _Story:
     def _imports(self, guest: Guest, file_set: str) -> list[dict[str, Any]]:
         return list(reversed(self.call.warehouse.imports(guest.id, guest.format, file_set=file_set)))
 
-    def _wait(self, daemon: Popen[bytes], *, imports: int) -> None:
-        """Wait until each district has so many imports that ended, telling of each as it begins and ends."""
+    def _wait(self, daemon: Popen[bytes], *, imports: int, of: Sequence[tuple[Guest, str]] | None = None) -> None:
+        """Wait until each district (or those `of` which it is asked) has so many imports that ended, telling of each as it does."""
         told: set[tuple[int, str]] = set()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            known = {(guest.id, name): self._imports(guest, name) for guest, name in self._streams()}
+            known = {(guest.id, name): self._imports(guest, name) for guest, name in of or self._streams()}
             for row in (rows[imports - 1] for rows in known.values() if len(rows) >= imports):
                 if (row["import_id"], row["status"]) not in told:
                     told.add((row["import_id"], row["status"]))

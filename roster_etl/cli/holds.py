@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +9,15 @@ import typer
 from roster_etl.cli.call import Call
 from roster_etl.cli.ledger import feed_words
 from roster_etl.cli.options import By, ImportNumber, MaybeDistrict
-from roster_etl.cli.words import BadWords
 
 LeaveOut = Annotated[
     list[str] | None,
     typer.Option("--leave-out", metavar="WHAT", help="Removals to leave out: a table, or school:ID; may be given several times."),
+]
+
+Rename = Annotated[
+    list[str] | None,
+    typer.Option("--rename", metavar="WHAT", help="What to take for a rename: all, or OLD=NEW; may be given several times."),
 ]
 
 
@@ -34,7 +37,7 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     return 0
 
 
-def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None) -> int:
+def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
     from roster_etl.cli.showing import show_hold
@@ -43,8 +46,8 @@ def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
         _no_hold(import_id)
-    if leave_out:
-        document |= _in_part(call, import_id, leave_out, document["hold"])
+    if leave_out or rename:
+        document |= _in_part(call, import_id, leave_out or [], rename or [], document["hold"])
     show_hold(call, document)
     return 0
 
@@ -57,38 +60,27 @@ def approve(
         str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")
     ] = None,
     leave_out: LeaveOut = None,
+    rename: Rename = None,
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
-    row, hold = _open_hold(call, import_id)
-    sha256 = str(hold["plan_sha256"])
-    if leave_out:
-        if plan is None:
-            raise BadWords(problem="--leave-out makes another plan: look at it with holds show, and name it with --plan HASH")
-        sha256 = _in_part(call, import_id, leave_out, hold)["hold"]["plan_sha256"]
-    if plan is not None and not sha256.startswith(plan):
-        raise BadWords(problem=f"import {import_id} has another plan; look at it again with `roster-etl holds show {import_id}`")
-    from roster_etl.cli.importing import run_and_show
-    from roster_etl.pipeline.receive import Order
+    from roster_etl.cli.importing import decide_and_show, run_and_show
+    from roster_etl.orchestration.launchpad import APPROVE
+    from roster_etl.pipeline.decide import Decision, approval
 
-    order = Order(
-        district_id=row["district_id"],
-        source=row["source"],
-        approves=(import_id, sha256, _name(by)),
-        options=row["options"] or {},
-        leave_out=tuple(leave_out or ()),
-    )
-    return run_and_show(call, order)
+    decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ()))
+    given = approval(call.workspace, decision)
+    if given.is_upload:
+        return run_and_show(call, given.order())
+    return decide_and_show(call, APPROVE, {"import_id": import_id, "plan": given.sha256, "by": given.by}, about=import_id)
 
 
 def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Discard a held import: the roster stays as it is."""
     call: Call = ctx.obj
-    _open_hold(call, import_id)
-    from roster_etl.pipeline.report import rewrite_reports
+    from roster_etl.pipeline import decide
 
-    call.warehouse.decide_hold(import_id, "discarded", _name(by), datetime.now(UTC))
-    rewrite_reports(call.workspace, [import_id])
+    decide.discard(call.workspace, import_id, by)
     if call.json:
         from roster_etl.pipeline.outcome import outcome
 
@@ -98,12 +90,23 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     return 0
 
 
-def _in_part(call: Call, import_id: int, leave_out: list[str], hold: dict[str, Any]) -> dict[str, Any]:
-    """Return what differs in the document of a held import once removals are left out."""
+def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
+    """Plan the state before an import, as a new import to approve; what followed it is undone too."""
+    call: Call = ctx.obj
+    from roster_etl.cli.importing import decide_and_show
+    from roster_etl.orchestration.launchpad import UNDO
+    from roster_etl.pipeline.decide import somebody
+
+    return decide_and_show(call, UNDO, {"import_id": import_id, "by": somebody(by)})
+
+
+def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs in the document of a held import once removals are left out, or taken for renames."""
+    from roster_etl.pipeline.decide import open_hold
     from roster_etl.pipeline.partial import preview
 
-    _open_hold(call, import_id)
-    found = preview(call.workspace, import_id, leave_out)
+    open_hold(call.workspace, import_id)
+    found = preview(call.workspace, import_id, leave_out, rename)
     still = found["hold"] or {"tables": {}, "schools": []}
     part = {name: still[name] for name in ("tables", "schools")}
     return {
@@ -111,28 +114,16 @@ def _in_part(call: Call, import_id: int, leave_out: list[str], hold: dict[str, A
         "plan": found["plan"],
         "plan_sha256": found["plan_sha256"],
         "left_out": list(leave_out),
+        "renamed": list(rename),
+        "renames": found["renames"],
         "hold": {**hold, **part, "plan_sha256": found["plan_sha256"]},
     }
-
-
-def _open_hold(call: Call, import_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    row = call.warehouse.import_(import_id)
-    hold = call.warehouse.hold(import_id)
-    if hold is None or hold["decision"] is not None:
-        _no_hold(import_id)
-    return row, hold or {}
 
 
 def _no_hold(import_id: int) -> None:
     from roster_etl.store.warehouse import NoHold
 
     raise NoHold(import_id=import_id)
-
-
-def _name(by: str) -> str:
-    if not by.strip():
-        raise BadWords(problem="--by: the name of the person who decides")
-    return by.strip()
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:

@@ -135,6 +135,31 @@ def _run(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     return document, HELD if failure.code == "roster_moved" else failure.exit_code
 
 
+def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int | None = None) -> int:
+    """Have a decision carried out by its job, print what became of the import, and return the exit code.
+
+    Args: about: the import that is decided about; it stays as it is where the roster has moved on.
+    """
+    from roster_etl.cli.failures import failure_of
+    from roster_etl.cli.showing import show_document, show_hold
+    from roster_etl.orchestration.runs import run_decision
+    from roster_etl.pipeline.outcome import EXIT_CODES, outcome
+    from roster_etl.spec.errors import RosterError
+
+    try:
+        document = outcome(call.workspace, run_decision(call.settings.home, job, config))
+    except RosterError as error:
+        failure = failure_of(error)
+        if about is None or failure.code != "roster_moved":
+            raise
+        call.say(f"roster-etl: {failure.message}")
+        show_document(call, {**outcome(call.workspace, about), "error": failure.document()["error"]})
+        return HELD
+    show = show_hold if document["status"] == "held" else show_document
+    show(call, document)
+    return EXIT_CODES[document["status"]]
+
+
 def _refuse_missing(path: str) -> None:
     """Refuse a path that is not there, or can be no upload, before anything is written about it."""
     from roster_etl.store.urls import local_path, scheme, shown

@@ -44,9 +44,13 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
     if not hold["decision"]:
         call.print()
         words = "".join(f" --leave-out {word}" for word in document["left_out"])
+        words += "".join(f" --rename {word}" for word in document.get("renamed", ()))
         words += f" --plan {hold['plan_sha256'][:12]}" if words else ""
         call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{words}")
-        call.print("to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID")
+        if document["kind"] == "upload":
+            call.print(
+                "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
+            )
         call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
         call.print("a corrected upload, once imported, closes the hold by itself")
 
@@ -69,6 +73,12 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"report: {document['report']}"
     if document["run_id"]:
         yield f"run:    {document['run_id']} (in the Dagster UI: /runs/{document['run_id']})"
+
+
+def text_before_files(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines that tell what an import is, and why it waits, if it does."""
+    yield _title(document)
+    yield from _why(document)
 
 
 def _advice(document: Mapping[str, Any]) -> Iterator[str]:
@@ -96,8 +106,7 @@ def _title(document: Mapping[str, Any]) -> str:
 def _why(document: Mapping[str, Any]) -> Iterator[str]:
     if error := document.get("error"):
         yield f"failed: {error.get('message') or error['class']}"
-    if document["left_out"]:
-        yield f"left out: removals of {', '.join(document['left_out'])}"
+    yield from _by_a_person(document)
     if document["status"] == "unchanged":
         yield "the same upload under the same settings is published already"
     hold = document["hold"]
@@ -113,6 +122,25 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
             what = "removed" if "deleted" in part else "updated"
             of = f"{part['deleted' if what == 'removed' else what]:,} of {part['current']:,} current records ({part['pct']} %)"
             yield f"  {part['table']} of school {part['school']}: {of} would be {what}"
+
+
+def _by_a_person(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person asked for: an edit, an undo, removals left out, renames."""
+    if edit := document["edit"]:
+        yield f"an edit by hand of {edit['table']}.{edit['field']} {'begins' if edit['begins'] else 'ends'}"
+    if document["undoes"]:
+        yield f"an undo: the state before import {document['undoes'][0]}; it undoes {', '.join(map(str, document['undoes']))}"
+    if document["left_out"]:
+        yield f"left out: removals of {', '.join(document['left_out'])}"
+    yield from _renames(document["renames"], document["import_id"])
+
+
+def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]:
+    if renames.get("approved"):
+        yield f"renamed: {renames['approved']:,} {'person' if renames['approved'] == 1 else 'people'} under new ids"
+    if renames.get("proposed", 0) > renames.get("approved", 0):
+        many = renames["proposed"] - renames["approved"]
+        yield f"possible renames: {many:,} (roster-etl renames list {'IMPORT' if import_id is None else import_id})"
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:

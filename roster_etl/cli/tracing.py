@@ -105,8 +105,12 @@ def trace_text(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell a person where a record came from."""
     key = " ".join(f"{name}={'' if value is None else value}" for name, value in document["key"].items())
     yield f"{document['table']} {key} · {document['district_id']}"
+    for change in document["id_changes"]:
+        yield f"renamed: {change['old_id']} → {change['new_id']} by import {change['import_id']}{_decided(change)}"
     for version in document["versions"]:
         yield ""
+        if version["key"] != document["key"]:
+            yield "as " + " ".join(f"{n}={v}" for n, v in version["key"].items() if v != document["key"][n])
         yield from _version(version)
     if document.get("teachers"):
         yield ""
@@ -125,7 +129,9 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
         else f"until {_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
     )
     yield f"since {_time(version['valid_from'])} · {until}"
-    yield f"  import {version['import_id']} · upload {version['upload_id']} · {version['file']} row {version['row']}"
+    yield f"  import {version['import_id']}{_kind(version)}{_decided(version)} · upload {version['upload_id']} · {version['file']} row {version['row']}"
+    if version["run_id"]:
+        yield f"  run {version['run_id']} (in the Dagster UI: /runs/{version['run_id']})"
     if version["note"]:
         yield f"  {version['note']}"
     fields: Mapping[str, Any] = version["fields"]
@@ -140,6 +146,16 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in aligned(("column", "value", "", "rule", "as it arrived"), rows))
 
 
+def _kind(version: Mapping[str, Any]) -> str:
+    """Say what else than an upload opened a version, and with which import its row had come."""
+    came = "" if version["read_in"] == version["import_id"] else f", read in import {version['read_in']}"
+    return f" ({'' if version['kind'] == 'upload' else version['kind']}{came})".replace("(, ", "(").replace(" ()", "")
+
+
+def _decided(about: Mapping[str, Any]) -> str:
+    return f", decided by {about['decided_by']}" if about["decided_by"] else ""
+
+
 def _one_field(name: str, field: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {name} = {_cell(field['value']) or 'empty'}{'  (derived)' if field['derived'] else ''}"
     yield f"    rule: {field['rule']}"
@@ -148,6 +164,8 @@ def _one_field(name: str, field: Mapping[str, Any]) -> Iterator[str]:
 
 def _read(cell: Mapping[str, Any]) -> str:
     place = f"{cell['file']}.{cell['column']}"
+    if not cell["here"] and "row" in cell:
+        return f"{place} (row {cell['row']}): {_quoted(cell['text'])}"
     if not cell["here"]:
         return f"{place}: not in this row"
     if isinstance(cell["text"], dict):

@@ -175,7 +175,7 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
         cascade = pa.concat_tables([following, orphans])
         closed[name] = pa.concat_tables([draft.deleted, draft.gone, cascade])
         tables[name] = _finished(draft, cascade, current[name])
-    return Plan(base=base, tables=tables, sha256=_sha256(base, tables))
+    return Plan(base=base, tables=tables, sha256=plan_hash(base, tables))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +221,7 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
     refused = flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
     numbers = np.flatnonzero(~refused)
     known = current.hashes()
-    same, same_there = _same(hash_numbers(mapped.column(HASH))[numbers], hash_numbers(known.column(HASH)))
+    same, same_there = same_rows(hash_numbers(mapped.column(HASH))[numbers], hash_numbers(known.column(HASH)))
     numbers = numbers[~same]
     there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
     if not known.num_rows:  # a first load: nothing to compare with
@@ -246,7 +246,7 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         hashes=np.sort(hashes),
         created=created,
         current=known.num_rows,
-        opening=_per_school(target, mapped.select([target.has_school]).take(pa.array(numbers)) if target.has_school else mapped),
+        opening=per_school(target, mapped.select([target.has_school]).take(pa.array(numbers)) if target.has_school else mapped),
         updates=updates,
         replaced=replaced,
         replaced_for=replaced_for,
@@ -277,7 +277,7 @@ def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _
         hashes=np.sort(hash_numbers(accepted.column(HASH))[~same]),
         created=int((~known).sum()),
         current=current.count(),
-        opening=_per_school(target, accepted.filter(pa.array(~same))),
+        opening=per_school(target, accepted.filter(pa.array(~same))),
         updates=accepted.filter(again),
         replaced=there.take(place.filter(again)),
         replaced_for=pa.repeat("changed", int((known & ~same).sum())),
@@ -290,7 +290,7 @@ def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _
 
 
 def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TablePlan:
-    columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
+    columns, counted = changed_columns(draft.target, draft.updates, draft.replaced)
     unnamed = draft.deleted.filter(pc.equal(draft.deleted_for, UNNAMED))
     absent = pa.concat_tables([draft.gone, unnamed])
     reasons = Counter(draft.deleted_for.to_pylist()) + Counter(absent=draft.gone.num_rows, cascade=cascade.num_rows)
@@ -353,7 +353,7 @@ def _said_deleted(target: RosterTable, there: pa.Table, rows: pa.Table) -> pa.Ar
     return pa.array(hit)
 
 
-def _same(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def same_rows(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which of the wanted rows are there already, and which of those there are wanted, by their hashes.
 
     The hash covers the key. A hash that stands twice on one side settles nothing: such rows are compared by key.
@@ -485,7 +485,7 @@ def _left_out(target: RosterTable, there: pa.Table, left_out: LeftOut, drafts: M
     return pa.array(kept)
 
 
-def _changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], np.ndarray]:
+def changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) -> tuple[dict[str, int], np.ndarray]:
     """Return (column → number of updates that change it, which updates change more than derived columns).
 
     Args: updates, before: the same records in the same order.
@@ -513,10 +513,10 @@ def _by_school(
 ) -> dict[str, SchoolPlan]:
     """Return what happens school by school; `counted`: the updates that change more than derived columns."""
     target = draft.target
-    updated, absent, deleted = (_per_school(target, rows) for rows in (draft.updates, left_out, removed))
+    updated, absent, deleted = (per_school(target, rows) for rows in (draft.updates, left_out, removed))
     named = sorted({*draft.opening, *updated, *deleted})
     counts = current.schools() if named and draft.current else {}
-    changed = _per_school(target, counted)
+    changed = per_school(target, counted)
     return {
         school: SchoolPlan(
             current=counts.get(school, 0),
@@ -530,7 +530,7 @@ def _by_school(
     }
 
 
-def _per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
+def per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
     """Return how many of `rows` each school has; empty where records of the table belong to none."""
     if target.has_school is None or not rows.num_rows:
         return {}
@@ -538,8 +538,10 @@ def _per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
     return {count["values"]: count["counts"] for count in counts}
 
 
-def _sha256(base: int | None, tables: Mapping[str, TablePlan]) -> str:
+def plan_hash(base: int | None, tables: Mapping[str, TablePlan], more: Sequence[str] = ()) -> str:
+    """Return the hash that names a plan. ``more``: what it would do besides, in words that are always the same."""
     digest = hashlib.sha256(f"base {base}\n".encode())
+    digest.update("".join(f"{line}\n" for line in more).encode())
     for name, table in tables.items():
         digest.update(f"{name} {len(table.opens)} {table.closes.num_rows}\n".encode())
         digest.update(table.hashes.tobytes())

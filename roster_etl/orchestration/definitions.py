@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.decisions import decision_jobs
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.freshness import fresh_check, freshness_sensor, late_feeds
 from roster_etl.orchestration.io_manager import frames
@@ -85,7 +86,7 @@ JOBS = [import_job(vendor, file_set) for vendor in VENDORS for file_set in vendo
 defs = dg.Definitions(
     assets=assets(),
     asset_checks=CHECKS,
-    jobs=[*JOBS, late_feeds],
+    jobs=[*JOBS, *decision_jobs(), late_feeds],
     sensors=[landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs],
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,

@@ -50,8 +50,8 @@ def end_unchanged(context: dg.AssetExecutionContext, upload: Upload, rest: Itera
             log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
 
 
-def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoReturn:
-    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it.
+def stop(context: dg.AssetExecutionContext, upload: Upload, why: str, how: Metadata | None = None) -> NoReturn:
+    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it; `how` to do that.
 
     Raises: dg.Failure: always; trying again changes nothing.
     """
@@ -60,7 +60,8 @@ def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoRetur
     about = report_metadata(desk.workspace, upload.import_id)
     log_materialization(context, REPORT, about)
     say_fresh(context, desk.workspace, upload.district_id, upload.source)
-    raise dg.Failure(why, metadata={**about, "report": dg.MetadataValue.path(str(path))}, allow_retries=False)
+    metadata = {**about, "report": dg.MetadataValue.path(str(path)), **(how or {})}
+    raise dg.Failure(why, metadata=metadata, allow_retries=False)
 
 
 def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:

@@ -27,6 +27,7 @@ OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]
 SHOWN = {"created": "created", "updated": "updated", "deleted": "removed"}
 """What became of records, and the word that people read for it."""
+CURRENT = "current records of this district"  # the row count's own label does not say that it is one partition's
 
 
 def file_metadata(vendor: Vendor, file: File) -> Metadata:
@@ -115,6 +116,28 @@ def found_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
     sums = found.group_by("code").aggregate([("count", "sum")]).sort_by("code")
     by_code = {str(row["code"]): row["count_sum"] for row in sums.to_pylist()}
     return {"findings": int(pc.sum(found["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
+
+
+def plan_numbers(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256: str) -> Metadata:
+    """Return what a plan would change, in all and table by table, and how it was decided."""
+    totals = {shown: sum(table[what] for table in tables.values()) for what, shown in SHOWN.items()}
+    rows = [
+        f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |" for name, t in tables.items()
+    ]
+    head = ["| table | current | created | updated | removed |", "|---|--:|--:|--:|--:|"]
+    return {
+        "decision": decision,
+        **totals,
+        "plan": dg.MetadataValue.md("\n".join([*head, *rows])),
+        "plan sha256": sha256,
+    }
+
+
+def published_numbers(table: Mapping[str, Any], import_id: int) -> Metadata:
+    """Return how many records a district has in a table now, and what the import that published its plan changed."""
+    rows = table["current"] + table["created"] - table["deleted"]
+    changes = {shown: table[what] for what, shown in SHOWN.items()}
+    return {**row_count(rows), CURRENT: rows, **changes, "import": import_id}
 
 
 def upload_numbers(upload: Upload) -> Metadata:

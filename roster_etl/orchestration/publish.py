@@ -11,15 +11,15 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.frame_types import NOTHING
 from roster_etl.orchestration.freshness import say_fresh
+from roster_etl.orchestration.launchpad import how_to_undo
 from roster_etl.orchestration.metadata import (
     OWNERS,
-    SHOWN,
     Metadata,
     code_references,
     published_metadata,
+    published_numbers,
     report_link,
     report_metadata,
-    row_count,
 )
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.resources import HandedTables
@@ -31,8 +31,6 @@ from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
-
-CURRENT = "current records of this district"  # the row count's own label does not say that it is one partition's
 
 
 def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
@@ -92,12 +90,11 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 def _published(
     context: dg.AssetExecutionContext, upload: Upload, planned: Planned, report: Metadata
 ) -> Iterator[dg.MaterializeResult[None]]:
+    undo = how_to_undo(context.run, upload.import_id)
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
-            rows = table["current"] + table["created"] - table["deleted"]
-            changes = {shown: table[what] for what, shown in SHOWN.items()}
             yield dg.MaterializeResult(
                 asset_key=warehouse_key(name),
                 data_version=dg.DataVersion(upload.content),
-                metadata={**row_count(rows), CURRENT: rows, **changes, "import": upload.import_id, **report},
+                metadata={**published_numbers(table, upload.import_id), **report, **undo},
             )

@@ -36,6 +36,7 @@ class UploadConfig(dg.Config):
     upload that was taken in when it had settled;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
     ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
+    ``renames``: what it takes for renames;
     ``file_set``: the set of the format's files, where the job does not say it; ``received_at``: when the upload arrived (ISO, UTC), if not
     now.
     """
@@ -50,6 +51,7 @@ class UploadConfig(dg.Config):
     options: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     stale: list[str] = []  # noqa: RUF012 - as above
     leave_out: list[str] = []  # noqa: RUF012 - as above
+    renames: list[str] = []  # noqa: RUF012 - as above
     file_set: str | None = None
     received_at: str | None = None
 
@@ -67,6 +69,7 @@ class UploadConfig(dg.Config):
             options=self.options,
             stale=tuple(self.stale),
             leave_out=tuple(self.leave_out),
+            renames=tuple(self.renames),
             run_id=run_id,
             file_set=file_set,
             received_at=self.received_at,

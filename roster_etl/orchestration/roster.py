@@ -12,7 +12,8 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.orchestration.checks import publishable_result, publishable_spec, suite_results, suite_specs
 from roster_etl.orchestration.endings import REPORT, end_unchanged, stop
 from roster_etl.orchestration.frame_types import NOTHING, table_type
-from roster_etl.orchestration.metadata import OWNERS, SHOWN, Metadata, code_references, found_numbers, row_count, table_metadata
+from roster_etl.orchestration.launchpad import how_to_decide
+from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers, plan_numbers, row_count, table_metadata
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.state import before_table
 from roster_etl.orchestration.steps import step, tag_run
@@ -100,17 +101,19 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             tables = {table: desk.take(["roster", table]) for table in tables_of(upload.vendor)}
             planned = plan_import(desk.workspace, upload, tables)
             why = _why(planned, upload.import_id)
+            numbers = plan_numbers(planned.tables, planned.decision, planned.sha256)
+            how = how_to_decide(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
             yield dg.MaterializeResult(
                 check_results=[publishable_result(planned, why)],
                 data_version=dg.DataVersion(planned.sha256),
-                metadata={**_plan_numbers(planned), "import": upload.import_id},
+                metadata={**numbers, "import": upload.import_id, **how},
             )
             if planned.decision != "publish":
                 tag_run(context, import_status=planned.decision)
             if planned.decision == "unchanged":
                 end_unchanged(context, upload, [REPORT, *(warehouse_key(table) for table in tables)])
             elif planned.decision != "publish":
-                stop(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}")
+                stop(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}", how)
 
     return plan
 
@@ -127,20 +130,6 @@ def _why(planned: Planned, import_id: int) -> str:
     )
     reason = planned.hold["reason"].replace("_", " ")
     return (
-        f"{reason}{f': {over}' if over else ''}. Look at it with `roster-etl holds show {import_id}`, then approve or discard it."
+        f"{reason}{f': {over}' if over else ''}. Look at it with `roster-etl holds show {import_id}`, then approve or discard it; "
+        "how to do that here stands in the metadata of this run's failure, and of roster/plan."
     )
-
-
-def _plan_numbers(planned: Planned) -> Metadata:
-    totals = {shown: sum(table[what] for table in planned.tables.values()) for what, shown in SHOWN.items()}
-    rows = [
-        f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |"
-        for name, t in planned.tables.items()
-    ]
-    head = ["| table | current | created | updated | removed |", "|---|--:|--:|--:|--:|"]
-    return {
-        "decision": planned.decision,
-        **totals,
-        "plan": dg.MetadataValue.md("\n".join([*head, *rows])),
-        "plan sha256": planned.sha256,
-    }

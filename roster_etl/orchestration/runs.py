@@ -6,7 +6,7 @@ Belongs here: the instance under a home, and one import through the partitioned 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from roster_etl.orchestration.definitions import LOCATION, MODULE, defs, job_name
 from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.launchpad import STEP
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
 from roster_etl.pipeline.receive import Order, refuse_paused
@@ -34,6 +35,7 @@ from roster_etl.store.urls import has_password
 _CONFIG = "dagster.yaml"
 # A run here writes no log of its own process: its standard output is that of whoever asked for the import.
 _HERE = {"compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class PasswordInPath(PermanentError):
@@ -73,6 +75,29 @@ def run_import(
         return _import_id(here, run.run_id)
 
 
+def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: dg.DagsterInstance | None = None) -> int:
+    """Run a job with which a person decides (``orchestration.decisions``), in this process, and return the import that it is about.
+
+    Raises: what the job raised, as it was raised.
+    """
+    with ExitStack() as stack:
+        visit = stack.enter_context(visiting(home))
+        here = instance or stack.enter_context(home_instance(home))
+        stack.enter_context(kept_connections(here))
+        definition = defs.resolve_job_def(job)
+        run = here.create_run_for_job(
+            job_def=definition,
+            run_config={"ops": {STEP[job]: {"config": dict(config)}}, **_QUIET},
+            tags=definition.run_tags,
+            remote_job_origin=_origin(job),
+        )
+        for _ in execute_run_iterator(InMemoryJob(definition), run, here):
+            pass
+        if visit.error is not None:
+            raise visit.error
+        return _import_id(here, run.run_id)
+
+
 @contextmanager
 def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the Dagster instance under `home`, which gets a ``dagster.yaml`` if it has none."""
@@ -95,7 +120,8 @@ def ensure_config(home: Path) -> Path:
 def upload_config(order: Order) -> dict[str, Any]:
     """Return the run config that says what `order` says."""
     named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
-    named |= {"file_set": order.file_set or None, "received_at": order.received_at, "leave_out": list(order.leave_out) or None}
+    named |= {"file_set": order.file_set or None, "received_at": order.received_at}
+    named |= {"leave_out": list(order.leave_out) or None, "renames": list(order.renames) or None}
     if order.approves:
         named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
     config = {name: value for name, value in named.items() if value is not None}
@@ -111,10 +137,9 @@ def _job(order: Order) -> dg.JobDefinition:
 def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
     job = _job(order)
     tags = {PARTITION_NAME_TAG: order.district_id, DISTRICT: order.district_id, FORMAT: order.source}
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     return instance.create_run_for_job(
         job_def=job,
-        run_config={**upload_config(order), **quiet},
+        run_config={**upload_config(order), **_QUIET},
         tags={**job.run_tags, **tags},
         remote_job_origin=_origin(job.name),
     )

@@ -24,6 +24,9 @@ FILE_SET = "file_set"
 BACKFILL, PRIORITY = "dagster/backfill", "dagster/priority"
 
 
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
+
+
 class NoImport(PermanentError):
     """A step was started alone, and belongs to no import."""
 
@@ -63,7 +66,7 @@ def step(context: dg.AssetExecutionContext) -> Iterator[tuple[Desk, Upload]]:
 
 
 @contextmanager
-def reported(context: dg.AssetExecutionContext) -> Iterator[None]:
+def reported(context: Context) -> Iterator[None]:
     """Turn an error into a failure that Dagster may show: our texts hold no cells, those of others might."""
     try:
         yield
@@ -83,7 +86,7 @@ def failure_of(error: Exception) -> dg.Failure:
     return dg.Failure(description, metadata={"traceback": dg.MetadataValue.md(f"```\n{places}```")}, allow_retries=True)
 
 
-def tag_run(context: dg.AssetExecutionContext, **tags: object) -> None:
+def tag_run(context: Context, **tags: object) -> None:
     """Tag the run with what is known of it by now; what is None stays away."""
     context.instance.add_run_tags(context.run.run_id, {name: str(value) for name, value in tags.items() if value is not None})
 

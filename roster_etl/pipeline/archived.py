@@ -30,6 +30,8 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
     if found not in manifests:
         raise NotArchived(import_id=import_id, district_id=district_id, problem="the archive has no manifest of it")
     manifest = workspace.archive.read_manifest(district_id, found)
+    if not is_upload(manifest):
+        raise NotArchived(import_id=import_id, district_id=district_id, problem=f"it is no upload but of kind {manifest['kind']}")
     if (lost := lost_members(manifest)) or manifest["source"] != source:
         raise NotArchived(import_id=import_id, district_id=district_id, problem=", ".join(lost) or "another format")
     return found
@@ -48,12 +50,17 @@ def lost_members(manifest: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def is_upload(manifest: Mapping[str, Any]) -> bool:
+    """Return whether a manifest is about an upload, and not about a steward's edit or an undo, which have no files."""
+    return manifest.get("kind", "upload") == "upload"
+
+
 def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
     """Return the newest import of a feed (or one set of its files) that is archived and was not rejected; None: there is none."""
     for import_id in reversed(workspace.archive.manifests(district_id)):
         manifest = workspace.archive.read_manifest(district_id, import_id)
-        same_set = file_set is None or manifest.get("file_set", "") == file_set
-        if manifest["source"] == source and same_set and manifest["status"] != "rejected":
+        same = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
+        if manifest["source"] == source and same and manifest["status"] != "rejected":
             return import_id
     return None
 

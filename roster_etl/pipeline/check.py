@@ -39,11 +39,12 @@ def check_upload(
     district_id: str | None = None,
     options: Mapping[str, str] | None = None,
     leave_out: tuple[str, ...] = (),
+    renames: tuple[str, ...] = (),
     tell: Tell = lambda _: None,
 ) -> dict[str, Any]:
     """Judge the upload at `path` as imports of format `source` would, and plan it against the roster of `district_id`.
 
-    Args:    leave_out: removals that are left out of the plan (see ``pipeline.partial``).
+    Args:    leave_out, renames: removals that are left out of the plan, or taken for renames (see ``pipeline.partial``).
     Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish. Where
         several sets of the format's files lie there, it is of the first; ``further`` holds those of the others.
     Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.
@@ -53,7 +54,9 @@ def check_upload(
         sets = sets_at(workspace, path, vendor(source).format, district.feed(source))
         rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace if district_id else None, keep=len(sets) > 1)
         rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
-        order = Order(district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out)
+        order = Order(
+            district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out, renames=renames
+        )
         try:
             imports = [import_upload(rehearsal, replace(order, file_set=name), tell) for name in sets]
             documents = [outcome(rehearsal, import_id) for import_id in imports]

@@ -14,6 +14,7 @@ from roster_etl.engine.judge import judge_file
 from roster_etl.engine.read import read_csv
 from roster_etl.mapping.frames import to_table
 from roster_etl.pipeline.judge import limits_of
+from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
@@ -55,11 +56,13 @@ def compared(workspace: Workspace, upload: Upload, sources: Sequence[Source]) ->
 
 
 def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[Compared]:
-    """Return the published imports of a data set, oldest first."""
+    """Return the published imports of a data set, oldest first, but for those that were undone."""
+    published = workspace.warehouse.published(upload.district_id, upload.source)
+    undone = undone_imports(published)
     return [
         Compared(import_id=row["import_id"], published=True, how=(row["summary"] or {}).get("compared") or "whole")
-        for row in workspace.warehouse.published(upload.district_id, upload.source)
-        if (row["options"] or {}).get(DATA_SET) == data_set and row["kind"] == "upload"
+        for row in published
+        if row["import_id"] not in undone and (row["options"] or {}).get(DATA_SET) == data_set and row["kind"] == "upload"
     ]
 
 

@@ -114,10 +114,16 @@ def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Tabl
 def _publish(workspace: Workspace, target: Target, before: pa.Table, after: pa.Table, edit: Edit) -> int:
     warehouse, now = workspace.warehouse, datetime.now(UTC)
     feed = (target.district_id, target.source)
-    base = warehouse.base(*feed)
-    last: Mapping[str, Any] = (warehouse.last_published(*feed) or {}).get("summary") or {}
+    file_set = vendor(target.source).set_that_fills(target.table)
+    base = warehouse.base(*feed, file_set)
+    last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
     import_id = warehouse.open_import(
-        kind="override", district_id=target.district_id, source=target.source, started_at=now, received_at=now
+        kind="override",
+        district_id=target.district_id,
+        source=target.source,
+        file_set=file_set,
+        started_at=now,
+        received_at=now,
     )
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
     read_in = {"read_in": _read_in(workspace, before)} if is_new else {}

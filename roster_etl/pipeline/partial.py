@@ -1,6 +1,6 @@
-"""Approving in part: which removals a person leaves out, and what the plan is then.
+"""Approving in part: which removals a person leaves out, or takes for renames, and what the plan is then.
 
-Belongs here: the rehearsal of a held import without what is left out. Publishing is as ever.
+Belongs here: the rehearsal of a held import with what the person said. Publishing is as ever.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.scratch import scratch_folder
 
 
-def preview(workspace: Workspace, import_id: int, words: Sequence[str]) -> dict[str, Any]:
-    """Return what publishing held import `import_id` without the removals that `words` name would do, as ``check`` tells it.
+def preview(workspace: Workspace, import_id: int, words: Sequence[str], renames: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what publishing held import `import_id` would do, as ``check`` tells it.
 
-    Raises: BadLeaveOut, UnknownImport; ArchiveError: its bytes are gone.
+    Args:   words: the removals to leave out; renames: what is taken for a rename (``all``, or ``OLD=NEW``).
+    Raises: BadLeaveOut, BadRename, UnknownImport; ArchiveError: its bytes are gone.
     """
     left_out(words)
     row = workspace.warehouse.import_(import_id)
@@ -32,6 +33,7 @@ def preview(workspace: Workspace, import_id: int, words: Sequence[str]) -> dict[
             district_id=row["district_id"],
             options=row["options"] or {},
             leave_out=tuple(words),
+            renames=tuple(renames),
         )
 
 

@@ -6,7 +6,7 @@ Belongs here: the one decision of an import: rejected, held, unchanged, or free 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -25,6 +25,8 @@ from roster_etl.pipeline.fold import how_compared
 from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.renames import CODE as RENAME
+from roster_etl.pipeline.renames import Renames, plan_with, renames_of
 from roster_etl.pipeline.sameness import repeats_last_published
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.upload import Upload
@@ -50,7 +52,8 @@ class Planned:
     """The decision and what it rests on, without a cell.
 
     ``tables``: table → the numbers of its ``TablePlan``; ``hold``: reason, tables
-    that exceed a threshold, plan hash; ``base``: the import that the plan was made against.
+    that exceed a threshold, plan hash; ``base``: the import that the plan was made against; ``renames``: how many people seem to have
+    got other ids, how many of that were approved, and some of the ids, masked.
     """
 
     decision: Decision
@@ -58,6 +61,7 @@ class Planned:
     base: int | None
     tables: Mapping[str, Mapping[str, Any]]
     hold: Mapping[str, Any] | None = None
+    renames: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def changes(self) -> dict[str, dict[str, int]]:
@@ -77,7 +81,9 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     """
     plan = compute_plan(workspace, upload, tables)
     give_back()
-    planned, findings = decide(workspace, upload, plan, likeness_of(workspace, upload, plan, tables))
+    renames = renames_of(workspace, upload, plan, tables)
+    plan = plan_with(workspace, upload, plan, renames)
+    planned, findings = decide(workspace, upload, plan, likeness_of(workspace, upload, plan, tables), renames)
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     place = (upload.district_id, upload.import_id)
@@ -90,6 +96,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
         "changes": {} if planned.decision == "rejected" else planned.changes,
         "plan": planned.tables,
         "sha256": planned.sha256,
+        **({"renames": planned.renames} if planned.renames else {}),
     }
     if planned.decision == "unchanged":
         summary["changes"] = {}
@@ -134,16 +141,30 @@ class _Current:
         return self.warehouse.count_current(self.upload.district_id, self.upload.source, self.name)
 
 
-def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
-    """Return the decision on `plan`, and the findings that say why it is not published; `looks`: like whose upload, if not its own."""
+def decide(
+    workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None, renames: Renames
+) -> tuple[Planned, list[Finding]]:
+    """Return the decision on `plan`, and the findings that say why it is not published, and what looks like a rename.
+
+    Args: looks: like whose upload it looks, if not like its own.
+    """
+    planned, findings = _decided(workspace, upload, plan, looks)
+    asks = upload.values["hold_renames"] and renames.proposed.num_rows and not upload.renames and not upload.approved_plan
+    if planned.decision == "publish" and asks:
+        hold = {"reason": RENAME, "tables": {}, "schools": [], "plan_sha256": plan.sha256}
+        planned = planned_from(plan, "held", hold)
+    return replace(planned, renames=renames.summary), [*findings, *renames.findings()]
+
+
+def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
     if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
-        return _planned(plan, "rejected"), []
+        return planned_from(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     if upload.approved_plan:
-        return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
+        return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
     if failed or over or rekeyed or looks:
         planned, findings = _held(plan, failed, over)
@@ -153,8 +174,8 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
         return planned, [*rekeyed, *strange, *findings]
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
     if is_state and _is_unchanged(workspace, upload, plan):
-        return _planned(plan, "unchanged"), []
-    return _planned(plan, "publish"), _growth(plan, upload)
+        return planned_from(plan, "unchanged"), []
+    return planned_from(plan, "publish"), _growth(plan, upload)
 
 
 def _people_text(plan: Plan) -> str:
@@ -184,7 +205,7 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
         ],
         "plan_sha256": plan.sha256,
     }
-    return _planned(plan, "held", hold), findings
+    return planned_from(plan, "held", hold), findings
 
 
 def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, float]]:
@@ -211,7 +232,8 @@ def _pct(part: int, whole: int) -> float:
     return round(100 * part / whole, 1) if whole else 0.0
 
 
-def _planned(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> Planned:
+def planned_from(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> Planned:
+    """Return the decision on a plan, with the plan's numbers and no cell."""
     tables = {
         name: {
             "created": t.created,

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from roster_etl.engine.plan import CLOSES
+from roster_etl.engine.renames import TABLE
 from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
 from roster_etl.pipeline.conclude import conclusion_of, supersede_holds, write_manifest
 from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
@@ -28,13 +30,14 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
     Raises: RosterMoved: another import was published since the plan was made. ImportNotRunning: the import has ended, or
         another process took it over.
     """
-    changes = {name: _change(workspace, upload, name, tables) for name in tables_of(upload.vendor)}
+    changes = {name: _change(workspace, upload, name, tables) for name in tables_of(upload.vendor)} | _renamed(workspace, upload)
     summary: dict[str, Any] = {
         "changes": planned.changes,
         "plan": planned.tables,
         "sha256": planned.sha256,
         "plan_base": planned.base,
         "left_out": list(upload.leave_out),
+        **({"renames": planned.renames} if planned.renames else {}),
     }
     summary |= {"released": rows} if (rows := released_rows(workspace, upload)) else {}
     summary |= {"compared": how} if (how := how_compared(workspace, upload)) else {}
@@ -65,6 +68,14 @@ def _headers(workspace: Workspace, upload: Upload) -> dict[str, list[str]]:
 def planned_of(workspace: Workspace, upload: Upload) -> Planned:
     """Return the plan that was left in staging."""
     return Planned.from_dict(workspace.frames.read_json(upload.district_id, upload.import_id, "plan"))
+
+
+def _renamed(workspace: Workspace, upload: Upload) -> dict[str, TableChange]:
+    """Return the rows of ``id_changes`` that a person's approval of renames opens."""
+    place = (upload.district_id, upload.import_id, f"renamed/{TABLE}")
+    if not (upload.renames and workspace.frames.exists(*place)):
+        return {}
+    return {TABLE: TableChange(opens=to_table(workspace.frames.read(*place)), closes=CLOSES.empty_table())}
 
 
 def _change(workspace: Workspace, upload: Upload, name: str, tables: Mapping[str, pd.DataFrame]) -> TableChange:

@@ -44,8 +44,10 @@ class Order:
     """What is to be imported, for whom, and how.
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
-    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.arrivals``). ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
-    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan.
+    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.arrivals``). ``approves``:
+    the held import that is carried out under its own number, the hash of its plan, and who approved it.
+    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
+    ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
     ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
     (ISO, UTC); None: now.
     """
@@ -59,6 +61,7 @@ class Order:
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
     run_id: str | None = None
     file_set: str | None = None
     received_at: str | None = None
@@ -181,6 +184,7 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
         leave_out=order.leave_out,
+        renames=order.renames,
         file_set=file_set,
     )
 

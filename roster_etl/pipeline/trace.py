@@ -6,8 +6,9 @@ Belongs here: putting together what ledger, archive and column plans know of a r
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingABC
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -19,8 +20,10 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.edits import edit_value
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile, read_csv
-from roster_etl.mapping.plan import Const, Mapping
+from roster_etl.mapping.frames import flat
+from roster_etl.mapping.plan import Const, Lookup, Mapping
 from roster_etl.mapping.words import column_words, fold_words
+from roster_etl.pipeline.line import Under, other_keys
 from roster_etl.pipeline.map import mappings_to
 from roster_etl.pipeline.teachers import teachers_of
 from roster_etl.pipeline.upload import Member
@@ -65,9 +68,10 @@ def trace_record(
 ) -> dict[str, Any]:
     """Return every version of the record that the key columns `given` name (an empty text is NULL), oldest first.
 
-    Returns: ``versions``, each with its import, file and row, and ``fields``: value, whether it was derived, the rule, and
-        the cells that the rule reads, as they arrived. ``field``: only that one. Of a section also its ``teachers`` now,
-        in the order of the alphabet.
+    Returns: ``versions``, also those under ids that the record had before or has now, each with its key, import, file and row, who
+        decided about it, and ``fields``: value, whether it was derived, the rule, and the cells that the rule reads, as they
+        arrived. ``field``: only that one. ``id_changes``: how the ids followed each other. Of a section also its ``teachers``
+        now, in the order of the alphabet.
     Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message names the key columns that tell them apart).
     """
     target = roster_table(table)
@@ -76,18 +80,39 @@ def trace_record(
     key = {name: value or None for name, value in given.items()}
     found = workspace.warehouse.trace(table, key, district_id, source)
     _refuse_several(target, district_id, found, given)
-    versions = found.to_pylist()
-    origin = _Origin(workspace, district_id)
+    about = found.slice(0, 1).to_pylist()[0]
+    own_key = {name: about[name] for name in target.key}
+    under = other_keys(workspace.warehouse, (district_id, about["source"]), target, own_key)
+    versions = _in_order([found, *(_versions_under(workspace, district_id, about["source"], table, one) for one in under)])
+    origin = _Origin(workspace, district_id, versions)
     chosen = (field,) if field else target.names
-    about = versions[0]
     teachers = teachers_of(workspace, district_id, about["source"], about["section_id"]) if table == "sections" else None
     return {
         "district_id": district_id,
         "table": table,
-        "key": {name: versions[0][name] for name in target.key},
+        "key": own_key,
+        "id_changes": [_id_change(origin, one) for one in sorted(under, key=lambda one: one.change["valid_from_import"])],
         "versions": [_version(origin, target, version, chosen) for version in versions],
         **({"teachers": teachers} if teachers is not None else {}),
     }
+
+
+def _versions_under(workspace: Workspace, district_id: str, source: str, table: str, under: Under) -> pa.Table:
+    found = workspace.warehouse.trace(table, under.key, district_id, source)
+    if under.before is None:
+        return found
+    return found.filter(pc.less(found.column("valid_from"), pa.scalar(under.before, found.schema.field("valid_from").type)))
+
+
+def _in_order(found: list[pa.Table]) -> list[dict[str, Any]]:
+    rows = [row for table in found for row in table.to_pylist()]
+    return sorted(rows, key=lambda row: (row["valid_from"], row["version_id"]))
+
+
+def _id_change(origin: _Origin, under: Under) -> dict[str, Any]:
+    number = under.change["valid_from_import"]
+    names = ("entity", "old_id", "new_id")
+    return {**{name: under.change[name] for name in names}, "import_id": number, "decided_by": origin.decided_by(number)}
 
 
 def roster_table(name: str) -> RosterTable:
@@ -125,11 +150,19 @@ def _candidates(found: pa.Table, name: str) -> str:
 
 def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
     opened = origin.import_(version["valid_from_import"])
+    read_in = origin.read_in(version)
+    read = origin.import_(read_in)
     mapping = origin.mapping(target, version)
-    record = origin.record(origin.read_in(version), version["source_file"], version["source_row"])
+    record = origin.record(read_in, version["source_file"], version["source_row"])
+    others = origin.others(read_in, mapping, record) if mapping else {}
     return {
+        "key": {name: version[name] for name in target.key},
         "import_id": version["valid_from_import"],
-        "upload_id": opened["upload_id"],
+        "kind": opened["kind"],
+        "run_id": opened["run_id"],
+        "decided_by": origin.decided_by(version["valid_from_import"]),
+        "read_in": read_in,
+        "upload_id": read["upload_id"],
         "source": version["source"],
         "file": version["source_file"],
         "row": version["source_row"],
@@ -142,7 +175,7 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
             or (
                 _folded_field(name, version, target, record)
                 if vendor(version["source"]).fold is not None
-                else _field(name, version, mapping, record, opened["options"] or {})
+                else _field(name, version, mapping, record, others, read["options"] or {})
             )
             for name in fields
         },
@@ -151,14 +184,21 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
 
 
 def _field(
-    name: str, version: MappingABC[str, Any], mapping: Mapping | None, record: _Record, texts: MappingABC[str, str]
+    name: str,
+    version: MappingABC[str, Any],
+    mapping: Mapping | None,
+    record: _Record,
+    others: MappingABC[tuple[str, str], MappingABC[str, Any]],
+    texts: MappingABC[str, str],
 ) -> dict[str, Any]:
+    """``others``: what cells of other files held, by file and column."""
     known = mapping is not None and name in mapping.columns
+    reads = mapping.reads()[name] if mapping and known else ()
     return {
         "value": version[name],
         "derived": name in json.loads(version["derived"] or "[]"),
         "rule": _rule(mapping, name, version["source"], texts) if mapping and known else "the format does not carry this column",
-        "reads": [record.cell(file, column) for file, column in (mapping.reads()[name] if mapping and known else ())],
+        "reads": [{**record.cell(file, column), **others.get((file, column), {})} for file, column in reads],
     }
 
 
@@ -221,8 +261,8 @@ class _Record:
 class _Origin:
     """What ledger and archive know of where versions came from; each file is read once."""
 
-    def __init__(self, workspace: Workspace, district_id: str) -> None:
-        self.workspace, self.district_id = workspace, district_id
+    def __init__(self, workspace: Workspace, district_id: str, versions: Sequence[MappingABC[str, Any]] = ()) -> None:
+        self.workspace, self.district_id, self.versions = workspace, district_id, versions
         self.import_ = cache(workspace.warehouse.import_)
         self._manifest = cache(self._read_manifest)
         self._member = cache(self._find_member)
@@ -243,6 +283,10 @@ class _Origin:
         summary = self.import_(opened)["summary"] or {}
         if "read_in" in summary:  # a steward's edit of one column: the others came with an upload before
             return int(summary["read_in"])
+        if undoes := summary.get("undoes"):  # a version that came back: it was read when it first was there
+            came = (v for v in self.versions if v["valid_from_import"] < undoes[0] and _is_same_row(v, version))
+            first = next(came, None)
+            return self.read_in(first) if first else opened
         released = summary.get("released", ())
         found = (n for n, file, row in released if (file, row) == (version["source_file"], version["source_row"]))
         return next(found, opened)
@@ -265,6 +309,31 @@ class _Origin:
 
     def _all_edits(self, source: str) -> list[dict[str, Any]]:
         return self.workspace.warehouse.overrides(self.district_id, source, ended=True)
+
+    def decided_by(self, import_id: int) -> str | None:
+        """Return who approved an import, or made the edit that it is; None: nobody had to."""
+        hold = self.workspace.warehouse.hold(import_id)
+        if hold is not None:
+            return str(hold["decided_by"]) if hold["decision"] == "approved" else None
+        manifest = self._manifest(import_id) if self.import_(import_id)["kind"] == "override" else {}
+        return (manifest.get("edit") or manifest.get("renames") or {}).get("by")
+
+    def others(self, import_id: int, mapping: Mapping, record: _Record) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what was looked up for a row in other files of its upload, by file and column: the text, and the row that it stood in."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for step in (step for step in mapping.steps if isinstance(step, Lookup)):
+            wanted = (record.cells.get(step.on) or "").strip()
+            members = (Member(**member) for member in self._manifest(import_id).get("members", ()))
+            member = next((member for member in members if member.kind == step.file and member.key), None)
+            if not wanted or member is None:
+                continue
+            with suppress(ArchiveError):
+                raw, header = self._raw(import_id, member)
+                place = _looked_up(raw, header, step, wanted)
+                for column in {*step.take.values(), step.key} & set(header.positions) if place is not None else ():
+                    text = raw.table.column(f"c{header.positions[column]}")[place].as_py()
+                    found[step.file, column] = {"text": text, "row": raw.rows[place].as_py()}
+        return found
 
     def record(self, import_id: int, file: str | None, row: int | None) -> _Record:
         """Return the row as it arrived."""
@@ -310,6 +379,27 @@ class _Origin:
         encoding = str(resolve(format_, opened["options"] or {})["encoding"])
         raw = read_csv(self.workspace.archive.get(str(member.key)), encoding=encoding)
         return raw, match_header(raw.header, format_.file(str(member.kind)))
+
+
+def _looked_up(raw: RawFile, header: Header, step: Lookup, wanted: str) -> int | None:
+    """Return the place of the first record that the step finds for the value `wanted`; None: there is none."""
+    needed = {step.key, *([step.where.column] if step.where else [])}
+    if not needed <= set(header.positions):
+        return None
+
+    def cells(name: str) -> pa.Array:
+        return pc.utf8_trim_whitespace(flat(raw.table.column(f"c{header.positions[name]}")))
+
+    fits = pc.equal(cells(step.key), wanted)
+    if step.where:
+        values = pa.array([value.casefold() for value in step.where.values], pa.string())
+        fits = pc.and_(fits, pc.is_in(pc.utf8_lower(cells(step.where.column)), value_set=values))
+    place = int(pc.index(pc.fill_null(fits, False), True).as_py())
+    return None if place < 0 else place
+
+
+def _is_same_row(one: MappingABC[str, Any], other: MappingABC[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in ("source_file", "source_row", "row_hash"))
 
 
 def _kind(vendor_: Vendor, file_name: str | None) -> str | None:

@@ -47,7 +47,8 @@ class Upload:
     ``replacements``: the replace rules in force, column → value as uploaded → value to read instead.
 
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
-    the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan.
+    the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan; ``renames``: what a person takes
+    for renames (``all``, or ``OLD=NEW``).
     """
 
     import_id: int
@@ -66,6 +67,7 @@ class Upload:
     approved_plan: str | None = None
     approved_by: str | None = None
     leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
     file_set: str = ""
 
     @property
@@ -120,7 +122,8 @@ class Upload:
     def from_dict(cls, document: Mapping[str, Any]) -> Upload:
         """Return the upload that `to_dict` wrote."""
         members = tuple(Member(**member) for member in document["members"])
-        return cls(**{**document, "members": members, "leave_out": tuple(document.get("leave_out", ()))})
+        words = {name: tuple(document.get(name, ())) for name in ("leave_out", "renames")}
+        return cls(**{**document, "members": members, **words})
 
 
 def refused_at_the_door(members: Iterable[Member]) -> tuple[Member, ...]:

@@ -237,7 +237,17 @@ _UPLOAD = (
         "Many of the people who would be removed come back under other ids: same names and dates of birth, or e-mail addresses.",
         "Ask the district whether its ids were changed on purpose; approving opens new records and closes the old ones.",
     ),
+    (
+        "possible_rename",
+        "Somebody vanishes, and somebody else appears who seems to be the same person under another id, in the same school.",
+        "If it is: approve the rename, and the person's history goes on in one line. If not, nothing needs to be done.",
+    ),
     ("quality_gate_failed", "A quality gate failed.", "See the checks of the import."),
+    (
+        "undo",
+        "Somebody asked for the state before an earlier import; nothing is undone before a person has seen the plan.",
+        "Look at the plan; approve it to bring that state back, or discard it.",
+    ),
     (
         "wrong_format",
         "The upload looks like another format, or not like this one at all.",

@@ -44,6 +44,12 @@ COMMON_OPTIONS = (
         meaning="Warn when a table, or a school's part of it, grows by more than this share. 100 turns it off.",
     ),
     Option(
+        name="hold_renames",
+        default="false",
+        kind="switch",
+        meaning="Hold when people vanish and others who seem to be the same appear under new ids, until a person says whether they are.",
+    ),
+    Option(
         name="refused_rows_pct",
         default="25",
         kind="percent",

@@ -56,6 +56,9 @@ def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_proces
     assert {"missing_required", "unknown_reference"} <= {f["code"] for f in second[0]["findings"]}
     assert second[0]["changes"]["users"]["created"]
     assert second[0]["changes"]["users"]["deleted"]
+    held = document["held"]
+    assert (held["status"], held["hold"]["reason"]) == ("held", "change_threshold_exceeded")
+    assert held["district_id"] == second[0]["district_id"]
     assert "dagster-webserver" in document["ui"]
     assert group_members(home) == []
 

@@ -60,6 +60,22 @@ def test_a_whole_record_says_which_values_were_derived(told: Path) -> None:
     assert not fields["last_name"]["derived"]
 
 
+def test_a_cell_of_another_file_is_shown_with_its_text_and_row(told: Path, uploads: Path) -> None:
+    (row, *_) = csv.DictReader((uploads / "b" / "enrollments.csv").read_text("utf-8").splitlines())
+    sections = list(csv.DictReader((uploads / "b" / "sections.csv").read_text("utf-8").splitlines()))
+    number, section = next((n, s) for n, s in enumerate(sections, start=2) if s["Section_id"] == row["Section_id"])
+    words = ("enrollments", f"section_id={row['Section_id']}", f"user_id={row['Student_id']}", "role=student")
+
+    answer = call("trace", *words, "--district", "lincoln", "--field", "course_id", "--json", home=told)
+
+    reads = answer.document["versions"][-1]["fields"]["course_id"]["reads"]
+    cells = {cell["column"]: (cell["file"], cell["here"], cell.get("row"), cell["text"]) for cell in reads}
+    assert cells["Course_number"] == ("sections", False, number, section["Course_number"] or None)
+    told_text = call("trace", *words, "--district", "lincoln", "--field", "course_id", home=told).out
+    assert f"sections.Course_number (row {number}): " in told_text
+    assert "(in the Dagster UI: /runs/" in told_text
+
+
 def test_the_text_names_import_file_row_and_rule(told: Path) -> None:
     text = call("trace", "users", "user_id=007", "user_kind=student", "--district", "lincoln", home=told).out
 

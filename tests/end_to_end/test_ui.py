@@ -165,3 +165,47 @@ def test_a_backfill_takes_every_district_once_more(ui: Ui):
     ended = wait_for(lambda: ask() if ask().startswith("COMPLETED") else None, RUNS_S, lambda: (ask(), ui.runs()))
     assert ended == "COMPLETED_SUCCESS"
     assert {row["status"] for row in ui.workspace.warehouse.imports()[:2]} == {"unchanged"}
+
+
+@pytest.fixture
+def stopped(ui: Ui, tmp_path: Path) -> int:
+    """A held import of monroe. Before the browser: the two have an event loop each."""
+    write_sample(vendor("clever"), tmp_path / "monroe", students=30, seed=1)
+    path = without_half_of_the_students(tmp_path / "monroe")
+    return run_import(ui.workspace.home, Order(district_id="monroe", source="clever", path=str(path)))
+
+
+def test_a_person_approves_a_held_import_and_undoes_it_in_the_browser(ui: Ui, stopped: int, page):
+    """From the failed run, by its links, to the launchpad; only the name is typed."""
+    held = stopped
+    assert ui.workspace.warehouse.import_(held)["status"] == "held"
+    approved = _launched(ui, page, f"{ui.url}/runs/{ui.runs()[0]['runId']}", "approve_hold")
+    assert approved == {"district": "monroe", "format": "clever", "import_id": str(held), "import_status": "published"}
+    assert ui.workspace.warehouse.hold(held)["decided_by"] == "A. Steward"
+
+    page.goto(f"{ui.url}/assets/warehouse/users?view=partitions&partition=monroe")
+    page.get_by_text("current records of this district").first.wait_for(timeout=30_000)
+    undo = _launched(ui, page, page.url, "undo_import")
+    assert (undo["district"], undo["import_status"]) == ("monroe", "held")
+    page.goto(f"{ui.url}/assets/roster/plan?view=partitions&partition=monroe")
+    _launched(ui, page, page.url, "approve_hold")
+    newest = ui.workspace.warehouse.imports("monroe", limit=1)[0]
+    assert (newest["kind"], newest["status"], newest["import_id"]) == ("undo", "published", int(undo["import_id"]))
+
+
+def _launched(ui: Ui, page: Any, where: str, job: str) -> dict[str, str]:
+    """Follow the link to the launchpad of `job` that stands at `where`, type a name, launch, and return the tags of the run."""
+    before = ui.runs()[0]["runId"]
+    page.goto(where)
+    link = page.locator(f"a[href*='/jobs/{job}/playground/setup']").first
+    link.wait_for(state="attached", timeout=60_000)
+    page.goto(ui.url + link.get_attribute("href"))
+    page.locator(".CodeMirror").first.click(timeout=60_000)
+    for key in ("Control+End", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    page.keyboard.type("A. Steward")
+    page.get_by_role("button", name="Launch run").first.click(timeout=60_000)
+    run = wait_for(lambda: ui.runs()[0]["runId"] != before and _ended(ui.runs()[0]), RUNS_S, ui.runs)
+    assert run["status"] == "SUCCESS"
+    tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+    return {name: tags[name] for name in ("district", "format", "import_id", "import_status")}

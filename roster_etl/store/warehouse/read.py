@@ -156,6 +156,39 @@ def last_of_the_gone(connection: sa.Connection, district_id: str, source: str, n
     return bulk.fetch(connection, query, table.full_schema)
 
 
+def ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+    """Return, whole, the versions that were current just before import `import_id`, and are no more."""
+    history = history_table(name)
+    return _of_feed(
+        connection, district_id, source, name, history.c.valid_from_import < import_id, history.c.valid_to_import >= import_id
+    )
+
+
+def begun_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+    """Return, whole, the versions that are current, and were opened by import `import_id` or a later one."""
+    history = history_table(name)
+    return _of_feed(
+        connection, district_id, source, name, history.c.valid_from_import >= import_id, history.c.valid_to_import.is_(None)
+    )
+
+
+def closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+    """Return, whole, the versions that import `import_id` closed."""
+    return _of_feed(connection, district_id, source, name, history_table(name).c.valid_to_import == import_id)
+
+
+def opened_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+    """Return, whole, the versions that import `import_id` opened."""
+    return _of_feed(connection, district_id, source, name, history_table(name).c.valid_from_import == import_id)
+
+
+def _of_feed(connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]) -> pa.Table:
+    history, schema = history_table(name), TABLES[name].full_schema
+    feed = (history.c.district_id == district_id, history.c.source == source)
+    query = sa.select(*_columns(connection, history, schema)).where(*feed, *chosen).order_by(history.c.version_id)
+    return bulk.fetch(connection, query, schema)
+
+
 def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None) -> pa.Table:
     """Return the versions that were known at `moment`, whole, in the order of their numbers."""
     history, schema = history_table(name), TABLES[name].full_schema

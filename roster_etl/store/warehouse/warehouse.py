@@ -204,6 +204,18 @@ class Warehouse:
         with self.reading() as connection:
             return read.last_of_the_gone(connection, district_id, source, table)
 
+    def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+        """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""
+        with self.reading() as connection:
+            place = (district_id, source, table, import_id)
+            return read.ended_since(connection, *place), read.begun_since(connection, *place)
+
+    def turned(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+        """Return the versions (``full_schema``) of a feed that import `import_id` closed, and those that it opened."""
+        with self.reading() as connection:
+            place = (district_id, source, table, import_id)
+            return read.closed_by(connection, *place), read.opened_by(connection, *place)
+
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
         with self.reading() as connection:

@@ -1,0 +1,54 @@
+"""``renames list`` and ``approve``: people who seem to have got other ids."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.options import By, ImportNumber
+
+
+def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
+    """List who vanished with an import, and who appeared that may be the same: ids, and what is the same about them."""
+    call: Call = ctx.obj
+    from roster_etl.pipeline.renames import proposals
+
+    rows = proposals(call.workspace, import_id).to_pylist()
+    if call.json:
+        call.document(rows)
+        return 0
+    if not rows:
+        call.print("Nothing that looks like a rename is left to be decided.")
+        return 0
+    call.table(
+        ("kind", "old id", "new id", "the same"), [[row[n] for n in ("user_kind", "old_id", "new_id", "by")] for row in rows]
+    )
+    call.print()
+    if call.warehouse.import_(import_id)["status"] == "held":
+        call.print(f"to publish with these renames: look at the plan with roster-etl holds show {import_id} --rename all")
+    else:
+        call.print(f"to say that they are the same: roster-etl renames approve {import_id} --by NAME")
+    return 0
+
+
+def approve(
+    ctx: typer.Context,
+    import_id: ImportNumber,
+    by: By,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="OLD=NEW", help="Only this one; may be given several times. Without: all."),
+    ] = None,
+) -> int:
+    """Say, after an import was published, that people under new ids are who they were: their history is one line."""
+    call: Call = ctx.obj
+    from roster_etl.cli.showing import show_document
+    from roster_etl.pipeline.decide import somebody
+    from roster_etl.pipeline.outcome import outcome
+    from roster_etl.pipeline.renames import ALL, approve_afterwards
+
+    number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
+    show_document(call, outcome(call.workspace, number))
+    return 0

@@ -1,0 +1,167 @@
+"""People whose id was changed: told from those who vanish and those who appear, and what a plan is once that is agreed.
+
+Belongs here: who may be the same person, one to one, and closing as ``renamed`` what a plan would remove. That many at once were
+renumbered is told in ``engine.likeness``. Grain of tables of people: one row a person. No I/O.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.map import HASH, key_text, row_hash
+from roster_etl.engine.plan import CLOSES, Plan, TablePlan, per_school, plan_hash
+from roster_etl.mapping.frames import flat
+from roster_etl.mapping.hashes import hash_numbers
+
+ENTITY, TABLE, RENAMED = "users", "id_changes", "renamed"
+PERSON = ("user_kind", "user_id", "first_name", "last_name", "email")
+PROPOSALS = pa.schema([("user_kind", pa.string()), ("old_id", pa.string()), ("new_id", pa.string()), ("by", pa.string())])
+"""``by``: what is the same besides kind and school: ``birth_date`` (and the names), or ``email``."""
+
+_KEY = ("user_kind", "user_id")
+_BY = {"birth_date": ("user_kind", "first_name", "last_name", "birth_date"), "email": ("user_kind", "email")}
+_REMOVED = pa.array(["absent", "cascade"], pa.string())
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """Some people. ``persons``: columns PERSON; ``born``: user_kind, user_id, birth_date; ``schools``: user_kind, user_id, organization_id."""
+
+    persons: pa.Table
+    born: pa.Table
+    schools: pa.Table
+
+
+def propose(gone: People, come: People) -> pa.Table:
+    """Return who of those `come` may be who of those `gone` (columns PROPOSALS): one to one, in the same school.
+
+    They have the same names and date of birth, or the same e-mail address; case does not count. Where two fit one, neither is proposed.
+    """
+    before, after = _described(gone), _described(come)
+    pairs = pa.concat_tables([_pairs(before, after, by) for by in _BY])
+    pairs = pairs.group_by(["user_kind", "old_id", "new_id"]).aggregate([("by", "min")]).rename_columns([*PROPOSALS.names])
+    alone = pc.and_(_once(pairs, ("user_kind", "old_id")), _once(pairs, ("user_kind", "new_id")))
+    found = pairs.filter(alone)
+    # One row of id_changes says old and new id: two kinds of people with the very same pair could not be told apart there.
+    return found.filter(_once(found, ("old_id", "new_id"))).sort_by([("user_kind", "ascending"), ("old_id", "ascending")])
+
+
+def change_rows(proposals: pa.Table) -> pa.Table:
+    """Return the rows of ``id_changes`` that `proposals` are, as a mapped table has them; the kind of person is an extension."""
+    target, count = TABLES[TABLE], proposals.num_rows
+    nothing = pa.nulls(count, pa.string())
+    kinds = [json.dumps({"user_kind": kind}) for kind in proposals.column("user_kind").to_pylist()]
+    rows = pa.table(
+        {
+            "entity": pa.array([ENTITY] * count, pa.string()),
+            "old_id": proposals.column("old_id"),
+            "new_id": proposals.column("new_id"),
+            "source_file": nothing,
+            "source_row": pa.nulls(count, pa.int64()),
+            "derived": pa.array(["[]"] * count, pa.string()),
+            "extensions": pa.array(kinds, pa.string()),
+        }
+    )
+    return rows.append_column(HASH, row_hash(rows, target))
+
+
+def with_renames(plan: Plan, renamed: pa.Table, closing: Mapping[str, pa.Table], changes: pa.Table, current: int) -> Plan:
+    """Return `plan` with what it removes of people who are `renamed` (columns PROPOSALS) closed for that reason.
+
+    Args: closing: by table the versions, whole, that the plan closes; changes: rows of ``id_changes`` that open; current: how many it has.
+    """
+    old = renamed.select(["user_kind", "old_id"]).rename_columns([*_KEY])
+    tables = {n: _renamed(table, closing[n], old) if n in closing else table for n, table in plan.tables.items()}
+    if changes.num_rows:
+        tables[TABLE] = _opening(changes, current)
+    return replace(plan, tables=tables, sha256=plan_hash(plan.base, tables))
+
+
+def _renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> TablePlan:
+    theirs = closing.filter(pc.is_in(key_text(closing, _KEY), value_set=key_text(old, _KEY)))
+    ids, reasons = flat(table.closes.column("version_id")), flat(table.closes.column("close_reason"))
+    mine = pc.and_(pc.is_in(ids, value_set=flat(theirs.column("version_id"))), pc.is_in(reasons, value_set=_REMOVED))
+    absent = pc.and_(mine, pc.equal(reasons, "absent"))
+    fewer = per_school(
+        TABLES[table.table], theirs.filter(pc.is_in(flat(theirs.column("version_id")), value_set=ids.filter(absent)))
+    )
+    moved = Counter(reasons.filter(mine).to_pylist())
+    counts = Counter(table.reasons) - moved + Counter({RENAMED: moved.total()})
+    return replace(
+        table,
+        closes=pa.table([ids, pc.if_else(mine, RENAMED, reasons)], schema=CLOSES),
+        absent=table.absent - moved["absent"],
+        reasons={reason: count for reason, count in counts.items() if count},
+        schools={name: replace(part, absent=part.absent - fewer.get(name, 0)) for name, part in table.schools.items()},
+    )
+
+
+def _opening(changes: pa.Table, current: int) -> TablePlan:
+    return TablePlan(
+        table=TABLE,
+        opens=pa.array(np.arange(changes.num_rows)),
+        hashes=np.sort(hash_numbers(changes.column(HASH))),
+        closes=CLOSES.empty_table(),
+        created=changes.num_rows,
+        updated=0,
+        deleted=0,
+        absent=0,
+        current=current,
+        counted_updates=0,
+        columns={},
+        reasons={},
+        schools={},
+    )
+
+
+def _described(people: People) -> pa.Table:
+    """Return one row a person and school: all as text, the ids as they are, what is compared in lower case."""
+    persons = _as_text(people.persons.select([*PERSON]))
+    born = _as_text(people.born.select([*_KEY, "birth_date"]))
+    schools = _as_text(people.schools.select([*_KEY, "organization_id"])).group_by([*_KEY, "organization_id"]).aggregate([])
+    all_ = persons.join(born, [*_KEY], join_type="left outer").join(schools, [*_KEY], join_type="left outer")
+    lowered = {n: pc.utf8_lower(flat(all_.column(n))) for n in ("first_name", "last_name", "email", "birth_date")}
+    return pa.table({n: lowered.get(n, all_.column(n)) for n in all_.column_names})
+
+
+def _as_text(table: pa.Table) -> pa.Table:
+    return pa.table({name: flat(table.column(name)).cast(pa.string()) for name in table.column_names})
+
+
+def _pairs(before: pa.Table, after: pa.Table, by: str) -> pa.Table:
+    """Return who fits whom in some school, where just one fits one."""
+    (one, ids), (other, new) = (_matchable(side, _BY[by]) for side in (before, after))
+    place = pc.index_in(one, value_set=other)
+    hit = pc.is_valid(place)
+    columns = [
+        ids.column("user_kind").filter(hit),
+        ids.column("user_id").filter(hit),
+        new.column("user_id").take(pc.drop_null(place)),
+        pa.array([by] * int(pc.sum(hit).as_py() or 0), pa.string()),
+    ]
+    return pa.table(columns, schema=PROPOSALS)
+
+
+def _matchable(people: pa.Table, columns: tuple[str, ...]) -> tuple[pa.Array, pa.Table]:
+    """Return what people are compared by, and the people; without those who lack some of it, and those whom it does not tell apart."""
+    complete = pc.is_valid(flat(people.column(columns[0])))
+    for name in columns[1:]:
+        complete = pc.and_(complete, pc.is_valid(flat(people.column(name))))
+    people = people.filter(complete)
+    people = people.filter(_once(people, (*columns, "organization_id")))
+    return key_text(people, (*columns, "organization_id")), people
+
+
+def _once(rows: pa.Table, columns: tuple[str, ...]) -> pa.Array:
+    """Return which rows are the only ones with their values of `columns`."""
+    keys = key_text(rows, columns)
+    counts = pc.value_counts(keys)
+    return pc.is_in(keys, value_set=counts.field("values").filter(pc.equal(counts.field("counts"), 1)))

@@ -1,0 +1,89 @@
+"""The plan of an undo: which versions open again, and which close, so that a feed's roster is what it was before an import.
+
+Belongs here: comparing two moments of one history. Nothing is left to doubt, as the history tells it all; every version closes as
+``undone``. No I/O: the versions are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.engine.map import HASH, key_text
+from roster_etl.engine.plan import CLOSES, Plan, SchoolPlan, TablePlan, changed_columns, per_school, plan_hash, same_rows
+from roster_etl.mapping.frames import flat
+from roster_etl.mapping.hashes import hash_numbers
+
+UNDONE = "undone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Since:
+    """What became of one table since a moment.
+
+    ``ended``: versions, whole, that were current then and are no more; ``begun``: versions, whole, that are current now and were
+    not then; ``current``: how many are current now; ``schools``: the same by school, where records belong to one.
+    """
+
+    ended: pa.Table
+    begun: pa.Table
+    current: int
+    schools: Mapping[str, int] = field(default_factory=dict)
+
+
+def make_undo(since: Mapping[str, Since], *, base: int | None, edits: Sequence[str] = ()) -> Plan:
+    """Return the plan that brings back the moment that `since` counts from, by table.
+
+    A version's place in ``TablePlan.opens`` is its place in ``Since.ended``. ``edits``: what would become of stewards' edits, in
+    words; they belong to what a person approves.
+    """
+    tables = {name: _undone(TABLES[name], since[name]) for name in TABLES if name in since}
+    return Plan(base=base, tables=tables, sha256=plan_hash(base, tables, (UNDONE, *edits)))
+
+
+def _undone(target: RosterTable, since: Since) -> TablePlan:
+    then, now = (hash_numbers(rows.column(HASH)) for rows in (since.ended, since.begun))
+    same_then, same_now = same_rows(then, now)  # changed, and changed back: the record is what it was
+    places = np.flatnonzero(~same_then)
+    wanted, there = since.ended.take(pa.array(places)), since.begun.filter(pa.array(~same_now))
+    place = pc.index_in(key_text(wanted, target.key), value_set=key_text(there, target.key))
+    updates, replaced = wanted.filter(pc.is_valid(place)), there.take(pc.drop_null(place))
+    gone = there.filter(pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(wanted, target.key))))
+    columns, counted = changed_columns(target, updates, replaced)
+    reasons = pa.array([UNDONE] * there.num_rows, pa.string())
+    return TablePlan(
+        table=target.name,
+        opens=pa.array(places),
+        hashes=np.sort(then[places]),
+        closes=pa.table([flat(there.column("version_id")), reasons], schema=CLOSES),
+        created=wanted.num_rows - updates.num_rows,
+        updated=updates.num_rows,
+        deleted=gone.num_rows,
+        absent=0,
+        current=since.current,
+        counted_updates=int(counted.sum()),
+        columns=columns,
+        reasons={UNDONE: gone.num_rows} if gone.num_rows else {},
+        schools=_schools(target, since, wanted, updates, updates.filter(pa.array(counted)), gone),
+    )
+
+
+def _schools(
+    target: RosterTable, since: Since, wanted: pa.Table, updates: pa.Table, counted: pa.Table, gone: pa.Table
+) -> dict[str, SchoolPlan]:
+    opening, updated, changed, deleted = (per_school(target, rows) for rows in (wanted, updates, counted, gone))
+    return {
+        school: SchoolPlan(
+            current=since.schools.get(school, 0),
+            created=opening.get(school, 0) - updated.get(school, 0),
+            updated=updated.get(school, 0),
+            counted=changed.get(school, 0),
+            deleted=deleted.get(school, 0),
+        )
+        for school in sorted({*opening, *deleted})
+    }

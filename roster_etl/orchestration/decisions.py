@@ -1,0 +1,196 @@
+"""The jobs with which a person decides in the UI: approve or discard what is held, and ask for an undo.
+
+Belongs here: what Dagster needs around a decision: config, tags, and the news for the assets of the district that it is about. What may
+be decided, and what it does, is in ``pipeline.decide`` and ``pipeline.undo``; the command line goes the same way.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from pydantic import Field
+
+from roster_etl.orchestration.checks import PUBLISHABLE
+from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
+from roster_etl.orchestration.metadata import Metadata, plan_numbers, published_numbers, report_link, report_metadata
+from roster_etl.orchestration.partitions import sync_partitions
+from roster_etl.orchestration.resources import Desk
+from roster_etl.orchestration.roster import PLAN, warehouse_key
+from roster_etl.orchestration.steps import reported, tag_run
+from roster_etl.pipeline.decide import Decision, approval, carry_out, discard, somebody
+from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.undo import plan_undo
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import RosterError
+
+_IMPORT = Field(description="The number of the import.")
+_BY = Field(description="Your name: the ledger keeps who decided.")
+
+
+class ApproveConfig(dg.Config):
+    """Which plan is approved, and by whom."""
+
+    import_id: int = _IMPORT
+    plan: str = Field(description="The hash of the plan that you have seen; its first digits do.")
+    by: str = _BY
+    leave_out: list[str] = Field(default=[], description="Removals to leave out: tables, or school:ID.")
+    rename: list[str] = Field(default=[], description="What to take for renames: all, or OLD=NEW.")
+
+
+class DiscardConfig(dg.Config):
+    """Which hold is discarded, and by whom."""
+
+    import_id: int = _IMPORT
+    by: str = _BY
+
+
+class UndoConfig(dg.Config):
+    """Which import is to be undone, and who asks for it."""
+
+    import_id: int = _IMPORT
+    by: str = _BY
+
+
+def decision_jobs() -> list[dg.JobDefinition]:
+    """Return the jobs: each of one step, for one import, whatever its district."""
+    return [_approve_hold(), _discard_hold(), _undo_import()]
+
+
+def _approve_hold() -> dg.JobDefinition:
+    @dg.op(name=STEP[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
+    def approve_hold(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
+        with _deciding(context, config.import_id) as workspace:
+            decision = Decision(
+                import_id=config.import_id,
+                by=config.by,
+                plan=config.plan,
+                leave_out=tuple(config.leave_out),
+                renames=tuple(config.rename),
+            )
+            given = approval(workspace, decision)
+            carry_out(workspace, given, context.run.run_id, tell=context.log.debug)
+            _tell_published(context, workspace, config.import_id, f"approved by {given.by}")
+
+    @dg.job(
+        name=APPROVE,
+        description="Publish what is held, exactly as its plan was shown, or refuse because the roster has moved on.",
+    )
+    def approve() -> None:
+        approve_hold()
+
+    return approve
+
+
+def _discard_hold() -> dg.JobDefinition:
+    @dg.op(name=STEP[DISCARD], required_resource_keys={"desk"}, description="Leave the roster as it is.")
+    def discard_hold(context: dg.OpExecutionContext, config: DiscardConfig) -> None:
+        with _deciding(context, config.import_id) as workspace:
+            discard(workspace, config.import_id, config.by)
+
+    @dg.job(name=DISCARD, description="Discard a held import: the roster stays as it is.")
+    def discard_() -> None:
+        discard_hold()
+
+    return discard_
+
+
+def _undo_import() -> dg.JobDefinition:
+    @dg.op(name=STEP[UNDO], required_resource_keys={"desk"}, description="Plan the state before an import.")
+    def undo_import(context: dg.OpExecutionContext, config: UndoConfig) -> None:
+        with reported(context):
+            desk: Desk = context.resources.desk
+            number = plan_undo(desk.workspace, config.import_id, somebody(config.by), run_id=context.run.run_id)
+            row = _tag(context, desk.workspace, number)
+            _tell_report(context, desk.workspace, number)
+            if row["status"] == "held":
+                metadata = {**_plan(row), **how_to_decide(context.run, number, row["summary"]["sha256"])}
+                _log(context, PLAN, row, metadata)
+                context.log.info("Import %d is the undo of import %d, and waits for approval.", number, config.import_id)
+
+    @dg.job(name=UNDO, description="Plan the state before an import, as a new import that waits for approval.")
+    def undo() -> None:
+        undo_import()
+
+    return undo
+
+
+@contextmanager
+def _deciding(context: dg.OpExecutionContext, import_id: int) -> Iterator[Workspace]:
+    """Tag the run with the import that is decided about, as it stands afterwards, whether or not the decision could be taken."""
+    desk: Desk = context.resources.desk
+    with reported(context):
+        try:
+            yield desk.workspace
+        finally:
+            if _known(desk.workspace, import_id):
+                _tag(context, desk.workspace, import_id)
+
+
+def _known(workspace: Workspace, import_id: int) -> bool:
+    try:
+        workspace.warehouse.import_(import_id)
+    except RosterError:
+        return False
+    return True
+
+
+def _tag(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> dict[str, Any]:
+    row = workspace.warehouse.import_(import_id)
+    tag_run(
+        context,
+        district=row["district_id"],
+        format=row["source"],
+        upload_id=row["upload_id"],
+        import_id=import_id,
+        import_status=row["status"],
+    )
+    return row
+
+
+def _tell_published(context: dg.OpExecutionContext, workspace: Workspace, import_id: int, decided: str) -> None:
+    """Tell the assets of the district what was published; the check before the writer passes, as a person has decided."""
+    row = workspace.warehouse.import_(import_id)
+    _tell_report(context, workspace, import_id)
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=PLAN,
+        check_name=PUBLISHABLE,
+        passed=True,
+        metadata={"decision": "publish", "decided": decided},
+        target_materialization_data=_planned_in(context.instance, row["district_id"]),
+        partition=row["district_id"],
+    )
+    context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken, though the signature does not say so
+    links = {**report_link(workspace, import_id), **how_to_undo(context.run, import_id)}
+    for name, table in row["summary"]["plan"].items():
+        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **links})
+
+
+def _planned_in(instance: dg.DagsterInstance, district_id: str) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """Return the plan that was materialized last: the UI takes an evaluation of any other for one that is out of date."""
+    wanted = dg.AssetRecordsFilter(asset_key=PLAN, asset_partitions=[district_id])
+    return next(
+        (
+            AssetCheckEvaluationTargetMaterializationData(
+                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+            )
+            for record in instance.fetch_materializations(wanted, limit=1).records
+        ),
+        None,
+    )
+
+
+def _plan(row: Mapping[str, Any]) -> Metadata:
+    return {**plan_numbers(row["summary"]["plan"], row["status"], row["summary"]["sha256"]), "import": row["import_id"]}
+
+
+def _tell_report(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
+    tell_of(workspace, import_id)
+    _log(context, REPORT, workspace.warehouse.import_(import_id), report_metadata(workspace, import_id))
+
+
+def _log(context: dg.OpExecutionContext, key: dg.AssetKey, row: Mapping[str, Any], metadata: Metadata) -> None:
+    sync_partitions(context.instance, [row["district_id"]])
+    context.log_event(dg.AssetMaterialization(key, partition=row["district_id"], metadata=metadata))

@@ -1,0 +1,129 @@
+"""What a person decides about a held import, wherever they say it: the same conditions, the same words.
+
+Belongs here: whether a decision can be taken, and carrying it out in this process. Who shows it to whom is the business of the
+command line and of the Dagster jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from roster_etl.pipeline.partial import preview
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.report import rewrite_reports
+from roster_etl.pipeline.road import Tell, import_upload
+from roster_etl.pipeline.undo import publish_undo
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import PermanentError
+from roster_etl.store.warehouse import NoHold
+
+
+class BadDecision(PermanentError):
+    """What was said does not name what is to be decided, or who decides."""
+
+    code = "bad_words"
+    template = "{problem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """To publish held import ``import_id``.
+
+    ``by``: who says so; ``plan``: the hash of the plan that was shown, or its first digits (None: whichever it is); ``leave_out``:
+    removals that are left out; ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
+    """
+
+    import_id: int
+    by: str
+    plan: str | None = None
+    leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """A decision that can be carried out. ``row``: the import, as the ledger has it; ``sha256``: of the plan that is approved."""
+
+    row: Mapping[str, Any]
+    sha256: str
+    by: str
+    leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether an upload waits, which is read again; an undo is made of the history."""
+        return bool(self.row["kind"] == "upload")
+
+    def order(self, run_id: str | None = None) -> Order:
+        """Return the order that carries out the approval of an upload."""
+        return Order(
+            district_id=self.row["district_id"],
+            source=self.row["source"],
+            approves=(self.row["import_id"], self.sha256, self.by),
+            options=self.row["options"] or {},
+            leave_out=self.leave_out,
+            renames=self.renames,
+            run_id=run_id,
+        )
+
+
+def approval(workspace: Workspace, decision: Decision) -> Approval:
+    """Return what approving would carry out.
+
+    Raises: UnknownImport, NoHold; BadDecision: nobody decides, another plan is named, or none where one is needed; BadLeaveOut.
+    """
+    by = somebody(decision.by)
+    row, hold = open_hold(workspace, decision.import_id)
+    sha256 = str(hold["plan_sha256"])
+    if decision.leave_out or decision.renames:
+        if row["kind"] != "upload":
+            raise BadDecision(problem="an undo is approved as a whole, or not at all: nothing can be left out of it, or renamed")
+        if not decision.plan:
+            problem = (
+                "what is left out, or renamed, makes another plan: look at it with `roster-etl holds show`, and name its hash"
+            )
+            raise BadDecision(problem=problem)
+        sha256 = str(preview(workspace, decision.import_id, decision.leave_out, decision.renames)["plan_sha256"])
+    if decision.plan is not None and not (decision.plan and sha256.startswith(decision.plan)):
+        number = decision.import_id
+        raise BadDecision(problem=f"import {number} has another plan; look at it again with `roster-etl holds show {number}`")
+    return Approval(row=row, sha256=sha256, by=by, leave_out=decision.leave_out, renames=decision.renames)
+
+
+def carry_out(workspace: Workspace, given: Approval, run_id: str | None = None, tell: Tell = lambda _: None) -> None:
+    """Publish exactly the plan that was approved.
+
+    Raises: PlanMoved, RosterMoved: the roster has moved on; the import stays held. NoHold: somebody else was faster.
+    """
+    if given.is_upload:
+        import_upload(workspace, given.order(run_id), tell)
+    else:
+        publish_undo(workspace, given.row["import_id"], given.sha256, given.by)
+
+
+def discard(workspace: Workspace, import_id: int, by: str) -> None:
+    """Discard a held import: the roster stays as it is. Raises UnknownImport, NoHold, BadDecision."""
+    name = somebody(by)
+    open_hold(workspace, import_id)
+    workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
+    rewrite_reports(workspace, [import_id])
+
+
+def open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the ledger row and the hold of an import about which nobody has decided. Raises UnknownImport, NoHold."""
+    row = workspace.warehouse.import_(import_id)
+    hold = workspace.warehouse.hold(import_id)
+    if hold is None or hold["decision"] is not None:
+        raise NoHold(import_id=import_id)
+    return row, hold
+
+
+def somebody(by: str) -> str:
+    """Return the name of the person who decides. Raises BadDecision: there is none."""
+    if not by.strip():
+        raise BadDecision(problem="--by: the name of the person who decides")
+    return by.strip()

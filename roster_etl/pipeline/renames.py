@@ -1,0 +1,266 @@
+"""Renames: which people an import seems to have given other ids, and what a person says to that, before or after it is published.
+
+Belongs here: gathering who vanishes and who appears, the words that approve, and the import of kind ``override`` that says it afterwards.
+Who may be whom is decided in ``engine.renames``. A format whose uploads say themselves what was renamed is believed: nothing is proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.map import key_text
+from roster_etl.engine.plan import Plan
+from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
+from roster_etl.mapping.frames import FINDINGS, flat, to_frame, to_table
+from roster_etl.pipeline.conclude import MANIFEST_VERSION
+from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import PermanentError, RosterError
+from roster_etl.spec.findings import Finding, mask
+from roster_etl.store.warehouse import Conclusion, TableChange
+from roster_etl.vendors import vendor
+
+ALL, CODE = "all", "possible_rename"
+_KEY = ["user_kind", "user_id"]
+_NEEDED = ("users", "user_roles")
+_CARRIED = ("content", "settings", "headers", "compared")
+_SHOWN = 20
+_SAME = {"birth_date": "names and date of birth", "email": "e-mail address"}
+
+
+class BadRename(PermanentError):
+    """What is to be taken for a rename was not proposed."""
+
+    code = "bad_rename"
+    template = "import {import_id}: {problem}; `roster-etl renames list {import_id}` shows what is proposed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renames:
+    """What an import proposes, and what of that a person approved (both PROPOSALS); ``rows``: what opens in ``id_changes`` for it."""
+
+    proposed: pa.Table
+    approved: pa.Table
+    rows: pa.Table
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What ledger and documents say: counts, and masked ids."""
+        if not self.proposed.num_rows:
+            return {}
+        shown = self.proposed.slice(0, _SHOWN).to_pylist()
+        pairs = [{"kind": p["user_kind"], "old": mask(p["old_id"]), "new": mask(p["new_id"]), "same": p["by"]} for p in shown]
+        return {"proposed": self.proposed.num_rows, "approved": self.approved.num_rows, "pairs": pairs}
+
+    def findings(self) -> list[Finding]:
+        """Return one finding for each proposal that nobody has approved."""
+        done = set(self.approved.column("old_id").to_pylist())
+        return [
+            Finding(
+                severity="info",
+                code=CODE,
+                field="users",
+                key=f"{mask(pair['old_id'])} → {mask(pair['new_id'])}",
+                message=f"A {pair['user_kind']} vanishes, and one with the same {_SAME[pair['by']]} appears in the same school.",
+            )
+            for pair in self.proposed.to_pylist()
+            if pair["old_id"] not in done
+        ]
+
+
+def renames_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> Renames:
+    """Return what the plan of `upload` looks like a rename, and which of it its words approve. Raises BadRename."""
+    proposed = _proposed(workspace, upload, plan, tables)
+    approved = chosen(proposed, upload.renames, upload.import_id)
+    workspace.frames.write(upload.district_id, upload.import_id, "renames", to_frame(proposed))
+    rows = _new_rows(workspace, (upload.district_id, upload.source), approved)
+    if rows.num_rows:
+        workspace.frames.write(upload.district_id, upload.import_id, f"renamed/{TABLE}", to_frame(rows))
+    return Renames(proposed=proposed, approved=approved, rows=rows)
+
+
+def plan_with(workspace: Workspace, upload: Upload, plan: Plan, renames: Renames) -> Plan:
+    """Return the plan once what was approved counts as renamed."""
+    if not renames.approved.num_rows:
+        return plan
+    closing = {
+        name: workspace.warehouse.versions(name, table.closes.column("version_id"))
+        for name, table in plan.tables.items()
+        if table.closes.num_rows and set(_KEY) <= set(TABLES[name].names)
+    }
+    current = workspace.warehouse.count_current(upload.district_id, upload.source, TABLE)
+    return with_renames(plan, renames.approved, closing, renames.rows, current)
+
+
+def chosen(proposed: pa.Table, words: Sequence[str], import_id: int) -> pa.Table:
+    """Return those of `proposed` that `words` name: ``all``, or ``OLD=NEW``. Raises BadRename."""
+    if ALL in words:
+        return proposed
+    pairs = [f"{pair['old_id']}={pair['new_id']}" for pair in proposed.to_pylist()]
+    if unknown := [place for place, word in enumerate(words, start=1) if word not in pairs]:
+        raise BadRename(
+            import_id=import_id, problem=f"rename number {unknown[0]} is none of the {len(pairs):,} that are proposed"
+        )
+    return proposed.filter(pa.array([pair in words for pair in pairs], pa.bool_()))
+
+
+def proposals(workspace: Workspace, import_id: int) -> pa.Table:
+    """Return what import `import_id` proposes (columns PROPOSALS), without what was approved by now.
+
+    Raises: UnknownImport. BadRename: it is neither held nor published. FrameError: it is held, and its frames are gone.
+    """
+    row = workspace.warehouse.import_(import_id)
+    feed = (row["district_id"], row["source"])
+    if row["status"] == "published":
+        found = _after_the_fact(workspace, feed, import_id)
+    elif row["status"] == "held" and row["kind"] == "upload":
+        found = to_table(workspace.frames.read(row["district_id"], import_id, "renames")).cast(PROPOSALS)
+    else:
+        raise BadRename(import_id=import_id, problem=f"it is {row['status']}, and removes nobody")
+    known = _known(workspace, feed)
+    pairs = key_text(found, ("old_id", "new_id"))
+    return found.filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
+
+
+def approve_afterwards(workspace: Workspace, import_id: int, by: str, words: Sequence[str] = (ALL,)) -> int:
+    """Say of people whom published import `import_id` removed that they are those who came: their history is one line from now on.
+
+    Returns: the number of the import of kind ``override`` that says it. The versions stay closed as they are.
+    Raises:  UnknownImport, BadRename; RosterMoved: another import was published meanwhile.
+    """
+    row = workspace.warehouse.import_(import_id)
+    if row["status"] != "published":
+        raise BadRename(
+            import_id=import_id, problem="it is not published: approve its renames with the plan (holds approve --rename)"
+        )
+    approved = chosen(proposals(workspace, import_id), words, import_id)
+    if not approved.num_rows:
+        raise BadRename(import_id=import_id, problem="nothing is proposed that is not approved already")
+    return _say(workspace, (row["district_id"], row["source"]), change_rows(approved), by, import_id)
+
+
+def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, about: int) -> int:
+    warehouse, now = workspace.warehouse, datetime.now(UTC)
+    file_set = vendor(feed[1]).set_that_fills(ENTITY)
+    base = warehouse.base(*feed, file_set)
+    last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
+    number = warehouse.open_import(
+        kind="override", district_id=feed[0], source=feed[1], file_set=file_set, started_at=now, received_at=now
+    )
+    renames = {"approved": rows.num_rows, "of_import": about, "by": by}
+    conclusion = Conclusion(
+        import_id=number,
+        status="published",
+        finished_at=now,
+        findings=FINDINGS.empty_table(),
+        files=[],
+        checks=[],
+        summary={
+            **{name: last[name] for name in _CARRIED if name in last},
+            "changes": {TABLE: {"created": rows.num_rows, "updated": 0, "deleted": 0}},
+            "renames": renames,
+            "decided_by": by,
+        },
+    )
+    nothing = pa.table({"version_id": pa.array([], pa.int64()), "close_reason": pa.array([], pa.string())})
+    try:
+        warehouse.publish(conclusion, {TABLE: TableChange(opens=rows, closes=nothing)}, base)
+    except RosterError:
+        warehouse.conclude(Conclusion(import_id=number, status="failed", finished_at=datetime.now(UTC)))
+        raise
+    pairs = rows.select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
+    document = {
+        "version": MANIFEST_VERSION,
+        "kind": "override",
+        "import_id": number,
+        "district_id": feed[0],
+        "source": feed[1],
+        "status": "published",
+        "at": now.isoformat(),
+        "renames": {**renames, "pairs": pairs},
+    }
+    workspace.archive.write_manifest(feed[0], number, document)
+    return number
+
+
+# ---- who vanishes, and who appears
+
+
+def _proposed(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> pa.Table:
+    users = plan.tables.get("users")
+    filled = tables_of(upload.vendor)
+    if users is None or not (users.absent and users.created) or TABLE in filled or not set(_NEEDED) <= set(filled):
+        return PROPOSALS.empty_table()
+    closing = {name: _closing(workspace, plan, name, _absent if name == "users" else _going) for name in _tables(filled)}
+    opening = {name: to_table(tables[name]).take(plan.tables[name].opens) for name in _tables(filled)}
+    replaced = _closing(workspace, plan, "users", _replaced)
+    opening["users"] = opening["users"].filter(_others(opening["users"], replaced))
+    return propose(_people(closing), _people(opening))
+
+
+def _absent(reasons: pa.Array) -> pa.Array:
+    return pc.equal(reasons, "absent")
+
+
+def _going(reasons: pa.Array) -> pa.Array:
+    return pc.not_equal(reasons, "changed")
+
+
+def _replaced(reasons: pa.Array) -> pa.Array:
+    return pc.equal(reasons, "changed")
+
+
+def _closing(workspace: Workspace, plan: Plan, name: str, which: Any) -> pa.Table:
+    closes = plan.tables[name].closes
+    return workspace.warehouse.versions(name, closes.filter(which(flat(closes.column("close_reason")))).column("version_id"))
+
+
+def _tables(filled: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in ("users", "user_roles", "student_profiles") if name in filled)
+
+
+def _others(people: pa.Table, known: pa.Table) -> pa.Array:
+    """Which of `people` are not among `known`."""
+    return pc.invert(pc.is_in(key_text(people, _KEY), value_set=key_text(known, _KEY)))
+
+
+def _people(tables: Mapping[str, pa.Table]) -> People:
+    nobody = pa.table({name: pa.array([], pa.string()) for name in (*_KEY, "birth_date")})
+    return People(
+        persons=tables["users"].select([*PERSON]),
+        born=tables.get("student_profiles", nobody),
+        schools=tables["user_roles"],
+    )
+
+
+def _after_the_fact(workspace: Workspace, feed: tuple[str, str], import_id: int) -> pa.Table:
+    filled = tables_of(vendor(feed[1]))
+    if TABLE in filled or not set(_NEEDED) <= set(filled):
+        return PROPOSALS.empty_table()
+    turned = {name: workspace.warehouse.turned(*feed, name, import_id) for name in _tables(filled)}
+    closed, opened = ({name: sides[side] for name, sides in turned.items()} for side in (0, 1))
+    came = opened["users"].filter(_others(opened["users"], closed["users"]))
+    absent = closed["users"].filter(_absent(flat(closed["users"].column("close_reason"))))
+    return propose(_people({**closed, "users": absent}), _people({**opened, "users": came}))
+
+
+def _known(workspace: Workspace, feed: tuple[str, str]) -> pa.Table:
+    ids = workspace.warehouse.current_hashes(*feed, TABLE).column("version_id")
+    return workspace.warehouse.versions(TABLE, ids)
+
+
+def _new_rows(workspace: Workspace, feed: tuple[str, str], approved: pa.Table) -> pa.Table:
+    rows = change_rows(approved)
+    if not rows.num_rows:
+        return rows
+    known = _known(workspace, feed)
+    return rows.filter(pc.invert(pc.is_in(key_text(rows, TABLES[TABLE].key), value_set=key_text(known, TABLES[TABLE].key))))

@@ -1,0 +1,262 @@
+"""Undo: plan the state before an import as an import of its own, and publish that once a person has approved it.
+
+Belongs here: what the history of a feed says of that state, and the ledger's entries. The archive's bytes are not needed. What would
+open and close is compared in ``engine.undo``; a person's decision comes in by ``pipeline.decide``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from roster_etl.engine.plan import Plan
+from roster_etl.engine.renames import ENTITY, TABLE
+from roster_etl.engine.undo import UNDONE, Since, make_undo
+from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.pipeline.abandoned import end_abandoned, release
+from roster_etl.pipeline.conclude import MANIFEST_VERSION, error_summary
+from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.plan import PlanMoved, planned_from
+from roster_etl.pipeline.report import rewrite_reports
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.findings import Finding
+from roster_etl.store.warehouse import Conclusion, Edit, Hold, TableChange
+from roster_etl.vendors import vendor
+
+REASON = "undo"
+_CARRIED = ("content", "settings", "headers", "compared")
+"""Of the summary of the import whose state comes back: what later uploads are judged against, and which one is unchanged."""
+
+
+class NotUndoable(PermanentError):
+    """The import changed nothing, or what it did cannot be brought back."""
+
+    code = "not_undoable"
+    template = "import {import_id} cannot be undone: {problem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Undo:
+    """An undo as it would be now. ``undoes``: the imports whose work goes, the one that was named first."""
+
+    district_id: str
+    source: str
+    undoes: tuple[int, ...]
+    plan: Plan
+    since: Mapping[str, Since]
+    edits: tuple[Edit, ...]
+    carried: Mapping[str, Any]
+
+
+def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | None = None) -> int:
+    """Plan the state before import `import_id`, and hold that plan for approval. Returns the number of the new import.
+
+    It ends as ``held``, or as ``unchanged`` where the roster is in that state already.
+    Raises: UnknownImport. NotUndoable: it published nothing, or personal data was purged since.
+    """
+    row = _undoable(workspace, import_id)
+    number = _begun(workspace, row, run_id)
+    try:
+        undo = _undo(workspace, row)
+        _conclude(workspace, number, undo, by)
+        _keep_manifest(workspace, number, undo, "unchanged" if _is_empty(undo) else "held", by)
+    except Exception as error:
+        summary = {"error": error_summary(error)}
+        workspace.warehouse.conclude(
+            Conclusion(import_id=number, status="failed", finished_at=datetime.now(UTC), summary=summary)
+        )
+        raise
+    finally:
+        release(workspace, number)
+    return number
+
+
+def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> None:
+    """Publish the undo that is held as import `import_id`, if its plan is still the one that `sha256` names.
+
+    Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold, ImportNotRunning: it was decided already.
+    """
+    row = workspace.warehouse.import_(import_id)
+    undo = _undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=import_id)
+    if undo.plan.sha256 != sha256:
+        raise PlanMoved(import_id=import_id, district_id=row["district_id"])
+    conclusion = Conclusion(
+        import_id=import_id,
+        status="published",
+        finished_at=datetime.now(UTC),
+        summary={**row["summary"], **undo.carried},
+        edits=undo.edits,
+    )
+    changes = {name: _change(undo, name) for name in undo.plan.tables}
+    workspace.warehouse.publish(conclusion, changes, undo.plan.base, approved_by=by)
+    _keep_manifest(workspace, import_id, undo, "published", row["summary"]["asked_by"], approved_by=by)
+    closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, conclusion.finished_at)
+    rewrite_reports(workspace, closed)
+
+
+def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
+    row = workspace.warehouse.import_(import_id)
+    if row["status"] != "published":
+        raise NotUndoable(import_id=import_id, problem=f"it is {row['status']}, and changed nothing")
+    later = workspace.warehouse.imports(row["district_id"], row["source"], status="published", file_set=row["file_set"])
+    if any(other["kind"] == "purge" and other["import_id"] >= import_id for other in later):
+        raise NotUndoable(import_id=import_id, problem="personal data was removed for good since, and does not come back")
+    return row
+
+
+def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> int:
+    now = datetime.now(UTC)
+    with workspace.holders.gate():
+        end_abandoned(workspace, row["district_id"], row["source"])
+        number = workspace.warehouse.open_import(
+            kind="undo",
+            district_id=row["district_id"],
+            source=row["source"],
+            file_set=row["file_set"],
+            run_id=run_id,
+            received_at=now,
+            started_at=now,
+        )
+        workspace.holders.take(number)
+    return number
+
+
+def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
+    warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
+    file_set: str = row["file_set"]
+    rows = warehouse.imports(*feed, status="published", file_set=file_set)
+    published = [other for other in rows if until is None or other["import_id"] < until]
+    before = next((other for other in published if other["import_id"] < first), None)
+    since = {name: _since(workspace, feed, name, first) for name in _tables(feed[1], file_set)}
+    overrides = [edit for edit in warehouse.overrides(*feed, ended=True) if edit["table_name"] in since]
+    edits = _edits(overrides, row["finished_at"])
+    lines = [json.dumps(asdict(edit), sort_keys=True) for edit in edits]
+    carried = (before or {}).get("summary") or {}
+    return _Undo(
+        district_id=feed[0],
+        source=feed[1],
+        undoes=tuple(sorted(other["import_id"] for other in published if other["import_id"] >= first)),
+        plan=make_undo(since, base=warehouse.base(*feed, file_set), edits=lines),
+        since=since,
+        edits=edits,
+        carried={name: carried[name] for name in _CARRIED if name in carried},
+    )
+
+
+def _tables(source: str, file_set: str) -> tuple[str, ...]:
+    """Return the tables that imports of one set of files write: what they fill, and the renames of people that were approved."""
+    known = vendor(source)
+    filled = tables_of(known.of_set(file_set))
+    return filled if TABLE in filled or ENTITY not in filled else (*filled, TABLE)
+
+
+def _since(workspace: Workspace, feed: tuple[str, str], table: str, import_id: int) -> Since:
+    ended, begun = workspace.warehouse.since(*feed, table, import_id)
+    return Since(
+        ended=ended,
+        begun=begun,
+        current=workspace.warehouse.count_current(*feed, table),
+        schools=workspace.warehouse.current_by_school(*feed, table),
+    )
+
+
+def _edits(overrides: Sequence[Mapping[str, Any]], moment: datetime) -> tuple[Edit, ...]:
+    """Return what becomes of stewards' edits: those made from `moment` on end, those that ended since are in force again."""
+    again = [row for row in overrides if row["set_at"] < moment and row["cleared_at"] and row["cleared_at"] >= moment]
+    ends = [row for row in overrides if row["set_at"] >= moment and row["cleared_at"] is None]
+    places = {_place(row) for row in again}
+    return (
+        *(Edit(begins=False, **_place_of(row)) for row in ends if _place(row) not in places),
+        *(Edit(begins=True, **_place_of(row), value=row["value"], by=row["set_by"]) for row in again),
+    )
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["table_name"], row["key"], row["field"]
+
+
+def _place_of(row: Mapping[str, Any]) -> dict[str, str]:
+    return dict(zip(("table", "key", "field"), _place(row), strict=True))
+
+
+def _is_empty(undo: _Undo) -> bool:
+    return undo.plan.is_empty and not undo.edits
+
+
+def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
+    now = datetime.now(UTC)
+    held = not _is_empty(undo)
+    shown = planned_from(undo.plan, "held" if held else "unchanged")
+    tables = {n: _share(t.deleted, t.current) for n, t in undo.plan.tables.items() if t.deleted}
+    hold = Hold(reason=REASON, plan_sha256=undo.plan.sha256, created_at=now) if held else None
+    conclusion = Conclusion(
+        import_id=number,
+        status="held" if held else "unchanged",
+        finished_at=now,
+        findings=to_table(findings_frame([_finding(undo)])).cast(FINDINGS),
+        files=[],
+        checks=[],
+        summary={
+            "undoes": list(undo.undoes),
+            "asked_by": by,
+            "changes": shown.changes,
+            "plan": shown.tables,
+            "sha256": undo.plan.sha256,
+            "plan_base": undo.plan.base,
+            "edits": [{"table": e.table, "field": e.field, "begins": e.begins} for e in undo.edits],
+            **({"hold": {"tables": tables, "schools": []}} if held else {}),
+        },
+        hold=hold,
+    )
+    workspace.warehouse.conclude(conclusion)
+
+
+def _share(part: int, whole: int) -> dict[str, float]:
+    return {"deleted": part, "current": whole, "pct": round(100 * part / whole, 1) if whole else 0.0}
+
+
+def _finding(undo: _Undo) -> Finding:
+    first, *others = undo.undoes
+    also = f", and with it what followed: {_numbers(others)}" if others else ""
+    edits = f" {len(undo.edits):,} edits of stewards would begin or end with it." if undo.edits else ""
+    return Finding(severity="info", code=REASON, message=f"The state before import {first} would come back{also}.{edits}")
+
+
+def _numbers(imports: Sequence[int]) -> str:
+    return f"import {', '.join(map(str, imports[:10]))}{f' and {len(imports) - 10:,} more' if len(imports) > 10 else ''}"
+
+
+def _change(undo: _Undo, name: str) -> TableChange:
+    table, ended = undo.plan.tables[name], undo.since[name].ended
+
+    def opens() -> pa.Table:
+        return ended.take(table.opens)
+
+    return TableChange(opens=opens, closes=table.closes)
+
+
+def _keep_manifest(
+    workspace: Workspace, number: int, undo: _Undo, status: str, by: str, *, approved_by: str | None = None
+) -> None:
+    """Write down in the archive what is needed to do this again."""
+    document = {
+        "version": MANIFEST_VERSION,
+        "kind": "undo",
+        "import_id": number,
+        "district_id": undo.district_id,
+        "source": undo.source,
+        "undoes": list(undo.undoes),
+        "plan_sha256": undo.plan.sha256,
+        "close_reason": UNDONE,
+        "status": status,
+        "asked_by": by,
+        "approved_by": approved_by,
+        "at": workspace.warehouse.import_(number)["finished_at"].isoformat(),
+    }
+    workspace.archive.write_manifest(undo.district_id, number, document)

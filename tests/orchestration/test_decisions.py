@@ -1,0 +1,154 @@
+"""The jobs with which a person decides: what they do, what the assets show of it, and what they refuse."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from roster_etl.orchestration.definitions import defs
+from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, config_yaml, launchpad
+from roster_etl.orchestration.runs import run_decision
+from roster_etl.spec.errors import RosterError
+from tests.orchestration.conftest import Home, without_half_of_the_students
+
+
+@pytest.fixture(scope="module")
+def _held_home(_published_home: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("held")
+    home = Home(shutil.copytree(_published_home, folder / "home"))
+    upload = without_half_of_the_students(shutil.copytree(sample, folder / "upload"))
+    assert home.status(home.run(upload)) == "held"
+    home.workspace.warehouse.close()
+    return home.path
+
+
+@pytest.fixture
+def held(_held_home: Path, tmp_path: Path) -> Home:
+    """A home of one's own whose second import waits for a decision."""
+    return Home(shutil.copytree(_held_home, tmp_path / "home"))
+
+
+def plan(home: Home, import_id: int = 2) -> str:
+    return str(home.workspace.warehouse.hold(import_id)["plan_sha256"])
+
+
+def decide(home: Home, job: str, **config: Any) -> int:
+    return run_decision(home.path, job, config)
+
+
+def test_a_held_run_says_how_to_decide_in_config_that_the_jobs_take(held: Home) -> None:
+    metadata = held.materialized()["roster/plan"].metadata
+    failure = next(
+        e.dagster_event.step_failure_data for e in held.events() if e.dagster_event and e.dagster_event.is_step_failure
+    )
+
+    text = str(metadata["how to decide"].value)
+    for job in (APPROVE, DISCARD):
+        config = next(block.split("```")[0] for block in text.split("```yaml\n")[1:] if f"  {STEP[job]}:" in block)
+        assert dg.validate_run_config(defs.resolve_job_def(job), yaml.safe_load(config))
+    assert plan(held) in text
+    assert metadata["approve"].value.startswith("/locations/roster_etl/jobs/approve_hold/playground/setup?config=")
+    assert {"how to decide", "approve", "discard"} <= set(failure.user_failure_data.metadata)
+
+
+def test_approving_publishes_and_tells_the_assets_of_the_district(held: Home) -> None:
+    assert decide(held, APPROVE, import_id=2, plan=plan(held)[:12], by="A. Steward") == 2
+
+    made = held.materialized()
+    users = made["warehouse/users"]
+    run = held.newest_run()
+    assert held.status(2) == "published"
+    assert held.workspace.warehouse.hold(2)["decided_by"] == "A. Steward"
+    assert (run.job_name, run.status) == (APPROVE, dg.DagsterRunStatus.SUCCESS)
+    assert {name: run.tags[name] for name in ("district", "format", "import_id", "import_status")} == {
+        "district": "lincoln",
+        "format": "clever",
+        "import_id": "2",
+        "import_status": "published",
+    }
+    assert users.partition == "lincoln"
+    assert users.metadata["import"].value == 2
+    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.count_current("lincoln", "clever", "users")
+    assert held.checks()[("roster/plan", "publishable")].passed
+    assert "report" in made
+
+
+def test_approving_in_part_takes_the_plan_of_the_part(held: Home) -> None:
+    with pytest.raises(RosterError, match="makes another plan"):
+        decide(held, APPROVE, import_id=2, plan="", by="A", leave_out=["contacts"])
+    with pytest.raises(RosterError, match="another plan"):
+        decide(held, APPROVE, import_id=2, plan=plan(held), by="A", leave_out=["contacts"])
+
+    assert held.status(2) == "held"
+
+
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        ({"import_id": 2, "plan": "0000", "by": "A"}, "bad_words"),
+        ({"import_id": 2, "plan": "", "by": "A"}, "bad_words"),
+        ({"import_id": 2, "plan": None, "by": " "}, "bad_words"),
+        ({"import_id": 1, "plan": "0000", "by": "A"}, "no_open_hold"),
+        ({"import_id": 99, "plan": "0000", "by": "A"}, "unknown_import"),
+    ],
+)
+def test_what_the_command_line_refuses_is_refused(held: Home, config: dict[str, Any], code: str) -> None:
+    if config["plan"] is None:
+        config = {**config, "plan": plan(held)}
+    with pytest.raises(RosterError) as refused:
+        decide(held, APPROVE, **config)
+
+    run = held.newest_run()
+    failed = [
+        e.dagster_event.step_failure_data for e in held.events(run.run_id) if e.dagster_event and e.dagster_event.is_step_failure
+    ]
+    assert refused.value.code == code
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    assert refused.value.message in str(failed[0].error)
+    assert held.status(2) == "held"
+
+
+def test_discarding_leaves_the_roster_and_tags_the_run(held: Home) -> None:
+    before = held.workspace.warehouse.count_current("lincoln", "clever", "users")
+
+    decide(held, DISCARD, import_id=2, by="A. Steward")
+
+    assert held.status(2) == "discarded"
+    assert held.newest_run().tags["import_status"] == "discarded"
+    assert held.workspace.warehouse.count_current("lincoln", "clever", "users") == before
+
+
+def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:
+    decide(held, APPROVE, import_id=2, plan=plan(held), by="A")
+
+    number = decide(held, UNDO, import_id=2, by="A. Steward")
+    run, metadata = held.newest_run(), held.materialized()["roster/plan"].metadata
+    assert (run.status, run.tags["import_id"], run.tags["import_status"]) == (dg.DagsterRunStatus.SUCCESS, str(number), "held")
+    assert plan(held, number) in str(metadata["how to decide"].value)
+    assert metadata["created"].value > 0
+
+    decide(held, APPROVE, import_id=number, plan=plan(held, number), by="A. Steward")
+    users = held.materialized()["warehouse/users"]
+    assert held.status(number) == "published"
+    assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.count_current("lincoln", "clever", "users")
+
+
+def test_the_code_location_loads_with_them() -> None:
+    """Within one, jobs and steps do not share names, which only shows when it is put together."""
+    dg.Definitions.validate_loadable(defs)
+
+    assert {APPROVE, DISCARD, UNDO} <= {job.name for job in defs.resolve_all_job_defs()}
+
+
+def test_links_carry_the_config() -> None:
+    config = config_yaml(UNDO, {"import_id": 3, "by": ""})
+
+    assert yaml.safe_load(config) == {"ops": {"undo": {"config": {"import_id": 3, "by": ""}}}}
+    assert launchpad("here", UNDO, config).endswith(
+        "ops%3A%0A++undo%3A%0A++++config%3A%0A++++++import_id%3A+3%0A++++++by%3A+%22%22%0A"
+    )

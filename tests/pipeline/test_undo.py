@@ -1,0 +1,264 @@
+"""Undo: what comes back, what stays in the history, and when it is refused. On both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.archived import NotArchived, archived_import, newest_archived
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.override import Target, set_override
+from roster_etl.pipeline.plan import PlanMoved
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.trace import trace_record
+from roster_etl.pipeline.undo import NotUndoable, plan_undo, publish_undo
+from roster_etl.pipeline.undone import undone_imports
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.store.district import District, Feed
+from roster_etl.store.settings import Settings
+from roster_etl.store.warehouse import NoHold
+from roster_etl.vendors import vendor
+
+FEED = ("lincoln", "canvas")
+HEADER = "user_id,login_id,status,full_name\n"
+FIRST = {"users.csv": f"{HEADER}U1,ann,active,Ann Lee\nU2,bob,active,Bob Ray\n"}
+SECOND = {"users.csv": f"{HEADER}U1,ann,active,Anna Lee\nU2,bob,deleted,Bob Ray\nU3,cam,active,Cam Oak\n"}
+
+
+@pytest.fixture
+def workspace(warehouse_url: str, tmp_path: Path) -> Iterator[Workspace]:
+    opened = Workspace(replace(Settings.load(tmp_path / "home"), warehouse=warehouse_url))
+    opened.warehouse.migrate()
+    opened.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
+    yield opened
+    opened.warehouse.close()
+
+
+@pytest.fixture
+def twice(workspace: Workspace, tmp_path: Path) -> Workspace:
+    """Two imports: the second changes one user, deletes one and adds one."""
+    upload(workspace, tmp_path / "first", FIRST)
+    upload(workspace, tmp_path / "second", SECOND)
+    return workspace
+
+
+def upload(workspace: Workspace, folder: Path, files: dict[str, str], **options: str) -> dict[str, Any]:
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return outcome(
+        workspace, import_upload(workspace, Order(district_id=FEED[0], source=FEED[1], path=str(folder), options=options))
+    )
+
+
+def names(workspace: Workspace, moment: datetime | None = None) -> dict[str, str]:
+    known = workspace.warehouse.as_of(moment or datetime.now(UTC), "users", *FEED).to_pylist()
+    return {row["user_id"]: row["full_name"] for row in known}
+
+
+def approved(workspace: Workspace, number: int) -> dict[str, Any]:
+    publish_undo(workspace, number, workspace.warehouse.hold(number)["plan_sha256"], "A. Steward")
+    return outcome(workspace, number)
+
+
+def test_an_undo_waits_for_a_person_and_changes_nothing_until_then(twice: Workspace) -> None:
+    number = plan_undo(twice, 2, "sam")
+
+    document = outcome(twice, number)
+    assert (document["kind"], document["status"], document["hold"]["reason"]) == ("undo", "held", "undo")
+    assert document["changes"]["users"] == {"created": 1, "updated": 1, "deleted": 1}
+    assert document["plan"]["users"]["columns"]["full_name"] == 1
+    assert document["hold"]["tables"]["users"]["deleted"] == 1
+    assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
+
+
+def test_an_approved_undo_brings_the_state_before_back_and_keeps_the_history(twice: Workspace) -> None:
+    before = datetime.now(UTC)
+
+    document = approved(twice, plan_undo(twice, 2, "sam"))
+
+    assert (document["status"], document["hold"]["decision"], document["hold"]["decided_by"]) == (
+        "published",
+        "approved",
+        "A. Steward",
+    )
+    assert names(twice) == {"U1": "Ann Lee", "U2": "Bob Ray"}
+    assert names(twice, before) == {"U1": "Anna Lee", "U3": "Cam Oak"}
+    versions = twice.warehouse.trace("users", {"user_id": "U1"}, *FEED).to_pylist()
+    assert [(v["full_name"], v["close_reason"]) for v in versions] == [
+        ("Ann Lee", "changed"),
+        ("Anna Lee", "undone"),
+        ("Ann Lee", None),
+    ]
+    assert [v["valid_from_import"] for v in versions] == [1, 2, 3]
+
+
+def test_the_changes_of_an_undo_are_told_like_those_of_any_import(twice: Workspace) -> None:
+    approved(twice, plan_undo(twice, 2, "sam"))
+
+    with twice.warehouse.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT change, close_reason FROM changes WHERE import_id = 3 AND table_name = 'users'")
+        assert sorted(map(tuple, rows), key=str) == [("created", None), ("deleted", "undone"), ("updated", "undone")]
+
+
+def test_a_trace_of_what_came_back_leads_to_where_it_was_read_and_to_who_decided(twice: Workspace) -> None:
+    approved(twice, plan_undo(twice, 2, "sam"))
+
+    first, second, back = trace_record(twice, "lincoln", "users", {"user_id": "U1"}, field="full_name")["versions"]
+    assert (first["kind"], first["decided_by"], second["close_reason"]) == ("upload", None, "undone")
+    assert (back["kind"], back["decided_by"], back["import_id"], back["read_in"]) == ("undo", "A. Steward", 3, 1)
+    assert back["upload_id"] == first["upload_id"]
+    assert [cell["text"] for cell in back["fields"]["full_name"]["reads"] if cell["here"]] == ["Ann Lee"]
+
+
+def test_an_undo_can_be_undone(twice: Workspace) -> None:
+    approved(twice, plan_undo(twice, 2, "sam"))
+
+    document = approved(twice, plan_undo(twice, 3, "sam"))
+
+    assert document["status"] == "published"
+    assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
+    assert undone_imports(twice.warehouse.published(*FEED)) == {3}
+
+
+def test_what_followed_the_import_goes_with_it_and_stewards_edits_too(twice: Workspace, tmp_path: Path) -> None:
+    set_override(
+        twice,
+        Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns"),
+        "she",
+        "sam",
+    )
+
+    document = approved(twice, plan_undo(twice, 2, "sam"))
+
+    assert twice.warehouse.import_(document["import_id"])["summary"]["undoes"] == [2, 3]
+    assert twice.warehouse.overrides(*FEED) == []
+    approved(twice, plan_undo(twice, document["import_id"], "sam"))
+    (edit,) = twice.warehouse.overrides(*FEED)
+    assert (edit["field"], edit["value"], edit["set_by"]) == ("pronouns", "she", "sam")
+
+
+def test_the_first_import_can_be_undone(twice: Workspace) -> None:
+    approved(twice, plan_undo(twice, 1, "sam"))
+
+    assert names(twice) == {}
+
+
+def test_the_upload_whose_state_came_back_is_unchanged_and_the_undone_one_is_not(twice: Workspace, tmp_path: Path) -> None:
+    approved(twice, plan_undo(twice, 2, "sam"))
+
+    assert upload(twice, tmp_path / "again", FIRST)["status"] == "unchanged"
+    assert upload(twice, tmp_path / "second_again", SECOND)["status"] == "published"
+    assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
+
+
+def test_a_chain_of_undos_tells_what_still_counts() -> None:
+    def row(number: int, *undoes: int) -> dict[str, Any]:
+        return {"import_id": number, "kind": "undo" if undoes else "upload", "summary": {"undoes": list(undoes)}}
+
+    uploads = [row(1), row(2), row(3)]
+
+    assert undone_imports(uploads) == set()
+    assert undone_imports([*uploads, row(4, 2, 3)]) == {2, 3}
+    assert undone_imports([*uploads, row(4, 2, 3), row(5, 4)]) == {4}
+    assert undone_imports([*uploads, row(4, 3), row(5, 2, 3, 4)]) == {2, 3, 4}
+
+
+def test_an_undone_upload_is_no_longer_what_the_next_one_is_compared_with(workspace: Workspace, tmp_path: Path) -> None:
+    options = {"diffing_data_set_identifier": "all"}
+    upload(workspace, tmp_path / "first", FIRST, **options)
+    upload(workspace, tmp_path / "second", {"users.csv": f"{HEADER}U1,ann,active,Ann Lee\n"}, **options)
+    assert names(workspace) == {"U1": "Ann Lee"}
+    approved(workspace, plan_undo(workspace, 2, "sam"))
+
+    upload(workspace, tmp_path / "third", {"users.csv": f"{HEADER}U1,ann,active,Ann Lee\n"}, **options)
+
+    assert names(workspace) == {"U1": "Ann Lee"}
+
+
+def test_a_plan_that_has_moved_is_refused(twice: Workspace, tmp_path: Path) -> None:
+    number = plan_undo(twice, 2, "sam")
+    sha256 = twice.warehouse.hold(number)["plan_sha256"]
+    set_override(
+        twice,
+        Target(district_id="lincoln", source="canvas", table="users", key={"user_id": "U1"}, field="pronouns"),
+        "she",
+        "sam",
+    )
+
+    with pytest.raises(PlanMoved):
+        publish_undo(twice, number, sha256, "A. Steward")
+    assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
+
+
+def test_a_newer_upload_closes_the_hold_of_an_undo(twice: Workspace, tmp_path: Path) -> None:
+    number = plan_undo(twice, 2, "sam")
+    sha256 = twice.warehouse.hold(number)["plan_sha256"]
+    upload(twice, tmp_path / "third", {"users.csv": f"{HEADER}U4,dee,active,Dee Fox\n"})
+
+    assert twice.warehouse.hold(number)["decision"] == "superseded"
+    with pytest.raises((PlanMoved, NoHold)):
+        publish_undo(twice, number, sha256, "A. Steward")
+
+
+def test_what_is_so_already_ends_as_unchanged(twice: Workspace) -> None:
+    approved(twice, plan_undo(twice, 2, "sam"))
+
+    assert outcome(twice, plan_undo(twice, 2, "sam"))["status"] == "unchanged"
+
+
+def test_only_what_was_published_can_be_undone(twice: Workspace) -> None:
+    number = plan_undo(twice, 2, "sam")
+
+    with pytest.raises(NotUndoable, match="it is held"):
+        plan_undo(twice, number, "sam")
+
+
+def test_an_undo_leaves_what_a_rebuild_needs_and_is_no_upload_to_run_again(twice: Workspace) -> None:
+    number = plan_undo(twice, 2, "sam")
+    approved(twice, number)
+
+    manifest = twice.archive.read_manifest("lincoln", number)
+    assert {name: manifest[name] for name in ("kind", "undoes", "status", "asked_by", "approved_by")} == {
+        "kind": "undo",
+        "undoes": [2],
+        "status": "published",
+        "asked_by": "sam",
+        "approved_by": "A. Steward",
+    }
+    assert newest_archived(twice, *FEED) == 2
+    with pytest.raises(NotArchived):
+        archived_import(twice, *FEED, number)
+
+
+def test_an_undo_or_an_edit_of_one_set_of_files_leaves_the_others_of_the_format_alone(warehouse_url: str, tmp_path: Path) -> None:
+    opened = Workspace(replace(Settings.load(tmp_path / "home"), warehouse=warehouse_url))
+    opened.warehouse.migrate()
+    known = vendor("catapult_connect")
+    opened.registry.add(District(id="lincoln", feeds=(Feed(format=known.format.name),)))
+    write_sample(known, tmp_path / "first", students=24, seed=2)
+    sets = [found.name for found in known.format.file_sets]
+    for name in sets:
+        order = Order(district_id="lincoln", source=known.format.name, path=str(tmp_path / "first"), file_set=name)
+        assert outcome(opened, import_upload(opened, order))["status"] == "published"
+    feed, first = ("lincoln", known.format.name), known.set_that_fills("users")
+    user = opened.warehouse.as_of(datetime.now(UTC), "users", *feed).to_pylist()[0]
+    key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
+    events = opened.warehouse.count_current(*feed, "attendance")
+
+    edited = set_override(
+        opened, Target(district_id="lincoln", source=feed[1], table="users", key=key, field="pronouns"), "she", "sam"
+    )
+    number = plan_undo(opened, next(r["import_id"] for r in opened.warehouse.published(*feed) if r["file_set"] == first), "sam")
+    document = approved(opened, number)
+
+    assert document["undoes"] == [1 + sets.index(first), edited]
+    assert (opened.warehouse.count_current(*feed, "users"), opened.warehouse.count_current(*feed, "attendance")) == (0, events)
+    opened.warehouse.close()
