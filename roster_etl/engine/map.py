@@ -22,7 +22,7 @@ from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.shape import run_step
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.hashes import hash_texts
-from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
+from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of, OfUpload
 
 ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
@@ -154,6 +154,8 @@ class _Evaluator:
             case Of(targets=targets, via=via):
                 made = via(*(pd.Series(pd.arrays.ArrowExtensionArray(self.made[t].values)) for t in targets))
                 return _Column(_typed(made, kind), True)
+            case OfUpload(what=what):
+                return _Column(pa.repeat(pa.scalar(self.options[what], kind), rows.num_rows), True)
             case FirstOf(choices=choices):
                 return self._first_of(choices, rows, kind)
             case IfOption(option=option, equals=equals):

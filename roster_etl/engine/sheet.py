@@ -100,9 +100,10 @@ class Sheet:
     # ---- what a rule can do
 
     def fail(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Refuse the rows where the column is required, else leave the cells empty with a warning."""
+        """Refuse the rows where the column is required or strict, else leave the cells empty with a warning."""
         column = self.header.columns.get(name)
-        required = wrong & self.required(column) if column is not None else np.zeros(len(wrong), dtype=bool)
+        nowhere = np.zeros(len(wrong), dtype=bool)
+        required = nowhere if column is None else wrong if column.strict else wrong & self.required(column)
         self.refuse(required, code, name, message, _of(causes, wrong, required))
         emptied = wrong & ~required
         self.say("warning", code, emptied, name, f"{message} The value was left empty.", _of(causes, wrong, emptied))

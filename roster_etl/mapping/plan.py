@@ -60,6 +60,17 @@ class Const:
     derived: bool = False
 
 
+RECEIVED_ON = "received_on"
+"""What is known of an upload besides its files, by the name under which the engine is told: the local day on which it arrived (a date)."""
+
+
+@dataclass(frozen=True)
+class OfUpload:
+    """What is known of the upload itself, such as RECEIVED_ON; always derived."""
+
+    what: str
+
+
 @dataclass(frozen=True, init=False)
 class FirstOf:
     """The first of several expressions that has a value, row by row."""
@@ -80,7 +91,7 @@ class IfOption:
     otherwise: Expression
 
 
-Expression = From | Of | Const | FirstOf | IfOption
+Expression = From | Of | Const | OfUpload | FirstOf | IfOption
 
 
 # ---- steps: how the rows of a source become the rows that are mapped

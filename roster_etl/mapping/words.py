@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 
+from roster_etl.mapping.fold import FoldPlan
 from roster_etl.mapping.plan import (
+    RECEIVED_ON,
     Agreed,
     AnyRow,
     Claim,
@@ -24,12 +26,14 @@ from roster_etl.mapping.plan import (
     MostCommon,
     Numbered,
     Of,
+    OfUpload,
     Step,
     Unpivot,
     Varied,
 )
 
 Options = MappingABC[str, object]
+_UPLOAD_WORDS = {RECEIVED_ON: "the day on which the upload arrived, in the district's time zone"}
 
 
 def expression_words(expression: Expression, options: Options | None = None) -> str:
@@ -43,6 +47,8 @@ def expression_words(expression: Expression, options: Options | None = None) -> 
             return _applied(via, targets)
         case Const(value=value):
             return f"always {_option_text(value)}"
+        case OfUpload(what=what):
+            return _UPLOAD_WORDS[what]
         case FirstOf(choices=choices):
             return "; else ".join(expression_words(choice, options) for choice in choices)
         case IfOption(option=option, equals=equals, then=then, otherwise=otherwise):
@@ -51,6 +57,17 @@ def expression_words(expression: Expression, options: Options | None = None) -> 
             condition = f"where {option} is {_option_text(equals)}"
             return f"{condition}: {expression_words(then)}; otherwise: {expression_words(otherwise)}"
     raise AssertionError(expression)
+
+
+def fold_words(plan: FoldPlan, table: str, column: str) -> str | None:
+    """Return how rows of changes give `column` of `table`; None: none does."""
+    found = [
+        f"{given.column if given.via is None else _applied(given.via, (given.column,))} of {kind.name}, where blank {given.blank} what was there"
+        for kind in plan.kinds
+        for given in kind.columns
+        if kind.table == table and given.to == column
+    ]
+    return "; or ".join(found) or None
 
 
 def step_words(mapping: Mapping, column: str) -> str | None:

@@ -5,10 +5,12 @@ Belongs here: finding the manifest to run again, before an import is opened for 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
+from roster_etl.vendors import vendor
 
 
 class NotArchived(RosterError):
@@ -28,17 +30,30 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
     if found not in manifests:
         raise NotArchived(import_id=import_id, district_id=district_id, problem="the archive has no manifest of it")
     manifest = workspace.archive.read_manifest(district_id, found)
-    lost = [member["name"] for member in manifest["members"] if member["kind"] and member["key"] is None]
-    if lost or manifest["source"] != source:
+    if (lost := lost_members(manifest)) or manifest["source"] != source:
         raise NotArchived(import_id=import_id, district_id=district_id, problem=", ".join(lost) or "another format")
     return found
 
 
-def newest_archived(workspace: Workspace, district_id: str, source: str) -> int | None:
-    """Return the newest import of a feed that is archived and was not rejected; None: there is none."""
+def lost_members(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the files of an archived upload that were used, and whose bytes were not kept.
+
+    In a format of changes, a file that was refused was not used: its siblings were.
+    """
+    alone = vendor(manifest["source"]).format.mode == "changes"
+    return [
+        member["name"]
+        for member in manifest["members"]
+        if member["kind"] and member["key"] is None and not (alone and member.get("refused"))
+    ]
+
+
+def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
+    """Return the newest import of a feed (or one set of its files) that is archived and was not rejected; None: there is none."""
     for import_id in reversed(workspace.archive.manifests(district_id)):
         manifest = workspace.archive.read_manifest(district_id, import_id)
-        if manifest["source"] == source and manifest["status"] != "rejected":
+        same_set = file_set is None or manifest.get("file_set", "") == file_set
+        if manifest["source"] == source and same_set and manifest["status"] != "rejected":
             return import_id
     return None
 

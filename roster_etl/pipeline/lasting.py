@@ -56,10 +56,11 @@ def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Membe
 
 def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
     """Yield the published imports of the feed, newest first; all but the first are hardly ever asked for."""
-    newest = workspace.warehouse.last_published(upload.district_id, upload.source)
+    feed, file_set = (upload.district_id, upload.source), upload.file_set
+    newest = workspace.warehouse.last_published(*feed, file_set=file_set)
     if newest:
         yield int(newest["import_id"])
-        for row in workspace.warehouse.imports(upload.district_id, upload.source, status="published")[1:]:
+        for row in workspace.warehouse.imports(*feed, status="published", file_set=file_set)[1:]:
             yield int(row["import_id"])
 
 

@@ -19,7 +19,9 @@ from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
+from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.fold import how_compared
 from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.map import tables_of
@@ -103,7 +105,7 @@ def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.D
     return make_plan(
         Loaded(tables, lambda name: to_table(tables[name])),
         {name: _Current(warehouse, upload, name) for name in tables},
-        base=warehouse.base(upload.district_id, upload.source),
+        base=warehouse.base(upload.district_id, upload.source, upload.file_set),
         doubt=_doubt(workspace, upload),
     )
 
@@ -125,12 +127,18 @@ class _Current:
     def schools(self) -> dict[str, int]:
         return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
+    def matching(self, keys: pa.Table) -> pa.Table:
+        return self.warehouse.matching(self.upload.district_id, self.upload.source, self.name, keys)
+
+    def count(self) -> int:
+        return self.warehouse.count_current(self.upload.district_id, self.upload.source, self.name)
+
 
 def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
     """Return the decision on `plan`, and the findings that say why it is not published; `looks`: like whose upload, if not its own."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
-    if required:
+    if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
         return _planned(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
@@ -143,7 +151,8 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
         if (rekeyed or looks) and not failed:
             planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column" if rekeyed else looks})
         return planned, [*rekeyed, *strange, *findings]
-    if _is_unchanged(workspace, upload, plan):
+    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
+    if is_state and _is_unchanged(workspace, upload, plan):
         return _planned(plan, "unchanged"), []
     return _planned(plan, "publish"), _growth(plan, upload)
 
@@ -247,7 +256,7 @@ def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
 
 
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
-    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 
@@ -329,6 +338,14 @@ def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
         for file in upload.format.files
         if upload.member(file.name)
     }
+
+
+def _unusable(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
+    if how_compared(workspace, upload) == REFUSED_WHOLE:
+        return True
+    judged = _documents(workspace, upload).values()
+    return all(about["refused"] for document in judged for about in document["files"].values())
 
 
 def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:

@@ -115,6 +115,11 @@ _ROW = (
         "A value refers to a record that the upload (or the roster) does not have.",
         "Export the record that is referred to, or correct the id.",
     ),
+    (
+        "missing_record",
+        "Many rows name one record that the upload (or the roster) does not have.",
+        "Export that record; the rows that name it then apply.",
+    ),
     ("unknown_role", "A role is not known.", "Use a role of the document, or define a custom role."),
     (
         "role_mismatch",
@@ -137,6 +142,11 @@ _ROW = (
     ("not_enrolled", "The user is not enrolled where the row needs it.", "Enroll the user first."),
     ("two_contexts", "The row names two contexts where one is allowed.", "Leave one of them empty."),
     ("move_blocked", "The record cannot be moved there.", "See the message for what stands in the way."),
+    (
+        "moved_to_root",
+        "The parent is blank, so a record that had one was moved to the root.",
+        "Fill the parent if the record should stay where it was.",
+    ),
     ("name_taken", "The name belongs to another record of the same kind.", "Choose another name."),
     ("deleted_parent", "The parent of the record is deleted.", "Restore the parent, or choose another."),
     ("deleted_reference", "The record that is referred to is deleted.", "Restore it, or correct the id."),

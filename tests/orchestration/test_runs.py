@@ -9,7 +9,7 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration import publish, raw
-from roster_etl.orchestration.definitions import MODULE, defs, job_name
+from roster_etl.orchestration.definitions import FRESH_CHECKS, MODULE, defs, job_name
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.runs import PasswordInPath, ensure_config, home_instance, run_import
 from roster_etl.pipeline.receive import Order
@@ -77,7 +77,8 @@ def test_the_uploads_hash_is_the_data_version(published: Home):
 def test_every_check_is_evaluated_and_passes(published: Home):
     checks = published.checks()
 
-    assert len(checks) == len(defs.resolve_asset_graph().get_check_keys_for_assets(selected("clever")))
+    asked = set(defs.resolve_asset_graph().get_check_keys_for_assets(selected("clever"))) - set(FRESH_CHECKS)
+    assert len(checks) == len(asked)  # nobody waits for this feed, so it is not said whether it is late
     assert all(check.passed for check in checks.values())
 
 
@@ -117,7 +118,7 @@ def test_the_same_upload_again_is_unchanged_and_the_rest_is_skipped(published: H
     assert published.status(second) == "unchanged"
     run = published.newest_run()
     assert (run.status, run.tags["import_status"]) == (SUCCESS, "unchanged")
-    assert published.materialized() == {}
+    assert set(published.materialized()) == {"report"}
 
 
 def test_a_backfill_of_what_is_unchanged_counts_as_materialized(published: Home):

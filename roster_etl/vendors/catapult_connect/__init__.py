@@ -1,6 +1,6 @@
 """CatapultCONNECT: a whole district as CSV files, by "SIS Data Requirements for CatapultCONNECT"."""
 
-from roster_etl.spec import Format
+from roster_etl.spec import FileSet, Format
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.catapult_connect.attendance import ATTENDANCE
 from roster_etl.vendors.catapult_connect.mapping import MAPPINGS
@@ -16,7 +16,17 @@ FORMAT = Format(
     document="SIS Data Requirements for CatapultCONNECT",
     version="undated, as of 2026",
     mode="snapshot",
-    files=(STAFF, STUDENTS, STAFF_TO_STUDENT, ATTENDANCE, SCHOOLS),
+    files=(STAFF, STUDENTS, STAFF_TO_STUDENT, SCHOOLS, ATTENDANCE),
+    sets=(
+        FileSet(name="roster", files=("staff", "students", "staff_to_student", "schools"), mode="snapshot"),
+        FileSet(
+            name="attendance",
+            files=("attendance",),
+            mode="events",
+            rhythm={"quiet_period": "60s", "min_interval": "0"},
+            urgent=True,
+        ),
+    ),
     options=OPTIONS,
     fixed_column_order=True,
     column_order_option="allow_column_order",

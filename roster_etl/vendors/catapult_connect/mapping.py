@@ -4,9 +4,10 @@ Belongs here: which column goes where, by which function. The verbs are in ``eng
 the decisions behind ambiguous columns are written down in this folder's README.
 """
 
-from roster_etl.mapping.columns import decimal, derived_id, digits, joined, recode
+from roster_etl.mapping.columns import decimal, derived_id, digits, joined, parse_us_day, recode
 from roster_etl.mapping.compound import looked_up, or_else, unless_looked_up, with_texts
 from roster_etl.mapping.plan import (
+    RECEIVED_ON,
     Agreed,
     AnyGiven,
     AnyRow,
@@ -16,6 +17,7 @@ from roster_etl.mapping.plan import (
     From,
     IfOption,
     Mapping,
+    OfUpload,
     Unnamed,
 )
 from roster_etl.vendors.catapult_connect.codes import (
@@ -269,6 +271,23 @@ _ENROLLMENTS = (
     ),
 )
 
+_ATTENDANCE = (
+    Mapping(
+        source="attendance",
+        to="attendance",
+        merges=True,
+        note="Absences are added; one that a later file does not have stays.",
+        columns={
+            "organization_id": From("School"),
+            "user_id": From("Student"),
+            "period": From("Period"),
+            "date": FirstOf(From("Date", via=parse_us_day), OfUpload(RECEIVED_ON)),
+            "absence_code": From("Absence.code"),
+            "teacher_name": From("Teacher.name"),
+        },
+    ),
+)
+
 MAPPINGS: tuple[Mapping, ...] = (
     *_ORGANIZATIONS,
     *_USERS,
@@ -278,4 +297,5 @@ MAPPINGS: tuple[Mapping, ...] = (
     *_COURSES,
     *_SECTIONS,
     *_ENROLLMENTS,
+    *_ATTENDANCE,
 )

@@ -20,6 +20,13 @@ OPTIONS = (
         '{"Lincoln High School": "10"}. Case does not count in names; it does in codes.',
     ),
     Option(
+        name="absence_codes",
+        default="{}",
+        kind="table",
+        meaning='The district\'s absence codes and what each means, as a JSON object: {"A": "absent, not excused"}. A code that is '
+        "not in it is kept, with a warning; without a table every code is taken as it is. Case does not count.",
+    ),
+    Option(
         name="period_zero",
         default="period",
         kind="choice",
