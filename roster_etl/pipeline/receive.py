@@ -325,7 +325,7 @@ def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: S
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
     workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
     if is_unchanged(workspace, upload):
-        upload = conclude(workspace, upload, "unchanged", [])
+        upload = conclude(workspace, upload, "unchanged", findings)
     elif missing := _missing(upload):
         upload = conclude(workspace, upload, "rejected", [*findings, *missing])
     else:
