@@ -33,13 +33,13 @@ def group_members(home: Path) -> list[str]:
     return found
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_process(tmp_path: Path) -> None:
     home = tmp_path / "demo"
     words = ["demo", "--students", "24", "--json", "--home", str(home)]
 
     done = subprocess.run(
-        [sys.executable, "-m", "roster_etl.cli", *words], capture_output=True, text=True, timeout=380, check=False
+        [sys.executable, "-m", "roster_etl.cli", *words], capture_output=True, text=True, timeout=480, check=False
     )
 
     assert done.returncode == 0, done.stderr[-2000:]
