@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from roster_etl.cli import demo, districts, doctor, holds, importing, ledger, projecting, tracing
+from roster_etl.cli import backfilling, demo, districts, doctor, holds, importing, ledger, projecting, tracing
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -22,7 +22,7 @@ Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of
 Command = Callable[..., int]
 _COMMANDS: dict[str, dict[str, Command]] = {
     "Begin": {"demo": demo.demo, "sample": projecting.sample},
-    "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun},
+    "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun, "backfill": backfilling.backfill},
     "Look": {"imports": ledger.imports, "show": ledger.show, "trace": tracing.trace, "as-of": tracing.as_of},
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate},
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},

@@ -28,6 +28,7 @@ class UploadConfig(dg.Config):
     landing zone that cannot be read fails the run.
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
+    ``rollback``: also where a newer upload is published, whose plan is then held for approval;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
     ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out.
     """
@@ -35,6 +36,7 @@ class UploadConfig(dg.Config):
     landing: bool = False
     path: str | None = None
     archived: int | None = None
+    rollback: bool = False
     approves: int | None = None
     plan_sha256: str | None = None
     approved_by: str | None = None
@@ -51,6 +53,7 @@ class UploadConfig(dg.Config):
             source=source,
             path=self.path,
             archived=self.archived,
+            rollback=self.rollback,
             approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,
             stale=tuple(self.stale),

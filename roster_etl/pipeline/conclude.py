@@ -55,9 +55,13 @@ def conclude(
     return replace(upload, ended=status)  # type: ignore[arg-type]
 
 
-def supersede_holds(workspace: Workspace, upload: Upload, at: datetime) -> None:
-    """Close the holds of the feed that are older than `upload`, in the ledger and in their reports."""
-    closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at)
+def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False) -> None:
+    """Close the holds of the feed that are older than `upload`, in the ledger and in their reports.
+
+    An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
+    """
+    before = None if published else upload.came_with + 1
+    closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at, before=before)
     rewrite_reports(workspace, closed)
 
 
@@ -93,7 +97,7 @@ def conclusion_of(
         rejected=pa.concat_tables([QUARANTINE.empty_table(), *steps.tables("quarantine", QUARANTINE)]),
         files=steps.files(),
         checks=[check for verdict in verdicts(workspace, upload) for check in checks_of(verdict)],
-        summary={"content": upload.content, "settings": upload.settings, **summary},
+        summary={"content": upload.content, "settings": upload.settings, "came_with": upload.came_with, **summary},
         hold=hold,
     )
 

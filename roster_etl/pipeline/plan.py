@@ -19,6 +19,7 @@ from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.pipeline.archived import overtaken_by
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.likeness import likeness_of
@@ -136,15 +137,26 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
     if upload.approved_plan:
         return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
-    if failed or over or rekeyed or looks:
+    if plan.says_nothing_new and _same_settings(workspace, upload) and not (failed or over or rekeyed or looks):
+        return _planned(plan, "unchanged"), []
+    older = _older(workspace, upload)
+    if failed or over or rekeyed or looks or older:
         planned, findings = _held(plan, failed, over)
         strange = [Finding(severity="upload", code=looks, field="users", message=_people_text(plan))] if looks else []
-        if (rekeyed or looks) and not failed:
-            planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column" if rekeyed else looks})
-        return planned, [*rekeyed, *strange, *findings]
-    if plan.says_nothing_new and _same_settings(workspace, upload):
-        return _planned(plan, "unchanged"), []
+        why = "missing_column" if rekeyed else looks or ("older_upload" if older else None)
+        if why and not failed:
+            planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
+        return planned, [*rekeyed, *strange, *older, *findings]
     return _planned(plan, "publish"), _growth(plan, upload)
+
+
+def _older(workspace: Workspace, upload: Upload) -> list[Finding]:
+    """An older upload never overtakes a newer one unless a person says so, looking at the plan."""
+    newer = overtaken_by(workspace, upload.district_id, upload.source, upload.came_with, upload.content)
+    if newer is None:
+        return []
+    message = f"The upload came with import {upload.came_with}; that of import {newer}, which is published, came later."
+    return [Finding(severity="upload", code="older_upload", message=message)]
 
 
 def _people_text(plan: Plan) -> str:

@@ -41,7 +41,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
     conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
     write_manifest(workspace, upload, "published")
-    supersede_holds(workspace, upload, conclusion.finished_at)
+    supersede_holds(workspace, upload, conclusion.finished_at, published=True)
 
 
 def _headers(workspace: Workspace, upload: Upload) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from roster_etl.engine.read import read_csv
 from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.archived import NotArchived, archived_import
+from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, refuse_older
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -45,6 +45,7 @@ class Order:
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
     again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan.
+    ``rollback``: an archived upload is planned although a newer one is published; the plan is held in any case.
     """
 
     district_id: str
@@ -55,6 +56,7 @@ class Order:
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
+    rollback: bool = False
     run_id: str | None = None
 
 
@@ -62,7 +64,7 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
-    Raises:  DistrictPaused; RosterError: the district, its feed, an option or a column to replace is not known; the landing
+    Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is not known; the landing
         zone cannot be read (the import is then in the ledger as ``failed``).
     """
     refuse_paused(workspace, order)
@@ -74,6 +76,8 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     check_replacements(format_, feed.replacements)
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
+        if not order.rollback:
+            refuse_older(workspace, order.district_id, order.source, found)
         order = replace(order, archived=found)
     settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
     upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
@@ -330,7 +334,8 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     lost = [member.name for member in members if member.kind and member.key is None]
     if lost or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
-    upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"])
+    first = manifest.get("first_import") if order.approves else came_with(manifest)
+    upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"], first_import=first)
     findings = list(expected) if order.approves else [_again(earlier), *expected]
     if not order.approves:
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)

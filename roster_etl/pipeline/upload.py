@@ -41,6 +41,8 @@ class Upload:
 
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
     the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan.
+
+    ``first_import``: the import that took these bytes in, if this one runs them again; imports are older or newer by it.
     """
 
     import_id: int
@@ -59,6 +61,12 @@ class Upload:
     approved_plan: str | None = None
     approved_by: str | None = None
     leave_out: tuple[str, ...] = ()
+    first_import: int | None = None
+
+    @property
+    def came_with(self) -> int:
+        """The import that took these bytes in: this one, unless it runs them again."""
+        return self.first_import or self.import_id
 
     @property
     def vendor(self) -> Vendor:

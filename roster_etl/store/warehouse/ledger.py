@@ -89,10 +89,14 @@ def approved(connection: sa.Connection, import_id: int) -> bool:
     return connection.execute(query).scalar() == "approved"
 
 
-def supersede_holds(connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime) -> list[int]:
-    """Decide the open holds of a feed that are older than `by_import`, and return their imports."""
+def supersede_holds(
+    connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
+) -> list[int]:
+    """Decide the open holds of a feed that are older than `by_import`, and than `before` where given, and return their imports."""
     older = sa.select(IMPORTS.c.import_id).where(
-        IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.import_id < by_import
+        IMPORTS.c.district_id == district_id,
+        IMPORTS.c.source == source,
+        IMPORTS.c.import_id < min(by_import, before or by_import),
     )
     decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), HOLDS.c.import_id.in_(older))
     decided = decided.values(decision="superseded", decided_by=f"import {by_import}", decided_at=at)

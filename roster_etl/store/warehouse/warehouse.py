@@ -149,10 +149,12 @@ class Warehouse:
             if decision == "discarded":
                 ledger.change(connection, import_id, status="discarded")
 
-    def supersede_holds(self, district_id: str, source: str, by_import: int, at: datetime) -> list[int]:
-        """Decide the open holds of a feed that a newer import replaces, and return their imports."""
+    def supersede_holds(
+        self, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
+    ) -> list[int]:
+        """Decide the open holds of a feed that a newer import replaces (those before import `before`), and return their imports."""
         with self._writing() as connection:
-            return ledger.supersede_holds(connection, district_id, source, by_import, at)
+            return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before)
 
     # The roster
 
