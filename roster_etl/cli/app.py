@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from roster_etl.cli import backfilling, demo, districts, doctor, holds, importing, ledger, projecting, tracing
+from roster_etl.cli import backfilling, demo, districts, doctor, holds, importing, keeping, ledger, projecting, tracing
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -25,6 +25,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
     "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun, "backfill": backfilling.backfill},
     "Look": {"imports": ledger.imports, "show": ledger.show, "trace": tracing.trace, "as-of": tracing.as_of},
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate},
+    "Keep": {"rebuild": keeping.rebuild},
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}

@@ -84,9 +84,11 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Discard a held import: the roster stays as it is."""
     call: Call = ctx.obj
     _open_hold(call, import_id)
+    from roster_etl.pipeline.manifest import refresh_manifest
     from roster_etl.pipeline.report import rewrite_reports
 
     call.warehouse.decide_hold(import_id, "discarded", _name(by), datetime.now(UTC))
+    refresh_manifest(call.workspace, import_id)
     rewrite_reports(call.workspace, [import_id])
     if call.json:
         from roster_etl.pipeline.outcome import outcome

@@ -35,10 +35,14 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
     Raises: UnknownImport. NotArchived: they were not kept, or not all of them.
     """
     manifests = workspace.archive.manifests(district_id)
-    found = import_id if import_id in manifests else _same_content(workspace, district_id, source, import_id)
-    if found not in manifests:
+    found: int | None = import_id
+    if import_id not in manifests or workspace.archive.read_manifest(district_id, import_id)["status"] == "unchanged":
+        found = _same_content(workspace, district_id, source, import_id)
+    if found is None or found not in manifests:
         raise NotArchived(import_id=import_id, district_id=district_id, problem="the archive has no manifest of it")
     manifest = workspace.archive.read_manifest(district_id, found)
+    if not manifest["members"]:
+        raise NotArchived(import_id=import_id, district_id=district_id, problem="no file of it was taken in")
     lost = [member["name"] for member in manifest["members"] if member["kind"] and member["key"] is None]
     if lost or manifest["source"] != source:
         raise NotArchived(import_id=import_id, district_id=district_id, problem=", ".join(lost) or "another format")
@@ -55,7 +59,7 @@ def newest_archived(workspace: Workspace, district_id: str, source: str) -> int 
         if best and import_id <= best[0]:
             break  # nothing further down came later
         manifest = workspace.archive.read_manifest(district_id, import_id)
-        if manifest["source"] == source and manifest["status"] != "rejected":
+        if manifest["source"] == source and manifest["members"] and manifest["status"] not in ("rejected", "unchanged"):
             best = max(best or (0, 0), (came_with(manifest), import_id))
     return best[1] if best else None
 

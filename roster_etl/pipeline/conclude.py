@@ -6,7 +6,7 @@ Belongs here: gathering what the steps left in staging into one conclusion. Publ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.pipeline.manifest import refresh_manifest, write_manifest
 from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -24,7 +25,6 @@ from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import Check, Conclusion, Hold, ImportFile
 
-MANIFEST_VERSION = 1
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
     ("suite", "error", ("critical",)),
     ("tolerances", "warn", ("warning", "info")),
@@ -48,8 +48,7 @@ def conclude(
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {})}
     conclusion = conclusion_of(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
-    if upload.members and status != "unchanged":
-        write_manifest(workspace, upload, status)
+    write_manifest(workspace, upload)
     if status in ("unchanged", "held", "rejected"):
         supersede_holds(workspace, upload, conclusion.finished_at)
     return replace(upload, ended=status)  # type: ignore[arg-type]
@@ -62,6 +61,8 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
     """
     before = None if published else upload.came_with + 1
     closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at, before=before)
+    for import_id in closed:
+        refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, closed)
 
 
@@ -76,6 +77,8 @@ def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
         conclude(workspace, upload, "failed", [], error=error)
     except RosterError as second:
         error.add_note(f"The ledger could not be told of it: {second.message}")
+    except OSError:
+        error.add_note("The archive could not be told of it.")
 
 
 def conclusion_of(
@@ -122,18 +125,6 @@ def checks_of(verdict: Verdict) -> list[Check]:
         )
         for name, severity, severities in _CHECKS
     ]
-
-
-def write_manifest(workspace: Workspace, upload: Upload, status: str) -> None:
-    """Write beside the archived bytes what is needed to run them again."""
-    feed = workspace.registry.get(upload.district_id).feed(upload.source)
-    document = {
-        **upload.to_dict(),
-        "version": MANIFEST_VERSION,
-        "status": status,
-        "gates": [{**asdict(gate), "date": gate.date.isoformat()} for gate in feed.gates],
-    }
-    workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
 
 def error_summary(error: Exception) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -75,7 +75,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     """
     plan = compute_plan(workspace, upload, tables)
     give_back()
-    planned, findings = decide(workspace, upload, plan, likeness_of(workspace, upload, plan, tables))
+    planned, findings = _as_then(upload, plan, *decide(workspace, upload, plan, likeness_of(workspace, upload, plan, tables)))
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     place = (upload.district_id, upload.import_id)
@@ -148,6 +148,16 @@ def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | N
             planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
         return planned, [*rekeyed, *strange, *older, *findings]
     return _planned(plan, "publish"), _growth(plan, upload)
+
+
+def _as_then(upload: Upload, plan: Plan, planned: Planned, findings: list[Finding]) -> tuple[Planned, list[Finding]]:
+    """Return the decision that was taken then where an import is replayed: a person may have taken it."""
+    if upload.decided is None or planned.decision == upload.decided:
+        return planned, findings
+    if upload.decided == "publish":
+        return _planned(plan, "publish"), _growth(plan, upload)
+    hold = {"reason": "replayed", "tables": {}, "schools": []} if upload.decided == "held" else None
+    return replace(planned, decision=cast("Decision", upload.decided), hold=hold), findings
 
 
 def _older(workspace: Workspace, upload: Upload) -> list[Finding]:

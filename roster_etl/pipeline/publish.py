@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
-from roster_etl.pipeline.conclude import conclusion_of, supersede_holds, write_manifest
+from roster_etl.pipeline.conclude import conclusion_of, supersede_holds
+from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.upload import Upload
@@ -40,7 +41,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         summary |= {"hold": before["hold"]} if "hold" in before else {}
     conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
-    write_manifest(workspace, upload, "published")
+    write_manifest(workspace, upload)
     supersede_holds(workspace, upload, conclusion.finished_at, published=True)
 
 

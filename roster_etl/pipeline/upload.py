@@ -42,6 +42,8 @@ class Upload:
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
     the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan.
 
+    ``decided``: of an import that is replayed, the decision on its plan that was taken then.
+
     ``first_import``: the import that took these bytes in, if this one runs them again; imports are older or newer by it.
     """
 
@@ -62,6 +64,7 @@ class Upload:
     approved_by: str | None = None
     leave_out: tuple[str, ...] = ()
     first_import: int | None = None
+    decided: str | None = None
 
     @property
     def came_with(self) -> int:

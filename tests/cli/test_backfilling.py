@@ -58,3 +58,13 @@ def test_a_way_back_is_published_when_it_is_approved(home: Path) -> None:
 
     assert (approved.code, approved.document["status"]) == (0, "published"), approved.err
     assert call("rerun", "--district", "lincoln", "--json", home=home).document["status"] == "published"  # the newest is 2
+
+
+def test_a_district_is_rebuilt_from_its_archive(home: Path, tmp_path: Path) -> None:
+    words = ("rebuild", "--district", "lincoln", "--to", f"sqlite:///{tmp_path}/again.sqlite", "--json")
+
+    first, second = call(*words, home=home), call(*words, home=home)
+
+    assert first.code == 0, first.err
+    assert first.document == {"district_id": "lincoln", "imports": 2, "published": 2, "differs": []}
+    assert (second.code, second.document["error"]["code"]) == (2, "not_empty")

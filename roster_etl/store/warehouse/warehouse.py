@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
-from roster_etl.store.warehouse import ledger, ledger_read, publish, read, schema
+from roster_etl.store.warehouse import ledger, ledger_read, publish, read, restore, schema
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
 
@@ -155,6 +155,18 @@ class Warehouse:
         """Decide the open holds of a feed that a newer import replaces (those before import `before`), and return their imports."""
         with self._writing() as connection:
             return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before)
+
+    # Imports that are over, from elsewhere
+
+    def restore_import(self, row: Mapping[str, Any]) -> None:
+        """Enter an import under the number and the times that it had elsewhere, as ``running``."""
+        with self._writing() as connection:
+            restore.begin(connection, row)
+
+    def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
+        """Write how an import ended elsewhere, as `restore.end` takes it."""
+        with self._writing() as connection:
+            restore.end(connection, row, **parts)
 
     # The roster
 
