@@ -25,7 +25,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
     "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun, "backfill": backfilling.backfill},
     "Look": {"imports": ledger.imports, "show": ledger.show, "trace": tracing.trace, "as-of": tracing.as_of},
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate},
-    "Keep": {"rebuild": keeping.rebuild},
+    "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge},
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}

@@ -1,15 +1,20 @@
-"""``rebuild``: what keeps a warehouse, or makes it again."""
+"""``rebuild``, ``purge``: what makes a warehouse again, and what takes out of it for good."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.failures import FAILED
-from roster_etl.cli.options import DistrictOption
+from roster_etl.cli.options import By, DistrictOption
+from roster_etl.cli.words import BadWords
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.purge import Purged
 
 
 def rebuild(
@@ -35,3 +40,49 @@ def rebuild(
         )
         return FAILED
     return 0
+
+
+def purge(
+    ctx: typer.Context,
+    district: DistrictOption,
+    by: By,
+    user: Annotated[str | None, typer.Option("--user", metavar="KIND:ID", help="Only this user, such as student:1001.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="AGE", help="Only what ended longer ago, such as 730d.")
+    ] = None,
+) -> int:
+    """Remove personal data for good, from roster, history, quarantine, archive, frames and reports; nobody can undo it."""
+    call: Call = ctx.obj
+    if user is not None and older_than is not None:
+        raise BadWords(problem="--user and --older-than: one of them")
+    if not by.strip():
+        raise BadWords(problem="--by: the name of the person who decides")
+    purged = _purged(call, district, by.strip(), user, older_than)
+    if call.json:
+        call.document(asdict(purged))
+    else:
+        rows = sum(purged.versions.values())
+        call.print(f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed.")
+    return 0
+
+
+def _purged(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> Purged:
+    from roster_etl.pipeline.purge import purge_district, purge_older, purge_person
+
+    if user is not None:
+        kind, colon, user_id = user.partition(":")
+        if not (kind and colon and user_id):
+            raise BadWords(problem="--user: expected KIND:ID, such as student:1001")
+        return purge_person(call.workspace, district, kind, user_id, by=by)
+    if older_than is not None:
+        return purge_older(call.workspace, district, _age(older_than), by=by)
+    return purge_district(call.workspace, district, by=by)
+
+
+def _age(text: str) -> timedelta:
+    from roster_etl.spec.options import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise BadWords(problem="--older-than: expected an age such as 730d") from None

@@ -121,7 +121,16 @@ def replay_upload(replay: Replay, document: Document) -> bool:
     return same
 
 
-REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {"upload": replay_upload}
+def replay_purge(replay: Replay, document: Document) -> bool:
+    """Enter what a purge left: after it, the bytes alone do not tell the history any more."""
+    replay.warehouse.begin_again(document["ledger"])
+    tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
+    replay.warehouse.restore_versions(tables)
+    replay.warehouse.end_again(document)
+    return True
+
+
+REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {"upload": replay_upload, "purge": replay_purge}
 """How an import is replayed, by its kind."""
 
 

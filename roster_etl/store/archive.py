@@ -6,18 +6,23 @@ Belongs here: putting, getting and checking. Does not belong here: blanking pass
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from roster_etl.spec.errors import ArchiveError
 from roster_etl.store.district import check_id
 from roster_etl.store.folder import Folder
 
 _KEY = re.compile(r"[0-9a-f]{64}")
+_ANY_KEY = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,27 @@ class Archive:
         if hashlib.sha256(content).hexdigest() != key:
             raise ArchiveError(key=key, problem="the stored bytes are no longer those that were put; restore them from a backup")
         return content
+
+    def put_table(self, table: pa.Table) -> str:
+        """Store a table for good, as Parquet, and return its key. Raises ArchiveError."""
+        sink = io.BytesIO()
+        pq.write_table(table, sink)
+        content = sink.getvalue()
+        return self.put(content, original_sha256=hashlib.sha256(content).hexdigest()).key
+
+    def get_table(self, key: str) -> pa.Table:
+        """Return the table stored under `key`. Raises ArchiveError."""
+        return pq.read_table(io.BytesIO(self.get(key)))
+
+    def remove_unreferenced(self, keys: Iterable[str]) -> int:
+        """Remove those of `keys` that no manifest of any district names any more, and return how many there were."""
+        wanted = set(keys)
+        for folder in self._folder.names("manifests") if wanted else ():
+            for name in self._folder.names(f"manifests/{folder}"):
+                wanted -= set(_ANY_KEY.findall(self._folder.read(f"manifests/{folder}/{name}").decode("utf-8")))
+        for key in wanted:
+            self._folder.remove(_object(key))
+        return len(wanted)
 
     def has(self, key: str) -> bool:
         """Return whether something is stored under `key`."""

@@ -1,4 +1,4 @@
-"""``backfill`` and ``rerun`` at the prompt."""
+"""``backfill``, ``rerun``, ``rebuild`` and ``purge`` at the prompt."""
 
 from __future__ import annotations
 
@@ -68,3 +68,17 @@ def test_a_district_is_rebuilt_from_its_archive(home: Path, tmp_path: Path) -> N
     assert first.code == 0, first.err
     assert first.document == {"district_id": "lincoln", "imports": 2, "published": 2, "differs": []}
     assert (second.code, second.document["error"]["code"]) == (2, "not_empty")
+
+
+def test_a_purge_says_what_it_removed(home: Path) -> None:
+    wrong = [
+        call("purge", "--district", "lincoln", "--by", "A. Steward", *words, home=home).code
+        for words in (("--user", "1001"), ("--older-than", "long"), ("--user", "student:1", "--older-than", "1d"))
+    ]
+    answer = call("purge", "--district", "lincoln", "--by", "A. Steward", "--json", home=home)
+
+    assert wrong == [2, 2, 2]
+    assert (answer.code, answer.document["what"], answer.document["imports"]) == (0, "district", [3])
+    assert answer.document["versions"]["users"] > 0
+    assert call("show", "3", "--json", home=home).document["kind"] == "purge"
+    assert call("purge", "--district", "nowhere", "--by", "A. Steward", home=home).code == 2

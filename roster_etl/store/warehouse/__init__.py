@@ -16,6 +16,7 @@ from roster_etl.store.warehouse.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
+from roster_etl.store.warehouse.purge import Removal
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ImportFile",
     "ImportNotRunning",
     "NoHold",
+    "Removal",
     "RosterMoved",
     "SchemaBehind",
     "TableChange",

@@ -5,7 +5,7 @@ Belongs here: opening the transaction and handing it on. What is said to the dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -15,9 +15,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
-from roster_etl.store.warehouse import ledger, ledger_read, publish, read, restore, schema
+from roster_etl.store.warehouse import ledger, ledger_read, publish, purge, read, restore, schema
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
+from roster_etl.store.warehouse.purge import Removal
 
 
 class Warehouse:
@@ -167,6 +168,32 @@ class Warehouse:
         """Write how an import ended elsewhere, as `restore.end` takes it."""
         with self._writing() as connection:
             restore.end(connection, row, **parts)
+
+    # Removing for good
+
+    def person_values(self, district_id: str, kind: str, user_id: str) -> frozenset[str]:
+        """Return what tells a user in any cell, in small letters."""
+        with self.reading() as connection:
+            return frozenset(purge.person_values(connection, district_id, kind, user_id))
+
+    def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
+        """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed."""
+        with self._writing() as connection:
+            counts = purge.remove(connection, removal)
+            purge.end(connection, conclusions(counts))
+        self._database.compact()
+        return counts
+
+    def all_versions(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return every version of a table for a feed, without its number."""
+        with self.reading() as connection:
+            return purge.versions(connection, district_id, source, table)
+
+    def restore_versions(self, tables: Mapping[str, pa.Table]) -> None:
+        """Enter versions as they were elsewhere, by table."""
+        with self._writing() as connection:
+            for name, rows in tables.items():
+                purge.restore_versions(connection, name, rows)
 
     # The roster
 
