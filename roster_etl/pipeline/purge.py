@@ -22,7 +22,7 @@ from roster_etl.pipeline.manifest import refresh_manifest, settle_manifest
 from roster_etl.pipeline.outcome import report_path
 from roster_etl.pipeline.report import write_report
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec import Family, File
+from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
 from roster_etl.store.warehouse import Conclusion, Removal
@@ -268,7 +268,8 @@ def id_columns(facts: Vendor, kind: str) -> dict[str, set[str]]:
             for name, column in origins if target in _TARGETS else ():
                 found[name].add(column)
     for file in facts.format.files:
-        for declared in (*file.columns, *file.families):
+        every: tuple[Column | Family, ...] = (*file.columns, *file.families)
+        for declared in every:
             known = declared.references
             if known and known.column in found.get(known.file, set()):
                 found[file.name].add(declared.pattern if isinstance(declared, Family) else declared.name)

@@ -61,6 +61,14 @@ class Database:
         plain = self.url.set(drivername=self.url.get_backend_name())
         return plain.render_as_string(hide_password=True)
 
+    @property
+    def is_open_to_the_network(self) -> bool:
+        """Whether the server is on another machine, and the URL (or ``PGSSLMODE``) does not demand TLS."""
+        host = str(self.url.query.get("host") or self.url.host or os.environ.get("PGHOST") or "")
+        mode = self.url.query.get("sslmode") or os.environ.get("PGSSLMODE")
+        is_local = self.is_sqlite or host in ("", "localhost", "127.0.0.1", "::1") or host.startswith("/")
+        return not is_local and mode not in ("require", "verify-ca", "verify-full")
+
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a transaction that sees one state of the database, whoever writes meanwhile."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
-from roster_etl.store.warehouse import ledger, ledger_read, publish, purge, read, restore, schema
+from roster_etl.store.warehouse import ledger, ledger_read, publish, purge, read, restore, roles, schema
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.purge import Removal
@@ -44,6 +44,11 @@ class Warehouse:
         """The URL as people may see it, without a password."""
         return self._database.shown_url
 
+    @property
+    def is_open_to_the_network(self) -> bool:
+        """Whether what is said to the database could be read on the way: another machine, and TLS is not demanded."""
+        return self._database.is_open_to_the_network
+
     def close(self) -> None:
         """Close the connections that are kept. The object can still be used."""
         self._database.close()
@@ -51,6 +56,11 @@ class Warehouse:
     def migrate(self) -> str | None:
         """Bring the database to this version's schema, and return the revision that it had before (None: none)."""
         return schema.migrate(self._database)
+
+    def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
+        """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
+        with self._writing() as connection:
+            return roles.grant(connection, reader=reader, loader=loader)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
