@@ -6,6 +6,7 @@ Belongs here: what tests of more than one room need to feed ``engine.judge`` and
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import pyarrow as pa
 
@@ -14,10 +15,13 @@ from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.engine.map import MappedTable, SourceFile, map_table
 from roster_etl.engine.read import read_csv
 from roster_etl.mapping.frames import REFUSED, to_table
+from roster_etl.mapping.plan import RECEIVED_ON
 from roster_etl.spec import File
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import Replacements
 from roster_etl.vendors import Vendor
+
+RECEIVED = date(2026, 9, 1)
 
 
 def lines(*cells: str) -> str:
@@ -55,7 +59,9 @@ def judge_upload(
         }
         relaxed = frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False)
         text = upload.get(file.name)
-        how = {"relaxed": relaxed, "replacements": rules, "fixed_order": vendor.format.fixed_column_order}
+        listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
+        fixed = vendor.format.fixed_column_order
+        how = {"relaxed": relaxed, "replacements": rules, "fixed_order": fixed, "listed": listed}
         results[file.name] = absent_file(file) if text is None else judge(file, text, others, **how)
     return results
 
@@ -68,7 +74,7 @@ def map_upload(
         name: SourceFile(rows=to_table(result.frame), file_name=vendor.format.file(name).file_name, extensions=result.extensions)
         for name, result in judge_upload(vendor, upload, rules, **options).items()
     }
-    values = resolve(vendor.format, options)
+    values = {**resolve(vendor.format, options), RECEIVED_ON: RECEIVED}
     return {
         name: map_table(table, mappings, sources, values)
         for name, table in TABLES.items()

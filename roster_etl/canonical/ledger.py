@@ -54,6 +54,13 @@ IMPORTS: Final = sa.Table(
     _at("finished_at", "When the import ended, and its versions became known; NULL while running"),
     _json("options", "JSON object of the options in force", nullable=False),
     _json("summary", "JSON object of what came of it", nullable=False),
+    sa.Column(
+        "file_set",
+        sa.Text(),
+        nullable=False,
+        server_default="",
+        comment="The set of the format's files that the upload was of; empty where all of them arrive together",
+    ),
     sa.Index("ix_imports_feed", "district_id", "source", "status", "import_id"),
     comment="Every import, and how it ended",
     sqlite_autoincrement=True,

@@ -36,3 +36,45 @@ REFERENCES: tuple[RecordReference, ...] = (
     RecordReference("user_roles", _USER, "users", _USER),
     RecordReference("user_roles", ("organization_id",), "organizations", ("organization_id",)),
 )
+
+# Where the id of a record stands: its own table, and every table that names it. A new id goes into all of them.
+MENTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "organizations": (
+        ("organizations", "organization_id"),
+        ("organizations", "parent_organization_id"),
+        ("user_roles", "organization_id"),
+        ("courses", "organization_id"),
+        ("sections", "organization_id"),
+        ("enrollments", "organization_id"),
+        ("group_categories", "organization_id"),
+        ("groups", "organization_id"),
+        ("attendance", "organization_id"),
+    ),
+    "terms": (("terms", "term_id"), ("term_dates", "term_id"), ("courses", "term_id"), ("sections", "term_id")),
+    "courses": (
+        ("courses", "course_id"),
+        ("courses", "blueprint_course_id"),
+        ("sections", "course_id"),
+        ("sections", "home_course_id"),
+        ("enrollments", "course_id"),
+        ("group_categories", "course_id"),
+        ("groups", "course_id"),
+    ),
+    "sections": (("sections", "section_id"), ("enrollments", "section_id")),
+    "users": (
+        ("users", "user_id"),
+        ("user_roles", "user_id"),
+        ("student_profiles", "user_id"),
+        ("contacts", "user_id"),
+        ("enrollments", "user_id"),
+        ("enrollments", "associated_user_id"),
+        ("logins", "user_id"),
+        ("observers", "observer_id"),
+        ("observers", "student_id"),
+        ("group_memberships", "user_id"),
+        ("attendance", "user_id"),
+    ),
+    "logins": (("logins", "login_user_id"),),
+    "group_categories": (("group_categories", "group_category_id"), ("groups", "group_category_id")),
+    "groups": (("groups", "group_id"), ("group_memberships", "group_id")),
+}

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from roster_etl.pipeline.receive import Order
 
 
+_SENDING = 10.0
+"""Seconds after which no more mail is begun: who imports by hand waits for it, and the rest goes later."""
+
+
 class RunBroken(PermanentError):
     """A run broke outside the steps of its import."""
 
@@ -27,23 +31,33 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     Raises: what went wrong before an import was opened in the ledger.
     """
     from roster_etl.orchestration.runs import run_import
-    from roster_etl.pipeline.report import write_report
     from roster_etl.pipeline.road import steps_of
+    from roster_etl.pipeline.sets import of_one_set
+    from roster_etl.pipeline.tell import send_out, tell_of
     from roster_etl.vendors import vendor
 
     before = _newest(call, order)
     try:
-        with call.progress(steps_of(vendor(order.source)) + 1, f"{order.district_id}/{order.source}") as progress:
+        order = of_one_set(call.workspace, order)
+        steps = steps_of(vendor(order.source).of_set(order.file_set or "")) + 1
+        what = "/".join(filter(None, (order.district_id, order.source, order.file_set)))
+        with call.progress(steps, what) as progress:
             import_id = run_import(call.settings.home, order, tell=progress)
-        return import_id, _abandoned(call, import_id)
+        failure = _abandoned(call, import_id)
+        if failure is not None:
+            tell_of(call.workspace, import_id)
+        return import_id, failure
     except Exception as error:
         found = order.approves[0] if order.approves else _newest(call, order)
         if found is None or (found == before and not order.approves):
             raise
-        write_report(call.workspace, found)
+        tell_of(call.workspace, found)
         failure = failure_of(_decided(call, order, error))
         call.say(f"roster-etl: {failure.message}")
         return found, failure
+    finally:
+        for problem in send_out(call.workspace, seconds=_SENDING).problems:
+            call.say(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
 
 
 def _decided(call: Call, order: Order, error: Exception) -> Exception:

@@ -12,7 +12,21 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from roster_etl.cli import backfilling, demo, districts, doctor, holds, importing, keeping, ledger, projecting, tracing
+from roster_etl.cli import (
+    backfilling,
+    demo,
+    districts,
+    doctor,
+    expecting,
+    holds,
+    importing,
+    keeping,
+    ledger,
+    overriding,
+    projecting,
+    telling,
+    tracing,
+)
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -23,15 +37,26 @@ Command = Callable[..., int]
 _COMMANDS: dict[str, dict[str, Command]] = {
     "Begin": {"demo": demo.demo, "sample": projecting.sample},
     "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun, "backfill": backfilling.backfill},
-    "Look": {"imports": ledger.imports, "show": ledger.show, "trace": tracing.trace, "as-of": tracing.as_of},
-    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate},
+    "Look": {
+        "imports": ledger.imports,
+        "show": ledger.show,
+        "trace": tracing.trace,
+        "as-of": tracing.as_of,
+        "report": telling.report,
+        "changes": telling.changes,
+    },
+    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
     "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge},
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}
+_OUTBOX: dict[str, Command] = {"list": telling.outbox_list, "send": telling.outbox_send, "discard": telling.outbox_discard}
+_OVERRIDES: dict[str, Command] = {"set": overriding.set_, "clear": overriding.clear, "list": overriding.list_}
 _DISTRICTS: dict[str, Command] = {
     "add": districts.add,
     "list": districts.list_,
+    "contacts": expecting.contacts,
+    "expect": expecting.expect,
     "pause": districts.pause,
     "resume": districts.resume,
     "remove": districts.remove,
@@ -47,8 +72,12 @@ def command() -> Any:
             app.command(word, rich_help_panel=panel)(function)
     app.add_typer(_group("Review what a gate or a threshold stopped.", _HOLDS), name="holds", rich_help_panel="Decide")
     app.add_typer(
+        _group("Edit a record by hand, so that imports keep it.", _OVERRIDES), name="override", rich_help_panel="Decide"
+    )
+    app.add_typer(
         _group("Register districts, pause them, stop importing them.", _DISTRICTS), name="districts", rich_help_panel="Set up"
     )
+    app.add_typer(_group("What is to be told outside, and was not sent yet.", _OUTBOX), name="outbox", rich_help_panel="Look")
     return get_command(app)
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.call import Call
+from roster_etl.cli.ledger import feed_words
 from roster_etl.cli.processes import free_port, started
 from roster_etl.cli.words import PROJECT, BadWords
 from roster_etl.spec.errors import RosterError
@@ -196,7 +197,7 @@ class _Story:
                 format=guest.format,
                 path=self.server.url(guest.id),
                 known_hosts=str(self.server.known_hosts),
-                options=_OPTIONS,
+                options={s.option(name): text for s in vendor(guest.format).format.file_sets for name, text in _OPTIONS.items()},
                 password_env=guest.variable if guest.password else "",
                 key_file="" if guest.password else str(self.server.keys / f"{guest.id}_key"),
             )
@@ -231,11 +232,11 @@ class _Story:
 
     def tell(self, ui_command: str, *, opened: bool) -> None:
         """Print what came of it, and how to look further; `opened`: the UI comes up by itself."""
-        documents = [self._outcome(guest, day) for day in (0, 1) for guest in self.guests]
+        first, second = ([self._outcome(guest, name, day) for guest, name in self._streams()] for day in (0, 1))
+        documents = [*first, *second]
         if self.call.json:
             self.call.document({"home": str(self.call.home), "imports": documents, "ui": ui_command})
             return
-        first, second = documents[: len(self.guests)], documents[len(self.guests) :]
         self._first(first)
         self._second(self.guests[0], second[0])
         self._others(second[1:])
@@ -337,15 +338,21 @@ class _Story:
         )
         self.say(f"{guest.id} uploads {', '.join(file.name for file in files)}.")
 
-    def _imports(self, guest: Guest) -> list[dict[str, Any]]:
-        return list(reversed(self.call.warehouse.imports(guest.id, guest.format)))
+    def _streams(self) -> list[tuple[Guest, str]]:
+        """Return each district with each set of files that its format has: every day brings an import of each."""
+        from roster_etl.vendors import vendor
+
+        return [(guest, file_set.name) for guest in self.guests for file_set in vendor(guest.format).format.file_sets]
+
+    def _imports(self, guest: Guest, file_set: str) -> list[dict[str, Any]]:
+        return list(reversed(self.call.warehouse.imports(guest.id, guest.format, file_set=file_set)))
 
     def _wait(self, daemon: Popen[bytes], *, imports: int) -> None:
         """Wait until each district has so many imports that ended, telling of each as it begins and ends."""
         told: set[tuple[int, str]] = set()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            known = {guest.id: self._imports(guest) for guest in self.guests}
+            known = {(guest.id, name): self._imports(guest, name) for guest, name in self._streams()}
             for row in (rows[imports - 1] for rows in known.values() if len(rows) >= imports):
                 if (row["import_id"], row["status"]) not in told:
                     told.add((row["import_id"], row["status"]))
@@ -366,14 +373,14 @@ class _Story:
         with home_instance(self.call.home) as instance:
             return bool(unfinished(instance))
 
-    def _outcome(self, guest: Guest, day: int) -> dict[str, Any]:
+    def _outcome(self, guest: Guest, file_set: str, day: int) -> dict[str, Any]:
         from roster_etl.pipeline.outcome import outcome
 
-        return outcome(self.call.workspace, self._imports(guest)[day]["import_id"])
+        return outcome(self.call.workspace, self._imports(guest, file_set)[day]["import_id"])
 
 
 def _line(document: dict[str, Any]) -> tuple[Any, ...]:
-    ended = (document["import_id"], document["district_id"], document["source"], document["status"])
+    ended = (document["import_id"], document["district_id"], feed_words(document), document["status"])
     changed = (sum(table[what] for table in document["changes"].values()) for what in ("created", "updated", "deleted"))
     return (*ended, len(document["files"]), _rows(document, "rows_read"), _rows(document, "rows_rejected"), *changed)
 

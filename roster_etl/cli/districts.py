@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.call import Call
+from roster_etl.cli.expecting import stands
 from roster_etl.cli.options import Settings
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
+    from roster_etl.pipeline.freshness import Freshness
     from roster_etl.store.districts import District, Feed, Window
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -73,8 +75,9 @@ def list_(ctx: typer.Context) -> int:
     scan = call.registry.scan()
     for file, problem in scan.problems.items():
         call.say(f"roster-etl: districts/{file} cannot be read: {problem}")
+    found = stands(call, scan.districts)
     if call.json:
-        call.document([_document(district) for district in scan.districts])
+        call.document([_document(district, found) for district in scan.districts])
         return 0
     if not scan.districts:
         call.print("No district is registered. `roster-etl districts add ID --format F` registers one.")
@@ -87,12 +90,13 @@ def list_(ctx: typer.Context) -> int:
             zone_of(d, feed.format),
             _shown(feed.path),
             f"paused, {why}" if (why := d.pause_of(feed.format, datetime.now(UTC))) else "",
+            f"{feed.expected_by} {found[key].state}" if (key := f"{d.id}/{feed.format}") in found else "",
             _words(feed.options),
         )
         for d in scan.districts
         for feed in d.feeds
     ]
-    call.table(("district", "name", "format", "time zone", "path", "", "options"), rows)
+    call.table(("district", "name", "format", "time zone", "path", "", "expected by", "options"), rows)
     return 0
 
 
@@ -172,6 +176,7 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> N
 
     Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; BadWords: what the registry refuses.
     """
+    from roster_etl.spec.errors import DistrictExists
     from roster_etl.spec.options import resolve
     from roster_etl.spec.replacements import check_replacements
     from roster_etl.store.district_file import check_district
@@ -182,10 +187,10 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> N
     with _registry_words():
         check_district(District(id=district_id, feeds=(feed,)))
         check_replacements(vendor(feed.format).format, feed.replacements)
-        if call.registry.exists(district_id):
-            call.registry.add_feed(district_id, feed, update=update)
-        else:
+        try:
             call.registry.add(District(id=district_id, feeds=(feed,)))
+        except DistrictExists:  # perhaps since a moment ago, by another call
+            call.registry.add_feed(district_id, feed, update=update)
 
 
 @contextmanager
@@ -250,13 +255,15 @@ def _tell(call: Call, district: District, what: str) -> int:
     return 0
 
 
-def _document(district: District) -> dict[str, Any]:
+def _document(district: District, found: Mapping[str, Freshness] | None = None) -> dict[str, Any]:
     return {
         "district_id": district.id,
         "name": district.name,
         "time_zone": zone_of(district, None),
         "paused": district.paused,
-        "feeds": [_feed_document(district, feed) for feed in district.feeds],
+        "mail": district.mail,
+        "contacts": list(district.contacts),
+        "feeds": [_feed_document(district, feed) | _expected(district, feed, found or {}) for feed in district.feeds],
         "calendar": [_planned(window) for window in district.calendar],
     }
 
@@ -269,6 +276,13 @@ def _feed_document(district: District, feed: Feed) -> dict[str, Any]:
         "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
         "pause": district.pause_of(feed.format, datetime.now(UTC)),
     }
+
+
+def _expected(district: District, feed: Feed, found: Mapping[str, Freshness]) -> dict[str, Any]:
+    """Return by when the feed is expected, and how it stands (null where nobody has looked)."""
+    stand = found.get(f"{district.id}/{feed.format}")
+    days = {"expected_by": feed.expected_by or None, "expected_days": list(feed.expected_days)}
+    return {**days, "freshness": stand and stand.state, "expected_next": stand and stand.next.isoformat()}
 
 
 def _planned(window: Window) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roster_etl.cli.call import Call
+from roster_etl.cli.expecting import stands
 from roster_etl.cli.failures import FAILED, failure_of
 from roster_etl.cli.options import MaybeDistrict
 from roster_etl.spec.errors import RosterError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _ALIVE_SECONDS = 300
 _SQLITE = "sqlite:///"
-_TOLD = ("reports", "history", "storage", "schedules")  # reports and Dagster's own storage
+_TOLD = ("reports", "outbox", "history", "storage", "schedules")  # reports and Dagster's own storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,9 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
     yield _looked("imports", lambda: _imports(call))
     yield _looked("archive", lambda: _archive(call))
     yield _looked("daemon", lambda: _daemon(call))
+    yield _looked("mail", lambda: _mail(call))
+    yield _looked("alerts", lambda: _alerts(call))
+    yield _looked("outbox", lambda: _outbox(call))
     if district_id is not None:
         districts: list[District] = [call.registry.get(district_id)]
     else:
@@ -90,6 +94,8 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
         for feed in found.feeds:
             yield _looked(f"{found.id}/{feed.format} options", _options(feed))
             yield _looked(f"{found.id}/{feed.format} landing", _landing(call, found, feed))
+            if feed.expected_by:
+                yield _looked(f"{found.id}/{feed.format} freshness", _fresh(call, found, feed))
 
 
 def _looked(what: str, look: Callable[[], str]) -> Examined:
@@ -185,6 +191,50 @@ def _daemon(call: Call) -> str:
     return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
 
 
+def _mail(call: Call) -> str:
+    """Log in to the mail server, where there is one; tell of contacts that get no mail."""
+    from roster_etl.store.mail import Mailer
+
+    if not call.settings.mail.host:
+        told = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
+        return (
+            f"none is sent: [mail] has no host; {len(told)} districts have contacts" if told else "none is sent, nobody wants any"
+        )
+    with Mailer(call.settings.mail) as mailer:
+        return f"{mailer.check()} lets us in"
+
+
+def _alerts(call: Call) -> str:
+    from roster_etl.store.webhook import webhook_url
+
+    if not call.settings.alerts.wanted:
+        return "none are sent: [alerts] names no webhook"
+    webhook_url(call.settings.alerts)
+    return f"sent on {', '.join(call.settings.alerts.on)}"
+
+
+def _outbox(call: Call) -> str:
+    outbox = call.workspace.outbox
+    if damaged := outbox.damaged():
+        raise Wrong(f"{', '.join(damaged)} in the outbox cannot be read; remove it")
+    messages = outbox.messages()
+    if parked := [message for message in messages if message.parked]:
+        raise Wrong(
+            f"{len(parked)} messages are parked ({parked[0].problem}); `roster-etl outbox list`, then `outbox send` or `discard`"
+        )
+    return f"{len(messages)} messages wait" if messages else "empty"
+
+
+def _fresh(call: Call, district: District, feed: Feed) -> Callable[[], str]:
+    def look() -> str:
+        found = stands(call, [district])[f"{district.id}/{feed.format}"]
+        if found.state == "late":
+            raise Wrong(f"late: {found.text}")
+        return found.text
+
+    return look
+
+
 def _folder(call: Call, district: District, feed: Feed) -> str:
     from roster_etl.store.settings import landing_folder
 
@@ -215,7 +265,8 @@ def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
             return "not watched: it has no landing folder; its uploads are imported by command"
         with open_landing(district.id, feed, call.settings) as landing:
             names = {entry.name.casefold() for entry in landing.listing() if entry.regular}
-        required = [file.file_name for file in vendor(feed.format).format.files if file.required]
+        format_ = vendor(feed.format).format
+        required = [file.file_name for file in format_.of_set(format_.file_sets[0].name).files if file.required]
         missing = [name for name in required if name.casefold() not in names]
         waits = f"; not there yet: {', '.join(missing)}" if missing else "; all required files are there"
         return f"{landing.where}, {len(names)} files{waits}"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.call import Call
+from roster_etl.cli.ledger import feed_words
 from roster_etl.cli.options import By, ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
@@ -25,7 +26,7 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
         call.document([_document(row) for row in rows])
     elif rows:
         lines = [
-            (r["import_id"], r["district_id"], r["source"], f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows
+            (r["import_id"], r["district_id"], feed_words(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows
         ]
         call.table(("import", "district", "format", "held (UTC)", "reason"), lines)
     else:
@@ -138,5 +139,5 @@ def _name(by: str) -> str:
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
     summary = row["summary"] or {}
-    names = ("import_id", "district_id", "source", "upload_id", "reason", "plan_sha256", "created_at")
+    names = ("import_id", "district_id", "source", "file_set", "upload_id", "reason", "plan_sha256", "created_at")
     return {**{name: row[name] for name in names}, "changes": summary.get("changes", {})}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import registered, save
-from roster_etl.cli.failures import HELD, WORDS
+from roster_etl.cli.failures import FAILED, HELD, WORDS
 from roster_etl.cli.options import LARGEST, DistrictOption, FormatOption, Settings, one_format
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from roster_etl.pipeline.receive import Order
 
 _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
@@ -27,8 +30,13 @@ def import_(
     _refuse_missing(path)
     source = _feed_for(call, district, format, options)
     from roster_etl.pipeline.receive import Order
+    from roster_etl.pipeline.sets import sets_at
+    from roster_etl.vendors import vendor
 
-    return run_and_show(call, Order(district_id=district, source=source, path=path, options=options))
+    order = Order(district_id=district, source=source, path=path, options=options)
+    feed = call.registry.get(district).feed(source)
+    sets = sets_at(call.workspace, path, vendor(source).format, feed)
+    return run_and_show(call, *(replace(order, file_set=name) for name in sets))
 
 
 def rerun(
@@ -89,28 +97,50 @@ def check(
     with call.progress(steps_of(vendor(source)), "check") as progress:
         document = check_upload(call.workspace, path, source, district_id=district, options=options, tell=progress)
     show_document(call, document)
-    return {"publishable": 0, "unchanged": 0, "rejected": 3, "held": 4}[document["status"]]
+    return _worst(_CHECKED[found["status"]] for found in (document, *document.get("further", ())))
 
 
-def run_and_show(call: Call, order: Order) -> int:
-    """Have `order` carried out, print what became of it, and return the exit code."""
-    from roster_etl.cli._runs import run_order
+_CHECKED = {"publishable": 0, "unchanged": 0, "failed": 1, "rejected": 3, "held": 4}
+
+
+def _worst(codes: Iterable[int]) -> int:
+    """Return the exit code of several imports: failed before rejected before held before done."""
+    order = (FAILED, WORDS, 3, HELD, 0)
+    return min(codes, key=order.index)
+
+
+def run_and_show(call: Call, *orders: Order) -> int:
+    """Have `orders` carried out one after the other, print what became of them, and return the exit code of the worst."""
     from roster_etl.cli.showing import show_document
+    from roster_etl.pipeline.outcome import together
+
+    documents, codes = [], []
+    for order in orders:
+        document, code = _run(call, order)
+        if document is None:
+            return code
+        documents.append(document)
+        codes.append(code)
+    show_document(call, together(documents))
+    return _worst(codes)
+
+
+def _run(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
+    """Return the document of an import that was carried out, and its exit code; None: the call's words were off, as was said."""
+    from roster_etl.cli._runs import run_order
     from roster_etl.pipeline.outcome import EXIT_CODES, outcome
 
     import_id, failure = run_order(call, order)
     if failure is not None and failure.exit_code == WORDS:
         if call.json:
             call.document(failure.document())
-        return WORDS
+        return None, WORDS
     document = outcome(call.workspace, import_id)
     if failure is None:
-        show_document(call, document)
-        return EXIT_CODES[document["status"]]
+        return document, EXIT_CODES[document["status"]]
     if document["error"] is None:  # a plan that was approved and has moved: the import stays held, or another's call ended it
         document["error"] = failure.document()["error"]
-    show_document(call, document)
-    return HELD if failure.code == "roster_moved" else failure.exit_code
+    return document, HELD if failure.code == "roster_moved" else failure.exit_code
 
 
 def _refuse_missing(path: str) -> None:

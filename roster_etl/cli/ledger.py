@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import refuse_unknown
+from roster_etl.cli.expecting import say_late
 from roster_etl.cli.options import LARGEST, ImportNumber, MaybeDistrict
 from roster_etl.cli.words import BadWords
 
@@ -16,6 +18,7 @@ _COLUMNS = (
     "kind",
     "district_id",
     "source",
+    "file_set",
     "upload_id",
     "run_id",
     "status",
@@ -50,6 +53,7 @@ def imports(
         ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
         [_line(row) for row in rows],
     )
+    say_late(call, district)
     return 0
 
 
@@ -71,7 +75,12 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
     counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
     finished = row["finished_at"] or row["started_at"]
-    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], row["source"], row["status"], *counts)
+    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], feed_words(row), row["status"], *counts)
+
+
+def feed_words(row: Mapping[str, Any]) -> str:
+    """Return the format of an import, with the set of its files where the format has several."""
+    return "/".join(filter(None, (row["source"], row["file_set"])))
 
 
 def _count(row: dict[str, Any], what: str) -> int | None:

@@ -26,8 +26,9 @@ def show_document(call: Call, document: Mapping[str, Any]) -> None:
     if call.json:
         call.document(document)
         return
-    for line in (*text_of(document), *_advice(document)):
-        call.print(line)
+    for number, one in enumerate((document, *document.get("further", ()))):
+        for line in (*([""] if number else []), *text_of(one), *_advice(one)):
+            call.print(line)
 
 
 def show_hold(call: Call, document: Mapping[str, Any]) -> None:
@@ -86,7 +87,7 @@ def when(text: str | None) -> str:
 
 def _title(document: Mapping[str, Any]) -> str:
     number = f"import {document['import_id']}" if document["import_id"] is not None else "check"
-    parts = [number, document["district_id"], document["source"], document["status"]]
+    parts = [number, document["district_id"], document["source"], document["file_set"], document["status"]]
     if document["import_id"] is not None:
         parts.append(when(document["finished_at"] or document["started_at"]))
     return " · ".join(part for part in parts if part)

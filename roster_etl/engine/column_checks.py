@@ -5,7 +5,7 @@ Belongs here: what can be said of a cell without looking at the rest of its row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine import cells, forms
+from roster_etl.engine.missing_records import with_missing
 from roster_etl.engine.sheet import Mask, Sheet, true
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Match, Reference, Text
@@ -26,10 +27,14 @@ CELL_CHARS = 65_535  # any other cell may have
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A file that others refer to: its frame, and its name as uploaded."""
+    """A file that others refer to: its frame, and its name as uploaded.
+
+    ``published``: it is of another upload; the frame holds what the roster has of it.
+    """
 
     frame: pd.DataFrame
     file_name: str
+    published: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +93,30 @@ def _replaced(sheet: Sheet, name: str, column: pa.Array, codes: Codes) -> pa.Arr
 
 
 def check_control_characters(sheet: Sheet) -> None:
-    """A NUL breaks its cell; another control character is doubtful."""
+    """A NUL breaks its cell; another control character is doubtful, or breaks the cell where the form says so.
+
+    Where rows are changes, a NUL refuses its row: the cell left empty could be read as a wish to clear a value.
+    """
     for name in list(sheet.columns):
         nul, other = cells.control_characters(sheet.columns[name])
-        sheet.warn(other & ~nul, "control_character", name, "The cell holds a control character; it was kept as sent.")
+        _other_control_characters(sheet, name, other & ~nul)
         if nul.any():
-            sheet.fail(name, nul, "control_character", "The cell holds a NUL character.")
+            message = "The cell holds a NUL character."
+            if sheet.file.in_order:
+                sheet.refuse(nul, "control_character", name, message)
+            else:
+                sheet.fail(name, nul, "control_character", message)
             sheet.put(name, nul, None)  # no database takes it, and what is left of a key with one is no key
             sheet.unreadable[name] = nul
+
+
+def _other_control_characters(sheet: Sheet, name: str, found: Mask) -> None:
+    column = sheet.header.columns.get(name)
+    if column is not None and isinstance(column.form, Text) and column.form.printable:
+        found = found | true(pc.match_substring(sheet.columns[name], "\n"))  # elsewhere a line break is none
+        sheet.fail(name, found, "control_character", "The cell holds a control character.")
+    else:
+        sheet.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")
 
 
 def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> None:
@@ -105,6 +126,18 @@ def check_column(sheet: Sheet, column: Column, others: Mapping[str, Judged]) -> 
         _form(sheet, column)
     if column.references:
         _reference(sheet, column, column.references, others)
+
+
+def check_listed(sheet: Sheet, name: str, known: Collection[str] | None) -> None:
+    """A value that the district does not list is doubtful, where it lists any (``known``); case does not count."""
+    values = sheet.columns[name]
+    if not known:
+        sheet.note(f"{name}: listed", "listed", 0, 0)
+        return
+    listed = pa.array(sorted({value.strip().lower() for value in known}), pa.string())
+    wrong = true(pc.and_(pc.is_valid(values), pc.invert(pc.is_in(pc.utf8_lower(values), value_set=listed))))
+    sheet.note(f"{name}: listed", "listed", len(values) - values.null_count, int(wrong.sum()))
+    sheet.warn(wrong, "bad_value", name, f"The district's table of {name} does not list this value; it was kept as sent.")
 
 
 def check_match(sheet: Sheet, column: Column, match: Match, known: Known) -> None:
@@ -158,14 +191,20 @@ def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mappi
     sheet.note(f"{column.name}: reference", "reference", len(values) - values.null_count, int(wrong.sum()))
     if not wrong.any():
         return
-    if pc.all(refused, min_count=0).as_py():
+    if pc.all(refused, min_count=0).as_py() and not target.published:
         _unread(sheet, column, reference, wrong, target.file_name)
+        return
+    if target.published:
+        message = f"The published roster has no current record with this {reference.column} of {target.file_name}."
+        sheet.fail(column.name, wrong, "unknown_reference", message)
         return
     told = wrong & true(pc.is_in(values, value_set=known.filter(deleted)))
     message = f"The row of {reference.file} that has this {reference.column} says that it is deleted."
     sheet.fail(column.name, told, "deleted_reference", message)
     wrong &= ~told
     causes = _causes(values, wrong, known.filter(refused), one_array(target.frame[ROW]).filter(refused))
+    if wrong.any() and sheet.required(column)[wrong].all():
+        causes = with_missing(sheet, reference, target.file_name, values, wrong, causes)
     message = f"No accepted row of {reference.file} has this {reference.column}."
     sheet.fail(column.name, wrong, "unknown_reference", message, (target.file_name, causes))
 

@@ -33,7 +33,8 @@ class Limits:
     """How much a file may hold. What is larger gives a finding, never a crash.
 
     ``cell_chars``: characters in a cell. ``columns``: cells in the header. ``file_bytes``: below 2 GiB.
-    ``undecodable_pct``: the share of records with undecodable bytes up to which they are refused alone.
+    ``undecodable_pct``: the share of records with undecodable bytes up to which they are refused alone. ``stray_quotes``:
+    whether a record with a misplaced quote is refused alone; else it refuses the file.
     ``evidence_bytes``: how much of the damaged records is kept.
     """
 
@@ -41,6 +42,7 @@ class Limits:
     columns: int = 5_000
     file_bytes: int = 1 << 30
     undecodable_pct: float = 1.0
+    stray_quotes: bool = True
     evidence_bytes: int = 4 << 20
 
     def __post_init__(self) -> None:
@@ -49,6 +51,8 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+UNFORGIVING = Limits(undecodable_pct=0.0, stray_quotes=False)
+"""For formats where one broken record refuses its file."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
+from roster_etl.mapping.moments import parse_moments
+from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Status, Text, WholeNumber
 from roster_etl.spec.rules import Form
 
 EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
@@ -26,6 +27,7 @@ CODES: dict[type, str] = {
     WholeNumber: "bad_value",
     Decimal: "bad_value",
     Date: "bad_date",
+    Moment: "bad_date",
     Email: "invalid_email",
     Phone: "bad_phone",
 }
@@ -51,22 +53,26 @@ def expected(form: Form) -> str:
     """Return what `form` promises, in words for a message."""
     match form:
         case Text(max_length=length):
-            return f"at most {length} characters" if length else "any text"
+            words = f"at most {length} characters" if length else "any text"
         case Choice(options=options) | Status(options=options):
-            listed = ", ".join(options) if len(options) <= 25 else f"one of {len(options)} options"
-            return f"one of: {listed}" + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
+            listed = f"one of: {', '.join(options)}" if len(options) <= 25 else f"one of {len(options)} options"
+            words = listed + (", or a range such as 9-12" if isinstance(form, Choice) and form.ranges else "")
         case Digits():
-            return "digits only"
+            words = "digits only"
         case WholeNumber(minimum=low, maximum=high):
-            return f"a whole number from {low} to {high}"
+            words = f"a whole number from {low} to {high}"
         case Decimal():
-            return "a number such as 3 or 3.75"
+            words = "a number such as 3 or 3.75"
         case Date(patterns=patterns):
-            return f"a date that exists, written {' or '.join(patterns)}"
+            words = f"a date that exists, written {' or '.join(patterns)}"
+        case Moment(words=others):
+            words = " or ".join(["a moment such as 2026-08-26T17:00:00Z", *others])
         case Email():
-            return "an address such as name@school.example.org"
-        case Phone(lengths=lengths):
-            return "a phone number of " + " or ".join(map(str, lengths)) + " digits"
+            words = "an address such as name@school.example.org"
+        case _:
+            lengths = form.lengths
+            words = "a phone number of " + " or ".join(map(str, lengths)) + " digits"
+    return words
 
 
 @singledispatch
@@ -120,6 +126,11 @@ def _(form: Date, values: pa.Array) -> np.ndarray:
 
 
 @_fits.register
+def _(form: Moment, values: pa.Array) -> np.ndarray:
+    return _numpy(pc.or_(pc.is_valid(parse_moments(values)), pc.is_in(values, value_set=pa.array(form.words, pa.string()))))
+
+
+@_fits.register
 def _(form: Email, values: pa.Array) -> np.ndarray:
     return _numpy(pc.match_substring_regex(values, EMAIL))
 
@@ -133,18 +144,20 @@ def _(form: Phone, values: pa.Array) -> np.ndarray:
 
 def parse_dates(form: Date, values: pa.Array) -> pa.Array:
     """Return date32, null where a value is not a date that exists in one of the form's patterns (leading zeros optional)."""
-    days = [_parsed(pattern, values) for pattern in form.patterns]
+    days = [_parsed(pattern, values, any_year=form.any_year) for pattern in form.patterns]
     return days[0] if len(days) == 1 else pc.coalesce(*days)
 
 
-def _parsed(pattern: str, values: pa.Array) -> pa.Array:
+def _parsed(pattern: str, values: pa.Array, *, any_year: bool) -> pa.Array:
     order = pattern.replace("-", "/").split("/")
     separator = "-" if "-" in pattern else "/"
     digits = {"MM": "(?P<m>[0-9]{1,2})", "DD": "(?P<d>[0-9]{1,2})", "YYYY": "(?P<y>[0-9]{4})", "YY": "(?P<y>[0-9]{2})"}
+    if any_year:
+        digits |= dict.fromkeys(("YYYY", "YY"), "(?P<y>[0-9]{4}|[0-9]{2})")
     parts = pc.extract_regex(values, f"^{separator.join(digits[part] for part in order)}$")
     year, month, day = (pc.struct_field(parts, name) for name in ("y", "m", "d"))
-    if "YY" in order:
-        year = pc.binary_join_element_wise("20", year, "")
+    if any_year or "YY" in order:
+        year = pc.if_else(pc.equal(pc.utf8_length(year), 2), pc.binary_join_element_wise("20", year, ""), year)
     iso = pc.binary_join_element_wise(
         year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-", null_handling="emit_null"
     )

@@ -163,10 +163,12 @@ def _not_read(names: Sequence[str], message: str) -> list[Finding]:
 
 
 def _order(file: File, matched: dict[str, list[int]]) -> Finding | None:
-    places = [matched[c.name][0] for c in file.columns if c.name in matched]
-    if places == sorted(places):
+    orders = ([column.name for column in file.columns], *file.orders)
+    places = [[matched[name][0] for name in order if name in matched] for order in orders]
+    if any(found == sorted(found) for found in places):
         return None
-    return Finding(severity="file", code="column_order", message="The columns are not in the order that the format fixes.")
+    expected = ", ".join(orders[0])
+    return Finding(severity="file", code="column_order", message=f"The columns are in no published order; expected: {expected}.")
 
 
 def _unrecognised(file: File) -> Finding:

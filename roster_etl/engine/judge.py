@@ -7,8 +7,8 @@ broken cell of another column is left empty with a warning. What is wrong is dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from roster_etl.engine.column_checks import (
     Known,
     check_column,
     check_control_characters,
+    check_listed,
     check_match,
     note_absent_columns,
     take_columns,
@@ -28,7 +29,7 @@ from roster_etl.engine.key_checks import check_keys, check_unique
 from roster_etl.engine.quarantine import QUARANTINE, evidence, named, quarantine
 from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings
-from roster_etl.engine.row_checks import check_rule
+from roster_etl.engine.row_checks import check_rule, doubt_emptied_records
 from roster_etl.engine.secrets import hides_key
 from roster_etl.engine.sheet import VERDICTS, Sheet, rows_frame
 from roster_etl.mapping.frames import findings_frame
@@ -65,7 +66,7 @@ class JudgedFile:
     hidden: bool = False
 
 
-def judge_file(
+def judge_file(  # noqa: PLR0913 - one argument for each thing that decides about a file
     raw: RawFile,
     file: File,
     *,
@@ -74,13 +75,15 @@ def judge_file(
     relaxed: frozenset[str] = frozenset(),
     replacements: Replacements | None = None,
     fixed_order: bool = False,
+    listed: Mapping[str, Collection[str]] | None = None,
     known: Mapping[str, Known] | None = None,
 ) -> JudgedFile:
     """Judge what was read of `file`.
 
     Args:    file_name: the member's path as uploaded; judged: the files that this one refers to, by spec name;
              relaxed: required columns that a district option made optional; replacements: column → value as uploaded →
-             value to read instead; known: column → the values that another feed has of it.
+             value to read instead; listed: column → the values that the district lists for it, where it lists any;
+             known: column → the values that another feed has of it.
     Raises:  nothing for bad data: it becomes findings.
     """
     header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order)
@@ -89,9 +92,11 @@ def judge_file(
     if raw.header:
         sheet.findings.add_frame(findings_frame(header.findings))
     refused = raw.refused or (header.refused if raw.header else "empty_file")
+    if file.in_order and not refused and not raw.rows_read:
+        return _without_changes(sheet)
     if refused or not raw.rows_read:
         return _refused_file(sheet, refused or "empty_file")
-    _check(sheet, judged or {}, replacements or {}, known or {})
+    _check(sheet, judged or {}, replacements or {}, listed or {}, known or {})
     return _judged_file(sheet)
 
 
@@ -111,16 +116,26 @@ def absent_file(file: File, *, refused: str | None = None, findings: pa.Table | 
     )
 
 
-def _check(sheet: Sheet, others: Mapping[str, Judged], replacements: Replacements, known: Mapping[str, Known]) -> None:
+def _check(
+    sheet: Sheet,
+    others: Mapping[str, Judged],
+    replacements: Replacements,
+    listed: Mapping[str, Collection[str]],
+    known: Mapping[str, Known],
+) -> None:
     """Cells first, then rows by themselves, then rows against each other."""
     take_columns(sheet, replacements)
     check_control_characters(sheet)
     present = [column for column in sheet.header.columns.values() if column.name in sheet.columns]
     for column in present:
         check_column(sheet, column, others)
+        if column.listed_by:
+            check_listed(sheet, column.name, listed.get(column.name))
     note_absent_columns(sheet)
     for rule in sheet.file.rules:
-        check_rule(sheet, rule)
+        check_rule(sheet, rule, others)
+    for group in sheet.file.records:
+        doubt_emptied_records(sheet, group)
     check_keys(sheet)
     for column in present:
         if column.unique:
@@ -163,6 +178,13 @@ def _present(sheet: Sheet) -> tuple[str, ...]:
     declared = {column.name for column in sheet.file.columns if not column.secret}
     families = (pattern for pattern, members in sheet.header.families.items() if members)
     return (*(name for name in sheet.header.positions if name in declared), *families)
+
+
+def _without_changes(sheet: Sheet) -> JudgedFile:
+    """A file of changes with a header only says nothing, but it is there: a mode that removes what is not named looks at it."""
+    sheet.say_once("warning", "empty_file", None, 1, "The file has a header only; no row of it changes anything.")
+    sheet.note(HEADER, "header", 1, 0)
+    return replace(absent_file(sheet.file), findings=sheet.findings.table(), verdicts=sheet.verdicts(), present=_present(sheet))
 
 
 def _refused_file(sheet: Sheet, code: str) -> JudgedFile:

@@ -15,8 +15,11 @@ from roster_etl.spec import Repeats, Unique
 
 
 def check_keys(sheet: Sheet) -> None:
-    """Rows with one key: an exact repeat is dropped; others are refused, or (``repeats``) compared column by column."""
-    if len(sheet.key()) < len(sheet.file.key):
+    """Rows with one key: an exact repeat is dropped; others are refused, or (``repeats``) compared column by column.
+
+    Where rows are changes, each applies: nothing is checked.
+    """
+    if sheet.file.in_order or len(sheet.key()) < len(sheet.file.key):
         return
     good = np.flatnonzero(~sheet.refused)
     first, repeated = _first_of(row_codes(sheet.key())[good])

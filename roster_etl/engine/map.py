@@ -22,7 +22,7 @@ from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.shape import run_step
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.hashes import hash_texts
-from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of
+from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of, OfUpload
 
 ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
@@ -71,7 +71,7 @@ def map_table(
         rows = rows_by_name[mapping.source]
         for step in mapping.steps:
             rows = run_step(step, rows, rows_by_name, noted)
-        parts.append(_evaluate(target, mapping, rows, files[mapping.source], options))
+        parts.append(_evaluate(target, mapping, rows, files[mapping.source], options, noted))
         del rows
     sizes = [part.num_rows for part in parts]
     table = pa.concat_tables(parts)
@@ -154,6 +154,8 @@ class _Evaluator:
             case Of(targets=targets, via=via):
                 made = via(*(pd.Series(pd.arrays.ArrowExtensionArray(self.made[t].values)) for t in targets))
                 return _Column(_typed(made, kind), True)
+            case OfUpload(what=what):
+                return _Column(pa.repeat(pa.scalar(self.options[what], kind), rows.num_rows), True)
             case FirstOf(choices=choices):
                 return self._first_of(choices, rows, kind)
             case IfOption(option=option, equals=equals):
@@ -198,7 +200,12 @@ def _typed(values: pd.Series, kind: pa.DataType) -> pa.Array:
 
 
 def _evaluate(
-    target: RosterTable, mapping: Mapping, rows: pa.Table, source: SourceFile, options: MappingABC[str, object]
+    target: RosterTable,
+    mapping: Mapping,
+    rows: pa.Table,
+    source: SourceFile,
+    options: MappingABC[str, object],
+    findings: Findings,
 ) -> pa.Table:
     evaluator = _Evaluator(rows, options, target.arrow_schema)
     for name, expression in mapping.columns.items():
@@ -214,10 +221,18 @@ def _evaluate(
         _extensions(rows, source.extensions) if mapping.extensions else pa.repeat(pa.scalar("{}"), rows.num_rows)
     )
     columns |= {mark: flat(rows.column(mark)) for mark in (REFUSED, DELETED)}
-    table = _without_foreign_keys(target, mapping, pa.table(columns))
+    return _named(target, mapping, _without_foreign_keys(target, mapping, pa.table(columns)), findings)
+
+
+def _named(target: RosterTable, mapping: Mapping, table: pa.Table, findings: Findings) -> pa.Table:
+    """Return the rows that tell their record; of the others the mapping may have something to say."""
     needed = [flat(table.column(name)) for name in target.key if name not in target.optional_key]
     complete = np.logical_and.reduce([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in needed])
     usable = complete | flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)  # without a key, a refused row names nobody
+    if mapping.unnamed is not None:
+        rows = flat(table.column("source_row")).to_numpy()[~usable]
+        said = mapping.unnamed
+        findings.add_rows("warning", said.code, rows, field=said.field, message=said.message)
     return table if usable.all() else table.filter(pa.array(usable))
 
 

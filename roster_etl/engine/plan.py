@@ -7,6 +7,7 @@ plan's hash. What is too much is decided in ``engine.thresholds``. Grain: one ro
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -20,9 +21,10 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.map import HASH, key_text
-from roster_etl.mapping.frames import DELETED, REFUSED, flat
+from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
 from roster_etl.mapping.hashes import hash_numbers
 
+UNNAMED = "batch_mode"  # stated for records that an upload was asked to be the whole truth about, and left out
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
 
 
@@ -37,6 +39,12 @@ class CurrentTable(Protocol):
 
     def schools(self) -> Mapping[str, int]:
         """Return the number of current versions by school, where records belong to a school."""
+
+    def matching(self, keys: pa.Table) -> pa.Table:
+        """Return the versions, whole, of the records that `keys` names by the table's key columns."""
+
+    def count(self) -> int:
+        """Return how many versions are current."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +157,12 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
     for name in _children_first(names):  # one table in memory
-        drafts[name] = _draft(TABLES[name], mapped[name], current[name], doubt, drafts)
+        target = TABLES[name]
+        drafts[name] = (
+            _appended(target, mapped[name], current[name])
+            if target.event
+            else _draft(target, mapped[name], current[name], doubt, drafts)
+        )
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
     told: dict[str, pa.Table] = {}  # what rows say to be deleted, and what follows from that: nobody forgot it
@@ -170,9 +183,9 @@ class _Draft:
     """A table's plan before it is known which kept records lose what they refer to.
 
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
-    order; ``deleted``: versions of records of which a row says so; ``gone``: versions of records that are absent; ``stays``:
-    versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``kept``: those of ``stays`` that a
-    person left out of the plan.
+    order; ``deleted``: versions of records of which a row says so; ``…_for``: why they close; ``gone``: versions of records
+    that are absent; ``stays``: versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``kept``:
+    those of ``stays`` that a person left out of the plan.
     """
 
     target: RosterTable
@@ -183,7 +196,9 @@ class _Draft:
     opening: Mapping[str, int]
     updates: pa.Table
     replaced: pa.Table
+    replaced_for: pa.Array
     deleted: pa.Table
+    deleted_for: pa.Array
     gone: pa.Table
     stays: pa.Table
     kept: pa.Table
@@ -212,13 +227,16 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
     if not known.num_rows:  # a first load: nothing to compare with
         hashes, updates, replaced, created = hash_numbers(mapped.column(HASH))[numbers], mapped.slice(0, 0), there, len(numbers)
         missing = deleted = gone = kept = pa.array([], pa.bool_())
+        stated = replaced_for = pa.array([], pa.string())
     else:
         accepted = mapped.take(pa.array(numbers))
         place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
         replaced, updates = there.take(pc.drop_null(place)), accepted.filter(pc.is_valid(place))
         hashes, created = hash_numbers(accepted.column(HASH)), accepted.num_rows - updates.num_rows
         missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
-        deleted = pc.and_(missing, _said_deleted(target, there, mapped))
+        stated = _stated(target, there, mapped)
+        replaced_for = pc.fill_null(stated.take(pc.drop_null(place)), "changed")
+        deleted = pc.and_(missing, pc.is_valid(stated))
         gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
         kept = pc.and_(pc.or_(deleted, gone), _left_out(target, there, doubt.left_out, drafts))
         deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
@@ -231,31 +249,73 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         opening=_per_school(target, mapped.select([target.has_school]).take(pa.array(numbers)) if target.has_school else mapped),
         updates=updates,
         replaced=replaced,
+        replaced_for=replaced_for,
         deleted=there.filter(deleted),
+        deleted_for=stated.filter(deleted),
         gone=there.filter(gone),
         stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
         kept=there.filter(kept),
     )
 
 
+def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _Draft:
+    """Plan a table of events: what is new is added, and nothing is gone because an upload does not have it.
+
+    Of what is current only the records of this upload are looked at: events pile up over the year.
+    """
+    accepted = mapped.filter(pc.invert(mapped.column(REFUSED)))
+    numbers = np.flatnonzero(~flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False))
+    there = current.matching(accepted.select(list(target.key)))
+    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
+    known = pc.is_valid(place).to_numpy(zero_copy_only=False)
+    before = flat(there.column(HASH)).take(place)
+    same = pc.fill_null(pc.equal(flat(accepted.column(HASH)), before), False).to_numpy(zero_copy_only=False)
+    again = pa.array(known & ~same)
+    return _Draft(
+        target=target,
+        opens=numbers[~same],
+        hashes=np.sort(hash_numbers(accepted.column(HASH))[~same]),
+        created=int((~known).sum()),
+        current=current.count(),
+        opening=_per_school(target, accepted.filter(pa.array(~same))),
+        updates=accepted.filter(again),
+        replaced=there.take(place.filter(again)),
+        replaced_for=pa.repeat("changed", int((known & ~same).sum())),
+        deleted=there.slice(0, 0),
+        deleted_for=pa.array([], pa.string()),
+        gone=there.slice(0, 0),
+        stays=there.slice(0, 0),
+        kept=there.slice(0, 0),
+    )
+
+
 def _finished(draft: _Draft, cascade: pa.Table, current: CurrentTable) -> TablePlan:
     columns, counted = _changed_columns(draft.target, draft.updates, draft.replaced)
-    going = {"deleted": draft.deleted, "absent": draft.gone, "cascade": cascade}
-    reasons = {reason: rows.num_rows for reason, rows in going.items() if rows.num_rows}
+    unnamed = draft.deleted.filter(pc.equal(draft.deleted_for, UNNAMED))
+    absent = pa.concat_tables([draft.gone, unnamed])
+    reasons = Counter(draft.deleted_for.to_pylist()) + Counter(absent=draft.gone.num_rows, cascade=cascade.num_rows)
     return TablePlan(
         table=draft.target.name,
         opens=pa.array(draft.opens),
         hashes=draft.hashes,
-        closes=_closes(changed=draft.replaced, **going),
+        closes=_closes(
+            (draft.replaced, draft.replaced_for), (draft.deleted, draft.deleted_for), (draft.gone, "absent"), (cascade, "cascade")
+        ),
         created=draft.created,
         updated=draft.updates.num_rows,
-        deleted=sum(reasons.values()),
-        absent=draft.gone.num_rows,
+        deleted=draft.deleted.num_rows + draft.gone.num_rows + cascade.num_rows,
+        absent=absent.num_rows,
         current=draft.current,
         counted_updates=int(counted.sum()),
         columns=columns,
-        reasons=reasons,
-        schools=_by_school(draft, cascade, draft.updates.filter(pa.array(counted)), current),
+        reasons={reason: count for reason, count in reasons.items() if count},
+        schools=_by_school(
+            draft,
+            absent,
+            pa.concat_tables([draft.deleted, draft.gone, cascade]),
+            draft.updates.filter(pa.array(counted)),
+            current,
+        ),
     )
 
 
@@ -269,9 +329,18 @@ def _refer_to(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> 
     return pa.array(lost)
 
 
-def _said_deleted(target: RosterTable, there: pa.Table, mapped: pa.Table) -> pa.Array:
-    """Versions of records of which a row of the upload says that they are deleted; a key cell that the row lacks may be any."""
+def _stated(target: RosterTable, there: pa.Table, mapped: pa.Table) -> pa.Array:
+    """Return why each version closes, where the upload says so (null elsewhere)."""
     rows = mapped.filter(mapped.column(DELETED))
+    if CLOSE not in rows.column_names:
+        said = _said_deleted(target, there, rows)
+        return pc.if_else(said, pa.scalar("deleted"), pa.scalar(None, pa.string()))
+    place = pc.index_in(key_text(there, target.key), value_set=key_text(rows, target.key))
+    return flat(rows.column(CLOSE)).take(place)
+
+
+def _said_deleted(target: RosterTable, there: pa.Table, rows: pa.Table) -> pa.Array:
+    """Versions of records of which one of `rows` says that they are deleted; a key cell that the row lacks may be any."""
     needed = [name for name in target.key if name not in target.optional_key]
     hit = np.zeros(there.num_rows, dtype=bool)
     for size in range(len(needed)) if rows.num_rows else ():
@@ -308,18 +377,18 @@ def _single(hashes: np.ndarray) -> np.ndarray:
     return values if len(values) == len(hashes) else values[counts == 1]
 
 
-def _closes(**reasons: pa.Table) -> pa.Table:
-    """Return the versions to close, each with the reason that names its table."""
-    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows in reasons.values()])
-    words = [reason for reason, rows in reasons.items() for _ in range(rows.num_rows)]
-    return pa.table([versions, pa.array(words, pa.string())], schema=CLOSES)
+def _closes(*reasons: tuple[pa.Table, pa.Array | str]) -> pa.Table:
+    """Return the versions to close, each with its reason: one for all rows of a table, or one for each."""
+    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows, _ in reasons])
+    words = [pa.repeat(pa.scalar(why), rows.num_rows) if isinstance(why, str) else why for rows, why in reasons]
+    return pa.table([versions, pa.concat_arrays([word.cast(pa.string()) for word in words])], schema=CLOSES)
 
 
 def _gone(
     target: RosterTable, there: pa.Table, missing: pa.Array, seen: pa.Table, doubt: Doubt, drafts: Mapping[str, _Draft]
 ) -> pa.Array:
     """Which of the versions `there` are of records that the upload proves to be gone."""
-    if doubt.everything or target.event:
+    if doubt.everything:
         return pa.array(np.zeros(there.num_rows, dtype=bool))
     gone = pc.and_not(missing, pc.is_in(key_text(there, target.key), value_set=key_text(seen, target.key)))
     return _keep_parents(target, there, _certain(there, gone, target.name, doubt), drafts)
@@ -439,12 +508,13 @@ def _lists(derived: pa.Array, name: str) -> pa.Array:
     return pc.match_substring(derived, f'"{name}"')
 
 
-def _by_school(draft: _Draft, cascade: pa.Table, counted: pa.Table, current: CurrentTable) -> dict[str, SchoolPlan]:
+def _by_school(
+    draft: _Draft, left_out: pa.Table, removed: pa.Table, counted: pa.Table, current: CurrentTable
+) -> dict[str, SchoolPlan]:
     """Return what happens school by school; `counted`: the updates that change more than derived columns."""
     target = draft.target
-    updated, absent = _per_school(target, draft.updates), _per_school(target, draft.gone)
-    going = _per_school(target, pa.concat_tables([draft.deleted, draft.gone, cascade]))
-    named = sorted({*draft.opening, *updated, *going})
+    updated, absent, deleted = (_per_school(target, rows) for rows in (draft.updates, left_out, removed))
+    named = sorted({*draft.opening, *updated, *deleted})
     counts = current.schools() if named and draft.current else {}
     changed = _per_school(target, counted)
     return {
@@ -453,7 +523,7 @@ def _by_school(draft: _Draft, cascade: pa.Table, counted: pa.Table, current: Cur
             created=draft.opening.get(school, 0) - updated.get(school, 0),
             updated=updated.get(school, 0),
             counted=changed.get(school, 0),
-            deleted=going.get(school, 0),
+            deleted=deleted.get(school, 0),
             absent=absent.get(school, 0),
         )
         for school in named

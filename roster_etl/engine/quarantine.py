@@ -27,11 +27,19 @@ def quarantine(sheet: Sheet) -> pa.Table:
 
 def evidence(sheet: Sheet) -> tuple[tuple[str, ...], ...]:
     """Return the cells of each record whose key could not be read: it proves of nobody that he is gone."""
+    if sheet.file.in_order:  # parts of a key may be left out; and rows of changes say themselves what is gone
+        return tuple(_cells_of(sheet))
     keyless = sheet.refused & np.logical_or.reduce([true(pc.is_null(column)) for column in sheet.key()] or [sheet.refused])
     places = pa.array(np.flatnonzero(keyless))
     rows = zip(*(column.take(places).to_pylist() for column in sheet.columns.values()), strict=True)
-    damaged = ([cell.strip() for cell in record.cells if cell] for record in sheet.raw.damaged)
-    return tuple(tuple(cell for cell in row if cell) for row in (*rows, *damaged))
+    return (*(tuple(cell for cell in row if cell) for row in rows), *_cells_of(sheet))
+
+
+def _cells_of(sheet: Sheet) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each damaged record."""
+    for record in sheet.raw.damaged:
+        cells = (cell.strip() for cell in record.cells)
+        yield tuple(cell for cell in cells if cell)
 
 
 def named(sheet: Sheet) -> pa.Table:

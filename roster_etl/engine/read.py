@@ -8,6 +8,7 @@ The records are surveyed first (`survey`); those with a doubt are cut out, and o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +18,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.damage import DEFAULT_LIMITS, FAULTS, FIRST_ROW, Damaged, Limits, damaged_records, record_findings
+from roster_etl.engine.damage import (
+    DEFAULT_LIMITS,
+    FAULTS,
+    FIRST_ROW,
+    UNFORGIVING,
+    Damaged,
+    Limits,
+    damaged_records,
+    record_findings,
+)
 from roster_etl.engine.encoding import Text, ends_inside_character, refusal, to_utf8
 from roster_etl.engine.parse import column_names, sound_columns
 from roster_etl.engine.structure import WINDOW, cell_text, read_record, skip_line_ends
-from roster_etl.engine.survey import REPEATED, SOUND, UNDECODABLE, Survey, survey
+from roster_etl.engine.survey import REPEATED, SOUND, STRAY, UNDECODABLE, Survey, survey
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec.findings import Finding
 
-__all__ = ["DEFAULT_LIMITS", "Damaged", "Limits", "RawFile", "read_csv"]
+__all__ = ["DEFAULT_LIMITS", "UNFORGIVING", "Damaged", "Limits", "RawFile", "as_read", "read_csv", "read_header"]
 
 _NAMED_ROWS = 10  # how many records a refusal of the file names
 _WHITE = " \t\ufeff\u00a0"
@@ -78,8 +88,40 @@ def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAUL
     return _body(text, header, body, limits, window)
 
 
+def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
+    """Return the column names alone, as `read_csv` would; none of an empty file; or the finding that refuses the file.
+
+    Raises: LookupError: `encoding` is no known text encoding.
+    """
+    if len(content) > limits.file_bytes:
+        return _over(len(content), limits)
+    text = to_utf8(content, encoding)
+    if isinstance(text, Finding):
+        return text
+    start = skip_line_ends(text.content, text.start)
+    return () if start == len(text.content) else _header(text.content, start, limits)[0]
+
+
+def as_read(header: Sequence[str], rows: Sequence[int], records: Sequence[Sequence[str]]) -> RawFile:
+    """Return records whose cells are known as if they had been read from a file, under the numbers that they had."""
+    columns = [pa.array([record[at] or None for record in records], pa.string()) for at in range(len(header))]
+    return RawFile(
+        header=tuple(header),
+        table=pa.table(columns, names=column_names(len(header))),
+        rows=pa.array(rows, pa.int64()),
+        rows_read=len(rows),
+        findings=findings_frame([]),
+        damaged=(),
+        refused=None,
+    )
+
+
 def _too_large(size: int, limits: Limits) -> RawFile:
-    return _refused(refusal("too_long", f"The file has {size:,} bytes as UTF-8; {limits.file_bytes:,} are allowed."))
+    return _refused(_over(size, limits))
+
+
+def _over(size: int, limits: Limits) -> Finding:
+    return refusal("too_long", f"The file has {size:,} bytes as UTF-8; {limits.file_bytes:,} are allowed.")
 
 
 def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
@@ -105,7 +147,7 @@ def _body(text: Text, header: tuple[str, ...], start: int, limits: Limits, windo
     """Read what follows the header. `start`: the header's line end."""
     content = text.content
     found = survey(content, start, width=len(header), longest_cell=limits.cell_chars, window=window)
-    finding = _broken(found) or _badly_encoded(content, found, limits)
+    finding = _broken(found) or _badly_encoded(content, found, limits) or _badly_quoted(found, limits)
     if finding:
         return _refused(finding, *text.findings, header=header, rows_read=len(found.codes))
     columns = sound_columns(content, found, len(header))
@@ -148,6 +190,15 @@ def _badly_encoded(content: bytes, found: Survey, limits: Limits) -> Finding | N
     end = " The file ends inside a character." if cut else ""
     message = f"Bytes are not valid UTF-8 in record {named}{more}.{end} Export as UTF-8, or declare the encoding."
     return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
+
+
+def _badly_quoted(found: Survey, limits: Limits) -> Finding | None:
+    """Return the finding that refuses a file because of a misplaced quote, where none is forgiven."""
+    rows = np.flatnonzero(found.codes == STRAY) + FIRST_ROW
+    if limits.stray_quotes or not len(rows):
+        return None
+    message = f"Record {int(rows[0])}: a quote is misplaced, so that cells cannot be told apart. Nothing of the file was used."
+    return refusal("malformed_csv", message, row=int(rows[0]), count=len(rows))
 
 
 def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArray[np.bool_] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import singledispatch
+from functools import reduce, singledispatch
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.report import Findings
-from roster_etl.mapping.frames import REFUSED, ROW, flat, row_codes
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.plan import (
     Agreed,
+    AnyGiven,
     AnyRow,
     Claim,
+    Computed,
     Differs,
     ForEvery,
     Lookup,
@@ -50,6 +52,20 @@ def _(step: OnlyRows, rows: pa.Table, files: Files, findings: Findings) -> pa.Ta
     if not step.values:
         return rows.filter(pc.is_valid(_cells(rows, step.column)))
     return rows.filter(_one_of(rows, step.column, pa.array([value.lower() for value in step.values])))
+
+
+@run_step.register
+def _(step: AnyGiven, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    given = [pc.is_valid(_cells(rows, name)) for name in step.columns if name in rows.column_names]
+    return rows.filter(reduce(pc.or_, given)) if given else rows.slice(0, 0)
+
+
+@run_step.register
+def _(step: Computed, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+    absent = pa.nulls(rows.num_rows, pa.string())
+    cells = (_cells(rows, name) if name in rows.column_names else absent for name in step.columns)
+    made = step.via(*(pd.Series(pd.arrays.ArrowExtensionArray(column)) for column in cells))
+    return _put(rows, step.name, one_array(made))
 
 
 @run_step.register

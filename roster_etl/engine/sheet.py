@@ -36,7 +36,7 @@ class Sheet:
     """One file under judgement. Grain: one row a record that could be read.
 
     ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
-    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``unreadable``: cells by column that a NUL emptied; ``reasons``: which rows were refused for what.
+    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``reasons``: which rows were refused for what.
     """
 
     def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
@@ -48,6 +48,7 @@ class Sheet:
         self.kept: Mask = np.ones(len(self.numbers), dtype=bool)
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
+        self.emptied: dict[str, Mask] = {}
         self.reasons: list[tuple[Places, str]] = []
         self._lines: dict[str, tuple[Check, int, int]] = {}
 
@@ -99,13 +100,15 @@ class Sheet:
     # ---- what a rule can do
 
     def fail(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Refuse the rows where the column is required, else leave the cells empty with a warning."""
+        """Refuse the rows where the column is required or strict, else leave the cells empty with a warning."""
         column = self.header.columns.get(name)
-        required = wrong & self.required(column) if column is not None else np.zeros(len(wrong), dtype=bool)
+        nowhere = np.zeros(len(wrong), dtype=bool)
+        required = nowhere if column is None else wrong if column.strict else wrong & self.required(column)
         self.refuse(required, code, name, message, _of(causes, wrong, required))
         emptied = wrong & ~required
         self.say("warning", code, emptied, name, f"{message} The value was left empty.", _of(causes, wrong, emptied))
         self.put(name, emptied, None)
+        self.emptied[name] = emptied | self.emptied[name] if name in self.emptied else emptied
         if causes is not None:
             self.doubted = self.doubted | emptied
 

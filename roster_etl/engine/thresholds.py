@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.plan import Plan, TablePlan
 
 What = Literal["deleted", "updated", "created"]
@@ -43,21 +44,26 @@ class Exceeded:
 
 
 def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
-    """Return the thresholds of removals and updates that `plan` exceeds, by table and by school. A first load exceeds none."""
-    return tuple(item for name, table in plan.tables.items() if table.current for item in _of_table(name, table, thresholds))
+    """Return the thresholds of removals and updates that `plan` exceeds, by table and by school. A first load exceeds none, nor do events."""
+    return tuple(item for name, table in _compared(plan) for item in _of_table(name, table, thresholds))
 
 
 def many_additions(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
     """Return the tables, or else their schools, that grow by more than the share that is told of. A first load does not grow."""
     found: list[Exceeded] = []
-    for name, table in plan.tables.items():
-        if table.current and _too_many(table.created, table.current, thresholds.add_pct, thresholds.delete_min):
+    for name, table in _compared(plan):
+        if _too_many(table.created, table.current, thresholds.add_pct, thresholds.delete_min):
             found.append(Exceeded(table=name, what="created", school=None, records=table.created, current=table.current))
             continue
         for school, part in table.schools.items():
             if part.current and _too_many(part.created, part.current, thresholds.add_pct, thresholds.delete_min):
                 found.append(Exceeded(table=name, what="created", school=school, records=part.created, current=part.current))
     return tuple(found)
+
+
+def _compared(plan: Plan) -> Iterator[tuple[str, TablePlan]]:
+    """Yield the tables of which something is current; events are only added to, however many there are."""
+    yield from ((name, table) for name, table in plan.tables.items() if table.current and not TABLES[name].event)
 
 
 def _of_table(name: str, table: TablePlan, limits: Thresholds) -> Iterator[Exceeded]:

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.mapping.frames import arrow
+from roster_etl.mapping.moments import INSTANT, parse_moments
 
 if TYPE_CHECKING:
     Chunk: TypeAlias = "pa.Array[Any]"
@@ -30,11 +31,14 @@ if TYPE_CHECKING:
 
 Values = Callable[..., pd.Series]
 
-INSTANT = pa.timestamp("us", tz="UTC")
 UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
 
+_YES = ("true", "1", "yes", "y", "t", "on")
+_NO = ("false", "0", "no", "n", "f", "off")
 _US_DATE = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})", re.ASCII)
+_US_DAY = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{2}|\d{4})", re.ASCII)
 _ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", re.ASCII)
+_CENTURY = "20"  # of years that are given with two digits
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
 _SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
@@ -111,6 +115,15 @@ def parse_day(values: pd.Series) -> pd.Series:
     return _per_distinct(values, lambda text: _date(text, _US_DATE) or _date(text, _ISO_DATE), pa.date32())
 
 
+def parse_us_day(values: pd.Series) -> pd.Series:
+    """Parse dates "m/d/yy" or "m/d/yyyy", leading zeros optional; two digits are a year from 2000 to 2099.
+
+    Returns: date32. A date that does not exist is null.
+    Source:  SIS Data Requirements for CatapultCONNECT, AttendanceExport.csv, "Date".
+    """
+    return _per_distinct(values, lambda text: _date(text, _US_DAY), pa.date32())
+
+
 def local_midnight(zone: str) -> Values:
     """Return a function from a date (date32) to the moment when it begins in time zone `zone` (timestamp[us, UTC]).
 
@@ -130,6 +143,20 @@ def day_after_midnight(zone: str) -> Values:
 def flag(values: pd.Series) -> pd.Series:
     """Return Y as true and N as false (bool)."""
     return recode({"Y": True, "N": False})(values)
+
+
+def switch(values: pd.Series) -> pd.Series:
+    """Return words for yes (true, 1, yes, y, t, on) as true, and words for no (false, 0, no, n, f, off) as false (bool)."""
+    return recode(dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False))(values)
+
+
+def instant(values: pd.Series) -> pd.Series:
+    """Parse moments in ISO 8601, "2013-08-26T17:00:00Z"; T may be a blank, digits need no padding, seconds may be left out.
+
+    Returns: timestamp[us, UTC]. A day alone is its midnight; without a zone, UTC is meant. What does not exist is null.
+    Source:  Canvas SIS import format, "start_date".
+    """
+    return _series(parse_moments(_text(values).combine_chunks()), values)
 
 
 def digits(values: pd.Series) -> pd.Series:
@@ -203,8 +230,9 @@ def _date(text: str, pattern: re.Pattern[str]) -> date | None:
     found = pattern.fullmatch(text.strip())
     if not found:
         return None
+    year = found["year"] if len(found["year"]) == len("2026") else _CENTURY + found["year"]
     try:
-        return date(int(found["year"]), int(found["month"]), int(found["day"]))
+        return date(int(year), int(found["month"]), int(found["day"]))
     except ValueError:
         return None
 

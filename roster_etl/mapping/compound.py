@@ -5,12 +5,14 @@ Belongs here: what several vendors need as one step. The plain functions are in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_day, parse_us_date
-from roster_etl.mapping.frames import arrow
+from roster_etl.mapping.frames import arrow, one_array
 
 
 def begins_us(days: pd.Series, zone: object) -> pd.Series:
@@ -41,6 +43,43 @@ def with_us_days(function: Values) -> Values:
         return function(text, *(pd.Series(pd.arrays.ArrowExtensionArray(day), index=text.index) for day in iso))
 
     return with_days
+
+
+def or_else(function: Values) -> Values:
+    """Return a function that gives its first column, and `function` of the other columns where that is null."""
+
+    def first_or(first: pd.Series, *others: pd.Series) -> pd.Series:
+        chosen = pc.coalesce(arrow(first), arrow(function(*others)))
+        return pd.Series(pd.arrays.ArrowExtensionArray(chosen), index=first.index)
+
+    return first_or
+
+
+def with_texts(function: Values, *texts: str) -> Values:
+    """Return `function` of its columns and, after them, a column of each of `texts`."""
+
+    def followed(*columns: pd.Series) -> pd.Series:
+        size, index = len(columns[0]), columns[0].index
+        fixed = (pd.Series(pd.arrays.ArrowExtensionArray(pa.repeat(pa.scalar(text), size)), index=index) for text in texts)
+        return function(*columns, *fixed)
+
+    return followed
+
+
+def looked_up(values: pd.Series, table: object) -> pd.Series:
+    """Return what `table` (text → text, an option's value) says of each of `values`, without regard to case; else null."""
+    assert isinstance(table, Mapping)
+    folded = {str(key).strip().casefold(): str(text).strip() for key, text in table.items()}
+    encoded = one_array(values).dictionary_encode()
+    answers = [folded.get(value.strip().casefold()) for value in encoded.dictionary.to_pylist()]
+    found = pa.array(answers, pa.string()).take(encoded.indices)
+    return pd.Series(pd.arrays.ArrowExtensionArray(found), index=values.index)
+
+
+def unless_looked_up(values: pd.Series, names: pd.Series, table: object) -> pd.Series:
+    """Return `values`, but null where `table` says the same of the row's name: nothing is merged with itself."""
+    same = pc.fill_null(pc.equal(arrow(values), arrow(looked_up(names, table))), False)
+    return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(same, None, arrow(values))), index=values.index)
 
 
 def of_days(function: Values) -> Values:

@@ -18,9 +18,11 @@ from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
+FILE = "_file"  # the member's path as uploaded, where a frame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
 DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
+CLOSE = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
 
 FINDINGS = pa.schema(
     [

@@ -56,8 +56,19 @@ class Of:
 class Const:
     """The same value in every row."""
 
-    value: str | bool
+    value: str | bool | int
     derived: bool = False
+
+
+RECEIVED_ON = "received_on"
+"""What is known of an upload besides its files, by the name under which the engine is told: the local day on which it arrived (a date)."""
+
+
+@dataclass(frozen=True)
+class OfUpload:
+    """What is known of the upload itself, such as RECEIVED_ON; always derived."""
+
+    what: str
 
 
 @dataclass(frozen=True, init=False)
@@ -80,7 +91,7 @@ class IfOption:
     otherwise: Expression
 
 
-Expression = From | Of | Const | FirstOf | IfOption
+Expression = From | Of | Const | OfUpload | FirstOf | IfOption
 
 
 # ---- steps: how the rows of a source become the rows that are mapped
@@ -92,6 +103,13 @@ class OnlyRows:
 
     column: str
     values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyGiven:
+    """Keep rows that have a value in one of ``columns`` at least."""
+
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +219,15 @@ class Agreed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Computed:
+    """Add ``name``: ``via`` of ``columns``, such as an id by which later steps can group rows."""
+
+    name: str
+    columns: tuple[str, ...]
+    via: Function
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """Add columns ``take`` (new name → its column): the first of these that has a value keeps it, the others are empty.
 
@@ -223,7 +250,31 @@ class Differs:
     message: str
 
 
-Step = OnlyRows | OnlyWith | Unpivot | ForEvery | Lookup | MostCommon | Varied | AnyRow | Numbered | Agreed | Claim | Differs
+Step = (
+    OnlyRows
+    | AnyGiven
+    | OnlyWith
+    | Unpivot
+    | ForEvery
+    | Lookup
+    | MostCommon
+    | Varied
+    | AnyRow
+    | Numbered
+    | Agreed
+    | Claim
+    | Differs
+    | Computed
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unnamed:
+    """What is said (as a warning) of accepted rows that do not tell which record they are about. They give none."""
+
+    code: str
+    field: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +284,8 @@ class Mapping:
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
     every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
     mapping to the same table gives a record too, that one counts, as expected. ``family_gives``: values that tell the records
-    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart.
+    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart. ``unnamed``: what to
+    report of rows whose key is not complete.
     """
 
     source: str
@@ -244,6 +296,7 @@ class Mapping:
     merges: bool = False
     yields: bool = False
     family_gives: MappingABC[str, str | bool] = field(default_factory=dict)
+    unnamed: Unnamed | None = None
     note: str = ""
 
     def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -281,24 +334,30 @@ class Mapping:
                 return []
 
     def _origin(self, column: str) -> list[tuple[str, str]]:
-        for step in self.steps:
-            match step:
-                case Lookup(take=take) if column in take:
-                    return [(step.file, take[column])]
-                case Claim(take=take) if column in take:
-                    return [(self.source, take[column])]
-                case MostCommon(name=name) if column == name:
-                    return [(step.file, step.value), (step.through, step.member)]
-                case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
-                    return [(self.source, step.column)]
-                case ForEvery(name=name) if column == name:
-                    return [(step.file, step.take), (self.source, step.column)]
-                case Unpivot(value=name) if column == name:
-                    family = (step.family,) if step.family else ()
-                    return [(self.source, source) for source in (*step.columns, *family)]
-                case Unpivot(position=name) | Numbered(name=name) if column == name:
-                    return []
-        return [(self.source, column)]
+        added = (found for step in self.steps if (found := self._added(step, column)) is not None)
+        return next(added, [(self.source, column)])
+
+    def _added(self, step: Step, column: str) -> list[tuple[str, str]] | None:
+        """Return what `column` is made of where `step` adds it."""
+        origins: list[tuple[str, str]] | None = None
+        match step:
+            case Lookup(take=take) if column in take:
+                origins = [(step.file, take[column])]
+            case Claim(take=take) if column in take:
+                origins = [(self.source, take[column])]
+            case MostCommon(name=name) if column == name:
+                origins = [(step.file, step.value), (step.through, step.member)]
+            case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
+                origins = [(self.source, step.column)]
+            case ForEvery(name=name) if column == name:
+                origins = [(step.file, step.take), (self.source, step.column)]
+            case Computed(name=name) if column == name:
+                origins = [(self.source, source) for source in step.columns]
+            case Unpivot(value=name) if column == name:
+                origins = [(self.source, source) for source in (*step.columns, *((step.family,) if step.family else ()))]
+            case Unpivot(position=name) | Numbered(name=name) if column == name:
+                origins = []
+        return origins
 
 
 def identity_columns(mapping: Mapping, key: tuple[str, ...], file_key: tuple[str, ...]) -> dict[str, str]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 
+from roster_etl.mapping.fold import FoldPlan
 from roster_etl.mapping.plan import (
+    RECEIVED_ON,
     Agreed,
     AnyRow,
     Claim,
+    Computed,
     Const,
     Expression,
     FirstOf,
@@ -23,12 +26,14 @@ from roster_etl.mapping.plan import (
     MostCommon,
     Numbered,
     Of,
+    OfUpload,
     Step,
     Unpivot,
     Varied,
 )
 
 Options = MappingABC[str, object]
+_UPLOAD_WORDS = {RECEIVED_ON: "the day on which the upload arrived, in the district's time zone"}
 
 
 def expression_words(expression: Expression, options: Options | None = None) -> str:
@@ -42,6 +47,8 @@ def expression_words(expression: Expression, options: Options | None = None) -> 
             return _applied(via, targets)
         case Const(value=value):
             return f"always {_option_text(value)}"
+        case OfUpload(what=what):
+            return _UPLOAD_WORDS[what]
         case FirstOf(choices=choices):
             return "; else ".join(expression_words(choice, options) for choice in choices)
         case IfOption(option=option, equals=equals, then=then, otherwise=otherwise):
@@ -52,13 +59,24 @@ def expression_words(expression: Expression, options: Options | None = None) -> 
     raise AssertionError(expression)
 
 
+def fold_words(plan: FoldPlan, table: str, column: str) -> str | None:
+    """Return how rows of changes give `column` of `table`; None: none does."""
+    found = [
+        f"{given.column if given.via is None else _applied(given.via, (given.column,))} of {kind.name}, where blank {given.blank} what was there"
+        for kind in plan.kinds
+        for given in kind.columns
+        if kind.table == table and given.to == column
+    ]
+    return "; or ".join(found) or None
+
+
 def step_words(mapping: Mapping, column: str) -> str | None:
     """Return how `column` came into the rows that are mapped; None: it stands in the source file itself."""
     return next((words for step in mapping.steps if (words := _words(step, column))), None)
 
 
 def _words(step: Step, column: str) -> str | None:
-    words = None
+    words: str | None = None
     match step:
         case Lookup(take=take, on=on, file=file) if column in take:
             of = f"the first {' or '.join(step.where.values)} among the rows" if step.where else "the row"
@@ -73,13 +91,24 @@ def _words(step: Step, column: str) -> str | None:
             words = f"whether a row of the same {by} has {' or '.join(values)} in {source}"
         case Agreed(name=name, column=source, by=by) if column == name:
             words = f"{source}, where the rows of one {by} agree about it"
+        case Computed(name=name, columns=columns, via=via) if column == name:
+            words = _applied(via, columns)
+        case _:
+            words = _words_of_rows(step, column)
+    return words and f"{column}: {words}"
+
+
+def _words_of_rows(step: Step, column: str) -> str | None:
+    """Return what a step says of `column` that makes rows, or counts them."""
+    words = None
+    match step:
         case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
             words = f"each {take} of {file}, since {source} says {value}"
         case Unpivot(value=name, columns=columns, family=family) if column == name:
             words = f"each of {', '.join((*columns, *((family,) if family else ())))} in turn"
         case Unpivot(position=name) | Numbered(name=name) if column == name:
             words = "its place among the rows of the record"
-    return words and f"{column}: {words}"
+    return words
 
 
 def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
@@ -100,6 +129,10 @@ def _applied(function: Function, columns: tuple[str, ...]) -> str:
         return text
     if name == "if_first" and inner:
         return f"{_applied(inner[0], columns)} where {columns[0]} is given"
+    if name == "or_else" and inner:
+        return f"{columns[0]}, else {_applied(inner[0], columns[1:])}"
+    if name == "with_texts" and inner:
+        return _applied(inner[0], (*columns, *(f'"{text}"' for text in _texts(function))))
     if name == "of_days" and inner:
         return _applied(inner[0], ("no name", *(f"the day of {column}" for column in columns)))
     if name == "with_us_days" and inner:
@@ -111,6 +144,12 @@ def _inner(function: Function) -> tuple[Function, ...]:
     """Return the functions that a function made by another one holds on to."""
     held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return tuple(f for value in held for f in (value if isinstance(value, tuple) else (value,)) if callable(f))
+
+
+def _texts(function: Function) -> tuple[str, ...]:
+    """Return the texts that a function made by another one holds on to."""
+    held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    return tuple(text for value in held if isinstance(value, tuple) for text in value if isinstance(text, str))
 
 
 def _option_text(value: object) -> str:

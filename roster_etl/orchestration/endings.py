@@ -10,10 +10,11 @@ from typing import NoReturn
 
 import dagster as dg
 
-from roster_etl.orchestration.metadata import Metadata
+from roster_etl.orchestration.freshness import say_fresh
+from roster_etl.orchestration.metadata import Metadata, report_metadata
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import BACKFILL, tag_import
-from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.upload import Upload
 
 REPORT = dg.AssetKey("report")
@@ -40,8 +41,12 @@ def end_unchanged(context: dg.AssetExecutionContext, upload: Upload, rest: Itera
     """Say that the roster has it all already. A backfill counts only what was materialized, so there `rest`, which is skipped, is said to be."""
     text = "Import %d: unchanged, the roster was published from this upload under these settings already."
     context.log.info(text, upload.import_id)
+    desk: Desk = context.resources.desk
+    tell_of(desk.workspace, upload.import_id)
+    log_materialization(context, REPORT, report_metadata(desk.workspace, upload.import_id))
+    say_fresh(context, desk.workspace, upload.district_id, upload.source)
     if BACKFILL in context.run.tags:
-        for key in sorted(set(rest).intersection(context.job_def.asset_layer.executable_asset_keys)):
+        for key in sorted({*rest} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
 
 
@@ -51,9 +56,11 @@ def stop(context: dg.AssetExecutionContext, upload: Upload, why: str) -> NoRetur
     Raises: dg.Failure: always; trying again changes nothing.
     """
     desk: Desk = context.resources.desk
-    path = write_report(desk.workspace, upload.import_id)
-    log_materialization(context, REPORT, {"import": upload.import_id, "path": dg.MetadataValue.path(str(path))})
-    raise dg.Failure(why, metadata={"report": dg.MetadataValue.path(str(path)), "import": upload.import_id}, allow_retries=False)
+    path = tell_of(desk.workspace, upload.import_id)
+    about = report_metadata(desk.workspace, upload.import_id)
+    log_materialization(context, REPORT, about)
+    say_fresh(context, desk.workspace, upload.district_id, upload.source)
+    raise dg.Failure(why, metadata={**about, "report": dg.MetadataValue.path(str(path))}, allow_retries=False)
 
 
 def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:

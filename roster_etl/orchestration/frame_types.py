@@ -12,7 +12,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 from dagster_pandas.constraints import ColumnDTypeInSetConstraint
 
 from roster_etl.canonical.roster import ColumnType, RosterTable
-from roster_etl.mapping.frames import DELETED, REFUSED, ROW
+from roster_etl.mapping.frames import DELETED, FILE, REFUSED, ROW
 from roster_etl.spec import File, Format
 
 NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset that hands on no frame
@@ -37,7 +37,10 @@ _ORIGIN: dict[str, ColumnType] = {
 
 
 def file_type(format_: Format, file: File) -> dg.DagsterType:
-    """Return the type of a judged file: every cell text, with ``_row`` and its marks; a column may be absent unless it is required."""
+    """Return the type of a judged file: every cell text, with ``_row`` and its marks; a column may be absent unless it is required.
+
+    Where rows are changes, ``_file`` tells which of several files of the kind a row is from.
+    """
     columns = [
         _column(column.name, "text", required=column.required and not column.relaxed_by)
         for column in file.columns
@@ -45,6 +48,7 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
     ]
     marks = (REFUSED, DELETED) if file.deleted else (REFUSED,)
     columns += [_column(ROW, "integer"), *(_column(mark, "boolean") for mark in marks)]
+    columns += [_column(FILE, "text")] if file.in_order else []
     return _frame_type(
         name=f"judged_{format_.name}_{file.name}",
         description=f"{file.file_name} after judging: one row a readable record, in the vendor's spelling.",

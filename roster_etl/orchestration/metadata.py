@@ -14,7 +14,10 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.mapping.frames import to_table
-from roster_etl.pipeline.map import mappings_to
+from roster_etl.pipeline.map import reads_of
+from roster_etl.pipeline.notices import summary_text
+from roster_etl.pipeline.outcome import report_path
+from roster_etl.pipeline.report import report_url
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
@@ -40,16 +43,21 @@ def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
     """Return what is always true of a mapped table: its columns, and which vendor columns each is made of."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for vendor in vendors:
-        for mapping in mappings_to(vendor, table.name):
-            for target, pairs in mapping.reads().items():
-                found = deps.setdefault(target, [])
-                new = (dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs)
-                found.extend(dep for dep in new if dep not in found)
+        for target, pairs in reads_of(vendor, table.name):
+            found = deps.setdefault(target, [])
+            new = (dg.TableColumnDep(dg.AssetKey([vendor.format.name, file]), column) for file, column in pairs)
+            found.extend(dep for dep in new if dep not in found)
     return {
         "dagster/column_schema": table_schema(table),
         "dagster/column_lineage": dg.TableColumnLineage(deps_by_column={name: found for name, found in deps.items() if found}),
-        **code_references({f"{vendor.format.name} mapping": vendor.folder() / "mapping.py" for vendor in vendors}),
+        **code_references(
+            {f"{vendor.format.name} {_plan(vendor)}": vendor.folder() / f"{_plan(vendor)}.py" for vendor in vendors}
+        ),
     }
+
+
+def _plan(vendor: Vendor) -> str:
+    return "mapping" if vendor.fold is None else "fold"
 
 
 def published_metadata(table: RosterTable) -> Metadata:
@@ -120,6 +128,25 @@ def upload_numbers(upload: Upload) -> Metadata:
         "files": len(upload.members),
         "bytes": sum(member.size for member in upload.members),
         "members": dg.MetadataValue.md(files or "none"),
+    }
+
+
+def report_link(workspace: Workspace, import_id: int) -> Metadata:
+    """Return where the report of an import lies, and where people open it, if the settings say so."""
+    district_id = workspace.warehouse.import_(import_id)["district_id"]
+    url = report_url(workspace, district_id, import_id)
+    path = dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))
+    return {"report": path, **({"open the report": dg.MetadataValue.url(url)} if url else {})}
+
+
+def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
+    """Return what the report of an import says in short, and where the whole of it lies."""
+    link = report_link(workspace, import_id)
+    return {
+        "import": import_id,
+        "path": link.pop("report"),
+        **link,
+        "summary": dg.MetadataValue.md(summary_text(workspace, import_id)),
     }
 
 

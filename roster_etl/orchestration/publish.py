@@ -10,14 +10,24 @@ import dagster as dg
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.frame_types import NOTHING
-from roster_etl.orchestration.metadata import OWNERS, SHOWN, code_references, published_metadata, row_count
+from roster_etl.orchestration.freshness import say_fresh
+from roster_etl.orchestration.metadata import (
+    OWNERS,
+    SHOWN,
+    Metadata,
+    code_references,
+    published_metadata,
+    report_link,
+    report_metadata,
+    row_count,
+)
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.resources import HandedTables
 from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled, warehouse_key
 from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.publish import planned_of, publish_import
-from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
@@ -50,7 +60,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
                 return
             publish_import(desk.workspace, upload, planned, HandedTables(desk, upload))
             tag_run(context, import_status="published")
-            yield from _published(context, upload, planned)
+            yield from _published(context, upload, planned, report_link(desk.workspace, upload.import_id))
 
     return warehouse
 
@@ -72,13 +82,16 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with step(context) as (desk, upload):
-            path = write_report(desk.workspace, upload.import_id)
-            yield dg.MaterializeResult(metadata={"import": upload.import_id, "path": dg.MetadataValue.path(str(path))})
+            tell_of(desk.workspace, upload.import_id)
+            say_fresh(context, desk.workspace, upload.district_id, upload.source)
+            yield dg.MaterializeResult(metadata=report_metadata(desk.workspace, upload.import_id))
 
     return report
 
 
-def _published(context: dg.AssetExecutionContext, upload: Upload, planned: Planned) -> Iterator[dg.MaterializeResult[None]]:
+def _published(
+    context: dg.AssetExecutionContext, upload: Upload, planned: Planned, report: Metadata
+) -> Iterator[dg.MaterializeResult[None]]:
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             rows = table["current"] + table["created"] - table["deleted"]
@@ -86,5 +99,5 @@ def _published(context: dg.AssetExecutionContext, upload: Upload, planned: Plann
             yield dg.MaterializeResult(
                 asset_key=warehouse_key(name),
                 data_version=dg.DataVersion(upload.content),
-                metadata={**row_count(rows), CURRENT: rows, **changes, "import": upload.import_id},
+                metadata={**row_count(rows), CURRENT: rows, **changes, "import": upload.import_id, **report},
             )

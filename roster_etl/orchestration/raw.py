@@ -3,7 +3,8 @@
 Belongs here: factories, because every vendor's files go the same way. Facts about them are in ``vendors``, what is done in ``pipeline``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import dagster as dg
 
@@ -17,10 +18,14 @@ from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import reported, step, tag_run
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.receive import Order, receive, refuse_paused
+from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
-from roster_etl.spec import File
-from roster_etl.spec.errors import DistrictPaused, UnknownFeed
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import File, Format
+from roster_etl.spec.errors import DistrictPaused, PermanentError, RosterError, UnknownFeed
 from roster_etl.vendors import Vendor
+
+UPLOAD_NAME = "upload"
 
 
 class UploadConfig(dg.Config):
@@ -28,25 +33,31 @@ class UploadConfig(dg.Config):
     landing zone that cannot be read fails the run.
 
     ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
-    ``rollback``: also where a newer upload is published, whose plan is then held for approval;
+    ``rollback``: also where a newer upload is published, whose plan is then held for approval; ``arrival``: an upload that was taken in
+    when it had settled;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
-    ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out.
+    ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
+    ``file_set``: the set of the format's files, where the job does not say it; ``received_at``: when the upload arrived (ISO, UTC), if not
+    now.
     """
 
     landing: bool = False
     path: str | None = None
     archived: int | None = None
     rollback: bool = False
+    arrival: int | None = None
     approves: int | None = None
     plan_sha256: str | None = None
     approved_by: str | None = None
     options: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     stale: list[str] = []  # noqa: RUF012 - as above
     leave_out: list[str] = []  # noqa: RUF012 - as above
+    file_set: str | None = None
+    received_at: str | None = None
 
-    def order(self, district_id: str, source: str, run_id: str) -> Order | None:
+    def order(self, district_id: str, source: str, run_id: str, file_set: str) -> Order | None:
         """Return what is named here; None: nothing is."""
-        if not (self.landing or self.path or self.archived or self.approves):
+        if not (self.landing or self.path or self.archived or self.arrival or self.approves):
             return None
         return Order(
             district_id=district_id,
@@ -54,11 +65,14 @@ class UploadConfig(dg.Config):
             path=self.path,
             archived=self.archived,
             rollback=self.rollback,
+            arrival=self.arrival,
             approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,
             stale=tuple(self.stale),
             leave_out=tuple(self.leave_out),
             run_id=run_id,
+            file_set=file_set,
+            received_at=self.received_at,
         )
 
     def named(self) -> str:
@@ -67,12 +81,14 @@ class UploadConfig(dg.Config):
             return f"the archived upload of import {self.approves}, whose plan was approved"
         if self.archived:
             return f"the archived upload of import {self.archived} once more, as the run was told"
+        if self.arrival:
+            return f"the upload that waits as number {self.arrival}, taken in when it had settled"
         return "the upload at the path that the run was told" if self.path else "the upload in the landing zone"
 
 
 def upload_key(vendor: Vendor) -> dg.AssetKey:
     """Return the key of the vendor's uploads."""
-    return dg.AssetKey([vendor.format.name, "upload"])
+    return dg.AssetKey([vendor.format.name, UPLOAD_NAME])
 
 
 def file_key(vendor: Vendor, name: str) -> dg.AssetKey:
@@ -102,7 +118,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
     )
     def upload(context: dg.AssetExecutionContext, config: UploadConfig) -> Iterator[dg.MaterializeResult[None]]:
         with reported(context):
-            taken = _received(context, format_.name, config)
+            taken = _received(context, vendor, config)
             if taken is None or ended_at_the_door(context, taken[0]):
                 return
             received, choice = taken
@@ -119,7 +135,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file))],
+        deps=[upload_key(vendor), *(file_key(vendor, other) for other in references_of(file, vendor.format))],
         partitions_def=DISTRICTS,
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
@@ -133,7 +149,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     )
     def judged_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
-            others = {other: desk.take([upload.source, other]) for other in references_of(file)}
+            others = {other: desk.take([upload.source, other]) for other in references_of(file, vendor.format)}
             frame = judge_member(desk.workspace, upload, name, others)
             verdict = gate_member(desk.workspace, upload, name)
             member = upload.member(name)
@@ -148,10 +164,11 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     return judged_file
 
 
-def _received(context: dg.AssetExecutionContext, source: str, config: UploadConfig) -> tuple[Upload, str] | None:
+def _received(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadConfig) -> tuple[Upload, str] | None:
     """Take in the upload that the run is for, and say which it is; None if the district has no such feed, or it is paused."""
     desk: Desk = context.resources.desk
-    district_id = context.partition_key
+    district_id, source = context.partition_key, vendor.format.name
+    file_set = one_set(vendor.format, context.job_def.asset_layer.executable_asset_keys, config.file_set)
     try:
         desk.workspace.registry.get(district_id).feed(source)
         if not config.approves:
@@ -160,12 +177,49 @@ def _received(context: dg.AssetExecutionContext, source: str, config: UploadConf
         context.log.info("Nothing to do: %s", error.message)
         return None
     try:
-        named = config.order(district_id, source, context.run.run_id)
+        run_id = context.run.run_id
+        named = config.order(district_id, source, run_id, file_set)
         order, choice = (
-            (named, config.named()) if named else newest_order(desk.workspace, district_id, source, run_id=context.run.run_id)
+            (named, config.named())
+            if named
+            else newest_order(desk.workspace, district_id, source, file_set=file_set, run_id=run_id)
         )
         context.log.info("Taking %s.", choice)
         return desk.begin(receive(desk.workspace, order)), choice
-    except Exception:
-        tag_run(context, district=district_id, format=source, import_status="failed")
+    except Exception as error:
+        tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
+        _tell_newest(desk.workspace, district_id, source, context.run.run_id, error)
         raise
+
+
+class SeveralUploads(PermanentError):
+    """A run was asked for assets of several formats, or of several sets of one format's files."""
+
+    code = "several_uploads"
+    template = "a run imports one upload, and this one was asked for those of {what}; nothing was imported. Start one job for each: {jobs}"
+
+
+def one_set(format_: Format, keys: Iterable[dg.AssetKey], named: str | None = None) -> str:
+    """Return the set of the format's files that a run with the assets `keys` is about. Raises SeveralUploads, UnknownFileSet.
+
+    What such a run cannot do is skip the files of another upload and go on: Dagster skips every step behind a skipped one.
+    """
+    names = {tuple(key.path) for key in keys}
+    formats = sorted(path[0] for path in names if path[1:] == (UPLOAD_NAME,))
+    if len(formats) > 1:
+        raise SeveralUploads(what=", ".join(formats), jobs=", ".join(f"import_{name}" for name in formats))
+    if named is not None:
+        return format_.file_set(named).name
+    sets = [s.name for s in format_.file_sets if any((format_.name, file) in names for file in s.files)]
+    if len(sets) > 1:
+        jobs = (f"import_{format_.name}{f'_{name}' if name != format_.file_sets[0].name else ''}" for name in sets)
+        raise SeveralUploads(what=f"{format_.name} {' and '.join(sets)}", jobs=", ".join(jobs))
+    return sets[0] if sets else format_.file_sets[0].name
+
+
+def _tell_newest(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:
+    """Tell of the import that this run has opened, if it came to that: what stopped it at the door names no number."""
+    with suppress(RosterError):  # the ledger may be what failed
+        newest = workspace.warehouse.imports(district_id, source, limit=1)
+        if newest and newest[0]["run_id"] == run_id and newest[0]["status"] != "running":
+            tell_anyway(workspace, newest[0]["import_id"], error)

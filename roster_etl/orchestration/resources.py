@@ -19,6 +19,7 @@ from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of
 from roster_etl.pipeline.map import files_for, tables_of
+from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError
@@ -72,8 +73,7 @@ class Desk:
         self._frames.clear()
         if self.upload is not None:
             release(self.workspace, self.upload.import_id)
-        if "warehouse" in vars(self.workspace):
-            self.workspace.warehouse.close()
+        self.workspace.close()
 
     def _in_hand(self) -> Upload:
         if self.upload is None:
@@ -107,10 +107,11 @@ def _name(path: Sequence[str]) -> str:
 
 
 def _readers(upload: Upload) -> Counter[str]:
-    """Return how many steps read each frame: files that refer to it, tables made of it; a table is planned, then published."""
+    """Return how many steps read each frame: files that refer to it, tables made of it, the fold; a table is planned, then published."""
     vendor, source = upload.vendor, upload.source
-    reads = [name for file in vendor.format.files for name in references_of(file)]
+    reads = [name for file in vendor.format.files for name in references_of(file, vendor.format)]
     reads += [name for table in tables_of(vendor) for name in files_for(vendor, table)]
+    reads += [file.name for file in vendor.format.files] if vendor.fold is not None else []
     tables = {_name(("roster", table)): 2 for table in tables_of(vendor)}
     return Counter({_name((source, name)): count for name, count in Counter(reads).items()}) + Counter(tables)
 
@@ -132,6 +133,8 @@ def _end(context: dg.InitResourceContext, desk: Desk) -> None:
     upload = desk.abandoned()
     if upload is None:
         return
-    fail(desk.workspace, upload, RunBroken(import_id=upload.import_id))
+    broken = RunBroken(import_id=upload.import_id)
+    fail(desk.workspace, upload, broken)
+    tell_anyway(desk.workspace, upload.import_id, broken)
     if context.instance is not None and context.run is not None:
         context.instance.add_run_tags(context.run.run_id, {"import_status": "failed"})

@@ -14,9 +14,10 @@ from roster_etl.orchestration.endings import REPORT, end_unchanged, stop
 from roster_etl.orchestration.frame_types import NOTHING, table_type
 from roster_etl.orchestration.metadata import OWNERS, SHOWN, Metadata, code_references, found_numbers, row_count, table_metadata
 from roster_etl.orchestration.partitions import DISTRICTS
-from roster_etl.orchestration.raw import file_key
+from roster_etl.orchestration.state import before_table
 from roster_etl.orchestration.steps import step, tag_run
-from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
+from roster_etl.pipeline.fold import make_table
+from roster_etl.pipeline.map import files_for, gate_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
@@ -47,7 +48,7 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
 
     @dg.asset(
         key=key,
-        deps=[file_key(vendor, file) for vendor in filling for file in files_for(vendor, name)],
+        deps=[key for vendor in filling for key in before_table(vendor, name)],
         partitions_def=DISTRICTS,
         dagster_type=table_type(table),
         io_manager_key="frames",
@@ -62,7 +63,7 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
             judged = {file: desk.take([upload.source, file]) for file in files_for(upload.vendor, name)}
-            frame = map_roster_table(desk.workspace, upload, name, judged)
+            frame = make_table(desk.workspace, upload, name, judged)
             yield dg.MaterializeResult(
                 value=frame,
                 check_results=suite_results(gate_table(desk.workspace, upload, name)),

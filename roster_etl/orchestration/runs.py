@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
 from roster_etl.pipeline.receive import Order, refuse_paused
+from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.workspace import PROJECT, Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.folder import make_private
@@ -61,8 +62,10 @@ def run_import(
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(kept_connections(here))
         sync_partitions(here, [order.district_id])
+        with closing(Workspace.open(home)) as workspace:
+            order = of_one_set(workspace, order)
         run = _created(here, order)
-        for event in execute_run_iterator(InMemoryJob(_job(order.source)), run, here):
+        for event in execute_run_iterator(InMemoryJob(_job(order)), run, here):
             if event.is_step_success:
                 tell(str(event.step_key).replace("__", "/"))
         if visit.error is not None:
@@ -92,21 +95,22 @@ def ensure_config(home: Path) -> Path:
 def upload_config(order: Order) -> dict[str, Any]:
     """Return the run config that says what `order` says."""
     named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
+    named |= {"file_set": order.file_set or None, "received_at": order.received_at}
     named |= {"leave_out": list(order.leave_out) or None, "rollback": order.rollback or None}
     if order.approves:
         named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
     config = {name: value for name, value in named.items() if value is not None}
-    if not set(config) - {"options"}:
+    if not set(config) & {"path", "archived", "approves"}:
         config["landing"] = True
     return {"ops": {f"{order.source}__upload": {"config": config}}}
 
 
-def _job(source: str) -> dg.JobDefinition:
-    return defs.resolve_job_def(job_name(source))
+def _job(order: Order) -> dg.JobDefinition:
+    return defs.resolve_job_def(job_name(order.source, order.file_set or ""))
 
 
 def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
-    job = _job(order.source)
+    job = _job(order)
     tags = {PARTITION_NAME_TAG: order.district_id, DISTRICT: order.district_id, FORMAT: order.source}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     return instance.create_run_for_job(

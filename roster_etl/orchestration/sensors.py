@@ -5,7 +5,8 @@ Belongs here: what Dagster needs around ``watch``. Runs are asked for one per di
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
@@ -13,7 +14,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.home import current_home
 from roster_etl.orchestration.partitions import sync_partitions
-from roster_etl.orchestration.steps import DISTRICT, FORMAT
+from roster_etl.orchestration.steps import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.watch import Request, watch
 from roster_etl.pipeline.workspace import Workspace
 
@@ -21,8 +22,8 @@ INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet 
 
 
 def landing_zone(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Return the sensor that asks for runs of `jobs`, one a format."""
-    by_format = {str(job.tags[FORMAT]): job.name for job in jobs}
+    """Return the sensor that asks for runs of `jobs`, one for each format or set of its files."""
+    by_set = {(str(job.tags[FORMAT]), str(job.tags.get(FILE_SET, ""))): job.name for job in jobs}
 
     @dg.sensor(
         name="landing_zone",
@@ -32,33 +33,44 @@ def landing_zone(jobs: Sequence[Any]) -> dg.SensorDefinition:
         description="Looks at each district's landing zone, and imports what is complete, new, and has stood still for the quiet period.",
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        workspace = Workspace.open(current_home())
-        added = sync_partitions(context.instance, workspace.registry.ids())
-        if added:
-            context.log.info("new districts: %s", ", ".join(added))
-        tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
-        for note in tick.notes:
-            context.log.warning(note)
-        context.log.info(tick.summary)
-        requests = [run_request(request, by_format[request.source]) for request in tick.requests]
-        return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
+        with closing(Workspace.open(current_home())) as workspace:
+            return _looked(context, workspace, by_set)
 
     return look
 
 
+def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Mapping[tuple[str, str], str]) -> dg.SensorResult:
+    added = sync_partitions(context.instance, workspace.registry.ids())
+    if added:
+        context.log.info("new districts: %s", ", ".join(added))
+    tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
+    for note in tick.notes:
+        context.log.warning(note)
+    context.log.info(tick.summary)
+    requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
+    return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
+
+
 def run_request(request: Request, job_name: str) -> dg.RunRequest:
-    """Return the run that imports what lies in the landing zone."""
-    config: dict[str, Any] = {"landing": True, **({"stale": list(request.stale)} if request.stale else {})}
+    """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
+    config: dict[str, Any] = {"landing": True} if request.arrival is None else {"arrival": request.arrival}
+    config |= {"stale": list(request.stale)} if request.stale else {}
+    config |= {"received_at": request.received_at} if request.received_at else {}
     return dg.RunRequest(
         run_key=request.key,
         job_name=job_name,
         partition_key=request.district_id,
         run_config={"ops": {f"{request.source}__upload": {"config": config}}},
-        tags={DISTRICT: request.district_id, FORMAT: request.source},
+        tags={
+            DISTRICT: request.district_id,
+            FORMAT: request.source,
+            **({FILE_SET: request.file_set} if request.file_set else {}),
+        },
     )
 
 
-def unfinished(instance: dg.DagsterInstance) -> set[tuple[str, str]]:
-    """Return the (district, format) pairs that have a run which is queued or at work."""
+def unfinished(instance: dg.DagsterInstance) -> set[tuple[str, str, str]]:
+    """Return the (district, format, set of files) that have a run which is queued or at work."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    return {(run.tags[DISTRICT], run.tags[FORMAT]) for run in runs if DISTRICT in run.tags and FORMAT in run.tags}
+    named = (run.tags for run in runs if DISTRICT in run.tags and FORMAT in run.tags)
+    return {(tags[DISTRICT], tags[FORMAT], tags.get(FILE_SET, "")) for tags in named}

@@ -11,14 +11,17 @@ from contextlib import contextmanager, suppress
 
 import dagster as dg
 
+from roster_etl.orchestration.freshness import say_fresh
 from roster_etl.orchestration.home import remember
 from roster_etl.orchestration.resources import Desk
 from roster_etl.pipeline.conclude import fail
+from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
 DISTRICT, FORMAT, UPLOAD, IMPORT, STATUS = "district", "format", "upload_id", "import_id", "import_status"
-BACKFILL = "dagster/backfill"
+FILE_SET = "file_set"
+BACKFILL, PRIORITY = "dagster/backfill", "dagster/priority"
 
 
 class NoImport(PermanentError):
@@ -91,6 +94,7 @@ def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -
         context,
         district=upload.district_id,
         format=upload.source,
+        file_set=upload.file_set or None,
         upload_id=upload.upload_id or None,
         import_id=upload.import_id,
         import_status=status,
@@ -120,3 +124,6 @@ def _failed(context: dg.AssetExecutionContext, desk: Desk, upload: Upload, error
     with suppress(RosterError):  # the import may have ended already, or belong to another run by now
         fail(desk.workspace, upload, error)
     tag_run(context, import_status="held" if upload.approved_plan else "failed")
+    tell_anyway(desk.workspace, upload.import_id, error)
+    with suppress(RosterError):
+        say_fresh(context, desk.workspace, upload.district_id, upload.source)

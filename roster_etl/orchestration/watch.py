@@ -13,7 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import FileSet
 from roster_etl.spec.errors import LandingUnavailable, RetryableError, RosterError
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import check_replacements
@@ -22,10 +24,10 @@ from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
 from roster_etl.store.landing import open_folder, open_landing, unregistered
 from roster_etl.store.settings import Settings, landing_folder
-from roster_etl.vendors import vendor
+from roster_etl.vendors import discover, vendor
 
 DAY = 86_400.0
-Running = Callable[[], set[tuple[str, str]]]
+Running = Callable[[], set[tuple[str, str, str]]]
 Listing = tuple[Entry, ...]
 
 
@@ -42,12 +44,19 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest."""
+    """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest.
+
+    ``file_set``: the set of the format's files that has arrived; ``received_at``: when it was first seen as it is (ISO, UTC).
+    ``arrival``: the upload was taken in, and waits under this number; None: it lies in the landing zone.
+    """
 
     district_id: str
     source: str
     key: str
     stale: tuple[str, ...] = ()
+    file_set: str = ""
+    received_at: str | None = None
+    arrival: int | None = None
 
 
 WORDS = {
@@ -57,6 +66,7 @@ WORDS = {
     "missing_files": "required files are not there yet",
     "stragglers": "waits for files that are older than the rest",
     "min_interval": "imported a short while ago",
+    "unpublished": "refers to files of which nothing is published yet",
     "running": "an import is under way",
     "paused": "paused",
     "next_tick": "its turn comes in the next tick",
@@ -92,7 +102,7 @@ class Tick:
         )
         if not self.watched and not self.problems:
             return "No feed has a landing folder to watch; uploads are imported by command."
-        asked = [f"{request.district_id}/{request.source}" for request in self.requests]
+        asked = ["/".join(filter(None, (r.district_id, r.source, r.file_set))) for r in self.requests]
         said.append(f"To import: {_some(asked)}." if asked else "Nothing to import.")
         said += [
             f"{words.capitalize()}: {_some(self.waiting[reason])}." for reason, words in WORDS.items() if reason in self.waiting
@@ -118,14 +128,15 @@ class _Watch:
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
-    known_busy: set[tuple[str, str]] | None = None
+    paused: set[str] = field(default_factory=set)
+    known_busy: set[tuple[str, str, str]] | None = None
 
 
 def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Running, bounds: Bounds | None = None) -> Tick:
     """Look at the landing zone of every feed whose turn it is, and return what is to be imported.
 
-    Args: cursor: what the last tick returned; now: our own clock, in seconds; running: the (district, format) pairs with a run that has
-        not ended.
+    Args: cursor: what the last tick returned; now: our own clock, in seconds; running: the (district, format, set of files) with a
+        run that has not ended.
     """
     memory = json.loads(cursor) if cursor else {}
     states = {key: settle.load_state(state) for key, state in memory.get("feeds", {}).items()}
@@ -137,7 +148,9 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
     paused = {key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment)}
     for key in sorted(paused):
         _wait(tick, "paused", key)
-    turn = _turn([key for key in feeds if key not in paused], memory.get("next", ""), tick.bounds.feeds)
+    tick.paused.update(paused)
+    looked_at = [key for key, (_, feed) in feeds.items() if key not in paused or _every_upload_counts(feed)]
+    turn = _turn(looked_at, memory.get("next", ""), tick.bounds.feeds)
     with_base = bool(workspace.settings.landing.base)
     listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
     for key, listing in listings.items():
@@ -147,9 +160,9 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
         tick.notes.append(f"landing base: {_text(base)}")
     elif base and (strangers := unregistered(base, districts, workspace.settings)):
         tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
-    kept = {key: settle.dump_state(state) for key, state in tick.states.items() if key in feeds}
+    kept = {key: settle.dump_state(state) for key, state in tick.states.items() if _feed_of(key) in feeds}
     after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
-    problems = {key: text for key, text in tick.problems.items() if key in kept and tick.states[key].failures}
+    problems = {key: text for key, text in tick.problems.items() if key in feeds and key in kept and tick.states[key].failures}
     document = json.dumps({"next": after, "feeds": kept, "problems": problems}, separators=(",", ":"))
     return Tick(
         requests=tuple(tick.requests),
@@ -166,8 +179,21 @@ def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
     return bool(landing_folder(settings, district.id, feed.path))
 
 
+def _every_upload_counts(feed: Feed) -> bool:
+    """Return whether uploads of the feed are changes: then they are taken in even while its imports are paused.
+
+    An unknown format is nobody's: whoever looks at the feed next says so.
+    """
+    return feed.format in discover() and vendor(feed.format).format.mode == "changes"
+
+
 def _key(district: District, feed: Feed) -> str:
     return f"{district.id}/{feed.format}"
+
+
+def _feed_of(key: str) -> str:
+    """Return the key of the feed of which `key` names a set of files, or itself."""
+    return "/".join(key.split("/")[:2])
 
 
 def _districts(tick: _Watch) -> tuple[tuple[District, ...], dict[str, str]]:
@@ -236,8 +262,12 @@ def _list_base(workspace: Workspace) -> Listing:
 def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
     """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
     try:
+        if _every_upload_counts(feed):
+            _decide_changes(tick, key, district, feed, listing)
+            return
         if not isinstance(listing, Exception):
-            _decide(tick, key, district, feed, listing)
+            for arrival in _arrivals(key, district, feed, listing):
+                _decide(tick, arrival)
             return
         problem = listing
     except Exception as error:  # noqa: BLE001 - whatever it is, no other district may suffer from it
@@ -249,32 +279,129 @@ def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listi
     _wait(tick, "failed", key)
 
 
-def _decide(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing) -> None:
-    rules = rules_of(feed)
+@dataclass(frozen=True, kw_only=True)
+class _Arrival:
+    """What lies in a landing zone of one set of a feed's files. ``key``: of its state; that of the feed where it has no sets."""
+
+    key: str
+    district_id: str
+    feed: Feed
+    file_set: FileSet
+    listing: Listing
+    optional: bool
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        return self.district_id, self.feed.format, self.file_set.name
+
+
+def _arrivals(key: str, district: District, feed: Feed, listing: Listing) -> Iterator[_Arrival]:
+    """Part what lies there by sets: none waits for another. Those that are urgent come first."""
+    format_ = vendor(feed.format).format
+    for file_set in sorted(format_.file_sets, key=lambda found: not found.urgent):
+        yield _Arrival(
+            key=f"{key}/{file_set.name}" if file_set.name else key,
+            district_id=district.id,
+            feed=feed,
+            file_set=file_set,
+            listing=tuple(entry for entry in listing if format_.set_of(entry.name) == file_set.name),
+            optional=file_set.name != format_.file_sets[0].name,
+        )
+
+
+def _decide(tick: _Watch, arrival: _Arrival) -> None:
+    key, listing = arrival.key, arrival.listing
+    if key != _feed_of(key):
+        tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
+    rules = rules_of(arrival.feed, arrival.file_set)
     state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
-    if decision.reason == "nothing_new" and _came_to_nothing(tick, district.id, feed.format, state):
+    if decision.reason == "nothing_new" and _came_to_nothing(tick, arrival, state):
         state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
     tick.states[key] = state
     if not decision.import_now:
-        _wait(tick, decision.reason, key)
-    elif (district.id, feed.format) in _busy(tick):
+        if not (arrival.optional and decision.reason == "empty"):
+            _wait(tick, decision.reason, key)
+    elif arrival.name in _busy(tick):
         _wait(tick, "running", key)
     elif len(tick.requests) >= tick.bounds.requests:
         _wait(tick, "next_tick", key)
+    elif not _is_ready(tick, arrival):
+        _wait(tick, "unpublished", key)
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
-        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, stale=decision.stale))
+        tick.requests.append(_request(arrival, name, state, decision))
         tick.states[key] = settle.imported(state, listing, tick.now, rules)
 
 
-def rules_of(feed: Feed) -> settle.Rules:
-    """Return how long the feed waits for what. Raises UnknownVendor, UnknownOption, BadOption, BadReplacements."""
+def _request(arrival: _Arrival, name: str, state: settle.FeedState, decision: settle.Decision) -> Request:
+    seen = datetime.fromtimestamp(state.since, UTC).isoformat() if arrival.file_set.mode == "events" else None
+    return Request(
+        district_id=arrival.district_id,
+        source=arrival.feed.format,
+        key=name,
+        stale=decision.stale,
+        file_set=arrival.file_set.name,
+        received_at=seen,
+    )
+
+
+def _is_ready(tick: _Watch, arrival: _Arrival) -> bool:
+    """Return whether what the files refer to, in other sets, was ever published: until then they lie where they are."""
+    needed = vendor(arrival.feed.format).format.needs(arrival.file_set.name)
+    feed = (arrival.district_id, arrival.feed.format)
+    return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
+
+
+def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
+    """Take in what has settled, and ask for the import of the upload that waits longest: of changes, every upload counts.
+
+    Raises: what went wrong with the landing zone, once the uploads that wait have had their turn.
+    """
+    problem = listing if isinstance(listing, Exception) else None
+    if not isinstance(listing, Exception):
+        rules = rules_of(feed)
+        state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
+        tick.states[key] = state
+        if decision.import_now:
+            try:
+                take_in(tick.workspace, district.id, feed)
+                tick.states[key] = settle.imported(state, listing, tick.now, rules)
+            except RosterError as error:
+                problem = error
+        elif key not in tick.paused:
+            _wait(tick, decision.reason, key)
+    _ask_for_the_first(tick, key, district, feed)
+    if problem is not None:
+        raise problem
+
+
+def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -> None:
+    numbers = waiting(tick.workspace, district.id, feed.format)
+    if not numbers:
+        return
+    if key in tick.paused:
+        return
+    if (district.id, feed.format, "") in _busy(tick):
+        _wait(tick, "running", key)
+    elif len(tick.requests) >= tick.bounds.requests:
+        _wait(tick, "next_tick", key)
+    else:  # a run that never began is asked for again, under another name
+        name = f"{key}/arrival/{numbers[0]}/{tick.now // tick.bounds.again_seconds:.0f}"
+        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, arrival=numbers[0]))
+
+
+def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
+    """Return how long a set of the feed's files (the first one unless given) waits for what.
+
+    Raises: UnknownVendor, UnknownOption, BadOption, BadReplacements.
+    """
     format_ = vendor(feed.format).format
+    chosen = file_set or format_.file_sets[0]
     values = resolve(format_, feed.options)
     check_replacements(format_, feed.replacements)  # a run could do nothing but fail, again and again
 
     def seconds(name: str) -> float:
-        value = values[name]
+        value = values[chosen.option(name)]
         assert isinstance(value, timedelta)
         return value.total_seconds()
 
@@ -282,19 +409,20 @@ def rules_of(feed: Feed) -> settle.Rules:
         quiet=seconds("quiet_period"),
         straggler_wait=seconds("straggler_wait"),
         min_interval=seconds("min_interval"),
-        required=frozenset(file.file_name for file in format_.files if file.required),
+        required=frozenset(file.file_name for file in format_.of_set(chosen.name).files if file.required),
     )
 
 
-def _came_to_nothing(tick: _Watch, district_id: str, source: str, state: settle.FeedState) -> bool:
+def _came_to_nothing(tick: _Watch, arrival: _Arrival, state: settle.FeedState) -> bool:
     """Return whether the import that was asked for never began, or failed for a reason that may have passed: the ledger says.
 
     It began if any did since the listing came to be what it is: a tick that was repeated may have asked before this one did.
     """
     asked = state.imported_at
-    if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or (district_id, source) in _busy(tick):
+    if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or arrival.name in _busy(tick):
         return False
-    newest = next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1)), None)
+    district_id, source, file_set = arrival.name
+    newest = next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
     if newest is None or newest["started_at"].timestamp() < state.since:
         return True
     error = (newest["summary"] or {}).get("error") or {}
@@ -307,7 +435,7 @@ def _kinds(kind: type[RosterError]) -> Iterator[type[RosterError]]:
         yield from _kinds(narrower)
 
 
-def _busy(tick: _Watch) -> set[tuple[str, str]]:
+def _busy(tick: _Watch) -> set[tuple[str, str, str]]:
     if tick.known_busy is None:
         tick.known_busy = tick.running()
     return tick.known_busy

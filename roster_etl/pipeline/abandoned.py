@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import refresh_manifest
+from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.warehouse import Conclusion, ImportNotRunning
@@ -35,6 +36,7 @@ def end_abandoned(workspace: Workspace, district_id: str, source: str) -> list[i
             with suppress(ImportNotRunning):  # resumed, and ended, at this moment
                 workspace.warehouse.conclude(conclusion)
                 refresh_manifest(workspace, import_id)
+                tell_of(workspace, import_id)
                 ended.append(import_id)
         workspace.holders.forget(import_id)
     return ended

@@ -10,6 +10,7 @@ from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
+from roster_etl.vendors import vendor
 
 
 class NotArchived(RosterError):
@@ -36,30 +37,44 @@ def archived_import(workspace: Workspace, district_id: str, source: str, import_
     """
     manifests = workspace.archive.manifests(district_id)
     found: int | None = import_id
-    if import_id not in manifests or workspace.archive.read_manifest(district_id, import_id)["status"] == "unchanged":
+    if import_id not in manifests or workspace.archive.read_manifest(district_id, import_id).get("status") == "unchanged":
         found = _same_content(workspace, district_id, source, import_id)
     if found is None or found not in manifests:
         raise NotArchived(import_id=import_id, district_id=district_id, problem="the archive has no manifest of it")
     manifest = workspace.archive.read_manifest(district_id, found)
-    if not manifest["members"]:
+    if not manifest.get("members"):
         raise NotArchived(import_id=import_id, district_id=district_id, problem="no file of it was taken in")
-    lost = [member["name"] for member in manifest["members"] if member["kind"] and member["key"] is None]
-    if lost or manifest["source"] != source:
+    if (lost := lost_members(manifest)) or manifest["source"] != source:
         raise NotArchived(import_id=import_id, district_id=district_id, problem=", ".join(lost) or "another format")
     return found
 
 
-def newest_archived(workspace: Workspace, district_id: str, source: str) -> int | None:
-    """Return the import with the newest upload of a feed that is archived and was not rejected; None: there is none.
+def lost_members(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the files of an archived upload that were used, and whose bytes were not kept.
 
-    An import that ran an older upload again is as old as that.
+    In a format of changes, a file that was refused was not used: its siblings were.
+    """
+    alone = vendor(manifest["source"]).format.mode == "changes"
+    return [
+        member["name"]
+        for member in manifest["members"]
+        if member["kind"] and member["key"] is None and not (alone and member.get("refused"))
+    ]
+
+
+def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
+    """Return the import with the newest upload of a feed (or one set of its files) that is archived and was not rejected.
+
+    An import that ran an older upload again is as old as that. None: there is none.
     """
     best: tuple[int, int] | None = None
     for import_id in reversed(workspace.archive.manifests(district_id)):
         if best and import_id <= best[0]:
             break  # nothing further down came later
         manifest = workspace.archive.read_manifest(district_id, import_id)
-        if manifest["source"] == source and manifest["members"] and manifest["status"] not in ("rejected", "unchanged"):
+        same_set = file_set is None or manifest.get("file_set", "") == file_set
+        usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged")
+        if manifest["source"] == source and same_set and usable:
             best = max(best or (0, 0), (came_with(manifest), import_id))
     return best[1] if best else None
 
@@ -72,17 +87,20 @@ def came_with(manifest: Mapping[str, Any]) -> int:
 def refuse_older(workspace: Workspace, district_id: str, source: str, import_id: int) -> None:
     """Refuse to run the archived upload of `import_id` again where a newer one is published. Raises OlderUpload."""
     manifest = workspace.archive.read_manifest(district_id, import_id)
-    newer = overtaken_by(workspace, district_id, source, came_with(manifest), manifest["content"])
+    feed = (district_id, source, manifest.get("file_set", ""))
+    newer = overtaken_by(workspace, *feed, came=came_with(manifest), content=manifest["content"])
     if newer is not None:
         raise OlderUpload(import_id=import_id, district_id=district_id, newer=newer)
 
 
-def overtaken_by(workspace: Workspace, district_id: str, source: str, came: int, content: str) -> int | None:
+def overtaken_by(workspace: Workspace, district_id: str, source: str, file_set: str, *, came: int, content: str) -> int | None:
     """Return the published import of a newer upload than the one that came with import `came`; None: there is none.
 
-    The same content is neither older nor newer, whenever it came.
+    The same content is neither older nor newer, whenever it came; and events are added, so that none overtakes another.
     """
-    last = workspace.warehouse.last_published(district_id, source, "upload")
+    if vendor(source).of_set(file_set).format.mode == "events":
+        return None
+    last = workspace.warehouse.last_published(district_id, source, "upload", file_set=file_set)
     if last is None or _content(last) == content:
         return None
     newest = (last["summary"] or {}).get("came_with") or last["import_id"]

@@ -22,6 +22,10 @@ MEANS = {
     "info": "to know",
 }
 
+_MEANS = {"missing_record": "refuses the rows that name it"}
+_VERDICTS = {"quality_gate_failed", "change_threshold_exceeded"}
+"""What was found because of other findings, which therefore come first."""
+
 CHECKS = "two for each file of the upload and each table; the run in the UI also counts files that are not there, and the plan"
 """What is counted as a check, in the command line and in the report; Dagster counts all that it knows of."""
 
@@ -54,8 +58,8 @@ class Cause:
 
     @property
     def effect(self) -> str:
-        """What findings of this severity do."""
-        return MEANS[self.severity]
+        """What findings of this kind do."""
+        return _MEANS.get(self.code) or MEANS[self.severity]
 
     @property
     def meaning(self) -> str:
@@ -69,16 +73,33 @@ class Cause:
 
 
 def causes(findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
-    """Return the findings of an import (as `outcome` lists them) by cause, the gravest first."""
+    """Return the findings of an import (as `outcome` lists them) by cause: the gravest first, of equals that with most effects."""
+    first = {finding["id"]: finding["cause_id"] for finding in findings if finding["cause_id"] is not None}
     following: dict[int, int] = {}
     kinds: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for finding in findings:
         if finding["cause_id"] is None:
             kinds.setdefault((finding["severity"], finding["code"]), []).append(finding)
         else:
-            following[finding["cause_id"]] = following.get(finding["cause_id"], 0) + finding["count"]
+            root = _root(finding["id"], first)
+            following[root] = following.get(root, 0) + finding["count"]
     made = [_cause(severity, code, found, following) for (severity, code), found in kinds.items()]
-    return sorted(made, key=lambda cause: SEVERITIES.index(cause.severity))
+    return sorted(made, key=_order)
+
+
+def _root(number: int, cause_of: dict[int, int]) -> int:
+    """Return the finding that `number` follows from, by way of others; what was walked is remembered in `cause_of`."""
+    walked: list[int] = []
+    while number in cause_of and number not in walked:
+        walked.append(number)
+        number = cause_of[number]
+    cause_of.update(dict.fromkeys(walked, number))
+    return number
+
+
+def _order(cause: Cause) -> tuple[float, int]:
+    rank = SEVERITIES.index("reject") + 0.5 if cause.code in _VERDICTS else SEVERITIES.index(cause.severity)
+    return rank, -(cause.count + cause.following)
 
 
 def place_of(finding: Mapping[str, Any]) -> str:
@@ -91,19 +112,16 @@ def place_of(finding: Mapping[str, Any]) -> str:
 
 
 def _cause(severity: str, code: str, found: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> Cause:
-    places = tuple(
-        Place(
-            where=place_of(f),
-            message=f["message"],
-            following=following.get(f["id"], 0),
-            rows=f["row"] is not None or f["count"] > 1,
-        )
-        for f in found
-    )
+    places = sorted((_place(f, following.get(f["id"], 0)) for f in found), key=lambda place: -place.following)
     return Cause(
         severity=severity,
         code=code,
         count=sum(f["count"] for f in found),
         following=sum(place.following for place in places),
-        places=places,
+        places=tuple(places),
     )
+
+
+def _place(finding: Mapping[str, Any], following: int) -> Place:
+    rows = finding["row"] is not None or finding["count"] > 1
+    return Place(where=place_of(finding), message=finding["message"], following=following, rows=rows)

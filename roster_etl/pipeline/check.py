@@ -5,7 +5,7 @@ Belongs here: the workspace in which the same steps write to scratch, and read t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,16 +13,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.canonical.ledger import ImportKind
-from roster_etl.pipeline.outcome import outcome
+from roster_etl.canonical.ledger import ImportKind, ImportStatus
+from roster_etl.pipeline.outcome import outcome, together
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import Tell, import_upload
+from roster_etl.pipeline.sets import sets_at
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.archive import Archive
 from roster_etl.store.districts import District, Feed
 from roster_etl.store.holders import Holders
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
+from roster_etl.store.warehouse import Conclusion, Known, TableChange, Warehouse
+from roster_etl.vendors import vendor
 
 NOBODY = "nobody"
 """Whom a check is for where no district is named: a district without history, settings or tolerances."""
@@ -38,24 +41,32 @@ def check_upload(
     leave_out: tuple[str, ...] = (),
     tell: Tell = lambda _: None,
 ) -> dict[str, Any]:
-    """Judge the upload at `path` as an import of format `source` would, and plan it against the roster of `district_id`.
+    """Judge the upload at `path` as imports of format `source` would, and plan it against the roster of `district_id`.
 
     Args:    leave_out: removals that are left out of the plan (see ``pipeline.partial``).
-    Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish.
+    Returns: the document of `outcome` with ``import_id`` null; ``status`` is ``publishable`` where an import would publish. Where
+        several sets of the format's files lie there, it is of the first; ``further`` holds those of the others.
     Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.
     """
     district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
     with scratch_folder(workspace.settings.scratch) as folder:
-        rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace.warehouse if district_id else None)
+        sets = sets_at(workspace, path, vendor(source).format, district.feed(source))
+        rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace if district_id else None, keep=len(sets) > 1)
         rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
+        order = Order(district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out)
         try:
-            order = Order(district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out)
-            document = outcome(rehearsal, import_upload(rehearsal, order, tell))
+            imports = [import_upload(rehearsal, replace(order, file_set=name), tell) for name in sets]
+            documents = [outcome(rehearsal, import_id) for import_id in imports]
         finally:
             rehearsal.warehouse.close()
-    status = "publishable" if document["status"] == "published" else document["status"]
     warehouse = workspace.settings.redacted()["warehouse"]["url"]
-    return {**document, "import_id": None, "district_id": district_id, "status": status, "report": None, "warehouse": warehouse}
+    same = {"import_id": None, "district_id": district_id, "report": None, "warehouse": warehouse}
+    return together(
+        [{**document, **same, "status": _STATUS.get(document["status"], document["status"])} for document in documents]
+    )
+
+
+_STATUS = {"published": "publishable"}
 
 
 def _in_scratch(settings: Settings, folder: Path) -> Settings:
@@ -71,9 +82,13 @@ def _in_scratch(settings: Settings, folder: Path) -> Settings:
 
 @dataclass(frozen=True)
 class _Rehearsal(Workspace):
-    """A workspace that forgets. ``roster``: the warehouse to compare with; None: there is nothing yet."""
+    """A workspace that forgets. ``behind``: the one whose roster and archive it knows; None: there is nothing yet.
 
-    roster: Warehouse | None
+    ``keep``: remember until then what an import would add, for the next import of the same upload.
+    """
+
+    behind: Workspace | None
+    keep: bool
 
     @property
     def holders(self) -> Holders:
@@ -83,14 +98,44 @@ class _Rehearsal(Workspace):
     @cached_property
     def warehouse(self) -> Warehouse:
         """A ledger that is thrown away, over a roster that is only read."""
-        return _Ledger(self.settings.warehouse, self.roster)
+        return _Ledger(self.settings.warehouse, self.behind.warehouse if self.behind else None, keep=self.keep)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """An archive that is thrown away, over one that is only read."""
+        return _Archive(self.settings.archive, self.behind.archive if self.behind else None)
+
+
+class _Archive(Archive):
+    """Keeps bytes and manifests in a folder of its own; those of earlier imports are read from another archive."""
+
+    def __init__(self, url: str, behind: Archive | None) -> None:
+        super().__init__(url)
+        self._behind = behind
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes stored under `key`, here or there."""
+        return super().get(key) if self._behind is None or self.has(key) else self._behind.get(key)
+
+    def manifests(self, district_id: str) -> tuple[int, ...]:
+        """Return the imports of which that archive has a manifest."""
+        return super().manifests(district_id) if self._behind is None else self._behind.manifests(district_id)
+
+    def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
+        """Return a manifest of that archive."""
+        return (
+            super().read_manifest(district_id, import_id)
+            if self._behind is None
+            else self._behind.read_manifest(district_id, import_id)
+        )
 
 
 class _Ledger(Warehouse):
     """Writes into a database of its own; what it tells of the roster is read from another."""
 
-    def __init__(self, url: str, roster: Warehouse | None) -> None:
+    def __init__(self, url: str, roster: Warehouse | None, *, keep: bool) -> None:
         super().__init__(url)
+        self._keep = keep
         self._roster = roster or Warehouse(url)
 
     def close(self) -> None:
@@ -99,13 +144,29 @@ class _Ledger(Warehouse):
         if str(self._roster.url) == str(self.url):
             self._roster.close()
 
-    def base(self, district_id: str, source: str) -> int | None:
+    def base(self, district_id: str, source: str, file_set: str | None = None) -> int | None:
         """Return the newest import of the roster that is compared with."""
-        return self._roster.base(district_id, source)
+        return self._roster.base(district_id, source, file_set)
 
-    def last_published(self, district_id: str, source: str, kind: ImportKind | None = None) -> dict[str, Any] | None:
+    def last_published(
+        self, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
+    ) -> dict[str, Any] | None:
         """Return the newest published import of that roster."""
-        return self._roster.last_published(district_id, source, kind)
+        return self._roster.last_published(district_id, source, kind, file_set)
+
+    def imports(
+        self,
+        district_id: str | None = None,
+        source: str | None = None,
+        *,
+        status: ImportStatus | None = None,
+        limit: int | None = None,
+        file_set: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the published imports of that roster, and any others of the ledger that is thrown away."""
+        if status == "published":
+            return self._roster.imports(district_id, source, status=status, limit=limit, file_set=file_set)
+        return super().imports(district_id, source, status=status, limit=limit, file_set=file_set)
 
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the keys of the current versions of that roster."""
@@ -123,6 +184,27 @@ class _Ledger(Warehouse):
         """Return how many current versions that roster has."""
         return self._roster.count_current(district_id, source, table)
 
+    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
+        """Return versions of that roster."""
+        return self._roster.matching(district_id, source, table, keys)
+
+    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+        """Return values of that roster, and of what another set of the same upload would add to it."""
+        here, there = super().known(district_id, source, columns), self._roster.known(district_id, source, columns)
+        return pa.concat_tables([here, there])
+
+    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the last versions of what that roster has no more."""
+        return self._roster.last_of_the_gone(district_id, source, table)
+
+    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
+        """Return the refused rows of that roster's imports."""
+        return self._roster.open_quarantine(district_id, source)
+
+    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
+        """Return the stewards' edits of that roster."""
+        return self._roster.overrides(district_id, source, ended=ended)
+
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return versions of that roster."""
         return self._roster.versions(table, version_ids)
@@ -135,5 +217,11 @@ class _Ledger(Warehouse):
         *,
         approved_by: str | None = None,
     ) -> None:
-        """End the import in the ledger that is thrown away, and change no roster."""
-        super().publish(conclusion, {}, None, approved_by=approved_by)
+        """End the import in the ledger that is thrown away, and change no roster.
+
+        Where another set of the format's files may refer to it, what would be new stays in that ledger's own database.
+        """
+        added = (
+            {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()} if self._keep else {}
+        )
+        super().publish(conclusion, added, None, approved_by=approved_by)

@@ -15,9 +15,11 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.pipeline.fold import STAGE, refused_by_fold
 from roster_etl.pipeline.manifest import refresh_manifest, write_manifest
+from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.report import rewrite_reports
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity
 from roster_etl.quality import Verdict
@@ -108,7 +110,7 @@ def conclusion_of(
 def verdicts(workspace: Workspace, upload: Upload) -> list[Verdict]:
     """Return the verdicts of the gates that have judged so far, in the order of the road."""
     names = [f"{upload.source}/{file.name}" for file in upload.format.files]
-    names += [f"canonical/{table}" for table in dict.fromkeys(mapping.to for mapping in upload.vendor.mappings)]
+    names += [f"canonical/{table}" for table in tables_of(upload.vendor)]
     place = (upload.district_id, upload.import_id)
     found = [f"verdicts/{name}" for name in names if workspace.frames.exists(*place, f"verdicts/{name}")]
     return [Verdict.from_dict(workspace.frames.read_json(*place, name)) for name in found]
@@ -140,23 +142,28 @@ class _Steps:
     def __init__(self, workspace: Workspace, upload: Upload) -> None:
         self.frames, self.place = workspace.frames, (upload.district_id, upload.import_id)
         self.upload = upload
+        self.refused = refused_by_fold(workspace, upload)
 
     def tables(self, what: str, schema: pa.Schema) -> list[pa.Table]:
         stages = ["upload", *(file.name for file in self.upload.format.files)]
-        stages += list(dict.fromkeys(f"roster-{mapping.to}" for mapping in self.upload.vendor.mappings))
+        stages += [STAGE, *(f"roster-{table}" for table in tables_of(self.upload.vendor))]
         stages.append("plan")
         names = [f"{what}/{stage}" for stage in stages if self.frames.exists(*self.place, f"{what}/{stage}")]
         return [to_table(self.frames.read(*self.place, name)).cast(schema) for name in names]
 
     def files(self) -> list[ImportFile]:
         return [
-            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m.kind))
-            for m in self.upload.members
+            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m)) for m in self.upload.members
         ]
 
-    def _counts(self, kind: str | None) -> dict[str, int]:
+    def _counts(self, member: Member) -> dict[str, int]:
         none = {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
-        if kind is None or not self.frames.exists(*self.place, f"judged/{kind}"):
+        if member.kind is None or not self.frames.exists(*self.place, f"judged/{member.kind}"):
             return none
-        judged = self.frames.read_json(*self.place, f"judged/{kind}")
-        return {name: judged[name] for name in none}
+        judged = self.frames.read_json(*self.place, f"judged/{member.kind}")["files"][member.name]
+        more = self.refused.get(member.name, 0)
+        return {
+            "rows_read": judged["rows_read"],
+            "rows_accepted": judged["rows_accepted"] - more,
+            "rows_rejected": judged["rows_rejected"] + more,
+        }

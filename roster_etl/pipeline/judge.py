@@ -5,48 +5,59 @@ Belongs here: from archived bytes to a judged frame, with everything that later 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.judge import Judged, JudgedFile, Known, absent_file, judge_file
-from roster_etl.engine.read import read_csv
-from roster_etl.mapping.frames import FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.engine.judge import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
+from roster_etl.engine.read import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
+from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.pipeline.published import published_files
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
-from roster_etl.spec import File
+from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
+
+COUNTS = ("rows_read", "rows_accepted", "rows_rejected")
 
 
 def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Read and judge the file `name` of the format; `judged` holds the frames of the files that it refers to.
 
     Returns: one row a readable record in vendor spelling, with ``_row`` and ``_refused``; no rows if the file is absent or
-        was refused. Findings, quarantine and verdict lines go to staging.
+        was refused. Where rows are changes, those of all files of the kind in the order of their paths, with ``_file``; a column
+        that one of them lacks is null there. Findings, quarantine and verdict lines go to staging.
     """
     file = upload.format.file(name)
-    member = upload.member(name)
-    result = absent_file(file) if member is None else _judged(workspace, upload, file, member, judged)
-    if member is not None:
-        _keep(workspace, upload, name, result)
+    parts = [(member, _judged(workspace, upload, file, member, judged)) for member in upload.members_of(name)]
+    if parts:
+        _keep(workspace, upload, name, parts)
+    frame = _in_order(file, parts) if file.in_order else parts[0][1].frame if parts else absent_file(file).frame
     give_back()
-    return result.frame
+    return frame
 
 
-def references_of(file: File) -> tuple[str, ...]:
-    """Return the names of the files that `file` refers to."""
-    return tuple(dict.fromkeys(reference.file for reference in file.references()))
+def references_of(file: File, format_: Format) -> tuple[str, ...]:
+    """Return the names of the files that `file` refers to and that come with it, in one upload."""
+    own = format_.set_of(file.file_name)
+    names = dict.fromkeys(name for name, _ in file.lookups())
+    return tuple(name for name in names if format_.set_of(format_.file(name).file_name) == own)
 
 
 def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
     """Let the suite of file `name` judge what the judge saw; None if the upload does not have the file."""
     if upload.member(name) is None:
         return None
-    lines = workspace.frames.read(upload.district_id, upload.import_id, f"lines/{name}")
+    return gate_lines(workspace, upload, name, workspace.frames.read(upload.district_id, upload.import_id, f"lines/{name}"))
+
+
+def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pd.DataFrame) -> Verdict:
+    """Let the suite of file `name` judge `lines` (VERDICTS), and leave its verdict in staging."""
     values = upload.values
     suite = with_refused_rows(
         workspace.suites[f"{upload.source}/{name}"],
@@ -70,13 +81,20 @@ def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride,
     return overrides
 
 
+def limits_of(format_: Format) -> Limits:
+    """Return what is forgiven when files of a format are read."""
+    return UNFORGIVING if format_.broken_records == "file" else DEFAULT_LIMITS
+
+
 def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]) -> JudgedFile:
     values = upload.values
     if member.key is None:
-        return _unkept(workspace, upload, file)
-    raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]))
+        return _unkept(workspace, upload, file, member)
+    raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
+    others |= published_files(workspace, upload, file)
+    listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
     known = _known(workspace, upload, file)
     result = judge_file(
         raw,
@@ -84,8 +102,9 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
         file_name=member.name,
         judged=others,
         relaxed=frozenset(relaxed),
+        listed=cast("dict[str, dict[str, str]]", listed),
         replacements=upload.replacements,
-        fixed_order=upload.format.fixed_column_order,
+        fixed_order=upload.fixed_column_order,
         known=known,
     )
     return replace(result, findings=pa.concat_tables([result.findings, _unmatched(upload, file, known)]))
@@ -114,39 +133,82 @@ def _unmatched(upload: Upload, file: File, known: Mapping[str, Known]) -> pa.Tab
     return to_table(findings_frame(found)).cast(FINDINGS)
 
 
-def _unkept(workspace: Workspace, upload: Upload, file: File) -> JudgedFile:
+def _unkept(workspace: Workspace, upload: Upload, file: File, member: Member) -> JudgedFile:
     """A file whose secrets could not be found, because it is broken or has no header: its findings were taken when it came in."""
-    found = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"unkept/{file.name}")).cast(FINDINGS)
+    place = (upload.district_id, upload.import_id)
+    name = unkept_name(upload, member)
+    found = FINDINGS.empty_table()
+    if workspace.frames.exists(*place, name):
+        found = to_table(workspace.frames.read(*place, name)).cast(FINDINGS)
     codes = found.filter(pc.equal(found.column("severity"), "file")).column("code").to_pylist()
+    refused = str(codes[0] if codes else member.refused or "malformed_csv")
     if not codes:
-        finding = Finding(severity="file", code="malformed_csv", message="The cells of its password column cannot be told apart.")
+        message = "The file was refused, and not kept: the cells of its password column cannot be told apart."
+        finding = Finding(severity="file", code=refused, message=message)
         found = pa.concat_tables([found, to_table(findings_frame([finding])).cast(FINDINGS)])
-    name = pa.array([upload.file_name(file)] * found.num_rows, pa.string())
-    found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), name)
-    return absent_file(file, refused=codes[0] if codes else "malformed_csv", findings=found)
+    names = pa.array([member.name] * found.num_rows, pa.string())
+    found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), names)
+    return absent_file(file, refused=refused, findings=found)
 
 
-def _keep(workspace: Workspace, upload: Upload, name: str, result: JudgedFile) -> None:
+def unkept_name(upload: Upload, member: Member) -> str:
+    """Return the name under which staging holds what was found in a file whose bytes were not kept."""
+    place = next(place for place, other in enumerate(upload.members) if other.name == member.name)
+    return f"unkept/{member.kind}-{place}"
+
+
+def _in_order(file: File, parts: Sequence[tuple[Member, JudgedFile]]) -> pd.DataFrame:
+    """Return the rows of all `parts` one after the other, each with the file that it is from."""
+    named: list[tuple[str | None, pd.DataFrame]] = [(member.name, result.frame) for member, result in parts]
+    tables = []
+    for name, frame in named or [(None, absent_file(file).frame)]:
+        table = to_table(frame)
+        tables.append(table.append_column(FILE, pa.repeat(pa.scalar(name, pa.string()), table.num_rows)))
+    filled = [table for table in tables if table.num_rows] or tables[:1]
+    return to_frame(pa.concat_tables(filled, promote_options="default").combine_chunks())
+
+
+def _keep(workspace: Workspace, upload: Upload, name: str, parts: Sequence[tuple[Member, JudgedFile]]) -> None:
     place = (upload.district_id, upload.import_id)
     frames = workspace.frames
-    lost = () if result.refused else _lost_columns(upload, name, result)
+    results = [result for _, result in parts]
+    refused = next((result.refused for result in results if result.refused), None)
+    is_snapshot = not upload.format.file(name).in_order  # elsewhere, any set of columns is as good as another
+    lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
     missing = to_table(findings_frame(_missing(upload, name, lost))).cast(FINDINGS)
-    frames.write(*place, f"findings/{name}", to_frame(pa.concat_tables([result.findings, missing])))
-    frames.write(*place, f"named/{name}", to_frame(result.named))
-    frames.write(*place, f"quarantine/{name}", to_frame(result.quarantine))
-    frames.write(*place, f"lines/{name}", to_frame(result.verdicts))
+    frames.write(*place, f"findings/{name}", to_frame(pa.concat_tables([*(r.findings for r in results), missing])))
+    frames.write(*place, f"named/{name}", to_frame(pa.concat_tables([r.named for r in results], promote_options="default")))
+    frames.write(*place, f"quarantine/{name}", to_frame(pa.concat_tables([r.quarantine for r in results])))
+    frames.write(*place, f"lines/{name}", to_frame(_summed([r.verdicts for r in results])))
     document = {
-        "refused": result.refused,
-        "rows_read": result.rows_read,
-        "rows_accepted": result.rows_accepted,
-        "rows_rejected": result.rows_rejected,
-        "evidence": result.evidence,
-        "extensions": result.extensions,
-        "present": result.present,
-        "hidden": result.hidden,
+        "refused": refused,
+        **{count: sum(getattr(r, count) for r in results) for count in COUNTS},
+        "evidence": [cells for r in results for cells in r.evidence],
+        "extensions": _union(r.extensions for r in results),
+        "present": _union(r.present for r in results),
+        "hidden": any(r.hidden for r in results),
         "lost": lost,
+        "files": {member.name: _about(result) for member, result in parts},
     }
     frames.write_json(*place, f"judged/{name}", document)
+
+
+def _about(result: JudgedFile) -> dict[str, Any]:
+    counts = {count: getattr(result, count) for count in COUNTS}
+    return {**counts, "refused": result.refused, "present": result.present}
+
+
+def _union(names: Iterable[tuple[str, ...]]) -> list[str]:
+    return list(dict.fromkeys(name for some in names for name in some))
+
+
+def _summed(verdicts: Sequence[pa.Table]) -> pa.Table:
+    """Return one line a rule: what was judged in all files of the kind."""
+    if len(verdicts) == 1:
+        return verdicts[0]
+    lines = pa.concat_tables(verdicts).group_by(["rule", "column", "check"], use_threads=False)
+    summed = lines.aggregate([("judged", "sum"), ("failing", "sum")])
+    return summed.rename_columns({"judged_sum": "judged", "failing_sum": "failing"}).select(VERDICTS.names).cast(VERDICTS)
 
 
 def _lost_columns(upload: Upload, name: str, result: JudgedFile) -> tuple[str, ...]:

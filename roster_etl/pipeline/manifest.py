@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, RegistryError
@@ -43,7 +44,7 @@ def refresh_manifest(workspace: Workspace, import_id: int) -> None:
 
 def settle_manifest(workspace: Workspace, district_id: str, import_id: int, **changes: Any) -> None:
     """Let a manifest tell all that the ledger does, so that its import is not walked again; `changes` replace parts of it."""
-    document = {**workspace.archive.read_manifest(district_id, import_id), "walked": False, "door": [], "unkept": {}, **changes}
+    document = {**workspace.archive.read_manifest(district_id, import_id), "settled": True, "door": [], "unkept": {}, **changes}
     ended = _ended(workspace, import_id, walked=False)
     workspace.archive.write_manifest(district_id, import_id, {**document, **ended})
 
@@ -76,11 +77,10 @@ def _door(workspace: Workspace, upload: Upload) -> Document:
     """Return what was found before any row was read: bytes alone do not tell it, and some were not kept."""
     place = (upload.district_id, upload.import_id)
     frames = workspace.frames
-    unkept = [member.kind for member in upload.members if member.kind and member.key is None]
-    names = {"findings/upload": None, **{f"unkept/{kind}": kind for kind in unkept}}
-    found = {kind: frames.read(*place, name) for name, kind in names.items() if frames.exists(*place, name)}
-    rows = {kind: _records(frame) for kind, frame in found.items()}
-    return {"door": rows.pop(None, []), "unkept": rows}
+    names = [unkept_name(upload, member) for member in upload.members if member.kind and member.key is None]
+    found = {name: frames.read(*place, name) for name in ("findings/upload", *names) if frames.exists(*place, name)}
+    rows = {name: _records(frame) for name, frame in found.items()}
+    return {"door": rows.pop("findings/upload", []), "unkept": rows}
 
 
 def _records(frame: Any) -> list[Document]:

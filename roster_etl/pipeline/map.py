@@ -5,6 +5,7 @@ Belongs here: handing the engine what it needs, and leaving findings and verdict
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
 from typing import Any
@@ -14,11 +15,13 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.edits import RecordEdit, with_edits
+from roster_etl.engine.fold.fold import tables_of as tables_of_fold
 from roster_etl.engine.judge import VERDICTS
 from roster_etl.engine.map import MappedTable, SourceFile, map_table
 from roster_etl.engine.silence import keep_unstated
 from roster_etl.mapping.frames import REFUSED, flat, give_back, row_codes, to_frame, to_table
-from roster_etl.mapping.plan import Mapping
+from roster_etl.mapping.plan import RECEIVED_ON, Mapping
 from roster_etl.pipeline.judge import keep_verdict, tolerances
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -28,6 +31,8 @@ from roster_etl.vendors import Vendor
 
 def tables_of(vendor: Vendor) -> tuple[str, ...]:
     """Return the canonical tables that a vendor fills, in publishing order."""
+    if vendor.fold is not None:
+        return tables_of_fold(vendor.fold)
     filled = {mapping.to for mapping in vendor.mappings}
     return tuple(name for name in TABLES if name in filled)
 
@@ -35,6 +40,13 @@ def tables_of(vendor: Vendor) -> tuple[str, ...]:
 def mappings_to(vendor: Vendor, table: str) -> tuple[Mapping, ...]:
     """Return the vendor's mappings to `table`, in their order."""
     return tuple(mapping for mapping in vendor.mappings if mapping.to == table)
+
+
+def reads_of(vendor: Vendor, table: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Return the lineage of canonical `table`: its column, and the (file, column) pairs that it is made of; one entry a plan."""
+    if vendor.fold is not None:
+        return [(target, pairs) for target, pairs in vendor.fold.reads(table).items() if target in TABLES[table].names]
+    return [entry for mapping in mappings_to(vendor, table) for entry in mapping.reads().items()]
 
 
 def files_for(vendor: Vendor, table: str) -> tuple[str, ...]:
@@ -50,15 +62,23 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
         ``_refused`` (a refused row named the record: it is seen, not gone).
     """
     files = {name: _source(workspace, upload, name, frame) for name, frame in judged.items()}
-    mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, upload.values)
+    settings = {**upload.values, RECEIVED_ON: upload.received_on}
+    mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
     mapped = _with_unstated(workspace, upload, table, mapped, files)
+    mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
     place = (upload.district_id, upload.import_id)
     workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
     workspace.frames.write(
-        *place, f"lines/roster-{table}", to_frame(_lines(workspace, upload, table, mapped.table, mapped.collisions))
+        *place, f"lines/roster-{table}", to_frame(table_lines(workspace, upload, table, mapped.table, mapped.collisions))
     )
     give_back()
     return to_frame(mapped.table)
+
+
+def _edits(workspace: Workspace, upload: Upload, table: str) -> list[RecordEdit]:
+    """Return the stewards' edits in force of a table: what the upload says instead does not count."""
+    rows = workspace.warehouse.overrides(upload.district_id, upload.source)
+    return [RecordEdit(key=json.loads(r["key"]), field=r["field"], value=r["value"]) for r in rows if r["table_name"] == table]
 
 
 def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:
@@ -88,9 +108,12 @@ def _with_unstated(
     lost = {c for name in sources for c in files[name].lost if c.casefold().startswith(tuple(prefixes[name]))}
     if not lost and not any(silent.values()):
         return mapped
-    warehouse = workspace.warehouse
-    known = warehouse.current_hashes(upload.district_id, upload.source, table)
-    current = warehouse.versions(table, known.column("version_id"))
+    warehouse, feed = workspace.warehouse, (upload.district_id, upload.source, table)
+    current = (
+        warehouse.matching(*feed, mapped.table)
+        if TABLES[table].event
+        else warehouse.versions(table, warehouse.current_hashes(*feed).column("version_id"))
+    )
     return replace(mapped, table=keep_unstated(TABLES[table], mapped.table, current, silent, lost))
 
 
@@ -108,16 +131,16 @@ def _source(workspace: Workspace, upload: Upload, name: str, frame: pd.DataFrame
     )
 
 
-def _lines(workspace: Workspace, upload: Upload, table: str, mapped: pa.Table, collisions: int) -> pa.Table:
+def table_lines(workspace: Workspace, upload: Upload, table: str, mapped: pa.Table, collisions: int) -> pa.Table:
+    """Return what the suite of canonical `table` is to judge (VERDICTS); `collisions`: records whose key an earlier one has."""
     refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
     accepted = mapped.num_rows - refused.num_rows
-    named = row_codes([flat(refused.column(name)) for name in TABLES[table].key])
-    seen = len(np.unique(named))  # several refused rows may name one record
-    before = workspace.warehouse.count_current(upload.district_id, upload.source, table)
-    lines = (
-        ("key unique", "key", accepted + collisions, collisions),
-        ("rows against last import", "rows", before, max(0, before - accepted - seen)),
-    )
+    lines = [("key unique", "key", accepted + collisions, collisions)]
+    if not TABLES[table].event:  # nothing is expected to come again
+        named = row_codes([flat(refused.column(name)) for name in TABLES[table].key])
+        seen = len(np.unique(named))  # several refused rows may name one record
+        before = workspace.warehouse.count_current(upload.district_id, upload.source, table)
+        lines.append(("rows against last import", "rows", before, max(0, before - accepted - seen)))
     return pa.Table.from_pylist(
         [
             {"rule": f"{table}: {rule}", "column": table, "check": check, "judged": judged, "failing": failing}

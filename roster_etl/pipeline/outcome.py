@@ -5,6 +5,7 @@ Belongs here: the shape of ``import --json`` and ``show --json`` (HEADLESS.md), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "district_id": row["district_id"],
         "district_name": _name(workspace, row["district_id"]),
         "source": row["source"],
+        "file_set": row["file_set"] or None,
         "upload_id": row["upload_id"],
         "run_id": row["run_id"],
         "status": row["status"],
@@ -44,6 +46,12 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "report": _report(workspace, row),
         "warehouse": workspace.settings.redacted()["warehouse"]["url"],
     }
+
+
+def together(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the documents of imports from one place as one: the first, with the others as ``further`` if there are any."""
+    first, *others = documents
+    return {**first, "further": others} if others else first
 
 
 def report_path(workspace: Workspace, district_id: str, import_id: int) -> Path:

@@ -18,9 +18,11 @@ from roster_etl.engine.likeness import Likeness
 from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
-from roster_etl.mapping.plan import OnlyRows, Unpivot, identity_columns
+from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.archived import overtaken_by
+from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
+from roster_etl.pipeline.fold import how_compared
 from roster_etl.pipeline.leave_out import left_out
 from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.map import tables_of
@@ -103,7 +105,7 @@ def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.D
     return make_plan(
         Loaded(tables, lambda name: to_table(tables[name])),
         {name: _Current(warehouse, upload, name) for name in tables},
-        base=warehouse.base(upload.district_id, upload.source),
+        base=warehouse.base(upload.district_id, upload.source, upload.file_set),
         doubt=_doubt(workspace, upload),
     )
 
@@ -125,19 +127,27 @@ class _Current:
     def schools(self) -> dict[str, int]:
         return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
+    def matching(self, keys: pa.Table) -> pa.Table:
+        return self.warehouse.matching(self.upload.district_id, self.upload.source, self.name, keys)
+
+    def count(self) -> int:
+        return self.warehouse.count_current(self.upload.district_id, self.upload.source, self.name)
+
 
 def decide(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
     """Return the decision on `plan`, and the findings that say why it is not published; `looks`: like whose upload, if not its own."""
     refused = _refused(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
-    if required:
+    if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
         return _planned(plan, "rejected"), []
     over = exceeded(plan, _thresholds(upload))
     failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     if upload.approved_plan:
         return _planned(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
-    if plan.says_nothing_new and _same_settings(workspace, upload) and not (failed or over or rekeyed or looks):
+    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
+    new = not (is_state and plan.says_nothing_new and _same_settings(workspace, upload))
+    if not (new or failed or over or rekeyed or looks):
         return _planned(plan, "unchanged"), []
     older = _older(workspace, upload)
     if failed or over or rekeyed or looks or older:
@@ -162,7 +172,8 @@ def _as_then(upload: Upload, plan: Plan, planned: Planned, findings: list[Findin
 
 def _older(workspace: Workspace, upload: Upload) -> list[Finding]:
     """An older upload never overtakes a newer one unless a person says so, looking at the plan."""
-    newer = overtaken_by(workspace, upload.district_id, upload.source, upload.came_with, upload.content)
+    feed = (upload.district_id, upload.source, upload.file_set)
+    newer = overtaken_by(workspace, *feed, came=upload.came_with, content=upload.content)
     if newer is None:
         return []
     message = f"The upload came with import {upload.came_with}; that of import {newer}, which is published, came later."
@@ -258,7 +269,7 @@ def _thresholds(upload: Upload) -> Thresholds:
 
 
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
-    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 
@@ -303,6 +314,7 @@ def _unstated(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> dic
         lost, present = set(document.get("lost", ())), set(document.get("present", ()))
         table = TABLES[mapping.to]
         needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
+        needed |= {name for step in mapping.steps if isinstance(step, AnyGiven) for name in step.columns}
         keys = set(mapping.unstated(present, lost)) & set(table.key) - set(table.optional_key)
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or document.get("hidden"):
@@ -340,6 +352,14 @@ def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
         for file in upload.format.files
         if upload.member(file.name)
     }
+
+
+def _unusable(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
+    if how_compared(workspace, upload) == REFUSED_WHOLE:
+        return True
+    judged = _documents(workspace, upload).values()
+    return all(about["refused"] for document in judged for about in document["files"].values())
 
 
 def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:

@@ -6,6 +6,7 @@ Belongs here: handing the warehouse exactly what was planned, with the ledger's 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
 from roster_etl.pipeline.conclude import conclusion_of, supersede_holds
+from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
@@ -35,11 +37,17 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         "plan_base": planned.base,
         "left_out": list(upload.leave_out),
     }
+    summary |= {"released": rows} if (rows := released_rows(workspace, upload)) else {}
+    summary |= {"compared": how} if (how := how_compared(workspace, upload)) else {}
     summary["headers"] = _headers(workspace, upload)
     if upload.approved_plan:  # what stopped it stays on record
         before = workspace.warehouse.import_(upload.import_id)["summary"] or {}
         summary |= {"hold": before["hold"]} if "hold" in before else {}
-    conclusion = conclusion_of(workspace, upload, "published", [], summary=summary)
+    conclusion = replace(
+        conclusion_of(workspace, upload, "published", [], summary=summary),
+        leaving=leaving_quarantine(workspace, upload),
+        edits=edits_of(workspace, upload),
+    )
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
     write_manifest(workspace, upload)
     supersede_holds(workspace, upload, conclusion.finished_at, published=True)

@@ -46,6 +46,13 @@ class ImportUnderWay(RetryableError):
     template = "import {import_id} of {district_id} is under way; purge when it has ended, and pause the district until then"
 
 
+class UploadsWait(RetryableError):
+    """Uploads that were taken in, and wait for their turn, would bring back what is removed."""
+
+    code = "uploads_wait"
+    template = "uploads of {district_id} ({sources}) wait for their turn; let them be imported, then purge"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Purged:
     """What was removed. ``imports``: under which numbers the ledger has it, one a feed; ``versions``: rows of histories by table;
@@ -86,7 +93,8 @@ def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: s
     """
     before = (now or datetime.now(UTC)) - age
     with _purging(workspace, district_id) as numbers:
-        last = [workspace.warehouse.last_published(district_id, source, "upload") for source in numbers]
+        sets = [(source, one.name) for source in numbers for one in vendor(source).format.file_sets]
+        last = [workspace.warehouse.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
         rows = workspace.warehouse.imports(district_id)
         ended = {row["import_id"] for row in rows if row["finished_at"] and row["finished_at"] < before}
         old = frozenset(ended - {row["import_id"] for row in last if row})
@@ -125,6 +133,8 @@ def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
     with workspace.holders.gate():
         for source in sources:
             end_abandoned(workspace, district_id, source)
+        if waiting := [source for source in sources if workspace.archive.arrivals(district_id, source)]:
+            raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
         if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
             raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
         for source in sources:
@@ -166,7 +176,7 @@ def _conclusion(
     workspace: Workspace, district_id: str, source: str, number: int, at: datetime, noted: Mapping[str, Any]
 ) -> Conclusion:
     """Return how a purge ended; what uploads looked like stays known, what the last one said does not count as published any more."""
-    last = workspace.warehouse.last_published(district_id, source) or {}
+    last = workspace.warehouse.last_published(district_id, source, file_set="") or {}
     known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings")}
     summary = {"changes": {}, "purge": noted, **({} if noted["what"] == "district" else known)}
     return Conclusion(import_id=number, status="published", finished_at=at, summary=summary)
@@ -178,21 +188,27 @@ def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int],
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         old |= set(document.get("checkpoint", {}).values())
-        members = archived.changed.get(import_id, document["members"])
-        settle_manifest(workspace, district_id, import_id, members=members, checkpoint={})
+        members = archived.changed.get(import_id, document.get("members", []))
+        settle_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
     for source, number in numbers.items():
         refresh_manifest(workspace, number)
         versions = {name: workspace.warehouse.all_versions(district_id, source, name) for name in TABLES}
         checkpoint = {name: workspace.archive.put_table(rows) for name, rows in versions.items() if rows.num_rows}
-        settle_manifest(workspace, district_id, number, checkpoint=checkpoint)
+        edits = [
+            {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+            for row in workspace.warehouse.overrides(district_id, source, ended=True)
+        ]
+        settle_manifest(workspace, district_id, number, checkpoint=checkpoint, overrides=edits)
     return old
 
 
 def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
     """Write the reports of the district anew, or remove them."""
+    kept = set(workspace.archive.reports(district_id))
+    workspace.archive.remove_reports(district_id)
     for row in workspace.warehouse.imports(district_id):
         page = report_path(workspace, district_id, row["import_id"])
-        if page.exists() and not remove:
+        if not remove and (page.exists() or row["import_id"] in kept):
             write_report(workspace, row["import_id"])
         elif page.exists():
             for kind in (".html", ".json", ".csv"):
@@ -206,7 +222,7 @@ def _emptied(workspace: Workspace, district_id: str, imports: Iterable[int]) -> 
     """Return the manifests of `imports` without the bytes of their uploads."""
     changed, dropped = {}, set()
     for import_id in sorted(set(imports) & set(workspace.archive.manifests(district_id))):
-        members = workspace.archive.read_manifest(district_id, import_id)["members"]
+        members = workspace.archive.read_manifest(district_id, import_id).get("members", [])
         dropped |= {member["key"] for member in members if member["key"]}
         changed[import_id] = [{**member, "key": None} for member in members]
     return _Archived(changed=changed, dropped=frozenset(dropped))
@@ -218,7 +234,7 @@ def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person)
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         members = []
-        for member in document["members"]:
+        for member in document.get("members", []):
             found = _without(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
             if found is not None:
                 key, rows = found

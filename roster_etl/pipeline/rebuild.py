@@ -17,6 +17,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from roster_etl.mapping.frames import FINDINGS, to_frame
+from roster_etl.pipeline import override
 from roster_etl.pipeline.road import Tell, walk
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -121,16 +122,41 @@ def replay_upload(replay: Replay, document: Document) -> bool:
     return same
 
 
-def replay_purge(replay: Replay, document: Document) -> bool:
-    """Enter what a purge left: after it, the bytes alone do not tell the history any more."""
+def replay_override(replay: Replay, document: Document) -> bool:
+    """Replay a steward's edit."""
     replay.warehouse.begin_again(document["ledger"])
-    tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
-    replay.warehouse.restore_versions(tables)
+    edit = document["edit"]
+    target = override.Target(
+        district_id=document["district_id"],
+        source=document["source"],
+        table=edit["table"],
+        key=json.loads(edit["key"]),
+        field=edit["field"],
+    )
+    if document.get("settled") or document["status"] != "published":
+        pass
+    elif edit["begins"]:
+        override.set_override(replay, target, edit["value"], edit["by"])
+    else:
+        override.clear_override(replay, target, edit["by"])
     replay.warehouse.end_again(document)
     return True
 
 
-REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {"upload": replay_upload, "purge": replay_purge}
+def replay_purge(replay: Replay, document: Document) -> bool:
+    """Enter what a purge left: after it, the bytes alone do not tell the history any more."""
+    replay.warehouse.begin_again(document["ledger"])
+    tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
+    replay.warehouse.restore_versions(tables, document.get("overrides", []))
+    replay.warehouse.end_again(document)
+    return True
+
+
+REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {
+    "upload": replay_upload,
+    "override": replay_override,
+    "purge": replay_purge,
+}
 """How an import is replayed, by its kind."""
 
 
@@ -139,7 +165,7 @@ def _upload_of(replay: Replay, document: Document) -> Upload:
     upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
     upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
     place = (upload.district_id, upload.import_id)
-    found = {"findings/upload": document["door"], **{f"unkept/{kind}": rows for kind, rows in document["unkept"].items()}}
+    found = {"findings/upload": document["door"], **document["unkept"]}
     for name, rows in found.items():
         replay.frames.write(*place, name, to_frame(pa.Table.from_pylist(rows, schema=FINDINGS)))
     return upload
@@ -229,6 +255,7 @@ class Target(Warehouse):
     def begin_again(self, row: Mapping[str, Any]) -> None:
         """Enter an import under the number and the times that it had."""
         self._finished_at = datetime.datetime.fromisoformat(row["finished_at"] or row["started_at"])
+        self._number = int(row["import_id"])
         self.restore_import(row)
 
     def end_again(self, document: Mapping[str, Any]) -> None:
@@ -241,6 +268,10 @@ class Target(Warehouse):
             findings=document.get("findings"),
             rejected=document.get("rejected"),
         )
+
+    def open_import(self, **_: Any) -> int:
+        """Go on with the import that was entered under its own number."""
+        return self._number
 
     def conclude(self, conclusion: Conclusion) -> None:
         """End the import at the moment when it ended."""

@@ -7,34 +7,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from roster_etl.engine.headers import is_secret, match_header
-from roster_etl.engine.read import read_csv
-from roster_etl.engine.secrets import blank_columns
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, refuse_older
+from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, lost_members, refuse_older
+from roster_etl.pipeline.arrivals import arrived, forget, keep_member
 from roster_etl.pipeline.conclude import conclude, fail
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.judge import unkept_name
+from roster_etl.pipeline.kinds import classified
+from roster_etl.pipeline.lasting import with_lasting
+from roster_etl.pipeline.published import unpublished_files
+from roster_etl.pipeline.sets import of_one_set
+from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
-from roster_etl.spec import File, Format
+from roster_etl.spec import Format
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
-from roster_etl.spec.options import options_of, resolve
+from roster_etl.spec.options import arrival_options, options_of, resolve
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
-from roster_etl.store.source import Arrival, collect, collect_path
+from roster_etl.store.source import Arrival, collect, collect_path, unpacked
 from roster_etl.vendors import Vendor, vendor
 
 
@@ -43,21 +44,26 @@ class Order:
     """What is to be imported, for whom, and how.
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
-    again. ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
+    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.arrivals``). ``approves``: the held import that is carried out under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan.
     ``rollback``: an archived upload is planned although a newer one is published; the plan is held in any case.
+    ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
+    (ISO, UTC); None: now.
     """
 
     district_id: str
     source: str
     path: str | None = None
     archived: int | None = None
+    arrival: int | None = None
     approves: tuple[int, str, str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     rollback: bool = False
     run_id: str | None = None
+    file_set: str | None = None
+    received_at: str | None = None
 
 
 def receive(workspace: Workspace, order: Order) -> Upload:
@@ -79,6 +85,7 @@ def receive(workspace: Workspace, order: Order) -> Upload:
         if not order.rollback:
             refuse_older(workspace, order.district_id, order.source, found)
         order = replace(order, archived=found)
+    order = of_one_set(workspace, order)
     settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
     upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
@@ -104,6 +111,8 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
     try:
         if order.archived is not None or order.approves:
             received = _from_archive(workspace, upload, order, findings)
+        elif order.arrival is not None:
+            received = _from_arrival(workspace, upload, order.arrival, findings)
         else:
             received = _from_landing(workspace, upload, order, feed, findings)
     except UnsafeArchive as error:
@@ -133,7 +142,7 @@ def option_texts(
 
 def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> str:
     """Return a hash of all that decides what an upload's bytes become, besides the bytes themselves."""
-    arrival = {"min_interval", "quiet_period", "straggler_wait"}
+    arrival = arrival_options(vendor_.format)
     settings = {
         "options": {name: text for name, text in sorted(texts.items()) if name not in arrival},
         "gates": sorted(repr(gate) for gate in feed.gates),
@@ -150,7 +159,7 @@ def _code_digest(package: str) -> str:
     folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
     digest = hashlib.sha256()
     for folder in folders:
-        for file in sorted(folder.glob("*.py")):
+        for file in sorted(folder.rglob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -158,14 +167,15 @@ def _code_digest(package: str) -> str:
 def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
-    last = workspace.warehouse.last_published(order.district_id, order.source) or {}
+    file_set = order.file_set or ""
+    last = workspace.warehouse.last_published(order.district_id, order.source, file_set=file_set) or {}
     return Upload(
         import_id=import_id,
         district_id=order.district_id,
         source=order.source,
         upload_id="",
         run_id=order.run_id,
-        received_at=now.isoformat(),
+        received_at=_arrived(order, now).isoformat(),
         options=dict(texts),
         settings=settings,
         content="",
@@ -175,7 +185,12 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
         leave_out=order.leave_out,
+        file_set=file_set,
     )
+
+
+def _arrived(order: Order, now: datetime) -> datetime:
+    return datetime.fromisoformat(order.received_at) if order.received_at else now
 
 
 def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: datetime) -> int:
@@ -188,7 +203,8 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
             source=order.source,
             upload_id=None,
             run_id=order.run_id,
-            received_at=now,
+            file_set=order.file_set or "",
+            received_at=_arrived(order, now),
             started_at=now,
             options=dict(texts),
         )
@@ -204,15 +220,20 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
     workspace.frames.sweep(upload.district_id)
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collected(workspace, upload, order, feed, scratch)
-        members, findings = _classified(upload.format, arrival)
-        upload = replace(upload, members=members, content=_content(members), upload_id=_content(members)[:20])
+        if upload.format.lone_zip:
+            arrival = unpacked(arrival, workspace.settings, scratch)
+        members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
+        contents = {file.name: file.read for file in arrival.files}
+        members, lasting = with_lasting(workspace, replace(upload, members=members), contents)
+        upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload):
-            return conclude(workspace, upload, "unchanged", [])
+            return conclude(workspace, upload, "unchanged", lasting)
         start_gates()  # they will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_stale(order), *expected]
-        contents = {file.name: file for file in arrival.files}
-        members = tuple(_archived(workspace, upload, member, contents[member.name].read) for member in upload.members)
+        findings += [*_missing(upload), *_unpublished(workspace, upload), *_stale(order), *expected, *lasting]
+        members = tuple(
+            member if member.key else _archived(workspace, upload, member, contents[member.name]) for member in upload.members
+        )
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
         return conclude(workspace, upload, "rejected", findings)
@@ -221,42 +242,22 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
 
 
 def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> Arrival:
+    """Copy the files of the upload's set, and no others: those may be on their way, or as large as a district."""
+    whole = vendor(upload.source).format
+
+    def wanted(name: str) -> bool:
+        return whole.set_of(name) == upload.file_set
+
     if order.path is not None:
-        return collect_path(order.path, workspace.settings, scratch, feed=feed)
+        return collect_path(order.path, workspace.settings, scratch, feed=feed, wanted=wanted)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
-        return collect(landing, scratch, where=landing.where)
-
-
-def _classified(format_: Format, arrival: Arrival) -> tuple[tuple[Member, ...], list[Finding]]:
-    """Tell which file of the upload is which, by its name (case does not count)."""
-    by_name = {file.file_name.casefold(): file.name for file in format_.files}
-    members: list[Member] = []
-    findings: list[Finding] = []
-    for file in sorted(arrival.files, key=lambda file: file.name):
-        kind = by_name.get(file.name.rpartition("/")[2].casefold())
-        if kind and any(member.kind == kind for member in members):
-            message = f"Another file of the upload is {kind} already; two of a kind cannot be told apart."
-            findings.append(Finding(severity="upload", code="ambiguous_file", file=file.name, message=message))
-            kind = None
-        elif kind is None and format_.extra_files == "warn":
-            findings.append(_unknown(file.name, format_))
-        members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size))
-    for entry in arrival.irregular:
-        message = "The entry is a link, a folder or a device, and was not followed."
-        findings.append(Finding(severity="warning", code="not_a_regular_file", file=entry.name, message=message))
-    return tuple(members), findings
-
-
-def _unknown(name: str, format_: Format) -> Finding:
-    code = "unexpected_file" if name.casefold().endswith(".csv") else "unknown_file_type"
-    expected = ", ".join(file.file_name for file in format_.files)
-    return Finding(severity="warning", code=code, file=name, message=f"The file was not read. {format_.title} has: {expected}.")
+        return collect(landing, scratch, where=landing.where, wanted=wanted)
 
 
 def _missing(upload: Upload) -> list[Finding]:
     """Source: HEADLESS.md, "In every other format one refused or missing required file makes the upload rejected"."""
     if not any(member.kind for member in upload.members):
-        expected = ", ".join(file.file_name for file in upload.format.files if file.required)
+        expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
         message = f"The upload has no file of the format {upload.format.title}; expected {expected}."
         return [Finding(severity="upload", code="wrong_format", message=message)]
     return [
@@ -271,56 +272,67 @@ def _missing(upload: Upload) -> list[Finding]:
     ]
 
 
+def _unpublished(workspace: Workspace, upload: Upload) -> list[Finding]:
+    """An upload that refers to files of another set waits until those are published: all its rows would be refused."""
+    missing = unpublished_files(workspace, upload)
+    if not missing:
+        return []
+    files = ", ".join(upload.format.file(name).file_name for name in missing)
+    message = f"The rows refer to {files}, of which nothing is published yet. Import that first; then run this upload again."
+    return [Finding(severity="upload", code="incomplete_upload", message=message)]
+
+
 def _stale(order: Order) -> list[Finding]:
     message = "The file is older than the rest of the upload, and was imported as it lies."
     return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
 
 
-def _content(members: Sequence[Member]) -> str:
-    lines = sorted(f"{member.kind} {member.sha256}" for member in members if member.kind)
+def _content(upload: Upload, members: Sequence[Member]) -> str:
+    """Return the hash of what an upload says: its bytes, and for events the day on which it came, which rows may leave unsaid.
+
+    A file that was refused counts, so that it is told of again with the next upload.
+    """
+    used = [member for member in members if member.kind or member.refused]
+    lines = [f"{m.kind or m.refused} {m.sha256}" for m in sorted(used, key=lambda m: (m.kind or m.refused or "", m.name))]
+    if upload.format.mode == "events":
+        lines.append(f"received on {upload.received_on.isoformat()}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def is_unchanged(workspace: Workspace, upload: Upload) -> bool:
     """Return whether the roster was last published from the same bytes under the same settings."""
-    last = workspace.warehouse.last_published(upload.district_id, upload.source)
+    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     summary: Mapping[str, Any] = (last or {}).get("summary") or {}
     return summary.get("content") == upload.content and summary.get("settings") == upload.settings
 
 
-def _archived(workspace: Workspace, upload: Upload, member: Member, content: Any) -> Member:
+def _archived(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
     """Keep a member's bytes, its secrets blanked; a file whose secrets cannot be located is judged now and not kept."""
     if member.kind is None:
         return member
-    encoding = str(upload.values["encoding"])
-    data: bytes = content()
-    file = upload.format.file(member.kind)
-    has_secrets = any(column.secret for column in file.columns)
-    blanked = blank_columns(
-        data,
-        lambda name: is_secret(name, file),
-        encoding=encoding,
-        is_header=lambda names: not has_secrets or _has_required(names, file),
-    )
-    if blanked is None:
-        workspace.frames.write(upload.district_id, upload.import_id, f"unkept/{member.kind}", _why_unkept(data, file, encoding))
-        return member
-    stored = workspace.archive.put(blanked, original_sha256=member.sha256)
-    return replace(member, key=stored.key)
+    kept, why = keep_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
+    if why is not None:
+        workspace.frames.write(upload.district_id, upload.import_id, unkept_name(upload, member), why)
+    return kept
 
 
-def _has_required(names: Sequence[str], file: File) -> bool:
-    """Tell a header from a title or a row of data: under those, nobody knows which cells are passwords."""
-    found = match_header(names, file).positions
-    return any(column.required and column.name in found for column in file.columns)
+# ---- taken in before
 
 
-def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
-    """Return the findings about a file whose bytes are not kept."""
-    raw = read_csv(content, encoding=encoding)
-    if raw.refused or not raw.header:
-        return raw.findings
-    return findings_frame(match_header(raw.header, file).findings)
+def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: Sequence[Finding]) -> Upload:
+    """Go on with an upload whose bytes were kept when it had settled; from here on, the import answers for it."""
+    members, findings = arrived(workspace, upload.district_id, upload.source, number)
+    upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
+    workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
+    if is_unchanged(workspace, upload):
+        upload = conclude(workspace, upload, "unchanged", [])
+    elif missing := _missing(upload):
+        upload = conclude(workspace, upload, "rejected", [*findings, *missing])
+    else:
+        start_gates()
+        workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame([*findings, *expected]))
+    forget(workspace, upload.district_id, upload.source, number)
+    return upload
 
 
 # ---- from the archive
@@ -331,17 +343,20 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     assert earlier is not None
     manifest = workspace.archive.read_manifest(order.district_id, earlier)
     members = tuple(Member(**member) for member in manifest["members"])
-    lost = [member.name for member in members if member.kind and member.key is None]
-    if lost or manifest["source"] != order.source:
+    if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     first = manifest.get("first_import") if order.approves else came_with(manifest)
-    upload = replace(upload, members=members, content=_content(members), upload_id=manifest["upload_id"], first_import=first)
-    findings = list(expected) if order.approves else [_again(earlier), *expected]
+    upload = replace(upload, received_at=manifest["received_at"])  # what came without a date came on that day
+    content = _content(upload, members)
+    upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
+    refused = [_still_refused(member) for member in refused_at_the_door(members)]
+    findings = [*refused, *expected] if order.approves else [_again(earlier), *refused, *expected]
     if not order.approves:
-        workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
+        arrived = datetime.fromisoformat(upload.received_at)
+        workspace.warehouse.set_upload(upload.import_id, upload.upload_id, received_at=arrived)
         if is_unchanged(workspace, upload):
             return conclude(workspace, upload, "unchanged", findings)
-    if missing := _missing(upload):
+    if missing := [*_missing(upload), *_unpublished(workspace, upload)]:
         return conclude(workspace, upload, "rejected", [*findings, *missing])
     start_gates()
     workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
@@ -351,3 +366,8 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
 def _again(earlier: int) -> Finding:
     message = f"The archived upload of import {earlier} was run again; nothing was taken from the landing zone."
     return Finding(severity="info", code="archived_upload", message=message)
+
+
+def _still_refused(member: Member) -> Finding:
+    message = "The file was refused when it came in, and was not kept; nothing of it is used."
+    return Finding(severity="file", code=member.refused or "unrecognised_headers", file=member.name, message=message)

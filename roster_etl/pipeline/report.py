@@ -1,48 +1,74 @@
 """The report of one import, for people: a page that needs nothing else, the document as JSON, the findings as CSV.
 
-Belongs here: writing the three under ``<home>/reports``. What happened is read from the ledger (``pipeline.outcome``); no value of
-a cell stands in a report, but for the id of a school that would lose records.
+Belongs here: writing the three under ``<home>/reports``, and keeping them in the archive. What happened is read from the ledger
+(``pipeline.outcome``), and nothing else: a report written again is the same. No value of a cell stands in a report, but for ids of schools.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.causes import CHECKS, causes
+from roster_etl.pipeline.charts import change_bars, chart, rows_bars
 from roster_etl.pipeline.indented import indented
+from roster_etl.pipeline.next_steps import next_steps
 from roster_etl.pipeline.outcome import outcome, report_path
+from roster_etl.pipeline.plan_lines import school_lines, table_lines
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
 from roster_etl.store.folder import Folder
+from roster_etl.store.urls import join
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 PLACES = 20  # of each cause, on the page; all are in the CSV
+SCHOOLS = 50  # on the page; all are in the JSON
+PAST = 20  # imports in the charts
 CSV_COLUMNS = ("id", "severity", "code", "file", "row", "field", "key", "message", "cause_id", "count", "advice")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
 def write_report(workspace: Workspace, import_id: int) -> Path:
-    """Write ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, and return the path of the page.
+    """Write ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, in the home and in the archive, and return the path of the page.
 
     Raises: UnknownImport.
     """
-    document = outcome(workspace, import_id)
+    document, findings = report_document(workspace, import_id), workspace.warehouse.findings(import_id, fold=None)
     page = report_path(workspace, document["district_id"], import_id)
-    folder, name = Folder(str(page.parent.parent)), f"{document['district_id']}/{import_id}"
-    document = {**document, "report": str(page)}
-    findings = workspace.warehouse.findings(import_id, fold=None)
-    folder.write(f"{name}.json", indented(document).encode())
-    folder.write(f"{name}.csv", findings_csv(findings).encode("utf-8-sig"))  # spreadsheet programs need the mark
-    folder.write(f"{name}.html", report_page(document).encode())
+    contents = {
+        "json": indented(document).encode(),
+        "csv": findings_csv(findings).encode("utf-8-sig"),  # spreadsheet programs need the mark
+        "html": report_page(document, findings).encode(),  # the last, as it says that all are there
+    }
+    for kind, content in contents.items():
+        Folder(str(page.parent)).write(f"{import_id}.{kind}", content)
+        workspace.archive.write_report(document["district_id"], import_id, kind, content)
     return page
+
+
+def report_document(workspace: Workspace, import_id: int) -> dict[str, Any]:
+    """Return the document of an import (``pipeline.outcome``) with ``next_steps``, and in ``history`` the last imports of its feed."""
+    document = outcome(workspace, import_id)
+    document["report"] = str(report_path(workspace, document["district_id"], import_id))
+    document["next_steps"] = [asdict(step) for step in next_steps(document)]
+    document["history"] = [_past(row) for row in workspace.warehouse.history(import_id, PAST)]
+    return document
+
+
+def report_url(workspace: Workspace, district_id: str, import_id: int) -> str | None:
+    """Return where people open the page of an import; None: the settings name no such place."""
+    base = workspace.settings.reports.url
+    return join(base, f"{district_id}/{import_id}.html") if base else None
 
 
 def rewrite_reports(workspace: Workspace, import_ids: Iterable[int]) -> None:
@@ -52,24 +78,30 @@ def rewrite_reports(workspace: Workspace, import_ids: Iterable[int]) -> None:
             write_report(workspace, import_id)
 
 
-def report_page(document: Mapping[str, Any]) -> str:
-    """Return the page about the import of `document`."""
-    hold = document["hold"]
+def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any]] | None = None) -> str:
+    """Return the page about the import of `document`. ``findings``: all of them; None: those of the document, which may be folded."""
+    hold, schools = document["hold"], school_lines(document)
+    history = document.get("history", ())
     return _template().render(
         d=document,
         reason=CODES[hold["reason"]].meaning if hold and hold["reason"] in CODES else hold and hold["reason"],
-        changes=_changes(document),
-        causes=causes(document["findings"]),
+        steps=document["next_steps"] if "next_steps" in document else [asdict(step) for step in next_steps(document)],
+        tables=table_lines(document),
+        schools=schools[:SCHOOLS],
+        more_schools=max(len(schools) - SCHOOLS, 0),
+        causes=causes(document["findings"] if findings is None else findings),
         most=PLACES,
+        rows_chart=chart("Rows", ("accepted", "refused"), rows_bars(history)),
+        changes_chart=chart("Changed records", ("created", "updated", "removed"), change_bars(history)),
         about_checks=CHECKS,
         passed=sum(check["passed"] for check in document["checks"]),
     )
 
 
 def findings_csv(findings: Sequence[Mapping[str, Any]]) -> str:
-    """Return all `findings` as CSV; no cell can be taken for a formula by a spreadsheet program."""
+    """Return all `findings` as CSV; no cell can be taken for a formula by a spreadsheet program, whatever it splits cells at."""
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(CSV_COLUMNS)
     for finding in findings:
         cells = {**finding, "advice": CODES[finding["code"]].advice}
@@ -78,16 +110,19 @@ def findings_csv(findings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _safe(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """Return `value` with an apostrophe before each sign that would begin a formula, full-width forms too.
+
+    Source: OWASP, "CSV Injection".
+    """
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
-def _changes(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    plan = document["plan"]
-    return [
-        {"table": name, **counts, "columns": ", ".join(f"{c} {n:,}" for c, n in plan.get(name, {}).get("columns", {}).items())}
-        for name, counts in document["changes"].items()
-        if any(counts.values())
-    ]
+def _past(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("import_id", "status", "rows_read", "rows_accepted", "rows_rejected")
+    finished = row["finished_at"].isoformat() if row["finished_at"] else None
+    summary = row["summary"] or {}
+    first = row["status"] == "published" and summary.get("plan_base", 0) is None
+    return {**{name: row[name] for name in names}, "finished_at": finished, "first": first, "changes": summary.get("changes", {})}
 
 
 @cache
@@ -95,9 +130,17 @@ def _template() -> Template:
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.finalize = _plain
     environment.filters["moment"] = _moment
     environment.filters["number"] = _number
     return environment.from_string(Path(__file__).with_name("report.html.j2").read_text("utf-8"))
+
+
+def _plain(value: Any) -> Any:
+    """Return text without signs that steer: names come from outside, and could turn the direction of what follows them."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return type(value)("".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf") else c for c in value))
 
 
 def _moment(text: str | None) -> str:

@@ -11,12 +11,14 @@ import pandas as pd
 
 from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
+from roster_etl.pipeline.fold import fold_upload, make_table
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
-from roster_etl.pipeline.map import files_for, gate_table, map_roster_table, tables_of
+from roster_etl.pipeline.map import files_for, gate_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.staged import keep_table, kept_tables
+from roster_etl.pipeline.tell import tell_anyway, tell_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor
@@ -37,27 +39,35 @@ def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: Non
             walk(workspace, upload, tell)
     except Exception as error:
         fail(workspace, upload, error)
+        tell_anyway(workspace, upload.import_id, error)
         raise
     finally:
         release(workspace, upload.import_id)
+    tell_of(workspace, upload.import_id)
     return upload.import_id
 
 
 def steps_of(vendor: Vendor) -> int:
     """Return how many steps `walk` and the door tell of at most."""
-    return len(vendor.format.files) + len(tables_of(vendor)) + 3
+    return len(vendor.format.files) + len(tables_of(vendor)) + (4 if vendor.fold else 3)
 
 
 def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
     """Walk the steps after the door: judge, map, plan, publish."""
     judged: dict[str, pd.DataFrame] = {}
     for file in upload.format.files:
-        judged[file.name] = judge_member(workspace, upload, file.name, {name: judged[name] for name in references_of(file)})
+        judged[file.name] = judge_member(
+            workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
+        )
         gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
+    if upload.vendor.fold is not None:
+        fold_upload(workspace, upload, judged)
+        judged.clear()
+        tell("folded")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
-        keep_table(workspace, upload, table, map_roster_table(workspace, upload, table, sources))
+        keep_table(workspace, upload, table, make_table(workspace, upload, table, sources))
         gate_table(workspace, upload, table)
         tell(f"mapped {table}")
     judged.clear()

@@ -6,6 +6,7 @@ Belongs here: putting together what ledger, archive and column plans know of a r
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.engine.edits import edit_value
 from roster_etl.engine.headers import Header, match_header
 from roster_etl.engine.read import RawFile, read_csv
 from roster_etl.mapping.plan import Const, Mapping
-from roster_etl.mapping.words import column_words
+from roster_etl.mapping.words import column_words, fold_words
 from roster_etl.pipeline.map import mappings_to
 from roster_etl.pipeline.teachers import teachers_of
 from roster_etl.pipeline.upload import Member
@@ -124,7 +126,7 @@ def _candidates(found: pa.Table, name: str) -> str:
 def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
     opened = origin.import_(version["valid_from_import"])
     mapping = origin.mapping(target, version)
-    record = origin.record(version["valid_from_import"], version["source_file"], version["source_row"])
+    record = origin.record(origin.read_in(version), version["source_file"], version["source_row"])
     return {
         "import_id": version["valid_from_import"],
         "upload_id": opened["upload_id"],
@@ -135,7 +137,15 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
         "valid_to": version["valid_to"],
         "closed_by_import": version["valid_to_import"],
         "close_reason": version["close_reason"],
-        "fields": {name: _field(name, version, mapping, record, opened["options"] or {}) for name in fields},
+        "fields": {
+            name: origin.by_hand(target, version, name)
+            or (
+                _folded_field(name, version, target, record)
+                if vendor(version["source"]).fold is not None
+                else _field(name, version, mapping, record, opened["options"] or {})
+            )
+            for name in fields
+        },
         "note": record.note,
     }
 
@@ -152,8 +162,32 @@ def _field(
     }
 
 
+def _folded_field(name: str, version: MappingABC[str, Any], target: RosterTable, record: _Record) -> dict[str, Any]:
+    """Of a format of changes: the row that last changed the record; other columns may stand since an earlier one."""
+    plan = vendor(version["source"]).fold
+    assert plan is not None
+    return {
+        "value": version[name],
+        "derived": name in json.loads(version["derived"] or "[]"),
+        "rule": fold_words(plan, target.name, name) or "no row gives this column",
+        "reads": [record.cell(file, column) for file, column in plan.reads(target.name).get(name, ()) if file == record.kind],
+    }
+
+
 def _rule(mapping: Mapping, name: str, source: str, texts: MappingABC[str, str]) -> str:
     return column_words(mapping, name, resolve(vendor(source).format, texts))
+
+
+def _has_constants(mapping: Mapping, version: MappingABC[str, Any], names: Collection[str]) -> bool:
+    constants = {name: e.value for name, e in mapping.columns.items() if isinstance(e, Const) and name in names}
+    return all(version[name] == value for name, value in constants.items())
+
+
+def _derives(mapping: Mapping, version: MappingABC[str, Any]) -> bool:
+    """Whether every value that `mapping` always derives is derived in the version."""
+    derived = json.loads(version["derived"] or "[]")
+    always = (name for name, expression in mapping.columns.items() if getattr(expression, "derived", False) is True)
+    return all(name in derived for name in always if version[name] is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,15 +227,44 @@ class _Origin:
         self._manifest = cache(self._read_manifest)
         self._member = cache(self._find_member)
         self._raw = cache(self._read)
+        self._edits = cache(self._all_edits)
 
     def mapping(self, target: RosterTable, version: MappingABC[str, Any]) -> Mapping | None:
-        """Return the plan that made the version: the one from its file whose constants it has."""
+        """Return the plan that made the version: the one from its file whose constants it has, and that derives what it derived."""
         kind = _kind(vendor(version["source"]), version["source_file"])
-        for mapping in mappings_to(vendor(version["source"]), target.name):
-            constants = {name: e.value for name, e in mapping.columns.items() if isinstance(e, Const) and name in target.key}
-            if mapping.source == kind and all(version[name] == value for name, value in constants.items()):
-                return mapping
-        return None
+        of_file = (mapping for mapping in mappings_to(vendor(version["source"]), target.name) if mapping.source == kind)
+        fitting = [mapping for mapping in of_file if _has_constants(mapping, version, target.key)]
+        exact = [mapping for mapping in fitting if _has_constants(mapping, version, target.names) and _derives(mapping, version)]
+        return next(iter([*exact, *fitting]), None)
+
+    def read_in(self, version: MappingABC[str, Any]) -> int:
+        """Return the import whose upload the version's row came in: an earlier one, if the row was refused then and fitted later."""
+        opened = int(version["valid_from_import"])
+        summary = self.import_(opened)["summary"] or {}
+        if "read_in" in summary:  # a steward's edit of one column: the others came with an upload before
+            return int(summary["read_in"])
+        released = summary.get("released", ())
+        found = (n for n, file, row in released if (file, row) == (version["source_file"], version["source_row"]))
+        return next(found, opened)
+
+    def by_hand(self, target: RosterTable, version: MappingABC[str, Any], name: str) -> dict[str, Any] | None:
+        """Return what is known of a column that a steward's edit held in this version; None: it was none."""
+        key = {column: version[column] for column in target.key}
+        held = [
+            edit
+            for edit in self._edits(version["source"])
+            if (edit["table_name"], edit["field"]) == (target.name, name)
+            and json.loads(edit["key"]) == key
+            and edit["set_at"] <= version["valid_from"]
+            and (edit["cleared_at"] is None or version["valid_from"] < edit["cleared_at"])
+            and edit_value(target, name, edit["value"]) == version[name]
+        ]
+        if not held:
+            return None
+        return {"value": version[name], "derived": False, "rule": f"set by hand, by {held[-1]['set_by']}", "reads": []}
+
+    def _all_edits(self, source: str) -> list[dict[str, Any]]:
+        return self.workspace.warehouse.overrides(self.district_id, source, ended=True)
 
     def record(self, import_id: int, file: str | None, row: int | None) -> _Record:
         """Return the row as it arrived."""

@@ -5,9 +5,11 @@ Belongs here: records that travel between steps, as JSON. No step, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from roster_etl.spec import File, Format
 from roster_etl.spec.options import resolve
@@ -21,7 +23,8 @@ class Member:
     """One file of an upload. ``kind``: the spec's name for it, None if the format has no such file.
 
     ``key``: where its bytes rest in the archive; None: they were not kept (unknown file, or secrets that could not be
-    located). ``sha256`` and ``size`` are those of the bytes as uploaded.
+    located). ``sha256`` and ``size`` are those of the bytes as uploaded. ``refused``: the code that it was refused for at the door.
+    ``lasts_from``: the import that it came with, if the upload lacks it and the format has it given once.
     """
 
     name: str
@@ -29,11 +32,15 @@ class Member:
     sha256: str
     size: int
     key: str | None = None
+    refused: str | None = None
+    lasts_from: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
     """An import that has begun. ``options``: the text of every option in force; ``ended``: how it ended at the door.
+
+    ``file_set``: the set of the format's files that the upload is of (``spec.FileSet``); vendor, format and files are as of that set.
 
     ``headers``: by file the columns that published uploads of the feed have had so far.
 
@@ -63,6 +70,7 @@ class Upload:
     approved_plan: str | None = None
     approved_by: str | None = None
     leave_out: tuple[str, ...] = ()
+    file_set: str = ""
     first_import: int | None = None
     decided: str | None = None
 
@@ -73,8 +81,8 @@ class Upload:
 
     @property
     def vendor(self) -> Vendor:
-        """The format's facts."""
-        return vendor(self.source)
+        """The format's facts, as far as the set of files goes."""
+        return vendor(self.source).of_set(self.file_set)
 
     @property
     def format(self) -> Format:
@@ -86,9 +94,24 @@ class Upload:
         """The options in force, as values."""
         return resolve(self.format, self.options)
 
+    @property
+    def received_on(self) -> date:
+        """The day on which the upload arrived, in the district's time zone."""
+        return datetime.fromisoformat(self.received_at).astimezone(ZoneInfo(str(self.values["time_zone"]))).date()
+
+    @property
+    def fixed_column_order(self) -> bool:
+        """Whether files whose columns stand in another order than the published ones are refused."""
+        option = self.format.column_order_option
+        return self.format.fixed_column_order and not (option and self.values[option] is True)
+
     def member(self, kind: str) -> Member | None:
         """Return the file that is `kind` in the format, if the upload has it."""
         return next((member for member in self.members if member.kind == kind), None)
+
+    def members_of(self, kind: str) -> tuple[Member, ...]:
+        """Return the files that are `kind` in the format, in the order of their paths, which is the order in which they load."""
+        return tuple(member for member in self.members if member.kind == kind)
 
     def file_name(self, file: File) -> str:
         """Return the name of `file` as uploaded, or as the format expects it."""
@@ -104,3 +127,8 @@ class Upload:
         """Return the upload that `to_dict` wrote."""
         members = tuple(Member(**member) for member in document["members"])
         return cls(**{**document, "members": members, "leave_out": tuple(document.get("leave_out", ()))})
+
+
+def refused_at_the_door(members: Iterable[Member]) -> tuple[Member, ...]:
+    """Return the files that were refused before anybody knew what they are."""
+    return tuple(member for member in members if member.refused and member.kind is None)

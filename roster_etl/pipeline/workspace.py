@@ -16,6 +16,7 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.districts import Registry
 from roster_etl.store.frames import FrameStore
 from roster_etl.store.holders import Holders
+from roster_etl.store.outbox import Outbox
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Warehouse
 
@@ -33,6 +34,11 @@ class Workspace:
         """Open `home`; one that is missing or empty works with defaults. Raises SettingsError."""
         return_memory()
         return cls(Settings.load(home))
+
+    def close(self) -> None:
+        """Close the connections that were opened. The workspace can still be used."""
+        if "warehouse" in vars(self):
+            self.warehouse.close()
 
     @property
     def home(self) -> Path:
@@ -58,6 +64,11 @@ class Workspace:
     def holders(self) -> Holders:
         """Which imports a process of this home works on."""
         return Holders(self.settings.scratch, self.settings.warehouse)
+
+    @property
+    def outbox(self) -> Outbox:
+        """What is to be told outside."""
+        return Outbox(self.home / "outbox", tries=self.settings.mail.tries)
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -15,6 +15,7 @@ from random import Random
 from types import ModuleType
 
 from roster_etl.spec import (
+    AnyOf,
     Choice,
     Column,
     Date,
@@ -22,6 +23,7 @@ from roster_etl.spec import (
     Digits,
     Email,
     File,
+    Moment,
     NotBefore,
     Phone,
     Status,
@@ -124,7 +126,7 @@ def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]]
         return random.choice(targets[column.name])
     if column.name in file.key or column.unique:
         return _counted(file, column, number)
-    grouped = any(isinstance(rule, Together) and column.name in rule.columns for rule in file.rules)
+    grouped = any(isinstance(rule, Together | AnyOf) and column.name in rule.columns for rule in file.rules)
     if not (column.required or grouped) and random.random() < SHARE_LEFT_BLANK:
         return ""
     return _value(column, random)
@@ -148,6 +150,8 @@ def _value(column: Column, random: Random) -> str:
             value = options[0]  # the usual one; a day's first upload deletes nobody
         case Digits():
             value = str(random.randint(1, 999_999))
+        case Moment():
+            value = f"2026-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}T00:00:00Z"
         case WholeNumber(minimum=minimum, maximum=maximum):
             value = str(random.randint(minimum, maximum))
         case Decimal():

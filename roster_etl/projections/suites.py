@@ -54,7 +54,10 @@ FILE_TOLERANCES: Mapping[Check, Tolerance] = {
     "reference": Tolerance(severity="warning", mostly=0.9, notes="Filled cells of {columns} name a record that the upload has."),
     "unique": Tolerance(severity="warning", mostly=0.95, notes="A value of {columns} belongs to one record only."),
     "together": Tolerance(severity="warning", mostly=0.95, notes="These columns are filled together: {columns}."),
+    "any_of": Tolerance(severity="warning", mostly=0.95, notes="Rows where all of these are empty are refused: {columns}."),
     "not_before": Tolerance(severity="warning", mostly=0.95, notes="The dates are in order: {columns}."),
+    "found": Tolerance(severity="warning", mostly=0.9, notes="These cells name what the other file has together: {columns}."),
+    "listed": Tolerance(severity="warning", mostly=0.9, notes="Filled cells of {columns} are listed in the district's table."),
     "repeats": Tolerance(
         severity="info", mostly=0.95, notes="Rows that repeat a record agree with its first row; that one counts."
     ),

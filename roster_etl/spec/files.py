@@ -5,9 +5,10 @@ Belongs here: names, requirements, keys and references. Vendor spelling is kept,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from roster_etl.spec.rules import Form, NotBefore, RowRule, Text
+from roster_etl.spec.rules import AnyOf, Form, FoundTogether, NotBefore, RowRule, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +57,14 @@ class Column:
 
     A broken or empty cell of a required column refuses its row. A broken cell of any other column is left empty, with a
     warning; the row applies. ``required_where``: the header needs the column, and its cells are required in these rows only.
-    ``made_up_for``: the header needs the column, and the mapping has a value in place of an empty cell. ``secret`` columns are
-    blanked before anything is stored.
+    ``made_up_for``: the header needs the column, and the mapping has a value in place of an empty cell. ``strict``: the column
+    may be empty, yet a broken cell refuses its row. ``secret`` columns are blanked before anything is stored. ``sticky``: the
+    document says that edits by hand outlast uploads.
     """
 
     name: str
     required: bool = False
+    strict: bool = False
     required_where: Where | None = None
     made_up_for: bool = False
     form: Form = field(default_factory=Text)
@@ -69,8 +72,10 @@ class Column:
     unique: Unique | None = None
     matches: Match | None = None
     secret: bool = False
+    sticky: bool = False
     aliases: tuple[str, ...] = ()
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
+    listed_by: str | None = None  # a table option of the format that lists the values known; others are doubtful
     unmapped: str = ""  # why no mapping takes this column to a canonical table
     note: str = ""
 
@@ -123,12 +128,36 @@ class Repeats:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Signature:
+    """Headers that tell what a file is: all of ``every``, one of each group of ``some``, none of ``none``."""
+
+    every: tuple[str, ...] = ()
+    some: tuple[tuple[str, ...], ...] = ()
+    none: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.every or self.some):
+            raise ValueError("Signature: name a header that the file must have")
+
+    def fits(self, headers: Collection[str]) -> bool:
+        """Return whether `headers`, trimmed and in lower case, are those of such a file."""
+        there = headers.__contains__
+        return (
+            all(map(there, self.every)) and all(any(map(there, group)) for group in self.some) and not any(map(there, self.none))
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class File:
     """One CSV file of a format.
 
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
-    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``deleted``: the rows that say
-    that their record is gone.
+    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``in_order``: rows are changes
+    that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
+    formats where its name does not. ``orders``: where the format fixes the order of columns, further orders that were published;
+    that of ``columns`` is the first. ``lasting``: given once; an upload without the file goes on with the newest one that the
+    feed has published. ``records``: groups of optional columns that make a record of their own, such as a contact; one whose
+    cells were all broken is in doubt, and not gone. ``deleted``: the rows that say that their record is gone.
     """
 
     name: str
@@ -141,9 +170,14 @@ class File:
     families: tuple[Family, ...] = ()
     extensions: tuple[str, ...] = ()
     repeats: Repeats | None = None
+    in_order: bool = False
+    recognised_by: Signature | None = None
     deleted: Where | None = None
     rules: tuple[RowRule, ...] = ()
     deprecated: bool = False
+    lasting: bool = False
+    orders: tuple[tuple[str, ...], ...] = ()
+    records: tuple[tuple[str, ...], ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -152,14 +186,26 @@ class File:
         if twice:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
-        named = {*self.key, *(self.repeats.columns if self.repeats else ())}
+        named = {*self.key, *(self.repeats.columns if self.repeats else ()), *(name for group in self.records for name in group)}
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
         for rule in self.rules:
-            named |= {rule.column, rule.other} if isinstance(rule, NotBefore) else set(rule.columns)
+            named |= _named(rule)
         if named - known:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: a key is needed")
+        if self.in_order and self.repeats:
+            raise ValueError(f"File {self.name}: rows that apply in order are changes, not repeats of one record")
+        if any(sorted(order) != sorted(known) for order in self.orders):
+            raise ValueError(f"File {self.name}: an order of columns names each column once")
+        if self.lasting and self.required:
+            raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
+
+    def lookups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return what is looked up in other files: (file, the columns whose values are looked up together)."""
+        single = [(reference.file, (reference.column,)) for reference in self.references()]
+        together = [(rule.file, rule.others) for rule in self.rules if isinstance(rule, FoundTogether)]
+        return tuple(dict.fromkeys([*single, *together]))
 
     def references(self) -> tuple[Reference, ...]:
         """Return what the file's columns, numbered ones too, refer to."""
@@ -169,6 +215,16 @@ class File:
     def column(self, name: str) -> Column:
         """Return the declared column ``name`` (vendor spelling). Raises KeyError."""
         return next((c for c in self.columns if c.name == name), None) or _missing(self, name)
+
+
+def _named(rule: RowRule) -> set[str]:
+    match rule:
+        case NotBefore(column=column, other=other):
+            return {column, other}
+        case AnyOf(columns=columns, unless=unless):
+            return {*columns, *unless}
+        case _:
+            return set(rule.columns)
 
 
 def _missing(file: File, name: str) -> Column:

@@ -91,7 +91,7 @@ _ROW = (
     (
         "bad_phone",
         "A phone number does not have an allowed number of digits.",
-        "Give the number with 7, 10 or 11 digits, or leave the cell empty.",
+        "Give the number with as many digits as the message names, or leave the cell empty.",
     ),
     ("bad_status", "A status is none of those that the format allows.", "Use one of the statuses of the document."),
     (
@@ -115,6 +115,11 @@ _ROW = (
         "A value refers to a record that the upload (or the roster) does not have.",
         "Export the record that is referred to, or correct the id.",
     ),
+    (
+        "missing_record",
+        "Many rows name one record that the upload (or the roster) does not have.",
+        "Export that record; the rows that name it then apply.",
+    ),
     ("unknown_role", "A role is not known.", "Use a role of the document, or define a custom role."),
     (
         "role_mismatch",
@@ -137,6 +142,11 @@ _ROW = (
     ("not_enrolled", "The user is not enrolled where the row needs it.", "Enroll the user first."),
     ("two_contexts", "The row names two contexts where one is allowed.", "Leave one of them empty."),
     ("move_blocked", "The record cannot be moved there.", "See the message for what stands in the way."),
+    (
+        "moved_to_root",
+        "The parent is blank, so a record that had one was moved to the root.",
+        "Fill the parent if the record should stay where it was.",
+    ),
     ("name_taken", "The name belongs to another record of the same kind.", "Choose another name."),
     ("deleted_parent", "The parent of the record is deleted.", "Restore the parent, or choose another."),
     ("deleted_reference", "The record that is referred to is deleted.", "Restore it, or correct the id."),
@@ -146,6 +156,11 @@ _ROW = (
         "no_enrollments",
         "A section has no accepted student enrollment and was not loaded.",
         "Nothing needs to be done, unless the section should have students.",
+    ),
+    (
+        "unnamed_row",
+        "A row does not tell which record it is about; nothing came of it, and it waits.",
+        "Add the id to the row, or to the district's settings; see the message.",
     ),
     ("trimmed", "White space around values was taken off.", "Nothing needs to be done."),
     (
@@ -231,6 +246,11 @@ _UPLOAD = (
     ("incomplete_upload", "The upload is not complete.", "Upload all files."),
     ("upload_moved", "A file changed while it was read.", "Nothing needs to be done; it will be read again when it has settled."),
     ("not_settled", "The upload is still being written.", "Nothing needs to be done; it will be read when it has settled."),
+    (
+        "lasting_file",
+        "A file that is given once is not in the upload; the newest one that was published was read again.",
+        "Nothing needs to be done; upload the file again when it has changed.",
+    ),
     (
         "expected_change",
         "The district's calendar says that another amount of change is expected now; its thresholds are in force.",

@@ -1,36 +1,114 @@
-"""A format: a vendor's files, taken together, and the options that a district may set for them."""
+"""A format: a vendor's files, taken together, the sets in which they arrive, and the options that a district may set for them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from roster_etl.spec.files import File
+from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.files import File, Signature
 
 Mode = Literal["snapshot", "changes", "events"]
+ARRIVAL = ("quiet_period", "min_interval", "straggler_wait")
+"""The options that say when an upload is taken; they change nothing about what its bytes become."""
+_SET_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class FormatError(ValueError):
     """A specification contradicts itself."""
 
 
+class UnknownFileSet(PermanentError):
+    """The format has no such set of files."""
+
+    code = "unknown_file_set"
+    template = "format {format} has no set of files named {name!r}; its sets: {known}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """A setting of a district's feed, or of one import. Values travel as text; ``kind`` says how they are read."""
+    """A setting of a district's feed, or of one import. Values travel as text; ``kind`` says how they are read.
+
+    ``choices``: what a choice may be, or the values of a mapping. ``optional``: an empty text means that it is not set.
+    ``longest``: bytes that a text may have as UTF-8.
+    """
 
     name: str
     default: str
-    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "zone", "encoding"]
+    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "mapping", "table", "zone", "encoding"]
     meaning: str
     choices: tuple[str, ...] = ()
+    optional: bool = False
+    longest: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excludes:
+    """At most one of ``options`` may be set: switched on, or given a value."""
+
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Where ``option`` is set, ``needs`` must be, too."""
+
+    option: str
+    needs: str
+
+
+OptionRule = Excludes | Needs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsupported:
+    """A kind of file that the vendor knows and this format does not take: it is recognised, reported, and left alone."""
+
+    name: str
+    title: str
+    recognised_by: Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSet:
+    """Files of a format that arrive together and apart from the others: an upload is of one set.
+
+    ``rhythm``: arrival options of which the set has its own, and their defaults: ``{"quiet_period": "60s"}`` in a set named
+    ``attendance`` makes the option ``attendance_quiet_period``. ``urgent``: its runs go before those of other sets.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    mode: Mode
+    rhythm: Mapping[str, str] = field(default_factory=dict)
+    urgent: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            raise FormatError(f"set {self.name}: names no file")
+        if unknown := sorted(set(self.rhythm) - set(ARRIVAL)):
+            raise FormatError(f"set {self.name}: {', '.join(unknown)} is no arrival option; they are {', '.join(ARRIVAL)}")
+
+    def option(self, name: str) -> str:
+        """Return the option that says `name`, an arrival option, for this set."""
+        return f"{self.name}_{name}" if name in self.rhythm else name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """One vendor format.
 
-    ``mode``: ``snapshot`` – an upload is the whole district; ``changes`` – rows add, change and delete;
-    ``events`` – rows are appended. ``extra_files``: what an unknown file is: ``warn`` or ``ignore``.
+    ``mode``: ``snapshot`` – an upload is the whole district; ``changes`` – rows add, change and delete, files load in the
+    order of ``files``, and a refused file leaves the others alone; ``events`` – rows are appended. ``extra_files``: what an
+    unknown file is: ``warn`` or ``ignore``. ``identify_by``: what tells which file is which; by headers, an upload may have
+    several of a kind. ``unsupported``: kinds that are known by their headers and not read. ``lone_zip``: a folder whose only
+    CSV or zip is one zip means that zip. ``broken_records``: whether a record with bytes of no encoding, or a misplaced
+    quote, is refused alone where that is safe, or with its ``file``. ``column_order_option``: the switch option that lets columns
+    stand in any order although the format fixes it.
+    ``sets``: the sets in which the files arrive, the one with the main roster first; none: all of them arrive together.
+    ``others``: files that are the format's and not part of the uploads in question, because those are of another set.
     """
 
     name: str
@@ -40,21 +118,79 @@ class Format:
     mode: Mode
     files: tuple[File, ...]
     options: tuple[Option, ...] = ()
+    option_rules: tuple[OptionRule, ...] = ()
     extra_files: Literal["warn", "ignore"] = "warn"
     fixed_column_order: bool = False
+    sets: tuple[FileSet, ...] = ()
+    others: tuple[File, ...] = ()
+    identify_by: Literal["name", "headers"] = "name"
+    unsupported: tuple[Unsupported, ...] = ()
+    lone_zip: bool = False
+    broken_records: Literal["alone", "file"] = "alone"
+    column_order_option: str | None = None
 
     def __post_init__(self) -> None:
-        by_name = {file.name: file for file in self.files}
-        if len(by_name) != len(self.files):
+        by_name = {file.name: file for file in (*self.files, *self.others)}
+        if len(by_name) != len(self.files) + len(self.others):
             raise FormatError(f"{self.name}: two files have the same name")
+        self._check_sets(by_name)
+        if self.column_order_option and self.column_order_option not in {option.name for option in self.options}:
+            raise FormatError(f"{self.name}: has no option {self.column_order_option}")
         for position, file in enumerate(self.files):
-            before = {earlier.name for earlier in self.files[:position]}
-            for reference in file.references():
-                if reference.file not in before:
-                    raise FormatError(f"{self.name}/{file.name}: refers to {reference.file}, which is not listed before it")
-                if reference.column not in {c.name for c in by_name[reference.file].columns}:
-                    raise FormatError(f"{self.name}/{file.name}: {reference.file} has no column {reference.column}")
+            before = {earlier.name for earlier in (*self.others, *self.files[:position])}
+            for other, columns in file.lookups():
+                if other not in before:
+                    raise FormatError(f"{self.name}/{file.name}: refers to {other}, which is not listed before it")
+                if unknown := sorted(set(columns) - {c.name for c in by_name[other].columns}):
+                    raise FormatError(f"{self.name}/{file.name}: {other} has no column {', '.join(unknown)}")
             self._check_matches(file)
+
+    def _check_sets(self, by_name: Mapping[str, File]) -> None:
+        if not self.sets:
+            return
+        named = [name for found in self.sets for name in found.files]
+        if sorted(named) != sorted(by_name):
+            raise FormatError(f"{self.name}: every file belongs to exactly one set")
+        names = [found.name for found in self.sets]
+        if len(set(names)) != len(names) or not all(_SET_NAME.fullmatch(name) for name in names):
+            raise FormatError(f"{self.name}: sets have names of their own, of a-z, 0-9 and _")
+
+    @property
+    def file_sets(self) -> tuple[FileSet, ...]:
+        """The sets in which the files arrive; one without a name where the format says nothing of sets."""
+        return self.sets or (FileSet(name="", files=tuple(file.name for file in self.files) or ("",), mode=self.mode),)
+
+    def file_set(self, name: str) -> FileSet:
+        """Return the set `name`. Raises UnknownFileSet."""
+        for found in self.file_sets:
+            if found.name == name:
+                return found
+        raise UnknownFileSet(format=self.name, name=name, known=", ".join(found.name for found in self.sets) or "none")
+
+    def of_set(self, name: str) -> Format:
+        """Return the format as its uploads of the set `name` are: with the files of that set. Raises UnknownFileSet."""
+        chosen = self.file_set(name)
+        if not self.sets:
+            return self
+        everything = (*self.files, *self.others)
+        return replace(
+            self,
+            mode=chosen.mode,
+            files=tuple(file for file in everything if file.name in chosen.files),
+            others=tuple(file for file in everything if file.name not in chosen.files),
+        )
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Return the sets that files of the set `name` refer to."""
+        files = self.of_set(name).files
+        wanted = {other for file in files for other, _ in file.lookups()}
+        return tuple(s.name for s in self.file_sets if s.name != name and wanted & set(s.files))
+
+    def set_of(self, file_name: str) -> str:
+        """Return the name of the set that an uploaded file belongs to, by its name; one that is unknown lies with the first set."""
+        wanted = file_name.rpartition("/")[2].casefold()
+        kind = next((file.name for file in (*self.files, *self.others) if file.file_name.casefold() == wanted), None)
+        return next((found.name for found in self.file_sets if kind in found.files), self.file_sets[0].name)
 
     def _check_matches(self, file: File) -> None:
         known = {option.name for option in self.options if option.kind == "text"}
@@ -62,9 +198,23 @@ class Format:
             if column.matches and column.matches.option not in known:
                 raise FormatError(f"{self.name}/{file.name}: {column.name} needs a text option {column.matches.option}")
 
-    def file(self, name: str) -> File:
-        """Return the file ``name``. Raises KeyError."""
+        self._check_ways()
+
+    def _check_ways(self) -> None:
+        by_headers = self.identify_by == "headers"
         for file in self.files:
+            if (file.recognised_by is not None) != by_headers:
+                raise FormatError(f"{self.name}/{file.name}: recognised_by is for formats whose files are told by their headers")
+            if file.in_order != (self.mode == "changes"):
+                raise FormatError(f"{self.name}/{file.name}: rows apply in order in a format of changes, and there alone")
+            if file.required and self.mode == "changes":
+                raise FormatError(f"{self.name}/{file.name}: no file is required in a format of changes")
+        if self.unsupported and not by_headers:
+            raise FormatError(f"{self.name}: kinds that are not supported are told by their headers")
+
+    def file(self, name: str) -> File:
+        """Return the file ``name``, of whichever set. Raises KeyError."""
+        for file in (*self.files, *self.others):
             if file.name == name:
                 return file
         raise KeyError(f"{self.name} has no file {name}")

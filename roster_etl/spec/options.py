@@ -10,12 +10,13 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.formats import Format, Option
+from roster_etl.spec.formats import ARRIVAL, Excludes, FileSet, Format, Option, OptionRule
 
 COMMON_OPTIONS = (
     Option(
@@ -105,20 +106,46 @@ class BadOption(PermanentError):
     template = "option {option}: expected {expected}; its default is {default}"
 
 
+class ContradictingOptions(PermanentError):
+    """Two options of one import cannot stand together, or one lacks what it needs."""
+
+    code = "contradicting_options"
+    template = "{problem}"
+
+
 def options_of(format_: Format) -> dict[str, Option]:
-    """Return the options of `format_` by name: the common ones, then its own, which may replace a common default."""
-    return {option.name: option for option in (*COMMON_OPTIONS, *format_.options)}
+    """Return the options of `format_` by name: the common ones, those of its sets, then its own, which may replace a default."""
+    of_sets = (option for file_set in format_.sets for option in _rhythm(file_set))
+    return {option.name: option for option in (*COMMON_OPTIONS, *of_sets, *format_.options)}
+
+
+def arrival_options(format_: Format) -> frozenset[str]:
+    """Return the names of the options that say when an upload is taken, those of the sets too."""
+    return frozenset({*ARRIVAL, *(option.name for file_set in format_.sets for option in _rhythm(file_set))})
+
+
+def _rhythm(file_set: FileSet) -> tuple[Option, ...]:
+    common = {option.name: option for option in COMMON_OPTIONS}
+    return tuple(
+        replace(common[name], name=file_set.option(name), default=default, meaning=f"{common[name].meaning} For {file_set.name}.")
+        for name, default in file_set.rhythm.items()
+    )
 
 
 def parse_option(option: Option, text: str) -> object:
     """Return the value that `text` stands for.
 
     Returns: bool (switch), str (choice, text, zone, encoding), int (whole), float (percent, 0 to 100), timedelta
-        (duration), or whatever the JSON text holds (json).
+        (duration), dict of texts (mapping, table), or whatever the JSON text holds (json); None for an optional one that is empty.
     Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
     """
+    text = text.strip()
+    if option.optional and not text:
+        return None
+    if option.longest is not None and len(text.encode("utf-8", "replace")) > option.longest:
+        raise BadOption(option=option.name, expected=f"at most {option.longest} bytes of text", default=option.default)
     try:
-        return _chosen(option, text.strip()) if option.kind == "choice" else _PARSERS[option.kind](text.strip())
+        return _WITH_CHOICES[option.kind](option, text) if option.kind in _WITH_CHOICES else _PARSERS[option.kind](text)
     except (ValueError, LookupError, OverflowError, OSError):
         raise BadOption(option=option.name, expected=_expected(option), default=option.default) from None
 
@@ -126,7 +153,7 @@ def parse_option(option: Option, text: str) -> object:
 def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
     """Return the value of every option of `format_`: its default, unless a layer sets it; later layers win.
 
-    Raises: UnknownOption: all names that no option has, at once. BadOption: see `parse_option`.
+    Raises: UnknownOption: all names that no option has, at once. BadOption: see `parse_option`. ContradictingOptions.
     """
     options = options_of(format_)
     texts = {name: option.default for name, option in options.items()}
@@ -135,7 +162,19 @@ def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
         raise UnknownOption(format=format_.name, names=", ".join(unknown), known=", ".join(options))
     for layer in layers:
         texts.update(layer)
-    return {name: parse_option(option, texts[name]) for name, option in options.items()}
+    values = {name: parse_option(option, texts[name]) for name, option in options.items()}
+    for rule in format_.option_rules:
+        _check(rule, values)
+    return values
+
+
+def _check(rule: OptionRule, values: Mapping[str, object]) -> None:
+    if isinstance(rule, Excludes):
+        given = [name for name in rule.options if values[name]]
+        if len(given) > 1:
+            raise ContradictingOptions(problem=f"options {' and '.join(given)} exclude each other; set one of them only")
+    elif values[rule.option] and values[rule.needs] is None:
+        raise ContradictingOptions(problem=f"option {rule.option} needs option {rule.needs}; set both")
 
 
 def _switch(text: str) -> bool:
@@ -144,6 +183,13 @@ def _switch(text: str) -> bool:
 
 def _chosen(option: Option, text: str) -> str:
     return text if text in option.choices else _refuse()
+
+
+def _mapping(option: Option, text: str) -> dict[str, str]:
+    values = json.loads(text)
+    if not isinstance(values, dict) or not all(isinstance(v, str) and v in option.choices for v in values.values()):
+        raise ValueError
+    return values
 
 
 def _whole(text: str) -> int:
@@ -169,6 +215,13 @@ def _duration(text: str) -> timedelta:
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else _refuse()
 
 
+def _table(text: str) -> dict[str, str]:
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, str) and value.strip() for value in found.values()):
+        raise ValueError
+    return found
+
+
 def _zone(text: str) -> str:
     try:
         return ZoneInfo(text).key
@@ -192,9 +245,11 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "duration": _duration,
     "text": str,
     "json": json.loads,
+    "table": _table,
     "zone": _zone,
     "encoding": _encoding,
 }
+_WITH_CHOICES: dict[str, Callable[[Option, str], object]] = {"choice": _chosen, "mapping": _mapping}
 
 
 def _expected(option: Option) -> str:
@@ -207,5 +262,7 @@ def _expected(option: Option) -> str:
         "zone": "a time zone such as America/Chicago",
         "encoding": "an encoding such as utf-8 or cp1252",
         "json": "JSON",
+        "mapping": f"a JSON object of names, each with one of {', '.join(option.choices)}",
+        "table": 'a JSON object of texts, such as {"Lincoln High School": "10"}',
         "text": "text",
     }[option.kind]

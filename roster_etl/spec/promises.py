@@ -11,10 +11,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roster_etl.spec.files import Column, File
-from roster_etl.spec.rules import NotBefore, RowRule, Text
+from roster_etl.spec.rules import AnyOf, FoundTogether, NotBefore, RowRule, Text
 
 Check = Literal[
-    "header", "rows", "refused", "key", "required", "form", "reference", "unique", "together", "not_before", "repeats", "present"
+    "header",
+    "rows",
+    "refused",
+    "key",
+    "required",
+    "form",
+    "reference",
+    "unique",
+    "together",
+    "not_before",
+    "found",
+    "listed",
+    "any_of",
+    "repeats",
+    "present",
 ]
 
 HEADER = "file: header"
@@ -34,8 +48,11 @@ class Promise:
     - ``key``: rows that got so far, those that an earlier, different row of the same key shuts out (exact repeats do not fail)
     - ``required``, ``present``: rows, those with an empty cell
     - ``form``, ``reference``, ``unique``: filled cells, broken ones
+    - ``listed``: filled cells, those that the district's table does not list; none of either where it has no table
     - ``together``: rows with any of the columns filled, those that lack a needed one
+    - ``any_of``: rows, those where all of the columns are empty
     - ``not_before``: rows, those with the dates in the wrong order
+    - ``found``: rows with all the columns filled, those whose values do not stand together in the other file
     - ``repeats``: rows that got so far, those that repeat a key and disagree with its first row
     """
 
@@ -47,6 +64,8 @@ class Promise:
 def promises(file: File) -> tuple[Promise, ...]:
     """Return every promise of `file`: of the file as a whole, of its key, of its columns in order, of its rows.
 
+    A key is not promised where rows are changes: several may be about one record.
+
     Of a family without a last number, no column can be promised anything, since it is unknown how many there are.
     """
     whole = (
@@ -54,10 +73,11 @@ def promises(file: File) -> tuple[Promise, ...]:
         Promise(rule=ANY_ROW, check="rows"),
         Promise(rule=REFUSED_ROWS, check="refused"),
     )
-    key = _key(file)
+    keys = () if file.in_order else (_key(file),)
+    named = {key.rule for key in keys}
     families = (family.column(n) for family in file.families if family.last for n in range(family.first, family.last + 1))
-    columns = (promise for column in (*file.columns, *families) for promise in _column(column) if promise.rule != key.rule)
-    return (*whole, key, *columns, *map(_row_rule, file.rules))
+    columns = (promise for column in (*file.columns, *families) for promise in _column(column) if promise.rule not in named)
+    return (*whole, *keys, *columns, *map(_row_rule, file.rules))
 
 
 def table_promises(table: str, *, event: bool = False) -> tuple[Promise, ...]:
@@ -84,6 +104,7 @@ def _column(column: Column) -> tuple[Promise, ...]:
         ("form", column.form != Text()),
         ("reference", column.references is not None),
         ("unique", column.unique is not None),
+        ("listed", column.listed_by is not None),
         ("present", column.optional_cells),
     )
     return tuple(
@@ -94,4 +115,8 @@ def _column(column: Column) -> tuple[Promise, ...]:
 def _row_rule(rule: RowRule) -> Promise:
     if isinstance(rule, NotBefore):
         return Promise(rule=f"{rule.column}: not before {rule.other}", check="not_before", columns=(rule.column, rule.other))
+    if isinstance(rule, FoundTogether):
+        return Promise(rule=f"{', '.join(rule.columns)}: in {rule.file}", check="found", columns=rule.columns)
+    if isinstance(rule, AnyOf):
+        return Promise(rule=f"{', '.join(rule.columns)}: any of", check="any_of", columns=(*rule.columns, *rule.unless))
     return Promise(rule=f"{', '.join(rule.need)}: together", check="together", columns=rule.columns)

@@ -12,9 +12,13 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """Any text. ``max_length`` in characters; longer values are ``too_long``."""
+    """Any text. ``max_length`` in characters; longer values are ``too_long``.
+
+    ``printable``: a control character breaks the value, instead of being doubtful.
+    """
 
     max_length: int | None = None
+    printable: bool = False
 
     def __post_init__(self) -> None:
         if self.max_length is not None and self.max_length < 1:
@@ -84,10 +88,12 @@ class Date:
     """A calendar date that exists. ``pattern`` is built of MM, DD, YYYY or YY; leading zeros may be left out.
 
     ``also``: further patterns that are read. No text may fit two of them, so each has a separator of its own.
+    Two digits of a year are those of 2000 to 2099. ``any_year``: a year of the other length is read too.
     """
 
     pattern: str
     also: tuple[str, ...] = ()
+    any_year: bool = False
 
     def __post_init__(self) -> None:
         for pattern in self.patterns:
@@ -100,6 +106,16 @@ class Date:
     def patterns(self) -> tuple[str, ...]:
         """All patterns that are read, the usual one first."""
         return (self.pattern, *self.also)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A moment in ISO 8601, ``2013-08-26T17:00:00Z``: T may be a blank, time and zone may be left out (midnight, UTC).
+
+    ``words``: other values that the cell may have instead, such as one that asks for the date to be cleared.
+    """
+
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +134,7 @@ class Phone:
             raise ValueError("Phone: name the allowed numbers of digits")
 
 
-Form = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Email | Phone
+Form = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Moment | Email | Phone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,4 +157,33 @@ class NotBefore:
     other: str
 
 
-RowRule = Together | NotBefore
+@dataclass(frozen=True, kw_only=True)
+class FoundTogether:
+    """The values of ``columns`` stand together in a row of ``file``, in its ``others``; else the row is doubtful (``not_enrolled``).
+
+    They are compared without regard to case. Rows that lack one of the values are not compared.
+    """
+
+    columns: tuple[str, ...]
+    file: str
+    others: tuple[str, ...]
+    message: str
+
+    def __post_init__(self) -> None:
+        if not self.columns or len(self.columns) != len(self.others):
+            raise ValueError("FoundTogether: each of columns has its counterpart in others")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyOf:
+    """One of ``columns`` must have a value (``missing_required``), unless one of ``unless`` has."""
+
+    columns: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.columns or len(self.columns) + len(self.unless) < 2:
+            raise ValueError("AnyOf: a single column is required by itself")
+
+
+RowRule = Together | NotBefore | AnyOf | FoundTogether

@@ -9,8 +9,9 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ class StoredFile:
 
 
 class Archive:
-    """The archive in a folder (path or fsspec URL): ``objects/<2 digits>/<sha256>`` and ``manifests/<district>/<import>.json``."""
+    """The archive in a folder (path or fsspec URL): ``objects/<2 digits>/<sha256>`` and ``manifests/<district>/<import>.json``.
+
+    Beside them, for people: ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, which are written again when a hold is decided.
+    ``arrivals/<district>/<format>/<number>.json``: uploads whose bytes are here, and whose imports have not begun.
+    """
 
     def __init__(self, url: str) -> None:
         self._folder = Folder(url)
@@ -77,9 +82,8 @@ class Archive:
     def remove_unreferenced(self, keys: Iterable[str]) -> int:
         """Remove those of `keys` that no manifest of any district names any more, and return how many there were."""
         wanted = set(keys)
-        for folder in self._folder.names("manifests") if wanted else ():
-            for name in self._folder.names(f"manifests/{folder}"):
-                wanted -= set(_ANY_KEY.findall(self._folder.read(f"manifests/{folder}/{name}").decode("utf-8")))
+        for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
+            wanted -= set(_ANY_KEY.findall(self._folder.read(name).decode("utf-8")))
         for key in wanted:
             self._folder.remove(_object(key))
         return len(wanted)
@@ -106,10 +110,60 @@ class Archive:
             raise ArchiveError(key=name, problem="the manifest is damaged; restore it from a backup") from None
         return document
 
+    def write_report(self, district_id: str, import_id: int, kind: str, content: bytes) -> str:
+        """Write (or replace, as a whole) what people are told of an import; ``kind``: html, json or csv. Returns its name in the archive."""
+        name = f"reports/{check_id(district_id)}/{int(import_id)}.{kind}"
+        self._folder.write(name, content)
+        return name
+
+    def reports(self, district_id: str) -> tuple[int, ...]:
+        """Return the imports of which a report is kept."""
+        stems = {name.partition(".")[0] for name in self._folder.names(f"reports/{check_id(district_id)}")}
+        return tuple(sorted(int(stem) for stem in stems if stem.isdigit()))
+
+    def remove_reports(self, district_id: str) -> None:
+        """Remove the reports of a district; nothing happens if there are none."""
+        self._folder.remove(f"reports/{check_id(district_id)}")
+
+    def _below(self, name: str) -> Iterator[str]:
+        """Yield the JSON files in a folder and its folders."""
+        for entry in self._folder.names(name):
+            yield from (f"{name}/{entry}",) if entry.endswith(".json") else self._below(f"{name}/{entry}")
+
     def manifests(self, district_id: str) -> tuple[int, ...]:
         """Return the import ids that have a manifest, in rising order."""
         names = self._folder.names(f"manifests/{check_id(district_id)}")
         return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
+
+    def add_arrival(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
+        """Write down an upload that waits for its import, behind those that wait already. Returns its number, which is never used again."""
+        number = max((*self.arrivals(district_id, source), int(at.timestamp() * 1000) - 1)) + 1
+        self._folder.write(_arrival(district_id, source, number), json.dumps(document, ensure_ascii=False).encode("utf-8"))
+        return number
+
+    def arrivals(self, district_id: str, source: str) -> tuple[int, ...]:
+        """Return the numbers of the uploads of a feed that wait, in rising order."""
+        names = self._folder.names(f"arrivals/{check_id(district_id)}/{source}")
+        return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
+
+    def read_arrival(self, district_id: str, source: str, number: int) -> dict[str, Any]:
+        """Return what was written down of an upload that waits. Raises ArchiveError if it waits no longer, or cannot be read."""
+        name = _arrival(district_id, source, number)
+        try:
+            document: dict[str, Any] = json.loads(self._folder.read(name))
+        except FileNotFoundError:
+            raise ArchiveError(key=name, problem="this upload waits no longer: an import has taken it") from None
+        except ValueError:
+            raise ArchiveError(key=name, problem="it is damaged; upload the files again") from None
+        return document
+
+    def remove_arrival(self, district_id: str, source: str, number: int) -> None:
+        """Forget that an upload waits; its bytes stay."""
+        self._folder.remove(_arrival(district_id, source, number))
+
+
+def _arrival(district_id: str, source: str, number: int) -> str:
+    return f"arrivals/{check_id(district_id)}/{source}/{int(number)}.json"
 
 
 def _object(key: str) -> str:

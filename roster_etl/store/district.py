@@ -16,6 +16,8 @@ from roster_etl.spec.errors import BadDistrictId, UnknownFeed
 
 DISTRICT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 Raised = Literal["error", "warning"]
+MailWhen = Literal["always", "problems", "never"]
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ class Feed:
 
     ``path``: a folder (path or fsspec URL); empty: the district's folder under the landing base. Secrets by reference only:
     a file, or the name of a variable of the environment. ``replacements``: column → value as uploaded → value to read instead.
+    ``expected_by``: local time (``02:30``) by which an upload should be in the roster, on each of ``expected_days`` (empty: every day);
+    an import counts if it ended at most ``expected_hours`` before. Empty: nobody waits for it.
     """
 
     format: str
@@ -50,6 +54,9 @@ class Feed:
     contacts: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
     replacements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    expected_by: str = ""
+    expected_days: tuple[str, ...] = ()
+    expected_hours: int = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +81,17 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class District:
-    """A registered district. ``time_zone``: an IANA name. ``paused``: nothing is imported. ``calendar``: what is planned."""
+    """A registered district. ``time_zone``: an IANA name. ``paused``: nothing is imported. ``calendar``: what is planned.
+
+    ``mail``: when its contacts, and those of the feed, get mail about an import.
+    """
 
     id: str
     name: str = ""
     time_zone: str = "UTC"
     paused: bool = False
     contacts: tuple[str, ...] = ()
+    mail: MailWhen = "problems"
     feeds: tuple[Feed, ...] = ()
     calendar: tuple[Window, ...] = ()
 

@@ -7,6 +7,7 @@ Does not belong here: where the files lie (``districts``), or whether an option 
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -14,8 +15,8 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
-from roster_etl.store.district import District, Feed, Gate, Raised, Window, check_id
-from roster_etl.store.settings import nearest
+from roster_etl.store.district import DAYS, District, Feed, Gate, MailWhen, Raised, Window, check_id
+from roster_etl.store.settings import is_address, nearest
 from roster_etl.store.urls import has_password
 
 
@@ -62,6 +63,7 @@ EXPECTATIONS = frozenset(
 )
 """The options that a time of the calendar may set: how much change is expected."""
 
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _Check = Any  # a type, a nested table {key: check}, a list [check], or a function value → problem | None
 
 
@@ -86,6 +88,27 @@ def _share(value: Any) -> str | None:
 
 def _severity(value: Any) -> str | None:
     return None if value in get_args(Raised) else f"must be one of {', '.join(get_args(Raised))}"
+
+
+def _mail(value: Any) -> str | None:
+    return None if value in get_args(MailWhen) else f"must be one of {', '.join(get_args(MailWhen))}"
+
+
+def _contact(value: Any) -> str | None:
+    return None if isinstance(value, str) and is_address(value) else "must be a plain e-mail address such as data@example.org"
+
+
+def _clock(value: Any) -> str | None:
+    fine = isinstance(value, str) and _CLOCK.fullmatch(value)
+    return None if fine else "must be a time of day from 00:00 to 23:59, in quotes"
+
+
+def _day(value: Any) -> str | None:
+    return None if value in DAYS else f"must be one of {', '.join(DAYS)}"
+
+
+def _hours(value: Any) -> str | None:
+    return None if type(value) is int and 1 <= value <= 168 else "must be a whole number of hours from 1 to 168"
 
 
 def _texts(value: Any) -> str | None:
@@ -118,10 +141,13 @@ _FEED: dict[str, _Check] = {
     "key_file": str,
     "password_file": str,
     "password_env": str,
-    "contacts": [str],
+    "contacts": [_contact],
     "options": _texts,
     "gate": [_GATE],
     "replacements": _replacements,
+    "expected_by": _clock,
+    "expected_days": [_day],
+    "expected_hours": _hours,
 }
 _WINDOW: dict[str, _Check] = {
     "from": datetime.date,
@@ -135,10 +161,12 @@ _DISTRICT: dict[str, _Check] = {
     "name": str,
     "time_zone": _zone,
     "paused": bool,
-    "contacts": [str],
+    "contacts": [_contact],
+    "mail": _mail,
     "feed": [_FEED],
     "calendar": [_WINDOW],
 }
+_USUAL_MAIL, _USUAL_HOURS = District.mail, Feed.expected_hours
 _NEEDED = {id(_GATE): ("expectation", "reason", "date"), id(_FEED): ("format",), id(_WINDOW): ("from", "to", "reason")}
 _TYPES = {str: "text", bool: "true or false", datetime.date: "a date such as 2026-08-01"}
 
@@ -154,6 +182,8 @@ def _problems(values: Mapping[str, Any], checks: dict[str, _Check], place: str) 
             yield f'"{place}{key}" is missing'
     if checks is _GATE and not {"mostly", "severity"} & set(values):
         yield f'"{place}mostly" or "{place}severity" is needed'
+    if checks is _FEED and {"expected_days", "expected_hours"} & set(values) and not values.get("expected_by"):
+        yield f'"{place}expected_by" is missing: the time of day that "expected_days" and "expected_hours" go with'
     if checks is _WINDOW and not any(values.get(key) for key in ("pause", "options")):
         yield f'"{place}pause" or "{place}options" is needed'
     if (
@@ -188,7 +218,8 @@ def _value_problems(value: Any, check: _Check, place: str) -> Iterator[str]:
 
 def _feed(values: dict[str, Any]) -> Feed:
     gates = tuple(Gate(**gate) for gate in values.pop("gate", ()))
-    return Feed(**{**values, "gates": gates, "contacts": tuple(values.get("contacts", ()))})
+    lists = {name: tuple(values.get(name, ())) for name in ("contacts", "expected_days")}
+    return Feed(**{**values, "gates": gates, **lists})
 
 
 def _window(values: dict[str, Any]) -> Window:
@@ -199,12 +230,14 @@ def _window(values: dict[str, Any]) -> Window:
 def _plain(district: District) -> dict[str, Any]:
     """Return the file's content as plain values; what is unset is left out."""
     plain = {f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar")}
+    plain |= {"mail": "" if district.mail == _USUAL_MAIL else district.mail}
     calendar = {"calendar": [_plain_window(window) for window in district.calendar]} if district.calendar else {}
     return {**_given(plain), "time_zone": district.time_zone, "feed": [_plain_feed(feed) for feed in district.feeds], **calendar}
 
 
 def _plain_feed(feed: Feed) -> dict[str, Any]:
-    plain = _given({f.name: getattr(feed, f.name) for f in fields(Feed) if f.name != "gates"})
+    values = {f.name: getattr(feed, f.name) for f in fields(Feed) if f.name != "gates"}
+    plain = _given(values | {"expected_hours": None if feed.expected_hours == _USUAL_HOURS else feed.expected_hours})
     return plain | ({"gate": [_given(vars(gate), empty=(None,)) for gate in feed.gates]} if feed.gates else {})
 
 

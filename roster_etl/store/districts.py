@@ -64,10 +64,11 @@ class Registry:
 
     def add(self, district: District) -> District:
         """Register a district. Raises DistrictExists, RegistryError."""
-        if self.exists(district.id):
-            raise DistrictExists(district_id=district.id, what="it")
         check_district(district)
-        self._write(district.id, edit_district("", district))
+        with self._folder.alone():
+            if self.exists(district.id):
+                raise DistrictExists(district_id=district.id, what="it")
+            self._write(district.id, edit_district("", district))
         return district
 
     def update(self, district: District) -> District:
@@ -111,11 +112,12 @@ class Registry:
 
         Returns: the file's new name in the registry's folder. Raises UnknownDistrict.
         """
-        self._text(district_id)
-        gone = set(self._folder.names("removed"))
-        names = (f"{district_id}.{n}.toml" for n in range(1, len(gone) + 2))
-        target = f"removed/{next(name for name in names if name not in gone)}"
-        self._folder.move(_file(district_id), target)
+        with self._folder.alone():
+            self._text(district_id)
+            gone = set(self._folder.names("removed"))
+            names = (f"{district_id}.{n}.toml" for n in range(1, len(gone) + 2))
+            target = f"removed/{next(name for name in names if name not in gone)}"
+            self._folder.move(_file(district_id), target)
         return target
 
     def _stems(self) -> tuple[str, ...]:
@@ -130,6 +132,10 @@ class Registry:
             raise RegistryError(where=f"districts/{district_id}.toml", problem="not UTF-8 text") from None
 
     def _edit(self, district_id: str, change: Callable[[District], District]) -> District:
+        with self._folder.alone():
+            return self._edited(district_id, change)
+
+    def _edited(self, district_id: str, change: Callable[[District], District]) -> District:
         before = self._text(district_id)
         district = change(parse_district(district_id, before))
         check_district(district)

@@ -6,11 +6,13 @@ Does not belong here: what the files mean (``archive``, ``frames``, ``districts`
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -82,6 +84,20 @@ class Folder:
         with self._fs.open(temporary, "wb") as out:
             fill(out)
         self._fs.mv(temporary, target)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let one process at a time read and write here, as far as all of them ask; only a local folder can be locked."""
+        if self._path is None:
+            yield
+            return
+        make_private(self._path)
+        lock = os.open(self._path, os.O_RDONLY)  # the folder itself, so that nothing lies in it for this
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file or folder `name`."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,51 @@ class LandingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailSettings:
+    """How mail is sent. ``host`` empty: none is. ``port`` 0: the usual one of ``security`` (starttls 587, tls 465, none 25).
+
+    The password by reference only: a file (relative to the home), or the name of a variable of the environment. ``ca_file``: trusted
+    instead of the system's authorities. ``tries``: after so many a message is parked until a person sends it.
+    """
+
+    host: str = ""
+    port: int = 0
+    security: str = "starttls"
+    user: str = ""
+    password_env: str = ""
+    password_file: str = ""
+    sender: str = ""
+    ca_file: str = ""
+    timeout_seconds: float = 20
+    tries: int = 12
+
+
+ALERTS = ("held", "rejected", "failed", "late")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertSettings:
+    """Where alerts go: a webhook that takes ``{"text": …}``. Its URL is a secret, so by reference only. ``on``: what is told."""
+
+    webhook_env: str = ""
+    webhook_file: str = ""
+    on: tuple[str, ...] = ALERTS
+    timeout_seconds: float = 20
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self.webhook_env or self.webhook_file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings:
+    """``url``: where people open what lies in ``<home>/reports`` (a web server with a log-in of its own); empty: nowhere."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings of one home folder. All paths are absolute; URLs may carry passwords: show ``redacted()`` only."""
 
@@ -65,6 +111,9 @@ class Settings:
     districts: str
     landing: LandingSettings
     limits: Limits
+    mail: MailSettings = field(default_factory=MailSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    reports: ReportSettings = field(default_factory=ReportSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -88,6 +137,9 @@ class Settings:
             districts=_place(home, values, "districts"),
             landing=_absolute_landing(home, landing),
             limits=Limits(**values.get("limits", {})),
+            mail=_mail(home, values.get("mail", {})),
+            alerts=_alerts(home, values.get("alerts", {})),
+            reports=ReportSettings(**values.get("reports", {})),
         )
 
     @property
@@ -102,6 +154,9 @@ class Settings:
             **{name: {"url": redact(getattr(self, name))} for name in _PLACES},
             "landing": {**vars(self.landing), "base": redact(self.landing.base)},
             "limits": dict(vars(self.limits)),
+            "mail": dict(vars(self.mail)),
+            "alerts": {**vars(self.alerts), "on": list(self.alerts.on)},
+            "reports": {"url": redact(self.reports.url)},
         }
 
     def __repr__(self) -> str:
@@ -109,11 +164,23 @@ class Settings:
 
 
 _PLACES = ("warehouse", "archive", "staging", "districts")
+_NUMBERS = (int, float)
+
+
+def _kinds(of: type) -> dict[str, tuple[type, ...]]:
+    kinds = {str: (str,), tuple: (list,), int: (int,), float: _NUMBERS}
+    return {f.name: kinds[type(f.default)] for f in fields(of)}
+
+
 _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     **{place: {"url": (str,)} for place in _PLACES},
     "landing": {f.name: (str,) if isinstance(f.default, str) else (int, float) for f in fields(LandingSettings)},
     "limits": {f.name: (int,) for f in fields(Limits)},
+    "mail": _kinds(MailSettings),
+    "alerts": _kinds(AlertSettings),
+    "reports": _kinds(ReportSettings),
 }
+_ONE_OF: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
 _VARIABLES = (
     *((place, "url", f"ROSTER_ETL_{place.upper()}") for place in _PLACES),
     ("landing", "base", "ROSTER_ETL_LANDING"),
@@ -165,10 +232,51 @@ def _problems(table: str, given: Any) -> list[str]:
         if allowed is None:
             problems.append(f'unknown key "{table}.{key}"{nearest(key, list(_KEYS[table]))}')
         elif isinstance(value, bool) or not isinstance(value, allowed):
-            problems.append(f'"{table}.{key}" must be {"text" if str in allowed else "a number"}, found {type(value).__name__}')
+            wanted = "text" if str in allowed else "a list" if list in allowed else "a number"
+            problems.append(f'"{table}.{key}" must be {wanted}, found {type(value).__name__}')
         elif isinstance(value, (int, float)) and not value > 0:
             problems.append(f'"{table}.{key}" must be more than 0')
+        elif wrong := [one for one in (value if isinstance(value, list) else [value]) if not _is_one_of(table, key, one)]:
+            problems.append(f'"{table}.{key}": {wrong[0]!r} is none of {", ".join(_ONE_OF[table, key])}')
     return problems
+
+
+def _is_one_of(table: str, key: str, value: object) -> bool:
+    return (table, key) not in _ONE_OF or value in _ONE_OF[table, key]
+
+
+def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
+    mail = MailSettings(**{**values, **_files(home, values, "password_file", "ca_file")})
+    problems = []
+    if mail.host and not mail.sender:
+        problems.append('"mail.sender" is missing: the address that mail comes from')
+    if mail.sender and not is_address(mail.sender):
+        problems.append('"mail.sender" must be an e-mail address')
+    if mail.user and not (mail.password_env or mail.password_file):
+        problems.append('"mail.password_env" or "mail.password_file" is missing: the password of "mail.user"')
+    if mail.user and mail.security == "none":
+        problems.append('"mail.security" must be starttls or tls where there is a password')
+    if problems:
+        raise SettingsError(where=FILE_NAME, problem="; ".join(problems))
+    return mail
+
+
+def _alerts(home: Path, values: Mapping[str, Any]) -> AlertSettings:
+    given = {**values, **_files(home, values, "webhook_file")}
+    return AlertSettings(**{**given, "on": tuple(given.get("on", ALERTS))})
+
+
+def _files(home: Path, values: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """Return the files that are named, as absolute paths."""
+    return {name: str(home / Path(values[name]).expanduser()) for name in names if values.get(name)}
+
+
+_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+@[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+")
+
+
+def is_address(text: str) -> bool:
+    """Return whether `text` is a plain e-mail address, which can do no harm in the head of a message."""
+    return len(text) <= 254 and text.isascii() and _ADDRESS.fullmatch(text) is not None
 
 
 def _warehouse(home: Path, values: Mapping[str, Any]) -> str:

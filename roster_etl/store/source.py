@@ -8,9 +8,9 @@ Source: HEADLESS.md, "PATH is a folder …".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -59,16 +59,19 @@ class Arrival:
         return hashlib.sha256("\x01".join(lines).encode("utf-8")).hexdigest()
 
 
-def collect(members: Members, to: Path, *, kind: Kind = "folder", where: str = "") -> Arrival:
-    """Copy all regular files of an upload into the private folder `to`, and prove that the set stood still meanwhile.
+def collect(
+    members: Members, to: Path, *, kind: Kind = "folder", where: str = "", wanted: Callable[[str], bool] = lambda _: True
+) -> Arrival:
+    """Copy the regular files of an upload into the private folder `to`, and prove that the set stood still meanwhile.
 
+    Args:   wanted: whether a file, by its name, belongs to the upload; what does not is as if it were not there.
     Raises: UploadMoved (a file, or the set of files, changed), LandingError and its kinds, LandingUnavailable.
     """
-    listing = members.listing()
+    listing = tuple(entry for entry in members.listing() if wanted(entry.name))
     regular = [entry for entry in listing if entry.regular]
     files = tuple(members.fetch(entry, to / f"{number:05d}") for number, entry in enumerate(regular))
     if changed := set(members.listing()) ^ set(listing):
-        moved = sorted(entry.name for entry in changed if entry.regular)
+        moved = sorted(entry.name for entry in changed if entry.regular and wanted(entry.name))
         if moved:
             raise UploadMoved(where=where, name=moved[0])
     return Arrival(kind=kind, where=where, files=files, irregular=tuple(entry for entry in listing if not entry.regular))
@@ -81,8 +84,30 @@ def is_readable_scheme(scheme: str) -> bool:
     return scheme in available_protocols()
 
 
+def unpacked(arrival: Arrival, settings: Settings, to: Path) -> Arrival:
+    """Return `arrival` with the members of its zip in place of the zip, where a folder has one zip and no CSV beside it.
+
+    Raises: UnsafeArchive.
+    """
+    archives = [file for file in arrival.files if file.name.casefold().endswith((".csv", ".zip"))]
+    if arrival.kind != "folder" or len(archives) != 1 or archives[0].name.casefold().endswith(".csv"):
+        return arrival
+    (to / "members").mkdir(mode=0o700)
+    with Zip(archives[0], settings.limits) as archive:
+        inside = collect(archive, to / "members")
+    names = {file.name for file in inside.files}
+    beside = tuple(file for file in arrival.files if file is not archives[0] and file.name not in names)
+    return replace(arrival, files=(*inside.files, *beside))
+
+
 def collect_path(
-    path: str, settings: Settings, to: Path, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
+    path: str,
+    settings: Settings,
+    to: Path,
+    *,
+    feed: Feed | None = None,
+    environ: Mapping[str, str] | None = None,
+    wanted: Callable[[str], bool] = lambda _: True,
 ) -> Arrival:
     """Copy the upload at `path` (folder, CSV or zip; local or an fsspec URL) into the private folder `to`.
 
@@ -90,7 +115,7 @@ def collect_path(
     """
     where = redact(path)
     with open_source(path, settings, to, feed=feed, environ=environ) as (kind, members):
-        return collect(members, to, kind=kind, where=where)
+        return collect(members, to, kind=kind, where=where, wanted=wanted)
 
 
 @contextmanager

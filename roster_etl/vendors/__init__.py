@@ -6,12 +6,14 @@ Belongs here: what a vendor is made of, and finding the vendors. Does not belong
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from roster_etl.canonical.roster import TABLES
+from roster_etl.mapping.fold import FoldPlan
 from roster_etl.mapping.plan import Mapping
 from roster_etl.spec import Format
 from roster_etl.spec.errors import PermanentError
@@ -28,12 +30,48 @@ class UnknownVendor(PermanentError):
 class Vendor:
     """One vendor: what its document promises, and how its files become canonical tables.
 
-    ``mappings`` are column plans of ``mapping.plan``; ``package`` is the folder's module, for its codes, sample and README.
+    ``mappings`` are column plans of ``mapping.plan``; for a format of changes, ``fold`` says instead what its rows do to what is
+    there. ``package`` is the folder's module, for its codes, sample and README.
     """
 
     format: Format
-    mappings: tuple[Mapping, ...]
     package: str
+    mappings: tuple[Mapping, ...] = ()
+    fold: FoldPlan | None = None
+
+    def __post_init__(self) -> None:
+        if (self.fold is not None) != (self.format.mode == "changes") or (self.fold and self.mappings):
+            raise ValueError(f"{self.format.name}: a format of changes is folded, and no other; a folded one has no mappings")
+        self._check_sets()
+
+    def _check_sets(self) -> None:
+        """Refuse mappings that would make two sets write one table: each publishes on top of what it published itself."""
+        for file_set in self.format.sets:
+            tables = {mapping.to for mapping in self.mappings if mapping.source in file_set.files}
+            foreign = sorted(tables & {mapping.to for mapping in self.mappings if mapping.source not in file_set.files})
+            if foreign:
+                raise ValueError(
+                    f"{self.format.name}: {', '.join(foreign)} would be filled by {file_set.name} and by another set"
+                )
+            if any(TABLES[table].event != (file_set.mode == "events") for table in tables):
+                raise ValueError(f"{self.format.name}: a set fills tables of events if its mode is events, and no others then")
+            read = {name for m in self.mappings if m.source in file_set.files for name in m.files()} - set(file_set.files)
+            if read:
+                raise ValueError(f"{self.format.name}: mappings of {file_set.name} read {', '.join(sorted(read))} of another set")
+
+    def of_set(self, name: str) -> Vendor:
+        """Return the vendor as far as uploads of one set of files go. Raises UnknownFileSet."""
+        format_ = self.format.of_set(name)
+        if format_ is self.format:
+            return self
+        own = {file.name for file in format_.files}
+        return replace(self, format=format_, mappings=tuple(mapping for mapping in self.mappings if mapping.source in own))
+
+    def set_that_fills(self, table: str) -> str:
+        """Return the set of files that canonical `table` is made of; the first one for a table that none fills."""
+        sources = {mapping.source for mapping in self.mappings if mapping.to == table}
+        sets = self.format.file_sets
+        return next((found.name for found in sets if sources & set(found.files)), sets[0].name)
 
     def folder(self) -> Path:
         """Return the folder that holds this vendor's facts."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calling import call
+from tests.post_office import post_office, webhook
 
 CANARIES = ("Zanzibar-Quill", "zz-hush-password", "31/31/zz-date", "zz-mail-nowhere", "zz-grade", "zz-unknown-school")
 WHERE_PEOPLE_REST = ("warehouse.sqlite", "archive", "staging")
@@ -61,6 +62,27 @@ def test_findings_logs_and_reports_hold_no_cell(upload: Path, home: Path) -> Non
     assert [leaks(answer.out + answer.err) for answer in answers] == [[], [], [], []]
     assert {file.name for file in files if leaks(file.read_bytes().decode("utf-8", "replace"))} == set()
     assert {"1.html", "1.json", "1.csv"} <= {file.name for file in files}
+
+
+def test_mail_alerts_and_metrics_hold_no_cell(upload: Path, home: Path, monkeypatch) -> None:
+    with post_office() as office, webhook() as hook:
+        monkeypatch.setenv("HOOK", hook.url)
+        mail = f'[mail]\nhost = "127.0.0.1"\nport = {office.port}\nsecurity = "none"\nsender = "roster@example.org"\n'
+        (home / "roster_etl.toml").write_text(mail + '[alerts]\nwebhook_env = "HOOK"\n', "utf-8")
+        words = ("--district", "lincoln", "--format", "clever")
+        call("districts", "add", "lincoln", "--format", "clever", home=home)
+        call("districts", "contacts", "lincoln", "data@lincoln.example.org", "--mail", "always", home=home)
+        answers = [call("import", upload, *words, home=home)]
+        (upload / "sections.csv").unlink()
+        answers += [call("import", upload, *words, home=home), call("metrics", home=home), call("outbox", "list", home=home)]
+        told = [part.get_content() for mail in office.mail for part in mail.walk() if part.get_content_maintype() == "text"]
+        heads = [str(mail.items()) for mail in office.mail]
+
+    assert (len(office.mail), len(told)) == (2, 8)
+    assert len(hook.texts) == 1
+    assert [leaks(text) for text in (*told, *heads, *hook.texts, *(answer.out + answer.err for answer in answers))] == [[]] * 15
+    kept = [file for file in (home / "outbox").rglob("*") if file.is_file()]
+    assert [file.name for file in kept if leaks(file.read_text("utf-8"))] == []
 
 
 def test_no_password_rests_anywhere(upload: Path, home: Path) -> None:

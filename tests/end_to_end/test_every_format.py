@@ -31,6 +31,7 @@ from tests.cli.calling import call
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 PASSWORD = "open-Sesame-4711"
 SECRET = "not-even-hashed-0815"
+LATER = {"id_changes"}  # tables that no first upload fills
 VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover().items()]
 
 
@@ -53,7 +54,7 @@ def test_a_sample_is_imported_by_command_and_so_is_its_next_day(vendor: Vendor, 
     assert (first.code, first.document["status"], first.document["source"]) == (0, "published", name)
     assert {f["severity"] for f in first.document["findings"]} <= {"info"}
     assert all(f["rows_read"] == f["rows_accepted"] > 0 for f in first.document["files"])
-    assert {table for table, change in first.document["changes"].items() if change["created"]} == set(tables_of(vendor))
+    assert {table for table, change in first.document["changes"].items() if change["created"]} == set(tables_of(vendor)) - LATER
     assert (again.code, again.document["status"]) == (0, "unchanged")
 
     try:
@@ -85,7 +86,7 @@ def test_an_upload_by_sftp_is_seen_by_the_sensor_and_imported(
 
     document = _document(home_of)
     assert (document["status"], document["source"], document["run_id"]) == ("published", name, run.run_id)
-    assert {table for table, change in document["changes"].items() if change["created"]} == set(tables_of(vendor))
+    assert {table for table, change in document["changes"].items() if change["created"]} == set(tables_of(vendor)) - LATER
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -112,7 +113,10 @@ def test_a_file_that_is_none_of_the_formats_is_told_and_not_read(vendor: Vendor,
     found = [(f["severity"], f["code"], f["file"]) for f in answer.document["findings"] if f["severity"] != "info"]
 
     assert answer.document["status"] == "publishable"
-    assert found == ([("warning", "unexpected_file", "Staff_of_2019.csv")] if vendor.format.extra_files == "warn" else [])
+    told = [("warning", "unexpected_file", "Staff_of_2019.csv")] if vendor.format.extra_files == "warn" else []
+    by_headers = [("file", "unrecognised_headers", "Staff_of_2019.csv")]
+
+    assert found == (by_headers if vendor.format.identify_by == "headers" else told)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.map import HASH, ORIGIN, row_hash
+from roster_etl.engine.map import HASH, ORIGIN, key_text, row_hash
 from roster_etl.engine.plan import Doubt, Plan, TablePlan, make_plan
 from roster_etl.mapping.frames import DELETED, REFUSED, flat
 
@@ -44,6 +44,13 @@ class Current:
     def schools(self) -> Mapping[str, int]:
         column = TABLES[self.name].has_school
         return Counter(value for value in self.table.column(column).to_pylist() if value) if column else {}
+
+    def matching(self, keys: pa.Table) -> pa.Table:
+        key = TABLES[self.name].key
+        return self.table.filter(pc.is_in(key_text(self.table, key), value_set=key_text(keys, key)))
+
+    def count(self) -> int:
+        return int(self.table.num_rows)
 
 
 def plan_of(

@@ -126,3 +126,22 @@ def test_a_first_line_without_any_known_name_is_no_header_and_none_of_its_cells_
 def test_a_fixed_order_is_kept_or_the_file_refused() -> None:
     assert match_header(["Pet_id", "Tag", "Name"], PETS, fixed_order=True).refused is None
     assert match_header(["Tag", "Pet_id", "Name"], PETS, fixed_order=True).refused == "column_order"
+
+
+def test_each_published_order_is_kept_and_no_mixture_of_them() -> None:
+    columns = tuple(Column(name=name) for name in ("Id", "Title", "Phone", "Room"))
+    file = File(
+        name="f",
+        file_name="f.csv",
+        title="F",
+        source="1",
+        key=("Id",),
+        columns=columns,
+        orders=(("Id", "Phone", "Title", "Room"),),
+    )
+
+    for header in (["Id", "Title", "Phone"], ["id", "phone", "x", "title", "Room"], ["Title", "Room"]):
+        assert match_header(header, file, fixed_order=True).refused is None
+    refused = match_header(["Phone", "Id", "Title"], file, fixed_order=True)
+    assert refused.refused == "column_order"
+    assert "expected: Id, Title, Phone, Room" in refused.findings[-1].message

@@ -630,3 +630,23 @@ def test_a_verdict_counts_what_was_judged_and_what_failed() -> None:
     assert _line(result, "file: a row is accepted") == ("rows", 4, 0)
     assert _line(result, "file: rows refused") == ("refused", 4, 1)
     assert _line(result, "Pet_id: unique") == ("key", 3, 0)
+
+
+# ---- records within a row
+
+KIN = File(
+    name="kin",
+    file_name="kin.csv",
+    title="Kin",
+    source="4",
+    key=("Id",),
+    columns=(Column(name="Id", required=True), Column(name="Kin"), Column(name="Kin phone", form=Phone(lengths=(10,)))),
+    records=(("Kin", "Kin phone"),),
+)
+
+
+def test_a_record_within_a_row_is_in_doubt_where_all_its_cells_broke() -> None:
+    result = judge(KIN, lines("Id,Kin,Kin phone", "1,Ann,123", "2,,123", "3,,", "4,,5552345678"))
+
+    assert [(f[1], f[2]) for f in found(result)] == [("bad_phone", 2), ("bad_phone", 3)]
+    assert result.named.to_pylist() == [{"Id": "2"}]

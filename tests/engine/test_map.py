@@ -15,7 +15,7 @@ from roster_etl.canonical.roster import RosterColumn, RosterTable
 from roster_etl.engine.map import MappedTable, SourceFile, key_text, map_table, row_hash
 from roster_etl.mapping.columns import first_given, flag, joined, recode, whole
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW
-from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Mapping, Numbered, Of, OnlyRows
+from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Mapping, Numbered, Of, OnlyRows, Unnamed
 from tests.walking import accepted, found
 
 PETS = RosterTable(
@@ -56,6 +56,20 @@ def _values(name: str, expression: Any, *cells: MappingABC[str, str | None], **o
 def _derived(columns: MappingABC[str, Any], *cells: MappingABC[str, str | None], **options: object) -> list[list[str]]:
     rows = [{"Id": str(place), **row} for place, row in enumerate(cells)]
     return [json.loads(text) for text in _mapped(columns, _source(*rows), options=options).table.column("derived").to_pylist()]
+
+
+def test_rows_that_do_not_tell_their_record_are_reported_where_the_mapping_says_so() -> None:
+    source = _source({"Id": "1"}, {"Id": None}, {"Id": None}, refused=(2,))
+    said = Unnamed(code="unnamed_row", field="Id", message="Whose is it?")
+
+    reported = _mapped({}, source, unnamed=said)
+    assert [row["pet_id"] for row in accepted(reported.table)] == ["1"]
+    assert found(reported) == [("warning", "unnamed_row", 3, "Id")]
+    assert found(_mapped({}, source)) == []
+
+
+def test_a_constant_may_be_a_number() -> None:
+    assert _values("age", Const(2), {}, {}) == [2, 2]
 
 
 # ---- expressions

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
+import pyarrow as pa
 import pytest
 
-from roster_etl.engine.plan import Doubt, LeftOut
-from roster_etl.mapping.frames import REFUSED
-from tests.engine.planning import CERTAIN, Row, closes, counts, many, plan_of, user, users_plan
+from roster_etl.engine.plan import Doubt, LeftOut, TablePlan, make_plan
+from roster_etl.engine.thresholds import Thresholds, exceeded
+from roster_etl.mapping.frames import CLOSE, REFUSED
+from tests.engine.planning import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan
 
 # ---- created, changed, absent
 
@@ -171,10 +174,49 @@ def test_without_an_identity_there_is_no_evidence() -> None:
     assert users_plan([user(1)], [], replace(CERTAIN, evidence={"users": (("u1",),)})).deleted == 1
 
 
-def test_events_are_never_absent() -> None:
-    event = {"organization_id": "o", "user_id": "u", "absence_code": "A"}
+EVENT = {"organization_id": "o", "user_id": "u", "period": "1", "date": date(2026, 9, 1), "absence_code": "A"}
 
-    assert plan_of({"attendance": [event]}, {"attendance": []}).is_empty
+
+def _events(before: Sequence[Row], after: Sequence[Row]) -> TablePlan:
+    return plan_of({"attendance": before}, {"attendance": after}).tables["attendance"]
+
+
+def test_events_are_never_absent() -> None:
+    assert plan_of({"attendance": [EVENT]}, {"attendance": []}).is_empty
+
+
+def test_an_event_that_is_told_again_is_nothing_new() -> None:
+    again = _events([EVENT, EVENT | {"user_id": "v"}], [EVENT])
+
+    assert (again.is_empty, again.current) == (True, 2)
+
+
+def test_events_are_added_to_those_that_are_there() -> None:
+    added = _events([EVENT], [EVENT, EVENT | {"date": date(2026, 9, 2)}, EVENT | {"period": None}])
+
+    assert (added.created, added.updated, added.deleted, added.opens.to_pylist()) == (2, 0, 0, [1, 2])
+
+
+def test_an_event_with_another_code_is_another_event() -> None:
+    other = _events([EVENT], [EVENT | {"absence_code": "T"}])
+
+    assert (other.created, other.closes.num_rows) == (1, 0)
+
+
+def test_an_event_of_which_more_is_known_is_a_newer_version() -> None:
+    named = _events([EVENT], [EVENT | {"teacher_name": "Ana Okafor"}])
+
+    assert (named.created, named.updated, named.closes.to_pylist()) == (0, 1, [{"version_id": 100, "close_reason": "changed"}])
+
+
+def test_events_exceed_no_threshold() -> None:
+    plan = plan_of({"attendance": [EVENT]}, {"attendance": [EVENT | {"teacher_name": "Ana Okafor"}]})
+
+    assert exceeded(plan, Thresholds(delete_pct=1, delete_min=0, update_pct=1)) == ()
+
+
+def test_a_refused_event_is_not_added() -> None:
+    assert _events([], [EVENT | {REFUSED: True}]).is_empty
 
 
 SCHOOL = {"organization_id": "o1", "type": "school"}
@@ -350,3 +392,44 @@ def test_a_record_that_is_left_out_keeps_what_it_refers_to() -> None:
         "sections": 1,
         "enrollments": 0,
     }
+
+
+# ---- rows that say why a record is gone
+
+
+def _stating(rows: Sequence[Row], reasons: Sequence[str | None]) -> pa.Table:
+    return mapped_table("users", rows).append_column(CLOSE, pa.array(reasons, pa.string()))
+
+
+def _plan_stating(before: Sequence[Row], rows: Sequence[Row], reasons: Sequence[str | None]) -> TablePlan:
+    plan = make_plan({"users": _stating(rows, reasons)}, {"users": Current("users", before)}, base=7, doubt=CERTAIN)
+    return plan.tables["users"]
+
+
+def test_a_record_closes_for_the_reason_that_is_stated() -> None:
+    rows = [user(1, _refused=True, _deleted=True), user(2, _refused=True, _deleted=True), user(3)]
+    plan = _plan_stating([user(1), user(2), user(3)], rows, ["diffed", "renamed", None])
+
+    assert closes(plan) == [(100, "diffed"), (101, "renamed")]
+    assert (plan.deleted, plan.absent) == (2, 0)
+
+
+def test_what_an_upload_was_asked_to_be_the_whole_truth_about_counts_as_left_out() -> None:
+    plan = _plan_stating([user(1), user(2)], [user(1, _refused=True, _deleted=True), user(2)], ["batch_mode", None])
+
+    assert closes(plan) == [(100, "batch_mode")]
+    assert (plan.deleted, plan.absent) == (1, 1)
+
+
+def test_an_id_that_another_record_has_now_closes_for_the_stated_reason_and_opens_anew() -> None:
+    rows = [user(1, first_name="Other"), user(1, _refused=True, _deleted=True)]
+    plan = _plan_stating([user(1, first_name="Ann")], rows, [None, "renamed"])
+
+    assert closes(plan) == [(100, "renamed")]
+    assert plan.opens.to_pylist() == [0]
+
+
+def test_a_stated_end_of_a_record_that_stays_as_it_is_closes_nothing() -> None:
+    plan = _plan_stating([user(1)], [user(1), user(1, _refused=True, _deleted=True)], [None, "deleted"])
+
+    assert plan.is_empty

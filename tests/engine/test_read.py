@@ -7,8 +7,9 @@ import codecs
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.read import Limits, RawFile, read_csv
+from roster_etl.engine.read import UNFORGIVING, Limits, RawFile, as_read, read_csv, read_header
 from roster_etl.mapping.frames import FINDINGS, to_table
+from roster_etl.spec.findings import Finding
 from tests.engine.readings import as_reading, reading
 from tests.engine.reference import Reading
 
@@ -227,3 +228,40 @@ def test_a_run_of_damaged_records_between_good_ones_hides_none_of_either() -> No
 
     assert sorted([*file.records, *file.refused_records]) == list(range(2, 5002))
     assert set(file.refused_records) == {i + 2 for i, line in enumerate(lines) if line.startswith(b"x")}
+
+
+@pytest.mark.parametrize(
+    "content", [b"id,name\n1,Ann\n", b"\xef\xbb\xbfid, name \r\n", b"\n\nid,name", b'"id","name"\n1,"open\n']
+)
+def test_a_header_can_be_read_alone(content: bytes) -> None:
+    assert read_header(content) == ("id", "name")
+
+
+def test_the_header_of_nothing_is_empty() -> None:
+    assert read_header(b"\n\r\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"i\xffd\n", "invalid_encoding"), (b'i"d\n', "malformed_csv"), (b"\xff\xfei\0", "invalid_encoding")]
+)
+def test_a_header_that_cannot_be_read_refuses_the_file(content: bytes, code: str) -> None:
+    finding = read_header(content)
+
+    assert isinstance(finding, Finding)
+    assert (finding.severity, finding.code) == ("file", code)
+
+
+def test_where_nothing_is_forgiven_one_broken_record_refuses_the_file() -> None:
+    good = b"id,name\n" + b"1,Ann\n" * 500
+    strict = [read_csv(good + bad, limits=UNFORGIVING).refused for bad in (b"2,B\xff\n", b'2,B"b"\n', b"")]
+    usual = [read_csv(good + bad).refused for bad in (b"2,B\xff\n", b'2,B"b"\n', b"")]
+
+    assert strict == ["invalid_encoding", "malformed_csv", None]
+    assert usual == [None, None, None]
+
+
+def test_records_that_are_known_stand_for_a_file() -> None:
+    raw = as_read(("id", "name"), [4, 9], [["1", "Ann"], ["2", ""]])
+
+    assert (raw.header, raw.rows.to_pylist(), raw.rows_read, raw.refused) == (("id", "name"), [4, 9], 2, None)
+    assert raw.table.to_pydict() == {"c0": ["1", "2"], "c1": ["Ann", None]}

@@ -9,11 +9,14 @@ import pytest
 
 from roster_etl.engine.report import Findings
 from roster_etl.engine.shape import members, run_step
+from roster_etl.mapping.columns import joined
 from roster_etl.mapping.frames import REFUSED, ROW
 from roster_etl.mapping.plan import (
     Agreed,
+    AnyGiven,
     AnyRow,
     Claim,
+    Computed,
     Differs,
     ForEvery,
     Lookup,
@@ -52,6 +55,22 @@ def _column(step: Step, name: str, rows: pa.Table, **files: pa.Table) -> list[st
 def test_an_unknown_step_has_no_verb() -> None:
     with pytest.raises(TypeError):
         run_step("nonsense", _table({"A": "1"}), {}, Findings("a.csv"))  # type: ignore[arg-type]
+
+
+# ---- AnyGiven, Computed
+
+
+def test_a_row_is_kept_for_any_of_the_columns() -> None:
+    rows = _table({"A": "1", "B": None}, {"A": None, "B": "2"}, {"A": None, "B": None}, {"A": "3"}, refused=(3,))
+
+    assert _column(AnyGiven(columns=("A", "B", "absent")), ROW, rows) == [2, 3, 5]
+    assert _column(AnyGiven(columns=("absent",)), ROW, rows) == []
+
+
+def test_a_computed_column_is_what_the_function_says_of_each_row() -> None:
+    rows = _table({"A": "x", "B": "1"}, {"A": None, "B": "2"})
+
+    assert _column(Computed(name="both", columns=("A", "B", "absent"), via=joined("-")), "both", rows) == ["x-1", "2"]
 
 
 # ---- OnlyRows

@@ -7,7 +7,19 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from roster_etl.mapping.columns import derived_id, joined
-from roster_etl.mapping.compound import begins, begins_us, ends, ends_us, if_first, of_days, with_us_days
+from roster_etl.mapping.compound import (
+    begins,
+    begins_us,
+    ends,
+    ends_us,
+    if_first,
+    looked_up,
+    of_days,
+    or_else,
+    unless_looked_up,
+    with_texts,
+    with_us_days,
+)
 from roster_etl.mapping.frames import arrow, text
 
 
@@ -40,6 +52,33 @@ def test_nothing_is_made_where_the_first_column_is_empty() -> None:
     name = if_first(joined(" - "))
 
     assert _list(name(text(["Art", None, "Art"]), text(["Reed", "Reed", None]))) == ["Art - Reed", None, "Art"]
+
+
+def test_what_is_given_counts_else_what_is_made_of_the_others() -> None:
+    course = or_else(joined("/"))
+
+    assert _list(course(text(["1", None, None]), text(["a", "b", None]), text(["c", "d", None]))) == ["1", "b/d", None]
+
+
+def test_fixed_texts_follow_the_columns() -> None:
+    kind = with_texts(derived_id("contact"), "", "Primary")
+    written = derived_id("contact")(text(["Ana"]), text([""]), text(["Primary"]))
+
+    assert _list(kind(text(["Ana"]))) == _list(written)
+    assert _list(kind(text([None])))[0] is not None
+
+
+def test_a_name_is_looked_up_without_regard_to_case() -> None:
+    table = {"Lincoln High": "10", " Field House ": "a1"}
+
+    assert _list(looked_up(text(["LINCOLN high", "field house", "nowhere", None]), table)) == ["10", "a1", None, None]
+    assert _list(looked_up(text(["x", None]), {})) == [None, None]
+
+
+def test_nothing_is_merged_with_itself() -> None:
+    names, table = text(["Annex", "Lincoln", "Unknown", "Annex"]), {"Annex": "11", "Lincoln": "10"}
+
+    assert _list(unless_looked_up(text(["10", "10", "10", None]), names, table)) == ["10", None, "10", None]
 
 
 def test_days_count_however_they_are_written() -> None:

@@ -8,6 +8,7 @@ from roster_etl.mapping.columns import joined
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
+    Computed,
     Const,
     FirstOf,
     ForEvery,
@@ -37,6 +38,7 @@ MAPPING = Mapping(
         ForEvery(column="School", value="all", file="schools", take="School_id", name="every"),
         Unpivot(columns=("T",), family="T_{n}", value="who", position="place"),
         Numbered(by="Id", name="n"),
+        Computed(name="course", columns=("Number", "Name"), via=joined(" ")),
     ),
     columns={
         "id": From("Id"),
@@ -49,6 +51,7 @@ MAPPING = Mapping(
         "who": From("who"),
         "place": From("place"),
         "n": From("n"),
+        "course": From("course"),
     },
 )
 
@@ -65,6 +68,7 @@ def test_the_lineage_of_a_column_is_what_it_is_made_of() -> None:
     assert reads["every"] == (("schools", "School_id"), ("sections", "School"))
     assert reads["who"] == (("sections", "T"), ("sections", "T_{n}"))
     assert reads["place"] == reads["n"] == ()
+    assert reads["course"] == (("sections", "Number"), ("sections", "Name"))
 
 
 def test_a_mapping_knows_its_files_its_own_first() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
-from roster_etl.mapping.compound import if_first
+from roster_etl.mapping.compound import if_first, looked_up, with_texts
 from roster_etl.mapping.plan import Claim, Const, FirstOf, From, IfOption, Lookup, Mapping, Of
 from roster_etl.mapping.words import column_words, expression_words
 from roster_etl.spec import Where
@@ -22,6 +22,8 @@ def test_functions_put_together_are_told_apart() -> None:
     assert expression_words(From("Low", via=chained(range_low, CODES))) == "recode(range_low(Low))"
     assert expression_words(From("A", "B", via=if_first(derived_id("x")))) == "derived_id(A, B) where A is given"
     assert expression_words(Of("made", via=CODES)) == "recode(made)"
+    assert expression_words(From("A", via=with_texts(derived_id("x"), "", "b"))) == 'derived_id(A, "", "b")'
+    assert expression_words(From("A", via=looked_up, option="codes")) == "looked_up(A, option codes)"
 
 
 def test_choices_are_told_in_order_and_options_choose_the_way() -> None:

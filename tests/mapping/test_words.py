@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
-from roster_etl.mapping.compound import begins_us, if_first, of_days, with_us_days
+from roster_etl.mapping.compound import begins_us, if_first, of_days, or_else, with_us_days
 from roster_etl.mapping.plan import (
     Agreed,
     AnyRow,
+    Computed,
     Const,
     Expression,
     FirstOf,
@@ -68,6 +69,7 @@ def test_with_the_options_in_force_only_the_chosen_way_is_told() -> None:
         (Varied(column="C", name="x"), "x: C, unless all rows have the same"),
         (AnyRow(by="B", column="C", values=("a", "b"), name="x"), "x: whether a row of the same B has a or b in C"),
         (Agreed(by="B", column="C", name="x"), "x: C, where the rows of one B agree about it"),
+        (Computed(name="x", columns=("A", "B", "C"), via=or_else(derived_id("c"))), "x: A, else derived_id(B, C)"),
         (ForEvery(column="C", value="all", file="f", take="T", name="x"), "x: each T of f, since C says all"),
         (Unpivot(columns=("A",), family="A_{n}", value="x", position="p"), "x: each of A, A_{n} in turn"),
         (Unpivot(columns=("A",), family=None, value="v", position="x"), "x: its place among the rows of the record"),

@@ -66,4 +66,4 @@ def test_runs_that_have_not_ended_are_known_by_district_and_format(instance: dg.
         tags = {"district": status.value.lower(), "format": "clever"}
         instance.create_run_for_job(defs.resolve_job_def("import_clever"), status=status, tags=tags)
 
-    assert unfinished(instance) == {("started", "clever")}
+    assert unfinished(instance) == {("started", "clever", "")}

@@ -37,7 +37,7 @@ class Zone:
         (home / "roster_etl.toml").write_text(f'[landing]\nbase = "{self.base}"\n')
         self.workspace = Workspace.open(home)
         self.cursor: str | None = None
-        self.busy: set[tuple[str, str]] = set()
+        self.busy: set[tuple[str, str, str]] = set()
 
     def district(self, district_id: str = "lincoln", *, uploads: bool = True, **options: str) -> Path:
         register(self.workspace, district_id, options={**QUIET, **options})
@@ -192,7 +192,7 @@ def test_a_feed_without_a_folder_is_not_watched(tmp_path: Path):
 
 def test_a_district_with_a_run_under_way_waits(zone: Zone):
     zone.district()
-    zone.busy = {("lincoln", "clever")}
+    zone.busy = {("lincoln", "clever", "")}
     zone.tick(0)
 
     assert zone.tick(5).waits == {"running": 1}
@@ -378,7 +378,7 @@ def test_a_run_that_is_still_queued_is_not_asked_for_again(zone: Zone):
     zone.district()
     zone.tick(0)
     zone.tick(5)
-    zone.busy = {("lincoln", "clever")}
+    zone.busy = {("lincoln", "clever", "")}
 
     assert zone.asked(11) == []
 

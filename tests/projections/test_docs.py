@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files, targets_of
-from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
+from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files, signature_text, targets_of
+from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Signature, Status, Text, WholeNumber
 from roster_etl.spec.findings import CODES
 from roster_etl.vendors import Vendor, discover, vendor
 
@@ -52,6 +52,9 @@ def test_every_finding_code_is_listed() -> None:
         (Digits(), "digits only"),
         (Status(options=("active", "deleted")), "one of `active`, `deleted`"),
         (Date(pattern="MM/DD/YYYY"), "date MM/DD/YYYY"),
+        (Moment(), "moment in ISO 8601"),
+        (Moment(words=("<delete>",)), "moment in ISO 8601, or `<delete>`"),
+        (Text(max_length=5, printable=True), "text of at most 5 characters, no control characters"),
         (Email(), "e-mail address"),
         (Phone(lengths=(7, 10)), "phone number of 7, 10 digits"),
     ],
@@ -106,3 +109,17 @@ def test_a_format_page_says_which_rows_need_a_cell_and_which_say_that_their_reco
     assert "| `name` | yes, but a cell may be empty | text |" in page
     assert "| `section_id` | yes | text, which the feed that `match_source` names should have |" in page
     assert "- A row whose `status` is `deleted` says that its record is gone." in page
+
+
+def test_a_signature_reads_like_a_sentence() -> None:
+    signature = Signature(every=("a", "b"), some=(("c", "d"),), none=("e",))
+
+    assert signature_text(signature) == "`a` and `b` and `c` or `d`, without `e`"
+
+
+def test_the_page_of_a_format_of_changes_says_how_files_are_known_and_rows_apply() -> None:
+    page = generated_files()["docs/formats/canvas.md"]
+
+    assert "The file is known by its headers: `user_id` and `login_id`, without `existing_user_id`" in page
+    assert "of several about one record, the last word counts" in page
+    assert "One of `role`, `role_id` is required." in page

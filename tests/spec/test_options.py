@@ -6,8 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from roster_etl.spec import Format, Option
-from roster_etl.spec.options import COMMON_OPTIONS, BadOption, UnknownOption, options_of, parse_option, resolve
+from roster_etl.spec import Excludes, Format, Needs, Option
+from roster_etl.spec.options import (
+    COMMON_OPTIONS,
+    BadOption,
+    ContradictingOptions,
+    UnknownOption,
+    options_of,
+    parse_option,
+    resolve,
+)
 
 FORMAT = Format(
     name="plain",
@@ -21,6 +29,7 @@ FORMAT = Format(
         Option(name="roles", default="{}", kind="json", meaning="Roles."),
         Option(name="names", default="given", kind="choice", choices=("given", "built"), meaning="Names."),
         Option(name="label", default="", kind="text", meaning="A label."),
+        Option(name="sites", default="{}", kind="table", meaning="Codes of sites."),
     ),
 )
 
@@ -70,6 +79,10 @@ def test_all_unknown_options_are_named_at_once() -> None:
         ("encoding", "hex"),
         ("encoding", "no-such"),
         ("encoding", "utf\x008"),
+        ("sites", "[]"),
+        ("sites", '{"Lincoln": 10}'),
+        ("sites", '{"Lincoln": " "}'),
+        ("sites", "{"),
     ],
 )
 def test_a_misread_setting_is_refused_without_repeating_it(name: str, text: str) -> None:
@@ -92,6 +105,7 @@ def test_a_misread_setting_is_refused_without_repeating_it(name: str, text: str)
         ("time_zone", "America/Chicago", "America/Chicago"),
         ("roles", '{"Peer Tutor": "student"}', {"Peer Tutor": "student"}),
         ("label", "x y", "x y"),
+        ("sites", '{"Lincoln": "10"}', {"Lincoln": "10"}),
     ],
 )
 def test_settings_are_read_by_their_kind(name: str, text: str, value: object) -> None:
@@ -103,3 +117,51 @@ def test_a_format_may_have_another_default_for_a_common_option() -> None:
     format_ = Format(name="slow", title="Slow", document="none", version="1", mode="snapshot", files=(), options=(slow,))
 
     assert options_of(format_)["quiet_period"] is slow
+
+
+MODES = Format(
+    name="modes",
+    title="Modes",
+    document="none",
+    version="1",
+    mode="changes",
+    files=(),
+    options=(
+        Option(name="batch", default="false", kind="switch", meaning="Batch."),
+        Option(name="diff", default="", kind="text", longest=4, meaning="Diff."),
+        Option(name="limit", default="", kind="percent", optional=True, meaning="Limit."),
+        Option(name="kinds", default="{}", kind="mapping", choices=("x", "y"), meaning="Kinds."),
+    ),
+    option_rules=(Excludes(options=("batch", "diff")), Needs(option="batch", needs="limit")),
+)
+
+
+def test_an_optional_value_may_be_left_unset() -> None:
+    assert resolve(MODES)["limit"] is None
+    assert resolve(MODES, {"limit": " 0 "})["limit"] == 0
+
+
+def test_options_that_exclude_each_other_are_refused_together() -> None:
+    with pytest.raises(ContradictingOptions, match="batch and diff exclude each other"):
+        resolve(MODES, {"batch": "true", "limit": "5"}, {"diff": "a"})
+
+
+def test_an_option_that_needs_another_is_refused_alone() -> None:
+    with pytest.raises(ContradictingOptions, match="batch needs option limit"):
+        resolve(MODES, {"batch": "true"})
+
+    assert resolve(MODES, {"batch": "true", "limit": "0"})["batch"] is True
+
+
+def test_a_text_is_measured_in_bytes() -> None:
+    assert resolve(MODES, {"diff": "äö"})["diff"] == "äö"
+    with pytest.raises(BadOption, match="at most 4 bytes"):
+        resolve(MODES, {"diff": "äöü"})
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a": "z"}', '{"a": 1}', '{"a": ["x"]}', "{", '"x"'])
+def test_a_mapping_gives_each_name_one_of_the_choices(text: str) -> None:
+    with pytest.raises(BadOption, match="JSON object"):
+        resolve(MODES, {"kinds": text})
+
+    assert resolve(MODES, {"kinds": '{"a": "x", "b": "y"}'})["kinds"] == {"a": "x", "b": "y"}

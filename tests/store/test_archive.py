@@ -2,6 +2,7 @@
 
 import hashlib
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,21 @@ def test_the_archive_may_lie_behind_any_url() -> None:
 
     assert archive.get(key) == b"x"
     assert archive.manifests("lincoln") == (1,)
+
+
+def test_uploads_wait_in_the_order_of_their_arrival_under_numbers_that_never_come_again(archive: Archive) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    numbers = [archive.add_arrival("lincoln", "canvas", {"n": n}, at=at) for n in (1, 2)]
+    read = [archive.read_arrival("lincoln", "canvas", number) for number in numbers]
+    archive.remove_arrival("lincoln", "canvas", numbers[0])
+
+    assert read == [{"n": 1}, {"n": 2}]
+    assert archive.arrivals("lincoln", "canvas") == (numbers[1],)
+    archive.remove_arrival("lincoln", "canvas", numbers[1])
+    assert archive.add_arrival("lincoln", "canvas", {}, at=datetime(2026, 1, 2, tzinfo=UTC)) > numbers[1]
+    assert archive.arrivals("lincoln", "clever") == archive.arrivals("madison", "canvas") == ()
+
+
+def test_an_upload_that_waits_no_longer_says_so(archive: Archive) -> None:
+    with pytest.raises(ArchiveError, match="waits no longer"):
+        archive.read_arrival("lincoln", "canvas", 1)

@@ -2,6 +2,8 @@
 
 import datetime
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -209,6 +211,24 @@ def test_a_password_in_the_url_is_never_written(registry: Registry) -> None:
     assert not registry.exists("lincoln")
 
 
+def test_no_feed_is_lost_where_many_are_added_at_one_moment(tmp_path: Path) -> None:
+    formats = [f"format_{number}" for number in range(8)]
+    start = threading.Barrier(len(formats))
+
+    def add(format_: str) -> None:
+        registry = Registry(str(tmp_path / "districts"))
+        start.wait()
+        try:
+            registry.add(District(id="lincoln", feeds=(Feed(format=format_),)))
+        except DistrictExists:
+            registry.add_feed("lincoln", Feed(format=format_))
+
+    with ThreadPoolExecutor(len(formats)) as pool:
+        list(pool.map(add, formats))
+
+    assert {feed.format for feed in Registry(str(tmp_path / "districts")).get("lincoln").feeds} == set(formats)
+
+
 def test_a_day_of_the_calendar_begins_in_the_districts_time_zone() -> None:
     early = datetime.datetime(2026, 6, 15, 4, 59, tzinfo=datetime.UTC)  # 23:59 the day before, in Chicago
 
@@ -245,6 +265,39 @@ def test_a_time_that_cannot_be_followed_is_refused(registry: Registry, tmp_path:
     registry.add(District(id="lincoln"))
     (tmp_path / "districts" / "lincoln.toml").write_text(f"[[calendar]]\n{text}\n", "utf-8")
 
+    with pytest.raises(RegistryError) as caught:
+        registry.get("lincoln")
+    assert problem in caught.value.message
+
+
+def test_what_is_expected_and_who_is_told_is_kept(registry: Registry, tmp_path: Path) -> None:
+    feed = Feed(format="clever", expected_by="02:30", expected_days=("mon", "tue"), expected_hours=6)
+    told = District(id="lincoln", mail="always", contacts=("data@lincoln.example.org",), feeds=(feed,))
+    registry.add(told)
+    registry.add(District(id="usual", feeds=(Feed(format="clever", expected_by="02:30"),)))
+
+    assert registry.get("lincoln") == told
+    text = (tmp_path / "districts" / "usual.toml").read_text()
+    assert registry.get("usual").mail == "problems"
+    assert ("mail" in text, "expected_hours" in text) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('mail = "sometimes"', '"mail" must be one of always, problems, never'),
+        ('contacts = ["Ann <ann@example.org>"]', '"contacts[1]" must be a plain e-mail address'),
+        ('contacts = ["a@example.org\\nBcc: b@example.org"]', "must be a plain e-mail address"),
+        ('[[feed]]\nformat = "clever"\nexpected_by = "24:00"', '"feed[1].expected_by" must be a time of day'),
+        ('[[feed]]\nformat = "clever"\nexpected_by = 02:30:00', '"feed[1].expected_by" must be a time of day'),
+        ('[[feed]]\nformat = "clever"\nexpected_by = "02:30"\nexpected_days = ["monday"]', "must be one of mon, tue"),
+        ('[[feed]]\nformat = "clever"\nexpected_by = "02:30"\nexpected_hours = 0', "hours from 1 to 168"),
+        ('[[feed]]\nformat = "clever"\nexpected_days = ["mon"]', '"feed[1].expected_by" is missing'),
+    ],
+)
+def test_what_cannot_be_expected_or_told_is_refused(registry: Registry, tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "districts").mkdir()
+    (tmp_path / "districts" / "lincoln.toml").write_text(text, "utf-8")
     with pytest.raises(RegistryError) as caught:
         registry.get("lincoln")
     assert problem in caught.value.message

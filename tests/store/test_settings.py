@@ -53,7 +53,7 @@ def test_relative_places_are_below_the_home(tmp_path: Path) -> None:
     [
         ('[warehose]\nurl="x"', 'unknown key "warehose"; did you mean "warehouse"?'),
         ("[landing]\nstall_second=1", 'unknown key "landing.stall_second"; did you mean "stall_seconds"?'),
-        ("[zzz]\n", "known are: archive, districts"),
+        ("[zzz]\n", "known are: alerts, archive, districts"),
         ("archive='x'", '"archive" must be a table'),
         ("[limits]\narchive_ratio='many'", '"limits.archive_ratio" must be a number, found str'),
         ("[limits]\narchive_ratio=true", "found bool"),
@@ -113,3 +113,38 @@ def test_a_home_that_cannot_be_a_folder_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(BadHome, match="may not write"):
         Settings.load(tmp_path / "home", {})
+
+
+def test_mail_needs_a_sender_and_a_safe_way_for_a_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, '[mail]\nhost = "mail.example.org"\nuser = "u"\nsecurity = "none"\n')
+
+    assert '"mail.sender" is missing' in caught.value.message
+    assert '"mail.password_env" or "mail.password_file" is missing' in caught.value.message
+    assert '"mail.security" must be starttls or tls' in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[mail]\nsecurity = "ssl"', "\"mail.security\": 'ssl' is none of starttls, tls, none"),
+        ('[alerts]\non = ["held", "lost"]', "\"alerts.on\": 'lost' is none of held, rejected, failed, late"),
+        ('[alerts]\non = "held"', '"alerts.on" must be a list'),
+        ('[mail]\nsender = "a\\r\\nBcc: b@example.org"', '"mail.sender" must be an e-mail address'),
+        ("[mail]\nport = 0", "must be more than 0"),
+    ],
+)
+def test_what_mail_and_alerts_cannot_mean_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text)
+
+    assert message in caught.value.message
+
+
+def test_files_with_secrets_are_below_the_home(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[mail]\npassword_file = "secret/mail"\n[alerts]\nwebhook_file = "secret/hook"\non = ["late"]\n')
+
+    assert settings.mail.password_file == str(tmp_path / "secret" / "mail")
+    assert settings.alerts.webhook_file == str(tmp_path / "secret" / "hook")
+    assert (settings.alerts.on, settings.alerts.wanted) == (("late",), True)
+    assert not load(tmp_path).alerts.wanted

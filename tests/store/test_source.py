@@ -8,11 +8,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
+from roster_etl.spec.errors import LandingError, LandingNotFound, UnsafeArchive, UploadMoved
 from roster_etl.store.entries import Entry, FetchedFile
 from roster_etl.store.landing import LocalLanding
 from roster_etl.store.settings import Limits, Settings
-from roster_etl.store.source import Arrival, collect, collect_path
+from roster_etl.store.source import Arrival, collect, collect_path, unpacked
 
 FILES = {"students.csv": b"id\n1\n", "schools.csv": b"id\n9\n"}
 
@@ -132,3 +132,41 @@ def test_what_else_lies_beside_one_csv_does_not_matter(tmp_path: Path, settings:
     few = replace(settings, limits=replace(settings.limits, archive_members=1))
 
     assert len(collect_path(str(tmp_path / "students.csv"), few, to).files) == 1
+
+
+def test_a_folder_with_one_zip_and_no_csv_is_that_zip(tmp_path: Path, settings: Settings, to: Path) -> None:
+    (tmp_path / "up").mkdir()
+    make_zip(tmp_path / "up" / "Today.ZIP", {"a/students.csv": b"id\n1\n", "schools.csv": b"id\n9\n", "inner.zip": b"PK"})
+    (tmp_path / "up" / "notes.txt").write_text("hello")
+    arrival = unpacked(collect_path(str(tmp_path / "up"), settings, to), settings, to)
+
+    assert sorted(contents(arrival)) == ["a/students.csv", "inner.zip", "notes.txt", "schools.csv"]
+
+
+@pytest.mark.parametrize("beside", ["other.zip", "students.csv"])
+def test_a_zip_beside_another_or_beside_a_csv_is_an_ordinary_file(
+    beside: str, tmp_path: Path, settings: Settings, to: Path
+) -> None:
+    (tmp_path / "up").mkdir()
+    make_zip(tmp_path / "up" / "today.zip", FILES)
+    (tmp_path / "up" / beside).write_bytes(b"id\n1\n")
+    arrival = collect_path(str(tmp_path / "up"), settings, to)
+
+    assert unpacked(arrival, settings, to) is arrival
+
+
+def test_a_zip_given_by_its_path_is_not_unpacked_twice(tmp_path: Path, settings: Settings, to: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", FILES).read_bytes()
+    outer = make_zip(tmp_path / "outer.zip", {"inner.zip": inner})
+    arrival = collect_path(str(outer), settings, to)
+
+    assert sorted(contents(unpacked(arrival, settings, to))) == ["inner.zip"]
+
+
+def test_the_zip_in_a_folder_is_judged_like_any_other(tmp_path: Path, settings: Settings, to: Path) -> None:
+    (tmp_path / "up").mkdir()
+    make_zip(tmp_path / "up" / "today.zip", {"../students.csv": b"id\n"})
+    arrival = collect_path(str(tmp_path / "up"), settings, to)
+
+    with pytest.raises(UnsafeArchive):
+        unpacked(arrival, settings, to)

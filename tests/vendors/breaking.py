@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from roster_etl.engine.judge import Judged, JudgedFile
 from roster_etl.mapping.frames import REFUSED, ROW
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import Column, File, Together
+from roster_etl.spec import AnyOf, Column, File, Together
 from roster_etl.vendors import Vendor, vendor
 from tests.walking import found, judge, judge_upload, rows
 
@@ -23,8 +23,9 @@ Row = dict[str, str]
 _ADMINS = "School_id,Staff_id,Admin_email,First_name,Last_name,Admin_title,Username,Password,Role\n" + "".join(
     f"{{first}},a{n},a{n}@example.org,Ann,Adams,Boss,ann{n},x,STL\n" for n in (1, 2)
 )
-# Deprecated files, which samples leave out. {first}: the first cell of the format's first file.
-_DEPRECATED: Mapping[str, Mapping[str, str]] = {"clever": {"admins": _ADMINS}}
+_RENAMES = "old_id,new_id,old_integration_id,new_integration_id,type\n" + "".join(f"o{n},n{n},oi{n},ni{n},user\n" for n in (1, 2))
+# Files that samples leave out. {first}: the first cell of the sample's first file.
+_LEFT_OUT: Mapping[str, Mapping[str, str]] = {"clever": {"admins": _ADMINS}, "canvas": {"change_sis_id": _RENAMES}}
 
 
 @cache
@@ -35,8 +36,8 @@ def sample(name: str) -> dict[str, str]:
         write_sample(made, Path(folder), students=30, seed=11)
         paths = {file.name: Path(folder) / file.file_name for file in made.format.files}
         texts = {file: path.read_text(encoding="utf-8") for file, path in paths.items() if path.exists()}
-    first = next(iter(next(csv.DictReader(io.StringIO(texts[made.format.files[0].name]))).values()))
-    return {file: text.format(first=first) for file, text in _DEPRECATED.get(name, {}).items()} | texts
+    first = next(iter(next(csv.DictReader(io.StringIO(next(iter(texts.values()))))).values()))
+    return {file: text.format(first=first) for file, text in _LEFT_OUT.get(name, {}).items()} | texts
 
 
 @cache
@@ -83,6 +84,11 @@ def group_of(file: File, column: str) -> Together | None:
     return next((rule for rule in file.rules if isinstance(rule, Together) and column in rule.need), None)
 
 
+def any_of(file: File, column: str) -> AnyOf | None:
+    """Return the rule that needs one of several columns, `column` among them, or does without them because of it."""
+    return next((r for r in file.rules if isinstance(r, AnyOf) and column in (*r.columns, *r.unless)), None)
+
+
 def is_required(column: Column, line: Mapping[str, str]) -> bool:
     """Tell, by a slow and plain reading of the spec, whether a broken cell of `column` refuses the row `line`."""
     where = column.required_where
@@ -90,9 +96,10 @@ def is_required(column: Column, line: Mapping[str, str]) -> bool:
 
 
 def assert_broken(result: JudgedFile, row: int, file: File, column: Column, code: str, value: str | None = None) -> None:
-    """The one finding is `code` on this cell; a required column refuses the row, any other cell becomes `value`."""
+    """The one finding is `code` on this cell; a required or strict column refuses the row, any other cell becomes `value`."""
     record = next(r for r in rows(result) if r[ROW] == row)
-    required = is_required(column, {name: str(cell) for name, cell in record.items()})
+    required = column.strict or is_required(column, {name: str(cell) for name, cell in record.items()})
+    required = required or (file.in_order and code == "control_character")
     others = [r for r in rows(result) if r[ROW] != row]
     expected = [("reject" if required else "warning", code, row, column.name)]
     group = group_of(file, column.name)

@@ -8,9 +8,24 @@ from typing import NamedTuple
 import pytest
 
 from roster_etl.mapping.frames import REFUSED
-from roster_etl.spec import Choice, Column, Date, Decimal, Digits, Email, File, Phone, Status, Text, Together, WholeNumber
+from roster_etl.spec import (
+    AnyOf,
+    Choice,
+    Column,
+    Date,
+    Decimal,
+    Digits,
+    Email,
+    File,
+    Moment,
+    Phone,
+    Status,
+    Text,
+    Together,
+    WholeNumber,
+)
 from roster_etl.vendors import Vendor, discover
-from tests.vendors.breaking import assert_broken, group_of, judged, judged_with, lines_of, place_of, sample
+from tests.vendors.breaking import any_of, assert_broken, group_of, judged, judged_with, lines_of, place_of, sample
 from tests.walking import found, judge_upload, map_upload, rows
 
 BROKEN = {
@@ -20,11 +35,12 @@ BROKEN = {
     WholeNumber: "1e3",
     Decimal: "1,5",
     Date: "02/30/2020",
+    Moment: "2020-02-30",
     Email: "nobody",
     Phone: "123",
     Text: "x" * 10_000,
 }
-CODES = {Status: "bad_status", Date: "bad_date", Email: "invalid_email", Phone: "bad_phone", Text: "too_long"}
+CODES = {Status: "bad_status", Date: "bad_date", Moment: "bad_date", Email: "invalid_email", Phone: "bad_phone", Text: "too_long"}
 
 
 class Place(NamedTuple):
@@ -91,7 +107,9 @@ def test_an_empty_required_cell_refuses_its_row(place: Place) -> None:
     [
         place
         for place in PLACES
-        if (not place.column.required or place.column.made_up_for) and not group_of(place.file, place.column.name)
+        if (not place.column.required or place.column.made_up_for)
+        and not group_of(place.file, place.column.name)
+        and not any_of(place.file, place.column.name)
     ]
 )
 def test_an_empty_optional_cell_is_fine(place: Place) -> None:
@@ -99,6 +117,27 @@ def test_an_empty_optional_cell_is_fine(place: Place) -> None:
 
     assert found(result) == []
     assert result.rows_rejected == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [
+        pytest.param((vendor, file), rule, id=f"{name}-{file.name}-{' '.join(rule.columns)}")
+        for name, vendor in discover().items()
+        for file in vendor.format.files
+        for rule in file.rules
+        if isinstance(rule, AnyOf)
+    ],
+)
+def test_a_row_with_none_of_the_columns_that_it_needs_one_of_is_refused(file: tuple[Vendor, File], rule: AnyOf) -> None:
+    lines = lines_of(*file)
+    empty = dict.fromkeys((*rule.columns, *rule.unless), "")
+    results = [judged(*file, [*lines, lines[-1] | empty | {name: "x"}]) for name in rule.columns]
+
+    assert found(judged(*file, [*lines, lines[-1] | empty])) == [
+        ("reject", "missing_required", len(lines) + 2, ", ".join(rule.columns))
+    ]
+    assert [found(result) for result in results] == [[]] * len(rule.columns)
 
 
 @each([place for place in PLACES if place.column.form != Text()])
@@ -147,6 +186,9 @@ def test_a_second_row_of_a_key_is_dropped_when_equal_and_refused_when_not(vendor
     line = lines[place_of(file, lines)]
     label, row = ", ".join(file.key), len(lines) + 2
 
+    if file.in_order:
+        assert found(judged(made, file, [*lines, line, line | _different(file, lines, line)])) == []
+        return
     assert found(judged(made, file, [*lines, line])) == [("info", "duplicate_row", row, label)]
     if not file.repeats:
         result = judged(made, file, [*lines, line | _different(file, lines, line)])
@@ -172,6 +214,8 @@ def test_a_column_is_missed_only_where_it_is_required(place: Place) -> None:
 
     if column.required:
         assert (result.refused, found(result)) == ("missing_column", [("file", "missing_column", None, column.name)])
+    elif rule := any_of(file, column.name):
+        assert {finding[1:2] + finding[3:] for finding in found(result)} <= {("missing_required", ", ".join(rule.columns))}
     elif group_of(file, column.name):
         assert {finding[1:2] + finding[3:] for finding in found(result)} == {("missing_required", column.name)}
     else:

@@ -8,10 +8,26 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from roster_etl.mapping.moments import parse_moments
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import Choice, Column, Digits, Email, File, NotBefore, Phone, Status, Text, Together, WholeNumber
+from roster_etl.spec import (
+    AnyOf,
+    Choice,
+    Column,
+    Digits,
+    Email,
+    File,
+    Moment,
+    NotBefore,
+    Phone,
+    Status,
+    Text,
+    Together,
+    WholeNumber,
+)
 from roster_etl.spec.options import options_of, resolve
 from roster_etl.vendors import Vendor, _template, discover
 from tests.parsing import parsed
@@ -40,7 +56,7 @@ FACTS = (
     ast.UnaryOp,
     ast.USub,
 )
-NOT_FACTS = {"mapping.py", "sample.py"}  # column plans name functions; samples are made by them
+NOT_FACTS = {"mapping.py", "fold.py", "sample.py"}  # column and fold plans name functions; samples are made by them
 
 
 def _id(vendor: Vendor) -> str:
@@ -171,10 +187,15 @@ def _fits(column: Column, cell: str) -> bool:
     match column.form:
         case Choice(options=options, ranges=ranges):
             return cell in options or (ranges and set(cell.split("-")) <= set(options))
+        case Status(options=options):
+            return cell in options
+        case Moment():
+            return parse_moments(pa.array([cell]))[0].is_valid
         case WholeNumber(minimum=minimum, maximum=maximum):
             return cell.isdigit() and minimum <= int(cell) <= maximum
         case Phone(lengths=lengths):
-            return cell.isdigit() and len(cell) in lengths
+            digits = "".join(mark for mark in cell if mark not in " ().+-")
+            return digits.isdigit() and len(digits) in lengths
         case Email():
             return cell.count("@") == 1 and cell.isascii()
         case Status(options=words):
@@ -193,7 +214,7 @@ def _broken_keys(file: File, rows: list[dict[str, str]]) -> list[str]:
     for row in rows:
         key = tuple(row[name] for name in file.key)
         told = {name: cell for name, cell in row.items() if name not in repeated}
-        if key in first and (not repeated or first[key] != told):
+        if key in first and not file.in_order and (not repeated or first[key] != told):
             broken.append(f"{file.name}: key {key} twice")
         first.setdefault(key, told)
     for column in file.columns:
@@ -211,6 +232,8 @@ def _broken_rules(file: File, rows: list[dict[str, str]]) -> list[str]:
         for row in rows:
             if isinstance(rule, Together) and any(row[c] for c in rule.columns) and not all(row[c] for c in rule.need):
                 broken.append(f"{file.name}: {rule.need} are needed")
+            if isinstance(rule, AnyOf) and not any(row[c] for c in (*rule.columns, *rule.unless)):
+                broken.append(f"{file.name}: one of {rule.columns} is needed")
             if isinstance(rule, NotBefore) and row[rule.column] and _day(row[rule.column]) < _day(row[rule.other]):
                 broken.append(f"{file.name}: {rule.column} before {rule.other}")
     return broken

@@ -4,7 +4,7 @@ Belongs here: everything that talks to that database. Which columns there are is
 decided by a plan.
 """
 
-from roster_etl.store.warehouse.conclusion import REJECTED, Check, Conclusion, Hold, ImportFile, TableChange
+from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
 from roster_etl.store.warehouse.errors import (
     BadWarehouseUrl,
     ConstraintBroken,
@@ -17,17 +17,21 @@ from roster_etl.store.warehouse.errors import (
     WarehouseUnavailable,
 )
 from roster_etl.store.warehouse.purge import Removal
+from roster_etl.store.warehouse.read import Known
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
+    "LEAVING",
     "REJECTED",
     "BadWarehouseUrl",
     "Check",
     "Conclusion",
     "ConstraintBroken",
+    "Edit",
     "Hold",
     "ImportFile",
     "ImportNotRunning",
+    "Known",
     "NoHold",
     "Removal",
     "RosterMoved",

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from roster_etl.canonical.ledger import IMPORT_STATUSES, ImportStatus
 
+LEAVING: pa.Schema = pa.schema([("import_id", pa.int64()), ("file", pa.string()), ("row", pa.int64())])
 REJECTED: pa.Schema = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])
 
 
@@ -50,11 +51,28 @@ class Hold:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edit:
+    """What an import does to a steward's edit: ``begins`` or ends it. ``key``: JSON object of the record's key.
+
+    ``by``: who says so; None: the import itself.
+    """
+
+    begins: bool
+    table: str
+    key: str
+    field: str
+    value: str | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Conclusion:
     """How an import ended.
 
     ``findings``: schema ``mapping.frames.FINDINGS``; ``rejected``: schema REJECTED. None, for these and for files and checks:
     what the ledger has of them stays (a held import that is approved later).
+    ``leaving``: refused rows of earlier imports (columns LEAVING) that leave the quarantine, as they were applied or gave way;
+    ``edits``: stewards' edits that this import begins or ends; both for published imports alone.
     ``finished_at`` is the moment when the versions of a published import become known.
     """
 
@@ -67,12 +85,16 @@ class Conclusion:
     checks: Sequence[Check] | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     hold: Hold | None = None
+    leaving: pa.Table | None = None
+    edits: Sequence[Edit] = ()
 
     def __post_init__(self) -> None:
         if self.status == "running" or self.status not in IMPORT_STATUSES:
             raise ValueError(f"an import does not end as {self.status!r}")
         if (self.status == "held") != (self.hold is not None):
             raise ValueError("a held import, and no other, says why it is held")
+        if self.status != "published" and (self.edits or (self.leaving is not None and self.leaving.num_rows)):
+            raise ValueError("only a published import changes the quarantine and the edits of others")
         if self.finished_at.tzinfo is None:
             raise ValueError("finished_at needs a time zone")
 

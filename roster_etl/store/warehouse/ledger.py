@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS, Decision
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS, Decision
 from roster_etl.store.warehouse import bulk
-from roster_etl.store.warehouse.conclusion import REJECTED, Check, Conclusion, Hold, ImportFile
+from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
 
 _FINDING_COLUMNS = ("severity", "code", "file", "row", "field", "key", "message", "cause_id", "count")
@@ -62,6 +62,10 @@ def conclude(connection: sa.Connection, conclusion: Conclusion) -> None:
         _replace(connection, FINDINGS, number, numbered(conclusion.findings))
     if conclusion.rejected is not None:
         _replace(connection, REJECTED_ROWS, number, conclusion.rejected.select(REJECTED.names).cast(REJECTED))
+    if conclusion.leaving is not None:
+        _leave(connection, conclusion.leaving)
+    for edit in conclusion.edits:
+        _edit(connection, number, edit, conclusion.finished_at)
     if conclusion.hold is not None:
         _hold(connection, number, conclusion.hold)
     finished = conclusion.finished_at
@@ -92,11 +96,16 @@ def approved(connection: sa.Connection, import_id: int) -> bool:
 def supersede_holds(
     connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
 ) -> list[int]:
-    """Decide the open holds of a feed that are older than `by_import`, and than `before` where given, and return their imports."""
+    """Decide the open holds that are older than `by_import` (and `before`, where given) and of the same set of a feed's files.
+
+    Returns: their imports.
+    """
+    file_set = sa.select(IMPORTS.c.file_set).where(IMPORTS.c.import_id == by_import).scalar_subquery()
     older = sa.select(IMPORTS.c.import_id).where(
         IMPORTS.c.district_id == district_id,
         IMPORTS.c.source == source,
         IMPORTS.c.import_id < min(by_import, before or by_import),
+        IMPORTS.c.file_set == file_set,
     )
     decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), HOLDS.c.import_id.in_(older))
     decided = decided.values(decision="superseded", decided_by=f"import {by_import}", decided_at=at)
@@ -107,12 +116,28 @@ def numbered(findings: pa.Table) -> pa.Table:
     """Return findings with ``id`` (1 … n within the import) and ``cause_id`` in place of the cause's file and row.
 
     The cause of a finding is the first finding of severity ``reject`` about that file and row; if the cause has no row, the
-    first that refuses the whole file or many of its rows, else any.
+    first that refuses the whole file or many of its rows, else any. A negative row is the place of a record that no row has
+    (``engine.missing_records``): of several findings there one stays, and its row becomes NULL.
     """
+    findings = _once_each(findings)
     ids = pa.array(range(1, findings.num_rows + 1), pa.int64())
     findings = findings.append_column("cause_id", _causes(findings, ids))
+    row = findings["row"]
+    findings = findings.set_column(
+        findings.schema.get_field_index("row"), "row", pc.if_else(pc.less(row, 0), pa.scalar(None, row.type), row)
+    )
     columns = [findings[name].cast(pa.int64() if name in _NUMBERS else pa.string()) for name in _FINDING_COLUMNS]
     return pa.table([ids, *columns], names=["id", *_FINDING_COLUMNS])
+
+
+def _once_each(findings: pa.Table) -> pa.Table:
+    """Return `findings` with only the first of those about the same record that no row has."""
+    places = pc.if_else(pc.less(findings["row"], 0), _places(findings["file"], findings["row"]), pa.scalar(None, pa.string()))
+    if places.null_count == len(places):
+        return findings
+    order = pa.array(range(findings.num_rows), pa.int64())
+    first = pa.table({"place": places, "at": order}).drop_null().group_by("place").aggregate([("at", "min")])["at_min"]
+    return findings.filter(pc.or_(pc.is_null(places), pc.is_in(order, value_set=first.combine_chunks())))
 
 
 def _causes(findings: pa.Table, ids: pa.Array) -> pa.ChunkedArray:
@@ -147,6 +172,34 @@ def _replace(connection: sa.Connection, table: sa.Table, import_id: int, rows: p
     chosen = sa.select(sa.literal(import_id, sa.BigInteger()), *staged.c)
     connection.execute(sa.insert(table).from_select(["import_id", *rows.schema.names], chosen))
     bulk.unstage(connection, staged)
+
+
+def _leave(connection: sa.Connection, leaving: pa.Table) -> None:
+    """Take rows out of the quarantine."""
+    if not leaving.num_rows:
+        return
+    staged = bulk.stage(connection, "leaving", leaving.select(LEAVING.names).cast(LEAVING))
+    rows = REJECTED_ROWS.c
+    same = (staged.c.import_id == rows.import_id, staged.c.file == rows.file, staged.c.row == rows.row)
+    connection.execute(sa.delete(REJECTED_ROWS).where(sa.exists().where(*same)))
+    bulk.unstage(connection, staged)
+
+
+def _edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -> None:
+    """End what is in force of a record's column, and begin the new edit if there is one."""
+    feed = connection.execute(sa.select(IMPORTS.c.district_id, IMPORTS.c.source).where(IMPORTS.c.import_id == import_id)).one()
+    place = {
+        "district_id": feed.district_id,
+        "source": feed.source,
+        "table_name": edit.table,
+        "key": edit.key,
+        "field": edit.field,
+    }
+    ended = sa.update(OVERRIDES).where(OVERRIDES.c.cleared_at.is_(None), *(OVERRIDES.c[name] == v for name, v in place.items()))
+    connection.execute(ended.values(cleared_at=at))
+    if edit.begins:
+        by = edit.by or f"import {import_id}"
+        connection.execute(sa.insert(OVERRIDES).values(**place, value=edit.value, set_by=by, set_at=at))
 
 
 def _replace_checks(connection: sa.Connection, import_id: int, checks: Sequence[Check]) -> None:

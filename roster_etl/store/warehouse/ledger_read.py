@@ -5,12 +5,23 @@ Belongs here: queries over ledger tables. Rows come back as plain dicts with the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS, ImportKind, ImportStatus
+from roster_etl.canonical.ledger import (
+    CHECKS,
+    FINDINGS,
+    HOLDS,
+    IMPORT_FILES,
+    IMPORTS,
+    OVERRIDES,
+    REJECTED_ROWS,
+    ImportKind,
+    ImportStatus,
+)
 from roster_etl.store.warehouse import bulk
 from roster_etl.store.warehouse.errors import UnknownImport
 
@@ -25,12 +36,14 @@ def imports(
     source: str | None = None,
     status: ImportStatus | None = None,
     limit: int | None = None,
+    file_set: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the imports, newest first; all of them, or those of a district, a feed or a status."""
+    """Return the imports, newest first; all of them, or those of a district, a feed, a set of its files or a status."""
     query = sa.select(IMPORTS).order_by(IMPORTS.c.import_id.desc()).limit(limit)
-    for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source), (IMPORTS.c.status, status)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    wanted = {"district_id": district_id, "source": source, "status": status, "file_set": file_set}
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(IMPORTS.c[name] == value)
     return _dicts(connection, query)
 
 
@@ -42,13 +55,84 @@ def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     return found[0]
 
 
-def last_published(connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None) -> dict[str, Any] | None:
-    """Return the newest import that was published for this feed, of `kind` if given; None: none was."""
+def tally(connection: sa.Connection, district_id: str | None = None) -> list[dict[str, Any]]:
+    """Return by feed and status how many imports there are (``imports``), the highest (``import_id``), and the last ``finished_at``."""
+    feed = (IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.kind, IMPORTS.c.status)
+    numbers = (
+        sa.func.count().label("imports"),
+        sa.func.max(IMPORTS.c.import_id).label("import_id"),
+        sa.func.max(IMPORTS.c.finished_at).label("finished_at"),
+    )
+    query = sa.select(*feed, *numbers).group_by(*feed).order_by(*feed)
+    return _dicts(connection, query if district_id is None else query.where(IMPORTS.c.district_id == district_id))
+
+
+def rows_tally(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the sums of the rows of imports: ``import_id``, ``rows_read``, ``rows_accepted``, ``rows_rejected``."""
+    files = IMPORT_FILES.c
+    sums = [
+        sa.cast(sa.func.sum(files[name]), sa.BigInteger()).label(name) for name in ("rows_read", "rows_accepted", "rows_rejected")
+    ]
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(import_ids), _AT_ONCE):
+        some = import_ids[start : start + _AT_ONCE]
+        found += _dicts(connection, sa.select(files.import_id, *sums).where(files.import_id.in_(some)).group_by(files.import_id))
+    return found
+
+
+def moments(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return when imports began and ended: ``import_id``, ``started_at``, ``finished_at``."""
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(import_ids), _AT_ONCE):
+        some = IMPORTS.c.import_id.in_(import_ids[start : start + _AT_ONCE])
+        found += _dicts(connection, sa.select(IMPORTS.c.import_id, IMPORTS.c.started_at, IMPORTS.c.finished_at).where(some))
+    return found
+
+
+def imports_after(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
+    """Return imports with a higher number, the lowest first."""
+    return _dicts(
+        connection, sa.select(IMPORTS).where(IMPORTS.c.import_id > import_id).order_by(IMPORTS.c.import_id).limit(limit)
+    )
+
+
+def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
+    """Return the last uploads of the feed of `import_id` up to and with it, oldest first, with the sums of their files' rows.
+
+    Columns: ``import_id``, ``status``, ``finished_at``, ``summary``, ``rows_read``, ``rows_accepted``, ``rows_rejected`` (None: no file).
+    """
+    this, files = IMPORTS.alias("this"), IMPORT_FILES.c
+    sums = [
+        sa.cast(sa.func.sum(files[name]), sa.BigInteger()).label(name) for name in ("rows_read", "rows_accepted", "rows_rejected")
+    ]
+    same = (IMPORTS.c.district_id == this.c.district_id, IMPORTS.c.source == this.c.source, IMPORTS.c.kind == "upload")
+    newest = (
+        sa.select(IMPORTS.c.import_id)
+        .join_from(IMPORTS, this, sa.and_(*same, IMPORTS.c.import_id <= this.c.import_id))
+        .where(this.c.import_id == import_id)
+        .order_by(IMPORTS.c.import_id.desc())
+        .limit(limit)
+        .subquery()
+    )
+    chosen = (IMPORTS.c.import_id, IMPORTS.c.status, IMPORTS.c.finished_at, IMPORTS.c.summary)
+    rows = (
+        sa.select(files.import_id, *sums).join(newest, newest.c.import_id == files.import_id).group_by(files.import_id).subquery()
+    )
+    query = sa.select(*chosen, *(rows.c[name.name] for name in sums)).join(newest, newest.c.import_id == IMPORTS.c.import_id)
+    return _dicts(connection, query.outerjoin(rows, rows.c.import_id == IMPORTS.c.import_id).order_by(IMPORTS.c.import_id))
+
+
+def last_published(
+    connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None, file_set: str | None
+) -> dict[str, Any] | None:
+    """Return the newest import that was published for this feed, of `kind` and of `file_set` if given; None: none was."""
     query = sa.select(IMPORTS).where(
         IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published"
     )
     if kind is not None:
         query = query.where(IMPORTS.c.kind == kind)
+    if file_set is not None:
+        query = query.where(IMPORTS.c.file_set == file_set)
     found = _dicts(connection, query.order_by(IMPORTS.c.import_id.desc()).limit(1))
     return found[0] if found else None
 
@@ -63,6 +147,8 @@ def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
     """Return the verdicts of the import's gates, by name."""
     return _dicts(connection, sa.select(CHECKS).where(CHECKS.c.import_id == import_id).order_by(CHECKS.c.name))
 
+
+_AT_ONCE = 500  # numbers in one query
 
 _FOUND = pa.schema(
     [(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c]
@@ -97,7 +183,8 @@ def holds(
     connection: sa.Connection, district_id: str | None = None, source: str | None = None, *, undecided: bool
 ) -> list[dict[str, Any]]:
     """Return holds with the district, source and summary of their imports, newest first."""
-    query = sa.select(HOLDS, IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.upload_id, IMPORTS.c.summary)
+    about = (IMPORTS.c[name] for name in ("district_id", "source", "file_set", "upload_id", "summary"))
+    query = sa.select(HOLDS, *about)
     query = query.join_from(HOLDS, IMPORTS, HOLDS.c.import_id == IMPORTS.c.import_id).order_by(HOLDS.c.import_id.desc())
     if undecided:
         query = query.where(HOLDS.c.decision.is_(None))
@@ -127,6 +214,33 @@ def quarantined(
             if wanted is not None:
                 query = query.where(column == wanted)
     return bulk.fetch(connection, query.order_by(rows.import_id, rows.file, rows.row), QUARANTINE)
+
+
+OPEN_QUARANTINE: pa.Schema = pa.schema(
+    [("import_id", pa.int64()), ("file", pa.string()), ("kind", pa.string()), ("row", pa.int64()), ("record", pa.string())]
+)
+
+
+def open_quarantine(connection: sa.Connection, district_id: str, source: str) -> pa.Table:
+    """Return the refused rows (schema OPEN_QUARANTINE) of a feed's published imports, each once, in their order.
+
+    What an import refused that was not published itself was never part of the roster's history.
+    """
+    rows, files, imports_ = REJECTED_ROWS.c, IMPORT_FILES.c, IMPORTS.c
+    query = sa.select(rows.import_id, rows.file, files.kind, rows.row, sa.func.min(rows.record).label("record"))
+    query = query.join_from(REJECTED_ROWS, IMPORTS, rows.import_id == imports_.import_id)
+    query = query.join(IMPORT_FILES, sa.and_(files.import_id == rows.import_id, files.file == rows.file))
+    query = query.where(imports_.district_id == district_id, imports_.source == source, imports_.status == "published")
+    query = query.group_by(rows.import_id, rows.file, files.kind, rows.row).order_by(rows.import_id, rows.file, rows.row)
+    return bulk.fetch(connection, query, OPEN_QUARANTINE)
+
+
+def overrides(connection: sa.Connection, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
+    """Return the overrides of a feed that are in force, oldest first; with `ended`, those that were, too."""
+    kept = OVERRIDES.c
+    query = sa.select(OVERRIDES).where(kept.district_id == district_id, kept.source == source)
+    query = query if ended else query.where(kept.cleared_at.is_(None))
+    return _dicts(connection, query.order_by(kept.override_id))
 
 
 def sources(connection: sa.Connection, district_id: str | None) -> list[str]:

@@ -30,11 +30,16 @@ def opening_schema(table: RosterTable) -> pa.Schema:
     return arrow_schema((*table.columns, *(column for column in COMMON if column.name in _GIVEN)))
 
 
-def base(connection: sa.Connection, district_id: str, source: str) -> int | None:
-    """Return the newest import that was published for this feed; None: none was."""
+def base(connection: sa.Connection, district_id: str, source: str, file_set: str | None = None) -> int | None:
+    """Return the newest import that was published for this feed, or one set of its files; None: none was.
+
+    The sets of a format fill different tables, so that none moves the ground under the plan of another.
+    """
     query = sa.select(sa.func.max(IMPORTS.c.import_id)).where(
         IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published"
     )
+    if file_set is not None:
+        query = query.where(IMPORTS.c.file_set == file_set)
     found = connection.execute(query).scalar()
     return None if found is None else int(found)
 
@@ -80,8 +85,8 @@ def _approve(connection: sa.Connection, conclusion: Conclusion, approved_by: str
 
 
 def _refuse_if_moved(connection: sa.Connection, found: sa.RowMapping, planned_on: int | None) -> None:
-    newest = base(connection, found["district_id"], found["source"])
-    # Numbers of imports order the history of a feed: an older import never comes after a newer one.
+    newest = base(connection, found["district_id"], found["source"], found["file_set"])
+    # Numbers of imports order the history of a set of files: an older import never comes after a newer one.
     if newest != planned_on or (newest is not None and newest > found["import_id"]):
         raise _moved(found, planned_on, newest)
 

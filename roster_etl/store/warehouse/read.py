@@ -5,7 +5,8 @@ Belongs here: queries over the histories. The ledger is read in ``ledger_read``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.base import SQLITE_MOMENT
 from roster_etl.canonical.history import history_table, key_expressions
+from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.store.warehouse import bulk
 
@@ -74,6 +76,84 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
     found = bulk.fetch(connection, query, schema)
     bulk.unstage(connection, staged)
     return found
+
+
+def matching(connection: sa.Connection, district_id: str, source: str, name: str, keys: pa.Table) -> pa.Table:
+    """Return the current versions of the records that `keys` names, whole; the index of current keys finds each of them."""
+    table, history = TABLES[name], history_table(name)
+    staged = bulk.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
+    pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
+    same = (sa.text(f"{ours} = {theirs}") for ours, theirs in pairs)
+    version = sa.literal_column(f"{history.name}.version_id", sa.BigInteger())
+    district, feed, closed = (
+        sa.literal_column(f"{history.name}.{column}", sa.Text()) for column in ("district_id", "source", "valid_to_import")
+    )
+    # SQLite keeps the order of a CROSS JOIN. Left to itself it read the whole history, which grows all year.
+    both = sa.text(f"{staged.name} CROSS JOIN {history.name}")
+    query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, closed.is_(None))
+    found = bulk.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
+    bulk.unstage(connection, staged)
+    return versions(connection, name, found.column("version_id"))
+
+
+def _key_schema(table: RosterTable) -> pa.Schema:
+    return pa.schema([table.arrow_schema.field(name) for name in table.key])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A column of a roster table that is asked for under another name, and the values that records have elsewhere in their row."""
+
+    table: str
+    column: str
+    name: str
+    where: Mapping[str, str | bool | int] = field(default_factory=dict)
+
+
+def known(connection: sa.Connection, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+    """Return the different combinations of values that current records have in `columns`, as text; incomplete ones are left out.
+
+    Columns of several tables are put together along the references between them. Raises ValueError where there is none.
+    """
+    names = list(dict.fromkeys(column.table for column in columns))
+    histories = {name: history_table(name) for name in names}
+    joined: Any = histories[names[0]]
+    for position, name in enumerate(names[1:], start=1):
+        joined = joined.join(histories[name], _along(names[:position], name, histories))
+    current = [
+        condition
+        for history in histories.values()
+        for condition in (history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None))
+    ]
+    chosen = {column.name: sa.cast(histories[column.table].c[column.column], sa.Text()) for column in columns}
+    wanted = [histories[k.table].c[name] == value for k in columns for name, value in k.where.items()]
+    labelled: list[sa.ColumnElement[Any]] = [value.label(name) for name, value in chosen.items()]
+    query = sa.select(*labelled).distinct().select_from(joined)
+    query = query.where(*current, *wanted, *(value.is_not(None) for value in chosen.values()))
+    return bulk.fetch(connection, query, pa.schema([(name, pa.string()) for name in chosen]))
+
+
+def _along(before: Sequence[str], name: str, histories: Mapping[str, sa.Table]) -> sa.ColumnElement[bool]:
+    """Return how records of `name` belong to those of a table `before`."""
+    for reference in REFERENCES:
+        if (reference.table in before and reference.parent == name) or (reference.parent in before and reference.table == name):
+            child, parent = histories[reference.table], histories[reference.parent]
+            pairs = zip(reference.columns, reference.parent_columns, strict=True)
+            return sa.and_(*(child.c[one] == parent.c[other] for one, other in pairs))
+    raise ValueError(f"nothing refers from {name} to {', '.join(before)}, or the other way")
+
+
+def last_of_the_gone(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+    """Return, whole, the last version of each record that has no current one, in the order of their numbers."""
+    table, history = TABLES[name], history_table(name)
+    feed = (history.c.district_id == district_id, history.c.source == source)
+    key: list[sa.ColumnElement[Any]] = [sa.literal_column(expression) for expression in key_expressions(table)]
+    last = sa.select(sa.func.max(history.c.version_id).label("last")).where(*feed).group_by(*key).subquery()
+    query = sa.select(*_columns(connection, history, table.full_schema)).join_from(
+        last, history, last.c.last == history.c.version_id
+    )
+    query = query.where(history.c.valid_to_import.is_not(None)).order_by(history.c.version_id)
+    return bulk.fetch(connection, query, table.full_schema)
 
 
 def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None) -> pa.Table:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from roster_etl.canonical.base import Timestamp
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, REJECTED_ROWS
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.store.warehouse import ledger
 
 Row = Mapping[str, Any]
@@ -44,6 +44,13 @@ def end(
                 connection.execute(sa.insert(table), [{"import_id": number, **_typed(table, one)} for one in rows])
     ended = _typed(IMPORTS, row)
     ledger.change(connection, number, **{name: ended[name] for name in ("status", "summary", "finished_at")})
+
+
+def enter_edits(connection: sa.Connection, edits: Sequence[Row]) -> None:
+    """Enter stewards' edits as they were elsewhere; they are numbered anew."""
+    if edits:
+        rows = [{name: value for name, value in _typed(OVERRIDES, one).items() if name != "override_id"} for one in edits]
+        connection.execute(sa.insert(OVERRIDES), rows)
 
 
 def _typed(table: sa.Table, row: Row) -> dict[str, Any]:

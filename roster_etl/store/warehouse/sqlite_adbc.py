@@ -50,6 +50,7 @@ class AdbcSqliteDialect(SQLiteDialect):
     execution_ctx_cls = AdbcExecutionContext
     postfetch_lastrowid = False  # ADBC has none; RETURNING tells the number of a new row
     favor_returning_over_lastrowid = True
+    supports_sane_rowcount = False  # ADBC does not tell how many rows an UPDATE changed
 
     def __init__(self, begin: str = "BEGIN", pragmas: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -15,10 +15,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
-from roster_etl.store.warehouse import ledger, ledger_read, publish, purge, read, restore, roles, schema
+from roster_etl.store.warehouse import changes, ledger, ledger_read, publish, purge, read, restore, roles, schema
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.purge import Removal
+from roster_etl.store.warehouse.read import Known
 
 
 class Warehouse:
@@ -94,9 +95,11 @@ class Warehouse:
         received_at: datetime | None = None,
         options: Mapping[str, Any] | None = None,
         import_id: int | None = None,
+        file_set: str = "",
     ) -> int:
         """Enter an import that begins, as ``running``, and return its number. ``import_id``: keep a number that it had."""
         columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
+        columns["file_set"] = file_set
         given = {} if import_id is None else {"import_id": import_id}
         with self._writing() as connection:
             return ledger.open_import(
@@ -163,7 +166,7 @@ class Warehouse:
     def supersede_holds(
         self, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
     ) -> list[int]:
-        """Decide the open holds of a feed that a newer import replaces (those before import `before`), and return their imports."""
+        """Decide the open holds that a newer import of the same set of files replaces (those before `before`); return their imports."""
         with self._writing() as connection:
             return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before)
 
@@ -199,18 +202,19 @@ class Warehouse:
         with self.reading() as connection:
             return purge.versions(connection, district_id, source, table)
 
-    def restore_versions(self, tables: Mapping[str, pa.Table]) -> None:
-        """Enter versions as they were elsewhere, by table."""
+    def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Enter versions as they were elsewhere, by table, and stewards' edits."""
         with self._writing() as connection:
+            restore.enter_edits(connection, edits)
             for name, rows in tables.items():
                 purge.restore_versions(connection, name, rows)
 
     # The roster
 
-    def base(self, district_id: str, source: str) -> int | None:
-        """Return the newest import that was published for this feed, which a plan is made on top of; None: none was."""
+    def base(self, district_id: str, source: str, file_set: str | None = None) -> int | None:
+        """Return the newest import that was published for this feed (or one set of its files), which a plan is made on top of."""
         with self.reading() as connection:
-            return publish.base(connection, district_id, source)
+            return publish.base(connection, district_id, source, file_set)
 
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""
@@ -237,6 +241,21 @@ class Warehouse:
         with self.reading() as connection:
             return read.versions(connection, table, version_ids)
 
+    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
+        """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
+        with self.reading() as connection:
+            return read.matching(connection, district_id, source, table, keys)
+
+    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+        """Return the different combinations of values that current records of a feed have in `columns`, as text."""
+        with self.reading() as connection:
+            return read.known(connection, district_id, source, columns)
+
+    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the last version (``full_schema``) of each record that has no current one."""
+        with self.reading() as connection:
+            return read.last_of_the_gone(connection, district_id, source, table)
+
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
         with self.reading() as connection:
@@ -256,20 +275,52 @@ class Warehouse:
         *,
         status: ImportStatus | None = None,
         limit: int | None = None,
+        file_set: str | None = None,
     ) -> list[dict[str, Any]]:
         """Return ledger rows, newest first."""
         with self.reading() as connection:
-            return ledger_read.imports(connection, district_id, source, status, limit)
+            return ledger_read.imports(connection, district_id, source, status, limit, file_set)
 
     def import_(self, import_id: int) -> dict[str, Any]:
         """Return the ledger row of an import. Raises UnknownImport."""
         with self.reading() as connection:
             return ledger_read.import_(connection, import_id)
 
-    def last_published(self, district_id: str, source: str, kind: ImportKind | None = None) -> dict[str, Any] | None:
-        """Return the ledger row of the newest import that was published for this feed, of `kind` if given."""
+    def tally(self, district_id: str | None = None) -> list[dict[str, Any]]:
+        """Return by district, format, kind and status how many imports there are, the highest number, and the last end."""
         with self.reading() as connection:
-            return ledger_read.last_published(connection, district_id, source, kind)
+            return ledger_read.tally(connection, district_id)
+
+    def rows_tally(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the sums of the rows of the files of imports; those without files are left out."""
+        with self.reading() as connection:
+            return ledger_read.rows_tally(connection, import_ids)
+
+    def moments(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return when imports began and ended."""
+        with self.reading() as connection:
+            return ledger_read.moments(connection, import_ids)
+
+    def imports_after(self, import_id: int, limit: int) -> list[dict[str, Any]]:
+        """Return the ledger rows of imports with a higher number, the lowest first."""
+        with self.reading() as connection:
+            return ledger_read.imports_after(connection, import_id, limit)
+
+    def history(self, import_id: int, limit: int) -> list[dict[str, Any]]:
+        """Return the last uploads of an import's feed up to and with it, oldest first, with the sums of their files' rows."""
+        with self.reading() as connection:
+            return ledger_read.history(connection, import_id, limit)
+
+    def last_published(
+        self, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
+    ) -> dict[str, Any] | None:
+        """Return the ledger row of the newest import that was published for this feed, of `kind` and `file_set` if given."""
+        with self.reading() as connection:
+            return ledger_read.last_published(connection, district_id, source, kind, file_set)
+
+    def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
+        """Return the ledger rows of a feed's published imports, oldest first."""
+        return self.imports(district_id, source, status="published")[::-1]
 
     def changes_of(self, import_id: int) -> dict[str, dict[str, int]]:
         """Return what an import created, updated and deleted, by table, as its summary says."""
@@ -300,10 +351,33 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.hold(connection, import_id)
 
+    def published_after(self, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
+        """Return the ledger rows of what was published for a feed after import `import_id` ended (0: from the first), in that order.
+
+        Raises: UnknownImport.
+        """
+        with self.reading() as connection:
+            return changes.published_after(connection, district_id, source, import_id)
+
+    def changes_in(self, import_id: int, table: str, *, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
+        """Return what an import did to the records of one table, by key and change; `after`: only what comes after these two."""
+        with self.reading() as connection:
+            return changes.changes_in(connection, import_id, table, after, limit)
+
     def quarantined(self, *, import_id: int | None = None, district_id: str | None = None, source: str | None = None) -> pa.Table:
         """Return rejected rows: ``import_id``, ``file``, ``row``, ``code``, ``record`` (JSON of the raw cells)."""
         with self.reading() as connection:
             return ledger_read.quarantined(connection, import_id, district_id, source)
+
+    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
+        """Return the refused rows of a feed that may be tried again: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
+        with self.reading() as connection:
+            return ledger_read.open_quarantine(connection, district_id, source)
+
+    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
+        """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
+        with self.reading() as connection:
+            return ledger_read.overrides(connection, district_id, source, ended=ended)
 
     def sources(self, district_id: str | None = None) -> list[str]:
         """Return the formats that were ever imported, for a district if given."""

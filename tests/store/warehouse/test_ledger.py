@@ -4,9 +4,11 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.store.warehouse import (
+    LEAVING,
     REJECTED,
     Check,
     Conclusion,
+    Edit,
     Hold,
     ImportFile,
     ImportNotRunning,
@@ -49,7 +51,7 @@ def test_an_import_begins_as_running(warehouse):
     assert warehouse.import_(number) == {
         "import_id": number, "kind": "upload", "district_id": DISTRICT, "source": SOURCE, "upload_id": "u3", "run_id": "r",
         "status": "running", "received_at": day(2), "started_at": day(3), "finished_at": None,
-        "options": {"encoding": "utf-8"}, "summary": {},
+        "options": {"encoding": "utf-8"}, "summary": {}, "file_set": "",
     }  # fmt: skip
 
 
@@ -251,3 +253,68 @@ def test_a_conclusion_that_contradicts_itself_is_refused(warehouse):
         warehouse.conclude(end(1))
     with pytest.raises(ValueError, match="use conclude"):
         warehouse.publish(end(1, "failed"), {}, None)
+
+
+def refused(*rows):
+    lines = [{"file": "e.csv", "row": row, "code": code, "record": "{}"} for row, code in rows]
+    return {
+        "rejected": pa.Table.from_pylist(lines, schema=REJECTED),
+        "files": [ImportFile(file="e.csv", kind="enrollments")],
+    }
+
+
+def waiting(warehouse):
+    return [(q["import_id"], q["kind"], q["row"]) for q in warehouse.open_quarantine(DISTRICT, SOURCE).to_pylist()]
+
+
+def test_what_published_imports_refused_may_be_tried_again_each_row_once(warehouse):
+    first = published(warehouse, {}, **refused((3, "bad_value"), (3, "missing_required"), (2, "bad_value")))
+    held = begin(warehouse, 2)
+    warehouse.conclude(end(held, "rejected", number=2, **refused((9, "bad_value"))))
+    published(warehouse, {}, number=3, district="madison", **refused((7, "bad_value")))
+
+    assert waiting(warehouse) == [(first, "enrollments", 2), (first, "enrollments", 3)]
+
+
+def test_a_row_leaves_the_quarantine_with_the_import_that_took_it(warehouse):
+    first = published(warehouse, {}, **refused((2, "bad_value"), (3, "bad_value")))
+    leaving = pa.Table.from_pylist([{"import_id": first, "file": "e.csv", "row": 2}], schema=LEAVING)
+    published(warehouse, {}, number=2, leaving=leaving)
+
+    assert waiting(warehouse) == [(first, "enrollments", 3)]
+
+
+def test_an_import_that_is_not_published_takes_nothing_out_of_the_quarantine():
+    leaving = pa.Table.from_pylist([{"import_id": 1, "file": "e.csv", "row": 2}], schema=LEAVING)
+
+    with pytest.raises(ValueError, match="published"):
+        end(2, "unchanged", leaving=leaving)
+
+
+def test_an_import_begins_and_ends_edits(warehouse):
+    edit = Edit(begins=True, table="users", key='{"user_id": "a"}', field="full_name", value="Ann")
+    published(warehouse, {}, edits=[edit])
+    published(warehouse, {}, number=2, edits=[Edit(begins=True, table="users", key=edit.key, field="full_name", value="Anna")])
+    (kept,) = warehouse.overrides(DISTRICT, SOURCE)
+    published(warehouse, {}, number=3, edits=[Edit(begins=False, table="users", key=edit.key, field="full_name")])
+
+    assert (kept["value"], kept["field"], kept["table_name"]) == ("Anna", "full_name", "users")
+    assert warehouse.overrides(DISTRICT, SOURCE) == []
+
+
+def test_published_imports_are_told_oldest_first(warehouse):
+    numbers = [published(warehouse, {}, number=n) for n in (1, 2)]
+    warehouse.conclude(end(begin(warehouse, 3), "unchanged", number=3))
+
+    assert [row["import_id"] for row in warehouse.published(DISTRICT, SOURCE)] == numbers
+
+
+def test_an_edit_tells_who_made_it_and_is_found_after_its_end(warehouse):
+    key = '{"user_id": "a"}'
+    published(warehouse, {}, edits=[Edit(begins=True, table="users", key=key, field="title", value="Captain", by="sam")])
+    published(warehouse, {}, number=2, edits=[Edit(begins=False, table="users", key=key, field="title", by="kim")])
+
+    (ended,) = warehouse.overrides(DISTRICT, SOURCE, ended=True)
+    assert (ended["set_by"], ended["value"]) == ("sam", "Captain")
+    assert ended["cleared_at"] > ended["set_at"]
+    assert warehouse.overrides(DISTRICT, SOURCE) == []

@@ -1,10 +1,12 @@
 """The roster read back: what is current, what was known, and every version of a record."""
 
+from datetime import date
+
 import pyarrow as pa
 import pytest
 
 from roster_etl.canonical import TABLES
-from roster_etl.store.warehouse import Warehouse
+from roster_etl.store.warehouse import Known, Warehouse, bulk
 from roster_etl.store.warehouse.read import current_schema
 from tests.rosters import DISTRICT, SOURCE, change, day, enrollment, published, user, version_of
 
@@ -93,3 +95,88 @@ def test_more_rows_than_one_batch_keep_their_types(warehouse):
 
     assert warehouse.current(DISTRICT, SOURCE, "enrollments")["section_id"].null_count == 4000
     assert warehouse.trace("enrollments", {"course_id": "c1"}, DISTRICT)["section_id"].null_count == 4000
+
+
+def absence(user_id, number=1, **cells):
+    return {
+        "organization_id": "10", "user_id": user_id, "period": str(number), "date": date(2026, 9, number), "absence_code": "A", **cells
+    }  # fmt: skip
+
+
+def test_records_are_found_by_their_keys_alone(warehouse):
+    rows = [absence("s1"), absence("s1", 2), absence("s2", period=None)]
+    published(warehouse, {"attendance": change("attendance", rows)})
+    published(warehouse, {"attendance": change("attendance", rows)}, district="madison")
+    keys = pa.Table.from_pylist([rows[1], rows[2], absence("s3")], schema=TABLES["attendance"].arrow_schema)
+
+    found = warehouse.matching(DISTRICT, SOURCE, "attendance", keys)
+
+    assert found.schema == TABLES["attendance"].full_schema
+    assert [(row["district_id"], row["user_id"], row["date"]) for row in found.to_pylist()] == [
+        (DISTRICT, "s1", date(2026, 9, 2)),
+        (DISTRICT, "s2", date(2026, 9, 1)),
+    ]
+    assert warehouse.matching(DISTRICT, SOURCE, "attendance", keys.slice(0, 0)).num_rows == 0
+
+
+def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatch):
+    plans = []
+
+    def explained(connection, query, schema):
+        if "CROSS JOIN" in (sql := bulk._literal(connection, query)):
+            plans.extend(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))
+        return fetch(connection, query, schema)
+
+    fetch = bulk.fetch
+    monkeypatch.setattr(bulk, "fetch", explained)
+    keys = pa.Table.from_pylist([absence("s1")], schema=TABLES["attendance"].arrow_schema)
+    with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
+        warehouse.matching(DISTRICT, SOURCE, "attendance", keys)
+
+    assert plans[0] == "SCAN keys_attendance"
+    assert "organization_id=? AND user_id=? AND <expr>=? AND date=? AND absence_code=?" in plans[1]
+
+
+def test_values_are_known_from_current_records_along_their_references(warehouse):
+    sections = [{"section_id": "a", "period": "1"}, {"section_id": "b", "period": None}]
+    enrollments = [enrollment("s1", "a"), enrollment("s1", "b"), enrollment("s2", "a", role="teacher")]
+    published(warehouse, {"sections": change("sections", sections), "enrollments": change("enrollments", enrollments)})
+    student = Known(table="enrollments", column="user_id", name="Student", where={"role": "student"})
+    period = Known(table="sections", column="period", name="Period")
+
+    assert warehouse.known(DISTRICT, SOURCE, [student]).to_pylist() == [{"Student": "s1"}]
+    assert warehouse.known(DISTRICT, SOURCE, [student, period]).to_pylist() == [{"Student": "s1", "Period": "1"}]
+    assert warehouse.known("madison", SOURCE, [student]).num_rows == 0
+
+
+def test_tables_that_do_not_belong_together_are_not_asked_together(warehouse):
+    with pytest.raises(ValueError, match="nothing refers from terms"):
+        warehouse.known(DISTRICT, SOURCE, [Known(table=name, column=f"{name[:-1]}_id", name=name) for name in ("users", "terms")])
+
+
+def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
+    """Records with NULL in their keys, a record that came back, and other districts."""
+    rows = [enrollment("a", None), enrollment("b"), enrollment("c")]
+    published(warehouse, {"enrollments": change("enrollments", rows)})
+    published(warehouse, {"enrollments": change("enrollments", [enrollment("z")])}, district="madison")
+    gone = [version_of(warehouse, "enrollments", user_id=name) for name in "abc"]
+    published(warehouse, {"enrollments": change("enrollments", gone=gone, reason="deleted")}, number=2)
+    published(warehouse, {"enrollments": change("enrollments", [enrollment("b")])}, number=3)
+
+    found = warehouse.last_of_the_gone(DISTRICT, SOURCE, "enrollments")
+    assert found.schema == TABLES["enrollments"].full_schema
+    assert sorted((row["user_id"], row["section_id"], row["close_reason"]) for row in found.to_pylist()) == [
+        ("a", None, "deleted"),
+        ("c", "s1", "deleted"),
+    ]
+
+
+def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
+    published(warehouse, {"users": change("users", [user("a", first_name="Old")])})
+    old = version_of(warehouse, "users", user_id="a")
+    published(warehouse, {"users": change("users", [user("a", first_name="New")], gone=[old], reason="changed")}, number=2)
+    published(
+        warehouse, {"users": change("users", gone=[version_of(warehouse, "users", user_id="a")], reason="deleted")}, number=3
+    )
+
+    assert [row["first_name"] for row in warehouse.last_of_the_gone(DISTRICT, SOURCE, "users").to_pylist()] == ["New"]

@@ -1,0 +1,103 @@
+"""``override set``, ``clear`` and ``list``: stewards' edits that imports keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.districts import refuse_unknown, registered
+from roster_etl.cli.options import By, DistrictOption, FormatOption, MaybeDistrict, one_format
+from roster_etl.cli.words import BadWords, pairs
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.override import Target
+
+_Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
+_Key = Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns; as many as it takes to name one record.")]
+_Field = Annotated[str, typer.Option("--field", metavar="F", help="The column.")]
+
+
+def set_(
+    ctx: typer.Context,
+    table: _Table,
+    key: _Key,
+    *,
+    district: DistrictOption,
+    field: _Field,
+    value: Annotated[str, typer.Option("--value", metavar="V", help="What the column is to have; an empty text clears it.")],
+    by: By,
+    format: FormatOption = None,
+) -> int:
+    """Set a column of a record by hand, at once; imports leave it alone until the edit is cleared."""
+    call: Call = ctx.obj
+    target = _target(call, table, key, district, field, format)
+    from roster_etl.pipeline.override import set_override
+
+    return _shown(call, set_override(call.workspace, target, value or None, _name(by)), "set")
+
+
+def clear(
+    ctx: typer.Context,
+    table: _Table,
+    key: _Key,
+    *,
+    district: DistrictOption,
+    field: _Field,
+    by: By,
+    format: FormatOption = None,
+) -> int:
+    """End an edit: the value stays until an import brings another one."""
+    call: Call = ctx.obj
+    target = _target(call, table, key, district, field, format)
+    from roster_etl.pipeline.override import clear_override
+
+    return _shown(call, clear_override(call.workspace, target, _name(by)), "cleared")
+
+
+def list_(ctx: typer.Context, district: MaybeDistrict = None, format: FormatOption = None) -> int:
+    """List the edits in force, oldest first."""
+    call: Call = ctx.obj
+    if district is not None:
+        refuse_unknown(call, district)
+    feeds = {(row["district_id"], row["source"]) for row in call.warehouse.imports(district)}
+    chosen = sorted(feed for feed in feeds if format in (None, feed[1]))
+    edits = [edit for feed in chosen for edit in call.warehouse.overrides(*feed)]
+    if call.json:
+        names = ("district_id", "source", "table_name", "key", "field", "value", "set_by", "set_at")
+        call.document([{name: edit[name] for name in names} for edit in edits])
+    elif not edits:
+        call.print("No edit is in force.")
+    else:
+        columns = ("district_id", "table_name", "key", "field", "value", "set_by", "set_at")
+        call.table(("district", "table", "key", "column", "value", "by", "since"), [[edit[n] for n in columns] for edit in edits])
+    return 0
+
+
+def _target(call: Call, table: str, key: list[str], district: str, field: str, format: str | None) -> Target:
+    given = pairs(key, what="KEY=VALUE")
+    refuse_unknown(call, district)
+    known = registered(call, district)
+    if known is None and format is None:
+        raise BadWords(problem=f"district {district} is not registered any more; say which format is meant with --format")
+    from roster_etl.pipeline.override import Target
+
+    source = one_format(known, format) if known is not None else str(format)
+    return Target(district_id=district, source=source, table=table, key=given, field=field)
+
+
+def _name(by: str) -> str:
+    if not by.strip():
+        raise BadWords(problem="--by needs a name")
+    return by.strip()
+
+
+def _shown(call: Call, import_id: int, what: str) -> int:
+    if call.json:
+        from roster_etl.pipeline.outcome import outcome
+
+        call.document(outcome(call.workspace, import_id))
+    else:
+        call.print(f"{what}, as import {import_id}.")
+    return 0

@@ -1,0 +1,100 @@
+"""Edits of stewards: reading their values, and putting them into records.
+
+Belongs here: one value of one column of one record. Who made an edit, and when it ends, is kept in the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from roster_etl.canonical.roster import RosterTable
+from roster_etl.engine.map import HASH, key_text, row_hash
+from roster_etl.mapping.columns import instant
+from roster_etl.mapping.frames import REFUSED, flat, one_array, text
+from roster_etl.spec.errors import PermanentError
+
+
+class BadEdit(PermanentError):
+    """The text of an edit is no value of its column."""
+
+    code = "bad_edit"
+    template = "{table}.{field}: expected {expected}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordEdit:
+    """The column ``field`` of the record ``key`` (all key columns) has ``value``, as text; None: it is empty."""
+
+    key: Mapping[str, str | None]
+    field: str
+    value: str | None
+
+
+def edit_value(table: RosterTable, field: str, value: str | None) -> Any:
+    """Return what the text of an edit stands for. Raises BadEdit."""
+    if value is None:
+        return None
+    expected, read = _KINDS[table.column(field).type]
+    try:
+        found = read(value)
+    except (ValueError, KeyError):
+        found = None
+    if found is None:
+        raise BadEdit(table=table.name, field=field, expected=expected)
+    return found
+
+
+def with_edits(table: RosterTable, rows: pa.Table, edits: Sequence[RecordEdit]) -> pa.Table:
+    """Return `rows` (as mapped, or whole versions) with the `edits` of those records put in, and with new row hashes.
+
+    An edited column is not derived any more. Edits of records that are not among the rows do nothing.
+    """
+    if not edits:
+        return rows
+    keys = pa.table({n: pa.array([edit.key[n] for edit in edits], table.arrow_schema.field(n).type) for n in table.key})
+    places = {key: at for at, key in enumerate(key_text(rows, table.key).to_pylist()) if not _refused(rows, at)}
+    changed = False
+    for edit, key in zip(edits, key_text(keys, table.key).to_pylist(), strict=True):
+        if key in places:
+            rows, changed = _put(table, rows, places[key], edit), True
+    return _set(rows, HASH, row_hash(rows, table)) if changed else rows
+
+
+def _refused(rows: pa.Table, at: int) -> bool:
+    return REFUSED in rows.column_names and rows.column(REFUSED)[at].as_py()
+
+
+def _put(table: RosterTable, rows: pa.Table, at: int, edit: RecordEdit) -> pa.Table:
+    derived = [name for name in json.loads(rows.column("derived")[at].as_py() or "[]") if name != edit.field]
+    for name, value in ((edit.field, edit_value(table, edit.field, edit.value)), ("derived", json.dumps(derived))):
+        column = flat(rows.column(name))
+        mask = np.zeros(len(column), dtype=bool)
+        mask[at] = True
+        rows = _set(rows, name, pa.compute.replace_with_mask(column, pa.array(mask), pa.array([value], column.type)))
+    return rows
+
+
+def _set(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
+
+
+def _moment(value: str) -> Any:
+    return one_array(instant(pd.Series(text([value]))))[0].as_py()
+
+
+_KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "text": ("text", str),
+    "boolean": ("true or false", lambda value: {"true": True, "false": False}[value.strip().lower()]),
+    "integer": ("a whole number", int),
+    "float": ("a number", float),
+    "date": ("a day such as 2026-09-01", lambda value: date.fromisoformat(value.strip())),
+    "timestamp": ("a moment such as 2026-09-01T08:00:00Z", _moment),
+}

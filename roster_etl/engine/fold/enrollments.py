@@ -1,0 +1,191 @@
+"""Rows of enrollments, a million of them: columns at a time, with the last row of a record winning.
+
+Belongs here: applying rows. What a row names is found in ``enrolling``; a row by itself is looked at only where the order of
+rows matters: ``deleted_last_completed`` asks what else the user has at that moment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.fold.enrolling import Wanted, wanted_rows
+from roster_etl.engine.fold.observers import follow_students
+from roster_etl.engine.fold.state import State
+from roster_etl.engine.fold.working import Working, hashed
+from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.frames import flat, row_codes
+
+TARGET = TABLES["enrollments"]
+VALUES = ("start_at", "end_at", "limit_section_privileges", "status", "cause")
+LAST = "deleted_last_completed"
+
+
+def enrollments(state: State, kind: RowKind) -> None:
+    """Apply rows of enrollments, and what follows for observers."""
+    if kind.name not in state.reads:
+        return
+    wanted = wanted_rows(state, kind)
+    if wanted.size:
+        table = state.table(kind.table)
+        settled = _settled(table, wanted)
+        changed, ended = _apply(state, kind, table, wanted, settled)
+        follow_students(state, changed, ended)
+    state.notes.released_rows(wanted.released)
+
+
+class _Keys:
+    """Records of the upload and of the table under common numbers.
+
+    ``last``: the last row of each record of the upload; ``at``: its place in the table (-1: not there); ``known``: its place
+    among the rows of the table and, after them, those that are gone.
+    """
+
+    def __init__(self, table: Working, wanted: Wanted) -> None:
+        names = [name for name in TARGET.key if name not in table.fixed]
+        parts = [[wanted.columns[name], table.column(name), flat(table.past.column(name))] for name in names]
+        codes = row_codes([pa.concat_arrays(part) for part in parts])
+        there = table.rows.num_rows
+        self.rows, others = codes[: wanted.size], codes[wanted.size :]
+        self.order = np.argsort(self.rows, kind="stable")
+        inline = self.rows[self.order]
+        self.records = inline[np.r_[True, inline[1:] != inline[:-1]]]
+        self.last = self.last_where(np.ones(wanted.size, dtype=bool))
+        self.at = self._places(others[:there])
+        gone = self._places(others[there:])
+        self.known = np.where(self.at >= 0, self.at, np.where(gone >= 0, gone + there, -1))
+
+    def last_where(self, mask: np.ndarray) -> np.ndarray:
+        """Return, for each record, its last row of mask `mask` (-1: none)."""
+        order = self.order[mask[self.order]]
+        found = np.full(len(self.records), -1)
+        found[np.searchsorted(self.records, self.rows[order])] = order  # in order: later rows overwrite earlier ones
+        return found
+
+    def _places(self, codes: np.ndarray) -> np.ndarray:
+        """Return, for each record, its place among `codes` (-1: not there)."""
+        found = np.full(len(self.records), -1)
+        if len(codes):
+            at = np.searchsorted(self.records, codes)
+            hit = (at < len(self.records)) & (self.records[np.minimum(at, len(self.records) - 1)] == codes)
+            found[at[hit]] = np.flatnonzero(hit)
+        return found
+
+
+def _settled(table: Working, wanted: Wanted) -> np.ndarray:
+    """Return the status of each row, ``deleted_last_completed`` decided by what the user has in the course at that moment."""
+    status = np.asarray(wanted.status.to_pylist(), dtype=object)
+    asking = status == LAST
+    if not asking.any():
+        return status
+    names = ("course_id", "user_id", "role", "associated_user_id")
+    group = row_codes([pa.concat_arrays([wanted.columns[name], table.column(name)]) for name in names])
+    own = row_codes([pa.concat_arrays([wanted.columns[name], table.column(name)]) for name in (*names, "section_id")])
+    size = wanted.size
+    touched = np.isin(group, np.unique(group[:size][asking]))
+    live: dict[int, dict[int, bool]] = {}
+    for at in np.flatnonzero(touched[size:]) + size:
+        live.setdefault(int(group[at]), {})[int(own[at])] = True
+    for at in np.flatnonzero(touched[:size]):
+        mine = live.setdefault(int(group[at]), {})
+        if status[at] == LAST:
+            others = any(there for key, there in mine.items() if key != own[at])
+            status[at] = "deleted" if others else "completed"
+        mine[int(own[at])] = status[at] != "deleted"
+    return status
+
+
+def _apply(state: State, kind: RowKind, table: Working, wanted: Wanted, status: np.ndarray) -> tuple[pa.Table, pa.Table]:
+    """Give every record what its rows say. Returns (records made or changed, records ended)."""
+    keys = _Keys(table, wanted)
+    at = pa.array(keys.at, mask=keys.at < 0)
+    final = status[keys.last]
+    values = _values(table, wanted, keys, final)
+    _keep_edits(state, kind, table, keys, values, wanted)
+    living = final != "deleted"
+    ended = ~living & (keys.at >= 0)
+    before = {name: table.column(name).take(at) for name in VALUES}
+    changed = living & ((keys.at < 0) | np.logical_or.reduce([_differs(values[name], before[name]) for name in VALUES]))
+    rows = _rows(table, wanted, keys, at, values, changed)
+    gone = table.rows.take(pa.array(keys.at[ended]))
+    dropped = wanted.dropped[keys.last]
+    reasons = {"deleted": keys.at[ended & ~dropped], "diffed": keys.at[ended & dropped]}
+    table.merge(keys.at[changed], rows, {reason: places for reason, places in reasons.items() if len(places)})
+    return rows, gone.append_column("_row_of", pa.array(keys.last[ended]))
+
+
+def _values(table: Working, wanted: Wanted, keys: _Keys, final: np.ndarray) -> dict[str, pa.Array]:
+    """Return the values of every record: dates of its last row whose file has the column, what blank keeps of an earlier one.
+
+    What rows do not say is as it was, also before the record ended.
+    """
+    values: dict[str, pa.Array] = {}
+    at = pa.array(keys.known, mask=keys.known < 0)
+    for name in ("start_at", "end_at"):
+        values[name] = _of_last(table, wanted, name, keys.last_where(wanted.present[name]), at)
+    one = pc.and_(pc.is_null(values["start_at"]), pc.is_valid(values["end_at"]))
+    other = pc.and_(pc.is_valid(values["start_at"]), pc.is_null(values["end_at"]))
+    half = pc.or_(one, other)  # dates count as a pair only
+    for name in ("start_at", "end_at"):
+        values[name] = pc.if_else(half, pa.scalar(None, values[name].type), values[name])
+    name = "limit_section_privileges"
+    said = pc.is_valid(wanted.columns[name]).to_numpy(zero_copy_only=False)
+    values[name] = _of_last(table, wanted, name, keys.last_where(said), at)
+    values["status"] = pa.array(final, pa.string())
+    values["cause"] = pa.nulls(len(keys.records), pa.string())
+    return values
+
+
+def _of_last(table: Working, wanted: Wanted, name: str, last: np.ndarray, at: pa.Array) -> pa.Array:
+    said = wanted.columns[name].take(pa.array(last, mask=last < 0))
+    before = pa.concat_arrays([table.column(name), flat(table.past.column(name))]).take(at)
+    return pc.if_else(pa.array(last >= 0), said, before)
+
+
+def _keep_edits(state: State, kind: RowKind, table: Working, keys: _Keys, values: dict[str, pa.Array], wanted: Wanted) -> None:
+    """Put back what stewards set by hand, or note what becomes of their edits."""
+    sticky = state.sticky
+    if not sticky.frozen.get(kind.table) and not sticky.add:
+        return
+    names = [name for name in TARGET.key if name != "user_kind"]
+    own = {name: wanted.columns[name].take(pa.array(keys.last)).to_pylist() for name in names}
+    lists = {name: values[name].to_pylist() for name in VALUES}
+    for number, place in enumerate(keys.at.tolist()):
+        key = {name: own[name][number] for name in names}
+        before = {name: table.column(name)[place].as_py() for name in VALUES} if place >= 0 else {}
+        row: dict[str, Any] = {name: lists[name][number] for name in VALUES if name != "cause"}
+        allowed = sticky.allowed(kind, key, row, before)
+        for name in set(row) - set(allowed):
+            lists[name][number] = before.get(name)
+    for name in VALUES:
+        values[name] = pa.array(lists[name], values[name].type)
+
+
+def _differs(now: pa.Array, before: pa.Array) -> np.ndarray:
+    same = pc.or_(pc.fill_null(pc.equal(now, before), fill_value=False), pc.and_(pc.is_null(now), pc.is_null(before)))
+    return ~same.to_numpy(zero_copy_only=False)
+
+
+def _rows(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, values: dict[str, pa.Array], chosen: np.ndarray) -> pa.Table:
+    """Return the chosen records as rows of the table."""
+    mask = pa.array(chosen)
+    last, at = pa.array(keys.last).filter(mask), at.filter(mask)
+    columns: dict[str, pa.Array] = {}
+    for field in TARGET.arrow_schema:
+        if field.name in values:
+            columns[field.name] = values[field.name].filter(mask)
+        elif field.name in TARGET.key and field.name in wanted.columns:
+            columns[field.name] = wanted.columns[field.name].take(last)
+        elif field.name in table.fixed:
+            columns[field.name] = pa.repeat(pa.scalar(table.fixed[field.name], field.type), len(last))
+        else:
+            columns[field.name] = table.column(field.name).take(at)
+    columns["source_file"] = wanted.files.take(last)
+    columns["source_row"] = wanted.numbers.take(last)
+    columns["derived"] = pc.fill_null(table.column("derived").take(at), "[]")
+    columns["extensions"] = pc.fill_null(table.column("extensions").take(at), "{}")
+    return hashed(TARGET, pa.table(columns))

@@ -1,0 +1,203 @@
+"""Rows of sets of groups, of groups, and of who is in them; and rows of users' roles in organizations.
+
+Belongs here: contexts (an organization or a course, never both), names that are unique in one, and membership of those who
+are enrolled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.fold.enrolling import bases
+from roster_etl.engine.fold.notes import Refused
+from roster_etl.engine.fold.rows import Row
+from roster_etl.engine.fold.state import State, given_values, status_of
+from roster_etl.engine.fold.working import Record
+from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.frames import flat
+
+CONTEXT = ("organization_id", "course_id")
+
+
+def group_categories(state: State, kind: RowKind) -> None:
+    """Apply rows of sets of groups. A set that ends takes its groups along."""
+    table, ended = state.table(kind.table), set[str]()
+    names: dict[tuple[Any, ...], str] = {(*where, name): key for key, name, *where in table.live_values("name", *CONTEXT)}
+    groups = Counter(category for _, category in state.table("groups").live_values("group_category_id") if category)
+
+    def apply(row: Row) -> None:
+        key = row.get("group_category_id")
+        record = table.live(key)
+        if status_of(row) == "deleted":
+            if state.end(kind, row, key) and record is not None:
+                ended.add(key)
+                names.pop(_named(record), None)
+            return
+        context = _context(state, row)
+        if record is not None and groups[key] and context != _where(record):
+            raise Refused("move_blocked", "The set has groups, so it cannot move to another account or course.")
+        name = row.get("name")
+        if names.get((*context.values(), name), key) != key:
+            raise Refused("name_taken", "Another set there has this name.", about="name")
+        before = _named(record) if record is not None else None
+        after = state.put(kind, row, key, {**given_values(kind, row, table.target.names), **context})
+        names.pop(before, None) if before is not None else None
+        names[_named(after)] = key
+
+    state.each(kind, apply)
+    if ended:
+        _end_groups(state, state.cascade("groups", ("group_category_id",), ended))
+
+
+def groups(state: State, kind: RowKind) -> None:
+    """Apply rows of groups. A group that ends takes its memberships along."""
+    table, ended = state.table(kind.table), set[str]()
+    members = Counter(key[0] for (key,) in state.table("group_memberships").live_values())
+
+    def apply(row: Row) -> None:
+        key = row.get("group_id")
+        if status_of(row) == "deleted":
+            if state.end(kind, row, key):
+                ended.add(key)
+            return
+        record = table.live(key)
+        context = _group_context(state, row, record)
+        if record is not None and members[key] and context["course_id"] != record.values["course_id"]:
+            raise Refused("move_blocked", "The group has members, so it cannot move from or to a course.")
+        values = {**given_values(kind, row, table.target.names), **context}
+        before = table.known(key)
+        category = values.get("group_category_id", before.values["group_category_id"] if before else None)
+        if category is not None and state.table("group_categories").live(category) is None:
+            values["group_category_id"] = None  # the set went while the group was gone
+        state.put(kind, row, key, values)
+
+    state.each(kind, apply)
+    if ended:
+        state.cascade("group_memberships", ("group_id",), ended)
+
+
+def group_memberships(state: State, kind: RowKind) -> None:
+    """Apply rows of memberships."""
+    enrolled: set[tuple[str, str]] = set()
+    courses = {course for _, course in state.table("groups").live_values("course_id") if course}
+    if courses and kind.name in state.reads:
+        enrolled = _enrolled(state, courses)
+
+    def apply(row: Row) -> None:
+        status = status_of(row)
+        group = state.must_exist(row, "group_id", "groups", row.get("group_id"))
+        user = state.person(row, "user_id", must_live=status != "deleted")
+        key = (row.get("group_id"), user)
+        if status == "deleted":
+            state.end(kind, row, key)
+            return
+        if not group.alive:
+            raise Refused("deleted_reference", "The group is deleted.", about="group_id")
+        course = group.values["course_id"]
+        if course is not None and (user, course) not in enrolled:
+            raise Refused("not_enrolled", "The user is not enrolled in the group's course.", about="user_id")
+        state.put(kind, row, key, {"status": status})
+
+    state.each(kind, apply)
+
+
+def admins(state: State, kind: RowKind) -> None:
+    """Apply rows of users' roles in organizations."""
+    known = {*state.plan.roles.of_accounts, *(state.options.get("custom_roles") or {})}
+    builtin = set(bases(state)) - set(state.options.get("custom_roles") or {})
+    known -= builtin
+
+    def apply(row: Row) -> None:
+        status, place = status_of(row), row.get("organization_id")
+        user = state.person(row, "user_id", must_live=status != "deleted")
+        name = "role_id" if row.get("role_id") is not None else "role"
+        if row.get(name) not in known:
+            raise Refused("unknown_role", "Expected a role of the account, or one of the option custom_roles.", about=name)
+        if place is not None and status == "deleted":
+            state.must_exist(row, "organization_id", "organizations", place)
+        elif place is not None:
+            state.must_live(row, "organization_id", "organizations", place)
+        key = (user, place, row.get(name))
+        if status == "deleted":
+            state.end(kind, row, key)
+        else:
+            state.put(kind, row, key, {})
+
+    state.each(kind, apply)
+
+
+def drop_memberships(state: State) -> None:
+    """End memberships in a course's groups of users whose last enrollment in the course has ended in this fold."""
+    groups, members = state.table("groups"), state.table("group_memberships")
+    of_course = {key: course for key, course in groups.live_values("course_id") if course}
+    ended = _ended(state, set(of_course.values())) if of_course else set()
+    if not ended:
+        return
+    left = ended - _enrolled(state, {course for _, course in ended})
+    of_groups = [(user, of_course.get(group)) for group, user in (key for (key,) in members.live_values())]
+    members.kill(np.array([pair in left for pair in of_groups], dtype=bool), "cascade")
+
+
+def _ended(state: State, courses: set[str]) -> set[tuple[str, str]]:
+    """Return (user, course) of the enrollments in `courses` that were there at the start and have ended since."""
+    table = state.table("enrollments")
+    table.settle()
+    return _pairs(table.original.take(pa.array(np.flatnonzero(table.ended >= 0))), courses)
+
+
+def _enrolled(state: State, courses: set[str]) -> set[tuple[str, str]]:
+    """Return (user, course) of every live enrollment in `courses`."""
+    table = state.table("enrollments")
+    table.settle()
+    return _pairs(table.rows, courses)
+
+
+def _pairs(enrollments: pa.Table, courses: set[str]) -> set[tuple[str, str]]:
+    hit = pc.is_in(flat(enrollments.column("course_id")), value_set=pa.array(sorted(courses), pa.string()))
+    rows = enrollments.filter(hit)
+    return set(zip(flat(rows.column("user_id")).to_pylist(), flat(rows.column("course_id")).to_pylist(), strict=True))
+
+
+def _context(state: State, row: Row) -> dict[str, str | None]:
+    """Return the account or course of a row. Raises Refused: it names both, or one that is not there."""
+    given = {name: row.get(name) for name in CONTEXT}
+    if all(given.values()):
+        raise Refused("two_contexts", "The row names an account and a course; one is allowed.")
+    for name, table in zip(CONTEXT, ("organizations", "courses"), strict=True):
+        if given[name] is not None:
+            state.must_live(row, name, table, given[name])
+    return given
+
+
+def _group_context(state: State, row: Row, record: Record | None) -> dict[str, str | None]:
+    """Return where a group is: as the row says, else as its set is, else where it was.
+
+    A set must be there; one of another account or course than the row names is refused.
+    """
+    context, category = _context(state, row), row.get("group_category_id")
+    said = any(context.values())
+    if category is None:
+        return context if said or record is None else _where(record)
+    place = _where(state.must_live(row, "group_category_id", "group_categories", category))
+    if said and place != context:
+        raise Refused("unknown_reference", "No set of this id belongs to the account or course.", about="group_category_id")
+    return place
+
+
+def _where(record: Record) -> dict[str, str | None]:
+    return {name: record.values[name] for name in CONTEXT}
+
+
+def _named(record: Record) -> tuple[Any, ...]:
+    return (*_where(record).values(), record.values["name"])
+
+
+def _end_groups(state: State, gone: pa.Table) -> None:
+    ids = set(flat(gone.column("group_id")).to_pylist()) if gone.num_rows else set()
+    if ids:
+        state.cascade("group_memberships", ("group_id",), ids)

@@ -1,0 +1,70 @@
+"""What a person is called: the whole name, the name to sort by, and the name that is shown, from whatever is given."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+_SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|v|vi|esq|esquire)\.?", re.IGNORECASE)
+MADE = ("full_name", "sortable_name", "short_name")
+
+
+def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str | None) -> dict[str, Any]:
+    """Return the names of a person, and which of them were derived.
+
+    Args:    given: the names that the row gives, blank ones left out; before: the person as known; login: the last resort.
+    Returns: ``full_name``, ``sortable_name``, ``short_name`` and ``derived`` (JSON list).
+    """
+    known = before or {}
+    made = set(_derived(known.get("derived") or "[]"))
+    names: dict[str, Any] = {name: known.get(name) for name in MADE}
+    parts = [given[name] for name in ("first_name", "last_name") if given.get(name)]
+    surname = (known.get("sortable_name") or "").partition(", ")[0] or None
+    if given.get("full_name"):
+        _set(names, made, "full_name", given["full_name"], derived=False)
+        _set(names, made, "sortable_name", sortable(given["full_name"], surname), derived=True)
+    elif parts:
+        _set(names, made, "full_name", " ".join(parts), derived=True)
+        _set(names, made, "sortable_name", ", ".join(reversed(parts)), derived=True)
+    elif not names["full_name"]:
+        _set(names, made, "full_name", given.get("sortable_name") or given.get("short_name") or login, derived=True)
+    if given.get("sortable_name"):
+        _set(names, made, "sortable_name", given["sortable_name"], derived=False)
+    if given.get("short_name"):
+        _set(names, made, "short_name", given["short_name"], derived=False)
+    if not names["sortable_name"] and names["full_name"]:
+        _set(names, made, "sortable_name", sortable(names["full_name"], surname), derived=True)
+    if not names["short_name"]:
+        _set(names, made, "short_name", names["full_name"], derived=True)
+    return {**names, "derived": _list(tuple(sorted(made)))}
+
+
+@cache
+def _derived(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+@cache
+def _list(names: tuple[str, ...]) -> str:
+    return json.dumps(names)
+
+
+def _set(names: dict[str, Any], made: set[str], name: str, value: str | None, *, derived: bool) -> None:
+    names[name] = value
+    (made.add if derived else made.discard)(name)
+
+
+def sortable(full: str, surname: str | None = None) -> str:
+    """Return "Surname, Given Suffix". The surname is `surname` if the name ends with it, else the last word."""
+    words = full.replace(",", " ").split() if "," in full and _SUFFIX.fullmatch(full.rsplit(maxsplit=1)[-1]) else full.split()
+    suffix = words.pop() if len(words) > 2 and _SUFFIX.fullmatch(words[-1]) else None
+    name = " ".join(words)
+    if surname and name.endswith(f" {surname}"):
+        first, last = name[: -len(surname) - 1], surname
+    else:
+        first, _, last = name.rpartition(" ")
+    rest = " ".join(part for part in (first, suffix) if part)
+    return f"{last}, {rest}" if rest else last

@@ -1,0 +1,136 @@
+"""Rows of an upload, as the fold reads them: vendor columns become the names that verbs use.
+
+Belongs here: which columns a file has, reading cells, leaving out rows that do not take part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.map import key_text
+from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
+
+DROPPED = "_dropped"  # of a row that a comparison with an earlier upload made: the record was left out (bool)
+STATUS = "status"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One judged file of a kind: its rows in vendor spelling (an absent column is absent), with ``_row`` and ``_refused``.
+
+    ``import_id``: the rows were refused in that import and are tried again.
+    """
+
+    kind: str
+    file: str
+    rows: pa.Table
+    import_id: int | None = None
+
+    @property
+    def retried(self) -> bool:
+        """Whether these rows come from the quarantine."""
+        return self.import_id is not None
+
+
+@dataclass(slots=True)
+class Row:
+    """One row: ``cells`` by the names that verbs use, columns that the file lacks left out; ``status`` as the plan reads it."""
+
+    source: Source
+    place: int
+    number: int | None
+    cells: dict[str, Any]
+    status: str | None
+    dropped: bool = False
+
+    @property
+    def origin(self) -> tuple[str, int | None]:
+        """File and record number."""
+        return self.source.file, self.number
+
+    def get(self, name: str) -> Any:
+        """Return a cell; None if it is blank, or its column absent."""
+        return self.cells.get(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """A source whose columns have been read: name → values, and for each row its status and whether it takes part."""
+
+    source: Source
+    columns: Mapping[str, pa.Array]
+    status: pa.Array
+    taken: np.ndarray
+    numbers: pa.Array
+    dropped: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows that take part, in their order."""
+        places = pa.array(np.flatnonzero(self.taken))
+        names = list(self.columns)
+        cells = zip(*(self.columns[name].take(places).to_pylist() for name in names), strict=True)
+        numbers, words = self.numbers.take(places).to_pylist(), self.status.take(places).to_pylist()
+        for place, number, word, values in zip(places.to_pylist(), numbers, words, cells, strict=True):
+            yield Row(self.source, place, number, dict(zip(names, values, strict=True)), word, bool(self.dropped[place]))
+
+
+def read_source(kind: RowKind, source: Source, *, skip_deletes: bool) -> Read:
+    """Read the columns of `source` that `kind` knows."""
+    rows = source.rows
+    columns: dict[str, pa.Array] = {}
+    for given in kind.columns:
+        if given.column in rows.column_names:
+            cells = flat(rows.column(given.column)).cast(pa.string())
+            if given.via is not None:
+                cells = one_array(given.via(pd.Series(pd.arrays.ArrowExtensionArray(cells))))
+            columns[given.to] = cells
+    taken = ~flat(rows.column(REFUSED)).to_numpy(zero_copy_only=False)
+    words = columns.pop(STATUS, pa.nulls(rows.num_rows, pa.string()))
+    status = _recoded(words, kind.statuses)
+    if skip_deletes:
+        taken = taken & ~_true(pc.match_substring(words, "deleted", ignore_case=True))
+    dropped = _true(flat(rows.column(DROPPED))) if DROPPED in rows.column_names else np.zeros(rows.num_rows, dtype=bool)
+    return Read(source=source, columns=columns, status=status, taken=taken, numbers=flat(rows.column(ROW)), dropped=dropped)
+
+
+def without_superseded(kind: RowKind, sources: Sequence[Source]) -> tuple[list[Source], list[tuple[int | None, str, int]]]:
+    """Return the sources of a kind, retried ones first and without rows whose key a newer row has; and those rows' places."""
+    new = [source for source in sources if not source.retried]
+    if len(new) == len(sources):
+        return new, []
+    newer = pa.concat_arrays([*(raw_keys(kind, source.rows) for source in new), pa.array([], pa.string())])
+    left: list[Source] = []
+    gone: list[tuple[int | None, str, int]] = []
+    for source in sorted((s for s in sources if s.retried), key=lambda s: s.import_id or 0):
+        again = pc.is_in(raw_keys(kind, source.rows), value_set=newer)
+        numbers = flat(source.rows.column(ROW)).filter(again).to_pylist()
+        gone += [(source.import_id, source.file, number) for number in numbers]
+        rows = source.rows.filter(pc.invert(again))
+        left.append(Source(kind=source.kind, file=source.file, rows=rows, import_id=source.import_id))
+    return [*left, *new], gone
+
+
+def raw_keys(kind: RowKind, rows: pa.Table) -> pa.Array:
+    """Return the key cells of each row as one text, as they were sent."""
+    names = [kind.column(name) for name in kind.key]
+    absent = pa.nulls(rows.num_rows, pa.string())
+    cells = {name: flat(rows.column(name)).cast(pa.string()) if name in rows.column_names else absent for name in names}
+    return key_text(pa.table(cells), names)
+
+
+def _recoded(words: pa.Array, statuses: Mapping[str, str]) -> pa.Array:
+    encoded = words.dictionary_encode()
+    meant = [statuses.get(word.strip().lower()) for word in encoded.dictionary.to_pylist()]
+    return pa.array(meant, pa.string()).take(encoded.indices)
+
+
+def _true(flags: pa.Array) -> np.ndarray:
+    return pc.fill_null(flags, fill_value=False).to_numpy(zero_copy_only=False)

@@ -1,0 +1,128 @@
+"""Edits of stewards that imports leave alone.
+
+Belongs here: which columns of a record are frozen, and what an import does to the edits, if it is told to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from roster_etl.canonical.references import MENTIONS
+from roster_etl.mapping.fold import RowKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """A steward's edit in force: ``key`` by column (without those that are the same in the whole table)."""
+
+    table: str
+    key: Mapping[str, str | None]
+    field: str
+    value: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverrideChange:
+    """What an import does to edits: ``set`` makes one, ``clear`` ends it."""
+
+    op: Literal["set", "clear"]
+    table: str
+    key: Mapping[str, Any]
+    field: str
+    value: str | None = None
+
+
+@dataclass(kw_only=True)
+class Sticky:
+    """The edits in force, by table and key; and what becomes of them.
+
+    ``ignore``: publish the upload's values all the same; ``add``: what the upload changes is kept like an edit; ``clear``:
+    edits of what the upload sets end (wins over ``add``).
+    """
+
+    ignore: bool = False
+    add: bool = False
+    clear: bool = False
+    frozen: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    changes: list[OverrideChange] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, overrides: Sequence[Override], options: Mapping[str, Any]) -> Sticky:
+        """Return the edits in force. The options that add or end edits count only where the upload wins over edits."""
+        ignore = bool(options.get("override_sis_stickiness"))
+        made = cls(
+            ignore=ignore,
+            add=ignore and bool(options.get("add_sis_stickiness")) and not options.get("clear_sis_stickiness"),
+            clear=ignore and bool(options.get("clear_sis_stickiness")),
+        )
+        for override in overrides:
+            made.frozen.setdefault(override.table, {}).setdefault(_text(override.key), {})[override.field] = override.value
+        return made
+
+    def allowed(
+        self, kind: RowKind, key: Mapping[str, Any], values: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return those of `values` that a row may change, and note what becomes of edits.
+
+        `before`: the record as it is known; of one that never was, nothing is frozen.
+        """
+        mine = self._edits(kind.table, key) if before else {}
+        if mine and not self.ignore:
+            stuck = set(mine).union(*(group for group in kind.together if set(mine) & set(group)))
+            return {name: value for name, value in values.items() if name not in stuck}
+        if self.clear:
+            for name in sorted(set(mine) & set(values)):
+                self.end(kind.table, key, name)
+        if self.add:
+            changed = {n: v for n, v in values.items() if v != before.get(n) and n not in key and n != "derived"}
+            self.changes += [
+                OverrideChange(op="set", table=kind.table, key=key, field=n, value=_written(v)) for n, v in changed.items()
+            ]
+        return dict(values)
+
+    def holds(self, table: str, key: Mapping[str, Any], name: str) -> bool:
+        """Whether a steward's edit keeps column `name` of a record."""
+        return not self.ignore and name in self._edits(table, key)
+
+    def end(self, table: str, key: Mapping[str, Any], name: str) -> None:
+        """End the edit of a column."""
+        mine = self._edits(table, key)
+        if name in mine:
+            del mine[name]
+            self.changes.append(OverrideChange(op="clear", table=table, key=key, field=name))
+
+    def _edits(self, table: str, key: Mapping[str, Any]) -> dict[str, Any]:
+        of_table = self.frozen.get(table)
+        return of_table.get(_text(key), {}) if of_table else {}
+
+    def rekey(self, table: str, where: Mapping[str, str], now: Mapping[str, str | None]) -> None:
+        """Let the edits of records whose key has the values `where` follow them to a key with the values `now`."""
+        edits = self.frozen.get(table, {})
+        for text in list(edits):
+            key = json.loads(text)
+            if not where.items() <= key.items() or now.items() <= key.items():
+                continue
+            fields = edits.pop(text)
+            moved = key | now
+            edits.setdefault(_text(moved), {}).update(fields)
+            self.changes += [OverrideChange(op="clear", table=table, key=key, field=name) for name in fields]
+            self.changes += [OverrideChange(op="set", table=table, key=moved, field=n, value=v) for n, v in fields.items()]
+
+    def follow(self, entity: str, old: str, new: str) -> None:
+        """Let edits follow a record whose id changed, and records that name it in their keys."""
+        for table, column in MENTIONS[entity]:
+            self.rekey(table, {column: old}, {column: new})
+
+
+def _written(value: Any) -> str | None:
+    """Return a value as the text of an edit."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _text(key: Mapping[str, Any]) -> str:
+    return json.dumps(dict(sorted(key.items())), ensure_ascii=False)

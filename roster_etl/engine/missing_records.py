@@ -1,0 +1,67 @@
+"""One record that is missing, and the many rows that name it: one finding, and what follows from it.
+
+Belongs here: telling a missing school with 4,000 orphaned rows from 4,000 slips of the pen. What a reference is, is ``column_checks``.
+
+A record that is nowhere has no row, so the finding about it stands in the file that should have it, at a place of its own: a negative
+number, made of the value. Findings of other files about the same value name the same place; the ledger keeps the first, without the number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.engine.sheet import Mask, Sheet
+from roster_etl.mapping.frames import findings_frame
+from roster_etl.spec import Reference
+from roster_etl.spec.findings import Finding, mask
+
+MANY = 5
+"""Rows of one file that name the same missing record; fewer are taken for slips."""
+MOST = 100
+"""Missing records that one column is said to name; beyond that the file as a whole is the cause."""
+
+
+def with_missing(sheet: Sheet, reference: Reference, file_name: str, values: pa.Array, wrong: Mask, causes: pa.Array) -> pa.Array:
+    """Return `causes` with the places of missing records where many rows name one; the findings about those are added to `sheet`.
+
+    Args: file_name: the file referred to, as uploaded; causes: for each of the `wrong` values the refused row that it names, or null.
+    """
+    named = values.take(pa.array(np.flatnonzero(wrong)))
+    missing = _named_often(named.filter(pc.is_null(causes)))
+    if not missing:
+        return causes
+    places = [place_of(reference, value) for value in missing]
+    sheet.findings.add_frame(
+        findings_frame([_finding(reference, file_name, *pair) for pair in zip(missing, places, strict=True)])
+    )
+    found = pa.array(places, pa.int64()).take(pc.index_in(named, value_set=pa.array(missing, pa.string())))
+    return pc.coalesce(causes, found)
+
+
+def place_of(reference: Reference, value: str) -> int:
+    """Return the place of a record that is missing: a negative number, the same for each file that names it."""
+    words = f"{reference.file}\x1f{reference.column}\x1f{value}"
+    return -1 - int.from_bytes(hashlib.sha256(words.encode()).digest()[:7])
+
+
+def _named_often(values: pa.Array) -> list[str]:
+    counts = pc.value_counts(values)
+    often = counts.filter(pc.greater_equal(counts.field("counts"), MANY)).to_pylist()
+    often.sort(key=lambda count: (-count["counts"], count["values"]))
+    return [count["values"] for count in often[:MOST]]
+
+
+def _finding(reference: Reference, file_name: str, value: str, place: int) -> Finding:
+    return Finding(
+        severity="reject",
+        code="missing_record",
+        file=file_name,
+        row=place,
+        field=reference.column,
+        key=mask(value),
+        message=f"No row has this {reference.column}, which many rows of other files name.",
+    )

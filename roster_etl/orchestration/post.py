@@ -1,0 +1,81 @@
+"""The sensors that tell people: one that empties the outbox, and one that hears of runs that failed.
+
+Belongs here: what Dagster needs around ``pipeline.tell``. Held and rejected imports are failed runs too; what each is, its ledger row says.
+"""
+
+import json
+from dataclasses import asdict
+
+import dagster as dg
+
+from roster_etl.orchestration.home import current_home
+from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
+from roster_etl.pipeline.notices import queue_alert
+from roster_etl.pipeline.tell import Looked, send_out, tell_of, tell_untold
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import RosterError
+
+_SECONDS = 30.0  # for sending, of the minute that a tick has
+
+
+@dg.sensor(
+    name="outbox",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Sends mail and alerts that are due, and tells of imports whose process was killed before it could.",
+)
+def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Tell of what nobody told of, and send what is due."""
+    workspace = Workspace.open(current_home())
+    cursor, told = look_for_untold(workspace, context.cursor)
+    if told:
+        context.log.warning("imports that nobody had told of: %s", ", ".join(map(str, told)))
+    sent = send_out(workspace, seconds=_SECONDS)
+    for problem in sent.problems:
+        context.log.warning(problem)
+    if sent.parked:
+        context.log.error(
+            "%d messages are parked: `roster-etl outbox list` shows them, `roster-etl outbox send` tries again", sent.parked
+        )
+    waiting = sum(workspace.outbox.counts().values())
+    return dg.SensorResult(cursor=cursor, skip_reason=f"{sent.sent} sent, {waiting} in the outbox")
+
+
+@dg.run_failure_sensor(
+    name="failed_runs",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    monitor_all_code_locations=False,
+    description="Tells of imports that are held, rejected or failed, and of runs that failed before an import began.",
+)
+def failed_runs(context: dg.RunFailureSensorContext) -> None:
+    """Tell of the import of a run that failed, or of the run."""
+    told = tell_of_run(Workspace.open(current_home()), context.dagster_run)
+    context.log.info(told)
+
+
+def tell_of_run(workspace: Workspace, run: dg.DagsterRun) -> str:
+    """Tell of the import that a failed run was about; of the run itself, if none was opened. Returns what was done, in words."""
+    number, where = run.tags.get(IMPORT), f"{run.tags.get(DISTRICT, '?')}/{run.tags.get(FORMAT, '?')}"
+    if number is not None:
+        try:
+            tell_of(workspace, int(number))
+        except RosterError as error:
+            return f"import {number} could not be told of: {error.message}"
+        return f"{where}: import {number} is told of"
+    if FORMAT not in run.tags:
+        return f"run {run.run_id} is none of an import"
+    queue_alert(
+        workspace,
+        "failed",
+        about=f"run-{run.run_id}",
+        text=f"{where}: run {run.run_id} failed before an import began; its log in the Dagster UI says why",
+    )
+    return f"{where}: run {run.run_id} is told of"
+
+
+def look_for_untold(workspace: Workspace, cursor: str | None) -> tuple[str, list[int]]:
+    """Tell of imports that ended without a report. Returns what the next look needs, and their numbers."""
+    memory = json.loads(cursor) if cursor else None
+    before = Looked(last=memory["last"], open=tuple(memory["open"])) if memory else None
+    after, told = tell_untold(workspace, before)
+    return json.dumps(asdict(after)), told

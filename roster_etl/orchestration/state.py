@@ -1,0 +1,57 @@
+"""The asset of formats of changes: an upload folded over what the district has, once for all tables.
+
+Belongs here: the step between such a format's files and the roster's tables. How rows are applied is decided in ``engine.fold``.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from roster_etl.orchestration.frame_types import NOTHING
+from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers
+from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.raw import file_key
+from roster_etl.orchestration.steps import step
+from roster_etl.pipeline.fold import STAGE, fold_upload
+from roster_etl.pipeline.map import files_for
+from roster_etl.vendors import Vendor
+
+
+def state_key(vendor: Vendor) -> dg.AssetKey:
+    """Return the key of the state that a district has after an upload of changes."""
+    return dg.AssetKey([vendor.format.name, "state"])
+
+
+def before_table(vendor: Vendor, table: str) -> list[dg.AssetKey]:
+    """Return what stands before a roster table in the graph: the files that it is mapped from, or the state that was folded."""
+    if vendor.fold is not None:
+        return [state_key(vendor)]
+    return [file_key(vendor, name) for name in files_for(vendor, table)]
+
+
+def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
+    """Return the asset of what a district has after an upload of changes."""
+    files = [file.name for file in vendor.format.files]
+
+    @dg.asset(
+        key=state_key(vendor),
+        deps=[file_key(vendor, name) for name in files],
+        partitions_def=DISTRICTS,
+        dagster_type=NOTHING,
+        group_name=vendor.format.name,
+        kinds={"pyarrow"},
+        owners=OWNERS,
+        required_resource_keys={"desk"},
+        description=f"What the district has once the changes of an upload in the format {vendor.format.title} are applied to what it had.",
+        metadata=code_references({"rows": vendor.folder() / "fold.py"}),
+    )
+    def state(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        with step(context) as (desk, upload):
+            judged = {name: desk.take([upload.source, name]) for name in files}
+            rows = fold_upload(desk.workspace, upload, judged)
+            yield dg.MaterializeResult(
+                data_version=dg.DataVersion(upload.content),
+                metadata={**rows, **found_numbers(desk.workspace, upload, STAGE), "import": upload.import_id},
+            )
+
+    return state

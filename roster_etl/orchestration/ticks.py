@@ -1,0 +1,24 @@
+"""When the sensors ticked last, from Dagster's own storage in a home.
+
+Belongs here: asking, without loading the code location.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+
+
+def last_ticks(home: Path) -> dict[str, float]:
+    """Return when each sensor ticked last, in seconds since 1970; none where Dagster never ran in `home`."""
+    if not (home / "dagster.yaml").exists():
+        return {}
+    found: dict[str, float] = {}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+            ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+            if ticks:
+                found[state.instigator_name] = max(found.get(state.instigator_name, 0.0), ticks[0].timestamp)
+    return found

@@ -1,0 +1,77 @@
+"""Compare an upload of changes with the last one of its data set, where the district asks for it.
+
+Belongs here: finding that upload in the ledger and its bytes in the archive. What differs, and when there is no comparing, is decided in
+``engine.fold.diff``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from roster_etl.engine.fold import Compared, Source, Uploaded, base_of, differences
+from roster_etl.engine.judge import judge_file
+from roster_etl.engine.read import read_csv
+from roster_etl.mapping.frames import to_table
+from roster_etl.pipeline.judge import limits_of
+from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.findings import Finding
+
+DATA_SET, AFRESH = "diffing_data_set_identifier", "diffing_remaster_data_set"
+
+
+REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What is left to fold of an upload. ``how``: as `Differences` has it; REFUSED: nothing is taken, ``findings`` say why."""
+
+    sources: tuple[Source, ...]
+    findings: tuple[Finding, ...] = ()
+    how: str | None = None
+
+
+def compared(workspace: Workspace, upload: Upload, sources: Sequence[Source]) -> Comparison:
+    """Return what of `sources`, the files of `upload`, differs from the last upload of its data set; all, if it is of none.
+
+    Raises: ArchiveError.
+    """
+    plan, data_set = upload.vendor.fold, upload.values.get(DATA_SET)
+    if plan is None or not data_set:
+        return Comparison(sources=tuple(sources))
+    base = base_of(_history(workspace, upload, str(data_set)))
+    if base.is_stuck and not upload.values[AFRESH]:
+        message = f"Too many uploads of this data set in a row differed from it by more than allowed; start afresh with {AFRESH}."
+        return Comparison(
+            sources=(), findings=(Finding(severity="upload", code="diff_threshold_exceeded", message=message),), how=REFUSED
+        )
+    sizes = {member.name: member.size for member in upload.members}
+    now = [Uploaded(source=source, size=sizes[source.file]) for source in sources]
+    before = None if base.import_id is None or upload.values[AFRESH] else list(_earlier(workspace, upload, base.import_id))
+    found = differences(plan, now, before, upload.values)
+    return Comparison(sources=found.sources, findings=found.findings, how=found.how)
+
+
+def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[Compared]:
+    """Return the published imports of a data set, oldest first."""
+    return [
+        Compared(import_id=row["import_id"], published=True, how=(row["summary"] or {}).get("compared") or "whole")
+        for row in workspace.warehouse.published(upload.district_id, upload.source)
+        if (row["options"] or {}).get(DATA_SET) == data_set and row["kind"] == "upload"
+    ]
+
+
+def _earlier(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[Uploaded]:
+    """Yield the files of an earlier import, judged by the rules that hold now."""
+    manifest = workspace.archive.read_manifest(upload.district_id, import_id)
+    then = replace(upload, options=manifest["options"])
+    for member in (Member(**member) for member in manifest["members"]):
+        if member.kind is None or member.key is None:
+            continue
+        content = workspace.archive.get(member.key)
+        raw = read_csv(content, encoding=str(then.values["encoding"]), limits=limits_of(upload.format))
+        result = judge_file(raw, upload.format.file(member.kind), file_name=member.name, replacements=upload.replacements)
+        if not result.refused:
+            yield Uploaded(source=Source(kind=member.kind, file=member.name, rows=to_table(result.frame)), size=member.size)

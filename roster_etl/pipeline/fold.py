@@ -1,0 +1,218 @@
+"""Fold an upload of changes over what the district has, and hand each canonical table on as the upload would have it.
+
+Belongs here: gathering what the fold needs (judged files, the quarantine, current and past versions, stewards' edits), and leaving
+what follows in staging. What rows do is decided in ``engine.fold``, by the vendor's plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.fold import Folded, FoldInput, Override, Source, fold
+from roster_etl.engine.judge import judge_file
+from roster_etl.engine.read import as_read
+from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.compare import compared
+from roster_etl.pipeline.judge import gate_lines
+from roster_etl.pipeline.map import map_roster_table, table_lines, tables_of
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.promises import REFUSED_ROWS
+from roster_etl.store.warehouse import LEAVING, Edit
+
+STAGE = "fold"
+
+
+def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """Fold the `judged` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
+
+    Returns: table → rows that it would have.
+    """
+    plan, place = upload.vendor.fold, (upload.district_id, upload.import_id)
+    assert plan is not None
+    given = _given(workspace, upload, judged)
+    comparison = compared(workspace, upload, given.sources)
+    retried = [] if comparison.how == REFUSED_WHOLE else list(_retried(workspace, upload))
+    folded = fold(plan, replace(given, sources=[*retried, *comparison.sources]))
+    noticed = to_table(findings_frame(comparison.findings)).cast(FINDINGS)
+    for name, table in folded.tables.items():
+        workspace.frames.write(*place, f"folded/{name}", to_frame(table))
+    workspace.frames.write(*place, f"findings/{STAGE}", to_frame(pa.concat_tables([noticed, folded.findings])))
+    workspace.frames.write(*place, f"quarantine/{STAGE}", to_frame(folded.quarantine))
+    workspace.frames.write_json(*place, STAGE, {**_about(folded), "compared": comparison.how})
+    _gate_again(workspace, upload)
+    give_back()
+    return {name: table.num_rows for name, table in folded.tables.items()}
+
+
+def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
+    if upload.vendor.fold is not None:
+        return _taken(workspace, upload, table)
+    return map_roster_table(workspace, upload, table, judged)
+
+
+def _taken(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:
+    """Return canonical `table` as the fold left it, with the lines for its suite and no finding of its own."""
+    place = (upload.district_id, upload.import_id)
+    frame = workspace.frames.read(*place, f"folded/{table}")
+    workspace.frames.write(*place, f"findings/roster-{table}", findings_frame([]))
+    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(table_lines(workspace, upload, table, to_table(frame), 0)))
+    return frame
+
+
+def refused_by_fold(workspace: Workspace, upload: Upload) -> dict[str, int]:
+    """Return by file as uploaded how many of its rows the fold refused; nothing for formats without one."""
+    place = (upload.district_id, upload.import_id)
+    if not workspace.frames.exists(*place, STAGE):
+        return {}
+    refused: dict[str, int] = workspace.frames.read_json(*place, STAGE)["refused"]
+    return refused
+
+
+def how_compared(workspace: Workspace, upload: Upload) -> str | None:
+    """Return how the upload was compared with the last one of its data set; ``refused``: too often too different; None: not at all."""
+    place = (upload.district_id, upload.import_id)
+    how: str | None = workspace.frames.read_json(*place, STAGE)["compared"] if workspace.frames.exists(*place, STAGE) else None
+    return how
+
+
+def released_rows(workspace: Workspace, upload: Upload) -> list[list[Any]]:
+    """Return import, file and row of each refused row of an earlier import that was applied now."""
+    place = (upload.district_id, upload.import_id)
+    return list(workspace.frames.read_json(*place, STAGE)["released"]) if workspace.frames.exists(*place, STAGE) else []
+
+
+def leaving_quarantine(workspace: Workspace, upload: Upload) -> pa.Table:
+    """Return the refused rows of earlier imports that were applied, or gave way to newer ones (LEAVING)."""
+    place = (upload.district_id, upload.import_id)
+    lines = workspace.frames.read_json(*place, STAGE)["leaving"] if workspace.frames.exists(*place, STAGE) else []
+    return pa.Table.from_pylist([dict(zip(LEAVING.names, line, strict=True)) for line in lines], schema=LEAVING)
+
+
+def edits_of(workspace: Workspace, upload: Upload) -> list[Edit]:
+    """Return what the import does to stewards' edits."""
+    place = (upload.district_id, upload.import_id)
+    return (
+        [Edit(**edit) for edit in workspace.frames.read_json(*place, STAGE)["edits"]]
+        if workspace.frames.exists(*place, STAGE)
+        else []
+    )
+
+
+# ---- what goes in
+
+
+def _given(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFrame]) -> FoldInput:
+    warehouse, feed = workspace.warehouse, (upload.district_id, upload.source)
+    documents = _documents(workspace, upload)
+    refused = [member for member in upload.members if member.refused]
+    refused_files = bool(refused) or any(about["refused"] for files in documents.values() for about in files.values())
+    names = tables_of(upload.vendor)
+    return FoldInput(
+        sources=list(_sources(judged, documents)),
+        current={name: warehouse.versions(name, warehouse.current_hashes(*feed, name).column("version_id")) for name in names},
+        past={name: warehouse.last_of_the_gone(*feed, name) for name in names},
+        options=upload.values,
+        overrides=[_override(row) for row in warehouse.overrides(*feed)],
+        supplied=frozenset(kind for kind, files in documents.items() if any(not about["refused"] for about in files.values())),
+        refused_files=refused_files,
+    )
+
+
+def _documents(workspace: Workspace, upload: Upload) -> dict[str, dict[str, Any]]:
+    """Return kind → file → what the judge said of it."""
+    place = (upload.district_id, upload.import_id)
+    return {
+        file.name: workspace.frames.read_json(*place, f"judged/{file.name}")["files"]
+        for file in upload.format.files
+        if upload.members_of(file.name)
+    }
+
+
+def _sources(judged: Mapping[str, pd.DataFrame], documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Source]:
+    """Yield the rows of each file, with the columns that the file has: an absent column leaves values alone."""
+    for kind, files in documents.items():
+        table = to_table(judged[kind])
+        for name, about in files.items():
+            if about["refused"]:
+                continue
+            rows = table if len(files) == 1 else table.filter(pc.equal(table.column(FILE), name))
+            absent = {column for column in rows.column_names if not column.startswith("_")} - set(about["present"])
+            yield Source(kind=kind, file=name, rows=rows.drop_columns([*absent, FILE]))
+
+
+def _retried(workspace: Workspace, upload: Upload) -> Iterator[Source]:
+    """Yield the rows of the quarantine, judged anew by the rules that hold now."""
+    waiting = workspace.warehouse.open_quarantine(upload.district_id, upload.source)
+    groups: dict[tuple[int, str, str], dict[tuple[str, ...], list[tuple[int, dict[str, str]]]]] = {}
+    for line in waiting.to_pylist():
+        record = json.loads(line["record"])
+        if line["kind"] and line["row"] is not None and "cells" not in record:  # damaged records say nothing that can be tried
+            headers = groups.setdefault((line["import_id"], line["file"], line["kind"]), {})
+            headers.setdefault(tuple(record), []).append((line["row"], record))
+    for (import_id, name, kind), headers in groups.items():
+        for header, rows in headers.items():
+            raw = as_read(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
+            frame = judge_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements).frame
+            yield Source(kind=kind, file=name, rows=to_table(frame), import_id=import_id)
+
+
+def _override(row: Mapping[str, Any]) -> Override:
+    """Return a steward's edit as the fold knows it: without the key columns that are the same in the whole table."""
+    key = {name: value for name, value in json.loads(row["key"]).items() if name != "user_kind"}
+    return Override(table=row["table_name"], key=key, field=row["field"], value=row["value"])
+
+
+# ---- what comes out
+
+
+def _about(folded: Folded) -> dict[str, Any]:
+    """Return what later steps need to know besides tables, in JSON's types."""
+    edits = [
+        {
+            "begins": change.op == "set",
+            "table": change.table,
+            "key": _full_key(change.table, change.key),
+            "field": change.field,
+            "value": change.value,
+        }
+        for change in folded.overrides
+    ]
+    return {
+        "refused": Counter(flat(folded.quarantine.column("file")).to_pylist()),
+        "released": [list(place) for place in folded.released],
+        "leaving": [list(place) for place in (*folded.released, *folded.superseded) if place[0] is not None],
+        "edits": edits,
+    }
+
+
+def _full_key(table: str, key: Mapping[str, Any]) -> str:
+    return json.dumps(
+        {name: key.get(name, "user" if name == "user_kind" else None) for name in TABLES[table].key}, ensure_ascii=False
+    )
+
+
+def _gate_again(workspace: Workspace, upload: Upload) -> None:
+    """Let the suites of the files judge once more, now that it is known which rows the roster does not take.
+
+    Source: HEADLESS.md, "refused_rows_pct … cascaded refusals count".
+    """
+    refused = refused_by_fold(workspace, upload)
+    for file in upload.format.files:
+        more = sum(refused.get(member.name, 0) for member in upload.members_of(file.name))
+        if more:
+            lines = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"lines/{file.name}"))
+            failing = pc.if_else(pc.equal(lines["rule"], REFUSED_ROWS), pc.add(lines["failing"], more), lines["failing"])
+            lines = lines.set_column(lines.schema.get_field_index("failing"), "failing", failing)
+            gate_lines(workspace, upload, file.name, to_frame(lines))

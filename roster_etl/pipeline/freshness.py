@@ -1,0 +1,143 @@
+"""Freshness: by when each feed's upload should be in the roster, and whether it is.
+
+Belongs here: the rule, in the district's own time, and what is told of a feed that is late. Who looks, and when, is ``orchestration``.
+
+A feed expected by 02:30 is on time if an import of it ended published or unchanged at most ``expected_hours`` before 02:30, and fresh again
+as soon as one does after it. A feed of which nothing was ever imported is awaited, not late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from roster_etl.pipeline.notices import queue_alert, queue_mail, recipients
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.district import DAYS, District, Feed
+
+State = Literal["fresh", "late", "awaited", "paused"]
+GOOD = ("published", "unchanged")
+_WEEK = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """How one feed stands. ``deadline``: the last that has passed; ``next``: the one to come; ``good``: when the roster was last made sure of.
+
+    ``last``: number and status of the newest import; None: there is none. All moments are in UTC.
+    """
+
+    district_id: str
+    source: str
+    time_zone: str
+    state: State
+    deadline: datetime
+    next: datetime
+    good: datetime | None
+    last: tuple[int, str] | None
+
+    @property
+    def key(self) -> str:
+        """The feed, as people and cursors name it."""
+        return f"{self.district_id}/{self.source}"
+
+    @property
+    def text(self) -> str:
+        """What people are told of it, in a sentence or two."""
+        zone = ZoneInfo(self.time_zone)
+        at = f"{self.deadline.astimezone(zone):%Y-%m-%d %H:%M} ({self.time_zone})"
+        good = (
+            f"the roster was last made sure of {self.good.astimezone(zone):%Y-%m-%d %H:%M}"
+            if self.good
+            else "nothing of it is in the roster yet"
+        )
+        if self.state == "late":
+            stopped = f" The newest import, {self.last[0]}, is {self.last[1]}." if self.last and self.last[1] not in GOOD else ""
+            return f"expected by {at}; {good}.{stopped}"
+        return {"fresh": f"on time for {at}", "awaited": "nothing was imported yet", "paused": "paused"}[self.state]
+
+
+def freshness(workspace: Workspace, now: datetime, districts: Sequence[District] | None = None) -> list[Freshness]:
+    """Return how each feed stands at `now` that is expected by a time of day, by district and format.
+
+    Args: districts: only these; None: all that can be read.
+    """
+    chosen = workspace.registry.scan().districts if districts is None else districts
+    expected = [(district, feed) for district in chosen for feed in district.feeds if feed.expected_by]
+    known = _known(workspace, chosen[0].id if len(chosen) == 1 else None) if expected else {}
+    return [_of(district, feed, known.get((district.id, feed.format), {}), now) for district, feed in expected]
+
+
+def late_feeds(workspace: Workspace, now: datetime) -> list[Freshness]:
+    """Return the feeds that are late."""
+    return [found for found in freshness(workspace, now) if found.state == "late"]
+
+
+def tell_late(workspace: Workspace, found: Freshness) -> list[str]:
+    """Queue mail and alert about a feed that is late: once for each time that it is expected. Returns the ids of new messages."""
+    about = f"late-{found.district_id}-{found.source}-{found.deadline.isoformat()}"
+    text = f"{found.key} is late: {found.text}"
+    to = recipients(workspace, found.district_id, found.source, problem=True)
+    steps = f"\n\nWhat to do: see that the files are uploaded. `roster-etl doctor --district {found.district_id}` says what lies in the landing zone.\n"
+    subject = f"{found.district_id}: {found.source} is late"
+    return [
+        *queue_mail(workspace, to, about=about, subject=subject, text=text + steps),
+        *queue_alert(workspace, "late", about=about, text=text),
+    ]
+
+
+def deadlines(feed: Feed, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
+    """Return the last deadline at or before `now`, and the next one, in UTC."""
+    days = set(feed.expected_days or DAYS)
+    today = now.astimezone(zone).date()
+    around = (today + timedelta(days=n) for n in range(-_WEEK - 1, _WEEK + 2))
+    found = [moment_of(day, feed.expected_by, zone) for day in around if DAYS[day.weekday()] in days]
+    return max(moment for moment in found if moment <= now), min(moment for moment in found if moment > now)
+
+
+def moment_of(day: date, clock: str, zone: ZoneInfo) -> datetime:
+    """Return the moment, in UTC, at which clocks in `zone` show `clock` on `day`.
+
+    Where they show it twice (the end of summer time), the later one; where they skip it, as much later as they skip: nobody is late
+    because of a clock.
+    """
+    hour, minute = (int(part) for part in clock.split(":"))
+    shown = datetime.combine(day, time(hour, minute), zone)
+    return max(shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+
+
+def _known(workspace: Workspace, district_id: str | None) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what the ledger knows of each feed, or of a district's: when it last ended well, and its newest import."""
+    known: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in (row for row in workspace.warehouse.tally(district_id) if row["kind"] == "upload"):
+        feed = known.setdefault((row["district_id"], row["source"]), {"good": None, "last": (0, "")})
+        feed["last"] = max(feed["last"], (row["import_id"], row["status"]))
+        if row["status"] in GOOD and (feed["good"] is None or row["finished_at"] > feed["good"]):
+            feed["good"] = row["finished_at"]
+    return known
+
+
+def _of(district: District, feed: Feed, known: Mapping[str, Any], now: datetime) -> Freshness:
+    zone_name = feed.options.get("time_zone", district.time_zone)
+    last, following = deadlines(feed, ZoneInfo(zone_name), now)
+    good = known.get("good")
+    state: State = "fresh"
+    if district.pause_of(feed.format, now) or district.pause_of(feed.format, last):
+        state = "paused"
+    elif not known:
+        state = "awaited"
+    elif good is None or good < last - timedelta(hours=feed.expected_hours):
+        state = "late"
+    return Freshness(
+        district_id=district.id,
+        source=feed.format,
+        time_zone=zone_name,
+        state=state,
+        deadline=last,
+        next=following,
+        good=good,
+        last=known.get("last"),
+    )

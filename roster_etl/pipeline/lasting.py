@@ -1,0 +1,87 @@
+"""Files that are given once: an upload without one goes on with the newest that the feed has published.
+
+Belongs here: finding that file in the archive, before anything is read. It becomes a member of the upload like any other, so
+that content hash, manifest, report and trace know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from roster_etl.engine.headers import match_header
+from roster_etl.engine.read import read_csv
+from roster_etl.mapping.frames import to_table
+from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import File
+from roster_etl.spec.findings import Finding
+
+Contents = Mapping[str, Callable[[], bytes]]
+
+
+def with_lasting(workspace: Workspace, upload: Upload, contents: Contents) -> tuple[tuple[Member, ...], list[Finding]]:
+    """Return the members of `upload` with the lasting files that it lacks, and what is to be said of them.
+
+    A file in the upload that cannot be read as a whole, or has no rows, is reported, and the earlier one goes on.
+
+    Args: contents: the bytes of each file in hand, by its name.
+    """
+    members, findings = upload.members, []
+    for file in upload.format.files:
+        if not file.lasting or file.name not in upload.headers:
+            continue
+        own = upload.member(file.name)
+        broken = _broken(upload, file, own, contents) if own else []
+        earlier = _newest(workspace, upload, file.name) if broken or own is None else None
+        if earlier is None:
+            continue
+        import_id, member = earlier
+        members = (*(m for m in members if m.kind != file.name and m.name != member.name), member)
+        findings += [*broken, _gone_on(member, import_id)]
+    return members, findings
+
+
+def _newest(workspace: Workspace, upload: Upload, kind: str) -> tuple[int, Member] | None:
+    """Return the newest published import of the feed that has a file `kind`, and that file."""
+    manifests = set(workspace.archive.manifests(upload.district_id))
+    for import_id in _published(workspace, upload):
+        found = workspace.archive.read_manifest(upload.district_id, import_id)["members"] if import_id in manifests else ()
+        for document in found:
+            if document["kind"] == kind and document["key"] is not None:
+                member = Member(**document)
+                return member.lasts_from or import_id, replace(member, lasts_from=member.lasts_from or import_id)
+    return None
+
+
+def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
+    """Yield the published imports of the feed, newest first; all but the first are hardly ever asked for."""
+    feed, file_set = (upload.district_id, upload.source), upload.file_set
+    newest = workspace.warehouse.last_published(*feed, file_set=file_set)
+    if newest:
+        yield int(newest["import_id"])
+        for row in workspace.warehouse.imports(*feed, status="published", file_set=file_set)[1:]:
+            yield int(row["import_id"])
+
+
+def _broken(upload: Upload, file: File, member: Member, contents: Contents) -> list[Finding]:
+    """Return what refuses the file as a whole; nothing if it can be read, and has rows."""
+    raw = read_csv(contents[member.name](), encoding=str(upload.values["encoding"]))
+    if raw.header and not raw.refused:
+        header = match_header(raw.header, file, fixed_order=upload.fixed_column_order)
+        if raw.rows_read and not header.refused:
+            return []
+        found = [finding for finding in header.findings if finding.severity == "file"]
+    else:
+        found = [
+            Finding(severity="file", code=line["code"], message=line["message"])
+            for line in to_table(raw.findings).to_pylist()
+            if line["severity"] == "file"
+        ]
+    empty = Finding(severity="warning", code="empty_file", message="The file has no rows.")
+    return [replace(finding, file=member.name) for finding in found or [empty]]
+
+
+def _gone_on(member: Member, import_id: int) -> Finding:
+    message = f"This file is given once, and the upload has none that can be used: that of import {import_id} was read again."
+    return Finding(severity="info", code="lasting_file", file=member.name, message=message)

@@ -1,0 +1,212 @@
+"""What is told of an import outside: mail to the district's contacts, and alerts to whoever runs this.
+
+Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell, no name of a
+person, no password. Not here: the report itself (``pipeline.report``), carrying (``store.mail``, ``store.webhook``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roster_etl.pipeline.causes import Cause, causes
+from roster_etl.pipeline.next_steps import Step, next_steps
+from roster_etl.pipeline.outcome import report_path
+from roster_etl.pipeline.plan_lines import TableLine, table_lines
+from roster_etl.pipeline.report import report_document, report_url
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import RegistryError
+from roster_etl.spec.findings import CODES
+from roster_etl.store.outbox import Message
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_CAUSES, _PLACES = 10, 3  # in a mail; the report has all
+_ATTACHED = 1_000_000  # bytes; a longer file is not attached
+_REFUSING = ("upload", "file", "reject")
+_PROBLEMS = ("held", "rejected", "failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a mail says. ``why``: one sentence, empty if there is nothing to add."""
+
+    title: str
+    why: str
+    steps: Sequence[Step]
+    causes: Sequence[Cause]
+    more_causes: int
+    tables: Sequence[TableLine]
+    would: bool
+    url: str | None
+
+
+def notify(workspace: Workspace, import_id: int) -> list[str]:
+    """Queue what is to be told of an import that has ended, unless that was done before. Returns the ids of new messages."""
+    document = report_document(workspace, import_id)
+    if document["status"] == "running":
+        return []
+    messages = [*_mails(workspace, document), *_alerts(workspace, document)]
+    return [message.id for message in messages if workspace.outbox.put(message)]
+
+
+def queue_mail(workspace: Workspace, to: Sequence[str], *, about: str, subject: str, text: str, **parts: Any) -> list[str]:
+    """Queue one mail for each recipient, where mail is set up. Returns the ids of new messages."""
+    if not workspace.settings.mail.host:
+        return []
+    now = datetime.now(UTC).isoformat()
+    mails = (
+        Message(kind="mail", about=about, to=address, created=now, due=now, subject=subject, text=text, **parts) for address in to
+    )
+    return [mail.id for mail in mails if workspace.outbox.put(mail)]
+
+
+def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> list[str]:
+    """Queue an alert of the kind `what`, where a webhook is set up for it. Returns the ids of new messages."""
+    message = _alert(workspace, what, about, text)
+    return [message.id] if message and workspace.outbox.put(message) else []
+
+
+def summary_text(workspace: Workspace, import_id: int) -> str:
+    """Return the words of the mail about an import, as Markdown; they are made whether anybody gets mail or not."""
+    told = _told(workspace, report_document(workspace, import_id))
+    return f"```\n{_template('mail.txt.j2').render(t=told, attached=False).replace('```', '')}```\n"
+
+
+def recipients(workspace: Workspace, district_id: str, source: str, *, problem: bool) -> list[str]:
+    """Return who gets mail: the contacts of the district and of the feed, if the district wants it; nobody if it is registered no more."""
+    try:
+        district = workspace.registry.get(district_id)
+    except RegistryError:
+        return []
+    if district.mail == "never" or (district.mail == "problems" and not problem):
+        return []
+    feeds = [contact for feed in district.feeds if feed.format == source for contact in feed.contacts]
+    return list(dict.fromkeys((*district.contacts, *feeds)))
+
+
+def is_problem(workspace: Workspace, document: Mapping[str, Any]) -> bool:
+    """Return whether the district has to do something: nothing was published, or more was refused than the last time.
+
+    The same rows refused each night are told once, not each night; the report names them each time.
+    """
+    if document["status"] in _PROBLEMS:
+        return True
+    if document["status"] != "published":
+        return False
+    earlier = workspace.warehouse.imports(document["district_id"], document["source"], status="published")
+    before = next((row["import_id"] for row in earlier if row["import_id"] < document["import_id"]), None)
+    known = _refused(workspace.warehouse.findings(before)) if before else Counter()
+    return any(count > known[what] for what, count in _refused(document["findings"]).items())
+
+
+def _refused(findings: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str | None, str | None]]:
+    counts: Counter[tuple[str, str | None, str | None]] = Counter()
+    for finding in findings:
+        if finding["severity"] in _REFUSING:
+            counts[finding["code"], finding["file"], finding["field"]] += finding["count"]
+    return counts
+
+
+# ---- mail
+
+
+def _mails(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
+    to = recipients(workspace, document["district_id"], document["source"], problem=is_problem(workspace, document))
+    if not workspace.settings.mail.host or not to:
+        return
+    told = _told(workspace, document)
+    now = datetime.now(UTC).isoformat()
+    attachments = _attachments(workspace, document)
+    for address in to:
+        yield Message(
+            kind="mail",
+            about=_about(document),
+            to=address,
+            created=now,
+            due=now,
+            subject=told.title,
+            text=_template("mail.txt.j2").render(t=told, attached=bool(attachments)),
+            html=_template("mail.html.j2").render(t=told, attached=bool(attachments)),
+            attachments=attachments,
+        )
+
+
+def _told(workspace: Workspace, document: Mapping[str, Any]) -> Told:
+    found = [cause for cause in causes(document["findings"]) if cause.severity != "info"]
+    district = document["district_name"] or document["district_id"]
+    return Told(
+        title=f"{district}: import {document['import_id']} ({document['source']}) {document['status']}",
+        why=why(document),
+        steps=next_steps(document),
+        causes=found[:_CAUSES],
+        more_causes=max(len(found) - _CAUSES, 0),
+        tables=table_lines(document),
+        would=document["status"] != "published",
+        url=report_url(workspace, document["district_id"], document["import_id"]),
+    )
+
+
+def _attachments(workspace: Workspace, document: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return the report's page, and its list of findings if there are any, as far as they are written and not too long."""
+    page = report_path(workspace, document["district_id"], document["import_id"])
+    kinds = {"html": "text/html", **({"csv": "text/csv"} if document["findings"] else {})}
+    files = {kind: page.with_suffix(f".{kind}") for kind in kinds}
+    short = {kind: file for kind, file in files.items() if file.exists() and file.stat().st_size <= _ATTACHED}
+    return tuple((f"import-{document['import_id']}.{kind}", kinds[kind], file.read_text("utf-8")) for kind, file in short.items())
+
+
+# ---- alerts
+
+
+def _alerts(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
+    where = f"{document['district_id']}/{document['source']}"
+    steps = next_steps(document)
+    command = next((step.command for step in steps if step.command), "")
+    link = report_url(workspace, document["district_id"], document["import_id"])
+    lines = [f"{where}: import {document['import_id']} is {document['status']}. {why(document)}".rstrip(), command, link or ""]
+    message = _alert(workspace, document["status"], _about(document), "\n".join(line for line in lines if line))
+    if message:
+        yield message
+
+
+def _alert(workspace: Workspace, what: str, about: str, text: str) -> Message | None:
+    alerts = workspace.settings.alerts
+    if not alerts.wanted or what not in alerts.on:
+        return None
+    now = datetime.now(UTC).isoformat()
+    return Message(kind="webhook", about=about, created=now, due=now, text=text)
+
+
+def _about(document: Mapping[str, Any]) -> str:
+    """An import is told once for each way that it ended: one that failed, and is published when it is resumed, is told twice."""
+    return f"import-{document['import_id']}-{document['status']}"
+
+
+def why(document: Mapping[str, Any]) -> str:
+    """Return in a sentence why an import ended as it did; empty if there is nothing to add."""
+    if document["error"]:
+        return f"{document['error'].get('message') or document['error']['class']}.".replace("..", ".")
+    if document["hold"] and document["status"] == "held":
+        reason = document["hold"]["reason"]
+        return CODES[reason].meaning if reason in CODES else str(reason)
+    if document["status"] == "rejected":
+        stopping = [cause for cause in causes(document["findings"]) if cause.severity in ("upload", "file")]
+        return stopping[0].meaning if stopping else ""
+    return ""
+
+
+@cache
+def _template(name: str) -> Template:
+    from jinja2 import Environment
+
+    environment = Environment(
+        autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return environment.from_string(Path(__file__).with_name(name).read_text("utf-8"))

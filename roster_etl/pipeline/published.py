@@ -1,0 +1,113 @@
+"""What files of another set said, as the roster that was published has it.
+
+Belongs here: going from a column of a vendor file to the canonical column that takes it unchanged, by the mappings' own lineage, and
+asking the warehouse for what is current. An upload of one set can then refer to records that another set brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import pyarrow as pa
+
+from roster_etl.canonical.references import REFERENCES
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.judge import Judged
+from roster_etl.mapping.frames import REFUSED, ROW, to_frame
+from roster_etl.mapping.plan import Const, From, Mapping
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import File, Format
+from roster_etl.store.warehouse import Known
+from roster_etl.vendors import Vendor, vendor
+
+Columns = tuple[str, ...]
+
+
+class NotPublished(ValueError):
+    """A mapping takes a column nowhere unchanged, so that what was published does not tell its values."""
+
+
+def published_files(workspace: Workspace, upload: Upload, file: File) -> dict[str, Judged]:
+    """Return the files of other sets that `file` refers to, with the columns that it asks for, as they are in the roster.
+
+    Grain: one row for each combination of values that is referred to together; columns of other combinations are empty in it.
+    """
+    whole, found = vendor(upload.source), {}
+    for name, wanted in _outside(upload.format, file).items():
+        parts = [_current(workspace, upload, known_columns(whole, name, columns)) for columns in wanted]
+        rows = pa.concat_tables(parts, promote_options="default")
+        rows = rows.append_column(ROW, pa.nulls(rows.num_rows, pa.int64()))
+        rows = rows.append_column(REFUSED, pa.repeat(pa.scalar(value=False), rows.num_rows))
+        found[name] = Judged(frame=to_frame(rows), file_name=upload.format.file(name).file_name, published=True)
+    return found
+
+
+def unpublished_files(workspace: Workspace, upload: Upload) -> list[str]:
+    """Return the files of other sets that required columns of the upload refer to, and of which nothing is current."""
+    whole = vendor(upload.source)
+    needed = [
+        column.references
+        for file in upload.format.files
+        for column in file.columns
+        if column.references and column.required and column.references.file not in {own.name for own in upload.format.files}
+    ]
+    return [
+        reference.file
+        for reference in dict.fromkeys(needed)
+        if not _current(workspace, upload, known_columns(whole, reference.file, (reference.column,))).num_rows
+    ]
+
+
+def known_columns(whole: Vendor, file: str, columns: Columns) -> tuple[Known, ...]:
+    """Return where the roster keeps `columns` of a vendor `file` unchanged: in one table, or in tables that belong together.
+
+    Raises: NotPublished.
+    """
+    mappings = [mapping for mapping in whole.mappings if mapping.source == file]
+    places = [[place for mapping in mappings if (place := _place(mapping, column))] for column in columns]
+    ways = [way for way in product(*places) if _belong_together([known.table for known in way])]
+    if not ways:
+        raise NotPublished(
+            f"{whole.format.name}/{file}: no mapping keeps {', '.join(columns)} unchanged, in tables that belong together"
+        )
+    return min(ways, key=_distance)
+
+
+def _place(mapping: Mapping, column: str) -> Known | None:
+    """Return where a mapping keeps `column`, with the constants of the key that tell its records from those of other files."""
+    for target, expression in mapping.columns.items():
+        if isinstance(expression, From) and expression.via is None and expression.sources == (column,):
+            key = TABLES[mapping.to].key
+            constants = {name: e.value for name, e in mapping.columns.items() if name in key and isinstance(e, Const)}
+            return Known(table=mapping.to, column=target, name=column, where=constants)
+    return None
+
+
+def _distance(way: Sequence[Known]) -> tuple[int, int, int]:
+    """Few tables first; then tables of which the column alone names a record; then the order of publishing."""
+    tables = list(TABLES)
+    others = sum(len(set(TABLES[known.table].key) - {known.column, *known.where}) for known in way)
+    return len({known.table for known in way}), others, sum(tables.index(known.table) for known in way)
+
+
+def _belong_together(tables: Sequence[str]) -> bool:
+    reached, waiting = {tables[0]}, set(tables[1:]) - {tables[0]}
+    while near := {name for name in waiting if any({name} | {one} == {r.table, r.parent} for r in REFERENCES for one in reached)}:
+        reached, waiting = reached | near, waiting - near
+    return not waiting
+
+
+def _current(workspace: Workspace, upload: Upload, columns: Sequence[Known]) -> pa.Table:
+    return workspace.warehouse.known(upload.district_id, upload.source, columns)
+
+
+def _outside(format_: Format, file: File) -> dict[str, list[Columns]]:
+    """Return what `file` asks of files that are not of its set: by file, the columns that are looked up together."""
+    own = {known.name for known in format_.files}
+    wanted: dict[str, list[Columns]] = {}
+    for name, columns in file.lookups():
+        if name not in own and columns not in wanted.setdefault(name, []):
+            wanted[name].append(columns)
+    return wanted

@@ -1,0 +1,67 @@
+"""Which set of a format's files an order is about.
+
+Belongs here: telling the set by what is named: an earlier import, or the files that lie there. What a set is: ``spec.FileSet``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import Format
+from roster_etl.spec.errors import RosterError
+from roster_etl.store.district import Feed
+from roster_etl.store.scratch import scratch_folder
+from roster_etl.store.source import open_source
+from roster_etl.vendors import vendor
+
+if TYPE_CHECKING:
+    from roster_etl.pipeline.receive import Order
+
+
+def of_one_set(workspace: Workspace, order: Order) -> Order:
+    """Return `order` with the set of files that it is about: as it says, as the earlier import that it names, or as its files tell.
+
+    Of several sets that lie there it is the first. Raises: UnknownFileSet, UnknownImport, ArchiveError.
+    """
+    format_ = vendor(order.source).format
+    if order.file_set is not None:
+        return replace(order, file_set=format_.file_set(order.file_set).name)
+    if not format_.sets:
+        return replace(order, file_set="")
+    earlier = order.approves[0] if order.approves else order.archived
+    if earlier is not None:
+        return replace(order, file_set=_set_of(workspace, order.district_id, earlier))
+    if order.path is not None:
+        feed = workspace.registry.get(order.district_id).feed(order.source)
+        return replace(order, file_set=sets_at(workspace, order.path, format_, feed)[0])
+    return replace(order, file_set=format_.file_sets[0].name)
+
+
+def _set_of(workspace: Workspace, district_id: str, import_id: int) -> str:
+    """Return the set of an earlier import: as its manifest says, which outlives the ledger, or else the ledger."""
+    if import_id in workspace.archive.manifests(district_id):
+        return str(workspace.archive.read_manifest(district_id, import_id).get("file_set", ""))
+    return str(workspace.warehouse.import_(import_id)["file_set"])
+
+
+def sets_at(workspace: Workspace, path: str, format_: Format, feed: Feed | None = None) -> tuple[str, ...]:
+    """Return the sets of which files lie at `path`, in the format's order; at least the first one.
+
+    What cannot be listed is said to be of the first set: importing it will tell what is wrong with it.
+    """
+    names = [file_set.name for file_set in format_.file_sets]
+    if len(names) == 1:
+        return tuple(names)
+    known = {file.file_name.casefold() for file in (*format_.files, *format_.others)}
+    try:
+        with (
+            scratch_folder(workspace.settings.scratch) as scratch,
+            open_source(path, workspace.settings, scratch, feed=feed) as (_, members),
+        ):
+            listed = [entry.name.rpartition("/")[2] for entry in members.listing() if entry.regular]
+    except RosterError:
+        return (names[0],)
+    there = {format_.set_of(name) for name in listed if name.casefold() in known}
+    return tuple(name for name in names if name in there) or (names[0],)

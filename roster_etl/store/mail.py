@@ -1,0 +1,132 @@
+"""Mail: a message of the outbox on its way to an SMTP server.
+
+Belongs here: the message's form (plain text, HTML, attachments), the connection, and what the server's answers mean. No address and no
+answer of a server stands in an error: a server may repeat what it was told.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from types import TracebackType
+from typing import Self
+
+from roster_etl.spec.errors import SettingsError
+from roster_etl.store.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
+from roster_etl.store.secret import read_secret
+from roster_etl.store.settings import MailSettings
+
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_WHERE = "[mail] in roster_etl.toml"
+
+
+class Mailer:
+    """Sends messages over one connection, which is opened for the first of them. Use it in a ``with`` block."""
+
+    def __init__(self, settings: MailSettings) -> None:
+        self._settings = settings
+        self._server: smtplib.SMTP | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._server is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                self._server.quit()
+
+    def __call__(self, message: Message) -> None:
+        """Send `message`. Raises MessageRefused, CarrierBusy, CarrierDown."""
+        with self._answers():
+            if self._server is None:
+                self._server = self._connected()
+            self._server.send_message(mail_of(message, self._settings.sender), self._settings.sender, [message.to])
+
+    def check(self) -> str:
+        """Log in, and return where. Raises CarrierDown, SettingsError."""
+        with self._answers():
+            self._server = self._connected()
+        return self._where
+
+    @property
+    def _where(self) -> str:
+        return f"mail server {self._settings.host} port {self._port}"
+
+    @property
+    def _port(self) -> int:
+        return self._settings.port or _PORTS[self._settings.security]
+
+    def _connected(self) -> smtplib.SMTP:
+        mail = self._settings
+        context = ssl.create_default_context(cafile=mail.ca_file or None)
+        if mail.security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(mail.host, self._port, timeout=mail.timeout_seconds, context=context)
+        else:
+            server = smtplib.SMTP(mail.host, self._port, timeout=mail.timeout_seconds)
+        try:
+            if mail.security == "starttls":
+                server.starttls(context=context)
+            if mail.user:
+                server.login(mail.user, read_secret(_WHERE, file=mail.password_file, variable=mail.password_env))
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        """Say what a server's answer means for the message; after anything but a refused recipient the connection is given up."""
+        try:
+            yield
+        except smtplib.SMTPRecipientsRefused as error:
+            code = next(iter(error.recipients.values()))[0]
+            kind = CarrierBusy if code < 500 else MessageRefused
+            raise kind(where=self._where, problem=f"the recipient is refused (code {code})") from None
+        except smtplib.SMTPAuthenticationError as error:
+            raise self._gone(f"the log-in of {self._settings.user} is refused (code {error.smtp_code})") from None
+        except smtplib.SMTPNotSupportedError:
+            raise self._gone(f"it does not offer {self._settings.security}, or no log-in that we know") from None
+        except smtplib.SMTPResponseException as error:
+            self._drop()
+            kind = CarrierBusy if error.smtp_code < 500 else MessageRefused
+            raise kind(where=self._where, problem=f"it does not take the message (code {error.smtp_code})") from None
+        except ssl.SSLCertVerificationError:
+            raise self._gone("its certificate cannot be trusted; see ca_file") from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise self._gone(f"it cannot be reached ({getattr(error, 'strerror', None) or type(error).__name__})") from None
+
+    def _drop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def _gone(self, problem: str) -> CarrierDown:
+        self._drop()
+        return CarrierDown(where=self._where, problem=problem)
+
+
+def mail_of(message: Message, sender: str) -> EmailMessage:
+    """Return `message` as it travels: the same each time, so that a repeated one can be told by its Message-ID."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"], mail["To"], mail["Subject"] = sender, message.to, " ".join(message.subject.split())
+    mail["Date"] = format_datetime(datetime.fromisoformat(message.created))
+    mail["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"  # out-of-office robots keep quiet
+    mail.set_content(message.text)
+    if message.html:
+        mail.add_alternative(message.html, subtype="html")
+    for name, kind, text in message.attachments:
+        mail.add_attachment(text, subtype=kind.partition("/")[2], filename=name)
+    return mail
+
+
+def needs(mail: MailSettings) -> None:
+    """Refuse settings that can send nothing. Raises SettingsError."""
+    if not mail.host:
+        raise SettingsError(where=_WHERE, problem="no host is set, so no mail is sent")

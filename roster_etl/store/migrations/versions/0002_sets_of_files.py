@@ -1,0 +1,24 @@
+"""An import says which set of its format's files its upload was of.
+
+Imports from before are of formats whose files arrive together: their set has no name.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.add_column("imports", sa.Column("file_set", sa.Text(), nullable=False, server_default=""))
+
+
+def downgrade() -> None:
+    """Take the column away."""
+    op.drop_column("imports", "file_set")

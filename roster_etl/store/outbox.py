@@ -1,0 +1,226 @@
+"""The outbox: what is to be told outside, kept on disk until somebody has taken it.
+
+Belongs here: queueing a message once, trying it with growing pauses, parking it after too many tries. Does not belong here: what a
+message says (``pipeline.notices``), and how it travels (``store.mail``, ``store.webhook``).
+
+``<home>/outbox/<id>.json`` is a message that waits or is parked; ``sent/<id>`` says that it was taken, for as long as it could be
+queued again. A crash between the other side's yes and that note sends it twice, with the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Literal
+
+from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
+from roster_etl.store.folder import Folder, make_private
+
+Kind = Literal["mail", "webhook"]
+PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
+"""How long a message waits after its first, second, … failed try; after all others, the last."""
+REMEMBERED = timedelta(days=90)
+
+
+class MessageRefused(PermanentError):
+    """The other side will not take this message, now or later; it is parked."""
+
+    code = "message_refused"
+    template = "{where}: {problem}"
+
+
+class CarrierDown(RetryableError):
+    """The other side cannot be reached, or lets nobody in: no message of this kind need be tried now."""
+
+    code = "carrier_down"
+    template = "{where}: {problem}"
+
+
+class CarrierBusy(RetryableError):
+    """The other side does not take this message now."""
+
+    code = "carrier_busy"
+    template = "{where}: {problem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message to one recipient. ``about``: what it tells of; with kind and recipient it makes the id, so that it is queued once.
+
+    ``to``: an address, empty for a webhook. ``attachments``: (file name, kind of text such as ``text/html``, content). Moments are ISO text in UTC; ``due``: not tried
+    before; ``problem``: why the last try came to nothing, without a secret.
+    """
+
+    kind: Kind
+    about: str
+    created: str
+    due: str
+    text: str
+    to: str = ""
+    subject: str = ""
+    html: str = ""
+    attachments: tuple[tuple[str, str, str], ...] = ()
+    tries: int = 0
+    parked: bool = False
+    problem: str = ""
+
+    @property
+    def id(self) -> str:
+        """The message's name: when the same is told again, it is the same."""
+        words = hashlib.sha256(f"{self.kind}\x1f{self.about}\x1f{self.to}".encode()).hexdigest()[:12]
+        return f"{self.kind}-{words}"
+
+
+Send = Callable[[Message], None]
+"""Takes a message outside. Raises MessageRefused, CarrierBusy, CarrierDown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What came of one round: numbers of messages, and what hindered them, each said once."""
+
+    sent: int = 0
+    failed: int = 0
+    parked: int = 0
+    problems: tuple[str, ...] = ()
+
+
+class Outbox:
+    """The messages in a local folder of the home. ``tries``: a message that failed so often is parked."""
+
+    def __init__(self, folder: Path, *, tries: int = 12) -> None:
+        self._path, self._folder, self._tries = folder, Folder(str(folder)), tries
+
+    def put(self, message: Message) -> bool:
+        """Queue `message`, unless it is queued, or was sent, already. Returns whether it was new."""
+        if self._folder.exists(f"{message.id}.json") or self._folder.exists(f"sent/{message.id}"):
+            return False
+        self._write(message)
+        return True
+
+    def messages(self) -> list[Message]:
+        """Return what waits and what is parked, the oldest first."""
+        found = [self._read(name) for name in self._folder.names() if name.endswith(".json")]
+        return sorted((message for message in found if message), key=lambda message: (message.created, message.id))
+
+    def damaged(self) -> list[str]:
+        """Return the files that hold no message: nobody but a person can have made them so."""
+        names = [name for name in self._folder.names() if name.endswith(".json")]
+        return [name for name in names if self._read(name) is None and self._folder.exists(name)]
+
+    def counts(self) -> dict[tuple[Kind, str], int]:
+        """Return how many messages are ``queued`` and ``parked``, by kind."""
+        counts: dict[tuple[Kind, str], int] = {}
+        for message in self.messages():
+            key = (message.kind, "parked" if message.parked else "queued")
+            counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def discard(self, message_id: str) -> bool:
+        """Forget a message that waits or is parked; it is not queued again. Returns whether there was one."""
+        if not self._folder.exists(f"{message_id}.json"):
+            return False
+        self._folder.write(f"sent/{message_id}", b"discarded")
+        self._folder.remove(f"{message_id}.json")
+        return True
+
+    def send(
+        self,
+        carriers: Mapping[Kind, Send],
+        now: datetime,
+        *,
+        everything: bool = False,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> Round:
+        """Try what is due; with `everything`, also what is not due yet, and what is parked. ``enough``: whether to leave the rest for later.
+
+        One process at a time sends: another that comes meanwhile has nothing to do. Never raises for what a carrier says.
+        """
+        with self._alone() as alone:
+            if not alone:
+                return Round()
+            self._forget(now)
+            chosen = (m for m in self.messages() if (everything or self._is_due(m, now)) and m.kind in carriers)
+            return self._send(takewhile(lambda _: not enough(), chosen), carriers, now)
+
+    def _send(self, messages: Iterable[Message], carriers: Mapping[Kind, Send], now: datetime) -> Round:
+        down: dict[Kind, RosterError] = {}
+        sent = failed = parked = 0
+        problems: dict[str, None] = {}
+        for message in messages:
+            problem = down.get(message.kind) or _tried(carriers[message.kind], message)
+            if problem is None:
+                self._folder.write(f"sent/{message.id}", now.isoformat().encode())
+                self._folder.remove(f"{message.id}.json")
+                sent += 1
+                continue
+            if isinstance(problem, CarrierDown):
+                down[message.kind] = problem
+            after = self._after(message, problem, now)
+            self._write(after)
+            failed, parked = failed + 1, parked + after.parked
+            problems[problem.message] = None
+        return Round(sent=sent, failed=failed, parked=parked, problems=tuple(problems))
+
+    def _after(self, message: Message, problem: RosterError, now: datetime) -> Message:
+        tries = message.tries + 1
+        pause = PAUSES[min(tries, len(PAUSES)) - 1]
+        parked = isinstance(problem, MessageRefused) or tries >= self._tries
+        return replace(message, tries=tries, due=(now + pause).isoformat(), parked=parked, problem=problem.message)
+
+    @staticmethod
+    def _is_due(message: Message, now: datetime) -> bool:
+        return not message.parked and datetime.fromisoformat(message.due) <= now
+
+    def _write(self, message: Message) -> None:
+        self._folder.write(f"{message.id}.json", json.dumps(asdict(message), ensure_ascii=False, indent=1).encode())
+
+    def _read(self, name: str) -> Message | None:
+        """Return the message in file `name`; None: it was sent, at this moment, or a person has damaged it."""
+        try:
+            document: dict[str, Any] = json.loads(self._folder.read(name))
+            return Message(**{**document, "attachments": tuple(map(tuple, document["attachments"]))})
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return None
+
+    def _forget(self, now: datetime) -> None:
+        """Remove notes about messages that were sent so long ago that nobody would queue them again."""
+        for name in self._folder.names("sent"):
+            path = self._path / "sent" / name
+            if now.timestamp() - path.stat().st_mtime > REMEMBERED.total_seconds():
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        make_private(self._path)
+        lock = os.open(self._path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            yield _locked(lock)
+        finally:
+            os.close(lock)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _tried(send: Send, message: Message) -> RosterError | None:
+    try:
+        send(message)
+    except (MessageRefused, CarrierBusy, CarrierDown) as problem:
+        return problem
+    except RosterError as problem:  # settings, a file with a secret: for a person to mend, and all messages wait for it
+        return CarrierDown(problem.message)
+    return None

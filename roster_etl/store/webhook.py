@@ -1,0 +1,67 @@
+"""Alerts: a message of the outbox on its way to a webhook that takes ``{"text": …}``, as Slack's and Mattermost's do.
+
+Belongs here: the one request, and what its answers mean. The URL is a secret: it stands in no error.
+"""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from roster_etl.spec.errors import SettingsError
+from roster_etl.store.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
+from roster_etl.store.secret import read_secret
+from roster_etl.store.settings import AlertSettings
+
+_WHERE = "[alerts] in roster_etl.toml"
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A webhook that has moved is for a person to look at: the text goes nowhere else by itself."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class Webhook:
+    """Sends messages to the webhook that the settings name."""
+
+    def __init__(self, settings: AlertSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, message: Message) -> None:
+        """Send `message`. Raises MessageRefused, CarrierBusy, CarrierDown, SettingsError."""
+        url = webhook_url(self._settings)
+        where = f"webhook at {urlsplit(url).hostname}"
+        body = json.dumps({"text": message.text}, ensure_ascii=False).encode()
+        request = Request(url, body, {"Content-Type": "application/json; charset=utf-8", "User-Agent": "roster-etl"})  # noqa: S310 - see webhook_url
+        try:
+            with build_opener(_NoRedirect).open(request, timeout=self._settings.timeout_seconds):
+                return
+        except HTTPError as error:
+            error.close()
+            kind = (
+                MessageRefused if error.code in (400, 413, 422) else CarrierBusy if error.code in (408, 425, 429) else CarrierDown
+            )
+            raise kind(where=where, problem=f"it answered {error.code}") from None
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: a header that no server would take
+            reason = getattr(error, "reason", error)
+            problem = f"it cannot be reached ({getattr(reason, 'strerror', None) or type(reason).__name__})"
+            raise CarrierDown(where=where, problem=problem) from None
+
+
+def webhook_url(settings: AlertSettings) -> str:
+    """Return the URL. Raises SettingsError: it is not there, or no http(s) URL."""
+    url = read_secret(_WHERE, file=settings.webhook_file, variable=settings.webhook_env)
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or any(c.isspace() for c in url):
+        raise SettingsError(where=_WHERE, problem="what it names holds no URL that begins with https://")
+    return url

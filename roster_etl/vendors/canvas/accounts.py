@@ -1,0 +1,31 @@
+"""accounts.csv, as the document states it."""
+
+from roster_etl.spec import Column, File, Signature, Status
+
+ACCOUNTS = File(
+    name="accounts",
+    file_name="accounts.csv",
+    title="Accounts: the organization's units",
+    source="accounts.csv",
+    key=("account_id",),
+    columns=(
+        Column(name="account_id", required=True, note="The account's SIS id."),
+        Column(
+            name="parent_account_id",
+            sticky=True,
+            note="The account above; blank means the root account, for a known account too. The column must be there.",
+        ),
+        Column(name="name", sticky=True, note="The account's name; needed for a new account."),
+        Column(
+            name="status",
+            strict=True,
+            form=Status(options=("active", "deleted")),
+            note="Needed for a new account; blank leaves a known one as it is.",
+        ),
+        Column(name="integration_id", note="A second id of the account, unique among accounts."),
+    ),
+    in_order=True,
+    recognised_by=Signature(every=("account_id", "parent_account_id")),
+    required=False,
+    note="A parent stands in an earlier row, or in an earlier upload.",
+)

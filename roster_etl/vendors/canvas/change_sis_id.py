@@ -1,0 +1,35 @@
+"""change_sis_id.csv: ids that change, before anything else of an upload is read."""
+
+from roster_etl.spec import AnyOf, Choice, Column, File, Signature
+from roster_etl.vendors.canvas.codes import RENAMED
+
+CHANGE_SIS_ID = File(
+    name="change_sis_id",
+    file_name="change_sis_id.csv",
+    title="Changes of ids",
+    source="change_sis_id.csv",
+    key=("type", "old_id", "old_integration_id"),
+    columns=(
+        Column(name="old_id", note="The SIS id that the record has now."),
+        Column(name="new_id", note="The SIS id that it is to have; free among records of the type, deleted ones included."),
+        Column(
+            name="old_integration_id",
+            note="The integration id that the record has now. Newer than the document; with old_id, both must name one record.",
+        ),
+        Column(
+            name="new_integration_id",
+            note="The integration id that it is to have; `<delete>` clears it. Newer than the document.",
+        ),
+        Column(
+            name="type",
+            required=True,
+            form=Choice(options=RENAMED),
+            note="What the record is. group_category is newer than the document.",
+        ),
+    ),
+    in_order=True,
+    recognised_by=Signature(some=(("old_id", "old_integration_id"),)),
+    rules=(AnyOf(columns=("old_id", "old_integration_id")), AnyOf(columns=("new_id", "new_integration_id"))),
+    required=False,
+    note="Loaded first, so that all other files of the upload use the new ids.",
+)

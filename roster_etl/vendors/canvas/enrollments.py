@@ -1,0 +1,58 @@
+"""enrollments.csv, as the document states it."""
+
+from roster_etl.spec import AnyOf, Choice, Column, File, Moment, Signature, Status
+from roster_etl.vendors.canvas.codes import BOOLEANS
+
+ENROLLMENTS = File(
+    name="enrollments",
+    file_name="enrollments.csv",
+    title="Enrollments of users in sections",
+    source="enrollments.csv",
+    key=("course_id", "section_id", "user_id", "user_integration_id", "role", "role_id", "associated_user_id"),
+    columns=(
+        Column(name="course_id", note="The course; without section_id, its default section is meant."),
+        Column(
+            name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
+        ),
+        Column(name="start_date", sticky=True, form=Moment(), note="When the enrollment begins; counts together with end_date."),
+        Column(
+            name="end_date",
+            sticky=True,
+            form=Moment(),
+            note="When the enrollment has ended (exclusive); counts together with start_date.",
+        ),
+        Column(name="user_id", note="The user, by SIS id; ignored beside user_integration_id."),
+        Column(name="user_integration_id", note="The user, by integration id."),
+        Column(name="role", note="teacher, ta, designer, student, observer, or the name of a custom role."),
+        Column(name="role_id", note="The role by its id in the account's role list (option custom_roles); wins over role."),
+        Column(name="section_id", note="The section."),
+        Column(
+            name="status",
+            required=True,
+            form=Status(options=("active", "completed", "inactive", "deleted", "deleted_last_completed")),
+            note="deleted_last_completed, newer than the document: deleted, but completed if it is the user's last one of the role.",
+        ),
+        Column(name="associated_user_id", note="Whom an observer observes; ignored for other roles."),
+        Column(
+            name="limit_section_privileges",
+            form=Choice(options=BOOLEANS),
+            note="Whether the user sees people of the own section alone. Blank leaves it as it is.",
+        ),
+        Column(
+            name="notify", unmapped="About an e-mail that the vendor sends.", note="Whether the user hears of the enrollment."
+        ),
+        Column(
+            name="temporary_enrollment_source_user_id",
+            unmapped="Temporary enrollments are a matter of the vendor's programs.",
+            note="Newer than the document.",
+        ),
+    ),
+    in_order=True,
+    recognised_by=Signature(some=(("section_id", "course_id"), ("user_id", "user_integration_id"))),
+    rules=(
+        AnyOf(columns=("course_id", "section_id")),
+        AnyOf(columns=("user_id", "user_integration_id")),
+        AnyOf(columns=("role", "role_id")),
+    ),
+    required=False,
+)

@@ -1,0 +1,310 @@
+"""What rows of Canvas files do: the regular facts of "how rows are applied", kind by kind, in the order of loading.
+
+Sources: the document, and how the vendor's own programs behave (README.md, "Behaviour").
+"""
+
+from roster_etl.mapping.columns import instant, switch
+from roster_etl.mapping.fold import FoldPlan, Given, Refers, Roles, RowKind
+
+CLEAR = "<delete>"
+LIVING = {"active": "active", "deleted": "deleted"}
+DATES = (("start_at", "end_at"),)
+
+CHANGE_SIS_ID = RowKind(
+    name="change_sis_id",
+    verb="rename",
+    table="id_changes",
+    key=("old_id", "old_integration_id"),
+    columns=(
+        Given(column="old_id", to="old_id"),
+        Given(column="new_id", to="new_id"),
+        Given(column="old_integration_id", to="old_integration_id"),
+        Given(column="new_integration_id", to="new_integration_id"),
+        Given(column="type", to="entity"),
+    ),
+)
+
+ACCOUNTS = RowKind(
+    name="accounts",
+    verb="organizations",
+    table="organizations",
+    key=("organization_id",),
+    columns=(
+        Given(column="account_id", to="organization_id"),
+        Given(column="parent_account_id", to="parent_organization_id"),
+        Given(column="name", to="name", blank="keeps", needed="new"),
+        Given(column="status", to="status", needed="new"),
+        Given(column="integration_id", to="integration_id", unique=True),
+    ),
+    statuses=LIVING,
+    references=(Refers(to="parent_organization_id", table="organizations", deleted_code="deleted_parent"),),
+)
+
+TERMS = RowKind(
+    name="terms",
+    verb="terms",
+    table="terms",
+    key=("term_id", "enrollment_type"),
+    columns=(
+        Given(column="term_id", to="term_id"),
+        Given(column="name", to="name", blank="keeps", needed="live"),
+        Given(column="status", to="status"),
+        Given(column="start_date", to="start_at", via=instant),
+        Given(column="end_date", to="end_at", via=instant),
+        Given(column="integration_id", to="integration_id", unique=True),
+        Given(column="date_override_enrollment_type", to="enrollment_type"),
+    ),
+    statuses=LIVING,
+    together=DATES,
+)
+
+COURSES = RowKind(
+    name="courses",
+    verb="courses",
+    table="courses",
+    key=("course_id",),
+    columns=(
+        Given(column="course_id", to="course_id"),
+        Given(column="short_name", to="short_name", blank="keeps"),
+        Given(column="long_name", to="name", blank="keeps"),
+        Given(column="account_id", to="organization_id", blank="keeps"),
+        Given(column="term_id", to="term_id", blank="keeps"),
+        Given(column="status", to="status"),
+        Given(column="integration_id", to="integration_id", unique=True),
+        Given(column="start_date", to="start_at", via=instant),
+        Given(column="end_date", to="end_at", via=instant),
+        Given(column="course_format", to="format"),
+        Given(column="blueprint_course_id", to="blueprint_course_id", blank="keeps", clear="dissociate"),
+        Given(column="homeroom_course", to="is_homeroom", blank="keeps", via=switch),
+        Given(column="fallback_account_id", to="fallback_organization_id"),
+    ),
+    statuses={
+        "active": "active",
+        "unpublished": "active",
+        "published": "active",
+        "completed": "completed",
+        "deleted": "deleted",
+    },
+    references=(Refers(to="term_id", table="terms", deleted="warn", unknown="warn"),),
+    together=DATES,
+    sticky_end=True,
+)
+
+SECTIONS = RowKind(
+    name="sections",
+    verb="sections",
+    table="sections",
+    key=("section_id",),
+    columns=(
+        Given(column="section_id", to="section_id"),
+        Given(column="course_id", to="course_id"),
+        Given(column="name", to="name", blank="keeps", needed="live"),
+        Given(column="status", to="status"),
+        Given(column="integration_id", to="integration_id", unique=True),
+        Given(column="start_date", to="start_at", via=instant),
+        Given(column="end_date", to="end_at", via=instant),
+    ),
+    statuses=LIVING,
+    references=(Refers(to="course_id", table="courses", deleted="warn"),),
+    together=DATES,
+)
+
+XLISTS = RowKind(
+    name="xlists",
+    verb="cross_lists",
+    table="sections",
+    key=("section_id",),
+    columns=(
+        Given(column="xlist_course_id", to="course_id"),
+        Given(column="section_id", to="section_id"),
+        Given(column="status", to="status"),
+    ),
+    statuses=LIVING,
+)
+
+USERS = RowKind(
+    name="users",
+    verb="people",
+    table="users",
+    key=("user_id",),
+    columns=(
+        Given(column="user_id", to="user_id"),
+        Given(column="integration_id", to="integration_id", blank="keeps", unique=True),
+        Given(column="login_id", to="username"),
+        Given(column="first_name", to="first_name", blank="keeps"),
+        Given(column="last_name", to="last_name", blank="keeps"),
+        Given(column="full_name", to="full_name", blank="keeps"),
+        Given(column="sortable_name", to="sortable_name", blank="keeps"),
+        Given(column="short_name", to="short_name", blank="keeps"),
+        Given(column="email", to="email", blank="keeps"),
+        Given(column="pronouns", to="pronouns", blank="keeps", clear=CLEAR),
+        Given(column="declared_user_type", to="declared_user_type", blank="keeps", clear=CLEAR),
+        Given(column="status", to="status"),
+    ),
+    statuses={"active": "active", "suspended": "suspended", "deleted": "deleted"},
+    sticky_end=True,
+)
+
+LOGINS = RowKind(
+    name="logins",
+    verb="logins",
+    table="logins",
+    key=("login_user_id",),
+    columns=(
+        Given(column="user_id", to="login_user_id"),
+        Given(column="integration_id", to="integration_id"),
+        Given(column="login_id", to="username"),
+        Given(column="authentication_provider_id", to="authentication_provider_id"),
+        Given(column="existing_user_id", to="user_id"),
+        Given(column="existing_integration_id", to="user_integration_id"),
+        Given(column="existing_canvas_user_id", to="vendor_user_id"),
+        Given(column="email", to="email"),
+    ),
+)
+
+ENROLLMENTS = RowKind(
+    name="enrollments",
+    verb="enrollments",
+    table="enrollments",
+    key=("course_id", "section_id", "user_id", "user_integration_id", "role", "role_id", "associated_user_id"),
+    columns=(
+        Given(column="course_id", to="course_id"),
+        Given(column="start_date", to="start_at", via=instant),
+        Given(column="end_date", to="end_at", via=instant),
+        Given(column="user_id", to="user_id"),
+        Given(column="user_integration_id", to="user_integration_id"),
+        Given(column="role", to="role"),
+        Given(column="role_id", to="role_id"),
+        Given(column="section_id", to="section_id"),
+        Given(column="status", to="status"),
+        Given(column="associated_user_id", to="associated_user_id"),
+        Given(column="limit_section_privileges", to="limit_section_privileges", blank="keeps", via=switch),
+    ),
+    statuses={
+        "active": "active",
+        "completed": "completed",
+        "inactive": "inactive",
+        "deleted": "deleted",
+        "deleted_last_completed": "deleted_last_completed",
+    },
+    together=DATES,
+)
+
+ADMINS = RowKind(
+    name="admins",
+    verb="admins",
+    table="user_roles",
+    key=("user_id", "organization_id", "role", "role_id"),
+    columns=(
+        Given(column="user_id", to="user_id"),
+        Given(column="account_id", to="organization_id"),
+        Given(column="role_id", to="role_id"),
+        Given(column="role", to="role"),
+        Given(column="status", to="status"),
+    ),
+    statuses=LIVING,
+)
+
+GROUP_CATEGORIES = RowKind(
+    name="group_categories",
+    verb="group_categories",
+    table="group_categories",
+    key=("group_category_id",),
+    columns=(
+        Given(column="group_category_id", to="group_category_id"),
+        Given(column="account_id", to="organization_id"),
+        Given(column="course_id", to="course_id"),
+        Given(column="category_name", to="name", blank="keeps", needed="live"),
+        Given(column="status", to="status"),
+    ),
+    statuses=LIVING,
+)
+
+GROUPS = RowKind(
+    name="groups",
+    verb="groups",
+    table="groups",
+    key=("group_id",),
+    columns=(
+        Given(column="group_id", to="group_id"),
+        Given(column="group_category_id", to="group_category_id", blank="keeps"),
+        Given(column="account_id", to="organization_id"),
+        Given(column="course_id", to="course_id"),
+        Given(column="name", to="name", blank="keeps", needed="live"),
+        Given(column="status", to="status"),
+    ),
+    statuses={"available": "available", "closed": "available", "completed": "available", "deleted": "deleted"},
+)
+
+GROUPS_MEMBERSHIP = RowKind(
+    name="groups_membership",
+    verb="group_memberships",
+    table="group_memberships",
+    key=("group_id", "user_id"),
+    columns=(
+        Given(column="group_id", to="group_id"),
+        Given(column="user_id", to="user_id"),
+        Given(column="status", to="status"),
+    ),
+    statuses={"accepted": "accepted", "deleted": "deleted"},
+)
+
+USER_OBSERVERS = RowKind(
+    name="user_observers",
+    verb="observers",
+    table="observers",
+    key=("observer_id", "student_id"),
+    columns=(
+        Given(column="observer_id", to="observer_id"),
+        Given(column="student_id", to="student_id"),
+        Given(column="status", to="status"),
+    ),
+    statuses=LIVING,
+)
+
+FOLD = FoldPlan(
+    kinds=(
+        CHANGE_SIS_ID,
+        ACCOUNTS,
+        TERMS,
+        COURSES,
+        SECTIONS,
+        XLISTS,
+        USERS,
+        LOGINS,
+        ENROLLMENTS,
+        ADMINS,
+        GROUP_CATEGORIES,
+        GROUPS,
+        GROUPS_MEMBERSHIP,
+        USER_OBSERVERS,
+    ),
+    fixed={
+        "organizations": {"type": "account"},
+        "users": {"user_kind": "user"},
+        "user_roles": {"user_kind": "user"},
+        "enrollments": {"user_kind": "user"},
+        "logins": {"user_kind": "user"},
+    },
+    entities={
+        "account": "organizations",
+        "term": "terms",
+        "course": "courses",
+        "section": "sections",
+        "group": "groups",
+        "group_category": "group_categories",
+        "user": "users",
+    },
+    roles=Roles(
+        built_in={"student": "student", "teacher": "teacher", "ta": "ta", "designer": "designer", "observer": "observer"},
+        by_name={
+            "StudentEnrollment": "student",
+            "TeacherEnrollment": "teacher",
+            "TaEnrollment": "ta",
+            "DesignerEnrollment": "designer",
+            "ObserverEnrollment": "observer",
+        },
+        of_accounts=("AccountAdmin",),
+    ),
+    batch=("enrollments", "sections", "courses"),
+)

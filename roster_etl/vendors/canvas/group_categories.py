@@ -1,0 +1,23 @@
+"""group_categories.csv: sets of groups, of an account or of a course."""
+
+from roster_etl.spec import Column, File, Signature, Status
+
+GROUP_CATEGORIES = File(
+    name="group_categories",
+    file_name="group_categories.csv",
+    title="Sets of groups",
+    source="group_categories.csv",
+    key=("group_category_id",),
+    columns=(
+        Column(
+            name="group_category_id", required=True, note="The set's SIS id. The document's newer edition requires it; so do we."
+        ),
+        Column(name="account_id", note="The account that the set belongs to; without account and course: the root account."),
+        Column(name="course_id", note="The course that the set belongs to; not together with account_id."),
+        Column(name="category_name", required=True, sticky=True, note="The set's name, unique in its account or course."),
+        Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the set."),
+    ),
+    in_order=True,
+    recognised_by=Signature(every=("group_category_id", "category_name")),
+    required=False,
+)

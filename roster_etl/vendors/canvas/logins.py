@@ -1,0 +1,40 @@
+"""logins.csv: further logins of known users."""
+
+from roster_etl.spec import AnyOf, Column, Email, File, Signature, Text
+
+LOGINS = File(
+    name="logins",
+    file_name="logins.csv",
+    title="Further logins of users",
+    source="logins.csv",
+    key=("user_id",),
+    columns=(
+        Column(name="user_id", required=True, note="The login's own SIS id; not used before."),
+        Column(name="integration_id", note="A second id of the login."),
+        Column(
+            name="login_id",
+            required=True,
+            form=Text(max_length=100, printable=True),
+            note="What the user logs in with; unique without regard to case.",
+        ),
+        Column(name="password", secret=True, note="Never read, blanked before anything is stored."),
+        Column(name="ssha_password", secret=True, note="A hashed password: never read, blanked before anything is stored."),
+        Column(name="authentication_provider_id", note="The provider that the login is for."),
+        Column(name="existing_user_id", sticky=True, note="The user that the login is for, by SIS id."),
+        Column(name="existing_integration_id", sticky=True, note="The user that the login is for, by integration id."),
+        Column(
+            name="existing_canvas_user_id",
+            sticky=True,
+            note="The user that the login is for, by the vendor's own id, which nobody else knows.",
+        ),
+        Column(
+            name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
+        ),
+        Column(name="email", form=Email(), note="The login's e-mail address."),
+    ),
+    in_order=True,
+    recognised_by=Signature(some=(("existing_user_id", "existing_integration_id", "existing_canvas_user_id"),)),
+    rules=(AnyOf(columns=("existing_user_id", "existing_integration_id", "existing_canvas_user_id")),),
+    required=False,
+    note="Logins are added here, and removed by users.csv.",
+)

@@ -1,0 +1,35 @@
+"""terms.csv, as the document states it, dates for one type of enrollment included."""
+
+from roster_etl.spec import AnyOf, Choice, Column, File, Moment, Signature, Status
+from roster_etl.vendors.canvas.codes import ENROLLMENT_TYPES
+
+TERMS = File(
+    name="terms",
+    file_name="terms.csv",
+    title="Terms",
+    source="terms.csv",
+    key=("term_id", "date_override_enrollment_type"),
+    columns=(
+        Column(name="term_id", required=True, note="The term's SIS id."),
+        Column(name="name", sticky=True, note="The term's name; ignored in a row with an enrollment type."),
+        Column(
+            name="status",
+            required=True,
+            form=Status(options=("active", "deleted")),
+            note="Of the term; in a row with an enrollment type, of that type's dates.",
+        ),
+        Column(name="start_date", sticky=True, form=Moment(), note="When the term begins; blank clears it."),
+        Column(name="end_date", sticky=True, form=Moment(), note="When the term has ended (exclusive); blank clears it."),
+        Column(name="integration_id", note="A second id of the term, unique among terms."),
+        Column(
+            name="date_override_enrollment_type",
+            strict=True,
+            form=Choice(options=ENROLLMENT_TYPES),
+            note="The row sets, or removes, the term's dates for enrollments of this type, and nothing else.",
+        ),
+    ),
+    in_order=True,
+    recognised_by=Signature(every=("term_id", "name")),
+    rules=(AnyOf(columns=("name",), unless=("date_override_enrollment_type",)),),
+    required=False,
+)

@@ -1,0 +1,45 @@
+"""AttendanceExport.csv, as section 4 of the document states it."""
+
+from roster_etl.spec import Column, Date, File, FoundTogether, Reference, Repeats
+
+ATTENDANCE = File(
+    name="attendance",
+    file_name="AttendanceExport.csv",
+    title="Absences to be told of",
+    source="4. AttendanceExport.csv",
+    key=("School", "Student", "Period", "Absence.code"),
+    columns=(
+        Column(name="School", required=True, aliases=("site",), note="Code of the school; case counts."),
+        Column(
+            name="Student",
+            required=True,
+            references=Reference(file="students", column="ID"),
+            note="The student's ID in StudentExport.csv.",
+        ),
+        Column(name="Period", required=True, note="The period, as in StaffToStudentExport.csv."),
+        Column(
+            name="Absence.code",
+            required=True,
+            aliases=("absenceCode", "Absence_code"),
+            listed_by="absence_codes",
+            note="The district's own code for the absence; any text.",
+        ),
+        Column(name="Teacher.name", aliases=("teacherName", "Teacher_name"), note="The teacher's name."),
+        Column(
+            name="Date",
+            form=Date(pattern="MM/DD/YY", any_year=True),
+            strict=True,
+            note="Day of the absence; without one it is the day on which the file arrives, in the district's time zone.",
+        ),
+    ),
+    rules=(
+        FoundTogether(
+            columns=("Student", "Period"),
+            file="staff_to_student",
+            others=("Student", "Period"),
+            message="The student has no class in this period; the absence was kept as sent.",
+        ),
+    ),
+    repeats=Repeats(columns=("Date", "Teacher.name")),
+    note="Absences that families are to be told of, some time before the alerts go out.",
+)

@@ -1,0 +1,301 @@
+"""How CatapultCONNECT's files become canonical tables.
+
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+the decisions behind ambiguous columns are written down in this folder's README.
+"""
+
+from roster_etl.mapping.columns import decimal, derived_id, digits, joined, parse_us_day, recode
+from roster_etl.mapping.compound import looked_up, or_else, unless_looked_up, with_texts
+from roster_etl.mapping.plan import (
+    RECEIVED_ON,
+    Agreed,
+    AnyGiven,
+    AnyRow,
+    Computed,
+    Const,
+    FirstOf,
+    From,
+    IfOption,
+    Mapping,
+    OfUpload,
+    Unnamed,
+)
+from roster_etl.vendors.catapult_connect.codes import (
+    GRADES,
+    HOMEROOM_PERIODS,
+    HOMEROOM_PERIODS_AND_ZERO,
+    PRIMARY,
+    SECONDARY,
+)
+
+_FULL_NAME = From("Name.First", "Name.Last", via=joined(" "), derived=True)
+
+_OWN_CODE = From("School Site Name", via=looked_up, option="site_codes", derived=True)
+
+
+def _site_of_code(source: str) -> Mapping:
+    """The site of a school code that no site file names."""
+    return Mapping(
+        source=source,
+        to="organizations",
+        yields=True,
+        note="A site that SchoolExport.csv does not name is called by its code.",
+        columns={
+            "organization_id": From("School"),
+            "type": Const("school", derived=True),
+            "name": From("School", derived=True),
+        },
+    )
+
+
+_ORGANIZATIONS = (
+    Mapping(
+        source="schools",
+        to="organizations",
+        merges=True,
+        note="A site whose code the district's settings know (site_codes).",
+        columns={
+            "organization_id": _OWN_CODE,
+            "type": Const("school"),
+            "name": From("School Site Name"),
+            "street": From("Address"),
+            "phone": From("Phone Number", via=digits),
+            "merge_with_id": From("Merge with Site ID", "School Site Name", via=unless_looked_up, option="site_codes"),
+        },
+    ),
+    Mapping(
+        source="schools",
+        to="organizations",
+        yields=True,
+        note="A site that is known by the id that its row is merged with; of combined locations the first names the site.",
+        unnamed=Unnamed(
+            code="unnamed_row",
+            field="Merge with Site ID",
+            message="The site has no Merge with Site ID, and the option site_codes has no code for its name. The row waits: "
+            "it is read again with each upload, until one of the two says which site it is.",
+        ),
+        columns={
+            "organization_id": FirstOf(From("Merge with Site ID"), _OWN_CODE),
+            "type": Const("school"),
+            "name": From("School Site Name"),
+            "street": From("Address"),
+            "phone": From("Phone Number", via=digits),
+        },
+    ),
+    _site_of_code("staff"),
+    _site_of_code("students"),
+    _site_of_code("staff_to_student"),
+)
+
+_USERS = (
+    Mapping(
+        source="students",
+        to="users",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("ID"),
+            "first_name": From("Name.First"),
+            "last_name": From("Name.Last"),
+            "full_name": _FULL_NAME,
+            "email": From("Email"),
+            "phone": From("MobileNumber", via=digits),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="staff",
+        to="users",
+        columns={
+            "user_kind": Const("staff"),
+            "user_id": From("ID"),
+            "first_name": From("Name.First"),
+            "last_name": From("Name.Last"),
+            "full_name": _FULL_NAME,
+            "email": From("Email"),
+            "title": From("Title"),
+            "phone": From("Mobile_number", via=digits),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_USER_ROLES = (
+    Mapping(
+        source="students",
+        to="user_roles",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("ID"),
+            "organization_id": From("School"),
+            "role": Const("student"),
+        },
+    ),
+    Mapping(
+        source="staff",
+        to="user_roles",
+        columns={
+            "user_kind": Const("staff"),
+            "user_id": From("ID"),
+            "organization_id": From("School"),
+            "role": Const("staff"),
+            "title": From("Title"),
+        },
+    ),
+)
+
+_STUDENT_PROFILES = (
+    Mapping(
+        source="students",
+        to="student_profiles",
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("ID"),
+            "grade": From("Grade", via=recode(GRADES)),
+            "home_language": From("PrimaryLanguage"),
+            "zip": From("ZipCode"),
+            "bus_route": From("BusRoute"),
+            "lunch_balance": From("LunchBalance", via=decimal),
+            "preferred_contact_method": From("PreferredContactMethod"),
+        },
+    ),
+)
+
+
+def _contacts(kind: str, position: int) -> Mapping:
+    """The contact in the columns that end in `kind`; a relationship is not given, and counts as empty in the id."""
+    name, phone, email = f"ContactName{kind}", f"ContactPhone{kind}", f"ContactEmail{kind}"
+    return Mapping(
+        source="students",
+        to="contacts",
+        steps=(AnyGiven(columns=(name, phone, email)),),
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("ID"),
+            "contact_id": From(name, via=with_texts(derived_id("contact"), "", kind), derived=True),
+            "name": From(name),
+            "type": Const(kind),
+            "phone": From(phone, via=digits),
+            "email": From(email),
+            "position": Const(position),
+        },
+    )
+
+
+_CONTACTS = (_contacts(PRIMARY, 1), _contacts(SECONDARY, 2))
+
+_DERIVED_COURSE_ID = derived_id("course")
+_COURSE_ID = FirstOf(From("Course_number"), From("School", "Name", via=_DERIVED_COURSE_ID, derived=True))
+_SECTION_ID = From(
+    "School", "Teacher", "Period", "Course_number", "Section_number", "Name", via=derived_id("section"), derived=True
+)
+_YES = recode({"Y": True})
+
+_COURSES = (
+    Mapping(
+        source="staff_to_student",
+        to="courses",
+        merges=True,
+        steps=(
+            Computed(name="course", columns=("Course_number", "School", "Name"), via=or_else(_DERIVED_COURSE_ID)),
+            Agreed(by="course", column="School", name="course_school"),
+            AnyRow(by="course", column="Period", values=HOMEROOM_PERIODS, name="homeroom"),
+            AnyRow(by="course", column="Period", values=HOMEROOM_PERIODS_AND_ZERO, name="homeroom_or_zero"),
+        ),
+        note="A course number that several schools use is a course of the district: it belongs to no one school.",
+        columns={
+            "course_id": _COURSE_ID,
+            "organization_id": From("course_school"),
+            "number": From("Course_number"),
+            "name": From("Name"),
+            "is_homeroom": FirstOf(
+                IfOption(
+                    option="period_zero",
+                    equals="homeroom",
+                    then=From("homeroom_or_zero", via=_YES, derived=True),
+                    otherwise=From("homeroom", via=_YES, derived=True),
+                ),
+                Const(False, derived=True),
+            ),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_SECTIONS = (
+    Mapping(
+        source="staff_to_student",
+        to="sections",
+        merges=True,
+        columns={
+            "section_id": _SECTION_ID,
+            "course_id": _COURSE_ID,
+            "home_course_id": _COURSE_ID,
+            "organization_id": From("School"),
+            "name": From("Name"),
+            "number": From("Section_number"),
+            "period": From("Period"),
+        },
+    ),
+)
+
+_ENROLLMENTS = (
+    Mapping(
+        source="staff_to_student",
+        to="enrollments",
+        merges=True,
+        columns={
+            "course_id": _COURSE_ID,
+            "section_id": _SECTION_ID,
+            "user_kind": Const("student"),
+            "user_id": From("Student"),
+            "role": Const("student"),
+            "organization_id": From("School"),
+            "status": Const("active", derived=True),
+        },
+    ),
+    Mapping(
+        source="staff_to_student",
+        to="enrollments",
+        merges=True,
+        note="A class has the one teacher that it is known by.",
+        columns={
+            "course_id": _COURSE_ID,
+            "section_id": _SECTION_ID,
+            "user_kind": Const("staff"),
+            "user_id": From("Teacher"),
+            "role": Const("teacher"),
+            "is_primary": Const(True, derived=True),
+            "organization_id": From("School"),
+            "status": Const("active", derived=True),
+        },
+    ),
+)
+
+_ATTENDANCE = (
+    Mapping(
+        source="attendance",
+        to="attendance",
+        merges=True,
+        note="Absences are added; one that a later file does not have stays.",
+        columns={
+            "organization_id": From("School"),
+            "user_id": From("Student"),
+            "period": From("Period"),
+            "date": FirstOf(From("Date", via=parse_us_day), OfUpload(RECEIVED_ON)),
+            "absence_code": From("Absence.code"),
+            "teacher_name": From("Teacher.name"),
+        },
+    ),
+)
+
+MAPPINGS: tuple[Mapping, ...] = (
+    *_ORGANIZATIONS,
+    *_USERS,
+    *_USER_ROLES,
+    *_STUDENT_PROFILES,
+    *_CONTACTS,
+    *_COURSES,
+    *_SECTIONS,
+    *_ENROLLMENTS,
+    *_ATTENDANCE,
+)

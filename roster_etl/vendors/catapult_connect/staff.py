@@ -1,0 +1,41 @@
+"""StaffExport.csv, as section 1 of the document states it."""
+
+from roster_etl.spec import Column, Email, File, Phone, Repeats
+
+STAFF = File(
+    name="staff",
+    file_name="StaffExport.csv",
+    title="Staff and their sites",
+    source="1. StaffExport.csv",
+    key=("ID",),
+    columns=(
+        Column(
+            name="ID",
+            required=True,
+            note="The person's id in the student information system, numeric or alphanumeric; StaffToStudentExport.csv refers to it.",
+        ),
+        Column(
+            name="School",
+            required=True,
+            aliases=("site",),
+            note="Code of a school of the person, alphanumeric; case counts. One row for each school.",
+        ),
+        Column(name="Name.First", required=True, aliases=("nameFirst", "Name_First"), note="First name."),
+        Column(name="Name.Last", required=True, aliases=("nameLast", "Name_Last"), note="Last name."),
+        Column(name="Email", required=True, form=Email(), note="The person's district e-mail address."),
+        Column(
+            name="Title",
+            required=True,
+            note="Role or title. Teacher and Instructor choose where the vendor lists a person, and change no rights.",
+        ),
+        Column(
+            name="Mobile_number",
+            form=Phone(lengths=(10,)),
+            aliases=("mobileNumber", "Mobile.number"),
+            note="Mobile phone, 10 digits; spaces and punctuation do not count.",
+        ),
+    ),
+    orders=(("ID", "School", "Name.First", "Name.Last", "Email", "Mobile_number", "Title"),),
+    repeats=Repeats(columns=("School",)),
+    note="Everybody who works for the district, once for each school. Where rows of one person differ, the first one counts.",
+)

@@ -1,0 +1,75 @@
+"""Edits of stewards: what their values stand for, and how they get into records."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.edits import BadEdit, RecordEdit, edit_value, with_edits
+from roster_etl.engine.map import HASH, ORIGIN, row_hash
+from roster_etl.mapping.frames import REFUSED
+
+USERS = TABLES["users"]
+
+
+def _users(*rows: dict[str, Any]) -> pa.Table:
+    usual = {"user_kind": "student", "derived": '["short_name"]', "extensions": "{}", REFUSED: False}
+    schema = pa.schema([*USERS.arrow_schema, *ORIGIN, (REFUSED, pa.bool_())])
+    table = pa.Table.from_pylist([usual | row for row in rows], schema=schema)
+    return table.append_column(HASH, row_hash(table, USERS))
+
+
+def _edit(user: str, value: str | None) -> RecordEdit:
+    return RecordEdit(key={"user_kind": "student", "user_id": user}, field="short_name", value=value)
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "value", "meant"),
+    [
+        ("users", "short_name", "Ann", "Ann"),
+        ("users", "short_name", None, None),
+        ("student_profiles", "ell", "True", True),
+        ("student_profiles", "graduation_year", "2030", 2030),
+        ("student_profiles", "weighted_gpa", "3.5", 3.5),
+        ("student_profiles", "birth_date", "2015-02-28", date(2015, 2, 28)),
+        ("terms", "start_at", "2026-08-01 08:00-05:00", datetime(2026, 8, 1, 13, tzinfo=UTC)),
+    ],
+)
+def test_the_text_of_an_edit_has_the_type_of_its_column(table: str, field: str, value: str | None, meant: object) -> None:
+    assert edit_value(TABLES[table], field, value) == meant
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "value"),
+    [
+        ("student_profiles", "ell", "perhaps"),
+        ("student_profiles", "graduation_year", "next"),
+        ("student_profiles", "birth_date", "2015-02-30"),
+        ("terms", "start_at", "soon"),
+    ],
+)
+def test_a_text_that_is_no_value_is_refused_without_being_repeated(table: str, field: str, value: str) -> None:
+    with pytest.raises(BadEdit) as refused:
+        edit_value(TABLES[table], field, value)
+
+    assert value not in refused.value.message
+
+
+def test_an_edit_goes_into_its_record_alone_and_is_not_derived() -> None:
+    rows = _users({"user_id": "a", "short_name": "A"}, {"user_id": "b", "short_name": "B"})
+    edited = with_edits(USERS, rows, [_edit("a", "Anna"), _edit("nobody", "x")])
+
+    assert edited.column("short_name").to_pylist() == ["Anna", "B"]
+    assert edited.column("derived").to_pylist() == ["[]", '["short_name"]']
+    assert edited.column(HASH)[0] != rows.column(HASH)[0]
+    assert edited.column(HASH)[1] == rows.column(HASH)[1]
+
+
+def test_without_an_edit_of_a_record_that_is_there_nothing_changes() -> None:
+    rows = _users({"user_id": "a", REFUSED: True})
+
+    assert with_edits(USERS, rows, [_edit("a", "Anna")]).equals(rows)

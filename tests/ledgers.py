@@ -1,0 +1,67 @@
+"""Ledger rows made by hand, for tests of what is told of imports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from roster_etl.mapping.frames import findings_frame, to_table
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.findings import Finding
+from roster_etl.store.warehouse import REJECTED, Conclusion, Hold, ImportFile
+
+NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+FILE = ImportFile(
+    file="students.csv", kind="students", sha256="0" * 64, bytes=10, rows_read=100, rows_accepted=98, rows_rejected=2
+)
+
+
+def ended(
+    workspace: Workspace,
+    status: str,
+    *,
+    district: str = "lincoln",
+    source: str = "clever",
+    at: datetime = NOON,
+    findings: Sequence[Finding] = (),
+    files: Sequence[ImportFile] = (FILE,),
+    summary: Mapping[str, Any] | None = None,
+) -> int:
+    """Enter an import that ended as `status` at the moment `at`, and return its number; ``running``: it has not."""
+    warehouse = workspace.warehouse
+    number = warehouse.open_import(
+        kind="upload", district_id=district, source=source, upload_id="u1", received_at=at, started_at=at - timedelta(minutes=2)
+    )
+    if status == "running":
+        return number
+    conclusion = Conclusion(
+        import_id=number,
+        status=status,  # type: ignore[arg-type]
+        finished_at=at,
+        findings=to_table(findings_frame(findings)),
+        rejected=pa.Table.from_batches([], REJECTED),
+        files=files,
+        checks=(),
+        summary=summary or {},
+        hold=Hold(reason="change_threshold_exceeded", plan_sha256="ab" * 32, created_at=at) if status == "held" else None,
+    )
+    if status == "published":
+        warehouse.publish(conclusion, {}, warehouse.base(district, source))
+    else:
+        warehouse.conclude(conclusion)
+    return number
+
+
+def refused(rows: int, **parts: Any) -> list[Finding]:
+    """Return findings about `rows` refused rows."""
+    usual = {
+        "severity": "reject",
+        "code": "missing_required",
+        "file": "students.csv",
+        "field": "Last_name",
+        "message": "It is empty.",
+    }
+    return [Finding(**{**usual, "row": row, **parts}) for row in range(2, rows + 2)]

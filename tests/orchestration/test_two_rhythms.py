@@ -1,0 +1,344 @@
+"""A roster by night and absences by day, in one landing zone: neither waits for the other, and nothing is imported twice."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from roster_etl.orchestration.definitions import JOBS, defs, job_name
+from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.orders import newest_order
+from roster_etl.orchestration.raw import SeveralUploads, one_set
+from roster_etl.orchestration.runs import home_instance, run_import
+from roster_etl.orchestration.sensors import landing_zone, unfinished
+from roster_etl.orchestration.steps import PRIORITY
+from roster_etl.orchestration.watch import Bounds, Tick, watch
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.districts import District, Feed
+from roster_etl.store.sftp_server import HOST, Account, SftpServer
+from roster_etl.store.sftp_upload import upload_files
+from roster_etl.vendors import vendor
+from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
+
+NOON = 1_800_000_000.0
+DISTRICT = "lincoln"
+
+
+def stamp(folder: Path, when: int, *names: str) -> None:
+    """Give files (all of them unless named) times of their own making."""
+    for file in folder.iterdir():
+        if not names or file.name in names:
+            os.utime(file, (when, when))
+
+
+class Zone:
+    """A landing folder with both sets, and the ticks so far."""
+
+    def __init__(self, tmp_path: Path, *, published: bool = True, **options: str) -> None:
+        self.folder = tmp_path / "landing"
+        self.workspace = Workspace.open(tmp_path / "home")
+        feed = Feed(format=FORMAT, path=str(self.folder), options={"min_interval": "0", **options})
+        self.workspace.registry.add(District(id=DISTRICT, feeds=(feed,)))
+        write_absences(write_roster(self.folder), [absence(1)])
+        stamp(self.folder, 1)
+        if published:
+            order = Order(district_id=DISTRICT, source=FORMAT, path=str(self.folder), file_set="roster")
+            import_upload(self.workspace, order)
+        self.cursor: str | None = None
+        self.busy: set[tuple[str, str, str]] = set()
+
+    def tick(self, minutes: float) -> Tick:
+        patient = Bounds(again_seconds=10**9)  # here nobody carries out what is asked for
+        tick = watch(self.workspace, self.cursor, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=patient)
+        self.cursor = tick.cursor
+        return tick
+
+    def asked(self, minutes: float) -> list[str]:
+        return [request.file_set for request in self.tick(minutes).requests]
+
+
+def test_each_set_is_asked_for_once_it_stood_still_for_its_own_quiet_period(tmp_path: Path):
+    zone = Zone(tmp_path)
+
+    assert [zone.asked(0), zone.asked(1), zone.asked(4), zone.asked(5), zone.asked(6)] == [[], ["attendance"], [], ["roster"], []]
+
+
+def test_a_district_may_set_the_rhythm_of_a_set(tmp_path: Path):
+    zone = Zone(tmp_path, attendance_quiet_period="3m", attendance_min_interval="1h")
+    assert [zone.asked(0), zone.asked(2), zone.asked(3)] == [[], [], ["attendance"]]
+    write_absences(zone.folder, [absence(2)])
+
+    assert (zone.asked(10), zone.asked(20), zone.asked(63)) == (["roster"], [], ["attendance"])
+
+
+def test_fresh_absences_neither_delay_nor_repeat_the_roster_and_the_other_way(tmp_path: Path):
+    zone = Zone(tmp_path)
+    zone.tick(0)
+    zone.tick(5)
+    zone.tick(6)
+    write_absences(zone.folder, [absence(2)])
+    assert [zone.asked(10), zone.asked(11), zone.asked(30)] == [[], ["attendance"], []]
+    write_roster(zone.folder, first_name="Anna")
+
+    assert [zone.asked(40), zone.asked(41), zone.asked(45), zone.asked(60)] == [[], [], ["roster"], []]
+
+
+def test_absences_wait_where_they_lie_until_a_roster_is_published(tmp_path: Path):
+    zone = Zone(tmp_path, published=False)
+    zone.tick(0)
+    waiting = zone.tick(5)
+    assert [request.file_set for request in waiting.requests] == ["roster"]
+    assert waiting.waiting == {"unpublished": [f"{DISTRICT}/{FORMAT}/attendance"]}
+    import_upload(zone.workspace, Order(district_id=DISTRICT, source=FORMAT, file_set="roster"))
+
+    assert zone.asked(6) == ["attendance"]
+
+
+def test_a_roster_at_work_does_not_keep_absences_from_being_asked_for(tmp_path: Path):
+    zone = Zone(tmp_path)
+    zone.busy = {(DISTRICT, FORMAT, "roster")}
+    zone.tick(0)
+
+    assert zone.asked(1) == ["attendance"]
+    assert zone.tick(5).waits == {"nothing_new": 1, "running": 1}
+
+
+def test_the_day_of_an_arrival_is_when_it_was_first_seen(tmp_path: Path):
+    zone = Zone(tmp_path)
+    zone.tick(0)
+    (request,) = zone.tick(1).requests
+
+    assert request.received_at == "2027-01-15T08:00:00+00:00"
+
+
+def test_a_folder_without_absences_is_no_empty_landing_zone(tmp_path: Path):
+    zone = Zone(tmp_path)
+    (zone.folder / ABSENCES).unlink()
+    zone.tick(0)
+    zone.tick(5)
+
+    assert zone.tick(6).waiting == {"nothing_new": [f"{DISTRICT}/{FORMAT}/roster"]}
+
+
+def test_a_feed_that_failed_and_answers_again_keeps_what_its_sets_know(tmp_path: Path):
+    zone = Zone(tmp_path)
+    zone.tick(0)
+    zone.tick(5)
+    hidden = zone.folder.rename(tmp_path / "away")
+    assert list(zone.tick(6).problems) == [f"{DISTRICT}/{FORMAT}"]
+    hidden.rename(zone.folder)
+
+    after = zone.tick(8)
+
+    assert (after.requests, after.problems) == ((), {})
+
+
+# ── jobs and runs ──
+
+
+def test_a_set_has_a_job_of_its_own_which_goes_before_others_if_it_is_urgent():
+    jobs = {job.name: job for job in JOBS}
+
+    assert (job_name(FORMAT), job_name(FORMAT, "roster"), job_name(FORMAT, "attendance")) == (
+        "import_catapult_connect",
+        "import_catapult_connect",
+        "import_catapult_connect_attendance",
+    )
+    assert jobs[job_name(FORMAT, "attendance")].tags[PRIORITY] == "1"
+    assert PRIORITY not in jobs[job_name(FORMAT)].tags
+    keys = defs.resolve_job_def(job_name(FORMAT, "attendance")).asset_layer.executable_asset_keys
+    assert {key.to_user_string() for key in keys} == {
+        "catapult_connect/upload",
+        "catapult_connect/attendance",
+        "roster/attendance",
+        "roster/plan",
+        "warehouse/attendance",
+        "report",
+    }
+
+
+def test_runs_that_have_not_ended_are_known_by_set(instance: dg.DagsterInstance):
+    job = defs.resolve_job_def(job_name(FORMAT, "attendance"))
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={**job.tags, "district": DISTRICT})
+
+    assert unfinished(instance) == {(DISTRICT, FORMAT, "attendance")}
+
+
+def test_a_run_that_is_asked_for_several_uploads_says_so_and_imports_nothing(tmp_path: Path, instance: dg.DagsterInstance):
+    home = tmp_path / "home"
+    workspace = Workspace.open(home)
+    feeds = (Feed(format="clever"), Feed(format=FORMAT))
+    workspace.registry.add(District(id=DISTRICT, feeds=feeds))
+    instance.add_dynamic_partitions("districts", [DISTRICT])
+    with visiting(home):
+        done = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, partition_key=DISTRICT, raise_on_error=False
+        )
+
+    failures = [event.step_failure_data.user_failure_data for event in done.all_events if event.is_step_failure]
+    assert not done.success
+    assert {failure.metadata["code"].value for failure in failures if failure} == {SeveralUploads.code}
+    assert workspace.warehouse.imports() == []
+
+
+def test_files_of_two_sets_in_one_run_are_two_uploads():
+    keys = [dg.AssetKey([FORMAT, name]) for name in ("upload", "students", "attendance")]
+
+    with pytest.raises(SeveralUploads, match="import_catapult_connect, import_catapult_connect_attendance"):
+        one_set(vendor(FORMAT).format, keys)
+    assert one_set(vendor(FORMAT).format, keys[:2]) == "roster"
+    assert one_set(vendor(FORMAT).format, [keys[0], keys[2]]) == "attendance"
+
+
+def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, instance: dg.DagsterInstance):
+    home = tmp_path / "home"
+    Workspace.open(home).registry.add(District(id=DISTRICT, feeds=(Feed(format=FORMAT),)))
+    instance.add_dynamic_partitions("districts", [DISTRICT])
+    with visiting(home):
+        done = defs.resolve_job_def(job_name("clever")).execute_in_process(instance=instance, partition_key=DISTRICT)
+
+    assert done.success
+    assert Workspace.open(home).warehouse.imports() == []
+
+
+def test_materialize_takes_the_set_that_the_job_is_for(tmp_path: Path):
+    zone = Zone(tmp_path, published=True)
+    order, why = newest_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
+    assert (order.file_set, order.archived, why) == ("attendance", None, "what lies in the landing zone; nothing is archived yet")
+    import_upload(zone.workspace, order)
+    (zone.folder / ABSENCES).unlink()
+
+    order, why = newest_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
+
+    assert (order.archived, why.rpartition(": ")[2]) == (2, "the landing zone has no attendance file")
+
+
+def test_two_feeds_of_one_district_live_side_by_side(tmp_path: Path, sample: Path):
+    home = tmp_path / "home"
+    workspace = Workspace.open(home)
+    workspace.registry.add(District(id=DISTRICT, feeds=(Feed(format="clever"), Feed(format=FORMAT))))
+    roster = write_roster(tmp_path / "up")
+    run_import(home, Order(district_id=DISTRICT, source="clever", path=str(sample)))
+    run_import(home, Order(district_id=DISTRICT, source=FORMAT, path=str(roster)))
+    run_import(home, Order(district_id=DISTRICT, source=FORMAT, path=str(write_absences(tmp_path / "day", [absence(1)]))))
+
+    rows = workspace.warehouse.imports(DISTRICT)
+    assert [(row["source"], row["file_set"], row["status"]) for row in rows] == [
+        (FORMAT, "attendance", "published"),
+        (FORMAT, "roster", "published"),
+        ("clever", "", "published"),
+    ]
+    counts = {source: workspace.warehouse.count_current(DISTRICT, source, "users") for source in ("clever", FORMAT)}
+    assert counts[FORMAT] == 7
+    assert counts["clever"] > 40
+
+
+# ── over a real server ──
+
+
+class Server:
+    """A home whose one district uploads over SFTP; ticks of the real sensor, whose runs are carried out at once."""
+
+    def __init__(self, tmp_path: Path, server: SftpServer, warehouse: str | None) -> None:
+        self.home, self.server, self.tmp = tmp_path / "home", server, tmp_path
+        self.home.mkdir()
+        if warehouse:
+            (self.home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{warehouse}"\n')
+        (self.home / "password").write_text("open-Sesame-4711")
+        (self.home / "password").chmod(0o600)
+        self.workspace = Workspace.open(self.home)
+        self.workspace.warehouse.migrate()
+        feed = Feed(
+            format=FORMAT,
+            path=f"sftp://{DISTRICT}@{HOST}:{server.port}/",
+            known_hosts=str(server.known_hosts),
+            password_file="password",
+            options={"quiet_period": "2s", "min_interval": "0", "attendance_quiet_period": "1s"},
+        )
+        self.workspace.registry.add(District(id=DISTRICT, time_zone="America/Chicago", feeds=(feed,)))
+        self.cursor: str | None = None
+
+    def upload(self, folder: Path) -> None:
+        upload_files(
+            sorted(folder.iterdir()),
+            user=DISTRICT,
+            port=self.server.port,
+            known_hosts=self.server.known_hosts,
+            password="open-Sesame-4711",
+        )
+
+    def tick(self) -> list[str]:
+        """Evaluate the sensor once, carry out what it asks for, and return the jobs."""
+        with home_instance(self.home) as instance, visiting(self.home):
+            with dg.build_sensor_context(instance=instance, cursor=self.cursor) as context:
+                result: Any = landing_zone(JOBS)(context)
+            self.cursor = result.cursor
+            for request in result.run_requests:
+                job = defs.resolve_job_def(request.job_name)
+                job.execute_in_process(
+                    run_config=request.run_config,
+                    instance=instance,
+                    partition_key=request.partition_key,
+                    tags=dict(request.tags),
+                    raise_on_error=False,
+                )
+        return [request.job_name for request in result.run_requests]
+
+    def until(self, jobs: list[str], seconds: float = 240) -> None:
+        """Tick until just these jobs have run."""
+        done: list[str] = []
+        end = time.monotonic() + seconds
+        while done != jobs and time.monotonic() < end:
+            done += self.tick()
+            time.sleep(0.3)
+        assert done == jobs
+
+    def ended(self) -> list[tuple[str, str, int]]:
+        """Return the set, the status and the number of new records of each import, oldest first."""
+        rows = reversed(self.workspace.warehouse.imports())
+        return [
+            (row["file_set"], row["status"], sum(t["created"] for t in (row["summary"].get("changes") or {}).values()))
+            for row in rows
+        ]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)])
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    with SftpServer(tmp_path / "sftp", [Account(user=DISTRICT, password="open-Sesame-4711")]) as server:
+        town = Server(tmp_path, server, url)
+        yield town
+        town.workspace.warehouse.close()
+
+
+@pytest.mark.sftp
+def test_a_roster_by_night_and_absences_three_times_the_next_day(served: Server, tmp_path: Path):
+    night, day = job_name(FORMAT), job_name(FORMAT, "attendance")
+    served.upload(write_roster(tmp_path / "night", students=8))
+    served.until([night])
+    for number in (1, 2, 3):
+        served.upload(write_absences(tmp_path / f"bell{number}", [absence(n, period=n % 2 + 1) for n in range(number)]))
+        served.until([day])
+    assert served.tick() == []
+
+    assert served.ended() == [
+        ("roster", "published", 49),
+        ("attendance", "published", 1),
+        ("attendance", "published", 1),
+        ("attendance", "published", 1),
+    ]
+    current = served.workspace.warehouse.as_of(
+        served.workspace.warehouse.imports(limit=1)[0]["finished_at"], "attendance", DISTRICT
+    )
+    assert sorted(current.column("user_id").to_pylist()) == ["s0", "s1", "s2"]
+    served.upload(write_roster(tmp_path / "next", students=9))  # the absences still lie there, and are old
+    served.until([night])
+    assert served.tick() == []

@@ -1,0 +1,278 @@
+"""Uploads of changes on the whole road: what a row did, and what becomes of rows that did not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.check import check_upload
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.trace import trace_record
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.store.districts import District, Feed
+from roster_etl.vendors import vendor
+
+USERS = "user_id,login_id,status,full_name\n"
+COURSE = "course_id,short_name,long_name,status\nc1,C,Course,active\n"
+ENROLLMENT = "course_id,user_id,role,status\nc1,u1,student,active\n"
+
+
+class Roster:
+    """A Canvas district, and the uploads that it has had."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self.workspace, self.folder, self.count = Workspace.open(home), folder, 0
+        self.workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
+
+    def put(self, **files: str) -> Path:
+        self.count += 1
+        folder = self.folder / str(self.count)
+        folder.mkdir(parents=True)
+        for name, text in files.items():
+            (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+        return folder
+
+    def upload(self, options: dict[str, str] | None = None, **files: str) -> dict[str, Any]:
+        order = Order(district_id="lincoln", source="canvas", path=str(self.put(**files)), options=options or {})
+        return outcome(self.workspace, import_upload(self.workspace, order))
+
+    def records(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        found = self.workspace.warehouse.current_hashes("lincoln", "canvas", table)
+        rows = self.workspace.warehouse.versions(table, found.column("version_id"))
+        return sorted(tuple(row[name] for name in columns) for row in rows.to_pylist())
+
+    @property
+    def quarantine(self) -> list[tuple[str, int]]:
+        return [(q["file"], q["row"]) for q in self.workspace.warehouse.open_quarantine("lincoln", "canvas").to_pylist()]
+
+
+@pytest.fixture
+def roster(home: Path, tmp_path: Path) -> Roster:
+    return Roster(home, tmp_path / "uploads")
+
+
+def told(document: dict[str, Any]) -> list[tuple[str, str, str | None, int | None]]:
+    return [(f["severity"], f["code"], f["file"], f["row"]) for f in document["findings"]]
+
+
+def test_a_record_that_no_row_names_stays(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n")
+    document = roster.upload(u=f"{USERS}u2,b,active,Bob B\n")
+
+    assert document["changes"]["users"] == {"created": 0, "updated": 1, "deleted": 0}
+    assert roster.records("users", "user_id", "full_name") == [("u1", "Ann"), ("u2", "Bob B")]
+
+
+def test_a_deleted_record_closes_for_that_reason_and_can_come_back(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,active,Ann\n")
+    roster.upload(u=f"{USERS}u1,a,deleted,\n")
+    gone = roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").to_pylist()
+    roster.upload(u=f"{USERS}u1,a,active,\n")
+
+    assert [(row["user_id"], row["close_reason"]) for row in gone] == [("u1", "deleted")]
+    assert roster.records("users", "user_id", "full_name") == [("u1", "Ann")]
+    assert roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").num_rows == 0
+
+
+def test_several_files_of_a_kind_apply_in_the_order_of_their_paths(roster: Roster) -> None:
+    roster.upload(b=f"{USERS}u1,a,active,Second\n", a=f"{USERS}u1,a,active,First\n")
+
+    assert roster.records("users", "full_name", "source_file") == [("Second", "b.csv")]
+
+
+def test_kinds_load_in_their_order_whatever_the_names_of_their_files(roster: Roster) -> None:
+    document = roster.upload(a_enrollments=ENROLLMENT, b_courses=COURSE, c_users=f"{USERS}u1,a,active,Ann\n")
+
+    assert told(document) == []
+    assert roster.records("enrollments", "course_id", "user_id", "role") == [("c1", "u1", "student")]
+
+
+def test_an_absent_column_leaves_values_alone_also_beside_a_file_that_has_it(roster: Roster) -> None:
+    header = "section_id,course_id,name,status"
+    roster.upload(c=COURSE, s=f"{header},start_date\ns1,c1,One,active,2026-09-01\ns2,c1,Two,active,2026-09-01\n")
+    roster.upload(a=f"{header}\ns1,c1,One,active\n", b=f"{header},start_date\ns2,c1,Two,active,\n")
+
+    assert [(s, at and at.isoformat()[:10]) for s, at in roster.records("sections", "section_id", "start_at")] == [
+        ("s1", "2026-09-01"),
+        ("s2", None),
+    ]
+
+
+def test_a_row_that_did_not_fit_is_tried_again_and_released(roster: Roster) -> None:
+    first = roster.upload(u=f"{USERS}u1,a,active,Ann\n", e=ENROLLMENT)
+    second = roster.upload(u=f"{USERS}u2,b,active,Bob\n")
+    waiting = roster.quarantine
+    third = roster.upload(c=COURSE)
+
+    assert told(first) == [("reject", "unknown_reference", "e.csv", 2)]
+    assert told(second) == []
+    assert waiting == [("e.csv", 2)]
+    assert told(third) == [("info", "released", "e.csv", 2)]
+    assert roster.quarantine == []
+    assert roster.records("enrollments", "user_id") == [("u1",)]
+
+
+def test_a_released_row_is_traced_to_the_upload_that_it_came_in(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", e=ENROLLMENT.replace("u1", "u2"))
+    roster.upload(c=COURSE, e="course_id,user_id,role,status\nc1,u1,teacher,active\n")
+    key = {"course_id": "c1", "user_id": "u2"}
+    (version,) = trace_record(roster.workspace, "lincoln", "enrollments", key)["versions"]
+
+    assert (version["import_id"], version["file"], version["row"]) == (2, "e.csv", 2)
+    assert version["fields"]["role"]["reads"][0]["text"] == "student"
+
+
+def test_a_newer_row_about_the_same_record_takes_the_place_of_one_in_quarantine(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,gone,Ann\n")
+    before = roster.quarantine
+    roster.upload(u=f"{USERS}u1,a,active,Ann A\n")
+
+    assert before == [("u.csv", 2)]
+    assert roster.quarantine == []
+    assert roster.records("users", "full_name") == [("Ann A",)]
+
+
+def test_rows_that_the_roster_does_not_take_are_counted_with_their_file(roster: Roster) -> None:
+    document = roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,gone,Bob\n", e=ENROLLMENT)
+    counts = {file["kind"]: (file["rows_read"], file["rows_accepted"], file["rows_rejected"]) for file in document["files"]}
+
+    assert counts == {"users": (2, 1, 1), "enrollments": (1, 0, 1)}
+
+
+def test_an_upload_most_of_whose_rows_the_roster_refuses_is_held_and_tries_nothing_again(roster: Roster) -> None:
+    rows = "".join(f"c9,u{n},student,active\n" for n in range(20))
+    roster.upload(u=f"{USERS}u1,a,active,Ann\n")
+    document = roster.upload(e=f"course_id,user_id,role,status\n{rows}")
+
+    assert (document["status"], document["hold"]["reason"]) == ("held", "quality_gate_failed")
+    assert roster.quarantine == []
+
+
+def test_a_refused_file_stops_every_removal(roster: Roster) -> None:
+    term = "term_id,name,status\nt1,Fall,active\n"
+    courses = "course_id,short_name,long_name,status,term_id\n"
+    roster.upload(t=term, c=f"{courses}c1,C,One,active,t1\nc2,C,Two,active,t1\n")
+    batch = {"batch_mode": "true", "batch_mode_term_id": "t1", "delete_threshold_pct": "100"}
+    held_back = roster.upload(batch, c=f"{courses}c1,C,One,active,t1\n", x="Name\nAnn\n")
+    left = roster.records("courses", "course_id")
+    removed = roster.upload(batch, c=f"{courses}c1,C,One,active,t1\n")
+
+    assert "incomplete_upload" in {f["code"] for f in held_back["findings"]}
+    assert left == [("c1",), ("c2",)]
+    assert removed["changes"]["courses"]["deleted"] == 1
+
+
+def test_a_header_alone_counts_as_supplied_in_batch_mode_only(roster: Roster) -> None:
+    term = "term_id,name,status\nt1,Fall,active\n"
+    courses = "course_id,short_name,long_name,status,term_id\n"
+    roster.upload(t=term, c=f"{courses}c1,C,One,active,t1\n")
+    roster.upload(c=courses)
+    left = roster.records("courses", "course_id")
+    roster.upload({"batch_mode": "true", "batch_mode_term_id": "t1", "delete_threshold_pct": "100"}, c=courses)
+
+    assert left == [("c1",)]
+    assert roster.records("courses", "course_id") == []
+
+
+def test_a_data_set_is_compared_with_its_last_upload(roster: Roster) -> None:
+    same = {"diffing_data_set_identifier": "sis"}
+    roster.upload(same, u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\nu3,c,active,Cy\n")
+    roster.upload(u=f"{USERS}u1,a,active,By hand\n")
+    document = roster.upload(same, u=f"{USERS}u1,a,active,Ann\nu3,c,active,Cyrus\n")
+
+    assert document["changes"]["users"] == {"created": 0, "updated": 1, "deleted": 1}
+    assert roster.records("users", "user_id", "full_name") == [("u1", "By hand"), ("u3", "Cyrus")]
+    assert [
+        row["close_reason"] for row in roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").to_pylist()
+    ] == ["diffed"]
+
+
+def test_five_uploads_in_a_row_that_differ_too_much_stop_the_data_set_until_it_is_started_afresh(roster: Roster) -> None:
+    options = {"diffing_data_set_identifier": "sis", "change_threshold": "1"}
+    statuses = []
+    for size in (1, 2, 3, 4, 5, 6, 7):
+        rows = "".join(f"u{n},l{n},active,Ann\n" for n in range(size * 3))
+        statuses.append(roster.upload(options, u=USERS + rows)["status"])
+    afresh = roster.upload({**options, "diffing_remaster_data_set": "true"}, u=f"{USERS}u1,l1,active,Ann\n")
+    after = roster.upload(options, u=f"{USERS}u1,l1,active,Ann B\n")
+
+    assert statuses == ["published"] * 6 + ["rejected"]
+    assert [afresh["status"], after["status"]] == ["published", "published"]
+
+
+def test_a_check_compares_with_the_roster_and_writes_nothing(roster: Roster) -> None:
+    roster.upload({"diffing_data_set_identifier": "sis"}, u=f"{USERS}u1,a,active,Ann\n", e=ENROLLMENT)
+    path = roster.put(c=COURSE, u=f"{USERS}u2,b,active,Bob\n")
+    document = check_upload(
+        roster.workspace, str(path), "canvas", district_id="lincoln", options={"diffing_data_set_identifier": "sis"}
+    )
+
+    assert document["status"] == "publishable"
+    assert document["changes"]["users"] == {"created": 1, "updated": 0, "deleted": 1}
+    assert roster.quarantine == [("e.csv", 2)]
+    assert roster.records("users", "user_id") == [("u1",)]
+
+
+def test_a_stewards_edit_outlasts_uploads_until_one_is_told_to_win(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,active,Ann\n")
+    _edit(roster, "full_name", "Anna")
+    roster.upload(u=f"{USERS}u1,a,active,Ann Marie\n")
+    kept = roster.records("users", "full_name")
+    roster.upload({"override_sis_stickiness": "true", "clear_sis_stickiness": "true"}, u=f"{USERS}u1,a,active,Ann Lee\n")
+
+    assert kept == [("Ann",)]
+    assert roster.records("users", "full_name") == [("Ann Lee",)]
+    assert roster.workspace.warehouse.overrides("lincoln", "canvas") == []
+
+
+def test_an_upload_can_leave_edits_behind(roster: Roster) -> None:
+    roster.upload(u=f"{USERS}u1,a,active,Ann\n")
+    roster.upload({"override_sis_stickiness": "true", "add_sis_stickiness": "true"}, u=f"{USERS}u1,a,active,Ann Lee\n")
+    edits = roster.workspace.warehouse.overrides("lincoln", "canvas")
+    roster.upload(u=f"{USERS}u1,a,active,Somebody\n")
+
+    assert "full_name" in {edit["field"] for edit in edits}
+    assert {json.loads(edit["key"])["user_kind"] for edit in edits} == {"user"}
+    assert roster.records("users", "full_name") == [("Ann Lee",)]
+
+
+def _edit(roster: Roster, field: str, value: str) -> None:
+    """Enter a steward's edit, as a later import finds it in the ledger."""
+    from datetime import UTC, datetime
+
+    import sqlalchemy as sa
+
+    from roster_etl.canonical.ledger import OVERRIDES
+
+    row = {
+        "district_id": "lincoln",
+        "source": "canvas",
+        "table_name": "users",
+        "key": json.dumps({"user_kind": "user", "user_id": "u1"}),
+        "field": field,
+        "value": value,
+        "set_by": "Pat",
+        "set_at": datetime.now(UTC),
+    }
+    with roster.workspace.warehouse._writing() as connection:
+        connection.execute(sa.insert(OVERRIDES).values(**row))
+
+
+def test_a_sample_and_its_next_day_do_what_they_say(roster: Roster, tmp_path: Path) -> None:
+    made = vendor("canvas")
+    write_sample(made, tmp_path / "a", students=120, seed=3)
+    changes = next_day(made, tmp_path / "a", tmp_path / "b", seed=4)
+    orders = [Order(district_id="lincoln", source="canvas", path=str(tmp_path / day)) for day in "ab"]
+    first, second = (outcome(roster.workspace, import_upload(roster.workspace, order)) for order in orders)
+    refused = {file["kind"]: file["rows_rejected"] for file in second["files"] if file["rows_rejected"]}
+
+    assert told(first) == []
+    assert refused == {change.file: change.count for change in changes if change.kind == "refused"}
+    assert second["changes"]["id_changes"]["created"] == 2
+    assert sorted(f["code"] for f in second["findings"]) == ["bad_date", "bad_status", "unknown_reference"]

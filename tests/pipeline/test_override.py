@@ -1,0 +1,133 @@
+"""Stewards' edits: what they change at once, and what imports do with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.override import NotEdited, Target, clear_override, set_override
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, trace_record
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.district import District, Feed
+
+FILES = {
+    "users.csv": "user_id,login_id,status,full_name\nU1,ann,active,Ann Lee\nU2,bob,active,Bob Ray\n",
+    "courses.csv": "course_id,short_name,long_name,status\nC1,ART,Art,active\n",
+}
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory) -> Path:
+    """A home with a published Canvas upload."""
+    home = tmp_path_factory.mktemp("edited") / "home"
+    workspace = Workspace.open(home)
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
+    workspace.warehouse.close()
+    opened = Workspace.open(home)
+    assert upload(opened, home.parent / "first", FILES)["status"] == "published"
+    opened.warehouse.close()
+    return home
+
+
+@pytest.fixture
+def workspace(imported: Path, tmp_path: Path) -> Iterator[Workspace]:
+    opened = Workspace.open(shutil.copytree(imported, tmp_path / "home"))
+    yield opened
+    opened.warehouse.close()
+
+
+def upload(workspace: Workspace, folder: Path, files: dict[str, str], **options: str) -> dict[str, Any]:
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    order = Order(district_id="lincoln", source="canvas", path=str(folder), options=options)
+    return outcome(workspace, import_upload(workspace, order))
+
+
+def target(field: str = "full_name", table: str = "users", **key: str) -> Target:
+    return Target(district_id="lincoln", source="canvas", table=table, key=key or {"user_id": "U1"}, field=field)
+
+
+def names(workspace: Workspace) -> dict[str, str]:
+    ids = workspace.warehouse.current_hashes("lincoln", "canvas", "users").column("version_id")
+    return {row["user_id"]: row["full_name"] for row in workspace.warehouse.versions("users", ids).to_pylist()}
+
+
+def renamed(name: str) -> dict[str, str]:
+    return {"users.csv": f"user_id,login_id,status,full_name\nU1,ann,active,{name}\n"}
+
+
+def test_an_edit_takes_effect_at_once_as_an_import_of_its_own(workspace: Workspace) -> None:
+    import_id = set_override(workspace, target(), "Anna Lee", "sam")
+
+    document = outcome(workspace, import_id)
+    assert (document["status"], document["changes"]["users"]["updated"]) == ("published", 1)
+    versions = workspace.warehouse.trace("users", {"user_id": "U1"}, "lincoln", "canvas").to_pylist()
+    assert [(v["full_name"], v["close_reason"]) for v in versions] == [("Ann Lee", "overridden"), ("Anna Lee", None)]
+    (edit,) = workspace.warehouse.overrides("lincoln", "canvas")
+    assert (edit["field"], edit["value"], edit["set_by"]) == ("full_name", "Anna Lee", "sam")
+    assert workspace.archive.read_manifest("lincoln", import_id)["kind"] == "override"
+
+
+def test_imports_leave_an_edit_alone_until_it_is_cleared(workspace: Workspace, tmp_path: Path) -> None:
+    set_override(workspace, target(), "Anna Lee", "sam")
+    upload(workspace, tmp_path / "a", renamed("Ann Smith"))
+    assert names(workspace)["U1"] == "Anna Lee"
+
+    clear_override(workspace, target(), "sam")
+    assert names(workspace)["U1"] == "Anna Lee"
+    upload(workspace, tmp_path / "b", renamed("Ann Smith"))
+
+    assert names(workspace)["U1"] == "Ann Smith"
+    assert workspace.warehouse.overrides("lincoln", "canvas") == []
+
+
+def test_an_import_may_publish_its_own_value_and_keep_or_end_the_edit(workspace: Workspace, tmp_path: Path) -> None:
+    set_override(workspace, target(), "Anna Lee", "sam")
+    upload(workspace, tmp_path / "a", renamed("Ann Smith"), override_sis_stickiness="true")
+    assert names(workspace)["U1"] == "Ann Smith"
+    assert len(workspace.warehouse.overrides("lincoln", "canvas")) == 1
+
+    options = {"override_sis_stickiness": "true", "clear_sis_stickiness": "true"}
+    upload(workspace, tmp_path / "b", renamed("Ann Jones"), **options)
+
+    assert workspace.warehouse.overrides("lincoln", "canvas") == []
+
+
+def test_a_cell_that_was_set_by_hand_says_so_and_the_others_still_lead_to_their_upload(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    set_override(workspace, target(), "Anna Lee", "sam")
+    upload(workspace, tmp_path / "a", {"users.csv": "user_id,login_id,status,full_name\nU1,ann2,active,Ann Smith\n"})
+
+    document = trace_record(workspace, "lincoln", "users", {"user_id": "U1"})
+    told = [(v["fields"]["full_name"]["rule"], v["fields"]["username"]["reads"][0]["text"]) for v in document["versions"]]
+    assert told == [
+        ("full_name of users, where blank keeps what was there", "ann"),
+        ("set by hand, by sam", "ann"),
+        ("set by hand, by sam", "ann2"),
+    ]
+
+
+def test_an_edit_of_nothing_is_refused(workspace: Workspace) -> None:
+    for wrong, error in (
+        (target(table="pupils"), UnknownTable),
+        (target(table="contacts"), UnknownTable),
+        (target("nickname"), UnknownColumn),
+        (target("user_id"), UnknownColumn),
+        (target(user_id="U9"), UnknownRecord),
+        (target(user_kind="user"), UnknownRecord),
+    ):
+        with pytest.raises(error):
+            set_override(workspace, wrong, "x", "sam")
+    with pytest.raises(NotEdited):
+        clear_override(workspace, target(), "sam")
+
+    assert [row["kind"] for row in workspace.warehouse.imports("lincoln")] == ["upload"]

@@ -1,0 +1,60 @@
+"""Walking back where several plans of one file fill one table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.trace import trace_record
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.district import District, Feed
+
+WHO = ("lincoln", "catapult_connect")
+FILES = {
+    "StaffExport.csv": "ID,School,Name.First,Name.Last,Email,Title\n9,10,Mei,Sato,mei@example.org,Teacher\n",
+    "StudentExport.csv": "ID,School,Name.First,Name.Last,ContactNamePrimary,ContactNameSecondary\n1,20,Ana,Reed,Rosa Reed,Kofi Reed\n",
+    "StaffToStudentExport.csv": "School,Teacher,Student,Period,Name\n10,9,1,1,Math\n",
+    "SchoolExport.csv": "School Site Name,Merge with Site ID\nLincoln High,10\nAda Lovelace,\n",
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home with one import; a site's code comes from the settings, another's from its row."""
+    folder = tmp_path_factory.mktemp("trace")
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    workspace = Workspace.open(folder / "home")
+    options = {"site_codes": '{"Ada Lovelace": "20"}'}
+    workspace.registry.add(District(id=WHO[0], feeds=(Feed(format=WHO[1], options=options),)))
+    import_upload(workspace, Order(district_id=WHO[0], source=WHO[1], path=str(folder)))
+    return workspace
+
+
+def _traced(workspace: Workspace, table: str, key: dict[str, str], field: str) -> dict[str, Any]:
+    found = trace_record(workspace, WHO[0], table, key, field=field)
+    fields: dict[str, Any] = found["versions"][0]["fields"][field]
+    return fields
+
+
+def _contact(workspace: Workspace, kind: str) -> str:
+    known = workspace.warehouse.current_hashes(*WHO, "contacts").column("version_id")
+    rows = workspace.warehouse.versions("contacts", known).to_pylist()
+    return next(row["contact_id"] for row in rows if row["type"] == kind)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Primary", "Rosa Reed"), ("Secondary", "Kofi Reed")])
+def test_a_record_is_told_by_the_plan_whose_constants_it_has(workspace: Workspace, kind: str, name: str) -> None:
+    told = _traced(workspace, "contacts", {"contact_id": _contact(workspace, kind)}, "name")
+
+    assert (told["value"], told["rule"]) == (name, f"ContactName{kind}, as given")
+
+
+def test_a_record_is_told_by_the_plan_that_derives_what_it_derived(workspace: Workspace) -> None:
+    given, settings = (_traced(workspace, "organizations", {"organization_id": code}, "organization_id") for code in ("10", "20"))
+
+    assert (given["derived"], given["rule"].partition(",")[0]) == (False, "Merge with Site ID")
+    assert (settings["derived"], settings["rule"]) == (True, "looked_up(School Site Name, option site_codes)")

@@ -1,0 +1,268 @@
+"""A district that takes uploads of Canvas files one after the other, without a warehouse: what the table of cases runs on.
+
+Files are written as CSV text, blank cells are empty; a line that begins with ``!`` was refused by the judge.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.fold import (
+    Compared,
+    Folded,
+    FoldInput,
+    Override,
+    Source,
+    Uploaded,
+    base_of,
+    differences,
+    fold,
+    tables_of,
+)
+from roster_etl.engine.map import HASH, key_text
+from roster_etl.engine.plan import Doubt, Plan, make_plan
+from roster_etl.mapping.frames import REFUSED, ROW, flat
+from roster_etl.vendors.canvas.fold import FOLD
+
+Files = Mapping[str, str]
+
+
+def frame(text: str) -> pa.Table:
+    """Return judged rows of CSV text, in the spelling of the file."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    rows = list(csv.reader(io.StringIO("\n".join(line.removeprefix("!") for line in lines))))
+    header = [name.strip() for name in rows[0]]
+    cells = [[cell.strip() or None for cell in row] for row in rows[1:]]
+    columns = {name: pa.array([row[at] for row in cells], pa.string()) for at, name in enumerate(header)}
+    columns[ROW] = pa.array(range(2, len(cells) + 2), pa.int64())
+    columns[REFUSED] = pa.array([line.startswith("!") for line in lines[1:]], pa.bool_())
+    return pa.table(columns)
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a file: its name, up to a number that tells several apart."""
+    return name.split("#", maxsplit=1)[0]
+
+
+@dataclass
+class Current:
+    """What is current of one table."""
+
+    table: pa.Table
+    school: str | None
+
+    def hashes(self) -> pa.Table:
+        return self.table.select(["version_id", HASH])
+
+    def rows(self, version_ids: pa.Array) -> pa.Table:
+        return self.table.filter(pc.is_in(flat(self.table.column("version_id")), value_set=version_ids))
+
+    def schools(self) -> Mapping[str, int]:
+        return Counter(v for v in self.table.column(self.school).to_pylist() if v) if self.school else {}
+
+
+@dataclass
+class District:
+    """The current and past versions of a district, and its quarantine."""
+
+    current: dict[str, pa.Table] = field(default_factory=dict)
+    past: dict[str, pa.Table] = field(default_factory=dict)
+    quarantine: list[dict[str, Any]] = field(default_factory=list)
+    overrides: list[Override] = field(default_factory=list)
+    uploads: int = 0
+    versions: int = 0
+    closed: dict[str, list[str]] = field(default_factory=dict)
+    folded: Folded | None = None
+    noticed: list[str] = field(default_factory=list)
+    data_set: list[Compared] = field(default_factory=list)
+    data_set_files: dict[int | None, list[Uploaded]] = field(default_factory=dict)
+    plan: Plan | None = None
+
+    def __post_init__(self) -> None:
+        for name in tables_of(FOLD):
+            self.current[name] = TABLES[name].full_schema.empty_table()
+            self.past[name] = TABLES[name].full_schema.empty_table()
+
+    def upload(self, files: Files, *, refused_files: bool = False, **options: Any) -> Folded:
+        """Fold and publish one upload."""
+        self.uploads += 1
+        self.noticed = []
+        sources = [Source(kind=kind_of(name), file=f"{name}.csv", rows=frame(text)) for name, text in files.items()]
+        if options.get("diffing_data_set_identifier"):
+            sources = self._differing(files, sources, options)
+        given = FoldInput(
+            sources=[*self._retried(), *sources],
+            current=self.current,
+            past=self.past,
+            options=options,
+            overrides=self.overrides,
+            supplied=frozenset(kind_of(name) for name in files),
+            refused_files=refused_files,
+        )
+        self.folded = fold(FOLD, given)
+        self._publish(self.folded.tables)
+        self._keep(self.folded, files)
+        return self.folded
+
+    def _differing(self, files: Files, sources: list[Source], options: Mapping[str, Any]) -> list[Source]:
+        """Compare with the upload that counts as the last one of the data set."""
+        mine = [Uploaded(source=s, size=len(t)) for s, t in zip(sources, files.values(), strict=True)]
+        base = base_of(self.data_set)
+        before = self.data_set_files.get(base.import_id)
+        found = differences(FOLD, mine, before, options)
+        self.data_set.append(Compared(import_id=self.uploads, published=True, how=found.how))
+        self.data_set_files[self.uploads] = mine
+        self.noticed = [" ".join([f.severity, f.code, str(f.file)]) for f in found.findings]
+        return list(found.sources)
+
+    def _retried(self) -> list[Source]:
+        found = []
+        for line in self.quarantine:
+            columns = {name: pa.array([value or None], pa.string()) for name, value in line["record"].items()}
+            rows = pa.table(columns | {ROW: pa.array([line["row"]], pa.int64()), REFUSED: pa.array([False])})
+            found.append(Source(kind=line["kind"], file=line["file"], rows=rows, import_id=line["import"]))
+        return found
+
+    def _keep(self, folded: Folded, files: Files) -> None:
+        done = {*folded.released, *folded.superseded}
+        self.quarantine = [q for q in self.quarantine if (q["import"], q["file"], q["row"]) not in done]
+        kinds = {f"{name}.csv": kind_of(name) for name in files}
+        for line in folded.quarantine.to_pylist():
+            record = json.loads(line["record"])
+            self.quarantine.append(
+                {"import": self.uploads, "kind": kinds[line["file"]], "file": line["file"], "row": line["row"], "record": record}
+            )
+
+    def _publish(self, tables: Mapping[str, pa.Table]) -> None:
+        current = {name: Current(table, TABLES[name].has_school) for name, table in self.current.items()}
+        self.plan = make_plan(tables, current, base=1, doubt=Doubt())
+        self.closed = {}
+        for name, planned in self.plan.tables.items():
+            target = TABLES[name]
+            rows = tables[name]
+            kept = rows.filter(pc.invert(rows.column(REFUSED)))
+            assert len(set(key_text(kept, target.key).to_pylist())) == kept.num_rows, f"{name}: a key stands twice"
+            reasons = dict(
+                zip(*(flat(planned.closes.column(c)).to_pylist() for c in ("version_id", "close_reason")), strict=True)
+            )
+            self._close(name, reasons)
+            self._open(name, rows.take(planned.opens))
+            wanted, there = (sorted(flat(t.column(HASH)).to_pylist()) for t in (kept, self.current[name]))
+            assert wanted == there, f"{name}: the plan does not lead to the state that the fold wants"
+
+    def _close(self, name: str, reasons: Mapping[int, str]) -> None:
+        table, target = self.current[name], TABLES[name]
+        going = pc.is_in(flat(table.column("version_id")), value_set=pa.array(sorted(reasons), pa.int64()))
+        at = pc.index_in(flat(table.column("version_id")), value_set=pa.array(list(reasons), pa.int64()))
+        words = pa.array(list(reasons.values()), pa.string()).take(at)
+        table = table.set_column(table.schema.get_field_index("close_reason"), "close_reason", words)
+        gone = table.filter(going)
+        assert gone.num_rows == len(reasons), f"{name}: a version closes that is not there"
+        keys = [name for name in target.key if name != "user_kind"]
+        for row in gone.to_pylist():
+            words = "/".join(str(row[key] or "") for key in keys)
+            self.closed.setdefault(name, []).append(f"{words} {reasons[row['version_id']]}")
+        self.current[name] = table.filter(pc.invert(going))
+        self.past[name] = pa.concat_tables([self.past[name], gone])
+
+    def _open(self, name: str, rows: pa.Table) -> None:
+        schema = TABLES[name].full_schema
+        ids = pa.array(range(self.versions, self.versions + rows.num_rows), pa.int64())
+        self.versions += rows.num_rows
+        columns = {
+            field.name: ids
+            if field.name == "version_id"
+            else flat(rows.column(field.name))
+            if field.name in rows.column_names
+            else pa.nulls(rows.num_rows, field.type)
+            for field in schema
+        }
+        self.current[name] = pa.concat_tables([self.current[name], pa.table(columns, schema=schema)])
+        key = TABLES[name].key
+        there = key_text(self.current[name], key)
+        past = self.past[name].filter(pc.invert(pc.is_in(key_text(self.past[name], key), value_set=there)))
+        last = {text: at for at, text in enumerate(key_text(past, key).to_pylist())}
+        self.past[name] = past.take(pa.array(sorted(last.values()), pa.int64()))
+
+    def lines(self, table: str, columns: Sequence[str]) -> list[str]:
+        """Return the current records of a table, the columns joined by commas, sorted."""
+        rows = self.current[table].select(list(columns)).to_pylist()
+        return sorted(",".join(_cell(row[name]) for name in columns) for row in rows)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if hasattr(value, "strftime"):
+        return value.strftime("%Y-%m-%dT%H:%M" if value.hour or value.minute else "%Y-%m-%d")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def findings(folded: Folded) -> list[str]:
+    """Return the findings as "severity code file row field", sorted."""
+    rows = folded.findings.to_pylist()
+    lines = [" ".join(str(row[n]) for n in ("severity", "code", "file", "row", "field") if row[n] is not None) for row in rows]
+    return sorted(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One line of the table: uploads, and what must follow from the last one.
+
+    ``state``: table → CSV text of the columns to compare, all records; ``closed``: table → "key reason" of the versions that
+    close; ``found``: findings. What is left out of ``state`` is not compared; ``closed`` and ``found`` are complete.
+    """
+
+    section: str
+    name: str
+    uploads: tuple[tuple[Files, Mapping[str, Any]], ...]
+    state: Mapping[str, str]
+    closed: Mapping[str, Sequence[str]] | None
+    found: Sequence[str]
+
+
+def up(files: Files | None = None, /, *, with_: Mapping[str, Any] | None = None, **more: str) -> tuple[Files, Mapping[str, Any]]:
+    """Return one upload: files by kind, and its options."""
+    return {**(files or {}), **more}, with_ or {}
+
+
+def case(
+    section: str,
+    name: str,
+    *uploads: tuple[Files, Mapping[str, Any]],
+    state: Mapping[str, str],
+    closed: Mapping[str, Sequence[str]] | None = None,
+    found: Sequence[str] = (),
+) -> Case:
+    """Return a case."""
+    return Case(section=section, name=name, uploads=uploads, state=state, closed=closed, found=found)
+
+
+def run(case_: Case, overrides: Sequence[Override] = ()) -> District:
+    """Upload, and compare what follows with what must. The edits of `overrides` are made before the last upload."""
+    district = District()
+    folded = None
+    for files, options in case_.uploads:
+        if files is case_.uploads[-1][0]:
+            district.overrides = list(overrides)
+        folded = district.upload(files, **options)
+    assert folded is not None
+    assert sorted([*findings(folded), *district.noticed]) == sorted(case_.found)
+    for table, text in case_.state.items():
+        header, *lines = [line.strip() for line in text.strip().splitlines()]
+        there = district.lines(table, header.split(","))
+        assert there == sorted(lines), f"{table}: {there}"
+    if case_.closed is not None:
+        expected = {table: sorted(lines) for table, lines in case_.closed.items()}
+        assert {table: sorted(lines) for table, lines in district.closed.items()} == expected
+    return district

@@ -1,0 +1,109 @@
+"""Uploads of a CatapultCONNECT district as districts send them: what a second day takes away, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.district import District, Feed
+
+WHO = ("oak", "catapult_connect")
+FILES = {
+    "StaffExport": "ID,School,Name.First,Name.Last,Email,Title\n9,10,Mei,Sato,mei@example.org,Teacher\n9,20,Mei,Sato,mei@example.org,Teacher\n",
+    "StudentExport": "ID,School,Name.First,Name.Last,ContactNamePrimary,ContactPhonePrimary\n"
+    "1,10,Ana,Reed,,5552345678\n2,10,Ben,Null,Uma Null,5552345679\n",
+    "StaffToStudentExport": "School,Teacher,Student,Period,Name\n10,9,1,1,Math\n10,9,2,1,Math\n20,9,2,2,Art\n",
+}
+Rows = list[dict[str, Any]]
+
+
+class Oak:
+    """A district whose first upload was imported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.days = 0
+        assert self.upload()["status"] == "published"
+
+    def upload(self, changed: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Import the first upload with some files `changed`, and return the outcome."""
+        self.days += 1
+        day = self.folder / f"day{self.days}"
+        day.mkdir()
+        for name, text in {**FILES, **(changed or {})}.items():
+            (day / f"{name}.csv").write_text(text, encoding="utf-8")
+        workspace = self._workspace()
+        if not workspace.registry.exists(WHO[0]):
+            workspace.registry.add(District(id=WHO[0], feeds=(Feed(format=WHO[1]),)))
+        try:
+            order = Order(district_id=WHO[0], source=WHO[1], path=str(day))
+            return outcome(workspace, import_upload(workspace, order))
+        finally:
+            workspace.warehouse.close()
+
+    def current(self, table: str) -> Rows:
+        """Return the current versions of `table`."""
+        workspace = self._workspace()
+        try:
+            known = workspace.warehouse.current_hashes(*WHO, table).column("version_id")
+            return workspace.warehouse.versions(table, known).to_pylist()
+        finally:
+            workspace.warehouse.close()
+
+    def _workspace(self) -> Workspace:
+        return Workspace.open(self.folder / "home")
+
+
+@pytest.fixture
+def oak(tmp_path: Path) -> Oak:
+    """A district with one import."""
+    return Oak(tmp_path)
+
+
+def test_a_contact_whose_only_cell_broke_is_not_gone_and_one_that_was_blanked_is(oak: Oak) -> None:
+    broken = FILES["StudentExport"].replace("5552345678", "ask").replace("Uma Null,5552345679", ",")
+    document = oak.upload({"StudentExport": broken})
+
+    assert document["status"] == "published"
+    assert [(row["user_id"], row["phone"]) for row in oak.current("contacts")] == [("1", "5552345678")]
+
+
+def test_a_refused_row_keeps_the_person_the_classes_and_the_sites(oak: Oak) -> None:
+    before = {table: len(oak.current(table)) for table in ("organizations", "users", "user_roles", "sections", "enrollments")}
+    document = oak.upload({"StaffExport": FILES["StaffExport"].replace("9,20,Mei,Sato", "9,20,,Sato")})
+
+    assert document["status"] == "unchanged"  # nothing that was accepted is different
+    assert {table: len(oak.current(table)) for table in before} == before
+
+
+def test_another_order_rejects_the_upload_and_takes_nothing_away(oak: Oak) -> None:
+    header, *rows = FILES["StaffExport"].splitlines()
+    turned = [",".join([*reversed(line.split(",")[:2]), *line.split(",")[2:]]) for line in (header, *rows)]
+    document = oak.upload({"StaffExport": "\n".join(turned) + "\n"})
+
+    assert document["status"] == "rejected"
+    assert "column_order" in {finding["code"] for finding in document["findings"]}
+    assert len(oak.current("users")) == 3
+
+
+def test_another_title_in_a_second_school_is_told_and_the_first_counts(oak: Oak) -> None:
+    first, second = FILES["StaffExport"].rsplit("Teacher", 1)
+    document = oak.upload({"StaffExport": f"{first}Coach{second}"})
+
+    assert [(f["code"], f["row"], f["field"]) for f in document["findings"]] == [("conflicting_rows", 3, "Title")]
+    assert {row["title"] for row in oak.current("user_roles") if row["user_kind"] == "staff"} == {"Teacher"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_upload_without_a_core_file_is_rejected(oak: Oak, name: str) -> None:
+    document = oak.upload({name: ""})
+
+    assert document["status"] == "rejected"
+    assert ("empty_file", f"{name}.csv") in {(finding["code"], finding["file"]) for finding in document["findings"]}
