@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline import road
+from roster_etl.pipeline import override, road
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
@@ -204,3 +204,21 @@ def test_a_replay_that_plans_something_else_says_so(archived, tmp_path) -> None:
     archived.archive.write_manifest("lincoln", 1, manifest)
 
     assert rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite").differs == (1,)
+
+
+def test_a_stewards_edits_are_replayed_where_they_were_made(archived, uploads, tmp_path) -> None:
+    student = next(
+        row for row in archived.warehouse.current("lincoln", "clever", "users").to_pylist() if row["user_kind"] == "student"
+    )
+    key = {"user_kind": "student", "user_id": student["user_id"]}
+    target = override.Target(district_id="lincoln", source="clever", table="users", key=key, field="first_name")
+    override.set_override(archived, target, "Zed", STEWARD)
+    run(archived, path=str(uploads / "b"))
+    override.clear_override(archived, target, STEWARD)
+    run(archived, path=str(uploads / "b"))
+
+    rebuilt = rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite")
+
+    assert rebuilt.differs == ()
+    with Warehouse(f"sqlite:///{tmp_path}/target.sqlite") as target_warehouse:
+        assert dump(target_warehouse) == dump(archived.warehouse)
