@@ -46,7 +46,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "changes": telling.changes,
     },
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
-    "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge},
+    "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge, "sweep": keeping.sweep},
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}

@@ -1,4 +1,4 @@
-"""``rebuild``, ``purge``: what makes a warehouse again, and what takes out of it for good."""
+"""``rebuild``, ``purge``, ``sweep``: what makes a warehouse again, takes out of it for good, and tidies up after killed processes."""
 
 from __future__ import annotations
 
@@ -86,3 +86,19 @@ def _age(text: str) -> timedelta:
         return parse_duration(text)
     except ValueError:
         raise BadWords(problem="--older-than: expected an age such as 730d") from None
+
+
+def sweep(ctx: typer.Context) -> int:
+    """End what killed processes left, bring the archive's manifests up to the ledger, and remove frames that are no longer needed."""
+    call: Call = ctx.obj
+    from roster_etl.pipeline.sweep import sweep as tidy
+
+    swept = tidy(call.workspace)
+    if call.json:
+        call.document(asdict(swept))
+    else:
+        call.print(
+            f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
+            f"frames of {swept.frames:,} imports and {swept.scratch:,} temporary folders removed."
+        )
+    return 0

@@ -73,7 +73,7 @@ def newest_archived(workspace: Workspace, district_id: str, source: str, file_se
             break  # nothing further down came later
         manifest = workspace.archive.read_manifest(district_id, import_id)
         same_set = file_set is None or manifest.get("file_set", "") == file_set
-        usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged")
+        usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged", "running")
         if manifest["source"] == source and same_set and usable:
             best = max(best or (0, 0), (came_with(manifest), import_id))
     return best[1] if best else None

@@ -26,7 +26,7 @@ def write_manifest(workspace: Workspace, upload: Upload) -> None:
         "version": MANIFEST_VERSION,
         "gates": _gates(workspace, upload),
         **_door(workspace, upload),
-        **_ended(workspace, upload.import_id, walked=_was_planned(workspace, upload)),
+        **_ended(workspace, upload.import_id),
     }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
@@ -38,14 +38,16 @@ def refresh_manifest(workspace: Workspace, import_id: int) -> None:
         document = workspace.archive.read_manifest(row["district_id"], import_id)
     except ArchiveError:
         document = _bare(row)
-    ended = _ended(workspace, import_id, walked=bool(document.get("walked")))
+    ended = _ended(workspace, import_id, settled=bool(document.get("settled")))
+    if "left_out" in (row["summary"] or {}):  # a person approved in part, and the process was killed at that moment
+        document["leave_out"] = row["summary"]["left_out"]
     workspace.archive.write_manifest(row["district_id"], import_id, {**document, **ended})
 
 
 def settle_manifest(workspace: Workspace, district_id: str, import_id: int, **changes: Any) -> None:
     """Let a manifest tell all that the ledger does, so that its import is not walked again; `changes` replace parts of it."""
     document = {**workspace.archive.read_manifest(district_id, import_id), "settled": True, "door": [], "unkept": {}, **changes}
-    ended = _ended(workspace, import_id, walked=False)
+    ended = _ended(workspace, import_id, settled=True)
     workspace.archive.write_manifest(district_id, import_id, {**document, **ended})
 
 
@@ -89,15 +91,11 @@ def _records(frame: Any) -> list[Document]:
     return list(to_table(frame).to_pylist())
 
 
-def _was_planned(workspace: Workspace, upload: Upload) -> bool:
-    return workspace.frames.exists(upload.district_id, upload.import_id, "plan")
-
-
-def _ended(workspace: Workspace, import_id: int, *, walked: bool) -> Document:
+def _ended(workspace: Workspace, import_id: int, *, settled: bool = False) -> Document:
     """Return what the ledger says. Of an import that was not walked to its plan also what was found, which bytes do not tell."""
     warehouse = workspace.warehouse
     row = warehouse.import_(import_id)
-    walked = walked and row["status"] != "failed"
+    walked = "plan" in (row["summary"] or {}) and row["status"] not in ("failed", "running") and not settled
     document: Document = {
         "status": row["status"],
         "walked": walked,
@@ -118,3 +116,16 @@ def _plain(value: Any) -> Any:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat()
+
+
+def is_behind(workspace: Workspace, row: Document) -> bool:
+    """Return whether the manifest of an import that has ended does not say what the ledger's `row` says."""
+    if row["status"] == "running":
+        return False
+    try:
+        document = workspace.archive.read_manifest(row["district_id"], row["import_id"])
+    except ArchiveError:
+        return True
+    hold = workspace.warehouse.hold(row["import_id"])
+    decided = (document.get("hold") or {}).get("decision")
+    return document.get("status") != row["status"] or (hold is not None and hold["decision"] != decided)

@@ -69,7 +69,8 @@ def rebuild(workspace: Workspace, district_id: str, url: str, tell: Tell = lambd
     Imports keep their numbers and times; versions are numbered anew. Raises: NotEmpty, NothingArchived, CannotReplay,
     ArchiveError: bytes or manifests are gone or damaged; WarehouseError.
     """
-    documents = [workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id)]
+    every = [workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id)]
+    documents = [document for document in every if document.get("status") != "running"]
     if not documents:
         raise NothingArchived(district_id=district_id)
     _refuse_unknown(documents)

@@ -22,6 +22,7 @@ from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
+from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.published import unpublished_files
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
@@ -122,6 +123,8 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
         fail(workspace, upload, error)
         raise
     workspace.frames.write_json(upload.district_id, upload.import_id, "upload", received.to_dict())
+    if received.ended is None and not order.approves:
+        write_manifest(workspace, received)  # if the process is killed, the archive knows what the bytes are of
     return received
 
 
