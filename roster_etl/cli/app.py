@@ -13,12 +13,14 @@ import typer
 from typer.main import get_command
 
 from roster_etl.cli import (
+    backfilling,
     demo,
     districts,
     doctor,
     expecting,
     holds,
     importing,
+    keeping,
     ledger,
     overriding,
     projecting,
@@ -35,7 +37,7 @@ Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of
 Command = Callable[..., int]
 _COMMANDS: dict[str, dict[str, Command]] = {
     "Begin": {"demo": demo.demo, "sample": projecting.sample},
-    "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun},
+    "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun, "backfill": backfilling.backfill},
     "Look": {
         "imports": ledger.imports,
         "show": ledger.show,
@@ -45,6 +47,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "changes": telling.changes,
     },
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
+    "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge, "sweep": keeping.sweep},
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -47,14 +47,19 @@ def doctor(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     return 0 if all(result.ok for result in results) else FAILED
 
 
-def migrate(ctx: typer.Context) -> int:
-    """Bring the warehouse to this version's schema."""
+def migrate(
+    ctx: typer.Context,
+    reader: Annotated[str | None, typer.Option("--reader", metavar="NAME", help="Let this role of PostgreSQL read.")] = None,
+    loader: Annotated[str | None, typer.Option("--loader", metavar="NAME", help="Let this role of PostgreSQL import.")] = None,
+) -> int:
+    """Bring the warehouse to this version's schema, as its owner; say who may read it, and who import."""
     call: Call = ctx.obj
     from roster_etl.store.migrations import HEAD
 
     before = call.warehouse.migrate()
+    granted = call.warehouse.grant(reader=reader, loader=loader) if reader or loader else ()
     if call.json:
-        call.document({"warehouse": call.warehouse.url, "before": before, "now": HEAD})
+        call.document({"warehouse": call.warehouse.url, "before": before, "now": HEAD, "granted": granted})
     else:
         moved = (
             "had this version's schema already"
@@ -62,6 +67,8 @@ def migrate(ctx: typer.Context) -> int:
             else f"has this version's schema now ({HEAD}; before: {before or 'none'})"
         )
         call.print(f"{call.warehouse.url} {moved}.")
+        for statement in granted:
+            call.print(f"{statement};")
     return 0
 
 
@@ -128,6 +135,10 @@ def _personal(call: Call) -> list[Path]:
 def _warehouse(call: Call) -> str:
     from roster_etl.store.migrations import HEAD
 
+    if call.warehouse.is_open_to_the_network:
+        raise Wrong(
+            f"{call.warehouse.url} is reached over a network, and its URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
+        )
     newest = call.warehouse.imports(limit=1)
     last = f"last import {newest[0]['import_id']}, {newest[0]['status']}" if newest else "no import yet"
     return f"{call.warehouse.url}, schema {HEAD}, {last}"

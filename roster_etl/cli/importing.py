@@ -47,22 +47,30 @@ def rerun(
         int | None,
         typer.Option("--import", metavar="N", max=LARGEST, help="The import whose upload is run again; default: the newest."),
     ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Also where a newer upload is published: its plan is held for approval.")
+    ] = False,
     option: Settings = None,
 ) -> int:
-    """Run an archived upload again, from the stored bytes."""
+    """Run an archived upload again, from the stored bytes. One that is older than the published one needs --rollback."""
     call: Call = ctx.obj
+    if rollback and import_id is None:
+        raise BadWords(problem="--rollback: say with --import N which upload to go back to")
     known = call.registry.get(district)
-    from roster_etl.pipeline.archived import archived_import
+    from roster_etl.pipeline.archived import archived_import, refuse_older
     from roster_etl.pipeline.receive import Order
 
     if import_id is not None:
         source = _archived_source(call, district, import_id)
         import_id = archived_import(call.workspace, district, source, import_id)
+        if not rollback:
+            refuse_older(call.workspace, district, source, import_id)
     else:
         source = one_format(known, format)
         import_id = _newest_archived(call, district, source)
     options = pairs(option or (), what="--option")
-    return run_and_show(call, Order(district_id=district, source=source, archived=import_id, options=options))
+    order = Order(district_id=district, source=source, archived=import_id, options=options, rollback=rollback)
+    return run_and_show(call, order)
 
 
 def check(

@@ -32,8 +32,9 @@ class UploadConfig(dg.Config):
     """Which upload a run takes. Without any of these: the one in the landing zone if it has settled, else the newest archived; a
     landing zone that cannot be read fails the run.
 
-    ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more; ``arrival``: an
-    upload that was taken in when it had settled;
+    ``landing``: what lies in the landing zone; ``path``: a folder, CSV or zip; ``archived``: an earlier import, once more;
+    ``rollback``: also where a newer upload is published, whose plan is then held for approval; ``arrival``: an upload that was taken in
+    when it had settled;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
     ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
     ``renames``: what it takes for renames;
@@ -44,6 +45,7 @@ class UploadConfig(dg.Config):
     landing: bool = False
     path: str | None = None
     archived: int | None = None
+    rollback: bool = False
     arrival: int | None = None
     approves: int | None = None
     plan_sha256: str | None = None
@@ -64,6 +66,7 @@ class UploadConfig(dg.Config):
             source=source,
             path=self.path,
             archived=self.archived,
+            rollback=self.rollback,
             arrival=self.arrival,
             approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
             options=self.options,

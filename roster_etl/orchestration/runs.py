@@ -121,7 +121,11 @@ def upload_config(order: Order) -> dict[str, Any]:
     """Return the run config that says what `order` says."""
     named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
     named |= {"file_set": order.file_set or None, "received_at": order.received_at}
-    named |= {"leave_out": list(order.leave_out) or None, "renames": list(order.renames) or None}
+    named |= {
+        "leave_out": list(order.leave_out) or None,
+        "renames": list(order.renames) or None,
+        "rollback": order.rollback or None,
+    }
     if order.approves:
         named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
     config = {name: value for name, value in named.items() if value is not None}

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from roster_etl.pipeline.conclude import error_summary
+from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
@@ -34,6 +35,7 @@ def end_abandoned(workspace: Workspace, district_id: str, source: str) -> list[i
             conclusion = Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
             with suppress(ImportNotRunning):  # resumed, and ended, at this moment
                 workspace.warehouse.conclude(conclusion)
+                refresh_manifest(workspace, import_id)
                 tell_of(workspace, import_id)
                 ended.append(import_id)
         workspace.holders.forget(import_id)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.vendors import vendor
 
 
@@ -20,18 +20,32 @@ class NotArchived(RosterError):
     template = "import {import_id} of {district_id}: its upload was not kept ({problem}); upload it again"
 
 
+class OlderUpload(PermanentError):
+    """An older upload never overtakes a newer one unasked."""
+
+    code = "older_upload"
+    template = (
+        "import {import_id} of {district_id}: its upload is older than that of import {newer}, which is published; "
+        "`roster-etl rerun --import {import_id} --rollback` plans it all the same, and holds the plan for approval"
+    )
+
+
 def archived_import(workspace: Workspace, district_id: str, source: str, import_id: int) -> int:
     """Return the import whose archived bytes are those of `import_id`: itself, or for an unchanged one, that which published them.
 
     Raises: UnknownImport. NotArchived: they were not kept, or not all of them.
     """
     manifests = workspace.archive.manifests(district_id)
-    found = import_id if import_id in manifests else _same_content(workspace, district_id, source, import_id)
-    if found not in manifests:
+    found: int | None = import_id
+    if import_id not in manifests or workspace.archive.read_manifest(district_id, import_id).get("status") == "unchanged":
+        found = _same_content(workspace, district_id, source, import_id)
+    if found is None or found not in manifests:
         raise NotArchived(import_id=import_id, district_id=district_id, problem="the archive has no manifest of it")
     manifest = workspace.archive.read_manifest(district_id, found)
     if not is_upload(manifest):
         raise NotArchived(import_id=import_id, district_id=district_id, problem=f"it is no upload but of kind {manifest['kind']}")
+    if not manifest.get("members"):
+        raise NotArchived(import_id=import_id, district_id=district_id, problem="no file of it was taken in")
     if (lost := lost_members(manifest)) or manifest["source"] != source:
         raise NotArchived(import_id=import_id, district_id=district_id, problem=", ".join(lost) or "another format")
     return found
@@ -56,13 +70,48 @@ def is_upload(manifest: Mapping[str, Any]) -> bool:
 
 
 def newest_archived(workspace: Workspace, district_id: str, source: str, file_set: str | None = None) -> int | None:
-    """Return the newest import of a feed (or one set of its files) that is archived and was not rejected; None: there is none."""
+    """Return the import with the newest upload of a feed (or one set of its files) that is archived and was not rejected.
+
+    An import that ran an older upload again is as old as that. None: there is none.
+    """
+    best: tuple[int, int] | None = None
     for import_id in reversed(workspace.archive.manifests(district_id)):
+        if best and import_id <= best[0]:
+            break  # nothing further down came later
         manifest = workspace.archive.read_manifest(district_id, import_id)
-        same = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
-        if manifest["source"] == source and same and manifest["status"] != "rejected":
-            return import_id
-    return None
+        same_set = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
+        usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged", "running")
+        if manifest["source"] == source and same_set and usable:
+            best = max(best or (0, 0), (came_with(manifest), import_id))
+    return best[1] if best else None
+
+
+def came_with(manifest: Mapping[str, Any]) -> int:
+    """Return the import that took in the bytes of a manifest: its own, unless it ran them again."""
+    return int(manifest.get("first_import") or manifest["import_id"])
+
+
+def refuse_older(workspace: Workspace, district_id: str, source: str, import_id: int) -> None:
+    """Refuse to run the archived upload of `import_id` again where a newer one is published. Raises OlderUpload."""
+    manifest = workspace.archive.read_manifest(district_id, import_id)
+    feed = (district_id, source, manifest.get("file_set", ""))
+    newer = overtaken_by(workspace, *feed, came=came_with(manifest), content=manifest["content"])
+    if newer is not None:
+        raise OlderUpload(import_id=import_id, district_id=district_id, newer=newer)
+
+
+def overtaken_by(workspace: Workspace, district_id: str, source: str, file_set: str, *, came: int, content: str) -> int | None:
+    """Return the published import of a newer upload than the one that came with import `came`; None: there is none.
+
+    The same content is neither older nor newer, whenever it came; and events are added, so that none overtakes another.
+    """
+    if vendor(source).of_set(file_set).format.mode == "events":
+        return None
+    last = workspace.warehouse.last_published(district_id, source, "upload", file_set=file_set)
+    if last is None or _content(last) == content:
+        return None
+    newest = (last["summary"] or {}).get("came_with") or last["import_id"]
+    return int(last["import_id"]) if came < newest else None
 
 
 def _same_content(workspace: Workspace, district_id: str, source: str, import_id: int) -> int | None:

@@ -6,7 +6,7 @@ Belongs here: gathering what the steps left in staging into one conclusion. Publ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.fold import STAGE, refused_by_fold
+from roster_etl.pipeline.manifest import refresh_manifest, write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.upload import Member, Upload
@@ -26,7 +27,6 @@ from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import Check, Conclusion, Hold, ImportFile
 
-MANIFEST_VERSION = 1
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
     ("suite", "error", ("critical",)),
     ("tolerances", "warn", ("warning", "info")),
@@ -50,16 +50,21 @@ def conclude(
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {})}
     conclusion = conclusion_of(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
-    if upload.members and status != "unchanged":
-        write_manifest(workspace, upload, status)
+    write_manifest(workspace, upload)
     if status in ("unchanged", "held", "rejected"):
         supersede_holds(workspace, upload, conclusion.finished_at)
     return replace(upload, ended=status)  # type: ignore[arg-type]
 
 
-def supersede_holds(workspace: Workspace, upload: Upload, at: datetime) -> None:
-    """Close the holds of the feed that are older than `upload`, in the ledger and in their reports."""
-    closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at)
+def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False) -> None:
+    """Close the holds of the feed that are older than `upload`, in the ledger and in their reports.
+
+    An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
+    """
+    before = None if published else upload.came_with + 1
+    closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at, before=before)
+    for import_id in closed:
+        refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, closed)
 
 
@@ -74,6 +79,8 @@ def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
         conclude(workspace, upload, "failed", [], error=error)
     except RosterError as second:
         error.add_note(f"The ledger could not be told of it: {second.message}")
+    except OSError:
+        error.add_note("The archive could not be told of it.")
 
 
 def conclusion_of(
@@ -95,7 +102,7 @@ def conclusion_of(
         rejected=pa.concat_tables([QUARANTINE.empty_table(), *steps.tables("quarantine", QUARANTINE)]),
         files=steps.files(),
         checks=[check for verdict in verdicts(workspace, upload) for check in checks_of(verdict)],
-        summary={"content": upload.content, "settings": upload.settings, **summary},
+        summary={"content": upload.content, "settings": upload.settings, "came_with": upload.came_with, **summary},
         hold=hold,
     )
 
@@ -120,18 +127,6 @@ def checks_of(verdict: Verdict) -> list[Check]:
         )
         for name, severity, severities in _CHECKS
     ]
-
-
-def write_manifest(workspace: Workspace, upload: Upload, status: str) -> None:
-    """Write beside the archived bytes what is needed to run them again."""
-    feed = workspace.registry.get(upload.district_id).feed(upload.source)
-    document = {
-        **upload.to_dict(),
-        "version": MANIFEST_VERSION,
-        "status": status,
-        "gates": [{**asdict(gate), "date": gate.date.isoformat()} for gate in feed.gates],
-    }
-    workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
 
 def error_summary(error: Exception) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.report import rewrite_reports
@@ -110,6 +111,7 @@ def discard(workspace: Workspace, import_id: int, by: str) -> None:
     name = somebody(by)
     open_hold(workspace, import_id)
     workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
+    refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, [import_id])
 
 

@@ -19,6 +19,7 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.edits import RecordEdit, edit_value, with_edits
 from roster_etl.engine.map import HASH
 from roster_etl.mapping.frames import FINDINGS
+from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
 from roster_etl.pipeline.workspace import Workspace
@@ -169,6 +170,7 @@ def _keep_manifest(workspace: Workspace, target: Target, import_id: int, edit: E
     """Write down in the archive what is needed to do this again."""
     document = {
         "version": MANIFEST_VERSION,
+        "members": [],
         "kind": "override",
         "import_id": import_id,
         "district_id": target.district_id,
@@ -177,3 +179,4 @@ def _keep_manifest(workspace: Workspace, target: Target, import_id: int, edit: E
         "edit": {n: getattr(edit, n) for n in ("begins", "table", "key", "field", "value", "by")},
     }
     workspace.archive.write_manifest(target.district_id, import_id, document)
+    refresh_manifest(workspace, import_id)

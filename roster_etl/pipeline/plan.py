@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +19,7 @@ from roster_etl.engine.plan import Doubt, Plan, make_plan
 from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
+from roster_etl.pipeline.archived import overtaken_by
 from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts
 from roster_etl.pipeline.fold import how_compared
@@ -83,7 +84,8 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     give_back()
     renames = renames_of(workspace, upload, plan, tables)
     plan = plan_with(workspace, upload, plan, renames)
-    planned, findings = decide(workspace, upload, plan, likeness_of(workspace, upload, plan, tables), renames)
+    looks = likeness_of(workspace, upload, plan, tables)
+    planned, findings = _as_then(upload, plan, *decide(workspace, upload, plan, looks, renames))
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     place = (upload.district_id, upload.import_id)
@@ -166,16 +168,39 @@ def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness |
     if upload.approved_plan:
         return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
-    if failed or over or rekeyed or looks:
+    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
+    new = not (is_state and _is_unchanged(workspace, upload, plan))
+    if not (new or failed or over or rekeyed or looks):
+        return planned_from(plan, "unchanged"), []
+    older = _older(workspace, upload)
+    if failed or over or rekeyed or looks or older:
         planned, findings = _held(plan, failed, over)
         strange = [Finding(severity="upload", code=looks, field="users", message=_people_text(plan))] if looks else []
-        if (rekeyed or looks) and not failed:
-            planned = replace(planned, hold={**(planned.hold or {}), "reason": "missing_column" if rekeyed else looks})
-        return planned, [*rekeyed, *strange, *findings]
-    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
-    if is_state and _is_unchanged(workspace, upload, plan):
-        return planned_from(plan, "unchanged"), []
+        why = "missing_column" if rekeyed else looks or ("older_upload" if older else None)
+        if why and not failed:
+            planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
+        return planned, [*rekeyed, *strange, *older, *findings]
     return planned_from(plan, "publish"), _growth(plan, upload)
+
+
+def _as_then(upload: Upload, plan: Plan, planned: Planned, findings: list[Finding]) -> tuple[Planned, list[Finding]]:
+    """Return the decision that was taken then where an import is replayed: a person may have taken it."""
+    if upload.decided is None or planned.decision == upload.decided:
+        return planned, findings
+    if upload.decided == "publish":
+        return planned_from(plan, "publish"), _growth(plan, upload)
+    hold = {"reason": "replayed", "tables": {}, "schools": []} if upload.decided == "held" else None
+    return replace(planned, decision=cast("Decision", upload.decided), hold=hold), findings
+
+
+def _older(workspace: Workspace, upload: Upload) -> list[Finding]:
+    """An older upload never overtakes a newer one unless a person says so, looking at the plan."""
+    feed = (upload.district_id, upload.source, upload.file_set)
+    newer = overtaken_by(workspace, *feed, came=upload.came_with, content=upload.content)
+    if newer is None:
+        return []
+    message = f"The upload came with import {upload.came_with}; that of import {newer}, which is published, came later."
+    return [Finding(severity="upload", code="older_upload", message=message)]
 
 
 def _people_text(plan: Plan) -> str:

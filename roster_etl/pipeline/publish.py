@@ -15,8 +15,9 @@ import pyarrow as pa
 from roster_etl.engine.plan import CLOSES
 from roster_etl.engine.renames import TABLE
 from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
-from roster_etl.pipeline.conclude import conclusion_of, supersede_holds, write_manifest
+from roster_etl.pipeline.conclude import conclusion_of, supersede_holds
 from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
+from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.upload import Upload
@@ -51,8 +52,8 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         edits=edits_of(workspace, upload),
     )
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
-    write_manifest(workspace, upload, "published")
-    supersede_holds(workspace, upload, conclusion.finished_at)
+    write_manifest(workspace, upload)
+    supersede_holds(workspace, upload, conclusion.finished_at, published=True)
 
 
 def _headers(workspace: Workspace, upload: Upload) -> dict[str, list[str]]:

@@ -16,12 +16,13 @@ from typing import Any
 
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.archived import NotArchived, archived_import, lost_members
+from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, lost_members, refuse_older
 from roster_etl.pipeline.arrivals import arrived, forget, keep_member
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
+from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.published import unpublished_files
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
@@ -48,6 +49,7 @@ class Order:
     the held import that is carried out under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
     ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
+    ``rollback``: an archived upload is planned although a newer one is published; the plan is held in any case.
     ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
     (ISO, UTC); None: now.
     """
@@ -62,6 +64,7 @@ class Order:
     stale: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     renames: tuple[str, ...] = ()
+    rollback: bool = False
     run_id: str | None = None
     file_set: str | None = None
     received_at: str | None = None
@@ -71,7 +74,7 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
-    Raises:  DistrictPaused; RosterError: the district, its feed, an option or a column to replace is not known; the landing
+    Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is not known; the landing
         zone cannot be read (the import is then in the ledger as ``failed``).
     """
     refuse_paused(workspace, order)
@@ -83,6 +86,8 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     check_replacements(format_, feed.replacements)
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
+        if not order.rollback:
+            refuse_older(workspace, order.district_id, order.source, found)
         order = replace(order, archived=found)
     order = of_one_set(workspace, order)
     settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
@@ -121,6 +126,8 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
         fail(workspace, upload, error)
         raise
     workspace.frames.write_json(upload.district_id, upload.import_id, "upload", received.to_dict())
+    if received.ended is None and not order.approves:
+        write_manifest(workspace, received)  # if the process is killed, the archive knows what the bytes are of
     return received
 
 
@@ -345,8 +352,10 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     members = tuple(Member(**member) for member in manifest["members"])
     if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
+    first = manifest.get("first_import") if order.approves else came_with(manifest)
     upload = replace(upload, received_at=manifest["received_at"])  # what came without a date came on that day
-    upload = replace(upload, members=members, content=_content(upload, members), upload_id=manifest["upload_id"])
+    content = _content(upload, members)
+    upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
     refused = [_still_refused(member) for member in refused_at_the_door(members)]
     findings = [*refused, *expected] if order.approves else [_again(earlier), *refused, *expected]
     if not order.approves:

@@ -20,7 +20,7 @@ from roster_etl.engine.map import key_text
 from roster_etl.engine.plan import Plan
 from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
 from roster_etl.mapping.frames import FINDINGS, flat, to_frame, to_table
-from roster_etl.pipeline.conclude import MANIFEST_VERSION
+from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -180,6 +180,7 @@ def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, a
     pairs = rows.select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
     document = {
         "version": MANIFEST_VERSION,
+        "members": [],
         "kind": "override",
         "import_id": number,
         "district_id": feed[0],
@@ -189,6 +190,7 @@ def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, a
         "renames": {**renames, "pairs": pairs},
     }
     workspace.archive.write_manifest(feed[0], number, document)
+    refresh_manifest(workspace, number)
     return number
 
 

@@ -19,7 +19,8 @@ from roster_etl.engine.renames import ENTITY, TABLE
 from roster_etl.engine.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.conclude import MANIFEST_VERSION, error_summary
+from roster_etl.pipeline.conclude import error_summary
+from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PlanMoved, planned_from
 from roster_etl.pipeline.report import rewrite_reports
@@ -247,6 +248,7 @@ def _keep_manifest(
     """Write down in the archive what is needed to do this again."""
     document = {
         "version": MANIFEST_VERSION,
+        "members": [],
         "kind": "undo",
         "import_id": number,
         "district_id": undo.district_id,
@@ -260,3 +262,4 @@ def _keep_manifest(
         "at": workspace.warehouse.import_(number)["finished_at"].isoformat(),
     }
     workspace.archive.write_manifest(undo.district_id, number, document)
+    refresh_manifest(workspace, number)

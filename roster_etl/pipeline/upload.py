@@ -49,6 +49,10 @@ class Upload:
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
     the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan; ``renames``: what a person takes
     for renames (``all``, or ``OLD=NEW``).
+
+    ``decided``: of an import that is replayed, the decision on its plan that was taken then.
+
+    ``first_import``: the import that took these bytes in, if this one runs them again; imports are older or newer by it.
     """
 
     import_id: int
@@ -69,6 +73,13 @@ class Upload:
     leave_out: tuple[str, ...] = ()
     renames: tuple[str, ...] = ()
     file_set: str = ""
+    first_import: int | None = None
+    decided: str | None = None
+
+    @property
+    def came_with(self) -> int:
+        """The import that took these bytes in: this one, unless it runs them again."""
+        return self.first_import or self.import_id
 
     @property
     def vendor(self) -> Vendor:

@@ -267,6 +267,11 @@ _UPLOAD = (
         "Nothing needs to be done.",
     ),
     ("archived_upload", "The upload of an earlier import was run again, from the archive.", "Nothing needs to be done."),
+    (
+        "older_upload",
+        "The upload is older than the one that is published; it was run again for going back to it.",
+        "Look at the plan, then approve or discard it.",
+    ),
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
 

@@ -209,6 +209,11 @@ def _percent(text: str) -> float:
     return value if value <= 100 else _refuse()
 
 
+def parse_duration(text: str) -> timedelta:
+    """Return a time such as 30s, 5m, 1h or 2d. Raises ValueError."""
+    return _duration(text)
+
+
 def _duration(text: str) -> timedelta:
     found = _DURATION.fullmatch(text.lower())
     if text == "0":

@@ -6,19 +6,24 @@ Belongs here: putting, getting and checking. Does not belong here: blanking pass
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from roster_etl.spec.errors import ArchiveError
 from roster_etl.store.district import check_id
 from roster_etl.store.folder import Folder
 
 _KEY = re.compile(r"[0-9a-f]{64}")
+_ANY_KEY = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +68,26 @@ class Archive:
             raise ArchiveError(key=key, problem="the stored bytes are no longer those that were put; restore them from a backup")
         return content
 
+    def put_table(self, table: pa.Table) -> str:
+        """Store a table for good, as Parquet, and return its key. Raises ArchiveError."""
+        sink = io.BytesIO()
+        pq.write_table(table, sink)
+        content = sink.getvalue()
+        return self.put(content, original_sha256=hashlib.sha256(content).hexdigest()).key
+
+    def get_table(self, key: str) -> pa.Table:
+        """Return the table stored under `key`. Raises ArchiveError."""
+        return pq.read_table(io.BytesIO(self.get(key)))
+
+    def remove_unreferenced(self, keys: Iterable[str]) -> int:
+        """Remove those of `keys` that no manifest of any district names any more, and return how many there were."""
+        wanted = set(keys)
+        for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
+            wanted -= set(_ANY_KEY.findall(self._folder.read(name).decode("utf-8")))
+        for key in wanted:
+            self._folder.remove(_object(key))
+        return len(wanted)
+
     def has(self, key: str) -> bool:
         """Return whether something is stored under `key`."""
         return self._folder.exists(_object(key))
@@ -90,6 +115,20 @@ class Archive:
         name = f"reports/{check_id(district_id)}/{int(import_id)}.{kind}"
         self._folder.write(name, content)
         return name
+
+    def reports(self, district_id: str) -> tuple[int, ...]:
+        """Return the imports of which a report is kept."""
+        stems = {name.partition(".")[0] for name in self._folder.names(f"reports/{check_id(district_id)}")}
+        return tuple(sorted(int(stem) for stem in stems if stem.isdigit()))
+
+    def remove_reports(self, district_id: str) -> None:
+        """Remove the reports of a district; nothing happens if there are none."""
+        self._folder.remove(f"reports/{check_id(district_id)}")
+
+    def _below(self, name: str) -> Iterator[str]:
+        """Yield the JSON files in a folder and its folders."""
+        for entry in self._folder.names(name):
+            yield from (f"{name}/{entry}",) if entry.endswith(".json") else self._below(f"{name}/{entry}")
 
     def manifests(self, district_id: str) -> tuple[int, ...]:
         """Return the import ids that have a manifest, in rising order."""

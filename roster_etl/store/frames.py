@@ -74,6 +74,10 @@ class FrameStore:
         """Remove all that belongs to an import; nothing happens if there is nothing."""
         self._folder.remove(f"{check_id(district_id)}/{int(import_id)}")
 
+    def drop_district(self, district_id: str) -> None:
+        """Remove all that belongs to a district."""
+        self._folder.remove(check_id(district_id))
+
     def sweep(self, district_id: str | None = None, *, keep: int = 3) -> int:
         """Remove the frames of all but the newest `keep` imports of a district, or of each. Returns how many imports lost theirs."""
         removed = 0

@@ -16,6 +16,7 @@ from roster_etl.store.warehouse.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
+from roster_etl.store.warehouse.purge import Removal
 from roster_etl.store.warehouse.read import Known
 from roster_etl.store.warehouse.warehouse import Warehouse
 
@@ -32,6 +33,7 @@ __all__ = [
     "ImportNotRunning",
     "Known",
     "NoHold",
+    "Removal",
     "RosterMoved",
     "SchemaBehind",
     "TableChange",

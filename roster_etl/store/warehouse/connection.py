@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 import sqlalchemy.orm
@@ -60,6 +61,14 @@ class Database:
         plain = self.url.set(drivername=self.url.get_backend_name())
         return plain.render_as_string(hide_password=True)
 
+    @property
+    def is_open_to_the_network(self) -> bool:
+        """Whether the server is on another machine, and the URL (or ``PGSSLMODE``) does not demand TLS."""
+        host = str(self.url.query.get("host") or self.url.host or os.environ.get("PGHOST") or "")
+        mode = self.url.query.get("sslmode") or os.environ.get("PGSSLMODE")
+        is_local = self.is_sqlite or host in ("", "localhost", "127.0.0.1", "::1") or host.startswith("/")
+        return not is_local and mode not in ("require", "verify-ca", "verify-full")
+
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a transaction that sees one state of the database, whoever writes meanwhile."""
@@ -83,10 +92,29 @@ class Database:
         with plain_errors(), once.connect():
             return True
 
+    def compact(self) -> None:
+        """Rewrite the database's files, so that no byte of a removed row stays in them. It must not be in use meanwhile."""
+        with plain_errors():
+            if self.is_sqlite:
+                raw = self._writer.raw_connection()
+                try:
+                    for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                        _at_once(raw.driver_connection, statement)
+                finally:
+                    raw.close()
+                return
+            with self._writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM (FULL, ANALYZE)")
+
     def close(self) -> None:
         """Close the connections that are kept."""
         self._reader.dispose()
         self._writer.dispose()
+
+
+def _at_once(connection: Any, statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def _parse(url: str) -> URL:

@@ -52,6 +52,20 @@ class BadWarehouseUrl(WarehouseError, PermanentError):
     template = "warehouse: {problem}; use sqlite:///FILE or postgresql://…"
 
 
+class NoRoles(WarehouseError, PermanentError):
+    """Roles are of PostgreSQL."""
+
+    code = "no_roles"
+    template = "warehouse: a SQLite file has no roles; who may read it is said by its mode"
+
+
+class UnknownRole(WarehouseError, PermanentError):
+    """The database has no such role."""
+
+    code = "unknown_role_name"
+    template = "warehouse: there is no role {role}; an administrator of the database creates it (CREATE ROLE … LOGIN), then run this again"
+
+
 class RosterMoved(WarehouseError, PermanentError):
     """Another import was published since the plan was made."""
 

@@ -93,13 +93,18 @@ def approved(connection: sa.Connection, import_id: int) -> bool:
     return connection.execute(query).scalar() == "approved"
 
 
-def supersede_holds(connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime) -> list[int]:
-    """Decide the open holds that are older than `by_import` and of the same set of a feed's files, and return their imports."""
+def supersede_holds(
+    connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
+) -> list[int]:
+    """Decide the open holds that are older than `by_import` (and `before`, where given) and of the same set of a feed's files.
+
+    Returns: their imports.
+    """
     file_set = sa.select(IMPORTS.c.file_set).where(IMPORTS.c.import_id == by_import).scalar_subquery()
     older = sa.select(IMPORTS.c.import_id).where(
         IMPORTS.c.district_id == district_id,
         IMPORTS.c.source == source,
-        IMPORTS.c.import_id < by_import,
+        IMPORTS.c.import_id < min(by_import, before or by_import),
         IMPORTS.c.file_set == file_set,
     )
     decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), HOLDS.c.import_id.in_(older))

@@ -234,10 +234,11 @@ def _equal(column: sa.Column[Any], expression: str, value: object) -> sa.ColumnE
 
 
 def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[Any]]:
-    return [_column(connection, history.c[field.name], field.type) for field in schema]
+    return [selected(connection, history.c[field.name], field.type) for field in schema]
 
 
-def _column(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:
+def selected(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:
+    """Return `column` as `bulk.fetch` wants it in a query."""
     if connection.dialect.name == "postgresql" and pa.types.is_timestamp(kind):
         written = sa.func.to_char(sa.func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         return written.label(column.name)

@@ -16,6 +16,7 @@ from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import changes_view, current_view
 from roster_etl.canonical.roster import TABLES
 from roster_etl.store import migrations
+from roster_etl.store.warehouse import roles
 from roster_etl.store.warehouse.connection import Database
 from roster_etl.store.warehouse.errors import SchemaBehind
 
@@ -51,10 +52,15 @@ def migrate(database: Database) -> str | None:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         before = version(connection)
         if before != migrations.HEAD:
+            readers, loaders = roles.granted(connection)
             _drop_views(connection)
             _upgrade(connection)
             _create_views(connection)
             _comment(connection)
+            for reader in readers:
+                roles.grant(connection, reader=reader)
+            for loader in loaders:
+                roles.grant(connection, loader=loader)
     return before
 
 

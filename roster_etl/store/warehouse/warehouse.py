@@ -5,7 +5,7 @@ Belongs here: opening the transaction and handing it on. What is said to the dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
@@ -15,9 +15,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
-from roster_etl.store.warehouse import changes, ledger, ledger_read, publish, read, schema
+from roster_etl.store.warehouse import changes, ledger, ledger_read, publish, purge, read, restore, roles, schema
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
+from roster_etl.store.warehouse.purge import Removal
 from roster_etl.store.warehouse.read import Known
 
 
@@ -44,6 +45,11 @@ class Warehouse:
         """The URL as people may see it, without a password."""
         return self._database.shown_url
 
+    @property
+    def is_open_to_the_network(self) -> bool:
+        """Whether what is said to the database could be read on the way: another machine, and TLS is not demanded."""
+        return self._database.is_open_to_the_network
+
     def close(self) -> None:
         """Close the connections that are kept. The object can still be used."""
         self._database.close()
@@ -51,6 +57,11 @@ class Warehouse:
     def migrate(self) -> str | None:
         """Bring the database to this version's schema, and return the revision that it had before (None: none)."""
         return schema.migrate(self._database)
+
+    def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
+        """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
+        with self._writing() as connection:
+            return roles.grant(connection, reader=reader, loader=loader)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -152,10 +163,51 @@ class Warehouse:
             if decision == "discarded":
                 ledger.change(connection, import_id, status="discarded")
 
-    def supersede_holds(self, district_id: str, source: str, by_import: int, at: datetime) -> list[int]:
-        """Decide the open holds that a newer import of the same set of a feed's files replaces, and return their imports."""
+    def supersede_holds(
+        self, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
+    ) -> list[int]:
+        """Decide the open holds that a newer import of the same set of files replaces (those before `before`); return their imports."""
         with self._writing() as connection:
-            return ledger.supersede_holds(connection, district_id, source, by_import, at)
+            return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before)
+
+    # Imports that are over, from elsewhere
+
+    def restore_import(self, row: Mapping[str, Any]) -> None:
+        """Enter an import under the number and the times that it had elsewhere, as ``running``."""
+        with self._writing() as connection:
+            restore.begin(connection, row)
+
+    def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
+        """Write how an import ended elsewhere, as `restore.end` takes it."""
+        with self._writing() as connection:
+            restore.end(connection, row, **parts)
+
+    # Removing for good
+
+    def person_values(self, district_id: str, kind: str, user_id: str) -> frozenset[str]:
+        """Return what tells a user in any cell, in small letters."""
+        with self.reading() as connection:
+            return frozenset(purge.person_values(connection, district_id, kind, user_id))
+
+    def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
+        """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed."""
+        with self._writing() as connection:
+            counts = purge.remove(connection, removal)
+            purge.end(connection, conclusions(counts))
+        self._database.compact()
+        return counts
+
+    def all_versions(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return every version of a table for a feed, without its number."""
+        with self.reading() as connection:
+            return purge.versions(connection, district_id, source, table)
+
+    def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Enter versions as they were elsewhere, by table, and stewards' edits."""
+        with self._writing() as connection:
+            restore.enter_edits(connection, edits)
+            for name, rows in tables.items():
+                purge.restore_versions(connection, name, rows)
 
     # The roster
 

@@ -1,0 +1,69 @@
+"""``backfill``: the newest upload of many districts, a bounded number at once, with one summary."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.failures import FAILED, HELD, REJECTED
+from roster_etl.cli.options import FormatOption
+from roster_etl.cli.words import BadWords
+
+if TYPE_CHECKING:
+    from roster_etl.orchestration.backfill import Filled
+
+
+def backfill(
+    ctx: typer.Context,
+    district: Annotated[
+        list[str] | None, typer.Option("--district", metavar="ID", help="This district; may be given several times.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only feeds whose newest import failed.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every registered district.")] = False,
+    format: FormatOption = None,
+    at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, max=64, help="How many run side by side.")] = 2,
+) -> int:
+    """Import the newest upload of many districts: what has settled in the landing zone, else the newest archived one."""
+    call: Call = ctx.obj
+    if all_ and district:
+        raise BadWords(problem="--all and --district: one of them")
+    if not (all_ or district or failed):
+        raise BadWords(problem="say which: --district ID, --failed or --all")
+    from roster_etl.orchestration.backfill import backfill as run_all
+    from roster_etl.orchestration.backfill import chosen_feeds
+
+    feeds = chosen_feeds(call.workspace, districts=district or (), source=format, failed=failed)
+    with call.progress(len(feeds), "backfill") as progress:
+        filled = run_all(call.settings.home, feeds, at_once=at_once, tell=lambda one: progress(_step(one)))
+    _show(call, filled)
+    return _exit_code({one.status for one in filled})
+
+
+def _step(one: Filled) -> str:
+    return f"{one.district_id}/{one.source} {one.status}"
+
+
+def _show(call: Call, filled: tuple[Filled, ...]) -> None:
+    from roster_etl.orchestration.backfill import counted
+
+    counts = counted(filled)
+    if call.json:
+        call.document({"feeds": len(filled), "counts": counts, "imports": [asdict(one) for one in filled]})
+        return
+    if not filled:
+        call.print("Nothing to run.")
+        return
+    lines = [(one.district_id, one.source, one.import_id, one.status, one.message) for one in filled]
+    call.table(("district", "format", "import", "status", "what happened"), lines)
+    call.print(", ".join(f"{count:,} {status}" for status, count in counts.items()))
+
+
+def _exit_code(statuses: set[str]) -> int:
+    """Return the gravest: failed, then held, then rejected."""
+    for status, code in (("failed", FAILED), ("running", FAILED), ("held", HELD), ("rejected", REJECTED)):
+        if status in statuses:
+            return code
+    return 0

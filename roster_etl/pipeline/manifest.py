@@ -1,0 +1,131 @@
+"""The manifest of an import: all that is needed to run its bytes again, and to tell how it was decided when they were.
+
+Belongs here: what a manifest says, and keeping it true when a person decides later. Replaying manifests is ``pipeline.rebuild``.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from roster_etl.pipeline.judge import unkept_name
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import ArchiveError, RegistryError
+
+MANIFEST_VERSION = 2
+Document = dict[str, Any]
+
+
+def write_manifest(workspace: Workspace, upload: Upload) -> None:
+    """Write beside the archived bytes what is needed to run them again, and what the ledger says came of it."""
+    document = {
+        **upload.to_dict(),
+        "version": MANIFEST_VERSION,
+        "gates": _gates(workspace, upload),
+        **_door(workspace, upload),
+        **_ended(workspace, upload.import_id),
+    }
+    workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
+
+
+def refresh_manifest(workspace: Workspace, import_id: int) -> None:
+    """Bring the manifest of an import up to what the ledger says of it by now; one that has none gets one."""
+    row = workspace.warehouse.import_(import_id)
+    try:
+        document = workspace.archive.read_manifest(row["district_id"], import_id)
+    except ArchiveError:
+        document = _bare(row)
+    ended = _ended(workspace, import_id, settled=bool(document.get("settled")))
+    if "left_out" in (row["summary"] or {}):  # a person approved in part, and the process was killed at that moment
+        document["leave_out"] = row["summary"]["left_out"]
+    workspace.archive.write_manifest(row["district_id"], import_id, {**document, **ended})
+
+
+def settle_manifest(workspace: Workspace, district_id: str, import_id: int, **changes: Any) -> None:
+    """Let a manifest tell all that the ledger does, so that its import is not walked again; `changes` replace parts of it."""
+    document = {**workspace.archive.read_manifest(district_id, import_id), "settled": True, "door": [], "unkept": {}, **changes}
+    ended = _ended(workspace, import_id, settled=True)
+    workspace.archive.write_manifest(district_id, import_id, {**document, **ended})
+
+
+def _bare(row: dict[str, Any]) -> Document:
+    """Return the manifest of an import whose process was killed before it knew its upload."""
+    upload = Upload(
+        import_id=row["import_id"],
+        district_id=row["district_id"],
+        source=row["source"],
+        upload_id=row["upload_id"] or "",
+        run_id=row["run_id"],
+        received_at=_text(row["received_at"] or row["started_at"]),
+        options=row["options"] or {},
+        settings="",
+        content="",
+        members=(),
+    )
+    return {**upload.to_dict(), "version": MANIFEST_VERSION, "gates": [], "door": [], "unkept": {}}
+
+
+def _gates(workspace: Workspace, upload: Upload) -> list[Document]:
+    with suppress(RegistryError):  # taken out of the registry while the import went on
+        gates = workspace.registry.get(upload.district_id).feed(upload.source).gates
+        return [{**asdict(gate), "date": gate.date.isoformat()} for gate in gates]
+    return []
+
+
+def _door(workspace: Workspace, upload: Upload) -> Document:
+    """Return what was found before any row was read: bytes alone do not tell it, and some were not kept."""
+    place = (upload.district_id, upload.import_id)
+    frames = workspace.frames
+    names = [unkept_name(upload, member) for member in upload.members if member.kind and member.key is None]
+    found = {name: frames.read(*place, name) for name in ("findings/upload", *names) if frames.exists(*place, name)}
+    rows = {name: _records(frame) for name, frame in found.items()}
+    return {"door": rows.pop("findings/upload", []), "unkept": rows}
+
+
+def _records(frame: Any) -> list[Document]:
+    from roster_etl.mapping.frames import to_table
+
+    return list(to_table(frame).to_pylist())
+
+
+def _ended(workspace: Workspace, import_id: int, *, settled: bool = False) -> Document:
+    """Return what the ledger says. Of an import that was not walked to its plan also what was found, which bytes do not tell."""
+    warehouse = workspace.warehouse
+    row = warehouse.import_(import_id)
+    walked = "plan" in (row["summary"] or {}) and row["status"] not in ("failed", "running") and not settled
+    document: Document = {
+        "status": row["status"],
+        "walked": walked,
+        "ledger": {name: _plain(value) for name, value in row.items()},
+        "files": warehouse.files(import_id),
+        "checks": warehouse.checks(import_id),
+        "hold": {name: _plain(value) for name, value in (warehouse.hold(import_id) or {}).items()} or None,
+    }
+    if not walked:
+        document["findings"] = warehouse.findings(import_id, fold=None)
+        document["rejected"] = warehouse.quarantined(import_id=import_id).to_pylist()
+    return document
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def is_behind(workspace: Workspace, row: Document) -> bool:
+    """Return whether the manifest of an import that has ended does not say what the ledger's `row` says."""
+    if row["status"] == "running":
+        return False
+    try:
+        document = workspace.archive.read_manifest(row["district_id"], row["import_id"])
+    except ArchiveError:
+        return True
+    hold = workspace.warehouse.hold(row["import_id"])
+    decided = (document.get("hold") or {}).get("decision")
+    return document.get("status") != row["status"] or (hold is not None and hold["decision"] != decided)

@@ -1,0 +1,292 @@
+"""Remove personal data for good: a person, a whole district, or what is older than an age.
+
+Belongs here: the order of it, over archive, warehouse, staging and reports, and what stays on record: that it was done, when and by whom.
+The statements are ``store.warehouse.purge``, the bytes ``engine.scrub``. Landing zones belong to the districts: they are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.headers import match_header
+from roster_etl.engine.read import read_csv
+from roster_etl.engine.scrub import Person, scrub, scrub_lines
+from roster_etl.mapping.plan import Const
+from roster_etl.pipeline.abandoned import end_abandoned, release
+from roster_etl.pipeline.manifest import refresh_manifest, settle_manifest
+from roster_etl.pipeline.outcome import report_path
+from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec import Column, Family, File
+from roster_etl.spec.errors import PermanentError, RetryableError
+from roster_etl.spec.findings import mask
+from roster_etl.store.warehouse import Conclusion, Removal
+from roster_etl.vendors import Vendor, vendor
+
+_TARGETS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "old_id", "new_id"})
+_ONE_SPACE = ("student", "user")
+
+
+class NothingToPurge(PermanentError):
+    """Nothing of the district was ever imported."""
+
+    code = "nothing_to_purge"
+    template = "nothing of {district_id} was ever imported"
+
+
+class ImportUnderWay(RetryableError):
+    """What is being imported cannot be removed yet."""
+
+    code = "import_under_way"
+    template = "import {import_id} of {district_id} is under way; purge when it has ended, and pause the district until then"
+
+
+class UploadsWait(RetryableError):
+    """Uploads that were taken in, and wait for their turn, would bring back what is removed."""
+
+    code = "uploads_wait"
+    template = "uploads of {district_id} ({sources}) wait for their turn; let them be imported, then purge"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purged:
+    """What was removed. ``imports``: under which numbers the ledger has it, one a feed; ``versions``: rows of histories by table;
+    ``records``: of archived files; ``files``: objects of the archive that were rewritten or removed.
+    """
+
+    district_id: str
+    what: str
+    imports: tuple[int, ...]
+    versions: Mapping[str, int]
+    records: int
+    files: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Archived:
+    """What became of the archive. ``changed``: import → its members, with new keys; ``dropped``: keys that are named no more."""
+
+    changed: Mapping[int, list[dict[str, Any]]]
+    dropped: frozenset[str]
+    places: frozenset[tuple[int, str, int]] = frozenset()
+
+
+def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> Purged:
+    """Remove one user: every version that is about them, findings and quarantine of their records, and their records in the archive."""
+    person = (kind, user_id)
+    with _purging(workspace, district_id) as numbers:
+        values = workspace.warehouse.person_values(district_id, kind, user_id)
+        archived = _scrubbed(workspace, district_id, kind, Person(ids=frozenset({user_id}), values=values))
+        removal = Removal(district_id=district_id, person=person, values=values, places=archived.places, masked=mask(user_id))
+        return _carried_out(workspace, numbers, "user", by, removal, archived)
+
+
+def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: str, now: datetime | None = None) -> Purged:
+    """Remove versions that were closed longer than `age` ago, and uploads and findings of that time.
+
+    The newest upload that each feed has published stays, as far back as it lies.
+    """
+    before = (now or datetime.now(UTC)) - age
+    with _purging(workspace, district_id) as numbers:
+        sets = [(source, one.name) for source in numbers for one in vendor(source).format.file_sets]
+        last = [workspace.warehouse.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
+        rows = workspace.warehouse.imports(district_id)
+        ended = {row["import_id"] for row in rows if row["finished_at"] and row["finished_at"] < before}
+        old = frozenset(ended - {row["import_id"] for row in last if row})
+        removal = Removal(district_id=district_id, before=before, imports=old)
+        return _carried_out(workspace, numbers, "older", by, removal, _emptied(workspace, district_id, old), age=str(age))
+
+
+def purge_district(workspace: Workspace, district_id: str, *, by: str) -> Purged:
+    """Remove all that was ever imported of a district; the ledger keeps that there were imports, and their numbers."""
+    with _purging(workspace, district_id) as numbers:
+        rows = workspace.warehouse.imports(district_id)
+        everything = frozenset(row["import_id"] for row in rows) - set(numbers.values())
+        removal = Removal(district_id=district_id, imports=everything)
+        archived = _emptied(workspace, district_id, everything)
+        return _carried_out(workspace, numbers, "district", by, removal, archived)
+
+
+@contextmanager
+def _purging(workspace: Workspace, district_id: str) -> Iterator[dict[str, int]]:
+    """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import."""
+    numbers = _opened(workspace, district_id)
+    try:
+        yield numbers
+    finally:
+        for number in numbers.values():
+            release(workspace, number)
+
+
+def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
+    """Enter an import of kind ``purge`` for each feed, and return their numbers. Raises NothingToPurge, ImportUnderWay."""
+    warehouse = workspace.warehouse
+    sources = warehouse.sources(district_id)
+    if not sources:
+        raise NothingToPurge(district_id=district_id)
+    numbers = {}
+    with workspace.holders.gate():
+        for source in sources:
+            end_abandoned(workspace, district_id, source)
+        if waiting := [source for source in sources if workspace.archive.arrivals(district_id, source)]:
+            raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
+        if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
+            raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
+        for source in sources:
+            number = warehouse.open_import(kind="purge", district_id=district_id, source=source, started_at=datetime.now(UTC))
+            workspace.holders.take(number)
+            numbers[source] = number
+    return numbers
+
+
+def _carried_out(
+    workspace: Workspace, numbers: Mapping[str, int], what: str, by: str, removal: Removal, archived: _Archived, **about: str
+) -> Purged:
+    """Remove from the warehouse, then let the archive tell what is left; what was named no more is removed from it last."""
+    district_id = removal.district_id
+    done = datetime.now(UTC)
+    noted = {"what": what, "by": by, "records": len(archived.places), "files": len(archived.dropped), **about}
+
+    def conclusions(counts: dict[str, int]) -> list[Conclusion]:
+        return [_conclusion(workspace, district_id, s, n, done, {**noted, "versions": counts}) for s, n in numbers.items()]
+
+    counts = workspace.warehouse.purge(removal, conclusions)
+    for source, number in numbers.items():
+        workspace.warehouse.supersede_holds(district_id, source, number, done)
+    dropped = archived.dropped | _settled(workspace, district_id, numbers, archived)
+    workspace.archive.remove_unreferenced(dropped)
+    workspace.frames.drop_district(district_id)
+    _reports(workspace, district_id, remove=what == "district")
+    return Purged(
+        district_id=district_id,
+        what=what,
+        imports=tuple(numbers.values()),
+        versions=counts,
+        records=len(archived.places),
+        files=len(archived.dropped),
+    )
+
+
+def _conclusion(
+    workspace: Workspace, district_id: str, source: str, number: int, at: datetime, noted: Mapping[str, Any]
+) -> Conclusion:
+    """Return how a purge ended; what uploads looked like stays known, what the last one said does not count as published any more."""
+    last = workspace.warehouse.last_published(district_id, source, file_set="") or {}
+    known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings")}
+    summary = {"changes": {}, "purge": noted, **({} if noted["what"] == "district" else known)}
+    return Conclusion(import_id=number, status="published", finished_at=at, summary=summary)
+
+
+def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int], archived: _Archived) -> set[str]:
+    """Bring every manifest to what the ledger says now, and put what is left of the roster beside the newest. Returns old keys."""
+    old: set[str] = set()
+    for import_id in workspace.archive.manifests(district_id):
+        document = workspace.archive.read_manifest(district_id, import_id)
+        old |= set(document.get("checkpoint", {}).values())
+        members = archived.changed.get(import_id, document.get("members", []))
+        settle_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
+    for source, number in numbers.items():
+        refresh_manifest(workspace, number)
+        versions = {name: workspace.warehouse.all_versions(district_id, source, name) for name in TABLES}
+        checkpoint = {name: workspace.archive.put_table(rows) for name, rows in versions.items() if rows.num_rows}
+        edits = [
+            {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+            for row in workspace.warehouse.overrides(district_id, source, ended=True)
+        ]
+        settle_manifest(workspace, district_id, number, checkpoint=checkpoint, overrides=edits)
+    return old
+
+
+def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
+    """Write the reports of the district anew, or remove them."""
+    kept = set(workspace.archive.reports(district_id))
+    workspace.archive.remove_reports(district_id)
+    for row in workspace.warehouse.imports(district_id):
+        page = report_path(workspace, district_id, row["import_id"])
+        if not remove and (page.exists() or row["import_id"] in kept):
+            write_report(workspace, row["import_id"])
+        elif page.exists():
+            for kind in (".html", ".json", ".csv"):
+                page.with_suffix(kind).unlink(missing_ok=True)
+
+
+# ---- the archive
+
+
+def _emptied(workspace: Workspace, district_id: str, imports: Iterable[int]) -> _Archived:
+    """Return the manifests of `imports` without the bytes of their uploads."""
+    changed, dropped = {}, set()
+    for import_id in sorted(set(imports) & set(workspace.archive.manifests(district_id))):
+        members = workspace.archive.read_manifest(district_id, import_id).get("members", [])
+        dropped |= {member["key"] for member in members if member["key"]}
+        changed[import_id] = [{**member, "key": None} for member in members]
+    return _Archived(changed=changed, dropped=frozenset(dropped))
+
+
+def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person) -> _Archived:
+    """Rewrite every archived file of the district that names the person; the manifests follow when the warehouse is done."""
+    changed, dropped, places = {}, set(), set()
+    for import_id in workspace.archive.manifests(district_id):
+        document = workspace.archive.read_manifest(district_id, import_id)
+        members = []
+        for member in document.get("members", []):
+            found = _without(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
+            if found is not None:
+                key, rows = found
+                dropped.add(member["key"])
+                places |= {(import_id, member["name"], row) for row in rows}
+                member = {**member, "key": key}  # noqa: PLW2901 - the member as it is from now on
+            members.append(member)
+        changed[import_id] = members
+    return _Archived(changed=changed, dropped=frozenset(dropped), places=frozenset(places))
+
+
+def _without(
+    workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: Person
+) -> tuple[str, tuple[int, ...]] | None:
+    """Store a file without the person, and return its new key and the records that were emptied; None: it does not name them."""
+    content = workspace.archive.get(member["key"])
+    facts = vendor(document["source"])
+    file = facts.format.file(member["kind"])
+    encoding = document["options"].get("encoding", "utf-8")
+    raw = read_csv(content, encoding=encoding)
+    own, mentions = _positions(facts, file, raw.header, kind)
+    scrubbed = scrub(content, person, own=own, mentions=mentions, encoding=encoding)
+    cleaned = scrub_lines(scrubbed.content, person) if raw.refused or raw.damaged else scrubbed.content
+    if cleaned == content:
+        return None
+    return workspace.archive.put(cleaned, original_sha256=member["sha256"]).key, scrubbed.rows
+
+
+def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) -> tuple[set[int], set[int]]:
+    """Return where ids of such users stand: in the record's own key, and beside it."""
+    matched = match_header(header, file)
+    ids = id_columns(facts, kind).get(file.name, set())
+    names = {name for name in matched.positions if name in ids}
+    names |= {name for pattern, members in matched.families.items() if pattern in ids for name in members}
+    own = {matched.positions[name] for name in names if name in file.key}
+    return own, {matched.positions[name] for name in names} - own
+
+
+def id_columns(facts: Vendor, kind: str) -> dict[str, set[str]]:
+    """Return, by file, the columns (and patterns of numbered ones) of a format that hold ids of users of `kind`, as its mappings tell."""
+    found: dict[str, set[str]] = {file.name: set() for file in facts.format.files}
+    for mapping in facts.mappings:
+        named = mapping.columns.get("user_kind")
+        if (isinstance(named, Const) and named.value != kind) or (named is None and kind not in _ONE_SPACE):
+            continue
+        for target, origins in mapping.reads().items():
+            for name, column in origins if target in _TARGETS else ():
+                found[name].add(column)
+    for file in facts.format.files:
+        every: tuple[Column | Family, ...] = (*file.columns, *file.families)
+        for declared in every:
+            known = declared.references
+            if known and known.column in found.get(known.file, set()):
+                found[file.name].add(declared.pattern if isinstance(declared, Family) else declared.name)
+    return found

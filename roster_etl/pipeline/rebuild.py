@@ -1,0 +1,296 @@
+"""Rebuild a district: replay the manifests of its archive into a warehouse that has nothing of it.
+
+Belongs here: the order of the replay, and the workspace in which the steps of the road walk as they did then: with the numbers, times,
+settings and decisions of the manifests. What is in a manifest is said in ``pipeline.manifest``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from roster_etl.mapping.frames import FINDINGS, to_frame
+from roster_etl.pipeline import override
+from roster_etl.pipeline.road import Tell, walk
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import PermanentError
+from roster_etl.store.archive import Archive
+from roster_etl.store.districts import District, Feed, Gate, Registry
+from roster_etl.store.scratch import scratch_folder
+from roster_etl.store.settings import Settings
+from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
+
+Document = dict[str, Any]
+_DECISIONS = {"published": "publish", "discarded": "held"}
+
+
+class NotEmpty(PermanentError):
+    """A rebuild writes into a warehouse that has nothing of the district."""
+
+    code = "not_empty"
+    template = "{url} has {imports} imports of {district_id} already; name an empty warehouse with --to"
+
+
+class NothingArchived(PermanentError):
+    """There is nothing to rebuild a district from."""
+
+    code = "nothing_archived"
+    template = "the archive has no manifest of {district_id}"
+
+
+class CannotReplay(PermanentError):
+    """A manifest is of a kind that this version cannot replay."""
+
+    code = "cannot_replay"
+    template = "import {import_id} of {district_id} cannot be replayed: {problem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """What came of a rebuild. ``differs``: imports that plan something else now than they did then."""
+
+    district_id: str
+    imports: int
+    published: int
+    differs: tuple[int, ...] = ()
+
+
+def rebuild(workspace: Workspace, district_id: str, url: str, tell: Tell = lambda _: None) -> Rebuilt:
+    """Replay the archive of a district into the warehouse at `url`, which is migrated if it is empty.
+
+    Imports keep their numbers and times; versions are numbered anew. Raises: NotEmpty, NothingArchived, CannotReplay,
+    ArchiveError: bytes or manifests are gone or damaged; WarehouseError.
+    """
+    every = [workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id)]
+    documents = [document for document in every if document.get("status") != "running"]
+    if not documents:
+        raise NothingArchived(district_id=district_id)
+    _refuse_unknown(documents)
+    differs = []
+    with scratch_folder(workspace.settings.scratch) as folder, _opened(workspace, url, folder) as replay:
+        replay.warehouse.migrate()
+        if known := replay.warehouse.imports(district_id):
+            raise NotEmpty(url=replay.warehouse.url, imports=len(known), district_id=district_id)
+        for document in sorted(documents, key=_moment):
+            if not REPLAYS[document["ledger"]["kind"]](replay, document):
+                differs.append(int(document["import_id"]))
+            tell(f"import {document['import_id']}")
+    published = sum(document["status"] == "published" for document in documents)
+    return Rebuilt(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))
+
+
+def _refuse_unknown(documents: Sequence[Document]) -> None:
+    for document in documents:
+        problem = "its manifest was written by an earlier version" if "ledger" not in document else None
+        if problem is None and document["ledger"]["kind"] not in REPLAYS:
+            problem = f"imports of kind {document['ledger']['kind']} are not known"
+        elif problem is None and document["ledger"]["kind"] == "override" and "edit" not in document:
+            problem = "it joins ids that were renamed, which is not replayed yet"
+        if problem:
+            raise CannotReplay(import_id=document["import_id"], district_id=document["district_id"], problem=problem)
+
+
+def _moment(document: Document) -> tuple[str, int]:
+    """Order imports as they ended: what one saw of the roster is what those before it had published."""
+    return document["ledger"]["finished_at"] or document["ledger"]["started_at"], int(document["import_id"])
+
+
+def _opened(workspace: Workspace, url: str, folder: Path) -> Replay:
+    settings = replace(workspace.settings, warehouse=url, staging=str(folder / "staging"), districts=str(folder / "districts"))
+    return Replay(settings)
+
+
+# ---- one import
+
+
+def replay_upload(replay: Replay, document: Document) -> bool:
+    """Replay one import of an upload. Returns whether it plans what it planned then."""
+    replay.warehouse.begin_again(document["ledger"])
+    same = True
+    if document["walked"]:
+        upload = _upload_of(replay, document)
+        with replay.replaying(document):
+            planned = walk(replay, upload)
+        same = bool(document.get("purged")) or _plain(planned.tables) == document["ledger"]["summary"].get("plan")
+        replay.frames.drop(upload.district_id, upload.import_id)
+    replay.warehouse.end_again(document)
+    return same
+
+
+def replay_override(replay: Replay, document: Document) -> bool:
+    """Replay a steward's edit."""
+    replay.warehouse.begin_again(document["ledger"])
+    edit = document["edit"]
+    target = override.Target(
+        district_id=document["district_id"],
+        source=document["source"],
+        table=edit["table"],
+        key=json.loads(edit["key"]),
+        field=edit["field"],
+    )
+    if document.get("settled") or document["status"] != "published":
+        pass
+    elif edit["begins"]:
+        override.set_override(replay, target, edit["value"], edit["by"])
+    else:
+        override.clear_override(replay, target, edit["by"])
+    replay.warehouse.end_again(document)
+    return True
+
+
+def replay_purge(replay: Replay, document: Document) -> bool:
+    """Enter what a purge left: after it, the bytes alone do not tell the history any more."""
+    replay.warehouse.begin_again(document["ledger"])
+    tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
+    replay.warehouse.restore_versions(tables, document.get("overrides", []))
+    replay.warehouse.end_again(document)
+    return True
+
+
+REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {
+    "upload": replay_upload,
+    "override": replay_override,
+    "purge": replay_purge,
+}
+"""How an import is replayed, by its kind."""
+
+
+def _upload_of(replay: Replay, document: Document) -> Upload:
+    """Return the upload as it stood behind the door, and leave in staging what was found there."""
+    upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
+    upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
+    place = (upload.district_id, upload.import_id)
+    found = {"findings/upload": document["door"], **document["unkept"]}
+    for name, rows in found.items():
+        replay.frames.write(*place, name, to_frame(pa.Table.from_pylist(rows, schema=FINDINGS)))
+    return upload
+
+
+_UPLOAD_FIELDS = tuple(Upload.__dataclass_fields__)
+
+
+def _plain(tables: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(tables))
+
+
+# ---- the workspace of a replay
+
+
+@dataclass(frozen=True)
+class Replay(Workspace):
+    """A workspace that reads the archive, and writes what is replayed into another warehouse."""
+
+    settings: Settings
+    now: list[Document] = field(default_factory=list)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The archive, which a replay only reads."""
+        return _Sealed(self.settings.archive)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry as it was at the import that is replayed."""
+        return _Then(self)
+
+    @cached_property
+    def warehouse(self) -> Target:
+        """The warehouse that is filled."""
+        return Target(self.settings.warehouse)
+
+    def replaying(self, document: Document) -> _Now:
+        """Work on the import of `document` inside the block."""
+        return _Now(self, document)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.warehouse.close()
+
+
+class _Now:
+    """The import that is being replayed, for the registry of that time."""
+
+    def __init__(self, replay: Replay, document: Document) -> None:
+        self._replay, self._document = replay, document
+
+    def __enter__(self) -> None:
+        self._replay.now.append(self._document)
+
+    def __exit__(self, *_: object) -> None:
+        self._replay.now.clear()
+
+
+class _Sealed(Archive):
+    """An archive whose manifests stay as they are."""
+
+    def write_manifest(self, district_id: str, import_id: int, document: Mapping[str, Any]) -> str:
+        """Leave the manifest as it is."""
+        return ""
+
+
+class _Then(Registry):
+    """A registry that knows one district, with the settings that the manifest names."""
+
+    def __init__(self, replay: Replay) -> None:
+        super().__init__(replay.settings.districts)
+        self._replay = replay
+
+    def get(self, district_id: str) -> District:
+        """Return the district as it was."""
+        (document,) = self._replay.now
+        gates = tuple(Gate(**{**gate, "date": datetime.date.fromisoformat(gate["date"])}) for gate in document["gates"])
+        return District(id=district_id, feeds=(Feed(format=document["source"], gates=gates),))
+
+
+class Target(Warehouse):
+    """A warehouse that is filled with imports that are over."""
+
+    def begin_again(self, row: Mapping[str, Any]) -> None:
+        """Enter an import under the number and the times that it had."""
+        self._finished_at = datetime.datetime.fromisoformat(row["finished_at"] or row["started_at"])
+        self._number = int(row["import_id"])
+        self.restore_import(row)
+
+    def end_again(self, document: Mapping[str, Any]) -> None:
+        """Write how the import ended then."""
+        self.restore_end(
+            document["ledger"],
+            files=document["files"],
+            checks=document["checks"],
+            hold=document["hold"],
+            findings=document.get("findings"),
+            rejected=document.get("rejected"),
+        )
+
+    def open_import(self, **_: Any) -> int:
+        """Go on with the import that was entered under its own number."""
+        return self._number
+
+    def conclude(self, conclusion: Conclusion) -> None:
+        """End the import at the moment when it ended."""
+        super().conclude(replace(conclusion, finished_at=self._finished_at))
+
+    def publish(
+        self,
+        conclusion: Conclusion,
+        changes: Mapping[str, TableChange],
+        base: int | None,
+        *,
+        approved_by: str | None = None,
+    ) -> None:
+        """Publish at the moment when it was published."""
+        super().publish(replace(conclusion, finished_at=self._finished_at), changes, base, approved_by=approved_by)
+
+    def supersede_holds(self, *_: Any, **__: Any) -> list[int]:
+        """Leave holds alone: each comes with its own manifest."""
+        return []

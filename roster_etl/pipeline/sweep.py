@@ -1,0 +1,41 @@
+"""Tidy up: what killed processes left behind, and frames that no step will ask for any more.
+
+Belongs here: one pass over ledger, archive and staging that may run at any time, beside imports. Personal data that is to go is ``purge``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roster_etl.pipeline.abandoned import end_abandoned
+from roster_etl.pipeline.manifest import is_behind, refresh_manifest
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store import scratch
+
+KEPT_FRAMES = 3
+"""Imports of a district whose frames stay, for a run that goes on from a failed step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What was done. ``ended``, ``manifests``: numbers of imports; ``frames``: imports that lost theirs; ``scratch``: folders."""
+
+    ended: tuple[int, ...]
+    manifests: tuple[int, ...]
+    frames: int
+    scratch: int
+
+
+def sweep(workspace: Workspace, *, frames: int = KEPT_FRAMES) -> Swept:
+    """End imports whose process is gone, bring manifests up to the ledger, and remove old frames and temporary folders."""
+    ended: list[int] = []
+    with workspace.holders.gate():
+        left = [workspace.warehouse.import_(number) for number in workspace.holders.left()]
+        for district_id, source in sorted({(row["district_id"], row["source"]) for row in left}):
+            ended += end_abandoned(workspace, district_id, source)
+    behind = [row["import_id"] for row in workspace.warehouse.imports() if is_behind(workspace, row)]
+    for import_id in behind:
+        refresh_manifest(workspace, import_id)
+    removed = workspace.frames.sweep(keep=frames)
+    folders = scratch.sweep(workspace.settings.scratch)
+    return Swept(ended=tuple(ended), manifests=tuple(sorted(behind)), frames=removed, scratch=folders)

@@ -1,0 +1,189 @@
+"""Removing personal data for good: the one exception to "nothing is deleted".
+
+Belongs here: the statements, and which columns of the roster name a person. What is removed from the archive is the pipeline's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from roster_etl.canonical.history import HISTORIES, history_table
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
+from roster_etl.canonical.roster import TABLES
+from roster_etl.store.warehouse import bulk, ledger, read
+from roster_etl.store.warehouse.conclusion import Conclusion
+
+Place = tuple[int, str, int]
+"""An import, a file and a record of it."""
+_NAMES = ("user_id", "observer_id", "student_id", "associated_user_id")
+_ONE_SPACE = ("student", "user")  # whose ids stand in columns without a kind beside them
+_MENTIONS = (("organizations", "principal_name"), ("organizations", "principal_email"), ("attendance", "teacher_name"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """What is to be removed of a district: all of it, one ``person`` (kind and id), or what is older than ``before``.
+
+    ``values``: what tells the person in any cell; ``places``: the records that were about them; ``masked``: their id as findings show
+    it; ``imports``: those of which nothing is kept that was found.
+    """
+
+    district_id: str
+    person: tuple[str, str] | None = None
+    values: frozenset[str] = frozenset()
+    places: frozenset[Place] = frozenset()
+    masked: str = ""
+    before: datetime | None = None
+    imports: frozenset[int] = frozenset()
+
+
+def remove(connection: sa.Connection, removal: Removal) -> dict[str, int]:
+    """Remove it, in the transaction of `connection`. Returns how many versions were removed, by table."""
+    if removal.person is not None:
+        counts = _remove_person(connection, removal.district_id, *removal.person, removal.values)
+        _remove_places(connection, removal.places)
+        _remove_keys(connection, removal.district_id, removal.masked)
+        return counts
+    if removal.before is not None:
+        return _remove_past(connection, removal.district_id, removal.before, removal.imports)
+    return _remove_district(connection, removal.district_id, removal.imports)
+
+
+def person_values(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> set[str]:
+    """Return what tells a user in any cell, in small letters: addresses, user names, first and last name together."""
+    users = HISTORIES["users"].c
+    query = sa.select(users.email, users.username, users.full_name, users.sortable_name, users.first_name, users.last_name)
+    query = query.where(users.district_id == district_id, users.user_kind == kind, users.user_id == user_id)
+    found: set[str] = set()
+    for email, username, full, sortable, first, last in connection.execute(query):
+        pairs = (f"{first} {last}", f"{last}, {first}") if first and last else ()
+        found |= {text.strip().casefold() for text in (email, username, full, sortable, *pairs) if text}
+    return {text for text in found if len(text) > 3}
+
+
+def _remove_person(
+    connection: sa.Connection, district_id: str, kind: str, user_id: str, values: Collection[str]
+) -> dict[str, int]:
+    """Remove every version that is about a user, and empty the cells of others that name them. Returns rows by table."""
+    _forget_teacher(connection, district_id, kind, user_id)
+    counts = {}
+    for name, history in HISTORIES.items():
+        about = _about(history, kind, user_id)
+        if about is not None:
+            counts[name] = _delete(connection, history, history.c.district_id == district_id, about)
+    for table, column in _MENTIONS if values else ():
+        history = history_table(table)
+        named = sa.and_(history.c.district_id == district_id, sa.func.lower(history.c[column]).in_(sorted(values)))
+        connection.execute(sa.update(history).where(named).values({column: None}))
+    key = OVERRIDES.c.key.contains(f'"{user_id}"', autoescape=True)
+    _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, key)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _forget_teacher(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> None:
+    """Empty the names of sections that were made of their teacher's."""
+    taught, sections = HISTORIES["enrollments"].c, HISTORIES["sections"]
+    theirs = sa.select(taught.section_id).where(
+        taught.district_id == district_id, taught.user_kind == kind, taught.user_id == user_id, taught.role != "student"
+    )
+    made = sections.c.derived.contains('"name"')
+    where = (sections.c.district_id == district_id, sections.c.section_id.in_(theirs), made)
+    connection.execute(sa.update(sections).where(*where).values(name=None))
+
+
+def _about(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElement[bool] | None:
+    """Return which versions of a history are about a user; None: its records are about nobody."""
+    columns = history.c
+    arms: list[sa.ColumnElement[bool]] = []
+    for name in _NAMES:
+        if name not in columns:
+            continue
+        if name == "user_id" and "user_kind" in columns:
+            arms.append(sa.and_(columns.user_kind == kind, columns.user_id == user_id))
+        elif kind in _ONE_SPACE:
+            arms.append(columns[name] == user_id)
+    if "old_id" in columns and kind in _ONE_SPACE:
+        arms.append(sa.and_(columns.entity == "users", sa.or_(columns.old_id == user_id, columns.new_id == user_id)))
+    return sa.or_(*arms) if arms else None
+
+
+def _remove_places(connection: sa.Connection, places: Iterable[Place]) -> None:
+    """Remove findings and quarantine of records; what followed from such a finding stays, without its cause."""
+    for import_id, file, row in places:
+        for table in (REJECTED_ROWS, FINDINGS):
+            at = (table.c.import_id == import_id, table.c.file == file, table.c.row == row)
+            if table is FINDINGS:
+                gone = sa.select(FINDINGS.c.id).where(*at)
+                following = (FINDINGS.c.import_id == import_id, FINDINGS.c.cause_id.in_(gone))
+                connection.execute(sa.update(FINDINGS).where(*following).values(cause_id=None))
+            connection.execute(sa.delete(table).where(*at))
+
+
+def _remove_keys(connection: sa.Connection, district_id: str, masked: str) -> None:
+    """Forget the masked keys of findings that may be a user's."""
+    of_district = sa.select(IMPORTS.c.import_id).where(IMPORTS.c.district_id == district_id)
+    if not masked.strip("•"):  # too short an id shows nothing
+        return
+    named = FINDINGS.c.key.contains(masked, autoescape=True)
+    connection.execute(sa.update(FINDINGS).where(FINDINGS.c.import_id.in_(of_district), named).values(key=None))
+
+
+def _remove_past(connection: sa.Connection, district_id: str, before: datetime, imports: Collection[int]) -> dict[str, int]:
+    """Remove the versions that were closed before a moment, and what was found in `imports`. Returns rows by table."""
+    counts = {
+        name: _delete(connection, history, history.c.district_id == district_id, history.c.valid_to < before)
+        for name, history in HISTORIES.items()
+    }
+    _forget(connection, imports, (FINDINGS, REJECTED_ROWS))
+    return {name: count for name, count in counts.items() if count}
+
+
+def _remove_district(connection: sa.Connection, district_id: str, imports: Collection[int]) -> dict[str, int]:
+    """Remove every version of a district, and all that was found in its `imports`. Returns rows by table."""
+    counts = {name: _delete(connection, history, history.c.district_id == district_id) for name, history in HISTORIES.items()}
+    _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id)
+    _forget(connection, imports, (FINDINGS, REJECTED_ROWS, IMPORT_FILES, CHECKS))
+    return {name: count for name, count in counts.items() if count}
+
+
+def end(connection: sa.Connection, conclusions: Iterable[Conclusion]) -> None:
+    """End the imports of kind ``purge``, in the transaction that removed."""
+    for conclusion in conclusions:
+        ledger.own(connection, conclusion.import_id, "running")
+        ledger.conclude(connection, conclusion)
+
+
+def versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+    """Return every version of a table for a feed, without its number, in the order of the numbers."""
+    history, schema = history_table(name), TABLES[name].full_schema
+    chosen = [read.selected(connection, history.c[field.name], field.type) for field in schema]
+    query = sa.select(*chosen).where(history.c.district_id == district_id, history.c.source == source)
+    return bulk.fetch(connection, query.order_by(history.c.version_id), schema).drop_columns("version_id")
+
+
+def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> None:
+    """Enter versions as they were elsewhere; they are numbered anew."""
+    if rows.num_rows:
+        history = history_table(name)
+        staged = bulk.stage(connection, f"restored_{name}", rows)
+        chosen = sa.select(*staged.c)
+        connection.execute(sa.insert(history).from_select(rows.schema.names, chosen, include_defaults=False))
+        bulk.unstage(connection, staged)
+
+
+def _forget(connection: sa.Connection, imports: Collection[int], tables: Iterable[sa.Table]) -> None:
+    for table in tables:
+        connection.execute(sa.delete(table).where(table.c.import_id.in_(sorted(imports))))
+
+
+def _delete(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+    found: Any = connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar_one()
+    if found:
+        connection.execute(sa.delete(table).where(*where))
+    return int(found)

@@ -1,0 +1,61 @@
+"""Entering an import that is over: its ledger rows as they were elsewhere, number and times included.
+
+Belongs here: statements for a rebuild. Imports that happen here and now are written by ``ledger``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from roster_etl.canonical.base import Timestamp
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
+from roster_etl.store.warehouse import ledger
+
+Row = Mapping[str, Any]
+
+
+def begin(connection: sa.Connection, row: Row) -> None:
+    """Enter the import of `row` as ``running``; columns that this schema lacks are left out."""
+    columns = {name: value for name, value in _typed(IMPORTS, row).items() if name not in ("status", "summary", "finished_at")}
+    ledger.open_import(connection, **columns)
+
+
+def end(
+    connection: sa.Connection,
+    row: Row,
+    *,
+    files: Sequence[Row],
+    checks: Sequence[Row],
+    hold: Row | None,
+    findings: Sequence[Row] | None = None,
+    rejected: Sequence[Row] | None = None,
+) -> None:
+    """Write how the import of `row` ended then. ``findings``, ``rejected``: None leaves what the ledger has."""
+    number = row["import_id"]
+    given = {IMPORT_FILES: files, CHECKS: checks, HOLDS: [hold] if hold else [], FINDINGS: findings, REJECTED_ROWS: rejected}
+    for table, rows in given.items():
+        if rows is not None:
+            connection.execute(sa.delete(table).where(table.c.import_id == number))
+            if rows:
+                connection.execute(sa.insert(table), [{"import_id": number, **_typed(table, one)} for one in rows])
+    ended = _typed(IMPORTS, row)
+    ledger.change(connection, number, **{name: ended[name] for name in ("status", "summary", "finished_at")})
+
+
+def enter_edits(connection: sa.Connection, edits: Sequence[Row]) -> None:
+    """Enter stewards' edits as they were elsewhere; they are numbered anew."""
+    if edits:
+        rows = [{name: value for name, value in _typed(OVERRIDES, one).items() if name != "override_id"} for one in edits]
+        connection.execute(sa.insert(OVERRIDES), rows)
+
+
+def _typed(table: sa.Table, row: Row) -> dict[str, Any]:
+    return {name: _value(table.c[name], value) for name, value in row.items() if name in table.c}
+
+
+def _value(column: sa.Column[Any], value: Any) -> Any:
+    return datetime.fromisoformat(value) if isinstance(column.type, Timestamp) and isinstance(value, str) else value

@@ -1,0 +1,69 @@
+"""Who may do what in a PostgreSQL warehouse: the owner migrates and purges, a loader imports, a reader looks.
+
+Belongs here: the grants, as statements that can be printed and run. Roles themselves, and their passwords, are the database's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from roster_etl.canonical.base import METADATA
+from roster_etl.canonical.history import HISTORIES
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS
+from roster_etl.canonical.roster import TABLES
+from roster_etl.store.warehouse.errors import NoRoles, UnknownRole
+
+_TOLD = (IMPORTS, IMPORT_FILES, FINDINGS, HOLDS, CHECKS)  # not the quarantine, which has rows as they came, nor stewards' edits
+
+
+def reader_statements(role: str) -> Iterator[str]:
+    """Yield what lets `role` read the roster, its history and the ledger, and nothing else. `role` is quoted already."""
+    readable = (*TABLES, "changes", *(table.name for table in HISTORIES.values()), *(table.name for table in _TOLD))
+    yield f"GRANT USAGE ON SCHEMA public TO {role}"
+    yield f"GRANT SELECT ON {', '.join(readable)}, alembic_version TO {role}"
+
+
+def loader_statements(role: str) -> Iterator[str]:
+    """Yield what lets `role` import: read and write every table, and stage rows; change no table. `role` is quoted already."""
+    tables = ", ".join(table.name for table in METADATA.sorted_tables)
+    yield f"GRANT USAGE ON SCHEMA public TO {role}"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role}"
+    yield f"GRANT SELECT ON {', '.join((*TABLES, 'changes'))}, alembic_version TO {role}"
+    yield f"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}"
+
+
+def grant(connection: sa.Connection, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
+    """Give the roles what they need, and return the statements. Raises NoRoles (SQLite has none), UnknownRole."""
+    if connection.dialect.name != "postgresql":
+        raise NoRoles
+    statements: list[str] = []
+    for role, say in ((reader, reader_statements), (loader, loader_statements)):
+        if role is not None:
+            statements += say(_quoted(connection, role))
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+    if loader is not None:
+        database = connection.dialect.identifier_preparer.quote(str(connection.engine.url.database))
+        connection.exec_driver_sql(f"GRANT TEMPORARY ON DATABASE {database} TO {_quoted(connection, loader)}")
+    return tuple(statements)
+
+
+def granted(connection: sa.Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the readers and the loaders: a migration makes views anew, and what was granted on them is to be granted again."""
+    if connection.dialect.name != "postgresql" or not sa.inspect(connection).has_table(IMPORTS.name):
+        return (), ()
+    query = sa.text(
+        "SELECT grantee, bool_or(privilege_type = 'INSERT') FROM information_schema.role_table_grants "
+        "WHERE table_schema = 'public' AND table_name = 'imports' AND grantee NOT IN (SELECT tableowner FROM pg_tables "
+        "WHERE schemaname = 'public' AND tablename = 'imports') AND grantee <> 'PUBLIC' GROUP BY grantee ORDER BY grantee"
+    )
+    found = [(str(role), bool(writes)) for role, writes in connection.execute(query)]
+    return tuple(role for role, writes in found if not writes), tuple(role for role, writes in found if writes)
+
+
+def _quoted(connection: sa.Connection, role: str) -> str:
+    if connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first() is None:
+        raise UnknownRole(role=role)
+    return connection.dialect.identifier_preparer.quote(role)

@@ -1,0 +1,205 @@
+"""Removing personal data for good: proved by looking through every file and every table, and by rebuilding what remains."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from roster_etl.pipeline.purge import ImportUnderWay, NothingToPurge, purge_district, purge_older, purge_person
+from roster_etl.pipeline.rebuild import rebuild
+from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.store.warehouse import Warehouse
+from roster_etl.vendors import vendor
+from tests.dumps import dump
+from tests.pipeline.test_rebuild import Rows, edit, registered, run
+
+STUDENT, TEACHER = "zz-student-77001", "zz-teacher-88002"
+CANARIES = {
+    STUDENT: (STUDENT, "Zzquill", "zzquill@example.org", "Zzmother", "zzmother@example.org", "1999-01-07"),
+    TEACHER: (TEACHER, "Zzpenrose", "zzpenrose@example.org"),
+}
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days with a student and a teacher whose values stand out; on the second, a row of the student is refused."""
+    folder = tmp_path_factory.mktemp("uploads")
+    write_sample(vendor("clever"), folder / "a", students=24, seed=5)
+    for file, column, new in (("students.csv", "Student_", STUDENT), ("teachers.csv", "Teacher_", TEACHER)):
+        _rename(folder / "a", file, column, new)
+    edit(folder / "a" / "students.csv", _student)
+    edit(folder / "a" / "teachers.csv", lambda rows: [_teacher(row) for row in rows])
+    principal = {"Principal": "Zed Zzpenrose", "Principal_email": "zzpenrose@example.org"}
+    edit(folder / "a" / "schools.csv", lambda rows: [{**rows[0], **principal}, *rows[1:]])
+    shutil.copytree(folder / "a", folder / "b")
+    edit(
+        folder / "b" / "students.csv",
+        lambda rows: [{**row, "Last_name": ""} if row["Student_id"] == STUDENT else row for row in rows],
+    )
+    edit(
+        folder / "b" / "students.csv",
+        lambda rows: [{**row, "First_name": "New"} if row["Student_id"] == rows[-1]["Student_id"] else row for row in rows],
+    )
+    return folder
+
+
+def _rename(folder: Path, file: str, column: str, new: str) -> None:
+    """Give the first person of `file` the id `new`, wherever ids of that kind stand."""
+    old = next(csv.DictReader(io.StringIO((folder / file).read_text("utf-8"))))[f"{column}id"]
+
+    def change(rows: Rows) -> Rows:
+        ids = [name for name in rows[0] if name.startswith(column) and name.endswith("id")]
+        return [{**row, **{name: new for name in ids if row[name] == old}} for row in rows]
+
+    for path in folder.glob("*.csv"):
+        edit(path, change)
+
+
+def _student(rows: Rows) -> Rows:
+    own = {
+        "Last_name": "Zzquill", "First_name": "Zoe", "Student_email": "zzquill@example.org", "Contact_name": "Zzmother",
+        "Contact_email": "zzmother@example.org", "DOB": "1/7/1999",
+    }  # fmt: skip
+    return [{**row, **{n: v for n, v in own.items() if n in row}} if row["Student_id"] == STUDENT else row for row in rows]
+
+
+def _teacher(row: dict[str, str]) -> dict[str, str]:
+    own = {"Last_name": "Zzpenrose", "First_name": "Zed", "Teacher_email": "zzpenrose@example.org"}
+    return {**row, **own} if row["Teacher_id"] == TEACHER else row
+
+
+@pytest.fixture
+def lived(warehouse_url: str, uploads: Path, tmp_path: Path) -> Iterator[Workspace]:
+    """A home in which both days were imported, and two other imports, one held; all have reports."""
+    workspace = registered(tmp_path / "home", warehouse_url)
+    for name in "ab":
+        run(workspace, path=str(uploads / name))
+    run(workspace, district_id="adams", path=str(uploads / "b"))
+    assert run(workspace, archived=1, rollback=True)["status"] == "held"
+    for row in workspace.warehouse.imports():
+        write_report(workspace, row["import_id"])
+    yield workspace
+    workspace.warehouse.close()
+
+
+def traces(workspace: Workspace, words: tuple[str, ...], district_id: str) -> dict[str, set[str]]:
+    """Return where in files and tables any of `words` stands: of the district, or in what belongs to none."""
+    found: dict[str, set[str]] = {}
+    for name, lines in dump(workspace.warehouse, district_id).items():
+        found[name] = {word for word in words for line in lines if word.casefold() in line.casefold()}
+    own = {m["key"] for n in workspace.archive.manifests("adams") for m in workspace.archive.read_manifest("adams", n)["members"]}
+    for path in workspace.home.rglob("*"):
+        if not path.is_file() or "adams" in path.parts or path.name in own:
+            continue
+        content = path.read_bytes()
+        if content.startswith(b"PAR1"):
+            content += str(pq.read_table(io.BytesIO(content)).to_pylist()).encode()
+        found[str(path.relative_to(workspace.home))] = {word for word in words if word.casefold().encode() in content.lower()}
+    return {place: words for place, words in found.items() if words}
+
+
+def rebuilt(workspace: Workspace, tmp_path: Path) -> None:
+    """Assert that what remains is rebuilt from the archive."""
+    url = f"sqlite:///{tmp_path}/again.sqlite"
+    assert rebuild(workspace, "lincoln", url).differs == ()
+    with Warehouse(url) as target:
+        again, original = dump(target), dump(workspace.warehouse, "lincoln")
+        for table, lines in original.items():
+            assert again[table] == lines, table
+
+
+@pytest.mark.parametrize(("kind", "user_id"), [("student", STUDENT), ("teacher", TEACHER)])
+def test_a_person_is_found_nowhere_any_more_and_the_rest_is_rebuilt(
+    lived: Workspace, uploads: Path, tmp_path: Path, kind, user_id
+) -> None:
+    before = dump(lived.warehouse, "adams")
+    others = {name: len(lines) for name, lines in dump(lived.warehouse, "lincoln").items()}
+    assert traces(lived, CANARIES[user_id], "lincoln")
+
+    purged = purge_person(lived, "lincoln", kind, user_id, by="A. Steward")
+
+    assert traces(lived, CANARIES[user_id], "lincoln") == {}
+    assert dump(lived.warehouse, "adams") == before
+    after = {name: len(lines) for name, lines in dump(lived.warehouse, "lincoln").items()}
+    assert after["users_history"] < others["users_history"]
+    assert after["sections_history"] == others["sections_history"]
+    assert (purged.versions["users"], purged.records > 0, purged.files > 0) == (
+        others["users_history"] - after["users_history"],
+        True,
+        True,
+    )
+    row = lived.warehouse.import_(purged.imports[0])
+    assert (row["kind"], row["status"], row["summary"]["purge"]["by"]) == ("purge", "published", "A. Steward")
+    rebuilt(lived, tmp_path)
+
+
+def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
+    purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+    rerun = run(lived, archived=2)
+
+    later = run(lived, path=str(uploads / "a"))
+
+    assert rerun["status"] in ("published", "unchanged")
+    assert later["status"] == "published"
+    assert later["changes"]["users"]["created"] == 1  # the district still sends the student
+    rebuilt(lived, tmp_path)
+    purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+    assert traces(lived, CANARIES[STUDENT], "lincoln") == {}
+
+
+def test_a_district_is_removed_and_its_imports_stay_on_record(lived: Workspace, tmp_path: Path) -> None:
+    before = dump(lived.warehouse, "adams")
+
+    purge_district(lived, "lincoln", by="A. Steward")
+
+    words = (*CANARIES[STUDENT], *CANARIES[TEACHER])
+    assert traces(lived, words, "lincoln") == {}
+    assert dump(lived.warehouse, "adams") == before
+    left = dump(lived.warehouse, "lincoln")
+    assert {name for name, lines in left.items() if lines} <= {"imports", "holds"}
+    assert len(left["imports"]) == 4
+    rebuilt(lived, tmp_path)
+
+
+def test_what_is_older_than_an_age_is_removed_but_for_what_is_current(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
+    current = sorted(lived.warehouse.current("lincoln", "clever", "users").to_pylist(), key=str)
+    later = datetime.now(UTC) + timedelta(days=400)
+
+    purged = purge_older(lived, "lincoln", timedelta(days=365), by="A. Steward", now=later)
+
+    assert sum(purged.versions.values()) > 0
+    assert sorted(lived.warehouse.current("lincoln", "clever", "users").to_pylist(), key=str) == current
+    assert all('"valid_to": null' in line for line in dump(lived.warehouse, "lincoln")["users_history"])
+    manifest = lived.archive.read_manifest("lincoln", 1)
+    assert {member["key"] for member in manifest["members"]} == {None}
+    assert all(member["key"] for member in lived.archive.read_manifest("lincoln", 2)["members"] if member["kind"])
+    rebuilt(lived, tmp_path)
+
+
+def test_nothing_is_removed_while_an_import_is_under_way(lived: Workspace) -> None:
+    lived.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+
+    with pytest.raises(ImportUnderWay):
+        purge_district(lived, "lincoln", by="A. Steward")
+
+
+def test_a_district_that_was_never_imported_has_nothing_to_remove(lived: Workspace) -> None:
+    with pytest.raises(NothingToPurge):
+        purge_district(lived, "nowhere", by="A. Steward")
+
+
+def test_a_plan_that_waited_cannot_be_approved_any_more(lived: Workspace) -> None:
+    (hold,) = lived.warehouse.holds("lincoln")
+
+    purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+
+    assert lived.warehouse.hold(hold["import_id"])["decision"] == "superseded"

@@ -1,0 +1,224 @@
+"""A rebuild from the archive equals the original, table by table, history included, on both databases."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline import override, road
+from roster_etl.pipeline.manifest import refresh_manifest
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.partial import preview
+from roster_etl.pipeline.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.store.district import District, Feed, Gate, Window
+from roster_etl.store.warehouse import Warehouse
+from roster_etl.vendors import vendor
+from tests.dumps import dump
+
+WHO = ("lincoln", "clever")
+Rows = list[dict[str, str]]
+STEWARD = "A. Steward"
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The uploads a, b (refused rows), half (of the students), stripped (no students.csv), broken (a file without a header)."""
+    folder = tmp_path_factory.mktemp("uploads")
+    write_sample(vendor("clever"), folder / "a", students=24, seed=5)
+    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    edit(folder / "b" / "students.csv", lambda rows: [{**rows[0], "Last_name": ""}, {**rows[1], "Grade": "99"}, *rows[2:]])
+    for name in ("half", "stripped", "broken"):
+        shutil.copytree(folder / "b", folder / name)
+    edit(folder / "half" / "students.csv", lambda rows: rows[: len(rows) // 2])
+    (folder / "stripped" / "students.csv").unlink()
+    (folder / "broken" / "teachers.csv").write_text("nothing like a header\n1,2\n", "utf-8")
+    return folder
+
+
+def edit(path: Path, change: Callable[[Rows], Rows]) -> None:
+    rows = change(list(csv.DictReader(io.StringIO(path.read_text("utf-8")))))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(out.getvalue(), "utf-8")
+
+
+def run(workspace: Workspace, **order: Any) -> dict[str, Any]:
+    given = Order(**{"district_id": WHO[0], "source": WHO[1], **order})
+    return outcome(workspace, import_upload(workspace, given))
+
+
+def registered(home: Path, url: str) -> Workspace:
+    home.mkdir()
+    (home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n', "utf-8")
+    workspace = Workspace.open(home)
+    gate = Gate(expectation="clever/students: Last_name: required", reason="Known.", date=datetime.date(2026, 1, 5), mostly=0.5)
+    replacements = {"Grade": {"99": "12"}}
+    workspace.registry.add(
+        District(
+            id="lincoln", time_zone="America/Chicago", feeds=(Feed(format="clever", gates=(gate,), replacements=replacements),)
+        )
+    )
+    workspace.registry.add(District(id="adams", feeds=(Feed(format="clever"),)))
+    return workspace
+
+
+def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a district live through all that an import can come to, and return how its imports ended."""
+    a, b, half = (str(uploads / name) for name in ("a", "b", "half"))
+    run(workspace, path=a)
+    run(workspace, district_id="adams", path=a)  # numbers of imports and versions are shared
+    run(workspace, path=b)
+    run(workspace, path=b)  # unchanged
+    held = run(workspace, path=half)
+    part = preview(workspace, held["import_id"], ["enrollments"])
+    run(workspace, approves=(held["import_id"], part["plan_sha256"], STEWARD), leave_out=("enrollments",))
+    run(workspace, path=str(uploads / "stripped"))  # rejected at the door
+    run(workspace, path=str(uploads / "broken"))  # rejected when it was judged; a file of it was not kept
+    _fail(workspace, b, monkeypatch)
+    today = datetime.datetime.now(datetime.UTC).date()
+    day = datetime.timedelta(days=1)
+    options = {"delete_threshold_pct": "90", "update_threshold_pct": "100"}
+    workspace.registry.plan("lincoln", Window(first=today - day, last=today + day, reason="New year", options=options))
+    run(workspace, path=a)  # A → B → A, within a window of the calendar
+    discarded = run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})
+    workspace.warehouse.decide_hold(discarded["import_id"], "discarded", STEWARD, datetime.datetime.now(datetime.UTC))
+    refresh_manifest(workspace, discarded["import_id"])
+    run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})  # superseded by what follows
+    run(workspace, path=b)
+    back = run(workspace, archived=1, rollback=True)
+    run(workspace, approves=(back["import_id"], back["hold"]["plan_sha256"], STEWARD))
+    run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})  # still open
+    return [row["status"] for row in reversed(workspace.warehouse.imports("lincoln"))]
+
+
+def _fail(workspace: Workspace, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(road, "gate_table", breaks)
+        with pytest.raises(OSError, match="full"):
+            run(workspace, path=path, options={"delete_threshold_pct": "50"})
+
+
+ENDED = [
+    "published", "published", "unchanged", "published", "rejected", "rejected", "failed", "published", "discarded", "held",
+    "published", "published", "held",
+]  # fmt: skip
+
+
+@pytest.fixture
+def target_url(warehouse_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database beside the warehouse, of its kind."""
+    if warehouse_url.startswith("sqlite"):
+        return f"sqlite:///{tmp_path}/target.sqlite"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def archived(uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A home with one import of lincoln."""
+    workspace = registered(tmp_path / "home", f"sqlite:///{tmp_path}/warehouse.sqlite")
+    run(workspace, path=str(uploads / "a"))
+    return workspace
+
+
+def test_a_rebuild_equals_the_original_table_by_table(warehouse_url, target_url, uploads, tmp_path, monkeypatch) -> None:
+    workspace = registered(tmp_path / "home", warehouse_url)
+    assert lived(workspace, uploads, monkeypatch) == ENDED
+    manifests = {number: workspace.archive.read_manifest("lincoln", number) for number in workspace.archive.manifests("lincoln")}
+
+    rebuilt = rebuild(workspace, "lincoln", target_url)
+
+    assert (rebuilt.imports, rebuilt.published, rebuilt.differs) == (len(ENDED), ENDED.count("published"), ())
+    with Warehouse(target_url) as target:
+        original, again = dump(workspace.warehouse, "lincoln"), dump(target)
+        for table, lines in original.items():
+            assert again[table] == lines, table
+        moment = workspace.warehouse.import_(4)["finished_at"]
+        then = [w.as_of(moment, "users", "lincoln").drop_columns("version_id") for w in (workspace.warehouse, target)]
+        assert then[0].num_rows
+        assert (
+            then[0]
+            .sort_by([("user_kind", "ascending"), ("user_id", "ascending")])
+            .equals(then[1].sort_by([("user_kind", "ascending"), ("user_id", "ascending")]))
+        )
+    assert sum(map(len, original.values())) > 500
+    assert {n: workspace.archive.read_manifest("lincoln", n) for n in manifests} == manifests
+    workspace.warehouse.close()
+
+
+def test_districts_are_rebuilt_one_after_another_and_imports_go_on_after_the_newest(archived, uploads, tmp_path) -> None:
+    run(archived, district_id="adams", path=str(uploads / "a"))
+    url = f"sqlite:///{tmp_path}/target.sqlite"
+
+    for district in ("adams", "lincoln"):
+        rebuild(archived, district, url)
+
+    with Warehouse(url) as target:
+        assert dump(target) == dump(archived.warehouse)
+        assert (
+            target.open_import(
+                kind="upload", district_id="adams", source="clever", started_at=datetime.datetime.now(datetime.UTC)
+            )
+            == 3
+        )
+
+
+def test_a_warehouse_that_has_the_district_is_left_alone(archived, tmp_path) -> None:
+    with pytest.raises(NotEmpty):
+        rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/warehouse.sqlite")
+
+
+def test_a_district_without_an_archive_cannot_be_rebuilt(archived, tmp_path) -> None:
+    with pytest.raises(NothingArchived):
+        rebuild(archived, "adams", f"sqlite:///{tmp_path}/target.sqlite")
+
+
+def test_an_import_of_an_unknown_kind_stops_a_rebuild_before_it_begins(archived, tmp_path) -> None:
+    manifest = archived.archive.read_manifest("lincoln", 1)
+    archived.archive.write_manifest("lincoln", 2, {**manifest, "import_id": 2, "ledger": {**manifest["ledger"], "kind": "merge"}})
+
+    with pytest.raises(CannotReplay):
+        rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite")
+
+    assert not (tmp_path / "target.sqlite").exists()
+
+
+def test_a_replay_that_plans_something_else_says_so(archived, tmp_path) -> None:
+    manifest = archived.archive.read_manifest("lincoln", 1)
+    manifest["ledger"]["summary"]["plan"]["users"]["created"] += 1
+    archived.archive.write_manifest("lincoln", 1, manifest)
+
+    assert rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite").differs == (1,)
+
+
+def test_a_stewards_edits_are_replayed_where_they_were_made(archived, uploads, tmp_path) -> None:
+    student = next(
+        row for row in archived.warehouse.current("lincoln", "clever", "users").to_pylist() if row["user_kind"] == "student"
+    )
+    key = {"user_kind": "student", "user_id": student["user_id"]}
+    target = override.Target(district_id="lincoln", source="clever", table="users", key=key, field="first_name")
+    override.set_override(archived, target, "Zed", STEWARD)
+    run(archived, path=str(uploads / "b"))
+    override.clear_override(archived, target, STEWARD)
+    run(archived, path=str(uploads / "b"))
+
+    rebuilt = rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite")
+
+    assert rebuilt.differs == ()
+    with Warehouse(f"sqlite:///{tmp_path}/target.sqlite") as target_warehouse:
+        assert dump(target_warehouse) == dump(archived.warehouse)

@@ -1,0 +1,58 @@
+"""Tidying up after killed processes: the ledger, the archive and staging agree again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roster_etl.pipeline import road
+from roster_etl.pipeline.rebuild import rebuild
+from roster_etl.pipeline.sweep import sweep
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.store.warehouse import Warehouse
+from roster_etl.vendors import vendor
+from tests.dumps import dump
+from tests.pipeline.test_rebuild import registered, run
+
+
+class Killed(BaseException):
+    """Ends a process where it stands."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    write_sample(vendor("clever"), tmp_path / "a", students=20, seed=5)
+    return registered(tmp_path / "home", f"sqlite:///{tmp_path}/warehouse.sqlite")
+
+
+def test_an_import_that_was_published_and_not_written_down_is_rebuilt_all_the_same(workspace, tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("roster_etl.pipeline.publish.write_manifest", killed)
+        with pytest.raises(Killed):
+            run(workspace, path=str(tmp_path / "a"))
+    assert workspace.archive.read_manifest("lincoln", 1)["status"] == "running"
+
+    assert sweep(workspace).manifests == (1,)
+
+    assert rebuild(workspace, "lincoln", f"sqlite:///{tmp_path}/again.sqlite").published == 1
+    with Warehouse(f"sqlite:///{tmp_path}/again.sqlite") as target:
+        assert dump(target) == dump(workspace.warehouse)
+    assert sweep(workspace).manifests == ()
+
+
+def test_an_import_whose_process_was_killed_is_ended_and_its_upload_can_run_again(workspace, tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(road, "walk", killed)
+        with pytest.raises(Killed):
+            run(workspace, path=str(tmp_path / "a"))
+
+    swept = sweep(workspace)
+
+    assert (swept.ended, workspace.warehouse.import_(1)["status"]) == ((1,), "failed")
+    assert run(workspace, archived=1)["status"] == "published"
