@@ -76,5 +76,9 @@ def _earlier(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[U
         content = workspace.archive.get(member.key)
         raw = read_csv(content, encoding=str(then.values["encoding"]), limits=limits_of(upload.format))
         result = judge_file(raw, upload.format.file(member.kind), file_name=member.name, replacements=upload.replacements)
-        if not result.refused:
-            yield Uploaded(source=Source(kind=member.kind, file=member.name, rows=to_table(result.frame)), size=member.size)
+        if result.refused:
+            continue
+        rows = to_table(result.frame)
+        absent = {column for column in rows.column_names if not column.startswith("_")} - set(result.present)
+        source = Source(kind=member.kind, file=member.name, rows=rows.drop_columns([*absent]))
+        yield Uploaded(source=source, size=member.size)

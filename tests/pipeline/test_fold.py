@@ -193,6 +193,27 @@ def test_a_data_set_is_compared_with_its_last_upload(roster: Roster) -> None:
     ] == ["diffed"]
 
 
+def test_a_header_alone_drops_no_record_of_a_data_set_and_later_uploads_look_past_it(roster: Roster) -> None:
+    same = {"diffing_data_set_identifier": "sis", "delete_threshold_pct": "100"}
+    roster.upload(same, u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n")
+    document = roster.upload(same, u=USERS)
+    left = roster.records("users", "user_id")
+    roster.upload(same, u=f"{USERS}u1,a,active,Ann\n")
+
+    assert ("warning", "diff_not_possible", "u.csv", None) in told(document)
+    assert left == [("u1",), ("u2",)]
+    assert roster.records("users", "user_id") == [("u1",)]
+
+
+def test_a_data_set_that_began_with_a_header_alone_is_compared_by_the_columns_of_its_file(roster: Roster) -> None:
+    same = {"diffing_data_set_identifier": "sis"}
+    roster.upload(same, u=USERS, c=COURSE)
+    document = roster.upload(same, u=f"{USERS}u1,a,active,Ann\n", c=COURSE)
+
+    assert told(document) == []
+    assert roster.records("users", "user_id") == [("u1",)]
+
+
 def test_five_uploads_in_a_row_that_differ_too_much_stop_the_data_set_until_it_is_started_afresh(roster: Roster) -> None:
     options = {"diffing_data_set_identifier": "sis", "change_threshold": "1"}
     statuses = []

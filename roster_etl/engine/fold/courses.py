@@ -6,7 +6,7 @@ from typing import Any
 
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, given_values, integration_ids, status_of
+from roster_etl.engine.fold.state import State, given_values, integration_ids, second_id, status_of
 from roster_etl.engine.fold.working import Record
 from roster_etl.mapping.fold import RowKind
 
@@ -23,12 +23,13 @@ def courses(state: State, kind: RowKind) -> None:
         if status == "deleted":
             if state.end(kind, row, key):
                 ended.add(key)
+                ids.move(second_id({}, table.known(key)), None, key)
             return
         record = table.known(key)
         values = given_values(kind, row, table.target.names) | {"status": status}
         _check_place(state, kind, row, record, values)
         _check_term(state, kind, row, record, values)
-        ids.check(values.get("integration_id"), key)
+        ids.check(second_id(values, record), key)
         before = record.values.get("integration_id") if record else None
         after = state.put(kind, row, key, values).values
         ids.move(before, after["integration_id"], key)

@@ -94,17 +94,21 @@ def differences(
         return Differences(sources=tuple(file.source for file in now), findings=(), how="whole")
     sources: list[Source] = []
     findings: list[Finding] = []
+    compared: list[tuple[Uploaded, Uploaded | None]] = []
     for kind in plan.kinds:
         mine, theirs = ([file for file in files if file.source.kind == kind.name] for files in (now, before))
         pairs, problem = _pairs(mine, theirs)
         if problem:
             findings.append(_warning("diff_not_possible", problem, mine[0].source.file))
+        compared += pairs
         for file, earlier in pairs:
             found, finding = _compare(kind, file, earlier, options)
             sources.append(found)
             findings += [finding] if finding else []
     exceeded = any(finding.code == "diff_threshold_exceeded" for finding in findings)
-    return Differences(sources=tuple(sources), findings=tuple(findings), how="exceeded" if exceeded else "diffed")
+    says_nothing = any(_is_header_alone(file, earlier) for file, earlier in compared)  # the next upload looks past this one
+    how: How = "exceeded" if exceeded else "whole" if says_nothing else "diffed"
+    return Differences(sources=tuple(sources), findings=tuple(findings), how=how)
 
 
 def _pairs(mine: list[Uploaded], theirs: list[Uploaded]) -> tuple[list[tuple[Uploaded, Uploaded | None]], str | None]:
@@ -138,7 +142,14 @@ def _compare(
     return Source(kind=kind.name, file=name, rows=rows), None
 
 
+def _is_header_alone(file: Uploaded, earlier: Uploaded | None) -> bool:
+    """Whether `file` has no row where the earlier one had some: that removes nothing, and nothing is compared with it."""
+    return earlier is not None and not file.source.rows.num_rows and bool(earlier.source.rows.num_rows)
+
+
 def _not_comparable(kind: RowKind, file: Uploaded, earlier: Uploaded) -> str | None:
+    if _is_header_alone(file, earlier):
+        return "The file has a header only, which drops no record."
     mine, theirs = (_names(uploaded.source) for uploaded in (file, earlier))
     if mine != theirs:
         return "The last file had other columns; it was read whole."

@@ -9,7 +9,7 @@ from collections import Counter
 
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids
+from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, second_id
 from roster_etl.mapping.fold import RowKind
 
 PARENT = "parent_organization_id"
@@ -43,7 +43,7 @@ class _Tree:
             return  # blank leaves a deleted account deleted
         values = given_values(self.kind, row, self.table.target.names)
         self._check_parent(row, key, values.get(PARENT))
-        self.ids.check(values.get("integration_id"), key)
+        self.ids.check(second_id(values, record), key)
         after = self.state.put(self.kind, row, key, values).values
         self.ids.move(before.get("integration_id"), after["integration_id"], key)
         self._count(before.get(PARENT) if was_alive else None, after[PARENT])

@@ -12,7 +12,7 @@ from roster_etl.engine.fold.names import MADE, named
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.renames import Renamed, apply_renames
 from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, Unique, given_values, status_of
+from roster_etl.engine.fold.state import State, Unique, given_values, second_id, status_of
 from roster_etl.engine.fold.working import Record
 from roster_etl.mapping.fold import RowKind
 
@@ -127,45 +127,46 @@ class _People:
             self._put(row, key, status)
 
     def _put(self, row: Row, key: str, status: str) -> None:
-        holder = ("users", key)
-        record = self.users.known(key)
         name = row.get("username")
-        if record is None and self.claims and name is not None:
-            record = self._claim(row, key, name)
-        values = self._values(row, record) | {"status": status, "username": name}
-        shown = self.state.sticky.holds("users", {"user_id": key}, "username") and record
+        now = self._claimed(key, name) or key
+        record = self.users.known(now)
+        values = self._values(row, now, record) | {"status": status, "username": name}
+        shown = self.state.sticky.holds("users", {"user_id": now}, "username") and record
         if not shown and name is not None:
-            self.register.names.check(name.lower(), holder)
-        self.register.ids.check(values.get("integration_id"), holder)
+            self.register.names.check(name.lower(), ("users", now))
+        self.register.ids.check(second_id(values, record), ("users", now))
+        if record is not None and now != key:
+            self._claim(row, now, key, record)
+        holder = ("users", key)
         was = dict(record.values) if record is not None and record.alive else {}
         after = self.state.put(self.kind, row, key, values).values
         self.register.names.move(_lower(was.get("username")), _lower(after["username"]), holder)
         self.register.ids.move(was.get("integration_id"), after["integration_id"], holder)
 
-    def _values(self, row: Row, record: Record | None) -> dict[str, Any]:
+    def _values(self, row: Row, person: str, record: Record | None) -> dict[str, Any]:
         values = given_values(self.kind, row, self.users.target.names)
         before = record.values if record else None
-        frozen = {n for n in MADE if self.state.sticky.holds("users", {"user_id": row.get("user_id")}, n)} if record else set()
+        frozen = {n for n in MADE if self.state.sticky.holds("users", {"user_id": person}, n)} if record else set()
         return {**values, **{n: v for n, v in named(values, before, row.get("username")).items() if n not in frozen}}
 
-    def _claim(self, row: Row, key: str, name: str) -> Record | None:
-        """Give the holder of the login that a new user asks for the new user's id."""
+    def _claimed(self, key: str, name: str | None) -> str | None:
+        """Return the user who has the login that a new user asks for, where the option lets the new one take it."""
+        if not self.claims or name is None or self.users.known(key) is not None:
+            return None
         table, holder = self.register.names.held.get(name.lower(), (None, None))
-        if table != "users" or holder is None:
-            return None
-        record = self.users.known(holder)
-        if record is None:
-            return None
+        return holder if table == "users" else None
+
+    def _claim(self, row: Row, holder: str, key: str, record: Record) -> None:
+        """Give the holder of the login that a new user asks for the new user's id."""
         self.first_id[key] = self.first_id.pop(holder, holder)
         self.users.rename(holder, key, row.origin)
-        self.register.names.add(name.lower(), ("users", key))
+        self.register.names.add(_lower(record.values["username"]), ("users", key))
         self.register.ids.move(record.values["integration_id"], record.values["integration_id"], ("users", key))
         self.state.sticky.follow("users", holder, key)
         self.state.table("id_changes").put(("users", holder, key), {}, row.origin)
         first = self.first_id[key]
         self.renamed[first] = Renamed(entity="users", old=first, new=key, origin=row.origin)
         self._rename_owner(holder, key, row)
-        return record
 
     def _rename_owner(self, old: str, new: str, row: Row) -> None:
         self.register.more[new] += self.register.more.pop(old, 0)
@@ -207,13 +208,13 @@ class _People:
             raise Refused("deleted_reference", "The user whom the login belongs to is deleted.", about="user_id")
         name, second = row.get("username"), row.get("integration_id")
         self.register.names.check(_lower(name), holder)
-        self.register.ids.check(second, holder)
+        self.register.ids.check(second or login.values["integration_id"], holder)
         own = {"username": name, **({"integration_id": second} if second else {})}
         self.logins.put(key, own, row.origin)
         self.register.names.move(_lower(was.get("username")), _lower(name), holder)
-        self.register.ids.move(was.get("integration_id"), second or was.get("integration_id"), holder)
+        self.register.ids.move(was.get("integration_id"), login.values["integration_id"], holder)
         self.register.more[user] += not was
-        rest = {n: v for n, v in self._values(row, person).items() if n not in own and n != "status"}
+        rest = {n: v for n, v in self._values(row, user, person).items() if n not in own and n != "status"}
         self.state.put(self.kind, row, user, rest)
 
     def _end_further(self, row: Row, key: str, user: str, holder: tuple[str, str], was: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, status_of
+from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, second_id, status_of
 from roster_etl.engine.fold.working import Record
 from roster_etl.mapping.fold import RowKind
 
@@ -30,12 +30,13 @@ def sections(state: State, kind: RowKind) -> None:
         if status == "deleted":
             if state.end(kind, row, key):
                 ended.add(key)
+                ids.move(second_id({}, table.known(key)), None, key)
             return
         record = table.known(key)
         check_needed(kind, row, record)
         values = given_values(kind, row, table.target.names)
         values |= _place(state, record, row.get("course_id"))
-        ids.check(values.get("integration_id"), key)
+        ids.check(second_id(values, record), key)
         before = dict(record.values) if record else {}
         after = state.put(kind, row, key, values).values
         ids.move(before.get("integration_id"), after["integration_id"], key)

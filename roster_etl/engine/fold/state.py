@@ -177,6 +177,12 @@ class Unique:
         self.add(new, holder)
 
 
+def second_id(values: Mapping[str, Any], record: Record | None) -> str | None:
+    """Return the integration id that a record will have: the one in `values`, else the one that it has, or had before it ended."""
+    found: str | None = values.get("integration_id", record.values["integration_id"] if record else None)
+    return found
+
+
 def integration_ids(table: Working) -> Unique:
     """Return the integration ids of the live records of a table."""
     unique = Unique("integration_id_taken", "integration_id", "Another record has this integration id.")

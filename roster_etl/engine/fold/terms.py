@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, status_of
+from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, second_id, status_of
 from roster_etl.mapping.fold import RowKind
 
 DATES = ("start_at", "end_at")
@@ -26,11 +26,12 @@ def terms(state: State, kind: RowKind) -> None:
                 raise Refused("has_active_children", "Courses still use the term.")
             if state.end(kind, row, key):
                 ended.add(key)
+                ids.move(second_id({}, table.known(key)), None, key)
             return
         record = table.known(key)
         check_needed(kind, row, record)
         values = given_values(kind, row, table.target.names)
-        ids.check(values.get("integration_id"), key)
+        ids.check(second_id(values, record), key)
         before = record.values.get("integration_id") if record else None
         after = state.put(kind, row, key, values).values
         ids.move(before, after["integration_id"], key)

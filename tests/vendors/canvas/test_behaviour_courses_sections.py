@@ -187,6 +187,25 @@ CASES = [
         found=["reject integration_id_taken courses.csv 3 integration_id"],
     ),
     case(
+        "5.4",
+        "a course that ends lets its integration id go, and comes back only without it",
+        up(courses=courses("C1,ART,Art,active,i1", columns=f"{COURSE},integration_id")),
+        up(courses=courses("C1,ART,Art,deleted,i1", "C2,BIO,Biology,active,i1", columns=f"{COURSE},integration_id")),
+        up(courses=courses("C1,ART,Art,active")),
+        state={"courses": "course_id,integration_id\nC2,i1"},
+        found=["reject integration_id_taken courses.csv 2 integration_id"],
+    ),
+    case(
+        "5.5",
+        "a section that ends lets its integration id go, and comes back only without it",
+        up(BASE, sections="section_id,course_id,name,status,integration_id\nS8,C1,x,active,i1"),
+        up(sections="section_id,course_id,name,status,integration_id\nS8,C1,x,deleted,i1\nS9,C1,y,active,i1"),
+        up(sections="section_id,course_id,name,status\nS8,C1,x,active"),
+        state={},
+        closed={},
+        found=["reject integration_id_taken sections.csv 2 integration_id"],
+    ),
+    case(
         "5.5",
         "a section needs its course, and what follows from a refused course says so",
         up(

@@ -106,6 +106,27 @@ CASES = [
     ),
     case(
         "5.3",
+        "a login is not claimed by a row that its integration id refuses",
+        up(WORLD, users=users("U1,ann,active,i1", "U2,bob,active,i2", columns="user_id,login_id,status,integration_id")),
+        up(
+            users=users("N1,ann,active,i2", columns="user_id,login_id,status,integration_id"),
+            with_={"update_sis_id_if_login_claimed": True},
+        ),
+        state={"users": f"{LOGINS}\nU1,ann\nU2,bob", "id_changes": "old_id,new_id"},
+        closed={},
+        found=["reject integration_id_taken users.csv 2 integration_id"],
+    ),
+    case(
+        "5.3",
+        "a user who comes back does not get an integration id that another one has by now",
+        up(users=users("U1,ann,active,i1", columns="user_id,login_id,status,integration_id")),
+        up(users=users("U1,ann,deleted,", "U2,bob,active,i1", columns="user_id,login_id,status,integration_id")),
+        up(users=users("U1,ann,active")),
+        state={"users": "user_id,integration_id\nU2,i1"},
+        found=["reject integration_id_taken users.csv 2 integration_id"],
+    ),
+    case(
+        "5.3",
         "a delete is not asked about its integration id",
         up(users=users("U1,ann,active,i1", "U2,bob,active,", columns="user_id,login_id,status,integration_id")),
         up(users=users("U2,bob,deleted,i1", columns="user_id,login_id,status,integration_id")),
