@@ -60,7 +60,10 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
     """Close the holds of the feed that are older than `upload`, in the ledger and in their reports.
 
     An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
+    Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides.
     """
+    if upload.format.mode == "changes":
+        return
     before = None if published else upload.came_with + 1
     closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at, before=before)
     for import_id in closed:

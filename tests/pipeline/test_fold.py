@@ -154,6 +154,17 @@ def test_an_upload_most_of_whose_rows_the_roster_refuses_is_held_and_tries_nothi
     assert roster.quarantine == []
 
 
+def test_a_hold_of_changes_waits_for_a_person_whatever_comes_later(roster: Roster) -> None:
+    roster.upload(c=COURSE)
+    strangers = "".join(f"c1,nobody{n},student,active\n" for n in range(20))
+    held = roster.upload(e=f"course_id,user_id,role,status\n{strangers}")
+    later = roster.upload(u=f"{USERS}u1,a,active,Ann\n")
+
+    assert (held["status"], later["status"]) == ("held", "published")
+    assert roster.workspace.warehouse.hold(held["import_id"])["decision"] is None
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [held["import_id"]]
+
+
 def test_a_refused_file_stops_every_removal(roster: Roster) -> None:
     term = "term_id,name,status\nt1,Fall,active\n"
     courses = "course_id,short_name,long_name,status,term_id\n"
