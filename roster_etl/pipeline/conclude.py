@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.canonical.ledger import ImportStatus
+from roster_etl.canonical.ledger import ImportKind, ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.fold import STAGE, refused_by_fold
@@ -60,12 +60,13 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
     """Close the holds of the feed that are older than `upload`, in the ledger and in their reports.
 
     An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
-    Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides.
+    Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides. The plan of an
+    undo is over in any case.
     """
-    if upload.format.mode == "changes":
-        return
     before = None if published else upload.came_with + 1
-    closed = workspace.warehouse.supersede_holds(upload.district_id, upload.source, upload.import_id, at, before=before)
+    feed = (upload.district_id, upload.source)
+    kind: ImportKind | None = "undo" if upload.format.mode == "changes" else None
+    closed = workspace.warehouse.supersede_holds(*feed, upload.import_id, at, before=before, kind=kind)
     for import_id in closed:
         refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, closed)

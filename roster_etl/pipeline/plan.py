@@ -195,6 +195,8 @@ def _as_then(upload: Upload, plan: Plan, planned: Planned, findings: list[Findin
 
 def _older(workspace: Workspace, upload: Upload) -> list[Finding]:
     """An older upload never overtakes a newer one unless a person says so, looking at the plan."""
+    if upload.first_import is None:  # its bytes came just now
+        return []
     feed = (upload.district_id, upload.source, upload.file_set)
     newer = overtaken_by(workspace, *feed, came=upload.came_with, content=upload.content)
     if newer is None:

@@ -141,7 +141,7 @@ def test_the_same_files_again_are_unchanged_and_a_file_that_was_refused_is_told_
 def test_an_archived_upload_with_a_refused_file_can_be_run_again(bad: str, workspace: Workspace, tmp_path: Path) -> None:
     first = imported(workspace, put(tmp_path / "up", a=ACCOUNTS, bad=bad))
     imported(workspace, put(tmp_path / "next", a=ACCOUNTS.replace("Lincoln", "Tubman")))
-    again = import_upload(workspace, Order(district_id="lincoln", source="canvas", archived=first["import_id"]))
+    again = import_upload(workspace, Order(district_id="lincoln", source="canvas", archived=first["import_id"], rollback=True))
 
     assert [f for f in told(outcome(workspace, again)) if f[0] == "file"] == told(first)
 

@@ -15,7 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS, Decision
+from roster_etl.canonical.ledger import (
+    CHECKS,
+    FINDINGS,
+    HOLDS,
+    IMPORT_FILES,
+    IMPORTS,
+    OVERRIDES,
+    REJECTED_ROWS,
+    Decision,
+    ImportKind,
+)
 from roster_etl.store.warehouse import bulk
 from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
@@ -94,10 +104,18 @@ def approved(connection: sa.Connection, import_id: int) -> bool:
 
 
 def supersede_holds(
-    connection: sa.Connection, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
+    connection: sa.Connection,
+    district_id: str,
+    source: str,
+    by_import: int,
+    at: datetime,
+    *,
+    before: int | None = None,
+    kind: ImportKind | None = None,
 ) -> list[int]:
     """Decide the open holds that are older than `by_import` (and `before`, where given) and of the same set of a feed's files.
 
+    Args:    kind: holds of imports of this kind only.
     Returns: their imports.
     """
     file_set = sa.select(IMPORTS.c.file_set).where(IMPORTS.c.import_id == by_import).scalar_subquery()
@@ -106,6 +124,7 @@ def supersede_holds(
         IMPORTS.c.source == source,
         IMPORTS.c.import_id < min(by_import, before or by_import),
         IMPORTS.c.file_set == file_set,
+        *([IMPORTS.c.kind == kind] if kind else []),
     )
     decided = sa.update(HOLDS).where(HOLDS.c.decision.is_(None), HOLDS.c.import_id.in_(older))
     decided = decided.values(decision="superseded", decided_by=f"import {by_import}", decided_at=at)

@@ -164,11 +164,18 @@ class Warehouse:
                 ledger.change(connection, import_id, status="discarded")
 
     def supersede_holds(
-        self, district_id: str, source: str, by_import: int, at: datetime, *, before: int | None = None
+        self,
+        district_id: str,
+        source: str,
+        by_import: int,
+        at: datetime,
+        *,
+        before: int | None = None,
+        kind: ImportKind | None = None,
     ) -> list[int]:
-        """Decide the open holds that a newer import of the same set of files replaces (those before `before`); return their imports."""
+        """Decide the open holds (of a `kind`, before `before`) that a newer import of the same set of files replaces; return their imports."""
         with self._writing() as connection:
-            return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before)
+            return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before, kind=kind)
 
     # Imports that are over, from elsewhere
 
