@@ -80,6 +80,18 @@ def test_a_deleted_record_closes_for_that_reason_and_can_come_back(roster: Roste
     assert roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").num_rows == 0
 
 
+def test_ids_that_changed_are_followed_by_what_waits_and_by_what_is_gone_also_when_the_old_id_is_anothers(roster: Roster) -> None:
+    rename = "old_id,new_id,type\n"
+    roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", e="course_id,user_id,role,status\nc1,u2,student,active\n")
+    roster.upload(u=f"{USERS}u1,a,deleted,\n")
+    roster.upload(r=f"{rename}u1,n1,user\nu2,m2,user\n", u=f"{USERS}u1,c,active,Cy\nu2,d,active,Di\n")
+    document = roster.upload(c=COURSE, u=f"{USERS}n1,a,active,\n", r=f"{rename}u1,n1,user\n")
+
+    assert [(f["code"], f["row"]) for f in document["findings"] if f["severity"] == "reject"] == [("already_exists", 2)]
+    assert roster.records("users", "user_id", "full_name") == [("m2", "Bob"), ("n1", "Ann"), ("u1", "Cy"), ("u2", "Di")]
+    assert roster.records("enrollments", "course_id", "user_id") == [("c1", "m2")]
+
+
 def test_several_files_of_a_kind_apply_in_the_order_of_their_paths(roster: Roster) -> None:
     roster.upload(b=f"{USERS}u1,a,active,Second\n", a=f"{USERS}u1,a,active,First\n")
 

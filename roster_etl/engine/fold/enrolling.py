@@ -129,7 +129,7 @@ def _named_in_part(state: State, rows: _Rows, others: np.ndarray) -> list[pa.Tab
         parts.append({name: _column(read, name, pa.string()).filter(left) for name in parts[0]})
     tables = []
     for cells in parts:
-        second = _by_integration_id(state, cells.pop("user_integration_id"))
+        second = by_integration_id(state, cells.pop("user_integration_id"))
         ids = cells["user_id"]
         tables.append(pa.table(cells | {"user_id": pc.coalesce(second, live_persons(state, ids), ids)}))
     return tables
@@ -143,7 +143,7 @@ def _users(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     users = state.table("users")
     by_second = pc.is_valid(rows.columns["user_integration_id"])
     ids, second = rows.columns["user_id"], rows.columns["user_integration_id"]
-    person = pc.if_else(by_second, _by_integration_id(state, second), live_persons(state, ids))
+    person = pc.if_else(by_second, by_integration_id(state, second), live_persons(state, ids))
     unknown = true(pc.is_null(person))
     dead = unknown & true(pc.and_not(pc.is_in(ids, value_set=users.dead_ids()), by_second))
     told = by_second.to_numpy(zero_copy_only=False)
@@ -167,7 +167,8 @@ def live_persons(state: State, ids: pa.Array) -> pa.Array:
     return pc.coalesce(own, logins.column("user_id").take(place))
 
 
-def _by_integration_id(state: State, values: pa.Array) -> pa.Array:
+def by_integration_id(state: State, values: pa.Array) -> pa.Array:
+    """Return the live person that each integration id names; else null."""
     found = pa.nulls(len(values), pa.string())
     if values.null_count == len(values):
         return found
@@ -233,7 +234,7 @@ def _roles(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     """Return the role of each row, and which rows have one that observes."""
     known, roles = bases(state), state.plan.roles
     by_id = pc.is_valid(rows.columns["role_id"])
-    names = _each(rows.columns["role"], lambda word: _role(word, known, roles))
+    names = _each(rows.columns["role"], lambda word: role_of(word, known, roles))
     ids = _each(rows.columns["role_id"], lambda word: word if word in known and word not in BUILT_IN_BASES else None)
     role = pc.if_else(by_id, ids, names)
     unknown, told = true(pc.is_null(role)), by_id.to_numpy(zero_copy_only=False)
@@ -243,7 +244,8 @@ def _roles(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     return role, true(pc.equal(_each(role, known.get), "observer"))
 
 
-def _role(word: str, known: Mapping[str, str], roles: Roles) -> str | None:
+def role_of(word: str, known: Mapping[str, str], roles: Roles) -> str | None:
+    """Return the role that a word of a file means; None: none."""
     if word in known and word not in BUILT_IN_BASES:
         return word
     return roles.by_name.get(word) or roles.built_in.get(word.strip().lower())

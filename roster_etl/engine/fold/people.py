@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from roster_etl.engine.fold.ids import note_change
 from roster_etl.engine.fold.names import MADE, named
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.renames import Renamed, apply_renames
@@ -163,7 +164,7 @@ class _People:
         self.register.names.add(_lower(record.values["username"]), ("users", key))
         self.register.ids.move(record.values["integration_id"], record.values["integration_id"], ("users", key))
         self.state.sticky.follow("users", holder, key)
-        self.state.table("id_changes").put(("users", holder, key), {}, row.origin)
+        note_change(self.state, "users", holder, key, row.origin)
         first = self.first_id[key]
         self.renamed[first] = Renamed(entity="users", old=first, new=key, origin=row.origin)
         self._rename_owner(holder, key, row)

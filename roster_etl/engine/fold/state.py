@@ -23,9 +23,23 @@ Apply = Callable[[Row], None]
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
 
 
+@dataclass(frozen=True, kw_only=True)
+class IdChange:
+    """Import ``import_id`` gave the record of ``entity`` that had the id ``old`` the id ``new``."""
+
+    import_id: int
+    entity: str
+    old: str
+    new: str
+
+
 @dataclass(kw_only=True)
 class State:
-    """The state of one fold. ``named``: enrollments that rows of the upload named, whole or in part (``enrolling``)."""
+    """The state of one fold.
+
+    ``named``: enrollments that rows of the upload named, whole or in part (``enrolling``); ``id_changes``: those of earlier
+    imports, then those of this one, in their order.
+    """
 
     plan: FoldPlan
     tables: Mapping[str, Working]
@@ -34,6 +48,7 @@ class State:
     notes: Notes
     reads: dict[str, list[Read]] = field(default_factory=dict)
     named: list[pa.Table] = field(default_factory=list)
+    id_changes: list[IdChange] = field(default_factory=list)
 
     def table(self, name: str) -> Working:
         """Return a table."""

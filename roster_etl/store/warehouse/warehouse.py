@@ -263,6 +263,11 @@ class Warehouse:
         with self.reading() as connection:
             return read.last_of_the_gone(connection, district_id, source, table)
 
+    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the versions (``full_schema``) of records that were gone when their id changed."""
+        with self.reading() as connection:
+            return read.left_behind(connection, district_id, source, table)
+
     def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""
         with self.reading() as connection:

@@ -398,6 +398,55 @@ CASES = [
         state=enrolled("C1,,U1,student"),
         found=["info released enrollments#2.csv 3"],
     ),
+    *(
+        case(
+            "8.5",
+            f"a newer row about its record may say so in other words: {how}",
+            world(first),
+            up({"enrollments#2": second}),
+            up(users="user_id,login_id,status\nU4,di,active"),
+            state=enrolled(),
+            found=["info released enrollments#2.csv 2"],
+        )
+        for how, first, second in (
+            ("with the course", ",S1,U4,student,active", rows("C1,S1,U4,student,deleted")),
+            ("without it", "C1,S1,U4,student,active", rows(",S1,U4,student,deleted")),
+            ("another case of the role", ",S1,U4,student,active", rows(",S1,U4,Student,deleted")),
+            ("the type's name", ",S1,U4,student,active", rows(",S1,U4,StudentEnrollment,deleted")),
+            (
+                "an associated user that does not count",
+                ",S1,U4,student,active",
+                "section_id,user_id,role,status,associated_user_id\nS1,U4,student,deleted,U1",
+            ),
+        )
+    ),
+    case(
+        "8.5",
+        "the second id, and the id of a further login, name the person too",
+        world(",S9,U1,ta,active", ",S9,U2,ta,active"),
+        up(
+            users="user_id,login_id,status,integration_id\nU1,ann,active,i1",
+            logins="user_id,login_id,existing_user_id\nL2,bobb,U2",
+        ),
+        up({"enrollments#2": "section_id,user_integration_id,user_id,role,status\nS9,i1,,ta,deleted\nS9,,L2,ta,deleted"}),
+        up(sections="section_id,course_id,name,status\nS9,C1,Nine,active"),
+        state=enrolled(),
+        found=["info released enrollments#2.csv 2", "info released enrollments#2.csv 3"],
+    ),
+    case(
+        "8.5",
+        "a row about another record takes nobody's place",
+        world(",S1,U4,student,active", "C1,,U4,student,active"),
+        up({"enrollments#2": rows(",S1,U4,ta,deleted", ",S2,U4,student,deleted")}),
+        up(users="user_id,login_id,status\nU4,di,active"),
+        state=enrolled("C1,S1,U4,student", "C1,,U4,student"),
+        found=[
+            "info released enrollments#2.csv 2",
+            "info released enrollments#2.csv 3",
+            "info released enrollments.csv 2",
+            "info released enrollments.csv 3",
+        ],
+    ),
 ]
 
 
