@@ -112,6 +112,7 @@ def fold(plan: FoldPlan, given: FoldInput) -> Folded:
         if kind.verb == "enrollments":
             drop_memberships(state)
     remove_unnamed(state, supplied=given.supplied, refused_files=given.refused_files)
+    drop_memberships(state)
     notes = state.notes
     return Folded(
         tables={name: table.result() for name, table in state.tables.items()},
