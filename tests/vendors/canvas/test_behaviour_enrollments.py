@@ -317,6 +317,70 @@ CASES = [
         state={"enrollments": "user_id,status\nU1,completed\nU3,completed"},
     ),
     case(
+        "5.7",
+        "a row ends an observer's enrollment that follows from a link; it stays away while the student's goes on",
+        up(
+            BASE,
+            enrollments=rows(",S1,U1,student,active", ",S2,U1,student,active"),
+            user_observers="observer_id,student_id,status\nU3,U1,active",
+        ),
+        up(enrollments=rows(",S1,U3,observer,deleted,U1", ",S1,U1,student,active,", columns=ROW + ",associated_user_id")),
+        up(enrollments=rows(",S1,U1,student,completed", ",S2,U1,student,completed")),
+        state={
+            "observers": "observer_id,student_id\nU3,U1",
+            "enrollments": "section_id,user_id,status\nS1,U1,completed\nS2,U1,completed\nS2,U3,completed",
+        },
+    ),
+    case(
+        "5.9",
+        "and comes back with the link's next row, or with the student's next enrollment there",
+        up(
+            BASE,
+            enrollments=rows(",S1,U1,student,active", ",S2,U1,student,active"),
+            user_observers="observer_id,student_id,status\nU3,U1,active",
+        ),
+        up(enrollments=rows(",S1,U3,observer,deleted,U1", ",S2,U3,observer,deleted,U1", columns=ROW + ",associated_user_id")),
+        up(enrollments=rows(",S1,U1,student,deleted", ",S1,U1,student,active")),
+        state=enrolled("C1,S1,U1,student", "C1,S1,U3,observer", "C1,S2,U1,student"),
+    ),
+    case(
+        "5.9",
+        "a link's row enrolls the observer again",
+        up(BASE, enrollments=rows(",S1,U1,student,active"), user_observers="observer_id,student_id,status\nU3,U1,active"),
+        up(enrollments=rows(",S1,U3,observer,deleted,U1", columns=ROW + ",associated_user_id")),
+        up(user_observers="observer_id,student_id,status\nU3,U1,active"),
+        state=enrolled("C1,S1,U1,student", "C1,S1,U3,observer"),
+    ),
+    case(
+        "5.9",
+        "of one upload's rows about student and observer, the later one has the last word",
+        up(BASE, user_observers="observer_id,student_id,status\nU3,U1,active"),
+        up(
+            enrollments=rows(
+                ",S1,U1,student,active,",
+                ",S1,U3,observer,deleted,U1",
+                ",S2,U3,observer,deleted,U1",
+                ",S2,U1,student,active,",
+                columns=ROW + ",associated_user_id",
+            )
+        ),
+        state=enrolled("C1,S1,U1,student", "C1,S2,U1,student", "C1,S2,U3,observer"),
+    ),
+    case(
+        "5.9",
+        "what an upload begins and ends for the student, it ends for the observer",
+        up(BASE, user_observers="observer_id,student_id,status\nU3,U1,active"),
+        up(
+            enrollments=rows(
+                ",S1,U3,observer,active,U1",
+                ",S1,U1,student,active,",
+                ",S1,U1,student,deleted,",
+                columns=ROW + ",associated_user_id",
+            )
+        ),
+        state=enrolled(),
+    ),
+    case(
         "5.9",
         "the end of a link takes the observer's enrollments away",
         up(BASE, enrollments=rows(",S1,U1,student,active"), user_observers="observer_id,student_id,status\nU3,U1,active"),
