@@ -28,12 +28,45 @@ CASES: list[tuple[Case, list[Override]]] = [
     (
         case(
             "6.4",
-            "an edited column stays, the others change",
+            "an edited column stays, the others change; a name to sort by is made from the name that is shown",
             up(BASE),
             up(users="user_id,login_id,status,full_name,email\nU1,ann2,active,Anna Lee,a@x.org"),
-            state={"users": f"{USERS},email\nU1,ann2,Ann Lee,Lee, Anna,a@x.org\nU2,bob,Bob Ray,Ray, Bob,"},
+            state={"users": f"{USERS},email\nU1,ann2,Ann Lee,Lee, Ann,a@x.org\nU2,bob,Bob Ray,Ray, Bob,"},
         ),
         [edit("users", "full_name", user_id="U1")],
+    ),
+    (
+        case(
+            "6.4",
+            "edited names count for the names that are made from them, one that the row gives is taken",
+            up(
+                BASE,
+                users="user_id,login_id,status,first_name,last_name\nU1,ann,active,Ann,Lee\nU2,bob,active,Bob,Ray\nU3,cy,active,Cy,Fox",
+            ),
+            up(
+                users="user_id,login_id,status,first_name,last_name,sortable_name\n"
+                "U1,ann,active,Anna,Lee,\nU2,bob,active,Rob,Rey,\nU3,cy,active,Sy,Fix,FOX"
+            ),
+            state={
+                "users": f"{USERS},first_name,last_name\nU1,ann,Ann Lee,Lee, Ann,Anna,Lee\n"
+                "U2,bob,Bob Rey,Rey, Bob,Bob,Rey\nU3,cy,Cy Fox,FOX,Sy,Fix"
+            },
+        ),
+        [
+            edit("users", "full_name", user_id="U1"),
+            edit("users", "first_name", user_id="U2"),
+            edit("users", "full_name", user_id="U3"),
+        ],
+    ),
+    (
+        case(
+            "6.4",
+            "an edited name to sort by stays, whatever the name becomes; a row without names changes none",
+            up(BASE),
+            up(users="user_id,login_id,status,full_name\nU1,ann,active,Anna Li\nU2,bob,active,"),
+            state={"users": f"{USERS}\nU1,ann,Anna Li,Lee, Ann\nU2,bob,Bob Ray,Ray, Bob"},
+        ),
+        [edit("users", "sortable_name", user_id="U1"), edit("users", "full_name", user_id="U2")],
     ),
     (
         case(
