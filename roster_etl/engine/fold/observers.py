@@ -23,6 +23,7 @@ from roster_etl.mapping.frames import flat
 
 TARGET = TABLES["enrollments"]
 LINK = "observer_link"
+FOLLOW = "observer_enrollments"
 MADE, AT = "_made", "_at"  # of enrollments: they are new; the place of the row that said so
 KEY = tuple(name for name in TARGET.key if name != "user_kind")
 _ROW = "_row_of"
@@ -68,7 +69,7 @@ def _part(state: State, parted: Iterable[tuple[str, str]]) -> None:
 
 
 def _link(state: State, linked: dict[tuple[str, str], tuple[str | None, int | None]]) -> None:
-    if not linked:
+    if not linked or not state.options.get(FOLLOW, True):
         return
     table = state.table("enrollments")
     table.settle()
@@ -94,7 +95,7 @@ def follow_students(state: State, changed: pa.Table, ended: pa.Table, own: pa.Ta
     """
     links = state.table("observers")
     links.settle()
-    if not links.rows.num_rows:
+    if not links.rows.num_rows or not state.options.get(FOLLOW, True):
         return
     pairs = links.rows.select(["observer_id", "student_id"])
     _follow(state, _unless_said(_joined(ended.filter(_of_students(state, ended)), pairs), own), ended=True)

@@ -345,6 +345,14 @@ CASES = [
     ),
     case(
         "5.9",
+        "a district may keep links alone, without the enrollments that follow",
+        up(BASE, enrollments=rows(",S1,U1,student,active"), with_={"observer_enrollments": False}),
+        up(user_observers="observer_id,student_id,status\nU3,U1,active", with_={"observer_enrollments": False}),
+        up(enrollments=rows(",S2,U1,student,active"), with_={"observer_enrollments": False}),
+        state={"observers": "observer_id,student_id\nU3,U1", **enrolled("C1,S1,U1,student", "C1,S2,U1,student")},
+    ),
+    case(
+        "5.9",
         "a link's row enrolls the observer again",
         up(BASE, enrollments=rows(",S1,U1,student,active"), user_observers="observer_id,student_id,status\nU3,U1,active"),
         up(enrollments=rows(",S1,U3,observer,deleted,U1", columns=ROW + ",associated_user_id")),
