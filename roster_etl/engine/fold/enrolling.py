@@ -143,7 +143,8 @@ def _users(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     users = state.table("users")
     by_second = pc.is_valid(rows.columns["user_integration_id"])
     ids, second = rows.columns["user_id"], rows.columns["user_integration_id"]
-    person = pc.if_else(by_second, by_integration_id(state, second), live_persons(state, ids))
+    by_past_login = pc.if_else(by_second, pa.scalar(None, pa.string()), _by_past_login(state, ids))
+    person = pc.coalesce(pc.if_else(by_second, by_integration_id(state, second), live_persons(state, ids)), by_past_login)
     unknown = true(pc.is_null(person))
     dead = unknown & true(pc.and_not(pc.is_in(ids, value_set=users.dead_ids()), by_second))
     told = by_second.to_numpy(zero_copy_only=False)
@@ -154,6 +155,7 @@ def _users(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     rows.idle |= dead & rows.ends
     place = pc.index_in(ids, value_set=users.column("user_id"))
     loginless = pc.and_(pc.is_valid(place), pc.is_null(users.column("username").take(place)))
+    loginless = pc.or_(loginless, pc.is_in(ids, value_set=_past_logins(state).column("login_user_id")))
     return person, true(loginless) & ~rows.ends & ~told
 
 
@@ -165,6 +167,24 @@ def live_persons(state: State, ids: pa.Array) -> pa.Array:
         return own
     place = pc.index_in(ids, value_set=logins.column("login_user_id"))
     return pc.coalesce(own, logins.column("user_id").take(place))
+
+
+def _by_past_login(state: State, ids: pa.Array) -> pa.Array:
+    """Return the live person whose further login, deleted by now, each id names; else null."""
+    past = _past_logins(state)
+    if not past.num_rows:
+        return pa.nulls(len(ids), pa.string())
+    owner = past.column("user_id").take(pc.index_in(ids, value_set=past.column("login_user_id")))
+    return live_persons(state, flat(owner))
+
+
+def _past_logins(state: State) -> pa.Table:
+    """Return the further logins that are deleted: their ids, and whose they were."""
+    logins = state.table("logins")
+    gone = logins.dead_ids()
+    owners = [record.values["user_id"] if (record := logins.known(key)) else None for key in gone.to_pylist()]
+    past = pa.table({"login_user_id": gone, "user_id": pa.array(owners, pa.string())})
+    return past.filter(pc.invert(pc.is_in(gone, value_set=logins.column("login_user_id"))))
 
 
 def by_integration_id(state: State, values: pa.Array) -> pa.Array:
