@@ -115,6 +115,26 @@ CASES: list[tuple[Case, list[Override]]] = [
     ),
     (
         case(
+            "5.2",
+            "a term's name and dates stay",
+            up(BASE),
+            up(terms="term_id,name,status,start_date,end_date\nT1,Autumn,active,,2026-11-01"),
+            state={"terms": "name,start_at,end_at\nFall,2026-08-01,2026-12-01"},
+        ),
+        [edit("terms", "name", term_id="T1"), edit("terms", "start_at", term_id="T1")],
+    ),
+    (
+        case(
+            "5.4",
+            "a course's dates stay, as a pair",
+            up(BASE, courses="course_id,short_name,long_name,status,start_date\nC1,ART,Art,active,2026-08-01"),
+            up(courses="course_id,short_name,long_name,status,start_date,end_date\nC1,ART,Art,active,,2026-11-01"),
+            state={"courses": "course_id,start_at,end_at\nC1,2026-08-01,"},
+        ),
+        [edit("courses", "start_at", course_id="C1")],
+    ),
+    (
+        case(
             "5.1",
             "an account's name and parent stay",
             up(BASE, accounts="account_id,parent_account_id,name,status\nA,,D,active\nB,A,S,active"),
