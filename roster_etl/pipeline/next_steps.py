@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from roster_etl.vendors import vendor
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -80,7 +82,10 @@ def _published(document: Mapping[str, Any]) -> list[Step]:
     if not rows:
         return []
     what = "1 row that was" if rows == 1 else f"{rows:,} rows that were"
-    return [Step(text=f"Correct the {what} refused, at their source; each stands in {document['import_id']}.csv with its place.")]
+    text = f"Correct the {what} refused, at their source; each stands in {document['import_id']}.csv with its place."
+    if vendor(document["source"]).format.mode == "changes":
+        text += " Meanwhile they wait: each later upload tries them again, until they fit or a newer row about the same record has come."
+    return [Step(text=text)]
 
 
 _STEPS = {"held": _held, "rejected": _rejected, "failed": _failed, "published": _published}

@@ -103,8 +103,10 @@ def _check_term(state: State, kind: RowKind, row: Row, record: Record | None, va
     term, known = values.get("term_id"), record.values["term_id"] if record else None
     if term is not None and state.table("terms").live(term) is None:
         del values["term_id"]
-        code = "unknown_reference" if state.table("terms").known(term) is None else "deleted_reference"
-        message = "No current record of terms has this id; the course keeps the term that it has."
+        is_unknown = state.table("terms").known(term) is None
+        code = "unknown_reference" if is_unknown else "deleted_reference"
+        message = state.nobody("terms") if is_unknown else "The term with this id is deleted."
+        message += " The course keeps the term that it has; a new one has the default term."
         state.notes.warn(kind, row, code, message, "term_id")
     if "term_id" not in values and known is not None and state.table("terms").live(known) is None:
         values["term_id"] = None

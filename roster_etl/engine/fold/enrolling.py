@@ -148,7 +148,7 @@ def _users(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     unknown = true(pc.is_null(person))
     dead = unknown & true(pc.and_not(pc.is_in(ids, value_set=users.dead_ids()), by_second))
     told = by_second.to_numpy(zero_copy_only=False)
-    message = "No record of users has this id."
+    message = state.nobody("users")
     rows.refuse(unknown & ~dead & told, "unknown_reference", "user_integration_id", message, "users")
     rows.refuse(unknown & ~dead, "unknown_reference", "user_id", message, "users")
     rows.refuse(dead & ~rows.ends, "deleted_reference", "user_id", "The user is deleted, so nobody was enrolled.")
@@ -209,13 +209,13 @@ def _places(state: State, rows: _Rows) -> tuple[pa.Array, pa.Array]:
     now, home = (sections.column(name).take(place) for name in ("course_id", "home_course_id"))
     named, missing = true(pc.is_valid(section)), true(pc.is_null(place))
     dead = named & missing & true(pc.is_in(section, value_set=sections.dead_ids()))
-    rows.refuse(named & missing & ~dead, "unknown_reference", "section_id", "No record of sections has this id.", "sections")
+    rows.refuse(named & missing & ~dead, "unknown_reference", "section_id", state.nobody("sections"), "sections")
     rows.refuse(dead & ~rows.ends, "deleted_reference", "section_id", "The section is deleted.")
     rows.idle |= dead & rows.ends
     live, gone = courses.column("course_id"), courses.dead_ids()
     told = true(pc.is_valid(course))
     known = true(pc.or_(pc.is_in(course, value_set=live), pc.is_in(course, value_set=gone)))
-    rows.refuse(told & ~known, "unknown_reference", "course_id", "No record of courses has this id.", "courses")
+    rows.refuse(told & ~known, "unknown_reference", "course_id", state.nobody("courses"), "courses")
     related = true(pc.or_(_same(course, now), _same(course, home)))
     rows.refuse(named & ~missing & told & ~related, "unrelated_section", "section_id", "The section is not in this course.")
     default = _default_sections(state, course, ~named & told)
@@ -277,7 +277,7 @@ def _associated(state: State, rows: _Rows, observes: np.ndarray) -> pa.Array:
     person = live_persons(state, given)
     unknown = true(pc.and_(pc.is_valid(given), pc.is_null(person)))
     dead = unknown & true(pc.is_in(given, value_set=state.table("users").dead_ids()))
-    message = "No record of users has this id."
+    message = state.nobody("users")
     rows.refuse(unknown & ~dead, "unknown_reference", "associated_user_id", message, "users")
     rows.refuse(dead & ~rows.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
     rows.idle |= dead & rows.ends

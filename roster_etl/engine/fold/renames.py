@@ -111,7 +111,7 @@ def _named(ids: _Ids, old: str | None, old_second: str | None) -> str:
     }
     for name, first in found.items():
         if first is None:
-            raise Refused("unknown_reference", "No record of this type has this id.", about=name)
+            raise Refused("unknown_reference", "No record of this type has this id, or its id was changed already.", about=name)
     if not found:
         raise Refused("missing_required", "An old id is needed.", about="old_id")
     if len(set(found.values())) > 1:

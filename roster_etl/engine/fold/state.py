@@ -96,11 +96,20 @@ class State:
         if record is None:
             raise Refused(
                 "unknown_reference",
-                f"No record of {table} has this id.",
+                self.nobody(table),
                 about=name,
                 cause=self.cause(table, key, row),
             )
         return record
+
+    def noun(self, table: str) -> str:
+        """Return the format's word for a record of `table`."""
+        words = {name: word for word, name in self.plan.entities.items()}
+        return words.get(table, "record").replace("_", " ")
+
+    def nobody(self, table: str) -> str:
+        """Return that no record of `table` has the id that a row names."""
+        return f"No {self.noun(table)} has this id, in this upload or in an earlier one."
 
     def cause(self, table: str, key: Key, row: Row) -> tuple[str, int | None] | None:
         """Return the refused row that was to make a record, unless it is `row` itself."""
@@ -111,7 +120,7 @@ class State:
         """Return the live record that a row names. Raises Refused."""
         record = self.must_exist(row, name, table, key)
         if not record.alive:
-            raise Refused(code, f"The record of {table} with this id is deleted.", about=name)
+            raise Refused(code, f"The {self.noun(table)} with this id is deleted.", about=name)
         return record
 
     def person(self, row: Row, name: str, *, must_live: bool) -> str:
