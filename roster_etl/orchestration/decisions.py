@@ -20,7 +20,7 @@ from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.roster import PLAN, warehouse_key
 from roster_etl.orchestration.steps import reported, tag_run
-from roster_etl.pipeline.decide import Decision, approval, carry_out, discard, somebody
+from roster_etl.pipeline.decide import Decision, approval, carry_out, discard, refuse_ids, somebody
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
@@ -37,7 +37,7 @@ class ApproveConfig(dg.Config):
     plan: str = Field(description="The hash of the plan that you have seen; its first digits do.")
     by: str = _BY
     leave_out: list[str] = Field(default=[], description="Removals to leave out: tables, or school:ID.")
-    rename: list[str] = Field(default=[], description="What to take for renames: all, or OLD=NEW.")
+    rename: list[str] = Field(default=[], description="What to take for renames: all, or the number of a proposal; never ids.")
 
 
 class DiscardConfig(dg.Config):
@@ -63,6 +63,7 @@ def _approve_hold() -> dg.JobDefinition:
     @dg.op(name=STEP[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
     def approve_hold(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
         with _deciding(context, config.import_id) as workspace:
+            refuse_ids(config.rename)
             decision = Decision(
                 import_id=config.import_id,
                 by=config.by,

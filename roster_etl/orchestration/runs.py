@@ -25,6 +25,7 @@ from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.launchpad import STEP
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
+from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.receive import Order, refuse_paused
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.workspace import PROJECT, Workspace
@@ -52,10 +53,11 @@ def run_import(
 
     Args:   instance: where runs are kept; the one of `home` unless given. tell: takes the name of each step that was done.
     Raises: what made the import fail, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
-        held or rejected raises nothing.
+        held or rejected raises nothing. BadDecision: it names renames by ids, which the run would keep.
     """
     if order.path and has_password(order.path):
         raise PasswordInPath
+    refuse_ids(order.renames)
     workspace = Workspace.open(home)
     if workspace.registry.exists(order.district_id):  # of one that is not, the run tells
         refuse_paused(workspace, order)

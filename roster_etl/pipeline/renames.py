@@ -22,14 +22,15 @@ from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, 
 from roster_etl.mapping.frames import FINDINGS, flat, to_frame, to_table
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.rename_words import ALL, NUMBER, BadRename, chosen, in_numbers, numbered, says_ids
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import PermanentError, RosterError
+from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding, mask
 from roster_etl.store.warehouse import Conclusion, TableChange
 from roster_etl.vendors import vendor
 
-ALL, CODE = "all", "possible_rename"
+CODE = "possible_rename"
 _KEY = ["user_kind", "user_id"]
 _NEEDED = ("users", "user_roles")
 _CARRIED = ("content", "settings", "headers", "compared")
@@ -37,16 +38,9 @@ _SHOWN = 20
 _SAME = {"birth_date": "names and date of birth", "email": "e-mail address"}
 
 
-class BadRename(PermanentError):
-    """What is to be taken for a rename was not proposed."""
-
-    code = "bad_rename"
-    template = "import {import_id}: {problem}; `roster-etl renames list {import_id}` shows what is proposed"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Renames:
-    """What an import proposes, and what of that a person approved (both PROPOSALS); ``rows``: what opens in ``id_changes`` for it."""
+    """What an import proposes, and what of that a person approved (both PROPOSALS, numbered); ``rows``: what opens in ``id_changes`` for it."""
 
     proposed: pa.Table
     approved: pa.Table
@@ -58,7 +52,16 @@ class Renames:
         if not self.proposed.num_rows:
             return {}
         shown = self.proposed.slice(0, _SHOWN).to_pylist()
-        pairs = [{"kind": p["user_kind"], "old": mask(p["old_id"]), "new": mask(p["new_id"]), "same": p["by"]} for p in shown]
+        pairs = [
+            {
+                "number": pair[NUMBER],
+                "kind": pair["user_kind"],
+                "old": mask(pair["old_id"]),
+                "new": mask(pair["new_id"]),
+                "same": pair["by"],
+            }
+            for pair in shown
+        ]
         return {"proposed": self.proposed.num_rows, "approved": self.approved.num_rows, "pairs": pairs}
 
     def findings(self) -> list[Finding]:
@@ -69,7 +72,7 @@ class Renames:
                 severity="info",
                 code=CODE,
                 field="users",
-                key=f"{mask(pair['old_id'])} → {mask(pair['new_id'])}",
+                key=f"{pair[NUMBER]}: {mask(pair['old_id'])} → {mask(pair['new_id'])}",
                 message=f"A {pair['user_kind']} vanishes, and one with the same {_SAME[pair['by']]} appears in the same school.",
             )
             for pair in self.proposed.to_pylist()
@@ -79,9 +82,10 @@ class Renames:
 
 def renames_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> Renames:
     """Return what the plan of `upload` looks like a rename, and which of it its words approve. Raises BadRename."""
-    proposed = _proposed(workspace, upload, plan, tables)
+    found = _proposed(workspace, upload, plan, tables)
+    proposed = numbered(found)
     approved = chosen(proposed, upload.renames, upload.import_id)
-    workspace.frames.write(upload.district_id, upload.import_id, "renames", to_frame(proposed))
+    workspace.frames.write(upload.district_id, upload.import_id, "renames", to_frame(found))
     rows = _new_rows(workspace, (upload.district_id, upload.source), approved)
     if rows.num_rows:
         workspace.frames.write(upload.district_id, upload.import_id, f"renamed/{TABLE}", to_frame(rows))
@@ -101,20 +105,8 @@ def plan_with(workspace: Workspace, upload: Upload, plan: Plan, renames: Renames
     return with_renames(plan, renames.approved, closing, renames.rows, current)
 
 
-def chosen(proposed: pa.Table, words: Sequence[str], import_id: int) -> pa.Table:
-    """Return those of `proposed` that `words` name: ``all``, or ``OLD=NEW``. Raises BadRename."""
-    if ALL in words:
-        return proposed
-    pairs = [f"{pair['old_id']}={pair['new_id']}" for pair in proposed.to_pylist()]
-    if unknown := [place for place, word in enumerate(words, start=1) if word not in pairs]:
-        raise BadRename(
-            import_id=import_id, problem=f"rename number {unknown[0]} is none of the {len(pairs):,} that are proposed"
-        )
-    return proposed.filter(pa.array([pair in words for pair in pairs], pa.bool_()))
-
-
 def proposals(workspace: Workspace, import_id: int) -> pa.Table:
-    """Return what import `import_id` proposes (columns PROPOSALS), without what was approved by now.
+    """Return what import `import_id` proposes (columns PROPOSALS, numbered), without what was approved by now.
 
     Raises: UnknownImport. BadRename: it is neither held nor published. FrameError: it is held, and its frames are gone.
     """
@@ -128,7 +120,15 @@ def proposals(workspace: Workspace, import_id: int) -> pa.Table:
         raise BadRename(import_id=import_id, problem=f"it is {row['status']}, and removes nobody")
     known = _known(workspace, feed)
     pairs = key_text(found, ("old_id", "new_id"))
-    return found.filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
+    return numbered(found).filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
+
+
+def without_ids(workspace: Workspace, import_id: int, words: Sequence[str]) -> tuple[str, ...]:
+    """Return what is to be taken for renames of held import `import_id`, in words that may be kept: numbers, or ``all``.
+
+    Raises: UnknownImport, BadRename. FrameError: ids were named, and the frames of the import are gone.
+    """
+    return in_numbers(proposals(workspace, import_id), words, import_id) if says_ids(words) else tuple(words)
 
 
 def approve_afterwards(workspace: Workspace, import_id: int, by: str, words: Sequence[str] = (ALL,)) -> int:

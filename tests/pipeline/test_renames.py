@@ -17,7 +17,8 @@ from roster_etl.pipeline.line import other_keys
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
-from roster_etl.pipeline.renames import BadRename, approve_afterwards, proposals
+from roster_etl.pipeline.rename_words import BadRename
+from roster_etl.pipeline.renames import approve_afterwards, proposals
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.workspace import Workspace
@@ -89,7 +90,7 @@ def test_a_new_id_is_proposed_without_saying_whose(workspace: Workspace, importe
     assert not any(value in told for value in (old, NEW, person["Last_name"], person["First_name"]))
     assert reasons(workspace, old)["users"] == {"absent"}
     assert proposals(workspace, document["import_id"]).to_pylist() == [
-        {"user_kind": "student", "old_id": old, "new_id": NEW, "by": "birth_date"}
+        {"number": 1, "user_kind": "student", "old_id": old, "new_id": NEW, "by": "birth_date"}
     ]
 
 
@@ -101,8 +102,10 @@ def test_with_hold_renames_it_waits_and_publishes_what_a_person_says(workspace: 
     assert proposals(workspace, number).num_rows == 1
 
     shown = preview(workspace, number, (), (f"{old}={NEW}",))
-    decision = Decision(import_id=number, by="A. Steward", plan=shown["plan_sha256"], renames=("all",))
-    carry_out(workspace, approval(workspace, decision))
+    decision = Decision(import_id=number, by="A. Steward", plan=shown["plan_sha256"], renames=(f"{old}={NEW}",))
+    given = approval(workspace, decision)
+    assert given.order().renames == ("1",)
+    carry_out(workspace, given)
 
     document = outcome(workspace, number)
     assert (document["status"], document["renames"]["approved"], document["changes"]) == ("published", 1, shown["changes"])
@@ -177,3 +180,13 @@ def test_what_was_not_proposed_is_refused_without_naming_it(workspace: Workspace
     with pytest.raises(BadRename) as refused:
         approve_afterwards(workspace, number, "A. Steward", ("ghost=other",))
     assert "ghost" not in refused.value.message
+    with pytest.raises(BadRename, match="none of the 1"):
+        approve_afterwards(workspace, number, "A. Steward", ("2",))
+
+
+def test_the_number_of_a_proposal_does(workspace: Workspace, imported: Path) -> None:
+    number = run(workspace, imported / "second")["import_id"]
+
+    said = approve_afterwards(workspace, number, "A. Steward", ("1",))
+
+    assert outcome(workspace, said)["changes"]["id_changes"]["created"] == 1
