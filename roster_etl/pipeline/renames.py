@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -19,21 +18,19 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.map import key_text
 from roster_etl.engine.plan import Plan
 from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
-from roster_etl.mapping.frames import FINDINGS, flat, to_frame, to_table
-from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.mapping.frames import flat, to_frame, to_table
+from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.rename_words import ALL, NUMBER, BadRename, chosen, in_numbers, numbered, says_ids
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding, mask
-from roster_etl.store.warehouse import Conclusion, TableChange
+from roster_etl.store.warehouse import TableChange
 from roster_etl.vendors import vendor
 
 CODE = "possible_rename"
 _KEY = ["user_kind", "user_id"]
 _NEEDED = ("users", "user_roles")
-_CARRIED = ("content", "settings", "headers", "compared")
 _SHOWN = 20
 _SAME = {"birth_date": "names and date of birth", "email": "e-mail address"}
 
@@ -142,56 +139,25 @@ def approve_afterwards(workspace: Workspace, import_id: int, by: str, words: Seq
         raise BadRename(
             import_id=import_id, problem="it is not published: approve its renames with the plan (holds approve --rename)"
         )
+    on = ground(workspace, (row["district_id"], row["source"]), ENTITY)
     approved = chosen(proposals(workspace, import_id), words, import_id)
     if not approved.num_rows:
         raise BadRename(import_id=import_id, problem="nothing is proposed that is not approved already")
-    return _say(workspace, (row["district_id"], row["source"]), change_rows(approved), by, import_id)
+    return _say(workspace, on, change_rows(approved), by, import_id)
 
 
-def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, about: int) -> int:
-    warehouse, now = workspace.warehouse, datetime.now(UTC)
-    file_set = vendor(feed[1]).set_that_fills(ENTITY)
-    base = warehouse.base(*feed, file_set)
-    last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
-    number = warehouse.open_import(
-        kind="override", district_id=feed[0], source=feed[1], file_set=file_set, started_at=now, received_at=now
-    )
+def _say(workspace: Workspace, on: Ground, rows: pa.Table, by: str, about: int) -> int:
     renames = {"approved": rows.num_rows, "of_import": about, "by": by}
-    conclusion = Conclusion(
-        import_id=number,
-        status="published",
-        finished_at=now,
-        findings=FINDINGS.empty_table(),
-        files=[],
-        checks=[],
-        summary={
-            **{name: last[name] for name in _CARRIED if name in last},
-            "changes": {TABLE: {"created": rows.num_rows, "updated": 0, "deleted": 0}},
-            "renames": renames,
-            "decided_by": by,
-        },
-    )
     nothing = pa.table({"version_id": pa.array([], pa.int64()), "close_reason": pa.array([], pa.string())})
-    try:
-        warehouse.publish(conclusion, {TABLE: TableChange(opens=rows, closes=nothing)}, base)
-    except RosterError:
-        warehouse.conclude(Conclusion(import_id=number, status="failed", finished_at=datetime.now(UTC)))
-        raise
-    pairs = rows.select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
-    document = {
-        "version": MANIFEST_VERSION,
-        "members": [],
-        "kind": "override",
-        "import_id": number,
-        "district_id": feed[0],
-        "source": feed[1],
-        "status": "published",
-        "at": now.isoformat(),
-        "renames": {**renames, "pairs": pairs},
+    summary = {
+        **carried(on.last),
+        "changes": {TABLE: {"created": rows.num_rows, "updated": 0, "deleted": 0}},
+        "renames": renames,
+        "decided_by": by,
     }
-    workspace.archive.write_manifest(feed[0], number, document)
-    refresh_manifest(workspace, number)
-    return number
+    pairs = rows.select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
+    change = TableChange(opens=rows, closes=nothing)
+    return publish_by_hand(workspace, on, {TABLE: change}, summary=summary, said={"renames": {**renames, "pairs": pairs}})
 
 
 # ---- who vanishes, and who appears
