@@ -16,7 +16,6 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from roster_etl.orchestration.definitions import LOCATION, MODULE, defs, job_name
@@ -24,7 +23,7 @@ from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.launchpad import STEP
 from roster_etl.orchestration.partitions import sync_partitions
-from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
+from roster_etl.orchestration.steps import IMPORT, district_tags
 from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.receive import Order, refuse_paused
 from roster_etl.pipeline.sets import of_one_set
@@ -142,11 +141,10 @@ def _job(order: Order) -> dg.JobDefinition:
 
 def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
     job = _job(order)
-    tags = {PARTITION_NAME_TAG: order.district_id, DISTRICT: order.district_id, FORMAT: order.source}
     return instance.create_run_for_job(
         job_def=job,
         run_config={**upload_config(order), **_QUIET},
-        tags={**job.run_tags, **tags},
+        tags={**job.run_tags, **district_tags(order.district_id, order.source)},
         remote_job_origin=_origin(job.name),
     )
 

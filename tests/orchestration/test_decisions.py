@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from roster_etl.orchestration.decisions import DistrictBusy
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, config_yaml, launchpad
 from roster_etl.orchestration.runs import home_instance, run_decision, run_import
@@ -70,7 +72,8 @@ def test_approving_publishes_and_tells_the_assets_of_the_district(held: Home) ->
     assert held.status(2) == "published"
     assert held.workspace.warehouse.hold(2)["decided_by"] == "A. Steward"
     assert (run.job_name, run.status) == (APPROVE, dg.DagsterRunStatus.SUCCESS)
-    assert {name: run.tags[name] for name in ("district", "format", "import_id", "import_status")} == {
+    assert {name: run.tags[name] for name in ("dagster/partition", "district", "format", "import_id", "import_status")} == {
+        "dagster/partition": "lincoln",
         "district": "lincoln",
         "format": "clever",
         "import_id": "2",
@@ -161,6 +164,20 @@ def test_no_run_keeps_the_ids_of_a_rename(published: Home, upload: Path) -> None
     assert len(runs) == 3
     ids = (NEW, f"{old}=", f'"{old}', f"'{old}'")  # the old one is short: its digits alone stand in many a time
     assert not [run.run_id for run, text in zip(runs, kept, strict=True) if any(said in text for said in ids)]
+
+
+@pytest.mark.parametrize("job", [DISCARD, UNDO])
+def test_nothing_is_decided_beside_an_import_of_the_district(held: Home, job: str) -> None:
+    workspace, feed = held.workspace, {"district_id": "lincoln", "source": "clever"}
+    number = workspace.warehouse.open_import(kind="upload", **feed, started_at=datetime.now(UTC))
+    workspace.holders.take(number)
+    with pytest.raises(DistrictBusy, match=f"import {number} is at work"):
+        decide(held, job, import_id=2, by="A. Steward")
+    assert (held.newest_run().tags["dagster/partition"], held.status(2)) == ("lincoln", "held")
+
+    workspace.holders.release(number, ended=False)
+    if job == DISCARD:  # nobody works on that import any more
+        assert decide(held, job, import_id=2, by="A. Steward") == 2
 
 
 def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:
