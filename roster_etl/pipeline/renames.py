@@ -45,7 +45,7 @@ class Renames:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What ledger and documents say: counts, and masked ids."""
+        """What ledger and documents say: counts, the ``numbers`` of what was approved, and masked ids."""
         if not self.proposed.num_rows:
             return {}
         shown = self.proposed.slice(0, _SHOWN).to_pylist()
@@ -59,7 +59,12 @@ class Renames:
             }
             for pair in shown
         ]
-        return {"proposed": self.proposed.num_rows, "approved": self.approved.num_rows, "pairs": pairs}
+        return {
+            "proposed": self.proposed.num_rows,
+            "approved": self.approved.num_rows,
+            "numbers": self.approved.column(NUMBER).to_pylist(),
+            "pairs": pairs,
+        }
 
     def findings(self) -> list[Finding]:
         """Return one finding for each proposal that nobody has approved."""

@@ -14,6 +14,7 @@ import pytest
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.decide import Decision, approval, carry_out
 from roster_etl.pipeline.line import other_keys
+from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
@@ -115,6 +116,19 @@ def test_with_hold_renames_it_waits_and_publishes_what_a_person_says(workspace: 
     (change,) = workspace.warehouse.trace("id_changes", {"old_id": old}, *FEED).to_pylist()
     assert (change["entity"], change["new_id"], change["valid_from_import"]) == ("users", NEW, number)
     assert proposals(workspace, number).num_rows == 0
+
+
+def test_a_manifest_learns_from_the_ledger_what_was_approved_as_a_rename(workspace: Workspace, imported: Path) -> None:
+    """The process may be killed when the roster is published, and the manifest is that of the hold."""
+    number = run(workspace, imported / "second", hold_renames="true")["import_id"]
+    of_the_hold = workspace.archive.read_manifest("lincoln", number)
+    shown = preview(workspace, number, (), ("all",))["plan_sha256"]
+    carry_out(workspace, approval(workspace, Decision(import_id=number, by="A", plan=shown, renames=("all",))))
+    workspace.archive.write_manifest("lincoln", number, of_the_hold)
+
+    refresh_manifest(workspace, number)
+
+    assert (of_the_hold["renames"], workspace.archive.read_manifest("lincoln", number)["renames"]) == ([], ["1"])
 
 
 def test_approved_without_a_word_it_stays_a_removal_and_an_addition(workspace: Workspace, imported: Path) -> None:
