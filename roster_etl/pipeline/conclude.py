@@ -77,8 +77,8 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
 
 def _earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
     """Close the holds of earlier runs of the same upload. Returns their imports."""
-    closed = []
-    for hold in workspace.warehouse.holds(upload.district_id):
+    closed: list[int] = []
+    for hold in workspace.warehouse.holds(upload.district_id) if upload.first_import is not None else ():
         number = hold["import_id"]
         if hold["source"] != upload.source or number >= upload.import_id:
             continue

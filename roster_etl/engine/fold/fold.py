@@ -17,7 +17,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.fold.courses import courses
 from roster_etl.engine.fold.enrollments import enrollments
 from roster_etl.engine.fold.groups import admins, drop_memberships, group_categories, group_memberships, groups
-from roster_etl.engine.fold.ids import gone_now, one_each, said_now
+from roster_etl.engine.fold.ids import gone_now, said_now
 from roster_etl.engine.fold.notes import Notes, Place, remember_refused
 from roster_etl.engine.fold.observers import observers
 from roster_etl.engine.fold.organizations import organizations
@@ -153,10 +153,7 @@ def _working(plan: FoldPlan, given: FoldInput, name: str) -> Working:
     current = schema.empty_table() if current is None else current
     past = given.past.get(name, schema.empty_table())
     past = past.filter(pc.invert(pc.is_in(past.column("close_reason"), value_set=_WENT_ON)))
-    table = Working(target, current, gone_now(given.id_changes, name, past), plan.fixed.get(name, {}))
-    if given.id_changes:
-        one_each(table)
-    return table
+    return Working(target, current, gone_now(given.id_changes, name, past), plan.fixed.get(name, {}))
 
 
 def _keep_refused(notes: Notes, sources: Sequence[Source]) -> None:

@@ -18,8 +18,6 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import MENTIONS
 from roster_etl.engine.fold.rows import Source
 from roster_etl.engine.fold.state import IdChange, State
-from roster_etl.engine.fold.working import Working
-from roster_etl.engine.map import key_text
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat
 
@@ -94,7 +92,8 @@ def _entities_of(kind: RowKind, name: str) -> frozenset[str]:
 def gone_now(changes: Sequence[IdChange], name: str, past: pa.Table) -> pa.Table:
     """Return versions of what is gone with the ids of now.
 
-    Changes of the import that closed a version count: renames come first in an import.
+    Changes of the import that closed a version count: renames come first in an import. Of several under one id the last counts,
+    as versions stand in the order of their numbers.
     """
     since = flat(past.column("valid_to_import")).to_numpy(zero_copy_only=False)
     for entity, places in MENTIONS.items():
@@ -103,15 +102,3 @@ def gone_now(changes: Sequence[IdChange], name: str, past: pa.Table) -> pa.Table
                 ids = as_now(changes, {entity}, flat(past.column(column)), since)
                 past = past.set_column(past.schema.get_field_index(column), past.schema.field(column), ids)
     return past
-
-
-def one_each(table: Working) -> None:
-    """Leave one past version a record, the newest, and none of a record that is there."""
-    past = table.past
-    keys = key_text(past, table.key)
-    free = pc.invert(pc.is_in(keys, value_set=key_text(table.rows, table.key)))
-    encoded = keys.dictionary_encode().indices.to_numpy()
-    _, last = np.unique(encoded[::-1], return_index=True)  # versions stand in the order of their numbers
-    newest = np.zeros(past.num_rows, dtype=bool)
-    newest[len(encoded) - 1 - last] = True
-    table.put_past(past.filter(pc.and_(free, pa.array(newest))))
