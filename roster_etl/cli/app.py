@@ -44,6 +44,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "trace": tracing.trace,
         "as-of": tracing.as_of,
         "report": telling.report,
+        "data-docs": telling.data_docs,
         "changes": telling.changes,
     },
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},

@@ -71,6 +71,8 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     if document["report"]:
         yield ""
         yield f"report: {document['report']}"
+    if document["data_docs"]:
+        yield f"Data Docs: {document['data_docs']}"
     if document["run_id"]:
         yield f"run:    {document['run_id']} (in the Dagster UI: /runs/{document['run_id']})"
 

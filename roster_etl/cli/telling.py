@@ -1,4 +1,4 @@
-"""``report``, ``outbox``, ``changes``, ``metrics``: what is told, to people and to other programs."""
+"""``report``, ``data-docs``, ``outbox``, ``changes``, ``metrics``: what is told, to people and to other programs."""
 
 from __future__ import annotations
 
@@ -29,6 +29,22 @@ def report(ctx: typer.Context, import_id: ImportNumber) -> int:
         call.document({"import_id": import_id, **files, "url": url})
     else:
         call.print(url or str(page))
+    return 0
+
+
+def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
+    """Build Great Expectations' Data Docs of an import, beside its report: every expectation, and how many rows failed it."""
+    call: Call = ctx.obj
+    from roster_etl.pipeline.data_docs import data_docs_url, write_data_docs
+    from roster_etl.pipeline.report import write_report
+
+    index = write_data_docs(call.workspace, import_id)
+    write_report(call.workspace, import_id)
+    url = data_docs_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
+    if call.json:
+        call.document({"import_id": import_id, "index": str(index), "url": url})
+    else:
+        call.print(url or str(index))
     return 0
 
 

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.mapping.frames import to_table
+from roster_etl.pipeline.data_docs import data_docs_url
 from roster_etl.pipeline.map import reads_of
 from roster_etl.pipeline.notices import summary_text
-from roster_etl.pipeline.outcome import report_path
+from roster_etl.pipeline.outcome import data_docs_path, report_path
 from roster_etl.pipeline.report import report_url
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -157,9 +158,12 @@ def upload_numbers(upload: Upload) -> Metadata:
 def report_link(workspace: Workspace, import_id: int) -> Metadata:
     """Return where the report of an import lies, and where people open it, if the settings say so."""
     district_id = workspace.warehouse.import_(import_id)["district_id"]
-    url = report_url(workspace, district_id, import_id)
-    path = dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))
-    return {"report": path, **({"open the report": dg.MetadataValue.url(url)} if url else {})}
+    links = {"open the report": report_url(workspace, district_id, import_id)}
+    found: Metadata = {"report": dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))}
+    if (docs := data_docs_path(workspace, district_id, import_id)).exists():
+        found["data docs"] = dg.MetadataValue.path(str(docs))
+        links["open the data docs"] = data_docs_url(workspace, district_id, import_id)
+    return found | {name: dg.MetadataValue.url(url) for name, url in links.items() if url}
 
 
 def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
