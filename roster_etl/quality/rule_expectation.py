@@ -97,7 +97,7 @@ class ExpectRuleToHold(BatchExpectation):
 
     @classmethod
     @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
-    def _diagnostic_observed_value_renderer(cls, result: Any = None, **_: object) -> str:
+    def _diagnostic_observed_value_renderer(cls, result: Any = None, **_: object) -> str:  # type: ignore[override]
         details = (result.result or {}).get("details")
         if not details:
             return "not judged"
