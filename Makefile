@@ -14,7 +14,7 @@ SIZES = 10000 100000
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench lock licences clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench pictures lock licences clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,9 @@ LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 licences: $(VENV)/.runtime ## write docs/licences.md from the installed packages
 	$(PY) tools/licences.py
+
+pictures: $(VENV)/.dev ## make docs/pictures anew from a demo, in a headless Chromium (ARGS='--home DIR' takes one that ran)
+	$(PY) tools/pictures.py $(ARGS)
 
 clean: ## remove what was built; the home and its data stay
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

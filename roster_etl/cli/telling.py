@@ -1,4 +1,4 @@
-"""``report``, ``data-docs``, ``outbox``, ``changes``, ``metrics``: what is told, to people and to other programs."""
+"""``report``, ``data-docs``, ``refused``, ``outbox``, ``changes``, ``metrics``: what is told, to people and to other programs."""
 
 from __future__ import annotations
 
@@ -45,6 +45,26 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
         call.document({"import_id": import_id, "index": str(index), "url": url})
     else:
         call.print(url or str(index))
+    return 0
+
+
+def refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
+    """Count the rows that are refused now, by file, reason and age; `show` says where each stands."""
+    call: Call = ctx.obj
+    from roster_etl.pipeline.refused import AGES, refused_rows
+
+    source = one_format(call.registry.get(district), format)
+    found = refused_rows(call.workspace, district, source, datetime.now(UTC))
+    if call.json:
+        call.document([asdict(line) for line in found])
+    elif found:
+        rows = [
+            (line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC")
+            for line in found
+        ]
+        call.table(("file", "why", *AGES, "the oldest since"), rows)
+    else:
+        call.print("No row is refused.")
     return 0
 
 

@@ -6,6 +6,7 @@ Belongs here: translating specs, column plans and counts into Dagster's metadata
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from roster_etl.pipeline.map import reads_of
 from roster_etl.pipeline.notices import summary_text
 from roster_etl.pipeline.outcome import data_docs_path, report_path
 from roster_etl.pipeline.plan_lines import school_lines, table_lines
+from roster_etl.pipeline.refused import AGES, refused_rows
 from roster_etl.pipeline.report import report_url
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -192,8 +194,17 @@ def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
         "path": link.pop("report"),
         **link,
         **Provenance.read(workspace, import_id).of_import(),
+        **_refused(workspace, import_id),
         "summary": dg.MetadataValue.md(summary_text(workspace, import_id)),
     }
+
+
+def _refused(workspace: Workspace, import_id: int) -> Metadata:
+    """Return the rows that the feed has refused by now, by age; nothing if there are none."""
+    row = workspace.warehouse.import_(import_id)
+    found = refused_rows(workspace, row["district_id"], row["source"], datetime.now(UTC))
+    rows = [(line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES)) for line in found]
+    return {"refused rows by age": markdown_table(("file", "why", *(f"{age}:" for age in AGES)), rows)} if rows else {}
 
 
 def _file_columns(file: File) -> list[dg.TableColumn]:
