@@ -33,14 +33,19 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 MODULE = "roster_etl.orchestration.definitions"
-DISTRICT, WHO = "lincoln", "A. Steward"
+DISTRICT, LATE, WHO = "lincoln", "monroe", "A. Steward"
 STARTS_SECONDS = 90.0
-LINES = 40  # of a terminal
+LINES, WIDTH = 40, 130  # of a terminal
 SETTINGS = '[mail]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\nsender = "roster@example.org"\n'  # nobody listens: it stays in the outbox
 TERMINAL = (
     "<body style='margin:0;background:#fff'><pre style='display:inline-block;margin:0;padding:14px 18px;background:#16191f;color:#e3e6ea;"
     "font:13px/1.45 DejaVu Sans Mono,monospace'>{text}</pre>"
 )
+SERVER = "/srv/roster"  # where the home lies, to those who look at the pictures
+ELSEWHERE = """([...paths]) => {
+  const server = paths.pop(), nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (nodes.nextNode()) for (const path of paths) nodes.currentNode.data = nodes.currentNode.data.replaceAll(path, server);
+}"""
 FEWER_COLOURS = """async (data) => {
   const image = await createImageBitmap(await (await fetch("data:image/png;base64," + data)).blob());
   const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
@@ -60,43 +65,53 @@ def main() -> None:
     words.add_argument("--only", nargs="*", default=[], metavar="NAME", help="only the pictures whose names begin so")
     given = words.parse_args()
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="pictures.") as folder, _page() as page:
+    with tempfile.TemporaryDirectory(prefix="pictures.") as folder:
         home = Path(folder, "home")
         if given.home:
             shutil.copytree(given.home, home)
         else:
             _command(home, "demo", "--students", "120")
-        studio = Studio(home, page, tuple(given.only))
-        studio.prepare()
-        studio.files()
-        studio.ui()
-        studio.terminals()
+        prepare(home)
+        with _page() as page:  # last, as it brings an event loop of its own
+            studio = Studio(home, page, tuple(given.only), (given.home or home).absolute())
+            studio.files()
+            studio.ui()
+            studio.terminals()
+
+
+def prepare(home: Path) -> None:
+    """Let mail be written, Data Docs be built, and a feed be late."""
+    (home / "roster_etl.toml").write_text(SETTINGS)
+    _command(home, "districts", "contacts", DISTRICT, "data@lincoln.example.org")
+    workspace = Workspace.open(home)
+    tell_of(workspace, _newest(home, "held"))
+    _command(home, "data-docs", str(_newest(home, "held")))
+    _late_district(home)
+
+
+def _late_district(home: Path) -> None:
+    """Let there be a district whose only upload was rejected, and which is late now."""
+    _command(home, "districts", "add", LATE, "--format", "clever", "--name", "Monroe Parish Schools")
+    lacking = home / "lacking"
+    lacking.mkdir()
+    shutil.copy(home / "samples" / DISTRICT / "day1" / "students.csv", lacking)
+    _command(home, "import", str(lacking), "--district", LATE)
+    _command(home, "districts", "contacts", LATE, "data@monroe.example.org")
+    _command(home, "districts", "expect", LATE, "--by", f"{datetime.now(UTC) - timedelta(minutes=2):%H:%M}")
+    _look_for_late_feeds(home)
 
 
 class Studio:
-    """A demo's home, a page of a browser, and the pictures that are wanted (none named: all)."""
+    """A demo's home, a page of a browser, and the pictures that are wanted (none named: all). ``shown``: the home that the UI's log names."""
 
-    def __init__(self, home: Path, page: Page, only: Sequence[str]) -> None:
-        self.home, self.page, self.only = home, page, only
-        imports = Workspace.open(home).warehouse.imports(DISTRICT)
-        self.held = next(row["import_id"] for row in imports if row["status"] == "held")
-        self.last = next(row["import_id"] for row in imports if row["status"] == "published")
-
-    def prepare(self) -> None:
-        """Let mail be written, Data Docs be built, and a feed be late."""
-        (self.home / "roster_etl.toml").write_text(SETTINGS)
-        self._run("districts", "contacts", DISTRICT, "data@lincoln.example.org")
-        workspace = Workspace.open(self.home)
-        tell_of(workspace, self.held)
-        self._run("data-docs", str(self.held))
-        due = datetime.now(UTC) - timedelta(minutes=5)
-        self._run("districts", "expect", "riverside", "--by", _clock_of(workspace, "riverside", due))
-        _look_for_late_feeds(self.home)
+    def __init__(self, home: Path, page: Page, only: Sequence[str], shown: Path) -> None:
+        self.home, self.page, self.only, self.shown = home, page, only, shown
+        self.held, self.last = _newest(home, "held"), _newest(home, "published")
 
     def files(self) -> None:
         """Show what lies in files: reports, Data Docs, mail."""
         reports = self.home / "reports" / DISTRICT
-        self._open(f"file://{reports}/{self.held}.html", 1000, 1150)
+        self._open(f"file://{reports}/{self.held}.html", 900, 900)
         self._shoot("report")
         self._shoot("report-plan", "div.wide:has(th:text('created'))")
         self._shoot("report-charts", ".charts")
@@ -109,29 +124,31 @@ class Studio:
         for message in Workspace.open(self.home).outbox.messages():
             self.page.set_viewport_size({"width": 760, "height": 900})
             self.page.set_content(message.html)
-            self._shoot("mail-late" if message.about.startswith("late") else "mail", "body")
+            self._shoot("mail-late" if message.about.startswith("late") else "mail", "html")
 
     def ui(self) -> None:
         """Show what stands in the Dagster UI."""
         with _webserver(self.home) as url:
+            self._open(f"{url}/runs", 1280, 900)
+            self.page.get_by_text("Hide navigation").click(timeout=60_000)
             at = f"view=partitions&partition={DISTRICT}"
-            self._open(f"{url}/assets/roster/plan?{at}", 1280, 1500)
+            self._open(f"{url}/assets/roster/plan?{at}", 1180, 1080)
             self._shoot("ui-plan", text="how to decide")
             link = self.page.locator("a[href*='/jobs/approve_hold/playground/setup']").first.get_attribute("href")
-            self._open(f"{url}/assets/warehouse/users?{at}", 1280, 1250)
+            self._open(f"{url}/assets/warehouse/users?{at}", 1100, 1080)
             self._shoot("ui-published", text="look closer")
-            self._open(f"{url}/assets/report?{at}", 1280, 1250)
+            self._open(f"{url}/assets/report?{at}", 1100, 1080)
             self._shoot("ui-report", text="look closer")
-            self._open(f"{url}{link}", 1280, 620)
+            self._open(f"{url}{link}", 1100, 560)
             self._shoot("ui-approve", text="Launch run")
-            self._open(f"{url}/assets/canvas/upload?view=checks&checkDetail=fresh", 1280, 700)
+            self._open(f"{url}/assets/clever/upload?view=checks&checkDetail=fresh", 1100, 640)
             self._shoot("freshness", text="expected by")
 
     def terminals(self) -> None:
         """Show what commands say; some of them change the home, so they come last."""
         samples = self.home / "samples" / DISTRICT
         self._terminal("check", "check", str(samples / "day3"), "--district", DISTRICT)
-        self._terminal("holds", "holds", "show", str(self.held), "--leave-out", "contacts")
+        self._terminal("holds", "holds", "show", str(self.held), "--leave-out", "contacts", first=12, last=13)
         self._terminal("refused", "refused", "--district", DISTRICT)
         self._terminal("outbox", "outbox", "list")
         self._terminal("metrics", "metrics", first=12)
@@ -163,6 +180,7 @@ class Studio:
         if text:
             self.page.get_by_text(text).first.wait_for(timeout=60_000)
             self.page.wait_for_timeout(2_000)  # the UI goes on fetching
+        self.page.evaluate(ELSEWHERE, [str(self.home), str(self.shown), SERVER])
         taken = self.page.locator(part).first.screenshot() if part else self.page.screenshot()
         page = self.page.context.new_page()
         smaller = str(page.evaluate(FEWER_COLOURS, base64.b64encode(taken).decode())).encode("latin-1")
@@ -170,13 +188,14 @@ class Studio:
         (PICTURES / f"{name}.png").write_bytes(smaller)
         print(f"{name}.png: {len(smaller) / 1000:.0f} KB")
 
-    def _terminal(self, name: str, *words: str, first: int = LINES) -> None:
-        """Write the picture `name` of a command and the first lines that it says."""
+    def _terminal(self, name: str, *words: str, first: int = LINES, last: int = 0) -> None:
+        """Write the picture `name` of a command and the first and last lines that it says."""
         if self.only and not name.startswith(tuple(self.only)):
             return
-        lines = self._run(*words).replace(str(self.home), "dagster_home").splitlines()
+        lines = self._run(*words).replace(str(self.home), SERVER).splitlines()
         typed = " ".join(f'"{word}"' if " " in word else word for word in words).replace(f"{self.home}/", "")
-        shown = [line[:150] + ("…" if len(line) > 150 else "") for line in lines[:first]] + (["…"] if len(lines) > first else [])
+        kept = lines if len(lines) <= first + last else [*lines[:first], "…", *lines[len(lines) - last :]]
+        shown = [line[:WIDTH] + ("…" if len(line) > WIDTH else "") for line in kept]
         self.page.set_viewport_size({"width": 1300, "height": 900})
         self.page.set_content(TERMINAL.format(text=html.escape("\n".join([f"$ roster-etl {typed}", *shown]))))
         self._shoot(name, "pre")
@@ -195,15 +214,15 @@ def _command(home: Path, *words: str) -> str:
         text=True,
         check=False,
     )
-    if said.returncode not in (0, 4):  # 4: held, which is what some are for
+    if said.returncode not in (0, 3, 4):  # rejected and held, which is what some are for
         raise SystemExit(f"{' '.join(words)}: exit code {said.returncode}\n{said.stderr}")
     return said.stdout
 
 
-def _clock_of(workspace: Workspace, district_id: str, moment: datetime) -> str:
-    from zoneinfo import ZoneInfo
-
-    return f"{moment.astimezone(ZoneInfo(workspace.registry.get(district_id).time_zone)):%H:%M}"
+def _newest(home: Path, status: str) -> int:
+    """Return the newest import of the district that ended so."""
+    imports = Workspace.open(home).warehouse.imports(DISTRICT)
+    return next(int(row["import_id"]) for row in imports if row["status"] == status)
 
 
 def _look_for_late_feeds(home: Path) -> None:
@@ -268,7 +287,7 @@ def _page() -> Iterator[Any]:
     rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", rules])
-        yield browser.new_page(color_scheme="light")
+        yield browser.new_context(color_scheme="light").new_page()
         browser.close()
 
 

@@ -140,6 +140,7 @@ def plan_numbers(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256:
     more = f"\n\nand {len(schools) - SCHOOLS:,} more lines; all are in the report" if len(schools) > SCHOOLS else ""
     return {
         "decision": decision,
+        "plan sha256": sha256,
         **totals,
         "plan": markdown_table(
             ("table", "current:", *(f"{word}:" for word in SHOWN.values()), "columns updated; why removed"), rows
@@ -149,7 +150,6 @@ def plan_numbers(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256:
             if shown
             else {}
         ),
-        "plan sha256": sha256,
     }
 
 
@@ -204,7 +204,11 @@ def _refused(workspace: Workspace, import_id: int) -> Metadata:
     row = workspace.warehouse.import_(import_id)
     found = refused_rows(workspace, row["district_id"], row["source"], datetime.now(UTC))
     rows = [(line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES)) for line in found]
-    return {"refused rows by age": markdown_table(("file", "why", *(f"{age}:" for age in AGES)), rows)} if rows else {}
+    return (
+        {"rows of the feed that are refused, by age": markdown_table(("file", "why", *(f"{age}:" for age in AGES)), rows)}
+        if rows
+        else {}
+    )
 
 
 def _file_columns(file: File) -> list[dg.TableColumn]:

@@ -110,5 +110,5 @@ def asset_path(source: str, name: str, district_id: str) -> str:
 
 
 def _commands(*lines: tuple[str, str]) -> dg.MarkdownMetadataValue:
-    width = max(len(command) for _, command in lines)
-    return dg.MetadataValue.md("```sh\n" + "\n".join(f"{command:<{width}}  # {what}" for what, command in lines) + "\n```")
+    """Return commands, each below what it tells of: the UI cuts long lines."""
+    return dg.MetadataValue.md("```sh\n" + "\n".join(f"# {what}\n{command}" for what, command in lines) + "\n```")

@@ -54,7 +54,7 @@ def _result(one: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[Any, Any]:
 def _results_page(result: Any) -> str:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
-    page = _rendered(ValidationResultsPageRenderer().render(result))
+    page = _rendered(ValidationResultsPageRenderer().render(result)).replace(".000000Z", "Z")
     parts = result.suite_name.split(".")
     return page.replace(f"{_UP * (len(parts) + 3)}expectations/{'/'.join(parts)}.html", f"{result.suite_name}.suite.html")
 

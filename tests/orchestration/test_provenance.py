@@ -33,4 +33,4 @@ def test_an_import_names_its_files_its_place_in_the_archive_and_what_to_ask_next
         line.split("[")[-1].split("]")[0] for line in about["made of"].value.splitlines()
     }
     assert about["archive"].value.endswith("/archive/manifests/lincoln/1.json")
-    assert "roster-etl changes --district lincoln --format clever --since 1 " in about["look closer"].value
+    assert "roster-etl changes --district lincoln --format clever --since 1\n" in about["look closer"].value
