@@ -59,7 +59,7 @@ def refused(ctx: typer.Context, district: DistrictOption, format: FormatOption =
         call.document([asdict(line) for line in found])
     elif found:
         rows = [
-            (line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC")
+            (line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC")
             for line in found
         ]
         call.table(("file", "why", *AGES, "the oldest since"), rows)
