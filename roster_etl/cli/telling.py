@@ -58,10 +58,7 @@ def refused(ctx: typer.Context, district: DistrictOption, format: FormatOption =
     if call.json:
         call.document([asdict(line) for line in found])
     elif found:
-        rows = [
-            (line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC")
-            for line in found
-        ]
+        rows = [(line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC") for line in found]
         call.table(("file", "why", *AGES, "the oldest since"), rows)
     else:
         call.print("No row is refused.")

@@ -160,7 +160,7 @@ class Settings:
             "limits": dict(vars(self.limits)),
             "mail": dict(vars(self.mail)),
             "alerts": {**vars(self.alerts), "on": list(self.alerts.on)},
-            "reports": {"url": redact(self.reports.url)},
+            "reports": {"url": redact(self.reports.url), "data_docs": self.reports.data_docs},
         }
 
     def __repr__(self) -> str:
