@@ -7,7 +7,8 @@ VENV = .venv
 PY = $(VENV)/bin/python
 PYTHON =
 ARGS =
-JOBS = 2
+# More than there are cores: half of the time the tests wait for daemons, browsers, servers and quiet periods.
+JOBS = 4
 SIZES = 10000 100000
 
 # Some images switch byte code off; importing Dagster and Great Expectations then takes three times as long.
