@@ -2,6 +2,7 @@
 
 import datetime
 import stat
+from contextlib import nullcontext
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_the_file_is_for_its_owner_only(registry: Registry, tmp_path: Path) -> N
 
 
 def test_the_registry_may_lie_behind_any_url() -> None:
-    registry = Registry("memory://districts-of-test")
+    registry = Registry("memory://districts-of-test", lock=nullcontext)
     registry.add(LINCOLN)
     registry.pause("lincoln")
     registry.remove("lincoln")
