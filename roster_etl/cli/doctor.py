@@ -79,6 +79,7 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
     yield _looked("warehouse", lambda: _warehouse(call))
     yield _looked("imports", lambda: _imports(call))
     yield _looked("archive", lambda: _archive(call))
+    yield _looked("dagster storage", lambda: _storage(call))
     yield _looked("daemon", lambda: _daemon(call))
     yield _looked("mail", lambda: _mail(call))
     yield _looked("alerts", lambda: _alerts(call))
@@ -166,6 +167,15 @@ def _archive(call: Call) -> str:
     return f"{redact(call.settings.archive)}, {kept} uploads kept"
 
 
+def _storage(call: Call) -> str:
+    """Tell where Dagster keeps runs and events, and whether it can."""
+    from roster_etl.orchestration.storage import described
+
+    if not (call.settings.home / "dagster.yaml").exists():
+        return "none yet: the home has no dagster.yaml"
+    return described(call.settings.home)
+
+
 def _daemon(call: Call) -> str:
     """Tell whether Dagster's daemon is alive, from its own storage in the home."""
     watched = [
@@ -176,11 +186,11 @@ def _daemon(call: Call) -> str:
     ]
     if not watched:
         return "not needed: no district has a landing folder"
-    from dagster import DagsterInstance
+    from roster_etl.orchestration.storage import opened
 
     if not (call.settings.home / "dagster.yaml").exists():
         raise Wrong(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
-    with DagsterInstance.from_config(str(call.settings.home)) as instance:
+    with opened(call.settings.home) as instance:
         beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
     age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
     if age > _ALIVE_SECONDS:

@@ -13,9 +13,10 @@ import dagster as dg
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.decisions import decision_jobs
 from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.executors import executor
 from roster_etl.orchestration.freshness import fresh_check, freshness_sensor, late_feeds
 from roster_etl.orchestration.io_manager import frames
-from roster_etl.orchestration.post import failed_runs, outbox_sensor
+from roster_etl.orchestration.post import canceled_runs, failed_runs, outbox_sensor
 from roster_etl.orchestration.publish import report_asset, warehouse_assets
 from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.resources import desk
@@ -87,9 +88,9 @@ defs = dg.Definitions(
     assets=assets(),
     asset_checks=CHECKS,
     jobs=[*JOBS, *decision_jobs(), late_feeds],
-    sensors=[landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs],
+    sensors=[landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
     resources={"desk": desk, "frames": frames},
-    executor=dg.in_process_executor,
+    executor=executor(),
 )
 
 

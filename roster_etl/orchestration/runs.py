@@ -14,7 +14,6 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
-from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
@@ -25,6 +24,7 @@ from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.launchpad import STEP
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
+from roster_etl.orchestration.storage import opened
 from roster_etl.pipeline.receive import Order, refuse_paused
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.workspace import PROJECT, Workspace
@@ -84,7 +84,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
         visit = stack.enter_context(visiting(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(kept_connections(here))
-        definition = defs.resolve_job_def(job)
+        definition = _here(job)
         run = here.create_run_for_job(
             job_def=definition,
             run_config={"ops": {STEP[job]: {"config": dict(config)}}, **_QUIET},
@@ -100,10 +100,9 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
 
 @contextmanager
 def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the Dagster instance under `home`, which gets a ``dagster.yaml`` if it has none."""
+    """Open the Dagster instance of `home`, which gets a ``dagster.yaml`` if it has none. Raises as ``storage.opened``."""
     ensure_config(home)
-    ref = InstanceRef.from_dir(str(home), overrides=_HERE)
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    with opened(home, _HERE) as instance:
         yield instance
 
 
@@ -135,7 +134,12 @@ def upload_config(order: Order) -> dict[str, Any]:
 
 
 def _job(order: Order) -> dg.JobDefinition:
-    return defs.resolve_job_def(job_name(order.source, order.file_set or ""))
+    return _here(job_name(order.source, order.file_set or ""))
+
+
+def _here(name: str) -> dg.JobDefinition:
+    """Return a job whose steps are done in this process, whatever the executor of other runs is."""
+    return defs.resolve_job_def(name).with_executor_def(dg.in_process_executor)
 
 
 def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
