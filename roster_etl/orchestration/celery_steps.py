@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster._core.execution.retries import RetryMode
+from dagster_celery.config import DEFAULT_CONFIG
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 from dagster_celery.executor import CeleryExecutor, _submit_task
 from dagster_celery.make_app import make_app
@@ -28,6 +29,7 @@ LOOK_SECONDS, MISSES = 10.0, 3  # a worker that does not answer so often, in suc
 _ANSWER_SECONDS = 2.0
 _RPC = "rpc://"
 CONFIG: dict[str, Any] = {
+    **DEFAULT_CONFIG,  # the queue's name and the tries: what dagster_celery's own executor and workers have
     "task_track_started": True,  # says which worker has a step
     "worker_prefetch_multiplier": 1,
     "broker_connection_retry_on_startup": True,

@@ -110,8 +110,8 @@ def _refused() -> SettingsError:
 
 def _url(ref: InstanceRef) -> SplitResult | None:
     """Return the URL of a storage on PostgreSQL, None of any other. Raises SettingsError."""
-    data = ref.storage_data
-    if data is None or data.module_name.partition(".")[0] != "dagster_postgres":
+    data = ref.event_storage_data
+    if data.module_name.partition(".")[0] != "dagster_postgres":
         return None
     from dagster_postgres import DagsterPostgresStorage
     from dagster_postgres.utils import pg_url_from_config
