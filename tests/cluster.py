@@ -23,8 +23,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from roster_etl.cli.processes import end_group, free_port
+from roster_etl.cli.processes import free_port
 from roster_etl.orchestration.definitions import MODULE
+from roster_etl.orchestration.partitions import NAME
 from roster_etl.orchestration.storage import opened
 from roster_etl.pipeline.workspace import Workspace
 from tests.conftest import ROOT
@@ -92,12 +93,6 @@ class Host:
             process.wait()
         self.processes.clear()
 
-    def end(self) -> None:
-        """End its processes in peace."""
-        for process in self.processes:
-            end_group(process)
-        self.processes.clear()
-
     def files(self) -> set[str]:
         """Return what lies in the home, by its first folder."""
         return {str(path.relative_to(self.home)) for path in self.home.rglob("*") if path.is_file()}
@@ -139,13 +134,22 @@ class Cluster:
             instance.get_runs_count()
         self.control.start("dagster._daemon", "run", "-m", MODULE)
 
+    def start_run(self, job: str, partition: str, config: Mapping[str, Any]) -> None:
+        """Start a run by hand, without daemon and queue; its process hands out the steps."""
+        file = self.control.folder / "run.yaml"
+        file.write_text(json.dumps(config))
+        with opened(self.control.home) as instance:
+            instance.add_dynamic_partitions(NAME, [partition])
+        tags = json.dumps({"dagster/partition": partition, "district": partition})
+        self.control.start("dagster", "job", "execute", "-m", MODULE, "-j", job, "-c", str(file), "--tags", tags)
+
     def wait(self, until: Callable[[], Any], what: str, seconds: float = 300) -> Any:
         """Wait until something is true, and return it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if found := until():
                 return found
-            time.sleep(0.3)
+            time.sleep(0.7)
         logs = "\n".join(f"--- {host.name}\n{host.log[-3000:]}" for host in (self.control, *self.workers))
         raise TimeoutError(f"{what} did not come about\n{logs}\n{self.told()}")
 
@@ -174,9 +178,15 @@ class Cluster:
         marked = [(e.step_key, e.engine_event_data.metadata) for e in events if e.is_engine_event]
         return {str(key): str(about["Celery worker"].value) for key, about in marked if key and "Celery worker" in about}
 
+    def materialized(self, run_id: str) -> dict[str, dg.AssetMaterialization]:
+        """Return what a run materialized, by asset."""
+        with opened(self.control.home) as instance:
+            made = [entry.asset_materialization for entry in instance.all_logs(run_id) if entry.asset_materialization]
+        return {event.asset_key.to_user_string(): event for event in made}
+
     def end(self) -> None:
-        """End all processes."""
+        """End all processes; nothing that they would still do is wanted."""
         with ExitStack() as stack:
             stack.callback(self.workspace.close)
             for host in (self.control, *self.workers):
-                stack.callback(host.end)
+                stack.callback(host.kill)
