@@ -123,7 +123,18 @@ class Cluster:
     def start_worker(self, name: str) -> Host:
         """Start a worker that does one step at a time."""
         worker = self._host(name)
-        words = ("-A", "roster_etl.orchestration.celery_steps", "worker", "--concurrency", "1", "-n", name, "--without-mingle", "--loglevel", "INFO")
+        words = (
+            "-A",
+            "roster_etl.orchestration.celery_steps",
+            "worker",
+            "--concurrency",
+            "1",
+            "-n",
+            name,
+            "--without-mingle",
+            "--loglevel",
+            "INFO",
+        )
         worker.start("celery", *words)
         self.workers.append(worker)
         return worker

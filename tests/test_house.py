@@ -75,9 +75,7 @@ def test_all_locks_agree_on_every_shared_package():
 
 def test_the_licence_page_covers_what_runs():
     locked = {
-        package
-        for lock in LOCKS[:2]
-        for package in re.findall(r"^([\w.-]+==[^\s;\\]+)", (ROOT / lock).read_text(), re.MULTILINE)
+        package for lock in LOCKS[:2] for package in re.findall(r"^([\w.-]+==[^\s;\\]+)", (ROOT / lock).read_text(), re.MULTILINE)
     }
     listed = {
         f"{name}=={version}"

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dagster._core.execution.retries import RetryMode
 from dagster_celery.config import DEFAULT_CONFIG
@@ -23,11 +23,14 @@ from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
 from roster_etl.spec.errors import RetryableError, SettingsError
 from roster_etl.store.secret import read_secret
+from roster_etl.store.urls import redact
 
 BROKER, BACKEND = "ROSTER_ETL_CELERY_BROKER", "ROSTER_ETL_CELERY_BACKEND"
 LOOK_SECONDS, MISSES = 10.0, 3  # a worker that does not answer so often, in such steps, is gone
 _ANSWER_SECONDS = 2.0
 _RPC = "rpc://"
+_PLAIN = {"redis": "rediss", "amqp": "amqps", "pyamqp": "amqps"}
+_LOCAL = ("localhost", "127.0.0.1", "::1", None)
 CONFIG: dict[str, Any] = {
     **DEFAULT_CONFIG,  # the queue's name and the tries: what dagster_celery's own executor and workers have
     "task_track_started": True,  # says which worker has a step
@@ -48,7 +51,9 @@ class WorkerLost(RetryableError):
 def celery_app() -> Any:
     """Return the app of workers and executor. Raises SettingsError: no broker is named, or its URL cannot be read."""
     broker, backend = addresses()
-    app = make_app({"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)})
+    app = make_app(  # type: ignore[no-untyped-call]
+        {"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)}
+    )
     # Redis hands out no step that would wait behind another; RabbitMQ, which cannot do that, one at most.
     app.conf.worker_disable_prefetch = broker.startswith("redis")
     return app
@@ -74,11 +79,13 @@ class StepsOnWorkers(CeleryExecutor):
     """Dagster's own executor for Celery, which a dead worker does not keep waiting."""
 
     def __init__(self) -> None:
-        super().__init__(retries=RetryMode.ENABLED)
+        super().__init__(retries=RetryMode.ENABLED)  # type: ignore[no-untyped-call]
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Any:
         """Hand out steps as those before them end, and yield what the workers say of them."""
-        return core_celery_execution_loop(plan_context, execution_plan, step_execution_fn=_submitted)
+        return core_celery_execution_loop(  # type: ignore[no-untyped-call]
+            plan_context, execution_plan, step_execution_fn=_submitted
+        )
 
     def app_args(self) -> dict[str, Any]:
         """Return how the broker is reached."""
@@ -140,7 +147,28 @@ def __getattr__(name: str) -> Any:
     return made
 
 
-def workers(app: Any, seconds: float = _ANSWER_SECONDS) -> Iterator[str]:
-    """Yield the names of the workers that answer."""
-    for answer in app.control.ping(timeout=seconds):
-        yield from answer
+class BrokerUnavailable(RetryableError):
+    """The broker does not answer."""
+
+    code = "broker_unavailable"
+    template = "the broker {where} does not answer ({problem}); check {variable}"
+
+
+def answering(seconds: float = _ANSWER_SECONDS) -> tuple[tuple[str, ...], str]:
+    """Return the names of the workers that answer, and where the broker is, without a password.
+
+    Raises: BrokerUnavailable. SettingsError: no broker is named, or one of another machine without TLS.
+    """
+    broker, _ = addresses()
+    where = redact(broker)
+    url = urlsplit(broker)
+    if url.scheme in _PLAIN and url.hostname not in _LOCAL:
+        problem = f"{where} is another machine, and the URL does not demand TLS: write {_PLAIN[url.scheme]}://"
+        raise SettingsError(where=BROKER, problem=problem)
+    app = celery_app()
+    try:
+        app.connection().ensure_connection(max_retries=1, timeout=seconds)
+        found = app.control.ping(timeout=seconds)
+    except Exception as error:  # noqa: BLE001 - each kind of broker has errors of its own, and their texts name the URL
+        raise BrokerUnavailable(where=where, problem=type(error).__name__, variable=BROKER) from None
+    return tuple(sorted(name for answer in found for name in answer)), where

@@ -65,7 +65,9 @@ def described(home: Path) -> str:
         runs, (found, wanted) = instance.get_runs_count(), instance.event_log_storage.alembic_version() or (None, None)
     if found != wanted:
         raise StorageBehind
-    where = "SQLite in the home" if url is None else f"PostgreSQL, database {url.path.strip('/')} on {_host(url) or 'this machine'}"
+    where = (
+        "SQLite in the home" if url is None else f"PostgreSQL, database {url.path.strip('/')} on {_host(url) or 'this machine'}"
+    )
     return f"{where}, {runs} runs"
 
 
@@ -105,13 +107,15 @@ def _ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRef:
 
 
 def _refused() -> SettingsError:
-    return SettingsError(where=_FILE, problem="Dagster refuses it; `dagster instance info` with DAGSTER_HOME set to this home says why")
+    return SettingsError(
+        where=_FILE, problem="Dagster refuses it; `dagster instance info` with DAGSTER_HOME set to this home says why"
+    )
 
 
 def _url(ref: InstanceRef) -> SplitResult | None:
     """Return the URL of a storage on PostgreSQL, None of any other. Raises SettingsError."""
     data = ref.event_storage_data
-    if data.module_name.partition(".")[0] != "dagster_postgres":
+    if data is None or data.module_name.partition(".")[0] != "dagster_postgres":
         return None
     from dagster_postgres import DagsterPostgresStorage
     from dagster_postgres.utils import pg_url_from_config

@@ -144,6 +144,14 @@ class Folder:
         path = self._local(name)
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
+    def probe(self) -> None:
+        """Find out whether a store behind a URL lets us write, read and remove. Raises StoreRefused, StoreUnavailable."""
+        if self._objects:
+            name = f"probe.{secrets.token_hex(6)}"
+            self._objects.write(name, b"")
+            self._objects.read(name)
+            self._objects.remove(name)
+
     def open_local(self, name: str) -> Path | None:
         """Return the local path of `name`, None where the folder is not a local one."""
         return self._local(name) if self.is_local else None

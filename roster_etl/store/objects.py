@@ -133,6 +133,7 @@ def _refuse_unfit(url: str, where: str) -> None:
 
 
 def how_to_install(url: str, error: Exception) -> str:
+    """Return in words why nothing here reads `url`, and what to install."""
     extra = _EXTRAS.get(scheme(url))
     if isinstance(error, ImportError) and extra:
         return f"what reads {scheme(url)}:// is not installed; `pip install 'roster-etl[{extra}]'`"
@@ -158,4 +159,6 @@ def told(where: str) -> Iterator[None]:
         raise
 
 
-_LIBRARIES = frozenset({"aiobotocore", "aiohttp", "adlfs", "asyncio", "azure", "botocore", "fsspec", "gcsfs", "google", "requests"})
+_LIBRARIES = frozenset(
+    {"aiobotocore", "aiohttp", "adlfs", "asyncio", "azure", "botocore", "fsspec", "gcsfs", "google", "requests"}
+)

@@ -33,7 +33,7 @@ QUICK = {"quiet_period": "1s", "min_interval": "0"}
 
 
 @pytest.fixture
-def cluster(
+def cluster(  # noqa: PLR0917 - fixtures are arguments
     tmp_path: Path,
     bucket: str,
     s3_environment: dict[str, str],

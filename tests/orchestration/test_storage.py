@@ -53,7 +53,7 @@ def test_an_import_is_published_and_its_run_is_in_postgresql(on_postgres: Home, 
 def test_a_storage_of_another_version_is_said(on_postgres: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(on_postgres.path) as instance:
         kind = type(instance.event_log_storage)
-    monkeypatch.setattr(kind, "alembic_version", lambda self: ("old", "new"))
+    monkeypatch.setattr(kind, "alembic_version", lambda _: ("old", "new"))
 
     with pytest.raises(StorageBehind, match="dagster instance migrate"):
         described(on_postgres.path)

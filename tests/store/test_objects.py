@@ -117,7 +117,12 @@ def test_a_landing_zone_may_lie_in_a_bucket(bucket: str, tmp_path: Path) -> None
 
 
 def _told(folder: Folder) -> Iterator[RosterError]:
-    for act in (lambda: folder.write("a", b""), lambda: folder.names(), lambda: folder.exists("a"), lambda: folder.read_all(["a"])):
+    for act in (
+        lambda: folder.write("a", b""),
+        folder.names,
+        lambda: folder.exists("a"),
+        lambda: folder.read_all(["a"]),
+    ):
         with pytest.raises(RosterError) as caught:
             act()
         assert SECRET not in str(caught.value)
