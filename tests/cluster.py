@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -109,7 +110,8 @@ class Cluster:
     def _host(self, name: str) -> Host:
         folder = self.folder / name
         (folder / "home").mkdir(parents=True, mode=0o700)
-        shutil.copyfile(ROOT / "deploy" / "dagster.yaml", folder / "home" / "dagster.yaml")
+        settings = (ROOT / "deploy" / "dagster.yaml").read_text()
+        (folder / "home" / "dagster.yaml").write_text(settings.replace("poll_interval_seconds: 60", "poll_interval_seconds: 5"))
         own = {"ROSTER_ETL_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "home"), "TMPDIR": str(folder)}
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ROSTER_ETL_", "DAGSTER_", "AWS_"))}
         environment = {**kept, **self.shared, **own, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
@@ -188,6 +190,18 @@ class Cluster:
             events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
         marked = [(e.step_key, e.engine_event_data.metadata) for e in events if e.is_engine_event]
         return {str(key): str(about["Celery worker"].value) for key, about in marked if key and "Celery worker" in about}
+
+    def errors(self, run_id: str) -> str:
+        """Return what a run says of its failure."""
+        with opened(self.control.home) as instance:
+            events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
+        return "\n".join(event.job_failure_data.error.to_string() for event in events if event.is_job_failure)
+
+    def kill_process_of(self, run_id: str) -> None:
+        """Kill the process that hands out the steps of a run, and nothing else."""
+        with opened(self.control.home) as instance:
+            said = [found for entry in instance.all_logs(run_id) if (found := re.search(r"\(pid: (\d+)\)", entry.message))]
+        os.kill(int(said[0][1]), signal.SIGKILL)
 
     def materialized(self, run_id: str) -> dict[str, dg.AssetMaterialization]:
         """Return what a run materialized, by asset."""
