@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from roster_etl.orchestration.assembly import one_format
 from roster_etl.orchestration.executors import VARIABLE, chosen, executor, steps_apart
 from roster_etl.orchestration.home import visiting
-from roster_etl.orchestration.runs import _here
 from roster_etl.spec.errors import SettingsError
 
 LOADED = """
@@ -46,7 +46,7 @@ def test_an_import_by_command_is_done_where_it_was_asked_for(monkeypatch: pytest
         assert not steps_apart()
 
     assert steps_apart()
-    assert _here("import_clever").executor_def is dg.in_process_executor
+    assert one_format("clever").resolve_job_def("import_clever").executor_def is dg.in_process_executor
 
 
 def test_choosing_celery_loads_nothing_of_it_with_the_code_location() -> None:
