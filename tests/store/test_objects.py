@@ -71,7 +71,9 @@ def test_what_another_host_writes_is_seen_at_once(bucket: str) -> None:
     theirs.pipe_file(f"{bucket.removeprefix('s3://')}/x/a/2", b"2")
 
     assert (before, ours.names("a")) == (("1",), ("1", "2"))
-    assert ours.exists("a/2")
+    theirs.pipe_file(f"{bucket.removeprefix('s3://')}/x/a/3", b"3")
+    assert ours.exists("a/3")
+    assert ours.size("a/3") == 1
 
 
 def test_an_object_that_marks_a_folder_is_no_file_of_it(bucket: str) -> None:
