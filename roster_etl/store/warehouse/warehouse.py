@@ -64,6 +64,13 @@ class Warehouse:
             return roles.grant(connection, reader=reader, loader=loader)
 
     @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Let one process at a time, on whatever host, do `what`: PostgreSQL keeps the lock until the block ends, or its process does."""
+        with self._database.write() as connection:
+            publish.lock(connection, what)
+            yield
+
+    @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Open a transaction that reads one state of the database."""
         self._check()
