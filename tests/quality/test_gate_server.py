@@ -82,3 +82,16 @@ print(stats.entropy([1.0]), altair.Chart.__name__)
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert said.stdout.split() == ["0.0", "Chart"]
+
+
+def test_a_buckets_client_is_not_loaded_where_one_is_installed():
+    code = """
+import io, sys
+from roster_etl.quality import gate_server
+sys.stdin = io.TextIOWrapper(io.BytesIO())
+gate_server.main()
+sys.stderr.write(" ".join(name for name in gate_server.NEVER if sys.modules[name] is not None) or "none")
+"""
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stderr == "none"
