@@ -1,19 +1,21 @@
-"""Imports whose process was killed: how they are told from those that are worked on, and how they end.
+"""Imports as processes hold them: how one begins, is let go of, and ends where its process was killed.
 
 Belongs here: the ledger's word on them. The locks are ``store.holders``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
-from roster_etl.store.warehouse import Conclusion, ImportNotRunning
+from roster_etl.store.warehouse import Conclusion, ImportNotRunning, UnknownImport
 
 
 class Abandoned(RetryableError):
@@ -23,23 +25,65 @@ class Abandoned(RetryableError):
     template = "its process ended without a word"
 
 
+def begin(workspace: Workspace, district_id: str, source: str, **columns: Any) -> int:
+    """Enter an import, held by this process, and return its number; what a killed process left of the feed ends here."""
+    with workspace.holders.gate():
+        end_abandoned(workspace, district_id, source)
+        return opened(workspace, district_id, source, **columns)
+
+
+def opened(workspace: Workspace, district_id: str, source: str, **columns: Any) -> int:
+    """Enter an import, held by this process before anybody can see it. The caller has the gate."""
+    claimed: list[int] = []
+
+    def claim(number: int) -> None:
+        workspace.holders.take(number)
+        claimed.append(number)
+
+    try:
+        return workspace.warehouse.open_import(district_id=district_id, source=source, claim=claim, **columns)
+    except BaseException:
+        for number in claimed:  # it was rolled back, unless the connection broke in the very commit
+            workspace.holders.release(number, ended=False)
+        raise
+
+
 def end_abandoned(workspace: Workspace, district_id: str, source: str) -> list[int]:
     """End, as ``failed``, the running imports of a feed whose process is gone. Returns their numbers."""
     ended = []
-    for import_id in workspace.holders.left():
-        row = workspace.warehouse.import_(import_id)
+    for import_id, row in left_rows(workspace):
         if row["status"] == "running":
             if (row["district_id"], row["source"]) != (district_id, source):
                 continue
-            summary = {**(row["summary"] or {}), "error": error_summary(Abandoned())}
-            conclusion = Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
-            with suppress(ImportNotRunning):  # resumed, and ended, at this moment
-                workspace.warehouse.conclude(conclusion)
+            if fail_running(workspace, import_id, Abandoned(), row["summary"]):
                 refresh_manifest(workspace, import_id)
                 tell_of(workspace, import_id)
                 ended.append(import_id)
         workspace.holders.forget(import_id)
     return ended
+
+
+def fail_running(workspace: Workspace, import_id: int, error: Exception, summary: Mapping[str, Any] | None = None) -> bool:
+    """Write to the ledger that an import failed, unless it has ended otherwise. Returns whether it was running until now."""
+    about = {**(summary or {}), "error": error_summary(error)}
+    try:
+        workspace.warehouse.conclude(
+            Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=about)
+        )
+    except ImportNotRunning:
+        return False
+    return True
+
+
+def left_rows(workspace: Workspace) -> list[tuple[int, dict[str, Any]]]:
+    """Return the imports whose processes are gone, with their rows in the ledger; of those that never were in it the locks are forgotten."""
+    found = []
+    for import_id in workspace.holders.left():
+        try:
+            found.append((import_id, workspace.warehouse.import_(import_id)))
+        except UnknownImport:  # killed before the ledger was sure of it
+            workspace.holders.forget(import_id)
+    return found
 
 
 def release(workspace: Workspace, import_id: int) -> None:

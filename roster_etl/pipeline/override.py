@@ -19,11 +19,13 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.edits import RecordEdit, edit_value, with_edits
 from roster_etl.engine.map import HASH
 from roster_etl.mapping.frames import FINDINGS
+from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Conclusion, Edit, TableChange
 from roster_etl.vendors import vendor
 
@@ -118,14 +120,7 @@ def _publish(workspace: Workspace, target: Target, before: pa.Table, after: pa.T
     file_set = vendor(target.source).set_that_fills(target.table)
     base = warehouse.base(*feed, file_set)
     last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
-    import_id = warehouse.open_import(
-        kind="override",
-        district_id=target.district_id,
-        source=target.source,
-        file_set=file_set,
-        started_at=now,
-        received_at=now,
-    )
+    import_id = begin(workspace, *feed, kind="override", file_set=file_set, started_at=now, received_at=now)
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
     read_in = {"read_in": _read_in(workspace, before)} if is_new else {}
     carried = {name: last[name] for name in (*_CARRIED, *(_UNCHANGED if edit.begins else ())) if name in last}
@@ -146,11 +141,16 @@ def _publish(workspace: Workspace, target: Target, before: pa.Table, after: pa.T
         edits=[edit],
     )
     try:
+        fault_point("override.opened")
+        _keep_manifest(workspace, target, import_id, edit, now)
         warehouse.publish(conclusion, {target.table: _change(before, after)} if is_new else {}, base)
-    except RosterError:
-        warehouse.conclude(Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC)))
+        fault_point("override.published")
+    except RosterError as error:
+        fail_running(workspace, import_id, error)
         raise
-    _keep_manifest(workspace, target, import_id, edit, now)
+    finally:
+        release(workspace, import_id)
+    refresh_manifest(workspace, import_id)
     return import_id
 
 
@@ -167,7 +167,7 @@ def _change(before: pa.Table, after: pa.Table) -> TableChange:
 
 
 def _keep_manifest(workspace: Workspace, target: Target, import_id: int, edit: Edit, at: datetime) -> None:
-    """Write down in the archive what is needed to do this again."""
+    """Write down in the archive what is needed to do this again, before it is done: whatever ends this process."""
     document = {
         "version": MANIFEST_VERSION,
         "members": [],
@@ -175,8 +175,8 @@ def _keep_manifest(workspace: Workspace, target: Target, import_id: int, edit: E
         "import_id": import_id,
         "district_id": target.district_id,
         "source": target.source,
+        "status": "running",
         "at": at.isoformat(),
         "edit": {n: getattr(edit, n) for n in ("begins", "table", "key", "field", "value", "by")},
     }
     workspace.archive.write_manifest(target.district_id, import_id, document)
-    refresh_manifest(workspace, import_id)

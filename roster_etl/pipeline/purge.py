@@ -17,7 +17,7 @@ from roster_etl.engine.headers import match_header
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.scrub import Person, scrub, scrub_lines
 from roster_etl.mapping.plan import Const
-from roster_etl.pipeline.abandoned import end_abandoned, release
+from roster_etl.pipeline.abandoned import end_abandoned, opened, release
 from roster_etl.pipeline.manifest import refresh_manifest, settle_manifest
 from roster_etl.pipeline.outcome import report_path
 from roster_etl.pipeline.report import write_report
@@ -25,6 +25,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Conclusion, Removal
 from roster_etl.vendors import Vendor, vendor
 
@@ -117,6 +118,7 @@ def _purging(workspace: Workspace, district_id: str) -> Iterator[dict[str, int]]
     """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import."""
     numbers = _opened(workspace, district_id)
     try:
+        fault_point("purge.opened")
         yield numbers
     finally:
         for number in numbers.values():
@@ -138,9 +140,7 @@ def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
         if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
             raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
         for source in sources:
-            number = warehouse.open_import(kind="purge", district_id=district_id, source=source, started_at=datetime.now(UTC))
-            workspace.holders.take(number)
-            numbers[source] = number
+            numbers[source] = opened(workspace, district_id, source, kind="purge", started_at=datetime.now(UTC))
     return numbers
 
 
@@ -148,6 +148,7 @@ def _carried_out(
     workspace: Workspace, numbers: Mapping[str, int], what: str, by: str, removal: Removal, archived: _Archived, **about: str
 ) -> Purged:
     """Remove from the warehouse, then let the archive tell what is left; what was named no more is removed from it last."""
+    fault_point("purge.scrubbed")
     district_id = removal.district_id
     done = datetime.now(UTC)
     noted = {"what": what, "by": by, "records": len(archived.places), "files": len(archived.dropped), **about}
@@ -159,7 +160,9 @@ def _carried_out(
     for source, number in numbers.items():
         workspace.warehouse.supersede_holds(district_id, source, number, done)
     dropped = archived.dropped | _settled(workspace, district_id, numbers, archived)
+    fault_point("purge.settled")
     workspace.archive.remove_unreferenced(dropped)
+    fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
     return Purged(

@@ -20,12 +20,14 @@ from roster_etl.engine.map import key_text
 from roster_etl.engine.plan import Plan
 from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
 from roster_etl.mapping.frames import FINDINGS, flat, to_frame, to_table
+from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.spec.findings import Finding, mask
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Conclusion, TableChange
 from roster_etl.vendors import vendor
 
@@ -153,9 +155,7 @@ def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, a
     file_set = vendor(feed[1]).set_that_fills(ENTITY)
     base = warehouse.base(*feed, file_set)
     last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
-    number = warehouse.open_import(
-        kind="override", district_id=feed[0], source=feed[1], file_set=file_set, started_at=now, received_at=now
-    )
+    number = begin(workspace, *feed, kind="override", file_set=file_set, started_at=now, received_at=now)
     renames = {"approved": rows.num_rows, "of_import": about, "by": by}
     conclusion = Conclusion(
         import_id=number,
@@ -173,10 +173,22 @@ def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, a
     )
     nothing = pa.table({"version_id": pa.array([], pa.int64()), "close_reason": pa.array([], pa.string())})
     try:
+        _keep_manifest(workspace, feed, number, now, renames, rows)
         warehouse.publish(conclusion, {TABLE: TableChange(opens=rows, closes=nothing)}, base)
-    except RosterError:
-        warehouse.conclude(Conclusion(import_id=number, status="failed", finished_at=datetime.now(UTC)))
+        fault_point("override.published")
+    except RosterError as error:
+        fail_running(workspace, number, error)
         raise
+    finally:
+        release(workspace, number)
+    refresh_manifest(workspace, number)
+    return number
+
+
+def _keep_manifest(
+    workspace: Workspace, feed: tuple[str, str], number: int, at: datetime, renames: Mapping[str, Any], rows: pa.Table
+) -> None:
+    """Write down in the archive what is needed to do this again, before it is done: whatever ends this process."""
     pairs = rows.select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
     document = {
         "version": MANIFEST_VERSION,
@@ -185,13 +197,11 @@ def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, a
         "import_id": number,
         "district_id": feed[0],
         "source": feed[1],
-        "status": "published",
-        "at": now.isoformat(),
+        "status": "running",
+        "at": at.isoformat(),
         "renames": {**renames, "pairs": pairs},
     }
     workspace.archive.write_manifest(feed[0], number, document)
-    refresh_manifest(workspace, number)
-    return number
 
 
 # ---- who vanishes, and who appears

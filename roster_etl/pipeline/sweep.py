@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roster_etl.pipeline.abandoned import end_abandoned
+from roster_etl.pipeline.abandoned import end_abandoned, left_rows
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import scratch
+from roster_etl.store.faults import fault_point
 
 KEPT_FRAMES = 3
 """Imports of a district whose frames stay, for a run that goes on from a failed step."""
@@ -30,9 +31,9 @@ def sweep(workspace: Workspace, *, frames: int = KEPT_FRAMES) -> Swept:
     """End imports whose process is gone, bring manifests up to the ledger, and remove old frames and temporary folders."""
     ended: list[int] = []
     with workspace.holders.gate():
-        left = [workspace.warehouse.import_(number) for number in workspace.holders.left()]
-        for district_id, source in sorted({(row["district_id"], row["source"]) for row in left}):
+        for district_id, source in sorted({(row["district_id"], row["source"]) for _, row in left_rows(workspace)}):
             ended += end_abandoned(workspace, district_id, source)
+    fault_point("sweep.ended")
     behind = [row["import_id"] for row in workspace.warehouse.imports() if is_behind(workspace, row)]
     for import_id in behind:
         refresh_manifest(workspace, import_id)

@@ -18,8 +18,7 @@ from roster_etl.engine.plan import Plan
 from roster_etl.engine.renames import ENTITY, TABLE
 from roster_etl.engine.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
-from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.conclude import error_summary
+from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PlanMoved, planned_from
@@ -27,6 +26,7 @@ from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Conclusion, Edit, Hold, TableChange
 from roster_etl.vendors import vendor
 
@@ -64,14 +64,14 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     row = _undoable(workspace, import_id)
     number = _begun(workspace, row, run_id)
     try:
+        fault_point("undo.opened")
         undo = _undo(workspace, row)
+        _keep_manifest(workspace, number, undo, "running", by)  # whatever ends this process, the archive knows what was asked
         _conclude(workspace, number, undo, by)
+        fault_point("undo.held")
         _keep_manifest(workspace, number, undo, "unchanged" if _is_empty(undo) else "held", by)
     except Exception as error:
-        summary = {"error": error_summary(error)}
-        workspace.warehouse.conclude(
-            Conclusion(import_id=number, status="failed", finished_at=datetime.now(UTC), summary=summary)
-        )
+        fail_running(workspace, number, error)
         raise
     finally:
         release(workspace, number)
@@ -96,6 +96,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     )
     changes = {name: _change(undo, name) for name in undo.plan.tables}
     workspace.warehouse.publish(conclusion, changes, undo.plan.base, approved_by=by)
+    fault_point("undo.published")
     _keep_manifest(workspace, import_id, undo, "published", row["summary"]["asked_by"], approved_by=by)
     closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, conclusion.finished_at)
     rewrite_reports(workspace, closed)
@@ -113,19 +114,8 @@ def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
 
 def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> int:
     now = datetime.now(UTC)
-    with workspace.holders.gate():
-        end_abandoned(workspace, row["district_id"], row["source"])
-        number = workspace.warehouse.open_import(
-            kind="undo",
-            district_id=row["district_id"],
-            source=row["source"],
-            file_set=row["file_set"],
-            run_id=run_id,
-            received_at=now,
-            started_at=now,
-        )
-        workspace.holders.take(number)
-    return number
+    feed = (row["district_id"], row["source"])
+    return begin(workspace, *feed, kind="undo", file_set=row["file_set"], run_id=run_id, received_at=now, started_at=now)
 
 
 def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
@@ -246,6 +236,7 @@ def _keep_manifest(
     workspace: Workspace, number: int, undo: _Undo, status: str, by: str, *, approved_by: str | None = None
 ) -> None:
     """Write down in the archive what is needed to do this again."""
+    row = workspace.warehouse.import_(number)
     document = {
         "version": MANIFEST_VERSION,
         "members": [],
@@ -259,7 +250,7 @@ def _keep_manifest(
         "status": status,
         "asked_by": by,
         "approved_by": approved_by,
-        "at": workspace.warehouse.import_(number)["finished_at"].isoformat(),
+        "at": (row["finished_at"] or row["started_at"]).isoformat(),
     }
     workspace.archive.write_manifest(undo.district_id, number, document)
     refresh_manifest(workspace, number)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from roster_etl.spec.errors import ArchiveError
 from roster_etl.store.district import check_id
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -54,8 +55,10 @@ class Archive:
             raise ArchiveError(key=original_sha256[:80], problem="original_sha256 is no sha256")
         content = content.read_bytes() if isinstance(content, Path) else content
         key = hashlib.sha256(content).hexdigest()
+        fault_point("archive.write")
         if self._folder.size(_object(key)) != len(content):
             self._folder.write(_object(key), content)
+        fault_point("archive.written")
         return StoredFile(key=key, original_sha256=original_sha256, size=len(content))
 
     def get(self, key: str) -> bytes:
@@ -96,7 +99,9 @@ class Archive:
         """Write (or replace, as a whole) the manifest of an import. Returns its name in the archive."""
         name = _manifest(district_id, import_id)
         text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+        fault_point("manifest.write")
         self._folder.write(name, text.encode("utf-8"))
+        fault_point("manifest.written")
         return name
 
     def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
@@ -138,7 +143,9 @@ class Archive:
     def add_arrival(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
         """Write down an upload that waits for its import, behind those that wait already. Returns its number, which is never used again."""
         number = max((*self.arrivals(district_id, source), int(at.timestamp() * 1000) - 1)) + 1
+        fault_point("arrival.write")
         self._folder.write(_arrival(district_id, source, number), json.dumps(document, ensure_ascii=False).encode("utf-8"))
+        fault_point("arrival.written")
         return number
 
     def arrivals(self, district_id: str, source: str) -> tuple[int, ...]:
@@ -159,6 +166,7 @@ class Archive:
 
     def remove_arrival(self, district_id: str, source: str, number: int) -> None:
         """Forget that an upload waits; its bytes stay."""
+        fault_point("arrival.forget")
         self._folder.remove(_arrival(district_id, source, number))
 
 

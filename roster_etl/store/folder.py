@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from roster_etl.spec.errors import SettingsError, UnsafePath
+from roster_etl.store.faults import fault_point
 from roster_etl.store.urls import local_path, redact
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
@@ -83,6 +84,7 @@ class Folder:
         self._fs.makedirs(_above(target), exist_ok=True)
         with self._fs.open(temporary, "wb") as out:
             fill(out)
+        fault_point("file.part")
         self._fs.mv(temporary, target)
 
     @contextmanager
@@ -164,6 +166,7 @@ def _write_local(target: Path, waiting: Path, fill: Callable[[BinaryIO], Any], *
             if durable:
                 out.flush()
                 os.fsync(out.fileno())
+        fault_point("file.part")
         os.replace(waiting, target)
     finally:
         waiting.unlink(missing_ok=True)

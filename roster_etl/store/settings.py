@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import BadHome, SettingsError
+from roster_etl.store.faults import armed
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import is_url, join, redact, shown
 
@@ -121,8 +122,9 @@ class Settings:
 
         A variable of the environment (``ROSTER_ETL_WAREHOUSE``, ``…_ARCHIVE``, ``…_STAGING``, ``…_DISTRICTS``, ``…_LANDING``) wins over the file.
         Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once. BadHome: the folder
-            cannot be used, or its name would be read as part of a database's URL.
+            cannot be used, or its name would be read as part of a database's URL. BadFault: no such fault can be put in.
         """
+        armed()  # a fault that cannot be put in is said at once: else a test of it would pass
         home = _usable(home)
         values = _read(home / FILE_NAME)
         for table, key, variable in _VARIABLES:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import bulk, ledger
 from roster_etl.store.warehouse.conclusion import Conclusion, TableChange
 from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved
@@ -60,6 +61,7 @@ def publish(
     if found["status"] == "held":
         _approve(connection, conclusion, approved_by)
     _refuse_if_moved(connection, found, planned_on)
+    fault_point("publish.begin")
     # All closings first, so that the keys of records that move between tables or ids are free.
     for name in TABLES:
         if name in changes:
@@ -119,6 +121,7 @@ def _close(
     )
     if _changed(connection, result) != rows.num_rows:
         raise _moved(found, planned_on, planned_on)
+    fault_point("publish.closed")
     bulk.unstage(connection, staged)
 
 
@@ -147,8 +150,10 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
         differing = [column for column in schema.names if column not in same]
         filled = given | {column: value for column, value in same.items() if value.value is not None}
         staged = bulk.stage(connection, f"opening_{name}", part.select(differing))
+        fault_point("publish.staged")
         chosen = sa.select(*filled.values(), *staged.c)
         connection.execute(sa.insert(history).from_select([*filled, *differing], chosen, include_defaults=False))
+        fault_point("publish.merged")
         bulk.unstage(connection, staged)
 
 
