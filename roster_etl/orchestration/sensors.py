@@ -17,7 +17,6 @@ from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.watch import Request, watch
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.faults import fault_point
 
 INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
 
@@ -49,7 +48,6 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
         context.log.warning(note)
     context.log.info(tick.summary)
     requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
-    fault_point("cursor.asked")
     return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
 
 

@@ -22,6 +22,7 @@ from roster_etl.spec.replacements import check_replacements
 from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
+from roster_etl.store.faults import fault_point
 from roster_etl.store.landing import open_folder, open_landing, unregistered
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover, vendor
@@ -164,6 +165,7 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
     after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
     problems = {key: text for key, text in tick.problems.items() if key in feeds and key in kept and tick.states[key].failures}
     document = json.dumps({"next": after, "feeds": kept, "problems": problems}, separators=(",", ":"))
+    fault_point("cursor.asked")
     return Tick(
         requests=tuple(tick.requests),
         cursor=document,

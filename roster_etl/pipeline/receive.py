@@ -130,6 +130,8 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
     workspace.frames.write_json(upload.district_id, upload.import_id, "upload", received.to_dict())
     if received.ended is None and not order.approves:
         write_manifest(workspace, received)  # if the process is killed, the archive knows what the bytes are of
+    if order.arrival is not None:  # not before the archive names the import that answers for the bytes
+        forget(workspace, upload.district_id, upload.source, order.arrival)
     fault_point("receive.done")
     return received
 
@@ -337,7 +339,6 @@ def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: S
     else:
         start_gates()
         workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame([*findings, *expected]))
-    forget(workspace, upload.district_id, upload.source, number)
     return upload
 
 
