@@ -16,6 +16,7 @@ from roster_etl.orchestration.home import current_home
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.watch import Request, watch
+from roster_etl.pipeline.abandoned import end_left
 from roster_etl.pipeline.workspace import Workspace
 
 INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
@@ -43,6 +44,8 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
     added = sync_partitions(context.instance, workspace.registry.ids())
     if added:
         context.log.info("new districts: %s", ", ".join(added))
+    if ended := end_left(workspace):
+        context.log.warning("imports whose process was killed, ended as failed: %s", ", ".join(map(str, ended)))
     tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
     for note in tick.notes:
         context.log.warning(note)
@@ -53,7 +56,8 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
 
 def run_request(request: Request, job_name: str) -> dg.RunRequest:
     """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
-    config: dict[str, Any] = {"landing": True} if request.arrival is None else {"arrival": request.arrival}
+    named = {"arrival": request.arrival, "archived": request.archived}
+    config: dict[str, Any] = {name: number for name, number in named.items() if number is not None} or {"landing": True}
     config |= {"stale": list(request.stale)} if request.stale else {}
     config |= {"received_at": request.received_at} if request.received_at else {}
     return dg.RunRequest(

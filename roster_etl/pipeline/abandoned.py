@@ -10,9 +10,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.tries import about, parking
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.warehouse import Conclusion, ImportNotRunning, UnknownImport
@@ -26,9 +28,9 @@ class Abandoned(RetryableError):
 
 
 def begin(workspace: Workspace, district_id: str, source: str, **columns: Any) -> int:
-    """Enter an import, held by this process, and return its number; what a killed process left of the feed ends here."""
+    """Enter an import, held by this process, and return its number; what a killed process left of the district ends here."""
     with workspace.holders.gate():
-        end_abandoned(workspace, district_id, source)
+        end_abandoned(workspace, district_id)
         return opened(workspace, district_id, source, **columns)
 
 
@@ -48,28 +50,44 @@ def opened(workspace: Workspace, district_id: str, source: str, **columns: Any) 
         raise
 
 
-def end_abandoned(workspace: Workspace, district_id: str, source: str) -> list[int]:
-    """End, as ``failed``, the running imports of a feed whose process is gone. Returns their numbers."""
+def end_abandoned(workspace: Workspace, district_id: str | None = None) -> list[int]:
+    """End, as ``failed``, the running imports of a district (None: of all) whose process is gone. Returns their numbers.
+
+    What a process did not come to when it was killed right after the end of its import is done as well: the manifest and the report.
+    The caller has the gate.
+    """
     ended = []
     for import_id, row in left_rows(workspace):
-        if row["status"] == "running":
-            if (row["district_id"], row["source"]) != (district_id, source):
-                continue
-            if fail_running(workspace, import_id, Abandoned(), row["summary"]):
-                refresh_manifest(workspace, import_id)
-                tell_of(workspace, import_id)
-                ended.append(import_id)
+        if district_id not in (None, row["district_id"]):
+            continue
+        if row["status"] == "running" and fail_running(workspace, import_id, Abandoned(), row["summary"]):
+            ended.append(import_id)
+        refresh_manifest(workspace, import_id)
+        tell_of(workspace, import_id)
         workspace.holders.forget(import_id)
     return ended
 
 
+def end_left(workspace: Workspace) -> list[int]:
+    """End what killed processes of this home left, whatever the district: cheap enough for every tick of a sensor. Returns their numbers."""
+    if not workspace.holders.left():
+        return []
+    with workspace.holders.gate():
+        return end_abandoned(workspace)
+
+
 def fail_running(workspace: Workspace, import_id: int, error: Exception, summary: Mapping[str, Any] | None = None) -> bool:
     """Write to the ledger that an import failed, unless it has ended otherwise. Returns whether it was running until now."""
-    about = {**(summary or {}), "error": error_summary(error)}
+    parked = parking(workspace, import_id, error)
+    conclusion = Conclusion(
+        import_id=import_id,
+        status="failed",
+        finished_at=datetime.now(UTC),
+        findings=to_table(findings_frame(parked)).cast(FINDINGS) if parked else None,
+        summary={**(summary or {}), "error": error_summary(error), **about(parked)},
+    )
     try:
-        workspace.warehouse.conclude(
-            Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=about)
-        )
+        workspace.warehouse.conclude(conclusion)
     except ImportNotRunning:
         return False
     return True

@@ -133,8 +133,7 @@ def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
         raise NothingToPurge(district_id=district_id)
     numbers = {}
     with workspace.holders.gate():
-        for source in sources:
-            end_abandoned(workspace, district_id, source)
+        end_abandoned(workspace, district_id)
         if waiting := [source for source in sources if workspace.archive.arrivals(district_id, source)]:
             raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
         if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
@@ -148,8 +147,9 @@ def _carried_out(
     workspace: Workspace, numbers: Mapping[str, int], what: str, by: str, removal: Removal, archived: _Archived, **about: str
 ) -> Purged:
     """Remove from the warehouse, then let the archive tell what is left; what was named no more is removed from it last."""
-    fault_point("purge.scrubbed")
     district_id = removal.district_id
+    workspace.archive.begin_removal(district_id, archived.dropped | _checkpoints(workspace, district_id), archived.changed)
+    fault_point("purge.scrubbed")
     done = datetime.now(UTC)
     noted = {"what": what, "by": by, "records": len(archived.places), "files": len(archived.dropped), **about}
 
@@ -159,12 +159,13 @@ def _carried_out(
     counts = workspace.warehouse.purge(removal, conclusions)
     for source, number in numbers.items():
         workspace.warehouse.supersede_holds(district_id, source, number, done)
-    dropped = archived.dropped | _settled(workspace, district_id, numbers, archived)
+    _settled(workspace, district_id, numbers)
     fault_point("purge.settled")
-    workspace.archive.remove_unreferenced(dropped)
+    workspace.archive.remove_unreferenced(workspace.archive.removal(district_id)["keys"])
     fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
+    workspace.archive.end_removal(district_id)
     return Purged(
         district_id=district_id,
         what=what,
@@ -185,13 +186,18 @@ def _conclusion(
     return Conclusion(import_id=number, status="published", finished_at=at, summary=summary)
 
 
-def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int], archived: _Archived) -> set[str]:
-    """Bring every manifest to what the ledger says now, and put what is left of the roster beside the newest. Returns old keys."""
-    old: set[str] = set()
+def _checkpoints(workspace: Workspace, district_id: str) -> set[str]:
+    """Return the keys of what earlier purges left of the roster."""
+    documents = (workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id))
+    return {key for document in documents for key in document.get("checkpoint", {}).values()}
+
+
+def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int]) -> None:
+    """Bring every manifest to what the ledger says now, and put what is left of the roster beside the newest."""
+    changed = workspace.archive.removal(district_id)["members"]
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
-        old |= set(document.get("checkpoint", {}).values())
-        members = archived.changed.get(import_id, document.get("members", []))
+        members = changed.get(str(import_id), document.get("members", []))
         settle_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
     for source, number in numbers.items():
         refresh_manifest(workspace, number)
@@ -202,7 +208,6 @@ def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int],
             for row in workspace.warehouse.overrides(district_id, source, ended=True)
         ]
         settle_manifest(workspace, district_id, number, checkpoint=checkpoint, overrides=edits)
-    return old
 
 
 def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
@@ -225,7 +230,7 @@ def _emptied(workspace: Workspace, district_id: str, imports: Iterable[int]) -> 
     """Return the manifests of `imports` without the bytes of their uploads."""
     changed, dropped = {}, set()
     for import_id in sorted(set(imports) & set(workspace.archive.manifests(district_id))):
-        members = workspace.archive.read_manifest(district_id, import_id).get("members", [])
+        members = _members(workspace, district_id, import_id)
         dropped |= {member["key"] for member in members if member["key"]}
         changed[import_id] = [{**member, "key": None} for member in members]
     return _Archived(changed=changed, dropped=frozenset(dropped))
@@ -237,7 +242,7 @@ def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person)
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         members = []
-        for member in document.get("members", []):
+        for member in _members(workspace, district_id, import_id):
             found = _without(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
             if found is not None:
                 key, rows = found
@@ -247,6 +252,12 @@ def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person)
             members.append(member)
         changed[import_id] = members
     return _Archived(changed=changed, dropped=frozenset(dropped), places=frozenset(places))
+
+
+def _members(workspace: Workspace, district_id: str, import_id: int) -> list[dict[str, Any]]:
+    """Return the files of an import; those of a purge that was killed are as it had rewritten them."""
+    rewritten: list[dict[str, Any]] | None = workspace.archive.removal(district_id)["members"].get(str(import_id))
+    return rewritten or workspace.archive.read_manifest(district_id, import_id).get("members", [])
 
 
 def _without(

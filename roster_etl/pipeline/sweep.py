@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roster_etl.pipeline.abandoned import end_abandoned, left_rows
+from roster_etl.pipeline.abandoned import end_left
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import scratch
@@ -29,10 +29,7 @@ class Swept:
 
 def sweep(workspace: Workspace, *, frames: int = KEPT_FRAMES) -> Swept:
     """End imports whose process is gone, bring manifests up to the ledger, and remove old frames and temporary folders."""
-    ended: list[int] = []
-    with workspace.holders.gate():
-        for district_id, source in sorted({(row["district_id"], row["source"]) for _, row in left_rows(workspace)}):
-            ended += end_abandoned(workspace, district_id, source)
+    ended = end_left(workspace)
     fault_point("sweep.ended")
     behind = [row["import_id"] for row in workspace.warehouse.imports() if is_behind(workspace, row)]
     for import_id in behind:

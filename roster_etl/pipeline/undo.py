@@ -69,6 +69,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
         _keep_manifest(workspace, number, undo, "running", by)  # whatever ends this process, the archive knows what was asked
         _conclude(workspace, number, undo, by)
         fault_point("undo.held")
+        _supersede_same(workspace, number, undo)
         _keep_manifest(workspace, number, undo, "unchanged" if _is_empty(undo) else "held", by)
     except Exception as error:
         fail_running(workspace, number, error)
@@ -206,6 +207,16 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
         hold=hold,
     )
     workspace.warehouse.conclude(conclusion)
+
+
+def _supersede_same(workspace: Workspace, number: int, undo: _Undo) -> None:
+    """Close older holds of the same undo: asked for twice, it waits once."""
+    now = datetime.now(UTC)
+    for hold in workspace.warehouse.holds(undo.district_id):
+        if hold["reason"] == REASON and hold["import_id"] < number and hold["plan_sha256"] == undo.plan.sha256:
+            workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {number}", now)
+            refresh_manifest(workspace, hold["import_id"])
+            rewrite_reports(workspace, [hold["import_id"]])
 
 
 def _share(part: int, whole: int) -> dict[str, float]:

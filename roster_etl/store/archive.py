@@ -43,6 +43,7 @@ class Archive:
     """The archive in a folder (path or fsspec URL): ``objects/<2 digits>/<sha256>`` and ``manifests/<district>/<import>.json``.
 
     Beside them, for people: ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, which are written again when a hold is decided.
+    ``removals/<district>.json``: what a purge that goes on removes, or one that was killed was to remove.
     ``arrivals/<district>/<format>/<number>.json``: uploads whose bytes are here, and whose imports have not begun.
     """
 
@@ -90,6 +91,35 @@ class Archive:
         for key in wanted:
             self._folder.remove(_object(key))
         return len(wanted)
+
+    def begin_removal(self, district_id: str, keys: Iterable[str], members: Mapping[int, Any]) -> None:
+        """Write down what a purge of the district is about to do, on top of what an earlier one did not come to.
+
+        Args: keys: what is removed in the end; members: import → its files as they are from then on. The warehouse forgets first whom to
+            look for, so that a second try could not find out, and manifests let go of keys before their bytes are removed.
+        """
+        before = self.removal(district_id)
+        document = {
+            "keys": sorted({*keys, *before["keys"]}),
+            "members": {**before["members"], **{str(number): files for number, files in members.items()}},
+        }
+        self._folder.write(_removal(district_id), json.dumps(document).encode("utf-8"))
+
+    def removal(self, district_id: str) -> dict[str, Any]:
+        """Return what a purge that has not come to its end was about to do: ``keys`` and ``members``, as `begin_removal` took them."""
+        try:
+            found: dict[str, Any] = json.loads(self._folder.read(_removal(district_id)))
+        except FileNotFoundError:
+            return {"keys": [], "members": {}}
+        return found
+
+    def removals(self) -> tuple[str, ...]:
+        """Return the districts of which a purge has not come to its end."""
+        return tuple(name.removesuffix(".json") for name in self._folder.names("removals") if name.endswith(".json"))
+
+    def end_removal(self, district_id: str) -> None:
+        """Say that the purge has come to its end."""
+        self._folder.remove(_removal(district_id))
 
     def has(self, key: str) -> bool:
         """Return whether something is stored under `key`."""
@@ -172,6 +202,10 @@ class Archive:
 
 def _arrival(district_id: str, source: str, number: int) -> str:
     return f"arrivals/{check_id(district_id)}/{source}/{int(number)}.json"
+
+
+def _removal(district_id: str) -> str:
+    return f"removals/{check_id(district_id)}.json"
 
 
 def _object(key: str) -> str:

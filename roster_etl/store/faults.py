@@ -85,7 +85,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "override.published": "it is published, and its manifest says that it is running",
         # keeping
         "purge.opened": "a purge stands in the ledger",
-        "purge.scrubbed": "rewritten files are in the archive beside the old ones",
+        "purge.scrubbed": "rewritten files are in the archive beside the old ones, and it is written down which go",
         "purge.remove": "the rows are removed, and nothing is committed",
         "purge.removed": "it is committed, and manifests and old bytes are as they were",
         "purge.settled": "manifests name no old bytes any more, and those are still there",

@@ -35,6 +35,13 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportSettings:
+    """How imports are tried. ``tries``: an upload that failed so often in a row is parked."""
+
+    tries: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
 class LandingSettings:
     """How landing zones are reached. Times in seconds.
 
@@ -115,6 +122,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     reports: ReportSettings = field(default_factory=ReportSettings)
+    imports: ImportSettings = field(default_factory=ImportSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -142,6 +150,7 @@ class Settings:
             mail=_mail(home, values.get("mail", {})),
             alerts=_alerts(home, values.get("alerts", {})),
             reports=ReportSettings(**values.get("reports", {})),
+            imports=ImportSettings(**values.get("imports", {})),
         )
 
     @property
@@ -159,6 +168,7 @@ class Settings:
             "mail": dict(vars(self.mail)),
             "alerts": {**vars(self.alerts), "on": list(self.alerts.on)},
             "reports": {"url": redact(self.reports.url)},
+            "imports": dict(vars(self.imports)),
         }
 
     def __repr__(self) -> str:
@@ -181,6 +191,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "mail": _kinds(MailSettings),
     "alerts": _kinds(AlertSettings),
     "reports": _kinds(ReportSettings),
+    "imports": {f.name: (int,) for f in fields(ImportSettings)},
 }
 _ONE_OF: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
 _VARIABLES = (

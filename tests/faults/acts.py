@@ -5,7 +5,6 @@ Belongs here: plain calls of the road; ``cli`` has the same done by the command 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict

@@ -59,7 +59,7 @@ class Forge:
         job = {"act": act, "home": str(home), "environment": dict(environment), "how": how, "log": str(self._log)}
         self._server.stdin.write(json.dumps(job).encode() + b"\n")
         self._server.stdin.flush()
-        while not select.select([self._server.stdout], [], [], 0.02)[0]:
+        while not select.select([self._server.stdout], [], [], 0.05)[0]:
             meanwhile()
         code = int(self._server.stdout.readline())
         log, _, passed = self._log.read_text("utf-8", "replace").rpartition(_PASSED)
