@@ -13,7 +13,7 @@ from typing import Any
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import refresh_manifest
-from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.tries import about, parking
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
@@ -63,7 +63,7 @@ def end_abandoned(workspace: Workspace, district_id: str | None = None) -> list[
         if row["status"] == "running" and fail_running(workspace, import_id, Abandoned(), row["summary"]):
             ended.append(import_id)
         refresh_manifest(workspace, import_id)
-        tell_of(workspace, import_id)
+        tell_anyway(workspace, import_id, Abandoned())
         workspace.holders.forget(import_id)
     return ended
 
