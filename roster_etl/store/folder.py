@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from roster_etl.spec.errors import SettingsError, UnsafePath
+from roster_etl.spec.errors import SettingsError, StorageUnavailable, UnsafePath
 from roster_etl.store.faults import fault_point
 from roster_etl.store.urls import local_path, redact
 
@@ -75,7 +75,12 @@ class Folder:
         """Let `fill` write into a new file, then put it under `name`, as a whole or not at all.
 
         `durable`: wait until the disk has it; what can be made again need not.
+        Raises: StorageUnavailable: it cannot be written; nothing was.
         """
+        with _written(self.url):
+            self._write_by(name, fill, durable=durable)
+
+    def _write_by(self, name: str, fill: Callable[[BinaryIO], Any], *, durable: bool) -> None:
         waiting = f"{safe(name)}.{secrets.token_hex(6)}.part"
         if self._path is not None:
             _write_local(self._path / name, self._path / waiting, fill, durable=durable)
@@ -152,6 +157,15 @@ class Folder:
 
     def _at(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{safe(name)}"
+
+
+@contextmanager
+def _written(url: str) -> Iterator[None]:
+    """Say of an error of the system where it was and what it means; the library of an object store may raise any class of its own."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(where=redact(url), problem=error.strerror or type(error).__name__) from None
 
 
 def _above(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def test_killed_anywhere_and_run_again_the_roster_is_that_of_a_clean_run(bases: 
 
 @pytest.mark.skipif(not ALL, reason="the whole matrix: make faults")
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_every_scenario_is_killed_at_every_point_that_it_passes(bases: Bases, name: str, database: str) -> None:
@@ -62,6 +64,8 @@ def test_every_scenario_is_killed_at_every_point_that_it_passes(bases: Bases, na
             kill_and_recover(place, scenario, f"{point}:kill", clean)
         except AssertionError as error:
             problems.append(f"{point}: {error}")
+            sys.stdout.write(f"{name} on {database}, {problems[-1]}\n")
         bases.drop(place)
 
+    sys.stdout.write(f"{name} on {database}: killed at {len(clean.passed)} points\n")
     assert problems == []

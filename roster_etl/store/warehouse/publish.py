@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -61,6 +63,7 @@ def publish(
     if found["status"] == "held":
         _approve(connection, conclusion, approved_by)
     _refuse_if_moved(connection, found, planned_on)
+    conclusion = replace(conclusion, finished_at=max(conclusion.finished_at, _last_moment(connection, found, conclusion)))
     fault_point("publish.begin")
     # All closings first, so that the keys of records that move between tables or ids are free.
     for name in TABLES:
@@ -91,6 +94,15 @@ def _refuse_if_moved(connection: sa.Connection, found: sa.RowMapping, planned_on
     # Numbers of imports order the history of a set of files: an older import never comes after a newer one.
     if newest != planned_on or (newest is not None and newest > found["import_id"]):
         raise _moved(found, planned_on, newest)
+
+
+def _last_moment(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion) -> datetime:
+    """Return when the feed was last published: a clock that was set back must not end a version before it began."""
+    query = sa.select(IMPORTS.c.finished_at).where(
+        IMPORTS.c.district_id == found["district_id"], IMPORTS.c.source == found["source"], IMPORTS.c.status == "published"
+    )
+    last: datetime | None = connection.execute(query.order_by(IMPORTS.c.import_id.desc()).limit(1)).scalar()
+    return last or conclusion.finished_at
 
 
 def _moved(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterMoved:
