@@ -14,7 +14,7 @@ SIZES = 10000 100000
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench lock licences clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults format bench lock licences clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ cover: $(VENV)/.dev
 
 test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ragged'
 	$(PY) -m pytest $(ARGS)
+
+faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon (ARGS='-k purge' takes a part)
+	FAULTS=1 $(PY) -m pytest tests/faults -m faults -s $(ARGS)
 
 format: $(VENV)/.dev ## rewrite the code in the house's format, with the safe fixes
 	$(VENV)/bin/ruff check --fix .

@@ -13,10 +13,10 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.home import current_home
+from roster_etl.orchestration.left import end_what_was_left
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.watch import Request, watch
-from roster_etl.pipeline.abandoned import end_left
 from roster_etl.pipeline.workspace import Workspace
 
 INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
@@ -44,8 +44,8 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
     added = sync_partitions(context.instance, workspace.registry.ids())
     if added:
         context.log.info("new districts: %s", ", ".join(added))
-    if ended := end_left(workspace):
-        context.log.warning("imports whose process was killed, ended as failed: %s", ", ".join(map(str, ended)))
+    if gone := end_what_was_left(workspace, context.instance):
+        context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
     tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
     for note in tick.notes:
         context.log.warning(note)

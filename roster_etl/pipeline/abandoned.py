@@ -69,11 +69,16 @@ def end_abandoned(workspace: Workspace, district_id: str | None = None) -> list[
 
 
 def end_left(workspace: Workspace) -> list[int]:
-    """End what killed processes of this home left, whatever the district: cheap enough for every tick of a sensor. Returns their numbers."""
+    """End what killed processes of this home left, whatever the district: cheap enough for every tick of a sensor.
+
+    Returns: the imports whose process is gone, those included that had ended before it was killed.
+    """
     if not workspace.holders.left():
         return []
     with workspace.holders.gate():
-        return end_abandoned(workspace)
+        left = [import_id for import_id, _ in left_rows(workspace)]
+        end_abandoned(workspace)
+    return left
 
 
 def fail_running(workspace: Workspace, import_id: int, error: Exception, summary: Mapping[str, Any] | None = None) -> bool:

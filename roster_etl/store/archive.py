@@ -50,6 +50,10 @@ class Archive:
     def __init__(self, url: str) -> None:
         self._folder = Folder(url)
 
+    def sweep(self) -> int:
+        """Remove what killed processes were still writing a day ago, and return how many files that were."""
+        return self._folder.sweep()
+
     def put(self, content: bytes | Path, *, original_sha256: str) -> StoredFile:
         """Store `content` (bytes, or a local file) for good; what is there already is left as it is. Raises ArchiveError."""
         if not _KEY.fullmatch(original_sha256):

@@ -11,8 +11,9 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from roster_etl.spec.errors import SettingsError, StorageUnavailable, UnsafePath
 from roster_etl.store.faults import fault_point
 from roster_etl.store.urls import local_path, redact
 
+PART_SECONDS = 86_400.0  # no file takes a day to be written
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -150,6 +152,23 @@ class Folder:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         elif self._fs.exists(self._at(name)):
             self._fs.rm(self._at(name), recursive=True)
+
+    def sweep(self, older_than: float = PART_SECONDS) -> int:
+        """Remove files that a killed process was still writing: temporary names of more than `older_than` seconds ago. Returns how many."""
+        before, removed = time.time() - older_than, 0
+        for name in self._parts():
+            with suppress(FileNotFoundError):  # written to its end, at this moment
+                if self.modified(name) < before:
+                    self.remove(name)
+                    removed += 1
+        return removed
+
+    def _parts(self) -> list[str]:
+        if self._path is not None:
+            return [path.relative_to(self._path).as_posix() for path in self._path.rglob("*.part")]
+        root = self._root.rstrip("/")
+        found = self._fs.find(root) if self._fs.exists(root) else []
+        return [path.removeprefix(f"{root}/") for path in found if path.endswith(".part")]
 
     def open_local(self, name: str) -> Path | None:
         """Return the local path of `name`, None where the folder is not a local one."""

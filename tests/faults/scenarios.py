@@ -216,7 +216,7 @@ def leftovers(workspace: Workspace) -> list[str]:
     found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]
     named = "".join(path.read_text("utf-8") for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
     objects = (workspace.home / "archive" / "objects").glob("*/*")
-    found += [f"object {path.name} belongs to no import" for path in objects if path.name not in named]
+    found += [f"object {path.name} belongs to no import" for path in objects if path.suffix != ".part" and path.name not in named]
     found += [f"a purge of {district} has not ended" for district in archive.removals()]
     for row in rows:
         members = archive.read_manifest(row["district_id"], row["import_id"]).get("members", [])
