@@ -13,6 +13,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,29 @@ class Forge:
             assert stream is not None
             stream.close()
         self._server.wait(20)
+
+
+class Fresh:
+    """Stands for a Forge where each act is a command in a process of its own, as a person or cron starts it."""
+
+    def run(
+        self, act: str, home: Path, environment: Mapping[str, str], meanwhile: Callable[[], None] = lambda: None, **how: Any
+    ) -> Ended:
+        """Say at the command line what `act` is there."""
+        words = {"import": ["import", how.get("path", ""), "--district", "lincoln"], "sweep": ["sweep"]}[act]
+        log = home / "command.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "roster_etl.cli", *words, "--home", str(home)],
+                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+            )
+            while process.poll() is None:
+                meanwhile()
+                time.sleep(0.1)
+        return Ended(code=process.returncode, log=log.read_text("utf-8", "replace"))
 
 
 def _serve() -> None:

@@ -24,7 +24,7 @@ from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, I
 from roster_etl.pipeline.manifest import is_behind
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import Warehouse
-from tests.faults.forge import KILLED, Ended, Forge
+from tests.faults.forge import KILLED, Ended, Forge, Fresh
 
 OTHER = "oak"
 LAKE = "lake"
@@ -103,7 +103,7 @@ def scenario_of(point: str) -> Scenario:
 class Place:
     """A home and its warehouse, which may be elsewhere. ``uploads``: where the samples lie."""
 
-    def __init__(self, home: Path, url: str, uploads: Path, forge: Forge) -> None:
+    def __init__(self, home: Path, url: str, uploads: Path, forge: Forge | Fresh) -> None:
         self.home, self.url, self.uploads, self.forge = home, url, uploads, forge
 
     @property

@@ -11,6 +11,7 @@ import pytest
 
 from roster_etl.store.faults import POINTS
 from tests.faults.conftest import Bases
+from tests.faults.forge import Fresh
 from tests.faults.scenarios import SCENARIOS, kill_and_recover, scenario_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.pg]
@@ -69,3 +70,21 @@ def test_every_scenario_is_killed_at_every_point_that_it_passes(bases: Bases, na
 
     sys.stdout.write(f"{name} on {database}: killed at {len(clean.passed)} points\n")
     assert problems == []
+
+
+@pytest.mark.skipif(not ALL, reason="processes of their own: make faults")
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize(
+    "point", ["receive.opened", "judge.done", "publish.merged", "publish.commit", "publish.committed", "report.write"]
+)
+def test_a_command_that_is_killed_as_a_dagster_run_and_said_again_comes_to_the_same(
+    bases: Bases, point: str, database: str
+) -> None:
+    scenario = SCENARIOS["import"]
+    place = bases.place(database, scenario.after)
+    place.forge = Fresh()
+
+    kill_and_recover(place, scenario, f"{point}:kill", bases.clean(database, scenario))
+    bases.drop(place)
