@@ -14,11 +14,6 @@ from roster_etl.pipeline.causes import CHECKS, causes
 from roster_etl.spec.findings import CODES
 
 _PLACES = 3
-_NEXT = {
-    "held": "roster-etl holds show {id} shows the plan; then decide, or import a corrected upload",
-    "rejected": "correct the upload and import it again; the roster is as it was",
-    "failed": "the roster is as it was; roster-etl rerun --district {district} tries again once the fault is mended",
-}
 
 
 def show_document(call: Call, document: Mapping[str, Any]) -> None:
@@ -82,12 +77,17 @@ def text_before_files(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _advice(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what to do next, where the import waits for something."""
-    advice = _NEXT.get(document["status"])
-    decided = bool(document["hold"] and document["hold"]["decision"])
-    if advice and document["import_id"] is not None and not decided:
+    """Yield what to do about an import, in the words of its report and mail."""
+    from roster_etl.pipeline.next_steps import next_steps
+
+    steps = next_steps(document) if document["import_id"] is not None else []
+    if steps:
         yield ""
-        yield "next: " + advice.format(id=document["import_id"], district=document["district_id"])
+        yield "next"
+    for step in steps:
+        yield f"  {step.text}"
+        if step.command:
+            yield f"    {step.command}"
 
 
 def when(text: str | None) -> str:

@@ -19,7 +19,8 @@ from roster_etl.engine.renames import ENTITY, TABLE
 from roster_etl.engine.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.abandoned import begin, fail_running, release
-from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.pipeline.by_hand import carried, keep_manifest
+from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PlanMoved, planned_from
 from roster_etl.pipeline.report import rewrite_reports
@@ -31,8 +32,6 @@ from roster_etl.store.warehouse import Conclusion, Edit, Hold, TableChange
 from roster_etl.vendors import vendor
 
 REASON = "undo"
-_CARRIED = ("content", "settings", "headers", "compared")
-"""Of the summary of the import whose state comes back: what later uploads are judged against, and which one is unchanged."""
 
 
 class NotUndoable(PermanentError):
@@ -44,7 +43,10 @@ class NotUndoable(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class _Undo:
-    """An undo as it would be now. ``undoes``: the imports whose work goes, the one that was named first."""
+    """An undo as it would be now.
+
+    ``undoes``: the imports whose work goes, the one that was named first; ``carried``: what counts again of the summary of the import whose state comes back.
+    """
 
     district_id: str
     source: str
@@ -66,11 +68,11 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     try:
         fault_point("undo.opened")
         undo = _undo(workspace, row)
-        _keep_manifest(workspace, number, undo, "running", by)  # whatever ends this process, the archive knows what was asked
+        _keep(workspace, number, undo, by)  # before it is held: whatever ends this process, the archive knows what was asked
         _conclude(workspace, number, undo, by)
         fault_point("undo.held")
         _supersede_same(workspace, number, undo)
-        _keep_manifest(workspace, number, undo, "unchanged" if _is_empty(undo) else "held", by)
+        _keep(workspace, number, undo, by)
     except Exception as error:
         fail_running(workspace, number, error)
         raise
@@ -98,7 +100,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     changes = {name: _change(undo, name) for name in undo.plan.tables}
     workspace.warehouse.publish(conclusion, changes, undo.plan.base, approved_by=by)
     fault_point("undo.published")
-    _keep_manifest(workspace, import_id, undo, "published", row["summary"]["asked_by"], approved_by=by)
+    _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
     closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, conclusion.finished_at)
     rewrite_reports(workspace, closed)
 
@@ -122,6 +124,7 @@ def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> 
 def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
     warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
     file_set: str = row["file_set"]
+    base = warehouse.base(*feed, file_set)  # first: what is read after it may only be newer, which publishing refuses
     rows = warehouse.imports(*feed, status="published", file_set=file_set)
     published = [other for other in rows if until is None or other["import_id"] < until]
     before = next((other for other in published if other["import_id"] < first), None)
@@ -129,15 +132,14 @@ def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None
     overrides = [edit for edit in warehouse.overrides(*feed, ended=True) if edit["table_name"] in since]
     edits = _edits(overrides, row["finished_at"])
     lines = [json.dumps(asdict(edit), sort_keys=True) for edit in edits]
-    carried = (before or {}).get("summary") or {}
     return _Undo(
         district_id=feed[0],
         source=feed[1],
         undoes=tuple(sorted(other["import_id"] for other in published if other["import_id"] >= first)),
-        plan=make_undo(since, base=warehouse.base(*feed, file_set), edits=lines),
+        plan=make_undo(since, base=base, edits=lines),
         since=since,
         edits=edits,
-        carried={name: carried[name] for name in _CARRIED if name in carried},
+        carried=carried((before or {}).get("summary") or {}),
     )
 
 
@@ -212,7 +214,7 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
 def _supersede_same(workspace: Workspace, number: int, undo: _Undo) -> None:
     """Close older holds of the same undo: asked for twice, it waits once."""
     now = datetime.now(UTC)
-    for hold in workspace.warehouse.holds(undo.district_id):
+    for hold in workspace.warehouse.holds(undo.district_id, undo.source):
         if hold["reason"] == REASON and hold["import_id"] < number and hold["plan_sha256"] == undo.plan.sha256:
             workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {number}", now)
             refresh_manifest(workspace, hold["import_id"])
@@ -243,25 +245,15 @@ def _change(undo: _Undo, name: str) -> TableChange:
     return TableChange(opens=opens, closes=table.closes)
 
 
-def _keep_manifest(
-    workspace: Workspace, number: int, undo: _Undo, status: str, by: str, *, approved_by: str | None = None
-) -> None:
-    """Write down in the archive what is needed to do this again."""
+def _keep(workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_by: str | None = None) -> None:
     row = workspace.warehouse.import_(number)
-    document = {
-        "version": MANIFEST_VERSION,
-        "members": [],
-        "kind": "undo",
-        "import_id": number,
-        "district_id": undo.district_id,
-        "source": undo.source,
-        "undoes": list(undo.undoes),
-        "plan_sha256": undo.plan.sha256,
-        "close_reason": UNDONE,
-        "status": status,
-        "asked_by": by,
-        "approved_by": approved_by,
-        "at": (row["finished_at"] or row["started_at"]).isoformat(),
-    }
-    workspace.archive.write_manifest(undo.district_id, number, document)
-    refresh_manifest(workspace, number)
+    keep_manifest(
+        workspace,
+        number,
+        undoes=list(undo.undoes),
+        plan_sha256=undo.plan.sha256,
+        close_reason=UNDONE,
+        asked_by=by,
+        approved_by=approved_by,
+        at=(row["finished_at"] or row["started_at"]).isoformat(),
+    )

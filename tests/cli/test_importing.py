@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,14 @@ def test_findings_are_shown_by_cause_with_places_and_advice(told: Path) -> None:
     assert "→ Fill the cell in the source system and export again." in answer.out
     assert "students.csv row" in answer.out
     assert "the header is row 1" in answer.out
+
+
+def test_show_says_what_to_do_next_in_the_words_of_the_report(told: Path) -> None:
+    steps = json.loads((told / "reports" / "lincoln" / "2.json").read_text("utf-8"))["next_steps"]
+    out = call("show", "2", home=told).out
+
+    assert steps
+    assert out.rstrip().endswith("\n\nnext\n" + "\n".join(f"  {step['text']}" for step in steps))
 
 
 def test_show_prints_the_same_document_as_import(told: Path) -> None:

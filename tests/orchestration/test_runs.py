@@ -9,9 +9,10 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration import publish, raw
-from roster_etl.orchestration.definitions import FRESH_CHECKS, MODULE, defs, job_name
+from roster_etl.orchestration.assembly import job_name
+from roster_etl.orchestration.definitions import FRESH_CHECKS, defs
 from roster_etl.orchestration.home import visiting
-from roster_etl.orchestration.runs import PasswordInPath, ensure_config, home_instance, run_import
+from roster_etl.orchestration.runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
