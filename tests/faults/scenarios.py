@@ -49,7 +49,8 @@ class Scenario:
     @property
     def recovery(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """What a person or the next tick does when the process was killed."""
-        return (("sweep", {}), *(self.again if self.again is not None else ((self.act, self.how),)))
+        tidy: tuple[tuple[str, Mapping[str, Any]], ...] = () if self.act == "migrate" else (("sweep", {}),)
+        return (*tidy, *(self.again if self.again is not None else ((self.act, self.how),)))
 
 
 SCENARIOS = {
@@ -253,7 +254,7 @@ def clean_run(place: Place, scenario: Scenario) -> Clean:
     assert ended.code == 0, ended.log
     with place.opened() as workspace:
         after = seen(workspace.warehouse)
-    for act, how in scenario.recovery[1:] if scenario.again is not None else ():
+    for act, how in scenario.again or ():
         assert place.do(act, how).code == 0
     with place.opened() as workspace:
         return Clean(before=before, after=after, canonical=canonical(workspace.warehouse), passed=ended.passed)
