@@ -323,14 +323,11 @@ def _decide(tick: _Watch, arrival: _Arrival) -> None:
         tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
     rules = rules_of(arrival.feed, arrival.file_set)
     state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
-    parked = False
-    if decision.reason == "nothing_new":
-        newest = _newest(tick, *arrival.name)
-        parked = newest is not None and is_parked(newest) and newest["started_at"].timestamp() >= state.since
-        if _came_to_nothing(tick, arrival, state, newest):
-            state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
+    newest = _newest(tick, *arrival.name) if decision.reason == "nothing_new" and _is_of_late(tick, state) else None
+    if decision.reason == "nothing_new" and _came_to_nothing(tick, arrival, state, newest):
+        state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
     tick.states[key] = state
-    if parked:
+    if newest and is_parked(newest) and not decision.import_now:
         _wait(tick, "parked", key)
     elif not decision.import_now:
         if not (arrival.optional and decision.reason == "empty"):
@@ -393,7 +390,7 @@ def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -
     if key in tick.paused:
         return
     numbers = waiting(tick.workspace, district.id, feed.format)
-    newest = _newest(tick, district.id, feed.format, "")
+    newest = _newest(tick, district.id, feed.format, "") if numbers or _is_of_late(tick, tick.states.get(key)) else None
     again = _left_behind(tick, newest) if newest else None
     if newest and is_parked(newest) and (not numbers or not _is_archived(tick, newest)):
         _wait(tick, "parked", key)  # where its bytes are archived, a newer upload has its turn
@@ -450,6 +447,11 @@ def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
     )
 
 
+def _is_of_late(tick: _Watch, state: settle.FeedState | None) -> bool:
+    """Return whether an import was asked for within a day: the ledger need not be asked about all others in each tick."""
+    return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY
+
+
 def _newest(tick: _Watch, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
     return next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
 
@@ -460,7 +462,12 @@ def _came_to_nothing(tick: _Watch, arrival: _Arrival, state: settle.FeedState, n
     It began if any did since the listing came to be what it is: a tick that was repeated may have asked before this one did.
     """
     asked = state.imported_at
-    if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or arrival.name in _busy(tick):
+    if (
+        asked is None
+        or not _is_of_late(tick, state)
+        or tick.now - asked < tick.bounds.again_seconds
+        or arrival.name in _busy(tick)
+    ):
         return False
     if newest is None or newest["started_at"].timestamp() < state.since:
         return True
