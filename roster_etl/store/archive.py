@@ -93,7 +93,10 @@ class Archive:
         for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
             wanted -= set(_ANY_KEY.findall(self._folder.read(name).decode("utf-8")))
         for key in wanted:
-            self._folder.remove(_object(key))
+            folder = _object(key).rpartition("/")[0]
+            for name in self._folder.names(folder):
+                if name.startswith(key):  # also what a killed process had written of it, under a temporary name
+                    self._folder.remove(f"{folder}/{name}")
         return len(wanted)
 
     def begin_removal(self, district_id: str, keys: Iterable[str], members: Mapping[int, Any]) -> None:
