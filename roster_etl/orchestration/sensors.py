@@ -13,6 +13,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.home import current_home
+from roster_etl.orchestration.left import end_what_was_left
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.watch import Request, watch
@@ -43,6 +44,8 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
     added = sync_partitions(context.instance, workspace.registry.ids())
     if added:
         context.log.info("new districts: %s", ", ".join(added))
+    if gone := end_what_was_left(workspace, context.instance):
+        context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
     tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
     for note in tick.notes:
         context.log.warning(note)
@@ -53,7 +56,8 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
 
 def run_request(request: Request, job_name: str) -> dg.RunRequest:
     """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
-    config: dict[str, Any] = {"landing": True} if request.arrival is None else {"arrival": request.arrival}
+    named = {"arrival": request.arrival, "archived": request.archived}
+    config: dict[str, Any] = {name: number for name, number in named.items() if number is not None} or {"landing": True}
     config |= {"stale": list(request.stale)} if request.stale else {}
     config |= {"received_at": request.received_at} if request.received_at else {}
     return dg.RunRequest(

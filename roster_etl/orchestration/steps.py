@@ -120,9 +120,11 @@ def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
     upload = Upload.from_dict(workspace.frames.read_json(district_id, int(tagged), "upload"))
     row = workspace.warehouse.import_(upload.import_id)
     with workspace.holders.gate():
+        workspace.holders.take(
+            upload.import_id, context.run.run_id
+        )  # before the ledger says running: else nobody would end it after a kill
         if row["run_id"] != context.run.run_id:
             workspace.warehouse.resume(upload.import_id, context.run.run_id)
-        workspace.holders.take(upload.import_id, context.run.run_id)
     if row["run_id"] != context.run.run_id:
         tag_import(context, upload, "running")
         context.log.info("Import %d goes on where it stopped.", upload.import_id)

@@ -12,16 +12,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from roster_etl.pipeline.archived import NotArchived, archived_import
 from roster_etl.pipeline.arrivals import take_in, waiting
+from roster_etl.pipeline.tries import is_parked, may_be_tried_again
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
-from roster_etl.spec.errors import LandingUnavailable, RetryableError, RosterError
+from roster_etl.spec.errors import ArchiveError, LandingUnavailable, RosterError
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry
+from roster_etl.store.faults import fault_point
 from roster_etl.store.landing import open_folder, open_landing, unregistered
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover, vendor
@@ -47,7 +51,8 @@ class Request:
     """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest.
 
     ``file_set``: the set of the format's files that has arrived; ``received_at``: when it was first seen as it is (ISO, UTC).
-    ``arrival``: the upload was taken in, and waits under this number; None: it lies in the landing zone.
+    ``arrival``: the upload was taken in, and waits under this number; ``archived``: an import took it over and failed; neither: it lies in
+    the landing zone.
     """
 
     district_id: str
@@ -57,6 +62,7 @@ class Request:
     file_set: str = ""
     received_at: str | None = None
     arrival: int | None = None
+    archived: int | None = None
 
 
 WORDS = {
@@ -68,6 +74,7 @@ WORDS = {
     "min_interval": "imported a short while ago",
     "unpublished": "refers to files of which nothing is published yet",
     "running": "an import is under way",
+    "parked": "parked, as it failed again and again: until the upload changes, or `roster-etl rerun`",
     "paused": "paused",
     "next_tick": "its turn comes in the next tick",
 }
@@ -164,6 +171,7 @@ def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Runn
     after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
     problems = {key: text for key, text in tick.problems.items() if key in feeds and key in kept and tick.states[key].failures}
     document = json.dumps({"next": after, "feeds": kept, "problems": problems}, separators=(",", ":"))
+    fault_point("cursor.asked")
     return Tick(
         requests=tuple(tick.requests),
         cursor=document,
@@ -315,10 +323,13 @@ def _decide(tick: _Watch, arrival: _Arrival) -> None:
         tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
     rules = rules_of(arrival.feed, arrival.file_set)
     state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
-    if decision.reason == "nothing_new" and _came_to_nothing(tick, arrival, state):
+    newest = _newest(tick, *arrival.name) if decision.reason == "nothing_new" and _is_of_late(tick, state) else None
+    if decision.reason == "nothing_new" and _came_to_nothing(tick, arrival, state, newest):
         state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
     tick.states[key] = state
-    if not decision.import_now:
+    if newest and is_parked(newest) and not decision.import_now:
+        _wait(tick, "parked", key)
+    elif not decision.import_now:
         if not (arrival.optional and decision.reason == "empty"):
             _wait(tick, decision.reason, key)
     elif arrival.name in _busy(tick):
@@ -376,18 +387,41 @@ def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, list
 
 
 def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -> None:
-    numbers = waiting(tick.workspace, district.id, feed.format)
-    if not numbers:
-        return
     if key in tick.paused:
         return
-    if (district.id, feed.format, "") in _busy(tick):
+    numbers = waiting(tick.workspace, district.id, feed.format)
+    newest = _newest(tick, district.id, feed.format, "") if numbers or _is_of_late(tick, tick.states.get(key)) else None
+    again = _left_behind(tick, newest) if newest else None
+    if newest and is_parked(newest) and (not numbers or not _is_archived(tick, newest)):
+        _wait(tick, "parked", key)  # where its bytes are archived, a newer upload has its turn
+    elif again is None and not numbers:
+        return
+    elif (district.id, feed.format, "") in _busy(tick):
         _wait(tick, "running", key)
     elif len(tick.requests) >= tick.bounds.requests:
         _wait(tick, "next_tick", key)
     else:  # a run that never began is asked for again, under another name
-        name = f"{key}/arrival/{numbers[0]}/{tick.now // tick.bounds.again_seconds:.0f}"
-        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, arrival=numbers[0]))
+        arrival = numbers[0] if again is None else None
+        what = f"arrival/{arrival}" if again is None else f"again/{again}"
+        name = f"{key}/{what}/{tick.now // tick.bounds.again_seconds:.0f}"
+        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, arrival=arrival, archived=again))
+
+
+def _left_behind(tick: _Watch, newest: dict[str, Any]) -> int | None:
+    """Return the newest import if it took an upload over, failed, and is to be tried again before a later upload has its turn."""
+    if not may_be_tried_again(newest) or not _is_archived(tick, newest):
+        return None
+    ended = newest["finished_at"].timestamp()
+    return None if ended <= tick.now < ended + tick.bounds.again_seconds else int(newest["import_id"])
+
+
+def _is_archived(tick: _Watch, row: dict[str, Any]) -> bool:
+    """Return whether the upload of an import can be run again from the archive."""
+    try:
+        archived_import(tick.workspace, row["district_id"], row["source"], row["import_id"])
+    except (NotArchived, ArchiveError):
+        return False
+    return True
 
 
 def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
@@ -413,26 +447,31 @@ def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
     )
 
 
-def _came_to_nothing(tick: _Watch, arrival: _Arrival, state: settle.FeedState) -> bool:
+def _is_of_late(tick: _Watch, state: settle.FeedState | None) -> bool:
+    """Return whether an import was asked for within a day: the ledger need not be asked about all others in each tick."""
+    return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY
+
+
+def _newest(tick: _Watch, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
+    return next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
+
+
+def _came_to_nothing(tick: _Watch, arrival: _Arrival, state: settle.FeedState, newest: dict[str, Any] | None) -> bool:
     """Return whether the import that was asked for never began, or failed for a reason that may have passed: the ledger says.
 
     It began if any did since the listing came to be what it is: a tick that was repeated may have asked before this one did.
     """
     asked = state.imported_at
-    if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or arrival.name in _busy(tick):
+    if (
+        asked is None
+        or not _is_of_late(tick, state)
+        or tick.now - asked < tick.bounds.again_seconds
+        or arrival.name in _busy(tick)
+    ):
         return False
-    district_id, source, file_set = arrival.name
-    newest = next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
     if newest is None or newest["started_at"].timestamp() < state.since:
         return True
-    error = (newest["summary"] or {}).get("error") or {}
-    return newest["status"] == "failed" and error.get("code") in {kind.code for kind in _kinds(RetryableError)}
-
-
-def _kinds(kind: type[RosterError]) -> Iterator[type[RosterError]]:
-    yield kind
-    for narrower in kind.__subclasses__():
-        yield from _kinds(narrower)
+    return may_be_tried_again(newest)
 
 
 def _busy(tick: _Watch) -> set[tuple[str, str, str]]:

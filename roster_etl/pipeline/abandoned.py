@@ -1,4 +1,4 @@
-"""Imports whose process was killed: how they are told from those that are worked on, and how they end.
+"""Imports as processes hold them: how one begins, is let go of, and ends where its process was killed.
 
 Belongs here: the ledger's word on them. The locks are ``store.holders``.
 """
@@ -10,12 +10,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import refresh_manifest
-from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.tell import tell_anyway
+from roster_etl.pipeline.tries import about, parking
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
-from roster_etl.store.warehouse import Conclusion, ImportNotRunning
+from roster_etl.store.warehouse import Conclusion, ImportNotRunning, UnknownImport
 
 
 class Abandoned(RetryableError):
@@ -25,16 +27,41 @@ class Abandoned(RetryableError):
     template = "its process ended without a word"
 
 
-def end_abandoned(workspace: Workspace, district_id: str, source: str) -> list[int]:
-    """End, as ``failed``, the running imports of a feed whose process is gone. Returns their numbers."""
+def begin(workspace: Workspace, district_id: str, source: str, **columns: Any) -> int:
+    """Enter an import, held by this process, and return its number; what a killed process left of the district ends here."""
+    with workspace.holders.gate():
+        end_abandoned(workspace, district_id)
+        return opened(workspace, district_id, source, **columns)
+
+
+def opened(workspace: Workspace, district_id: str, source: str, **columns: Any) -> int:
+    """Enter an import, held by this process before anybody can see it. The caller has the gate."""
+    claimed: list[int] = []
+
+    def claim(number: int) -> None:
+        workspace.holders.take(number, columns.get("run_id"))
+        claimed.append(number)
+
+    try:
+        return workspace.warehouse.open_import(district_id=district_id, source=source, claim=claim, **columns)
+    except BaseException:
+        for number in claimed:  # it was rolled back, unless the connection broke in the very commit
+            workspace.holders.release(number, ended=False)
+        raise
+
+
+def end_abandoned(workspace: Workspace, district_id: str | None = None) -> list[int]:
+    """End, as ``failed``, the running imports of a district (None: of all) whose process is gone. Returns their numbers.
+
+    What a process did not come to when it was killed right after the end of its import is done as well: the manifest and the report.
+    The caller has the gate.
+    """
     ended = []
-    for import_id in workspace.holders.left():
-        row = workspace.warehouse.import_(import_id)
-        if row["status"] == "running":
-            if (row["district_id"], row["source"]) != (district_id, source):
-                continue
-            if workspace.holders.left_by(import_id) in (None, "", row["run_id"]) and _end(workspace, row):
-                ended.append(import_id)
+    for import_id, row in left_rows(workspace):
+        if district_id not in (None, row["district_id"]):
+            continue
+        if workspace.holders.left_by(import_id) in (None, "", row["run_id"]):  # else another run took it up, in another home
+            ended += [import_id] if _end(workspace, import_id, row) else []
         workspace.holders.forget(import_id)
     return ended
 
@@ -48,21 +75,56 @@ def end_with_run(workspace: Workspace, import_id: int, run_id: str) -> bool:
     row = workspace.warehouse.import_(import_id)
     if row["status"] != "running" or row["run_id"] != run_id or workspace.holders.held(import_id):
         return False
-    return _end(workspace, row)
+    return _end(workspace, import_id, row)
 
 
-def _end(workspace: Workspace, row: Mapping[str, Any]) -> bool:
-    import_id = int(row["import_id"])
-    summary = {**(row["summary"] or {}), "error": error_summary(Abandoned())}
-    try:
-        workspace.warehouse.conclude(
-            Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
-        )
-    except ImportNotRunning:  # it ended at this moment
-        return False
+def _end(workspace: Workspace, import_id: int, row: Mapping[str, Any]) -> bool:
+    """End an import if it is running, and do what its process did not come to. Returns whether it was running until now."""
+    ended = row["status"] == "running" and fail_running(workspace, import_id, Abandoned(), row["summary"])
     refresh_manifest(workspace, import_id)
-    tell_of(workspace, import_id)
+    tell_anyway(workspace, import_id, Abandoned())
+    return ended
+
+
+def end_left(workspace: Workspace) -> list[int]:
+    """End what killed processes of this home left, whatever the district: cheap enough for every tick of a sensor.
+
+    Returns: the imports whose process is gone, those included that had ended before it was killed.
+    """
+    if not workspace.holders.left():
+        return []
+    with workspace.holders.gate():
+        left = [import_id for import_id, _ in left_rows(workspace)]
+        end_abandoned(workspace)
+    return left
+
+
+def fail_running(workspace: Workspace, import_id: int, error: Exception, summary: Mapping[str, Any] | None = None) -> bool:
+    """Write to the ledger that an import failed, unless it has ended otherwise. Returns whether it was running until now."""
+    parked = parking(workspace, import_id, error)
+    conclusion = Conclusion(
+        import_id=import_id,
+        status="failed",
+        finished_at=datetime.now(UTC),
+        findings=to_table(findings_frame(parked)).cast(FINDINGS) if parked else None,
+        summary={**(summary or {}), "error": error_summary(error), **about(parked)},
+    )
+    try:
+        workspace.warehouse.conclude(conclusion)
+    except ImportNotRunning:
+        return False
     return True
+
+
+def left_rows(workspace: Workspace) -> list[tuple[int, dict[str, Any]]]:
+    """Return the imports whose processes are gone, with their rows in the ledger; of those that never were in it the locks are forgotten."""
+    found = []
+    for import_id in workspace.holders.left():
+        try:
+            found.append((import_id, workspace.warehouse.import_(import_id)))
+        except UnknownImport:  # killed before the ledger was sure of it
+            workspace.holders.forget(import_id)
+    return found
 
 
 def release(workspace: Workspace, import_id: int, *, goes_on: bool = False) -> None:

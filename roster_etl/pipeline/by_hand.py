@@ -7,16 +7,16 @@ entry and the manifest. What is published belongs to ``pipeline.override``, ``pi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.mapping.frames import FINDINGS
-from roster_etl.pipeline.conclude import error_summary
+from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.warehouse import Conclusion, Edit, ImportNotRunning, TableChange
+from roster_etl.store.faults import fault_point
+from roster_etl.store.warehouse import Conclusion, Edit, TableChange
 from roster_etl.vendors import vendor
 
 CARRIED = ("content", "settings", "headers", "compared")
@@ -64,14 +64,8 @@ def publish_by_hand(
     Raises: RosterMoved: another import was published since `on` was taken; the import is ``failed`` then.
     """
     warehouse, now = workspace.warehouse, datetime.now(UTC)
-    number = warehouse.open_import(
-        kind="override",
-        district_id=on.district_id,
-        source=on.source,
-        file_set=on.file_set,
-        started_at=now,
-        received_at=now,
-    )
+    feed = (on.district_id, on.source)
+    number = begin(workspace, *feed, kind="override", file_set=on.file_set, started_at=now, received_at=now)
     conclusion = Conclusion(
         import_id=number,
         status="published",
@@ -83,21 +77,17 @@ def publish_by_hand(
         edits=edits,
     )
     try:
+        fault_point("override.opened")
+        keep_manifest(workspace, number, at=now.isoformat(), **said)  # before it is done: whatever ends this process
         warehouse.publish(conclusion, changes, on.base)
+        fault_point("override.published")
     except Exception as error:
-        fail_by_hand(workspace, number, error)
+        fail_running(workspace, number, error)
         raise
-    keep_manifest(workspace, number, at=now.isoformat(), **said)
+    finally:
+        release(workspace, number)
+    refresh_manifest(workspace, number)
     return number
-
-
-def fail_by_hand(workspace: Workspace, import_id: int, error: Exception) -> None:
-    """Write in the ledger why an import that has no upload failed; one that has ended already stays as it ended."""
-    conclusion = Conclusion(
-        import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary={"error": error_summary(error)}
-    )
-    with suppress(ImportNotRunning):
-        workspace.warehouse.conclude(conclusion)
 
 
 def keep_manifest(workspace: Workspace, import_id: int, **said: Any) -> None:

@@ -20,6 +20,8 @@ from roster_etl.pipeline.fold import STAGE, refused_by_fold
 from roster_etl.pipeline.manifest import refresh_manifest, write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.report import rewrite_reports
+from roster_etl.pipeline.tries import about as about_tries
+from roster_etl.pipeline.tries import parking
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity
@@ -48,7 +50,8 @@ def conclude(
 
     Args: error: what made it fail; its class and code are kept, its text only if it is one of ours (those hold no cells).
     """
-    about = {**(summary or {}), **({"error": error_summary(error)} if error else {})}
+    findings = list(findings)
+    about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
     conclusion = conclusion_of(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
     write_manifest(workspace, upload)
@@ -97,7 +100,7 @@ def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
     if upload.approved_plan is not None:
         return
     try:
-        conclude(workspace, upload, "failed", [], error=error)
+        conclude(workspace, upload, "failed", parking(workspace, upload.import_id, error), error=error)
     except RosterError as second:
         error.add_note(f"The ledger could not be told of it: {second.message}")
     except OSError:

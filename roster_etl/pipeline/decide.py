@@ -23,6 +23,7 @@ from roster_etl.pipeline.road import Tell, import_upload
 from roster_etl.pipeline.undo import publish_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import NoHold
 
 
@@ -120,6 +121,7 @@ def carry_out(workspace: Workspace, given: Approval, run_id: str | None = None, 
 
     Raises: PlanMoved, RosterMoved: the roster has moved on; the import stays held. NoHold: somebody else was faster.
     """
+    fault_point("approve.begin")
     if given.is_upload:
         import_upload(workspace, given.order(run_id), tell)
     else:

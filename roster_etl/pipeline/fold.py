@@ -28,6 +28,7 @@ from roster_etl.pipeline.map import map_roster_table, table_lines, tables_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.promises import REFUSED_ROWS
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import LEAVING, Edit, Warehouse
 
 STAGE = "fold"
@@ -40,6 +41,7 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.Da
     """
     plan, place = upload.vendor.fold, (upload.district_id, upload.import_id)
     assert plan is not None
+    fault_point("fold.begin")
     given = _given(workspace, upload, judged)
     comparison = compared(workspace, upload, given.sources)
     retried = [] if comparison.how == REFUSED_WHOLE else list(_retried(workspace, upload))
@@ -52,14 +54,17 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.Da
     workspace.frames.write_json(*place, STAGE, {**_about(folded), "compared": comparison.how})
     _gate_again(workspace, upload)
     give_back()
+    fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
 
 
 def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
-    if upload.vendor.fold is not None:
-        return _taken(workspace, upload, table)
-    return map_roster_table(workspace, upload, table, judged)
+    fault_point("map.begin")
+    folded = upload.vendor.fold is not None
+    frame = _taken(workspace, upload, table) if folded else map_roster_table(workspace, upload, table, judged)
+    fault_point("map.done")
+    return frame
 
 
 def _taken(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
+from roster_etl.store.faults import fault_point
 
 COUNTS = ("rows_read", "rows_accepted", "rows_rejected")
 
@@ -33,12 +34,14 @@ def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mappin
         was refused. Where rows are changes, those of all files of the kind in the order of their paths, with ``_file``; a column
         that one of them lacks is null there. Findings, quarantine and verdict lines go to staging.
     """
+    fault_point("judge.begin")
     file = upload.format.file(name)
     parts = [(member, _judged(workspace, upload, file, member, judged)) for member in upload.members_of(name)]
     if parts:
         _keep(workspace, upload, name, parts)
     frame = _in_order(file, parts) if file.in_order else parts[0][1].frame if parts else absent_file(file).frame
     give_back()
+    fault_point("judge.done")
     return frame
 
 
@@ -58,6 +61,7 @@ def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | No
 
 def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pd.DataFrame) -> Verdict:
     """Let the suite of file `name` judge `lines` (VERDICTS), and leave its verdict in staging."""
+    fault_point("gate.begin")
     values = upload.values
     suite = with_refused_rows(
         workspace.suites[f"{upload.source}/{name}"],
@@ -70,6 +74,7 @@ def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pd.DataFr
 def keep_verdict(workspace: Workspace, upload: Upload, verdict: Verdict) -> Verdict:
     """Leave a verdict in staging for the plan."""
     workspace.frames.write_json(upload.district_id, upload.import_id, f"verdicts/{verdict.name}", verdict.to_dict())
+    fault_point("gate.done")
     return verdict
 
 

@@ -72,6 +72,9 @@ def _failed(document: Mapping[str, Any]) -> list[Step]:
     district, source = document["district_id"], document["source"]
     look = Step(text="Find out what is wrong here.", command=f"roster-etl doctor --district {district}")
     if not any(file["kind"] for file in document["files"]):
+        if document.get("parked"):
+            again = f"roster-etl backfill --district {district} --format {source}"
+            return [look, Step(text="It is not tried again by itself. Once this is mended, try once more.", command=again)]
         return [look, Step(text="What lies in the landing zone is imported once this is mended; nothing was taken from there.")]
     again = f"roster-etl rerun --district {district} --format {source} --import {document['import_id']}"
     return [look, Step(text="Once it is mended, run the same upload again; a newer upload does as well.", command=again)]

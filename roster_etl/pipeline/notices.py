@@ -19,6 +19,7 @@ from roster_etl.pipeline.next_steps import Step, next_steps
 from roster_etl.pipeline.outcome import report_path
 from roster_etl.pipeline.plan_lines import TableLine, table_lines
 from roster_etl.pipeline.report import report_document, report_url
+from roster_etl.pipeline.tries import CODE as PARKED
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.spec.findings import CODES
@@ -143,7 +144,7 @@ def _told(workspace: Workspace, document: Mapping[str, Any]) -> Told:
     found = [cause for cause in causes(document["findings"]) if cause.severity != "info"]
     district = document["district_name"] or document["district_id"]
     return Told(
-        title=f"{district}: import {document['import_id']} ({document['source']}) {document['status']}",
+        title=f"{district}: import {document['import_id']} ({document['source']}) {_ended(document)}",
         why=why(document),
         steps=next_steps(document),
         causes=found[:_CAUSES],
@@ -171,7 +172,7 @@ def _alerts(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Messa
     steps = next_steps(document)
     command = next((step.command for step in steps if step.command), "")
     link = report_url(workspace, document["district_id"], document["import_id"])
-    lines = [f"{where}: import {document['import_id']} is {document['status']}. {why(document)}".rstrip(), command, link or ""]
+    lines = [f"{where}: import {document['import_id']} is {_ended(document)}. {why(document)}".rstrip(), command, link or ""]
     message = _alert(workspace, document["status"], _about(document), "\n".join(line for line in lines if line))
     if message:
         yield message
@@ -190,10 +191,15 @@ def _about(document: Mapping[str, Any]) -> str:
     return f"import-{document['import_id']}-{document['status']}"
 
 
+def _ended(document: Mapping[str, Any]) -> str:
+    return f"{document['status']}, {PARKED}" if document.get("parked") else str(document["status"])
+
+
 def why(document: Mapping[str, Any]) -> str:
     """Return in a sentence why an import ended as it did; empty if there is nothing to add."""
     if document["error"]:
-        return f"{document['error'].get('message') or document['error']['class']}.".replace("..", ".")
+        parked = (f" {finding['message']}" for finding in document["findings"] if finding["code"] == PARKED)
+        return f"{document['error'].get('message') or document['error']['class']}.".replace("..", ".") + "".join(parked)
     if document["hold"] and document["status"] == "held":
         reason = document["hold"]["reason"]
         return CODES[reason].meaning if reason in CODES else str(reason)

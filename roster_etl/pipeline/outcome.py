@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from roster_etl.pipeline.tries import is_parked
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.districts import check_id
@@ -47,6 +48,7 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "edit": summary.get("edit"),
         "undoes": summary.get("undoes", []),
         "error": summary.get("error"),
+        "parked": is_parked(row),
         "report": _written(report_path(workspace, row["district_id"], import_id)),
         "data_docs": _written(data_docs_path(workspace, row["district_id"], import_id)),
         "warehouse": workspace.settings.redacted()["warehouse"]["url"],

@@ -34,6 +34,7 @@ from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Hold, Warehouse
 
 Decision = Literal["publish", "unchanged", "held", "rejected"]
@@ -80,8 +81,10 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
 
     Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
     """
+    fault_point("plan.begin")
     plan = compute_plan(workspace, upload, tables)
     give_back()
+    fault_point("plan.made")
     renames = renames_of(workspace, upload, plan, tables)
     plan = plan_with(workspace, upload, plan, renames)
     looks = likeness_of(workspace, upload, plan, tables)
@@ -93,6 +96,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     if planned.decision == "publish":
         workspace.frames.write(*place, "findings/plan", findings_frame(findings))
         _keep(workspace, upload, plan)
+        fault_point("plan.done")
         return planned
     summary = {
         "changes": {} if planned.decision == "rejected" else planned.changes,
@@ -105,6 +109,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     if planned.hold is not None:
         summary["hold"] = {name: planned.hold[name] for name in ("tables", "schools")}
     conclude(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
+    fault_point("plan.done")
     return planned
 
 

@@ -18,7 +18,7 @@ from roster_etl.engine.headers import match_header
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.scrub import Person, scrub, scrub_lines
 from roster_etl.mapping.plan import Const
-from roster_etl.pipeline.abandoned import end_abandoned, release
+from roster_etl.pipeline.abandoned import end_abandoned, opened, release
 from roster_etl.pipeline.manifest import refresh_manifest, settle_manifest
 from roster_etl.pipeline.outcome import data_docs_path, report_path
 from roster_etl.pipeline.report import write_report
@@ -26,6 +26,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Conclusion, Removal
 from roster_etl.vendors import Vendor, vendor
 
@@ -118,6 +119,7 @@ def _purging(workspace: Workspace, district_id: str) -> Iterator[dict[str, int]]
     """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import."""
     numbers = _opened(workspace, district_id)
     try:
+        fault_point("purge.opened")
         yield numbers
     finally:
         for number in numbers.values():
@@ -132,16 +134,13 @@ def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
         raise NothingToPurge(district_id=district_id)
     numbers = {}
     with workspace.holders.gate():
-        for source in sources:
-            end_abandoned(workspace, district_id, source)
+        end_abandoned(workspace, district_id)
         if waiting := [source for source in sources if workspace.archive.arrivals(district_id, source)]:
             raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
         if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
             raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
         for source in sources:
-            number = warehouse.open_import(kind="purge", district_id=district_id, source=source, started_at=datetime.now(UTC))
-            workspace.holders.take(number)
-            numbers[source] = number
+            numbers[source] = opened(workspace, district_id, source, kind="purge", started_at=datetime.now(UTC))
     return numbers
 
 
@@ -150,6 +149,8 @@ def _carried_out(
 ) -> Purged:
     """Remove from the warehouse, then let the archive tell what is left; what was named no more is removed from it last."""
     district_id = removal.district_id
+    workspace.archive.begin_removal(district_id, archived.dropped | _checkpoints(workspace, district_id), archived.changed)
+    fault_point("purge.scrubbed")
     done = datetime.now(UTC)
     noted = {"what": what, "by": by, "records": len(archived.places), "files": len(archived.dropped), **about}
 
@@ -159,10 +160,13 @@ def _carried_out(
     counts = workspace.warehouse.purge(removal, conclusions)
     for source, number in numbers.items():
         workspace.warehouse.supersede_holds(district_id, source, number, done)
-    dropped = archived.dropped | _settled(workspace, district_id, numbers, archived)
-    workspace.archive.remove_unreferenced(dropped)
+    _settled(workspace, district_id, numbers)
+    fault_point("purge.settled")
+    workspace.archive.remove_unreferenced(workspace.archive.removal(district_id)["keys"])
+    fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
+    workspace.archive.end_removal(district_id)
     return Purged(
         district_id=district_id,
         what=what,
@@ -183,13 +187,18 @@ def _conclusion(
     return Conclusion(import_id=number, status="published", finished_at=at, summary=summary)
 
 
-def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int], archived: _Archived) -> set[str]:
-    """Bring every manifest to what the ledger says now, and put what is left of the roster beside the newest. Returns old keys."""
-    old: set[str] = set()
+def _checkpoints(workspace: Workspace, district_id: str) -> set[str]:
+    """Return the keys of what earlier purges left of the roster."""
+    documents = (workspace.archive.read_manifest(district_id, number) for number in workspace.archive.manifests(district_id))
+    return {key for document in documents for key in document.get("checkpoint", {}).values()}
+
+
+def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int]) -> None:
+    """Bring every manifest to what the ledger says now, and put what is left of the roster beside the newest."""
+    changed = workspace.archive.removal(district_id)["members"]
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
-        old |= set(document.get("checkpoint", {}).values())
-        members = archived.changed.get(import_id, document.get("members", []))
+        members = changed.get(str(import_id), document.get("members", []))
         settle_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
     for source, number in numbers.items():
         refresh_manifest(workspace, number)
@@ -200,7 +209,6 @@ def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int],
             for row in workspace.warehouse.overrides(district_id, source, ended=True)
         ]
         settle_manifest(workspace, district_id, number, checkpoint=checkpoint, overrides=edits)
-    return old
 
 
 def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
@@ -224,7 +232,7 @@ def _emptied(workspace: Workspace, district_id: str, imports: Iterable[int]) -> 
     """Return the manifests of `imports` without the bytes of their uploads."""
     changed, dropped = {}, set()
     for import_id in sorted(set(imports) & set(workspace.archive.manifests(district_id))):
-        members = workspace.archive.read_manifest(district_id, import_id).get("members", [])
+        members = _members(workspace, district_id, import_id)
         dropped |= {member["key"] for member in members if member["key"]}
         changed[import_id] = [{**member, "key": None} for member in members]
     return _Archived(changed=changed, dropped=frozenset(dropped))
@@ -236,7 +244,7 @@ def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person)
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         members = []
-        for member in document.get("members", []):
+        for member in _members(workspace, district_id, import_id):
             found = _without(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
             if found is not None:
                 key, rows = found
@@ -246,6 +254,12 @@ def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person)
             members.append(member)
         changed[import_id] = members
     return _Archived(changed=changed, dropped=frozenset(dropped), places=frozenset(places))
+
+
+def _members(workspace: Workspace, district_id: str, import_id: int) -> list[dict[str, Any]]:
+    """Return the files of an import; those of a purge that was killed are as it had rewritten them."""
+    rewritten: list[dict[str, Any]] | None = workspace.archive.removal(district_id)["members"].get(str(import_id))
+    return rewritten or workspace.archive.read_manifest(district_id, import_id).get("members", [])
 
 
 def _without(

@@ -24,6 +24,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import District, Feed, Gate, Registry
+from roster_etl.store.faults import fault_point
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
@@ -82,6 +83,7 @@ def rebuild(workspace: Workspace, district_id: str, url: str, tell: Tell = lambd
         for document in sorted(documents, key=_moment):
             if not REPLAYS[document["ledger"]["kind"]](replay, document):
                 differs.append(int(document["import_id"]))
+            fault_point("rebuild.import")
             tell(f"import {document['import_id']}")
     published = sum(document["status"] == "published" for document in documents)
     return Rebuilt(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.mapping.frames import findings_frame
-from roster_etl.pipeline.abandoned import end_abandoned, release
+from roster_etl.pipeline.abandoned import begin, release
 from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, lost_members, refuse_older
 from roster_etl.pipeline.arrivals import arrived, forget, keep_member
 from roster_etl.pipeline.conclude import conclude, fail
@@ -34,6 +34,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import arrival_options, options_of, resolve
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.district import District, Feed, Window
+from roster_etl.store.faults import fault_point
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path, unpacked
@@ -93,6 +94,7 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
     upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
+        fault_point("receive.opened")
         return _taken_in(workspace, upload, order, feed, [_expected(window) for window in windows if window.options])
     except BaseException:
         release(workspace, upload.import_id)
@@ -128,6 +130,9 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
     workspace.frames.write_json(upload.district_id, upload.import_id, "upload", received.to_dict())
     if received.ended is None and not order.approves:
         write_manifest(workspace, received)  # if the process is killed, the archive knows what the bytes are of
+    if order.arrival is not None:  # not before the archive names the import that answers for the bytes
+        forget(workspace, upload.district_id, upload.source, order.arrival)
+    fault_point("receive.done")
     return received
 
 
@@ -201,22 +206,18 @@ def _arrived(order: Order, now: datetime) -> datetime:
 
 
 def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: datetime) -> int:
-    """Enter a new import, held by this process; what a killed process left of the feed ends here."""
-    with workspace.holders.gate():
-        end_abandoned(workspace, order.district_id, order.source)
-        import_id = workspace.warehouse.open_import(
-            kind="upload",
-            district_id=order.district_id,
-            source=order.source,
-            upload_id=None,
-            run_id=order.run_id,
-            file_set=order.file_set or "",
-            received_at=_arrived(order, now),
-            started_at=now,
-            options=dict(texts),
-        )
-        workspace.holders.take(import_id, order.run_id)
-    return import_id
+    return begin(
+        workspace,
+        order.district_id,
+        order.source,
+        kind="upload",
+        upload_id=None,
+        run_id=order.run_id,
+        file_set=order.file_set or "",
+        received_at=_arrived(order, now),
+        started_at=now,
+        options=dict(texts),
+    )
 
 
 # ---- from the landing zone
@@ -338,7 +339,6 @@ def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: S
     else:
         start_gates()
         workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame([*findings, *expected]))
-    forget(workspace, upload.district_id, upload.source, number)
     return upload
 
 

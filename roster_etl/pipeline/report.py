@@ -25,6 +25,7 @@ from roster_etl.pipeline.outcome import outcome, report_path
 from roster_etl.pipeline.plan_lines import school_lines, table_lines
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 from roster_etl.store.urls import join
 
@@ -50,9 +51,11 @@ def write_report(workspace: Workspace, import_id: int) -> Path:
         "csv": findings_csv(findings).encode("utf-8-sig"),  # spreadsheet programs need the mark
         "html": report_page(document, findings).encode(),  # the last, as it says that all are there
     }
+    fault_point("report.write")
     for kind, content in contents.items():
         Folder(str(page.parent)).write(f"{import_id}.{kind}", content)
         workspace.archive.write_report(document["district_id"], import_id, kind, content)
+    fault_point("report.written")
     return page
 
 

@@ -11,6 +11,7 @@ from roster_etl.pipeline.abandoned import end_abandoned
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import scratch
+from roster_etl.store.faults import fault_point
 
 KEPT_FRAMES = 3
 """Imports of a district whose frames stay, for a run that goes on from a failed step."""
@@ -18,24 +19,29 @@ KEPT_FRAMES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Swept:
-    """What was done. ``ended``, ``manifests``: numbers of imports; ``frames``: imports that lost theirs; ``scratch``: folders."""
+    """What was done.
+
+    ``ended``, ``manifests``: numbers of imports; ``frames``: imports that lost theirs; ``scratch``: folders; ``parts``: files of the
+    archive that were written in part.
+    """
 
     ended: tuple[int, ...]
     manifests: tuple[int, ...]
     frames: int
     scratch: int
+    parts: int
 
 
 def sweep(workspace: Workspace, *, frames: int = KEPT_FRAMES) -> Swept:
     """End imports whose process is gone, bring manifests up to the ledger, and remove old frames and temporary folders."""
-    ended: list[int] = []
     with workspace.holders.gate():
-        left = [workspace.warehouse.import_(number) for number in workspace.holders.left()]
-        for district_id, source in sorted({(row["district_id"], row["source"]) for row in left}):
-            ended += end_abandoned(workspace, district_id, source)
+        ended = end_abandoned(workspace)
+    fault_point("sweep.ended")
     behind = [row["import_id"] for row in workspace.warehouse.imports() if is_behind(workspace, row)]
     for import_id in behind:
         refresh_manifest(workspace, import_id)
     removed = workspace.frames.sweep(keep=frames)
     folders = scratch.sweep(workspace.settings.scratch)
-    return Swept(ended=tuple(ended), manifests=tuple(sorted(behind)), frames=removed, scratch=folders)
+    return Swept(
+        ended=tuple(ended), manifests=tuple(sorted(behind)), frames=removed, scratch=folders, parts=workspace.archive.sweep()
+    )

@@ -18,14 +18,16 @@ from roster_etl.engine.plan import Plan
 from roster_etl.engine.renames import ENTITY, TABLE
 from roster_etl.engine.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
-from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.by_hand import carried, fail_by_hand, keep_manifest
+from roster_etl.pipeline.abandoned import begin, fail_running, release
+from roster_etl.pipeline.by_hand import carried, keep_manifest
+from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PlanMoved, planned_from
 from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Conclusion, Edit, Hold, TableChange
 from roster_etl.vendors import vendor
 
@@ -64,11 +66,15 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     row = _undoable(workspace, import_id)
     number = _begun(workspace, row, run_id)
     try:
+        fault_point("undo.opened")
         undo = _undo(workspace, row)
+        _keep(workspace, number, undo, by)  # before it is held: whatever ends this process, the archive knows what was asked
         _conclude(workspace, number, undo, by)
+        fault_point("undo.held")
+        _supersede_same(workspace, number, undo)
         _keep(workspace, number, undo, by)
     except Exception as error:
-        fail_by_hand(workspace, number, error)
+        fail_running(workspace, number, error)
         raise
     finally:
         release(workspace, number)
@@ -93,6 +99,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     )
     changes = {name: _change(undo, name) for name in undo.plan.tables}
     workspace.warehouse.publish(conclusion, changes, undo.plan.base, approved_by=by)
+    fault_point("undo.published")
     _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
     closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, conclusion.finished_at)
     rewrite_reports(workspace, closed)
@@ -110,19 +117,8 @@ def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
 
 def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> int:
     now = datetime.now(UTC)
-    with workspace.holders.gate():
-        end_abandoned(workspace, row["district_id"], row["source"])
-        number = workspace.warehouse.open_import(
-            kind="undo",
-            district_id=row["district_id"],
-            source=row["source"],
-            file_set=row["file_set"],
-            run_id=run_id,
-            received_at=now,
-            started_at=now,
-        )
-        workspace.holders.take(number, run_id)
-    return number
+    feed = (row["district_id"], row["source"])
+    return begin(workspace, *feed, kind="undo", file_set=row["file_set"], run_id=run_id, received_at=now, started_at=now)
 
 
 def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
@@ -215,6 +211,16 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
     workspace.warehouse.conclude(conclusion)
 
 
+def _supersede_same(workspace: Workspace, number: int, undo: _Undo) -> None:
+    """Close older holds of the same undo: asked for twice, it waits once."""
+    now = datetime.now(UTC)
+    for hold in workspace.warehouse.holds(undo.district_id, undo.source):
+        if hold["reason"] == REASON and hold["import_id"] < number and hold["plan_sha256"] == undo.plan.sha256:
+            workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {number}", now)
+            refresh_manifest(workspace, hold["import_id"])
+            rewrite_reports(workspace, [hold["import_id"]])
+
+
 def _share(part: int, whole: int) -> dict[str, float]:
     return {"deleted": part, "current": whole, "pct": round(100 * part / whole, 1) if whole else 0.0}
 
@@ -240,6 +246,7 @@ def _change(undo: _Undo, name: str) -> TableChange:
 
 
 def _keep(workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_by: str | None = None) -> None:
+    row = workspace.warehouse.import_(number)
     keep_manifest(
         workspace,
         number,
@@ -248,5 +255,5 @@ def _keep(workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_b
         close_reason=UNDONE,
         asked_by=by,
         approved_by=approved_by,
-        at=workspace.warehouse.import_(number)["finished_at"].isoformat(),
+        at=(row["finished_at"] or row["started_at"]).isoformat(),
     )

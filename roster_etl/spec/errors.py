@@ -208,6 +208,15 @@ class ArchiveError(PermanentError):
     template = "archive, {key}: {problem}"
 
 
+class FolderUnavailable(RetryableError):
+    """A file of ours cannot be written: the disk is full, or the place is not there."""
+
+    code = "folder_unavailable"
+    template = (
+        "{where}: a file cannot be written ({problem}); free some space, or see that the place can be reached, and try again"
+    )
+
+
 class FrameError(PermanentError):
     """A frame between two steps cannot be read or written."""
 

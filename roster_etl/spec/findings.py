@@ -272,6 +272,11 @@ _UPLOAD = (
         "The upload is older than the one that is published; it was run again for going back to it.",
         "Look at the plan, then approve or discard it.",
     ),
+    (
+        "parked",
+        "The upload made its import fail again and again, through no fault that could be told, and is not tried again by itself.",
+        "Tell whoever runs roster_etl: the log of the last run says where it stopped. A new upload is tried again.",
+    ),
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
 

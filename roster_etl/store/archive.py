@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from roster_etl.spec.errors import ArchiveError
 from roster_etl.store.district import check_id
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -42,11 +43,16 @@ class Archive:
     """The archive in a folder (path or fsspec URL): ``objects/<2 digits>/<sha256>`` and ``manifests/<district>/<import>.json``.
 
     Beside them, for people: ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, which are written again when a hold is decided.
+    ``removals/<district>.json``: what a purge that goes on removes, or one that was killed was to remove.
     ``arrivals/<district>/<format>/<number>.json``: uploads whose bytes are here, and whose imports have not begun.
     """
 
     def __init__(self, url: str) -> None:
         self._folder = Folder(url)
+
+    def sweep(self) -> int:
+        """Remove what killed processes were still writing a day ago, and return how many files that were."""
+        return self._folder.sweep()
 
     def put(self, content: bytes | Path, *, original_sha256: str) -> StoredFile:
         """Store `content` (bytes, or a local file) for good; what is there already is left as it is. Raises ArchiveError."""
@@ -54,8 +60,10 @@ class Archive:
             raise ArchiveError(key=original_sha256[:80], problem="original_sha256 is no sha256")
         content = content.read_bytes() if isinstance(content, Path) else content
         key = hashlib.sha256(content).hexdigest()
+        fault_point("archive.write")
         if self._folder.size(_object(key)) != len(content):
             self._folder.write(_object(key), content)
+        fault_point("archive.written")
         return StoredFile(key=key, original_sha256=original_sha256, size=len(content))
 
     def get(self, key: str) -> bytes:
@@ -85,8 +93,40 @@ class Archive:
         for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
             wanted -= set(_ANY_KEY.findall(self._folder.read(name).decode("utf-8")))
         for key in wanted:
-            self._folder.remove(_object(key))
+            folder = _object(key).rpartition("/")[0]
+            for name in self._folder.names(folder):
+                if name.startswith(key):  # also what a killed process had written of it, under a temporary name
+                    self._folder.remove(f"{folder}/{name}")
         return len(wanted)
+
+    def begin_removal(self, district_id: str, keys: Iterable[str], members: Mapping[int, Any]) -> None:
+        """Write down what a purge of the district is about to do, on top of what an earlier one did not come to.
+
+        Args: keys: what is removed in the end; members: import → its files as they are from then on. The warehouse forgets first whom to
+            look for, so that a second try could not find out, and manifests let go of keys before their bytes are removed.
+        """
+        before = self.removal(district_id)
+        document = {
+            "keys": sorted({*keys, *before["keys"]}),
+            "members": {**before["members"], **{str(number): files for number, files in members.items()}},
+        }
+        self._folder.write(_removal(district_id), json.dumps(document).encode("utf-8"))
+
+    def removal(self, district_id: str) -> dict[str, Any]:
+        """Return what a purge that has not come to its end was about to do: ``keys`` and ``members``, as `begin_removal` took them."""
+        try:
+            found: dict[str, Any] = json.loads(self._folder.read(_removal(district_id)))
+        except FileNotFoundError:
+            return {"keys": [], "members": {}}
+        return found
+
+    def removals(self) -> tuple[str, ...]:
+        """Return the districts of which a purge has not come to its end."""
+        return tuple(name.removesuffix(".json") for name in self._folder.names("removals") if name.endswith(".json"))
+
+    def end_removal(self, district_id: str) -> None:
+        """Say that the purge has come to its end."""
+        self._folder.remove(_removal(district_id))
 
     def has(self, key: str) -> bool:
         """Return whether something is stored under `key`."""
@@ -96,7 +136,9 @@ class Archive:
         """Write (or replace, as a whole) the manifest of an import. Returns its name in the archive."""
         name = _manifest(district_id, import_id)
         text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+        fault_point("manifest.write")
         self._folder.write(name, text.encode("utf-8"))
+        fault_point("manifest.written")
         return name
 
     def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
@@ -138,7 +180,9 @@ class Archive:
     def add_arrival(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
         """Write down an upload that waits for its import, behind those that wait already. Returns its number, which is never used again."""
         number = max((*self.arrivals(district_id, source), int(at.timestamp() * 1000) - 1)) + 1
+        fault_point("arrival.write")
         self._folder.write(_arrival(district_id, source, number), json.dumps(document, ensure_ascii=False).encode("utf-8"))
+        fault_point("arrival.written")
         return number
 
     def arrivals(self, district_id: str, source: str) -> tuple[int, ...]:
@@ -159,11 +203,16 @@ class Archive:
 
     def remove_arrival(self, district_id: str, source: str, number: int) -> None:
         """Forget that an upload waits; its bytes stay."""
+        fault_point("arrival.forget")
         self._folder.remove(_arrival(district_id, source, number))
 
 
 def _arrival(district_id: str, source: str, number: int) -> str:
     return f"arrivals/{check_id(district_id)}/{source}/{int(number)}.json"
+
+
+def _removal(district_id: str) -> str:
+    return f"removals/{check_id(district_id)}.json"
 
 
 def _object(key: str) -> str:

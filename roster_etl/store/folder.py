@@ -13,15 +13,18 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from roster_etl.spec.errors import UnsafePath
+from roster_etl.spec.errors import FolderUnavailable, UnsafePath
+from roster_etl.store.faults import fault_point
 from roster_etl.store.objects import ObjectFolder
-from roster_etl.store.urls import local_path
+from roster_etl.store.urls import local_path, redact
 
+PART_SECONDS = 86_400.0  # no file takes a day to be written
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -82,13 +85,15 @@ class Folder:
         """Let `fill` write into a new file, then put it under `name`, as a whole or not at all.
 
         `durable`: wait until the disk has it; what can be made again need not. For an object store it is filled in memory first.
+        Raises: FolderUnavailable, StoreUnavailable, StoreRefused: it cannot be written; nothing was.
         """
         if self._objects:
             buffer = io.BytesIO()
             fill(buffer)
             self._objects.write(safe(name), buffer.getvalue())
-        else:
-            path = self._local(name)
+            return
+        path = self._local(name)
+        with _written(self.url):
             _write_local(path, path.with_name(f"{path.name}.{secrets.token_hex(6)}.part"), fill, durable=durable)
 
     @contextmanager
@@ -152,6 +157,20 @@ class Folder:
             self._objects.read(name)
             self._objects.remove(name)
 
+    def sweep(self, older_than: float = PART_SECONDS) -> int:
+        """Remove files that a killed process was still writing: temporary names of more than `older_than` seconds ago. Returns how many."""
+        before, removed = time.time() - older_than, 0
+        for name in self._parts():
+            with suppress(FileNotFoundError):  # written to its end, at this moment
+                if self.modified(name) < before:
+                    self.remove(name)
+                    removed += 1
+        return removed
+
+    def _parts(self) -> list[str]:
+        """Return the temporary names; an object store has none, since it shows an object only when it is whole."""
+        return [] if self._path is None else [path.relative_to(self._path).as_posix() for path in self._path.rglob("*.part")]
+
     def open_local(self, name: str) -> Path | None:
         """Return the local path of `name`, None where the folder is not a local one."""
         return self._local(name) if self.is_local else None
@@ -159,6 +178,15 @@ class Folder:
     def _local(self, name: str) -> Path:
         assert self._path is not None
         return self._path / safe(name)
+
+
+@contextmanager
+def _written(where: str) -> Iterator[None]:
+    """Say of an error of the system where it was and what it means."""
+    try:
+        yield
+    except OSError as error:
+        raise FolderUnavailable(where=redact(where), problem=error.strerror or type(error).__name__) from None
 
 
 def _write_local(target: Path, waiting: Path, fill: Callable[[BinaryIO], Any], *, durable: bool) -> None:
@@ -169,6 +197,7 @@ def _write_local(target: Path, waiting: Path, fill: Callable[[BinaryIO], Any], *
             if durable:
                 out.flush()
                 os.fsync(out.fileno())
+        fault_point("file.part")
         os.replace(waiting, target)
     finally:
         waiting.unlink(missing_ok=True)

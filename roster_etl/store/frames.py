@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from roster_etl.mapping.frames import to_frame, to_table
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.district import check_id
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 
 
@@ -33,9 +34,11 @@ class FrameStore:
         table = to_table(frame).replace_schema_metadata(
             None
         )  # pandas' notes there cannot name every Arrow type, and then break reading
+        fault_point("frames.write")
         self._folder.write_by(
             _file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out), durable=False
         )
+        fault_point("frames.written")
 
     def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the frame as it was written, dtypes included; of `columns` only, where given. Raises FrameError."""

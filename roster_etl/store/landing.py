@@ -19,6 +19,7 @@ from typing import Any
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, NoLanding, UploadMoved, UploadTooLarge
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry, FetchedFile, is_litter
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import create_private
 from roster_etl.store.settings import Limits, Settings, landing_folder
 from roster_etl.store.urls import join, local_path, shown
@@ -61,6 +62,7 @@ class Landing(ABC):
         if entry.size > self._limits.file_bytes:
             what = f"{entry.name} with {entry.size} bytes"
             raise UploadTooLarge(where=self.where, what=what, limit=self._limits.file_bytes, setting="file_bytes")
+        fault_point("landing.fetch")
         try:
             return self._read_twice(entry, to)
         except LandingNotFound:
@@ -75,6 +77,7 @@ class Landing(ABC):
             first = self._digest(entry, out.write)
         if first != self._digest(entry, None) or first[1] != entry.size or not self._stands(entry):
             raise UploadMoved(where=self.where, name=entry.name)
+        fault_point("landing.fetched")
         return FetchedFile(entry=entry, path=to, sha256=first[0], size=first[1])
 
     def _digest(self, entry: Entry, keep: Sink | None) -> tuple[str, int]:

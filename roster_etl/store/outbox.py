@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder, make_private
 
 Kind = Literal["mail", "webhook"]
@@ -103,7 +104,9 @@ class Outbox:
         """Queue `message`, unless it is queued, or was sent, already. Returns whether it was new."""
         if self._folder.exists(f"{message.id}.json") or self._folder.exists(f"sent/{message.id}"):
             return False
+        fault_point("outbox.queue")
         self._write(message)
+        fault_point("outbox.queued")
         return True
 
     def messages(self) -> list[Message]:
@@ -158,6 +161,7 @@ class Outbox:
         for message in messages:
             problem = down.get(message.kind) or _tried(carriers[message.kind], message)
             if problem is None:
+                fault_point("outbox.sent")
                 self._folder.write(f"sent/{message.id}", now.isoformat().encode())
                 self._folder.remove(f"{message.id}.json")
                 sent += 1
@@ -217,6 +221,7 @@ def _locked(file: int) -> bool:
 
 
 def _tried(send: Send, message: Message) -> RosterError | None:
+    fault_point("outbox.send")
     try:
         send(message)
     except (MessageRefused, CarrierBusy, CarrierDown) as problem:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import BadHome, SettingsError
+from roster_etl.store.faults import armed
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import is_url, join, redact, shown
 
@@ -31,6 +32,13 @@ class Limits:
     archive_bytes: int = 1 << 30
     archive_members: int = 10_000
     file_bytes: int = 4 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSettings:
+    """How imports are tried. ``tries``: an upload that failed so often in a row is parked."""
+
+    tries: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +126,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     reports: ReportSettings = field(default_factory=ReportSettings)
+    imports: ImportSettings = field(default_factory=ImportSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -125,8 +134,9 @@ class Settings:
 
         A variable of the environment (``ROSTER_ETL_WAREHOUSE``, ``…_ARCHIVE``, ``…_STAGING``, ``…_DISTRICTS``, ``…_LANDING``) wins over the file.
         Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once. BadHome: the folder
-            cannot be used, or its name would be read as part of a database's URL.
+            cannot be used, or its name would be read as part of a database's URL. BadFault: no such fault can be put in.
         """
+        armed()  # a fault that cannot be put in is said at once: else a test of it would pass
         home = _usable(home)
         values = _read(home / FILE_NAME)
         for table, key, variable in _VARIABLES:
@@ -144,6 +154,7 @@ class Settings:
             mail=_mail(home, values.get("mail", {})),
             alerts=_alerts(home, values.get("alerts", {})),
             reports=ReportSettings(**values.get("reports", {})),
+            imports=ImportSettings(**values.get("imports", {})),
         )
 
     @property
@@ -161,6 +172,7 @@ class Settings:
             "mail": dict(vars(self.mail)),
             "alerts": {**vars(self.alerts), "on": list(self.alerts.on)},
             "reports": {"url": redact(self.reports.url), "data_docs": self.reports.data_docs},
+            "imports": dict(vars(self.imports)),
         }
 
     def __repr__(self) -> str:
@@ -183,6 +195,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "mail": _kinds(MailSettings),
     "alerts": _kinds(AlertSettings),
     "reports": _kinds(ReportSettings),
+    "imports": {f.name: (int,) for f in fields(ImportSettings)},
 }
 _ONE_OF: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
 _VARIABLES = (

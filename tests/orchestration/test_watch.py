@@ -61,13 +61,13 @@ class Zone:
     def asked(self, minutes: float, **bounds: float) -> list[str]:
         return [request.district_id for request in self.tick(minutes, **bounds).requests]
 
-    def imported(self, minutes: float, status: str = "unchanged", code: str | None = None) -> None:
+    def imported(self, minutes: float, status: str = "unchanged", code: str | None = None, **summary: bool) -> None:
         """Write an import of lincoln into the ledger."""
         at = datetime.fromtimestamp(NOON + 60 * minutes, UTC)
         number = self.workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=at)
         if status != "running":
-            summary = {"error": {"class": "X", "code": code}} if code else {}
-            ended = Conclusion(import_id=number, status=status, finished_at=at, summary=summary)  # type: ignore[arg-type]
+            about = {**({"error": {"class": "X", "code": code}} if code else {}), **summary}
+            ended = Conclusion(import_id=number, status=status, finished_at=at, summary=about)  # type: ignore[arg-type]
             self.workspace.warehouse.conclude(ended)
 
 
@@ -403,3 +403,28 @@ def test_the_waits_of_a_feed_come_from_its_options():
 def test_a_note_holds_no_text_of_foreign_errors():
     assert watching._text(KeyError("Jane")) == "KeyError"
     assert watching._text(LandingUnavailable(where="x", problem="gone")) == "x: gone"
+
+
+# ── parked ──
+
+
+def test_an_upload_that_is_parked_is_asked_for_no_more_until_it_changes(zone: Zone):
+    folder = zone.district(min_interval="0s")
+    zone.tick(0)
+    zone.tick(5)
+    zone.imported(5.1, "failed", "abandoned", parked=True)
+    tick = zone.tick(30)
+
+    assert (tick.requests, tick.waits) == ((), {"parked": 1})
+    assert "parked, as it failed again and again" in tick.summary.casefold()
+    settle(folder, 2)
+    assert [zone.asked(40), zone.asked(45)] == [[], ["lincoln"]]
+
+
+def test_a_failure_that_nobody_foresaw_is_tried_again(zone: Zone):
+    zone.district()
+    zone.tick(0)
+    zone.tick(5)
+    zone.imported(5.1, "failed")
+
+    assert zone.asked(11) == ["lincoln"]

@@ -11,6 +11,7 @@ import pytest
 
 from roster_etl.orchestration.orders import newest_order
 from roster_etl.orchestration.watch import Bounds, Tick, watch
+from roster_etl.pipeline import road
 from roster_etl.pipeline.arrivals import waiting
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
@@ -179,3 +180,51 @@ def test_what_arrives_while_imports_are_paused_waits_for_their_end(zone: Zone) -
     assert (first.requests, second.requests) == ((), ())
     assert len(queue) == 2
     assert request.arrival == queue[0]
+
+
+def broken(zone: Zone, number: int | None, times: int = 1, **order: int) -> dict:
+    """Let the import of an upload fail at its first step behind the door."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(road, "walk", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(MemoryError):
+            import_upload(zone.workspace, Order(district_id="lincoln", source="canvas", arrival=number, **order))
+    return zone.workspace.warehouse.imports("lincoln", limit=1)[0]
+
+
+def test_an_upload_that_was_taken_over_and_failed_is_tried_again_before_a_later_one(zone: Zone) -> None:
+    zone.upload("1")
+    (first,) = zone.settle(0).requests
+    row = broken(zone, first.arrival)
+    zone.upload("2")
+    (again,) = zone.settle(10).requests
+
+    assert (again.archived, again.arrival) == (row["import_id"], None)
+    assert len(zone.queue) == 1
+    order = Order(district_id="lincoln", source="canvas", archived=again.archived)
+    assert outcome(zone.workspace, import_upload(zone.workspace, order))["status"] == "published"
+    (second,) = zone.tick(20).requests
+    assert second.arrival == zone.queue[0]
+
+
+def test_an_upload_that_is_parked_lets_the_next_one_pass(zone: Zone) -> None:
+    zone.upload("1")
+    (first,) = zone.settle(0).requests
+    number = broken(zone, first.arrival)["import_id"]
+    for _ in range(2):
+        number = broken(zone, None, archived=number)["import_id"]
+
+    assert zone.tick(10).waits == {"nothing_new": 1, "parked": 1}
+    zone.upload("2")
+    (second,) = zone.settle(20).requests
+    assert second.arrival == zone.queue[0]
+
+
+def test_an_upload_waits_until_an_import_answers_for_it(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone.upload("1")
+    (first,) = zone.settle(0).requests
+    with monkeypatch.context() as patch:
+        patch.setattr("roster_etl.pipeline.receive.write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            zone.import_(first.arrival)
+
+    assert zone.queue == (first.arrival,)

@@ -54,7 +54,7 @@ def test_an_import_of_another_feed_or_of_a_living_process_goes_on(killed: Worksp
     number = killed.warehouse.open_import(kind="upload", district_id="washington", source="clever", started_at=datetime.now(UTC))
     killed.holders.take(number)
 
-    assert end_abandoned(killed, "washington", "clever") == []
+    assert end_abandoned(killed, "washington") == []
     assert [killed.warehouse.import_(n)["status"] for n in (1, number)] == ["running", "running"]
     killed.holders.release(number, ended=True)
 
@@ -62,7 +62,7 @@ def test_an_import_of_another_feed_or_of_a_living_process_goes_on(killed: Worksp
 def test_an_import_without_a_lock_may_belong_to_another_home(killed: Workspace) -> None:
     number = killed.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
 
-    assert end_abandoned(killed, "lincoln", "clever") == [1]
+    assert end_abandoned(killed, "lincoln") == [1]
     assert killed.warehouse.import_(number)["status"] == "running"
 
 
@@ -79,7 +79,7 @@ def test_what_a_killed_process_left_does_not_end_an_import_that_another_run_has_
     killed.holders.release(1, ended=False)
     killed.warehouse.resume(1, "run-b")  # on another host
 
-    assert end_abandoned(killed, "lincoln", "clever") == []
+    assert end_abandoned(killed, "lincoln") == []
     assert killed.warehouse.import_(1)["status"] == "running"
     assert killed.holders.left() == []
 

@@ -97,3 +97,22 @@ def test_uploads_wait_in_the_order_of_their_arrival_under_numbers_that_never_com
 def test_an_upload_that_waits_no_longer_says_so(archive: Archive) -> None:
     with pytest.raises(ArchiveError, match="waits no longer"):
         archive.read_arrival("lincoln", "canvas", 1)
+
+
+def test_bytes_that_go_go_with_what_was_half_written_of_them(archive: Archive, tmp_path: Path) -> None:
+    key = archive.put(b"personal", original_sha256=ORIGINAL).key
+    half = tmp_path / "archive" / "objects" / key[:2] / f"{key}.0123456789ab.part"
+    half.write_bytes(b"pers")
+
+    assert archive.remove_unreferenced([key]) == 1
+    assert list((tmp_path / "archive" / "objects" / key[:2]).iterdir()) == []
+
+
+def test_a_removal_that_was_begun_is_known_until_it_ends(archive: Archive) -> None:
+    archive.begin_removal("lincoln", ["a"], {1: [{"key": "x"}]})
+    archive.begin_removal("lincoln", ["b"], {2: []})
+
+    assert archive.removals() == ("lincoln",)
+    assert archive.removal("lincoln") == {"keys": ["a", "b"], "members": {"1": [{"key": "x"}], "2": []}}
+    archive.end_removal("lincoln")
+    assert (archive.removals(), archive.removal("lincoln")) == ((), {"keys": [], "members": {}})

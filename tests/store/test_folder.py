@@ -65,3 +65,12 @@ def test_files_are_private_and_nothing_is_left_of_a_failed_write(tmp_path: Path)
 def test_our_own_files_never_rest_on_an_sftp_server() -> None:
     with pytest.raises(SettingsError, match="SFTP is for landing zones"):
         Folder("sftp://u:secret@h/x")
+
+
+def test_what_a_killed_process_was_writing_is_removed_after_a_day(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "archive"))
+    folder.write("objects/aa/whole", b"1")
+    folder.write("objects/aa/half.0123456789ab.part", b"2")
+
+    assert (folder.sweep(), folder.sweep(older_than=-60)) == (0, 1)
+    assert folder.names("objects/aa") == ("whole",)

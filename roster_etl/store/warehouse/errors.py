@@ -99,6 +99,14 @@ class NoHold(WarehouseError, PermanentError):
 
 _CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_., ]+))?")
 _BUSY = re.compile(r"database (?:table )?is locked|database schema is locked", re.IGNORECASE)
+_FULL = re.compile(r"database or disk is full|disk I/O error", re.IGNORECASE)
+_KNOWN = {
+    "40P01": "two writers waited for each other, and this one gave way",
+    "53100": "its disk is full, so free some space",
+    "53300": "it has no connection to spare",
+    "57P01": "an administrator ended the connection, or the server is being restarted",
+    "57P03": "the server is starting, or shutting down",
+}
 _RETRY = ("08", "40", "53", "55", "57")  # connection, rollback, resources, lock not available, operator intervention
 
 
@@ -143,7 +151,9 @@ def _classified(error: Exception, driver: Any) -> WarehouseError:
     if _BUSY.search(text):
         return WarehouseUnavailable(problem="another process is writing", sqlstate="55P03")
     if sqlstate.startswith(_RETRY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return WarehouseUnavailable(problem="the database broke off or is busy", sqlstate=sqlstate)
+        return WarehouseUnavailable(problem=_KNOWN.get(sqlstate, "the database broke off or is busy"), sqlstate=sqlstate)
+    if _FULL.search(text):  # of SQLite, which has no SQLSTATE
+        return WarehouseUnavailable(problem=_KNOWN["53100"], sqlstate="53100")
     if type(driver).__name__ == "OperationalError" and sqlstate == "unknown":
         return WarehouseUnavailable(problem="the database does not answer", sqlstate=sqlstate)
     return WarehouseError(sqlstate=sqlstate)

@@ -26,6 +26,7 @@ from roster_etl.canonical.ledger import (
     Decision,
     ImportKind,
 )
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import bulk
 from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
@@ -234,3 +235,4 @@ def _replace_checks(connection: sa.Connection, import_id: int, checks: Sequence[
 def _hold(connection: sa.Connection, import_id: int, hold: Hold) -> None:
     connection.execute(sa.delete(HOLDS).where(HOLDS.c.import_id == import_id))
     connection.execute(sa.insert(HOLDS).values(import_id=import_id, **asdict(hold)))
+    fault_point("hold.record")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +18,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import bulk, ledger
 from roster_etl.store.warehouse.conclusion import Conclusion, TableChange
 from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved
@@ -60,6 +63,8 @@ def publish(
     if found["status"] == "held":
         _approve(connection, conclusion, approved_by)
     _refuse_if_moved(connection, found, planned_on)
+    conclusion = replace(conclusion, finished_at=max(conclusion.finished_at, _last_moment(connection, found, conclusion)))
+    fault_point("publish.begin")
     # All closings first, so that the keys of records that move between tables or ids are free.
     for name in TABLES:
         if name in changes:
@@ -96,6 +101,15 @@ def _refuse_if_moved(connection: sa.Connection, found: sa.RowMapping, planned_on
         raise _moved(found, planned_on, newest)
 
 
+def _last_moment(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion) -> datetime:
+    """Return when the feed was last published: a clock that was set back must not end a version before it began."""
+    query = sa.select(IMPORTS.c.finished_at).where(
+        IMPORTS.c.district_id == found["district_id"], IMPORTS.c.source == found["source"], IMPORTS.c.status == "published"
+    )
+    last: datetime | None = connection.execute(query.order_by(IMPORTS.c.import_id.desc()).limit(1)).scalar()
+    return last or conclusion.finished_at
+
+
 def _moved(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterMoved:
     return RosterMoved(
         district_id=found["district_id"],
@@ -124,6 +138,7 @@ def _close(
     )
     if _changed(connection, result) != rows.num_rows:
         raise _moved(found, planned_on, planned_on)
+    fault_point("publish.closed")
     bulk.unstage(connection, staged)
 
 
@@ -152,8 +167,10 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
         differing = [column for column in schema.names if column not in same]
         filled = given | {column: value for column, value in same.items() if value.value is not None}
         staged = bulk.stage(connection, f"opening_{name}", part.select(differing))
+        fault_point("publish.staged")
         chosen = sa.select(*filled.values(), *staged.c)
         connection.execute(sa.insert(history).from_select([*filled, *differing], chosen, include_defaults=False))
+        fault_point("publish.merged")
         bulk.unstage(connection, staged)
 
 

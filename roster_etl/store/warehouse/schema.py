@@ -16,6 +16,7 @@ from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import changes_view, current_view
 from roster_etl.canonical.roster import TABLES
 from roster_etl.store import migrations
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import roles
 from roster_etl.store.warehouse.connection import Database
 from roster_etl.store.warehouse.errors import SchemaBehind
@@ -61,6 +62,8 @@ def migrate(database: Database) -> str | None:
                 roles.grant(connection, reader=reader)
             for loader in loaders:
                 roles.grant(connection, loader=loader)
+            fault_point("migrate.upgraded")
+    fault_point("migrate.done")
     return before
 
 

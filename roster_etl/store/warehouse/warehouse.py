@@ -15,6 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
+from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import changes, ledger, ledger_read, publish, purge, read, restore, roles, schema
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
@@ -103,15 +104,23 @@ class Warehouse:
         options: Mapping[str, Any] | None = None,
         import_id: int | None = None,
         file_set: str = "",
+        claim: Callable[[int], None] = lambda _: None,
     ) -> int:
-        """Enter an import that begins, as ``running``, and return its number. ``import_id``: keep a number that it had."""
+        """Enter an import that begins, as ``running``, and return its number.
+
+        Args: import_id: keep a number that it had; claim: told the number before anybody else can see the import.
+        """
         columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
         columns["file_set"] = file_set
         given = {} if import_id is None else {"import_id": import_id}
         with self._writing() as connection:
-            return ledger.open_import(
+            number = ledger.open_import(
                 connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
             )
+            claim(number)
+            fault_point("ledger.open")
+        fault_point("ledger.opened")
+        return number
 
     def set_upload(
         self, import_id: int, upload_id: str, *, received_at: datetime | None = None, options: Mapping[str, Any] | None = None
@@ -121,6 +130,7 @@ class Warehouse:
         with self._writing() as connection:
             ledger.own(connection, import_id, "running")
             ledger.change(connection, import_id, **{name: value for name, value in columns.items() if value is not None})
+            fault_point("ledger.upload")
 
     def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
         """Write the files of a running import, instead of those that the ledger has."""
@@ -133,6 +143,7 @@ class Warehouse:
         with self._writing() as connection:
             ledger.own(connection, import_id, "running", "failed")
             ledger.change(connection, import_id, status="running", finished_at=None, **({"run_id": run_id} if run_id else {}))
+            fault_point("ledger.resume")
 
     def conclude(self, conclusion: Conclusion) -> None:
         """End a running import that publishes nothing. Raises ImportNotRunning."""
@@ -141,6 +152,8 @@ class Warehouse:
         with self._writing() as connection:
             ledger.own(connection, conclusion.import_id, "running")
             ledger.conclude(connection, conclusion)
+            fault_point("ledger.conclude")
+        fault_point("ledger.concluded")
 
     def publish(
         self,
@@ -161,6 +174,8 @@ class Warehouse:
             raise ValueError(f"{conclusion.status}: use conclude")
         with self._writing() as connection:
             publish.publish(connection, conclusion, changes, base, approved_by)
+            fault_point("publish.commit")
+        fault_point("publish.committed")
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
@@ -169,6 +184,8 @@ class Warehouse:
             ledger.decide_hold(connection, import_id, decision, by, at)
             if decision == "discarded":
                 ledger.change(connection, import_id, status="discarded")
+            fault_point("decide.record")
+        fault_point("decide.recorded")
 
     def supersede_holds(
         self,
@@ -182,7 +199,10 @@ class Warehouse:
     ) -> list[int]:
         """Decide the open holds (of a `kind`, before `before`) that a newer import of the same set of files replaces; return their imports."""
         with self._writing() as connection:
-            return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before, kind=kind)
+            closed = ledger.supersede_holds(connection, district_id, source, by_import, at, before=before, kind=kind)
+            fault_point("ledger.supersede")
+        fault_point("ledger.superseded")
+        return closed
 
     # Imports that are over, from elsewhere
 
@@ -208,6 +228,8 @@ class Warehouse:
         with self._writing() as connection:
             counts = purge.remove(connection, removal)
             purge.end(connection, conclusions(counts))
+            fault_point("purge.remove")
+        fault_point("purge.removed")
         self._database.compact()
         return counts
 

@@ -1,0 +1,38 @@
+"""What killed processes left: imports that run in the ledger, and runs that are STARTED in Dagster, which would block their districts.
+
+Belongs here: ending both, at every tick of the sensor and so at the start of the daemon. A run whose import this home did not begin is left
+to the home that did; one that was killed before it began an import, to ``run_monitoring.max_runtime_seconds``.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from roster_etl.orchestration.steps import DISTRICT, FORMAT
+from roster_etl.pipeline.abandoned import Abandoned, end_left
+from roster_etl.pipeline.workspace import Workspace
+
+_AT_WORK = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_NEWEST = 5  # imports of a feed among which that of a run that is at work must be
+
+
+def end_what_was_left(workspace: Workspace, instance: dg.DagsterInstance) -> list[int]:
+    """End imports of this home whose process is gone, and their runs. Returns the imports."""
+    gone = end_left(workspace)
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_AT_WORK)):
+        number = _dead(workspace, run, gone)
+        if number is not None:
+            instance.report_run_failed(run, f"The process of import {number} was killed; this run ends with it.")
+    return gone
+
+
+def _dead(workspace: Workspace, run: dg.DagsterRun, gone: list[int]) -> int | None:
+    """Return the import of a run if its process is known to be gone."""
+    district_id, source = run.tags.get(DISTRICT), run.tags.get(FORMAT)
+    if district_id is None or source is None:
+        return None
+    for row in workspace.warehouse.imports(district_id, source, limit=_NEWEST):
+        error = (row["summary"] or {}).get("error") or {}
+        if row["run_id"] == run.run_id and (row["import_id"] in gone or error.get("code") == Abandoned.code):
+            return int(row["import_id"])
+    return None

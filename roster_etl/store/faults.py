@@ -1,0 +1,168 @@
+"""Fault points: the places where a test, or a person at a rehearsal, lets a process die, fail or stand still.
+
+Belongs here: the list of all points, what can be done at one, and reading ``ROSTER_ETL_FAIL_AT``. Nothing happens anywhere unless that
+variable is set; it is for tests and rehearsals, never for production. Which test goes through which point: docs/operations/faults.md.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from roster_etl.spec.errors import RetryableError, SettingsError
+
+VARIABLE = "ROSTER_ETL_FAIL_AT"
+ACTIONS = ("kill", "raise", "sleep")
+SLEEP_SECONDS = 600.0  # long enough to look around, or to kill by hand
+
+POINTS: Mapping[str, str] = MappingProxyType(
+    {
+        # the door
+        "landing.fetch": "a file of the landing zone is about to be copied",
+        "landing.fetched": "it was copied, and proven to have stood still",
+        "receive.opened": "the import stands in the ledger, and nothing of the upload is known yet",
+        "receive.done": "the upload is taken in; its manifest is written",
+        # files of ours
+        "file.part": "a file of ours is written in full, under its temporary name",
+        "archive.write": "bytes of an upload are about to be kept",
+        "archive.written": "they are kept, and no manifest names them yet",
+        "manifest.write": "the ledger has changed, and the manifest beside the bytes does not say so yet",
+        "manifest.written": "manifest and ledger say the same",
+        "frames.write": "a frame is about to be left in staging",
+        "frames.written": "it was left there",
+        "arrival.write": "the bytes of an upload of changes are kept, and nothing says that it waits",
+        "arrival.written": "it waits, and the sensor's memory does not know yet",
+        "arrival.forget": "an import answers for it, and it still waits",
+        # the steps
+        "judge.begin": "a file is about to be read",
+        "judge.done": "it is judged, row by row",
+        "gate.begin": "a suite is about to judge",
+        "gate.done": "its verdict is in staging",
+        "fold.begin": "changes are about to be folded over the current state",
+        "fold.done": "the state that the district should have is made",
+        "map.begin": "a table is about to be mapped",
+        "map.done": "it is mapped, and not in staging yet",
+        "plan.begin": "the plan is about to be made",
+        "plan.made": "it is made, and nothing is decided",
+        "plan.done": "it is decided, and the ledger has what does not publish",
+        # transactions
+        "ledger.open": "an import is entered, and not committed",
+        "ledger.opened": "it is committed, and no process is known to hold it",
+        "ledger.upload": "the upload of an import is entered, and not committed",
+        "ledger.conclude": "an ending without publishing is entered, and not committed",
+        "ledger.concluded": "it is committed, and the manifest does not say so yet",
+        "ledger.resume": "an import is taken up again, and not committed",
+        "ledger.supersede": "older holds are closed, and not committed",
+        "ledger.superseded": "they are closed, and their manifests do not say so yet",
+        "hold.record": "a hold is entered, and its import is still running",
+        "publish.begin": "the transaction is open, the district's lock is held",
+        "publish.closed": "versions of a table are closed",
+        "publish.staged": "rows are copied into the staging table",
+        "publish.merged": "they are in the table's history",
+        "publish.commit": "the ledger says published, and nothing is committed",
+        "publish.committed": "it is committed, and nobody was told",
+        # telling
+        "report.write": "a report is about to be written",
+        "report.written": "it is written",
+        "outbox.queue": "a message is about to be queued",
+        "outbox.queued": "it is queued",
+        "outbox.send": "a message is about to be sent",
+        "outbox.sent": "the other side has it, and the outbox does not know",
+        "cursor.asked": "a tick has decided what to import, and neither runs nor cursor are stored",
+        # people's decisions
+        "approve.begin": "a decision to publish is about to be carried out",
+        "decide.record": "what was decided about a hold is entered, and not committed",
+        "decide.recorded": "it is committed, and the manifest does not say so yet",
+        "undo.opened": "an undo stands in the ledger, and nothing is planned",
+        "undo.held": "it is held, and its manifest says that it is running",
+        "undo.published": "it is published, and its manifest says held",
+        "override.opened": "a steward's edit stands in the ledger",
+        "override.published": "it is published, and its manifest says that it is running",
+        # keeping
+        "purge.opened": "a purge stands in the ledger",
+        "purge.scrubbed": "rewritten files are in the archive beside the old ones, and it is written down which go",
+        "purge.remove": "the rows are removed, and nothing is committed",
+        "purge.removed": "it is committed, and manifests and old bytes are as they were",
+        "purge.settled": "manifests name no old bytes any more, and those are still there",
+        "purge.bytes": "old bytes are gone; frames and reports are not",
+        "rebuild.import": "an import was replayed, and others are to come",
+        "migrate.upgraded": "the schema is this version's, and nothing is committed",
+        "migrate.done": "it is committed",
+        "sweep.ended": "imports of killed processes are ended, and nothing else is tidied up",
+    }
+)
+
+
+class BadFault(SettingsError):
+    """The variable names no fault that can be put in: a test would pass without having tested anything."""
+
+    code = "bad_fault"
+
+
+class InjectedFault(RetryableError):
+    """The failure that ``raise`` puts in."""
+
+    code = "injected_fault"
+    template = f"fault point {{point}} was told to fail; unset {VARIABLE} and run it again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happens where. ``turn``: the how-manyth time that the process comes by; the first is 1."""
+
+    point: str
+    action: str
+    turn: int = 1
+
+
+_passed: Counter[str] = Counter()
+"""How often this process came by each point while a fault was set."""
+
+
+def fault_point(point: str) -> None:
+    """Do here what ``ROSTER_ETL_FAIL_AT`` says, if it names this `point`. Raises InjectedFault, BadFault."""
+    if told := os.environ.get(VARIABLE):
+        _come_by(point, parse(told))
+
+
+def armed() -> Fault | None:
+    """Return the fault that is set, None if none is. Raises BadFault: call it at start, so that a typing error is noticed."""
+    told = os.environ.get(VARIABLE)
+    return parse(told) if told else None
+
+
+def passed() -> Mapping[str, int]:
+    """Return how often this process came by each point while a fault was set."""
+    return dict(_passed)
+
+
+def parse(told: str) -> Fault:
+    """Return what ``POINT:ACTION`` or ``POINT:ACTION:TURN`` says. Raises BadFault."""
+    point, _, rest = told.partition(":")
+    action, _, turn = rest.partition(":")
+    problem = None
+    if point not in POINTS:
+        problem = f"there is no fault point {point[:80]!r}; roster_etl/store/faults.py lists them"
+    elif action not in ACTIONS:
+        problem = f"{action[:80]!r} cannot be done at a fault point; {', '.join(ACTIONS)} can"
+    elif turn and not (turn.isascii() and turn.isdigit() and int(turn)):
+        problem = f"{turn[:80]!r} is no turn; the first is 1"
+    if problem:
+        raise BadFault(where=VARIABLE, problem=f"{problem}. Expected POINT:ACTION[:TURN], or the variable unset")
+    return Fault(point=point, action=action, turn=int(turn or 1))
+
+
+def _come_by(point: str, fault: Fault) -> None:
+    _passed[point] += 1
+    if point != fault.point or _passed[point] != fault.turn:
+        return
+    if fault.action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault.action == "raise":
+        raise InjectedFault(point=point)
+    time.sleep(SLEEP_SECONDS)

@@ -1,0 +1,186 @@
+"""What a process does in the matrix of faults: an import, a decision, a tick. Each opens the home as a fresh process would.
+
+Belongs here: plain calls of the road; ``cli`` has the same done by the command line, as a Dagster run where it is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+FEED = ("lincoln", "clever")
+HOUR, NOON = 3600.0, 1_900_000_000.0
+CURSOR = "cursor.json"  # of the tests' own sensor, in the home
+
+
+def warm() -> None:
+    """Import all that an act needs, and import an upload in a home that is thrown away: what is made once is made then."""
+    import tempfile
+
+    import psycopg  # noqa: F401
+    import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
+
+    from roster_etl.orchestration import watch  # noqa: F401
+    from roster_etl.pipeline import decide, override, purge, rebuild, receive, road, sweep, undo
+    from roster_etl.projections.samples import write_sample
+    from roster_etl.store import mail
+    from roster_etl.vendors import discover, vendor
+
+    assert all((decide, override, purge, rebuild, receive, road, sweep, undo, mail))
+    for known in discover().values():
+        receive._code_digest(known.package)
+    with tempfile.TemporaryDirectory() as folder:
+        home, upload = Path(folder) / "home", Path(folder) / "upload"
+        write_sample(vendor("clever"), upload, students=3, seed=1)
+        register(home)
+        import_(home, path=str(upload))
+
+
+def register(home: Path) -> None:
+    """Register the district."""
+    from roster_etl.store.district import District, Feed
+
+    with _open(home) as workspace:
+        workspace.registry.add(District(id=FEED[0], feeds=(Feed(format=FEED[1]),)))
+
+
+def _open(home: Path) -> Any:
+    from roster_etl.pipeline.workspace import Workspace
+
+    return closing(Workspace.open(home))
+
+
+def cli(home: Path, words: list[str]) -> int:
+    """Say `words` at the command line."""
+    from roster_etl.cli import main
+
+    return main([*words, "--home", str(home)])
+
+
+def import_(home: Path, path: str | None = None, archived: int | None = None, feed: tuple[str, str] = FEED) -> None:
+    """Import what lies at `path`, or an archived upload."""
+    from roster_etl.pipeline.receive import Order
+    from roster_etl.pipeline.road import import_upload
+
+    with _open(home) as workspace:
+        import_upload(workspace, Order(district_id=feed[0], source=feed[1], path=path, archived=archived))
+
+
+def resume(home: Path) -> None:
+    """Go on with the newest import, which failed at a step, as a re-executed run does."""
+    from roster_etl.pipeline.abandoned import release
+    from roster_etl.pipeline.road import walk
+    from roster_etl.pipeline.tell import tell_of
+    from roster_etl.pipeline.upload import Upload
+
+    with _open(home) as workspace:
+        number = workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"]
+        upload = Upload.from_dict(workspace.frames.read_json(FEED[0], number, "upload"))
+        workspace.holders.take(number)
+        workspace.warehouse.resume(number)
+        walk(workspace, upload)
+        release(workspace, number)
+        tell_of(workspace, number)
+
+
+def approve(home: Path) -> None:
+    """Approve what is held."""
+    from roster_etl.pipeline.decide import Decision, approval, carry_out
+
+    with _open(home) as workspace:
+        for hold in workspace.warehouse.holds():
+            carry_out(workspace, approval(workspace, Decision(import_id=hold["import_id"], by="A. Steward")))
+
+
+def discard(home: Path) -> None:
+    """Discard what is held."""
+    from roster_etl.pipeline import decide
+
+    with _open(home) as workspace:
+        for hold in workspace.warehouse.holds():
+            decide.discard(workspace, hold["import_id"], "A. Steward")
+
+
+def undo(home: Path, import_id: int) -> None:
+    """Plan the state before an import."""
+    from roster_etl.pipeline.undo import plan_undo
+
+    with _open(home) as workspace:
+        plan_undo(workspace, import_id, "A. Steward")
+
+
+def override(home: Path, value: str) -> None:
+    """Set a cell by hand, unless it is set."""
+    from roster_etl.pipeline.override import Target, set_override
+
+    with _open(home) as workspace:
+        if workspace.warehouse.overrides(*FEED):
+            return
+        table = workspace.warehouse.current(*FEED, "users")
+        key = {"user_kind": table["user_kind"][0].as_py(), "user_id": table["user_id"][0].as_py()}
+        target = Target(district_id=FEED[0], source=FEED[1], table="users", key=key, field="first_name")
+        set_override(workspace, target, value, "A. Steward")
+
+
+def purge(home: Path, user_id: str) -> None:
+    """Remove a student for good."""
+    from roster_etl.pipeline.purge import purge_person
+
+    with _open(home) as workspace:
+        purge_person(workspace, FEED[0], "student", user_id, by="A. Steward")
+
+
+def rebuild(home: Path, url: str) -> None:
+    """Replay the archive into another warehouse."""
+    from roster_etl.pipeline import rebuild as again
+
+    with _open(home) as workspace:
+        again.rebuild(workspace, FEED[0], url)
+
+
+def migrate(home: Path) -> None:
+    """Bring the warehouse to this version's schema."""
+    with _open(home) as workspace:
+        workspace.warehouse.migrate()
+
+
+def send(home: Path) -> None:
+    """Empty the outbox."""
+    from roster_etl.pipeline.tell import send_out
+
+    with _open(home) as workspace:
+        send_out(workspace, everything=True)
+
+
+def sweep(home: Path) -> None:
+    """Tidy up."""
+    from roster_etl.pipeline import sweep as tidy
+
+    with _open(home) as workspace:
+        tidy.sweep(workspace)
+
+
+def night(home: Path, hours: float = 0.0) -> None:
+    """Be the sensor for two ticks an hour apart, and carry out what it asks for; its memory is kept after each tick."""
+    from roster_etl.orchestration.watch import watch
+    from roster_etl.pipeline.receive import Order
+    from roster_etl.pipeline.road import import_upload
+
+    cursor = home / CURSOR
+    with _open(home) as workspace:
+        for hour in (hours, hours + 1, hours + 2):
+            before = cursor.read_text() if cursor.exists() else None
+            tick = watch(workspace, before, now=NOON + HOUR * hour, running=set)
+            cursor.write_text(tick.cursor)
+            for request in tick.requests:
+                known = {name: value for name, value in asdict(request).items() if name in Order.__dataclass_fields__}
+                import_upload(workspace, Order(**known))
+
+
+ACTS: dict[str, Callable[..., int | None]] = {
+    act.__name__.strip("_"): act
+    for act in (cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night)
+}

@@ -1,0 +1,311 @@
+"""The matrix of faults: homes to begin with, what is done in them, and what must be the same whatever was killed.
+
+Belongs here: which scenario goes through which point, how homes are made and copied, and the comparison. The comparison is of what
+people and programs read: every version of every record with the rank of the published import that opened or closed it, what the ledger
+says of every published import, open holds, and edits in force. It leaves out what a second try rightly changes: moments, numbers of
+imports and of versions, runs, and imports that published nothing (one that was killed is there as ``failed``).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from roster_etl.canonical import TABLES
+from roster_etl.canonical.history import history_table
+from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
+from roster_etl.pipeline.manifest import is_behind
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.warehouse import Warehouse
+from tests.faults.forge import KILLED, Ended, Forge, Fresh
+
+OTHER = "oak"
+LAKE = "lake"
+_TIMES = ("version_id", "valid_from", "valid_to")
+_RANKS = ("valid_from_import", "valid_to_import")
+_OF_A_RERUN = ("archived_upload",)  # says that the bytes were run again
+_SURROGATE = ("came_with", "plan_base", "sha256", "read_in", "undoes", "hold", "asked_by")
+"""Of an import's summary: numbers of imports, and hashes that have such numbers in them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Something that is done in a home. ``after``: the acts that made the home; ``again``: what is done after a kill, if not the same."""
+
+    name: str
+    act: str
+    how: Mapping[str, Any] = field(default_factory=dict)
+    after: tuple[str, ...] = ("first",)
+    again: tuple[tuple[str, Mapping[str, Any]], ...] | None = None
+    own: tuple[str, ...] = ()
+
+    @property
+    def recovery(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """What a person or the next tick does when the process was killed."""
+        tidy: tuple[tuple[str, Mapping[str, Any]], ...] = () if self.act == "migrate" else (("sweep", {}),)
+        return (*tidy, *(self.again if self.again is not None else ((self.act, self.how),)))
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(name="import", act="import", how={"path": "b"}),
+        Scenario(name="hold", act="import", how={"path": "half"}, own=("ledger.conclude", "ledger.concluded", "hold.record")),
+        Scenario(
+            name="replace",
+            act="import",
+            how={"path": "b"},
+            after=("first", "held"),
+            own=("ledger.supersede", "ledger.superseded"),
+        ),
+        Scenario(
+            name="resume", act="resume", after=("first", "failed"), again=(("import", {"path": "b"}),), own=("ledger.resume",)
+        ),
+        Scenario(name="approve", act="approve", after=("first", "held"), own=("approve.begin",)),
+        Scenario(name="discard", act="discard", after=("first", "held"), own=("decide.record", "decide.recorded")),
+        Scenario(name="undo", act="undo", how={"import_id": 3}, after=("first", "second"), own=("undo.opened", "undo.held")),
+        Scenario(name="approve undo", act="approve", after=("first", "second", "undone"), own=("undo.published",)),
+        Scenario(name="override", act="override", how={"value": "Zoë"}, own=("override.opened", "override.published")),
+        Scenario(
+            name="purge",
+            act="purge",
+            how={"user_id": "USER"},
+            after=("first", "second"),
+            own=("purge.opened", "purge.scrubbed", "purge.remove", "purge.removed", "purge.settled", "purge.bytes"),
+        ),
+        Scenario(name="rebuild", act="rebuild", how={"url": "TARGET"}, after=("first", "second"), own=("rebuild.import",)),
+        Scenario(name="migrate", act="migrate", after=("empty",), own=("migrate.upgraded", "migrate.done")),
+        Scenario(name="send", act="send", after=("first", "held"), own=("outbox.send", "outbox.sent")),
+        Scenario(name="sweep", act="sweep", after=("first", "left"), again=(("import", {"path": "b"}),), own=("sweep.ended",)),
+        Scenario(
+            name="night",
+            act="night",
+            after=("lake",),
+            again=(("night", {"hours": 3}), ("night", {"hours": 6})),
+            own=("arrival.write", "arrival.written", "arrival.forget", "fold.begin", "fold.done", "cursor.asked"),
+        ),
+    )
+}
+"""``own``: the points for which the short matrix takes this scenario; for all others it takes the import."""
+
+
+def scenario_of(point: str) -> Scenario:
+    """Return the scenario in which the short matrix tries `point`."""
+    return next((scenario for scenario in SCENARIOS.values() if point in scenario.own), SCENARIOS["import"])
+
+
+class Place:
+    """A home and its warehouse, which may be elsewhere. ``uploads``: where the samples lie."""
+
+    def __init__(self, home: Path, url: str, uploads: Path, forge: Forge | Fresh) -> None:
+        self.home, self.url, self.uploads, self.forge = home, url, uploads, forge
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process is told of the place."""
+        return {"ROSTER_ETL_WAREHOUSE": self.url}
+
+    def do(self, act: str, how: Mapping[str, Any], fault: str = "", meanwhile: Callable[[], None] = lambda: None) -> Ended:
+        """Do `act` here, with a fault where one is named."""
+        given = {name: self._real(name, value) for name, value in how.items()}
+        environment = {**self.environment, "ROSTER_ETL_FAIL_AT": fault}
+        return self.forge.run(act, self.home, environment, meanwhile, **given)
+
+    def _real(self, name: str, value: Any) -> Any:
+        if name == "path":
+            return str(self.uploads / value)
+        if value == "USER":
+            return (self.uploads / "user").read_text()
+        return f"sqlite:///{self.home}/rebuilt.sqlite" if value == "TARGET" else value
+
+    @contextmanager
+    def opened(self) -> Iterator[Workspace]:
+        """Open the place in this process, which must have no child of its own meanwhile."""
+        from dataclasses import replace
+
+        from roster_etl.store.settings import Settings
+
+        workspace = Workspace(replace(Settings.load(self.home), warehouse=self.url))
+        try:
+            yield workspace
+        finally:
+            workspace.close()
+
+
+# ---- what must be the same
+
+
+def canonical(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Return what people and programs read, as sorted lines (see the module)."""
+    with warehouse.reading() as connection:
+        rows = connection.execute(sa.select(IMPORTS).order_by(IMPORTS.c.import_id)).mappings().all()
+        published = [row for row in rows if row["status"] == "published"]
+        rank = {row["import_id"]: place for place, row in enumerate(published, 1)}
+        lines = {name: _versions(connection, name, rank) for name in TABLES}
+        lines["imports"] = [_line(_about(row)) for row in published if row["kind"] != "purge"]
+        lines["purged"] = sorted(
+            {_line({name: row[name] for name in ("district_id", "source")}) for row in published if row["kind"] == "purge"}
+        )
+        for table in (IMPORT_FILES, CHECKS, FINDINGS, REJECTED_ROWS):
+            found = connection.execute(sa.select(table)).mappings()
+            lines[table.name] = sorted(
+                _line({**row, "import_id": rank[row["import_id"]], "id": None, "cause_id": None})
+                for row in found
+                if row["import_id"] in rank and row.get("code") not in _OF_A_RERUN
+            )
+        held = {row["import_id"]: row for row in rows if row["status"] == "held"}
+        holds = connection.execute(sa.select(HOLDS).where(HOLDS.c.decision.is_(None))).mappings()
+        lines["holds"] = sorted(
+            _line({"reason": hold["reason"], **_about(held[hold["import_id"]])}) for hold in holds if hold["import_id"] in held
+        )
+        edits = connection.execute(sa.select(OVERRIDES).where(OVERRIDES.c.cleared_at.is_(None))).mappings()
+        lines["overrides"] = sorted(_line({k: v for k, v in row.items() if k not in ("override_id", "set_at")}) for row in edits)
+    return lines
+
+
+def _versions(connection: sa.Connection, name: str, rank: Mapping[int, int]) -> list[str]:
+    columns = [column for column in history_table(name).columns if column.name not in _TIMES]
+    found = connection.execute(sa.select(*columns)).mappings()
+    return sorted(_line({**row, **{name: rank.get(row[name]) for name in _RANKS}}) for row in found)
+
+
+def _about(row: Mapping[str, Any]) -> dict[str, Any]:
+    summary = {name: value for name, value in row["summary"].items() if name not in _SURROGATE}
+    names = ("kind", "district_id", "source", "file_set", "upload_id", "options", "status")
+    return {**{name: row[name] for name in names}, "summary": summary}
+
+
+def _line(row: Any) -> str:
+    return json.dumps(dict(row), default=str, sort_keys=True, ensure_ascii=False)
+
+
+def seen(warehouse: Warehouse) -> str:
+    """Return what a reader sees at this moment, in one transaction: current records, and how many imports are published."""
+    with warehouse.reading() as connection:
+        published = sa.select(sa.func.count()).where(IMPORTS.c.status == "published").select_from(IMPORTS)
+        parts = [connection.execute(published).scalar()]
+        for name in TABLES:
+            table = history_table(name)
+            current = sa.select(table.c.row_hash).where(table.c.valid_to_import.is_(None))
+            parts.append("".join(sorted(map(str, connection.execute(current).scalars()))))
+    return json.dumps(parts)
+
+
+def of_others(warehouse: Warehouse) -> list[str]:
+    """Return every row of the other district, whole: nobody touches them."""
+    lines = []
+    with warehouse.reading() as connection:
+        for table in (IMPORTS, *map(history_table, TABLES)):
+            found = connection.execute(sa.select(table).where(table.c.district_id == OTHER)).mappings()
+            lines += [_line(row) for row in found]
+    return sorted(lines)
+
+
+def leftovers(workspace: Workspace) -> list[str]:
+    """Return what a killed process left, and nobody has tidied up: imports that run, locks, manifests that are behind, lost bytes."""
+    warehouse, archive = workspace.warehouse, workspace.archive
+    rows = warehouse.imports()
+    found = [f"import {row['import_id']} is running" for row in rows if row["status"] == "running"]
+    found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_behind(workspace, row)]
+    found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]
+    named = "".join(path.read_text("utf-8") for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
+    objects = (workspace.home / "archive" / "objects").glob("*/*")
+    found += [f"object {path.name} belongs to no import" for path in objects if path.suffix != ".part" and path.name not in named]
+    found += [f"a purge of {district} has not ended" for district in archive.removals()]
+    for row in rows:
+        members = archive.read_manifest(row["district_id"], row["import_id"]).get("members", [])
+        found += [f"{member['name']} of import {row['import_id']} is lost" for member in members if not _kept(archive, member)]
+    with warehouse.reading() as connection:
+        if connection.dialect.name == "postgresql":
+            locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            found += ["an advisory lock is held"] * int(connection.exec_driver_sql(locks).scalar_one())
+    return found
+
+
+def _kept(archive: Any, member: Mapping[str, Any]) -> bool:
+    return member["key"] is None or archive.has(member["key"])
+
+
+# ---- one case
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clean:
+    """What a scenario comes to when nothing is killed. ``passed``: the points that it goes through."""
+
+    before: str
+    after: str
+    canonical: Mapping[str, list[str]]
+    passed: tuple[str, ...]
+
+
+def clean_run(place: Place, scenario: Scenario) -> Clean:
+    """Do the scenario undisturbed, and what would follow a kill: that must change nothing."""
+    with place.opened() as workspace:
+        before = seen(workspace.warehouse) if scenario.name != "migrate" else ""
+    ended = place.do(scenario.act, scenario.how, "sweep.ended:raise:1000000")
+    assert ended.code == 0, ended.log
+    with place.opened() as workspace:
+        after = seen(workspace.warehouse)
+    for act, how in scenario.again or ():
+        assert place.do(act, how).code == 0
+    with place.opened() as workspace:
+        return Clean(before=before, after=after, canonical=canonical(workspace.warehouse), passed=ended.passed)
+
+
+def kill_and_recover(place: Place, scenario: Scenario, fault: str, clean: Clean) -> None:
+    """Kill the process at a point, look on as a reader, run it again, and compare."""
+    states: set[str] = set()
+    if scenario.name == "migrate":
+        killed, others = place.do(scenario.act, scenario.how, fault), []
+    else:
+        with place.opened() as workspace:
+            others = of_others(workspace.warehouse)
+            killed = place.do(scenario.act, scenario.how, fault, lambda: states.add(seen(workspace.warehouse)))
+            states.add(seen(workspace.warehouse))
+    assert killed.code == KILLED, f"{fault} was not reached: {killed.log}"
+    assert scenario.name in _SEVERAL or states <= {clean.before, clean.after}, "a half state was visible"
+    if scenario.act == "rebuild":
+        _forget_target(place)
+    for act, how in scenario.recovery:
+        again = place.do(act, how)
+        assert again.code == 0, again.log
+    with place.opened() as workspace:
+        problems = leftovers(workspace) + differences(canonical(workspace.warehouse), clean.canonical)
+        problems += ["another district was touched"] if of_others(workspace.warehouse) != others else []
+    assert not problems, "\n".join(problems)
+
+
+def differences(found: Mapping[str, list[str]], expected: Mapping[str, list[str]]) -> list[str]:
+    """Return the first lines that are in one and not in the other, by table."""
+    problems = []
+    for name, lines in expected.items():
+        missing, more = [line for line in lines if line not in found[name]], [line for line in found[name] if line not in lines]
+        problems += [f"{name}: missing {line[:400]}" for line in missing[:2]] + [
+            f"{name}: more {line[:400]}" for line in more[:2]
+        ]
+        problems += [f"{name}: {len(found[name])} lines, not {len(lines)}"] if len(found[name]) != len(lines) else []
+    return problems
+
+
+_SEVERAL = ("night", "migrate")
+"""Scenarios in which more than one import is published: what is visible in between is the state after one of them."""
+
+
+def _forget_target(place: Place) -> None:
+    """A rebuild goes into an empty warehouse: the half that is there is thrown away, as the error says."""
+    for path in place.home.glob("rebuilt.sqlite*"):
+        path.unlink()
+
+
+def copied(base: Path, to: Path) -> Path:
+    """Copy a prepared home."""
+    shutil.copytree(base, to, symlinks=True)
+    return to

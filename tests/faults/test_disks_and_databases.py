@@ -1,0 +1,229 @@
+"""A database that breaks off, gives way or is full, a disk that is full, a clock that is moved: said clearly, and nothing is half done."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.spec.errors import FolderUnavailable, RetryableError, RosterError
+from roster_etl.store.district import District, Feed
+from roster_etl.store.folder import Folder
+from roster_etl.store.warehouse import RosterMoved, Warehouse, WarehouseUnavailable, connection
+from roster_etl.store.warehouse.connection import Database
+from roster_etl.vendors import vendor
+
+pytestmark = pytest.mark.faults
+FEED = Feed(format="clever", options={"delete_threshold_pct": "100", "update_threshold_pct": "100"})
+
+
+@pytest.fixture
+def workspace(home: Path, tmp_path: Path) -> Workspace:
+    write_sample(vendor("clever"), tmp_path / "a", students=5, seed=5)
+    next_day(vendor("clever"), tmp_path / "a", tmp_path / "b", seed=6)
+    workspace = Workspace.open(home)
+    workspace.registry.add(District(id="lincoln", feeds=(FEED,)))
+    return workspace
+
+
+def order(path: Path) -> Order:
+    return Order(district_id="lincoln", source="clever", path=str(path))
+
+
+@contextmanager
+def no_room_for_files_beyond(size: int) -> Iterator[None]:
+    """Let the system refuse to make any file of this process longer; a full disk cannot be had everywhere."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+# ── disks ──
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_not_there_at_all(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "archive"))
+    with no_room_for_files_beyond(100), pytest.raises(FolderUnavailable, match="free some space") as caught:
+        folder.write("objects/ab", b"x" * 1000)
+
+    assert isinstance(caught.value, RetryableError)
+    assert folder.names("objects") == ()
+
+
+def test_an_archive_that_cannot_be_reached_fails_the_import_with_a_clear_word(workspace: Workspace, tmp_path: Path) -> None:
+    (workspace.home / "archive").write_text("a file where the folder should be")
+    with pytest.raises(FolderUnavailable, match="cannot be written"):
+        import_upload(workspace, order(tmp_path / "a"))
+
+    (workspace.home / "archive").unlink()
+    row = workspace.warehouse.imports("lincoln")[0]
+    assert (row["status"], row["summary"]["error"]["code"]) == ("failed", "folder_unavailable")
+    assert outcome(workspace, import_upload(workspace, order(tmp_path / "a")))["status"] == "published"
+
+
+def test_a_full_database_of_sqlite_is_said_to_be_full_and_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/warehouse.sqlite"
+    with Warehouse(url) as warehouse:
+        warehouse.migrate()
+    pages = (tmp_path / "warehouse.sqlite").stat().st_size // 8192 + 1
+    monkeypatch.setattr(connection, "_ALWAYS", (*connection._ALWAYS, f"max_page_count = {pages}"))
+    database = Database(url)
+    with database.write() as made:
+        made.exec_driver_sql("CREATE TABLE t (a TEXT)")
+    with (
+        pytest.raises(WarehouseUnavailable, match=r"disk is full, so free some space \(SQLSTATE 53100\)"),
+        database.write() as full,
+    ):
+        full.exec_driver_sql("INSERT INTO t SELECT printf('%.*c', 100000, 'x') FROM (VALUES (1),(2),(3),(4),(5))")
+
+    with database.read() as after:
+        assert after.exec_driver_sql("SELECT count(*) FROM t").scalar() == 0
+
+
+# ── PostgreSQL ──
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize(
+    ("sqlstate", "said"),
+    [
+        ("53100", "disk is full"),
+        ("53300", "no connection to spare"),
+        ("57P03", "starting, or shutting down"),
+        ("08006", "broke off"),
+    ],
+)
+def test_what_postgresql_says_is_told_by_its_sqlstate_and_may_be_tried_again(postgres_url: str, sqlstate: str, said: str) -> None:
+    database = Database(postgres_url)
+    with pytest.raises(WarehouseUnavailable, match=f"{said}.*SQLSTATE {sqlstate}") as caught, database.write() as writing:
+        writing.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION 'Secretname' USING ERRCODE = '{sqlstate}'; END $$")
+    database.close()
+
+    assert "Secretname" not in f"{caught.value} {caught.value.__context__}"
+
+
+@pytest.mark.pg
+def test_of_two_that_wait_for_each_other_one_gives_way(postgres_url: str) -> None:
+    first, second = Database(postgres_url), Database(postgres_url)
+    lock = lambda number: sa.select(sa.func.pg_advisory_xact_lock(number))  # noqa: E731 - it is that short
+    caught: list[RosterError] = []
+    both = threading.Barrier(2)
+
+    def take(database: Database, one: int, other: int) -> None:
+        try:
+            with database.write() as writing:
+                writing.exec_driver_sql("SET LOCAL deadlock_timeout = '50ms'")
+                writing.execute(lock(one))
+                both.wait(20)
+                writing.execute(lock(other))
+        except RosterError as error:
+            caught.append(error)
+
+    threads = [threading.Thread(target=take, args=args) for args in ((first, 1, 2), (second, 2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    first.close()
+    second.close()
+
+    assert [type(error) for error in caught] == [WarehouseUnavailable]
+    assert "gave way (SQLSTATE 40P01)" in caught[0].message
+
+
+@pytest.mark.pg
+@pytest.mark.parametrize("warehouse_url", ["postgresql"], indirect=True)
+def test_a_server_that_is_restarted_fails_the_transaction_and_the_next_one_finds_it_again(warehouse_url: str) -> None:
+    with Warehouse(warehouse_url) as warehouse:
+        with pytest.raises(WarehouseUnavailable, match="SQLSTATE 57P01|does not answer|broke off"):
+            _read_while_it_ends(warehouse, warehouse_url)
+
+        assert warehouse.imports() == []
+
+
+def _read_while_it_ends(warehouse: Warehouse, url: str) -> None:
+    with warehouse.reading() as reading:
+        number = reading.execute(sa.select(sa.func.pg_backend_pid())).scalar()
+        with psycopg.connect(url, autocommit=True) as administrator:
+            administrator.execute("SELECT pg_terminate_backend(%s)", (number,))
+        reading.execute(sa.text("SELECT 1"))
+
+
+# ── two at once, and clocks ──
+
+
+def test_an_import_that_another_overtakes_publishes_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    def tell(step: str) -> None:
+        if step == "planned":
+            import_upload(workspace, order(tmp_path / "a"))
+
+    with pytest.raises(RosterMoved):
+        import_upload(workspace, order(tmp_path / "b"), tell)
+
+    assert [row["status"] for row in workspace.warehouse.imports("lincoln")] == ["published", "failed"]
+
+
+@pytest.mark.parametrize("years", [-3, 3])
+def test_a_clock_that_is_moved_between_two_imports_hides_neither(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, years: int
+) -> None:
+    import datetime as dt
+
+    class Moved(dt.datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> dt.datetime:
+            return dt.datetime.now(tz) + dt.timedelta(days=365 * years)
+
+    import_upload(workspace, order(tmp_path / "a"))
+    with monkeypatch.context() as moved:
+        for module in ("receive", "conclude", "abandoned"):
+            moved.setattr(f"roster_etl.pipeline.{module}.datetime", Moved)
+        number = import_upload(workspace, order(tmp_path / "b"))
+
+    assert workspace.warehouse.import_(number)["status"] == "published"
+    closed, opened = workspace.warehouse.turned("lincoln", "clever", "users", number)
+    assert all(
+        begun <= ended for begun, ended in zip(*closed.select(["valid_from", "valid_to"]).to_pydict().values(), strict=True)
+    )
+    assert opened.num_rows
+    assert workspace.warehouse.base("lincoln", "clever") == number  # numbers order the history, not clocks
+    assert import_upload(workspace, order(tmp_path / "b")) == number + 1
+    assert workspace.warehouse.import_(number + 1)["status"] == "unchanged"
+
+
+def test_mail_that_cannot_be_sent_stops_no_import_and_goes_out_later(workspace: Workspace, tmp_path: Path) -> None:
+    from tests.post_office import post_office
+
+    settings = '[mail]\nhost = "127.0.0.1"\nport = {}\nsender = "roster@example.org"\nsecurity = "none"\n'
+    (workspace.home / "roster_etl.toml").write_text(settings.format(1))
+    workspace.registry.remove("lincoln")
+    workspace.registry.add(District(id="lincoln", feeds=(FEED,), contacts=("ann@example.org",), mail="always"))
+    down = Workspace.open(workspace.home)
+    number = import_upload(down, order(tmp_path / "a"))
+    from roster_etl.pipeline.tell import send_out
+
+    problems = send_out(down).problems
+    with post_office() as office:
+        (workspace.home / "roster_etl.toml").write_text(settings.format(office.port))
+        sent = send_out(Workspace.open(workspace.home), everything=True)
+
+    assert down.warehouse.import_(number)["status"] == "published"
+    assert problems == ("mail server 127.0.0.1 port 1: it cannot be reached (Connection refused)",)
+    assert (sent.sent, len(office.mail)) == (1, 1)

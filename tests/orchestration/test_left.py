@@ -1,0 +1,70 @@
+"""A run whose process was killed blocks its district no longer than until the next tick."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.test_utils import create_run_for_test
+
+from roster_etl.orchestration.left import end_what_was_left
+from roster_etl.orchestration.sensors import unfinished
+from roster_etl.orchestration.steps import DISTRICT, FORMAT
+from roster_etl.pipeline.workspace import Workspace
+from tests.orchestration.conftest import Home
+
+TAGS = {DISTRICT: "lincoln", FORMAT: "clever"}
+
+
+def begun(workspace: Workspace, instance: dg.DagsterInstance, *, killed: bool) -> tuple[int, str]:
+    """Enter an import and its run, with the lock of a process that lives, or that was killed."""
+    run = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags=TAGS)
+    number = workspace.warehouse.open_import(
+        kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC), run_id=run.run_id
+    )
+    file = workspace.holders._file(number)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(file, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    if killed:
+        os.close(lock)
+    return number, run.run_id
+
+
+def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def test_import_and_run_of_a_killed_process_are_ended_and_the_district_is_free(fresh: Home, instance: dg.DagsterInstance) -> None:
+    workspace = Workspace.open(fresh.path)
+    number, run_id = begun(workspace, instance, killed=True)
+
+    assert end_what_was_left(workspace, instance) == [number]
+    assert workspace.warehouse.import_(number)["status"] == "failed"
+    assert (status(instance, run_id), unfinished(instance)) == (dg.DagsterRunStatus.FAILURE, set())
+
+
+def test_a_run_whose_import_was_ended_before_is_ended_too(fresh: Home, instance: dg.DagsterInstance) -> None:
+    from roster_etl.pipeline.abandoned import end_left
+
+    workspace = Workspace.open(fresh.path)
+    _, run_id = begun(workspace, instance, killed=True)
+    end_left(workspace)
+
+    assert end_what_was_left(workspace, instance) == []
+    assert status(instance, run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_living_run_and_one_of_another_host_go_on(fresh: Home, instance: dg.DagsterInstance) -> None:
+    workspace = Workspace.open(fresh.path)
+    number, living = begun(workspace, instance, killed=False)
+    elsewhere, other = begun(workspace, instance, killed=True)
+    workspace.holders._file(elsewhere).unlink()  # another home has the lock, if anybody
+
+    assert end_what_was_left(workspace, instance) == []
+    assert [workspace.warehouse.import_(n)["status"] for n in (number, elsewhere)] == ["running", "running"]
+    assert {status(instance, run) for run in (living, other)} == {dg.DagsterRunStatus.STARTED}
