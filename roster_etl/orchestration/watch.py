@@ -1,7 +1,9 @@
 """Watching the landing zones: one look at every feed, and what is to be imported because of it.
 
 Belongs here: the plain function behind the sensor: bounded in time, fair between districts, none of which can hurt another. What has
-settled is decided in ``store.settle``; what is known already, by the cursor and, in doubt, the ledger. No Dagster.
+settled is decided in ``store.settle``; what is known already, by the memory, the cursor and, in doubt, the ledger. No Dagster.
+The memory has each feed's state. That an import was asked for goes into the cursor first, which is kept together with the request, and
+into the memory with the next tick: a tick that is repeated, or lost, asks again under the same key.
 Source: ARCHITECTURE.md, section 5, "Arrival".
 """
 
@@ -12,7 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from roster_etl.orchestration.memory import Memory
 from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
@@ -36,9 +40,9 @@ class Bounds:
     """How much one tick may do. ``seconds``: for looking; ``again_seconds``: before a run that came to nothing is asked for again."""
 
     requests: int = 25
-    feeds: int = 500
-    threads: int = 8
-    seconds: float = 40.0
+    feeds: int = 2000
+    threads: int = 16
+    seconds: float = 7.0
     again_seconds: float = 300.0
 
 
@@ -129,49 +133,89 @@ class _Watch:
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
+    settled: list[_Settled] = field(default_factory=list)
     known_busy: set[tuple[str, str, str]] | None = None
 
 
-def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Running, bounds: Bounds | None = None) -> Tick:
+@dataclass(frozen=True, kw_only=True)
+class _Settled:
+    """An upload that could be imported now. ``since``: when it was first seen as it is; ``after``: the feed's state once it is asked for."""
+
+    key: str
+    since: float
+    request: Request
+    after: settle.FeedState | None
+
+
+def watch(
+    workspace: Workspace, cursor: str | None, *, memory: Memory, now: float, running: Running, bounds: Bounds | None = None
+) -> Tick:
     """Look at the landing zone of every feed whose turn it is, and return what is to be imported.
 
-    Args: cursor: what the last tick returned; now: our own clock, in seconds; running: the (district, format, set of files) with a
-        run that has not ended.
+    Args: cursor: what the last tick returned; none: all that was remembered is forgotten. memory: what is remembered of each feed.
+        now: our own clock, in seconds; running: the (district, format, set of files) with a run that has not ended.
     """
-    memory = json.loads(cursor) if cursor else {}
-    states = {key: settle.load_state(state) for key, state in memory.get("feeds", {}).items()}
-    tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states=states)
-    tick.problems.update(memory.get("problems", {}))
+    last = json.loads(cursor) if cursor else {}
+    tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states={})
+    _remember(tick, last, memory.load() if cursor else {})
     districts, unread = _districts(tick)
-    moment = datetime.fromtimestamp(now, UTC)
     feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
-    paused = {key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment)}
-    for key in sorted(paused):
-        _wait(tick, "paused", key)
-    tick.paused.update(paused)
-    looked_at = [key for key, (_, feed) in feeds.items() if key not in paused or _every_upload_counts(feed)]
-    turn = _turn(looked_at, memory.get("next", ""), tick.bounds.feeds)
+    _pause(tick, feeds)
+    looked_at = [key for key, (_, feed) in feeds.items() if key not in tick.paused or _every_upload_counts(feed)]
+    turn = _turn(looked_at, last.get("next", ""), tick.bounds.feeds)
     with_base = bool(workspace.settings.landing.base)
-    listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
+    listings, base = _listings(tick, {key: feeds[key] for key in _healthy_first(tick, turn)}, with_base=with_base)
     for key, listing in listings.items():
         _take(tick, key, *feeds[key], listing)
+    asked = _ask(tick)
     if isinstance(base, Exception):
         unread["landing base"] = _text(base)
         tick.notes.append(f"landing base: {_text(base)}")
     elif base and (strangers := unregistered(base, districts, workspace.settings)):
         tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
-    kept = {key: settle.dump_state(state) for key, state in tick.states.items() if _feed_of(key) in feeds}
+    problems = {
+        key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures
+    }
+    memory.save({key: _written(state, problems.get(key)) for key, state in tick.states.items() if _feed_of(key) in feeds})
     after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
-    problems = {key: text for key, text in tick.problems.items() if key in feeds and key in kept and tick.states[key].failures}
-    document = json.dumps({"next": after, "feeds": kept, "problems": problems}, separators=(",", ":"))
     return Tick(
         requests=tuple(tick.requests),
-        cursor=document,
+        cursor=json.dumps({"next": after, "asked": asked}, separators=(",", ":")),
         notes=tuple(tick.notes),
         waiting=tick.waiting,
-        problems={**unread, **{key: text for key, text in problems.items() if key not in paused}},
+        problems={**unread, **{key: text for key, text in problems.items() if key not in tick.paused}},
         watched=len(feeds),
     )
+
+
+def _remember(tick: _Watch, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    """Take in what is known of each feed: from the memory, and from the cursor what the last tick asked for."""
+    values = {key: json.loads(text) for key, text in texts.items()}
+    tick.problems.update({key: value.pop("problem") for key, value in values.items() if "problem" in value})
+    of_cursor = {**last.get("feeds", {}), **last.get("asked", {})}  # "feeds": a cursor of a version that kept every state there
+    tick.states.update({key: settle.load_state(value) for key, value in {**values, **of_cursor}.items()})
+
+
+def _written(state: settle.FeedState, problem: str | None) -> str:
+    values = settle.dump_state(state) | ({"problem": problem} if problem else {})
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _pause(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> None:
+    moment = datetime.fromtimestamp(tick.now, UTC)
+    tick.paused.update(key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment))
+    for key in sorted(tick.paused):
+        _wait(tick, "paused", key)
+
+
+def _ask(tick: _Watch) -> dict[str, Any]:
+    """Ask for the uploads that have stood longest, as many as a tick may, and return their feeds' states, for the cursor."""
+    ordered = sorted(tick.settled, key=lambda found: (found.since, found.key))
+    for found in ordered[tick.bounds.requests :]:
+        _wait(tick, "next_tick", found.key)
+    chosen = ordered[: tick.bounds.requests]
+    tick.requests.extend(found.request for found in chosen)
+    return {found.key: settle.dump_state(found.after) for found in chosen if found.after is not None}
 
 
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
@@ -213,6 +257,12 @@ def _turn(keys: Sequence[str], first: str, most: int) -> list[str]:
 def _following(turn: Sequence[str], feeds: Mapping[str, object]) -> str:
     """Return the feed after the last of `turn`, empty if all had theirs."""
     return next((key for key in sorted(feeds) if turn and key > turn[-1]), "")
+
+
+def _healthy_first(tick: _Watch, turn: Sequence[str]) -> list[str]:
+    """Return the feeds of `turn` to look at, those whose last look failed at the end: they may use up the time of a tick."""
+    looked = [key for key in turn if not _backing_off(tick, key)]
+    return sorted(looked, key=lambda key: key in tick.states and tick.states[key].failures > 0)
 
 
 def _backing_off(tick: _Watch, key: str) -> bool:
@@ -315,22 +365,21 @@ def _decide(tick: _Watch, arrival: _Arrival) -> None:
         tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
     rules = rules_of(arrival.feed, arrival.file_set)
     state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
-    if decision.reason == "nothing_new" and _came_to_nothing(tick, arrival, state):
-        state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
+    if decision.reason == "nothing_new" and not state.answered:
+        state, decision = settle.settle(_with_answer(tick, arrival, state), listing, tick.now, rules)
     tick.states[key] = state
     if not decision.import_now:
         if not (arrival.optional and decision.reason == "empty"):
             _wait(tick, decision.reason, key)
     elif arrival.name in _busy(tick):
         _wait(tick, "running", key)
-    elif len(tick.requests) >= tick.bounds.requests:
-        _wait(tick, "next_tick", key)
     elif not _is_ready(tick, arrival):
         _wait(tick, "unpublished", key)
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
-        tick.requests.append(_request(arrival, name, state, decision))
-        tick.states[key] = settle.imported(state, listing, tick.now, rules)
+        after = settle.imported(state, listing, tick.now, rules)
+        request = _request(arrival, name, state, decision)
+        tick.settled.append(_Settled(key=key, since=state.since, request=request, after=after))
 
 
 def _request(arrival: _Arrival, name: str, state: settle.FeedState, decision: settle.Decision) -> Request:
@@ -383,11 +432,11 @@ def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -
         return
     if (district.id, feed.format, "") in _busy(tick):
         _wait(tick, "running", key)
-    elif len(tick.requests) >= tick.bounds.requests:
-        _wait(tick, "next_tick", key)
     else:  # a run that never began is asked for again, under another name
         name = f"{key}/arrival/{numbers[0]}/{tick.now // tick.bounds.again_seconds:.0f}"
-        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, arrival=numbers[0]))
+        request = Request(district_id=district.id, source=feed.format, key=name, arrival=numbers[0])
+        since = tick.states[key].imported_at if key in tick.states else None
+        tick.settled.append(_Settled(key=key, since=since or 0.0, request=request, after=None))
 
 
 def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
@@ -413,20 +462,25 @@ def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
     )
 
 
-def _came_to_nothing(tick: _Watch, arrival: _Arrival, state: settle.FeedState) -> bool:
-    """Return whether the import that was asked for never began, or failed for a reason that may have passed: the ledger says.
+def _with_answer(tick: _Watch, arrival: _Arrival, state: settle.FeedState) -> settle.FeedState:
+    """Return the state with what the ledger says of the import that was asked for: it ended, or it has to be asked for again.
 
-    It began if any did since the listing came to be what it is: a tick that was repeated may have asked before this one did.
+    Again, if it never began, or failed for a reason that may have passed. It began if any did since the listing came to be what it is:
+    a tick that was repeated may have asked before this one did. Who has an answer is not asked about any more.
     """
     asked = state.imported_at
     if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or arrival.name in _busy(tick):
-        return False
+        return state
     district_id, source, file_set = arrival.name
     newest = next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
     if newest is None or newest["started_at"].timestamp() < state.since:
-        return True
+        return replace(state, imported="", files={})
+    if newest["status"] == "running":  # of a run that is gone: the sweep ends it
+        return state
     error = (newest["summary"] or {}).get("error") or {}
-    return newest["status"] == "failed" and error.get("code") in {kind.code for kind in _kinds(RetryableError)}
+    if newest["status"] == "failed" and error.get("code") in {kind.code for kind in _kinds(RetryableError)}:
+        return replace(state, imported="", files={})
+    return replace(state, answered=True)
 
 
 def _kinds(kind: type[RosterError]) -> Iterator[type[RosterError]]:
