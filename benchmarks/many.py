@@ -322,12 +322,12 @@ def _kind(pid: int, parent: str) -> str:
         return parent or "other"
     if "gate_server" in words:
         return "gates"
+    if "multiprocessing.forkserver" in words:  # a run keeps the words of the process that it was forked from
+        return "run" if parent in ("warm", "run") else "warm"
     if "grpc" in words:
         return "code server"
     if "dagster._daemon" in words:
         return "daemon"
-    if "forkserver" in words:
-        return "run" if parent == "warm" else "warm"
     return "run" if "spawn_main" in words else "other"
 
 
@@ -459,7 +459,7 @@ def measured(asked: argparse.Namespace, work: Path) -> Iterator[tuple[str, dict[
 def main() -> None:
     """Measure what was asked for, and print it."""
     asked, found = arguments(), {}
-    logging.getLogger("dagster").setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="roster-many-") as temporary:
         for name, figures in measured(asked, (asked.work or Path(temporary)).absolute()):
             found[name] = figures

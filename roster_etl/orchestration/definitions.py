@@ -23,6 +23,7 @@ from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_
 from roster_etl.orchestration.sensors import landing_zone
 from roster_etl.orchestration.state import state_asset, state_key
 from roster_etl.orchestration.steps import FILE_SET, FORMAT, PRIORITY
+from roster_etl.orchestration.warm import warm_runs
 from roster_etl.pipeline.map import tables_of
 from roster_etl.spec import FileSet
 from roster_etl.vendors import Vendor, discover
@@ -91,6 +92,7 @@ defs = dg.Definitions(
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,
 )
+warm_runs()
 
 
 def asset_keys() -> str:

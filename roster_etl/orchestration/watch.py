@@ -10,6 +10,7 @@ Source: ARCHITECTURE.md, section 5, "Arrival".
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -37,12 +38,15 @@ Listing = tuple[Entry, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """How much one tick may do. ``seconds``: for looking; ``again_seconds``: before a run that came to nothing is asked for again."""
+    """How much one tick may do. ``seconds``: for looking; ``answer_seconds``: what a look must have had before it counts as failed;
+    ``again_seconds``: before a run that came to nothing is asked for again.
+    """
 
     requests: int = 25
     feeds: int = 2000
     threads: int = 16
-    seconds: float = 7.0
+    seconds: float = 5.0
+    answer_seconds: float = 3.0
     again_seconds: float = 300.0
 
 
@@ -275,18 +279,28 @@ def _backing_off(tick: _Watch, key: str) -> bool:
 def _listings(
     tick: _Watch, feeds: Mapping[str, tuple[District, Feed]], *, with_base: bool
 ) -> tuple[dict[str, Listing | Exception], Listing | Exception | None]:
-    """List what lies there for each feed, and in the landing base. What was not begun in time is left out; what did not end is an error."""
+    """List what lies there for each feed, and in the landing base.
+
+    What was not begun in time is left out, and so is what was begun too late to be answered; what had its time and no answer is an error.
+    """
     pool = ThreadPoolExecutor(max_workers=tick.bounds.threads, thread_name_prefix="look")
     base = pool.submit(_list_base, tick.workspace) if with_base else None
-    looks = {key: pool.submit(_list_feed, district, feed, tick.workspace) for key, (district, feed) in feeds.items()}
+    begun: dict[str, float] = {}
+
+    def look(key: str) -> Listing:
+        begun[key] = time.monotonic()
+        return _list_feed(*feeds[key], tick.workspace)
+
+    looks = {key: pool.submit(look, key) for key in feeds}
     wait([*looks.values(), *([base] if base else [])], timeout=tick.bounds.seconds)
     pool.shutdown(wait=False, cancel_futures=True)
-    found = {key: _result(look) for key, look in looks.items()}
-    return {key: listing for key, listing in found.items() if listing is not None}, _result(base) if base else None
+    latest = time.monotonic() - tick.bounds.answer_seconds
+    found = {key: _result(future, in_time=begun.get(key, latest) <= latest) for key, future in looks.items()}
+    return {key: listing for key, listing in found.items() if listing is not None}, _result(base, in_time=True) if base else None
 
 
-def _result(look: Future[Listing]) -> Listing | Exception | None:
-    if look.cancelled():
+def _result(look: Future[Listing], *, in_time: bool) -> Listing | Exception | None:
+    if look.cancelled() or not (look.done() or in_time):
         return None
     if not look.done():
         return LandingUnavailable(where="the landing zone", problem="did not answer within the time of a tick")

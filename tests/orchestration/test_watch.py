@@ -295,7 +295,7 @@ def test_a_peer_that_does_not_answer_does_not_hold_up_the_tick(zone: Zone, monke
         watching, "_list_feed", lambda district, *rest: (district.id == "monroe" and answer.wait(10)) or lists(district, *rest)
     )
     begun = time.monotonic()
-    tick = zone.tick(0, seconds=0.3)
+    tick = zone.tick(0, seconds=0.3, answer_seconds=0.1)
     answer.set()
 
     assert time.monotonic() - begun < 3
@@ -368,12 +368,24 @@ def test_what_was_not_looked_at_in_time_begins_the_next_tick(zone: Zone, monkeyp
         return real(district, *rest)
 
     monkeypatch.setattr(watching, "_list_feed", look)
-    zone.tick(0, threads=1, seconds=0.2)
+    zone.tick(0, threads=1, seconds=0.2, answer_seconds=0.1)
     slow.set()
     del looked[:]
     zone.tick(0.5, threads=1)
 
-    assert looked == ["c", "d", "a"]  # b backs off
+    assert looked == ["c", "d", "a"]  # b had its time, and backs off
+
+
+def test_a_look_that_began_too_late_to_be_answered_begins_the_next_tick(zone: Zone, monkeypatch):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    slow, real = threading.Event(), watching._list_feed
+    monkeypatch.setattr(watching, "_list_feed", lambda d, *rest: (d.id == "b" and slow.wait(5), real(d, *rest))[1])
+    first = zone.tick(0, threads=1, seconds=0.2, answer_seconds=3)
+    slow.set()
+
+    assert (first.problems, json.loads(first.cursor)["next"]) == ({}, "b/clever")
+    assert zone.tick(0.5).waits == {"quiet": 3}
 
 
 def test_the_cursor_holds_what_a_tick_asked_for_and_nothing_of_other_feeds(zone: Zone):
