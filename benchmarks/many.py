@@ -78,7 +78,7 @@ class Night:
 
     def tick(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> Cost:
         """Evaluate the sensor once."""
-        sensors.time = SimpleNamespace(time=lambda: self.now)  # type: ignore[assignment]
+        sensors.time = SimpleNamespace(time=lambda: self.now)  # type: ignore[assignment,attr-defined]
         wall, cpu = time.perf_counter(), time.process_time()
         with visiting(self.home), dg.build_sensor_context(instance=instance, cursor=self.cursor) as context:
             result = sensor(context)
@@ -307,7 +307,8 @@ class Tree:
                     parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
                 except (OSError, IndexError):
                     continue
-        kinds, open_ = {}, [self.root]
+        kinds: dict[int, str] = {}
+        open_ = [self.root]
         while open_:
             pid = open_.pop()
             kinds[pid] = _kind(pid, kinds.get(parents.get(pid, 0), ""))
