@@ -522,4 +522,4 @@ def test_the_ledger_is_asked_no_more_once_it_has_the_answer(zone: Zone, monkeypa
     zone.tick(11)
     monkeypatch.setattr(type(zone.workspace.warehouse), "imports", None)
 
-    assert zone.asked(12) == []
+    assert zone.tick(12).waits == {"nothing_new": 1}
