@@ -39,7 +39,7 @@ Listing = tuple[Entry, ...]
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
     """How much one tick may do. ``seconds``: for looking; ``answer_seconds``: what a look must have had before it counts as failed;
-    ``again_seconds``: before a run that came to nothing is asked for again.
+    ``answers``: questions to the ledger; ``again_seconds``: before a run that came to nothing is asked for again.
     """
 
     requests: int = 25
@@ -47,6 +47,7 @@ class Bounds:
     threads: int = 16
     seconds: float = 5.0
     answer_seconds: float = 3.0
+    answers: int = 200
     again_seconds: float = 300.0
 
 
@@ -139,6 +140,7 @@ class _Watch:
     paused: set[str] = field(default_factory=set)
     settled: list[_Settled] = field(default_factory=list)
     known_busy: set[tuple[str, str, str]] | None = None
+    questions: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -485,6 +487,9 @@ def _with_answer(tick: _Watch, arrival: _Arrival, state: settle.FeedState) -> se
     asked = state.imported_at
     if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or arrival.name in _busy(tick):
         return state
+    if tick.questions >= tick.bounds.answers:
+        return state
+    tick.questions += 1
     district_id, source, file_set = arrival.name
     newest = next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
     if newest is None or newest["started_at"].timestamp() < state.since:

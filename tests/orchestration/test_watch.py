@@ -523,3 +523,18 @@ def test_the_ledger_is_asked_no_more_once_it_has_the_answer(zone: Zone, monkeypa
     monkeypatch.setattr(type(zone.workspace.warehouse), "imports", None)
 
     assert zone.tick(12).waits == {"nothing_new": 1}
+
+
+def test_the_ledger_is_asked_so_often_a_tick_and_further_in_the_next(zone: Zone, monkeypatch):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    zone.tick(0)
+    zone.tick(5)
+    asked, warehouse = [], type(zone.workspace.warehouse)
+    real = warehouse.imports
+    monkeypatch.setattr(
+        warehouse, "imports", lambda self, *names, **rest: (asked.append(names[0]), real(self, *names, **rest))[1]
+    )
+
+    assert [len(zone.tick(minute, answers=2).requests) for minute in (11, 12)] == [2, 1]
+    assert asked == ["a", "b", "c"]
