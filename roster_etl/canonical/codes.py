@@ -1,6 +1,7 @@
 """Code lists of the canonical roster, in their order, each code with its meaning.
 
-Belongs here: what a code means, whoever sent it. How a vendor's word becomes a code belongs to that vendor's mapping.
+Belongs here: what a code means, whoever sent it, and the words for codes that several formats share. How a vendor's own word becomes a code
+belongs to that vendor.
 """
 
 from __future__ import annotations
@@ -30,6 +31,40 @@ GRADES: Final[dict[str, str]] = {
     "PS": "Postsecondary",
     "UG": "Ungraded",
     "OT": "Other",
+}
+
+# The words for grades that rosters write, where a format does not ask for the codes: a whole number may have its leading zero.
+GRADE_WORDS: Final[dict[str, str]] = {
+    "InfantToddler": "IT",
+    "Preschool": "PR",
+    "PreKindergarten": "PK",
+    "TransitionalKindergarten": "TK",
+    "Kindergarten": "KG",
+    "1": "01",
+    "2": "02",
+    "3": "03",
+    "4": "04",
+    "5": "05",
+    "6": "06",
+    "7": "07",
+    "8": "08",
+    "9": "09",
+    "10": "10",
+    "11": "11",
+    "12": "12",
+    "13": "13",
+    "01": "01",
+    "02": "02",
+    "03": "03",
+    "04": "04",
+    "05": "05",
+    "06": "06",
+    "07": "07",
+    "08": "08",
+    "09": "09",
+    "PostGraduate": "PS",
+    "Ungraded": "UG",
+    "Other": "OT",
 }
 
 GENDERS: Final[dict[str, str]] = {"M": "Male", "F": "Female", "X": "Non-binary"}

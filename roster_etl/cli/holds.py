@@ -17,7 +17,11 @@ LeaveOut = Annotated[
 
 Rename = Annotated[
     list[str] | None,
-    typer.Option("--rename", metavar="WHAT", help="What to take for a rename: all, or OLD=NEW; may be given several times."),
+    typer.Option(
+        "--rename",
+        metavar="WHAT",
+        help="What to take for a rename: all, a number of `renames list`, or OLD=NEW; may be given several times.",
+    ),
 ]
 
 
@@ -104,9 +108,11 @@ def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str]
     """Return what differs in the document of a held import once removals are left out, or taken for renames."""
     from roster_etl.pipeline.decide import open_hold
     from roster_etl.pipeline.partial import preview
+    from roster_etl.pipeline.renames import without_ids
 
     open_hold(call.workspace, import_id)
-    found = preview(call.workspace, import_id, leave_out, rename)
+    renamed = without_ids(call.workspace, import_id, rename)
+    found = preview(call.workspace, import_id, leave_out, renamed)
     still = found["hold"] or {"tables": {}, "schools": []}
     part = {name: still[name] for name in ("tables", "schools")}
     return {
@@ -114,7 +120,7 @@ def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str]
         "plan": found["plan"],
         "plan_sha256": found["plan_sha256"],
         "left_out": list(leave_out),
-        "renamed": list(rename),
+        "renamed": list(renamed),
         "renames": found["renames"],
         "hold": {**hold, **part, "plan_sha256": found["plan_sha256"]},
     }

@@ -23,11 +23,13 @@ def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
         call.print("Nothing that looks like a rename is left to be decided.")
         return 0
     call.table(
-        ("kind", "old id", "new id", "the same"), [[row[n] for n in ("user_kind", "old_id", "new_id", "by")] for row in rows]
+        ("number", "kind", "old id", "new id", "the same"),
+        [[row[n] for n in ("number", "user_kind", "old_id", "new_id", "by")] for row in rows],
     )
     call.print()
     if call.warehouse.import_(import_id)["status"] == "held":
         call.print(f"to publish with these renames: look at the plan with roster-etl holds show {import_id} --rename all")
+        call.print("or with some of them: --rename NUMBER, several times")
     else:
         call.print(f"to say that they are the same: roster-etl renames approve {import_id} --by NAME")
     return 0
@@ -39,7 +41,7 @@ def approve(
     by: By,
     rename: Annotated[
         list[str] | None,
-        typer.Option("--rename", metavar="OLD=NEW", help="Only this one; may be given several times. Without: all."),
+        typer.Option("--rename", metavar="WHAT", help="Only this one, by its number or as OLD=NEW; may be given several times."),
     ] = None,
 ) -> int:
     """Say, after an import was published, that people under new ids are who they were: their history is one line."""
@@ -47,7 +49,8 @@ def approve(
     from roster_etl.cli.showing import show_document
     from roster_etl.pipeline.decide import somebody
     from roster_etl.pipeline.outcome import outcome
-    from roster_etl.pipeline.renames import ALL, approve_afterwards
+    from roster_etl.pipeline.rename_words import ALL
+    from roster_etl.pipeline.renames import approve_afterwards
 
     number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
     show_document(call, outcome(call.workspace, number))

@@ -41,23 +41,7 @@ def match_header(
     Returns: positions of what was recognised, with findings; ``refused`` is the code that refuses the file, or None.
     Source:  Clever section 3 ("headers must match exactly; order does not matter; case-sensitive matching is not required").
     """
-    known = _known(file)
-    matched: dict[str, list[int]] = {}
-    columns: dict[str, Column] = {}
-    extensions: dict[str, list[int]] = {}
-    unexpected: list[str] = []
-    hidden: list[str] = []
-    for position, spelling in enumerate(header):
-        column = known.get(spelling.casefold()) or _member(file.families, spelling)
-        if column:
-            columns[column.name] = column
-            matched.setdefault(column.name, []).append(position)
-        elif is_secret(spelling, file):
-            hidden.append(spelling)
-        elif _is_extension(file, spelling):
-            extensions.setdefault(spelling, []).append(position)
-        else:
-            unexpected.append(spelling)
+    columns, matched, extensions, hidden, unexpected = _sorted_out(header, file)
     twice = [name for name, places in {**matched, **extensions}.items() if len(places) > 1]
     missing = [c.name for c in file.columns if c.required and c.name not in matched and c.name not in relaxed]
     findings = [*_twice(twice), *_missing(missing, header), *_unexpected(unexpected), *_hidden(hidden)]
@@ -74,6 +58,30 @@ def match_header(
         findings=tuple(findings),
         refused=refused,
     )
+
+
+def _sorted_out(
+    header: Sequence[str], file: File
+) -> tuple[dict[str, Column], dict[str, list[int]], dict[str, list[int]], list[str], list[str]]:
+    """Return the columns that were recognised, the places of each, those of extensions, and the spellings of secrets and of the rest."""
+    known = _known(file)
+    columns: dict[str, Column] = {}
+    matched: dict[str, list[int]] = {}
+    extensions: dict[str, list[int]] = {}
+    hidden: list[str] = []
+    unexpected: list[str] = []
+    for position, spelling in enumerate(header):
+        column = known.get(spelling.casefold()) or _member(file.families, spelling)
+        if column:
+            columns[column.name] = column
+            matched.setdefault(column.name, []).append(position)
+        elif is_secret(spelling, file):
+            hidden.append(spelling)
+        elif _is_extension(file, spelling):
+            extensions.setdefault(spelling, []).append(position)
+        else:
+            unexpected.append(spelling)
+    return columns, matched, extensions, hidden, unexpected
 
 
 def is_secret(spelling: str, file: File) -> bool:

@@ -80,4 +80,4 @@ def _of_table(name: str, table: TablePlan, limits: Thresholds) -> Iterator[Excee
 
 
 def _too_many(records: int, current: int, pct: float, least: int) -> bool:
-    return pct < 100 and records >= max(least, 1) and records * 100 > pct * current
+    return pct < 100 and records >= least and records * 100 > pct * current

@@ -17,17 +17,25 @@ from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
 from roster_etl.orchestration.metadata import Metadata, plan_numbers, published_numbers, report_link, report_metadata
 from roster_etl.orchestration.partitions import sync_partitions
+from roster_etl.orchestration.provenance import Provenance
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.roster import PLAN, warehouse_key
-from roster_etl.orchestration.steps import reported, tag_run
-from roster_etl.pipeline.decide import Decision, approval, carry_out, discard, somebody
+from roster_etl.orchestration.steps import district_tags, reported, tag_run
+from roster_etl.pipeline.decide import Decision, approval, carry_out, discard, refuse_ids, somebody
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import RosterError
+from roster_etl.spec.errors import RetryableError, RosterError
 
 _IMPORT = Field(description="The number of the import.")
 _BY = Field(description="Your name: the ledger keeps who decided.")
+
+
+class DistrictBusy(RetryableError):
+    """An import of the district is at work; a decision beside it would make one of the two fail."""
+
+    code = "district_busy"
+    template = "district {district_id}: import {import_id} is at work; decide once it is over"
 
 
 class ApproveConfig(dg.Config):
@@ -37,7 +45,7 @@ class ApproveConfig(dg.Config):
     plan: str = Field(description="The hash of the plan that you have seen; its first digits do.")
     by: str = _BY
     leave_out: list[str] = Field(default=[], description="Removals to leave out: tables, or school:ID.")
-    rename: list[str] = Field(default=[], description="What to take for renames: all, or OLD=NEW.")
+    rename: list[str] = Field(default=[], description="What to take for renames: all, or the number of a proposal; never ids.")
 
 
 class DiscardConfig(dg.Config):
@@ -63,6 +71,7 @@ def _approve_hold() -> dg.JobDefinition:
     @dg.op(name=STEP[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
     def approve_hold(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
         with _deciding(context, config.import_id) as workspace:
+            refuse_ids(config.rename)
             decision = Decision(
                 import_id=config.import_id,
                 by=config.by,
@@ -102,6 +111,7 @@ def _undo_import() -> dg.JobDefinition:
     def undo_import(context: dg.OpExecutionContext, config: UndoConfig) -> None:
         with reported(context):
             desk: Desk = context.resources.desk
+            _alone(context, desk.workspace, config.import_id)
             number = plan_undo(desk.workspace, config.import_id, somebody(config.by), run_id=context.run.run_id)
             row = _tag(context, desk.workspace, number)
             _tell_report(context, desk.workspace, number)
@@ -122,11 +132,24 @@ def _deciding(context: dg.OpExecutionContext, import_id: int) -> Iterator[Worksp
     """Tag the run with the import that is decided about, as it stands afterwards, whether or not the decision could be taken."""
     desk: Desk = context.resources.desk
     with reported(context):
+        _alone(context, desk.workspace, import_id)
         try:
             yield desk.workspace
         finally:
             if _known(desk.workspace, import_id):
                 _tag(context, desk.workspace, import_id)
+
+
+def _alone(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
+    """Let no import of the district begin while this run decides. Raises DistrictBusy: one is at work already."""
+    if not _known(workspace, import_id):
+        return
+    row = workspace.warehouse.import_(import_id)
+    district_id = row["district_id"]
+    tag_run(context, **district_tags(district_id, row["source"]))
+    for other in workspace.warehouse.imports(district_id, status="running"):
+        if workspace.holders.held(other["import_id"]):
+            raise DistrictBusy(district_id=district_id, import_id=other["import_id"])
 
 
 def _known(workspace: Workspace, import_id: int) -> bool:
@@ -164,8 +187,9 @@ def _tell_published(context: dg.OpExecutionContext, workspace: Workspace, import
     )
     context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken, though the signature does not say so
     links = {**report_link(workspace, import_id), **how_to_undo(context.run, import_id)}
+    provenance = Provenance.read(workspace, import_id)
     for name, table in row["summary"]["plan"].items():
-        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **links})
+        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **provenance.of_table(name), **links})
 
 
 def _planned_in(instance: dg.DagsterInstance, district_id: str) -> AssetCheckEvaluationTargetMaterializationData | None:

@@ -16,6 +16,7 @@ from roster_etl.orchestration.orders import newest_order
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.steps import reported, step, tag_run
+from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.receive import Order, receive, refuse_paused
 from roster_etl.pipeline.tell import tell_anyway
@@ -37,7 +38,7 @@ class UploadConfig(dg.Config):
     when it had settled;
     ``approves``, ``plan_sha256`` and ``approved_by``: a held import, whose plan a person approved; ``options``: for this import only;
     ``stale``: files that are older than the rest, which is reported; ``leave_out``: removals that an approval leaves out;
-    ``renames``: what it takes for renames;
+    ``renames``: what it takes for renames, by number;
     ``file_set``: the set of the format's files, where the job does not say it; ``received_at``: when the upload arrived (ISO, UTC), if not
     now.
     """
@@ -58,7 +59,8 @@ class UploadConfig(dg.Config):
     received_at: str | None = None
 
     def order(self, district_id: str, source: str, run_id: str, file_set: str) -> Order | None:
-        """Return what is named here; None: nothing is."""
+        """Return what is named here; None: nothing is. Raises BadDecision: renames are named by ids."""
+        refuse_ids(self.renames)
         if not (self.landing or self.path or self.archived or self.arrival or self.approves):
             return None
         return Order(

@@ -16,15 +16,15 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from roster_etl.orchestration.definitions import LOCATION, MODULE, defs, job_name
+from roster_etl.orchestration.assembly import decisions, job_name, one_format
 from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.launchpad import STEP
 from roster_etl.orchestration.partitions import sync_partitions
-from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
+from roster_etl.orchestration.steps import IMPORT, district_tags
+from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.receive import Order, refuse_paused
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.workspace import PROJECT, Workspace
@@ -32,6 +32,7 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import has_password
 
+MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
 _CONFIG = "dagster.yaml"
 # A run here writes no log of its own process: its standard output is that of whoever asked for the import.
 _HERE = {"compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}}
@@ -52,10 +53,11 @@ def run_import(
 
     Args:   instance: where runs are kept; the one of `home` unless given. tell: takes the name of each step that was done.
     Raises: what made the import fail, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
-        held or rejected raises nothing.
+        held or rejected raises nothing. BadDecision: it names renames by ids, which the run would keep.
     """
     if order.path and has_password(order.path):
         raise PasswordInPath
+    refuse_ids(order.renames)
     workspace = Workspace.open(home)
     if workspace.registry.exists(order.district_id):  # of one that is not, the run tells
         refuse_paused(workspace, order)
@@ -84,7 +86,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
         visit = stack.enter_context(visiting(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(kept_connections(here))
-        definition = defs.resolve_job_def(job)
+        definition = decisions().resolve_job_def(job)
         run = here.create_run_for_job(
             job_def=definition,
             run_config={"ops": {STEP[job]: {"config": dict(config)}}, **_QUIET},
@@ -135,16 +137,15 @@ def upload_config(order: Order) -> dict[str, Any]:
 
 
 def _job(order: Order) -> dg.JobDefinition:
-    return defs.resolve_job_def(job_name(order.source, order.file_set or ""))
+    return one_format(order.source).resolve_job_def(job_name(order.source, order.file_set or ""))
 
 
 def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
     job = _job(order)
-    tags = {PARTITION_NAME_TAG: order.district_id, DISTRICT: order.district_id, FORMAT: order.source}
     return instance.create_run_for_job(
         job_def=job,
         run_config={**upload_config(order), **_QUIET},
-        tags={**job.run_tags, **tags},
+        tags={**job.run_tags, **district_tags(order.district_id, order.source)},
         remote_job_origin=_origin(job.name),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.freshness import say_fresh
 from roster_etl.orchestration.home import remember
@@ -89,6 +90,11 @@ def failure_of(error: Exception) -> dg.Failure:
 def tag_run(context: Context, **tags: object) -> None:
     """Tag the run with what is known of it by now; what is None stays away."""
     context.instance.add_run_tags(context.run.run_id, {name: str(value) for name, value in tags.items() if value is not None})
+
+
+def district_tags(district_id: str, source: str) -> dict[str, str]:
+    """Return the tags of a run for one feed; by the partition's tag the queue lets one run of a district at a time begin."""
+    return {PARTITION_NAME_TAG: district_id, DISTRICT: district_id, FORMAT: source}
 
 
 def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -> None:

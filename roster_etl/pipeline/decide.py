@@ -6,7 +6,7 @@ command line and of the Dagster jobs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.rename_words import says_ids
+from roster_etl.pipeline.renames import without_ids
 from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.road import Tell, import_upload
 from roster_etl.pipeline.undo import publish_undo
@@ -34,7 +36,7 @@ class Decision:
     """To publish held import ``import_id``.
 
     ``by``: who says so; ``plan``: the hash of the plan that was shown, or its first digits (None: whichever it is); ``leave_out``:
-    removals that are left out; ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
+    removals that are left out; ``renames``: what is taken for renames (``all``, the number of a proposal, or ``OLD=NEW``).
     """
 
     import_id: int
@@ -46,7 +48,10 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """A decision that can be carried out. ``row``: the import, as the ledger has it; ``sha256``: of the plan that is approved."""
+    """A decision that can be carried out.
+
+    ``row``: the import, as the ledger has it; ``sha256``: of the plan that is approved; ``renames``: without ids, as a run keeps them.
+    """
 
     row: Mapping[str, Any]
     sha256: str
@@ -75,11 +80,12 @@ class Approval:
 def approval(workspace: Workspace, decision: Decision) -> Approval:
     """Return what approving would carry out.
 
-    Raises: UnknownImport, NoHold; BadDecision: nobody decides, another plan is named, or none where one is needed; BadLeaveOut.
+    Raises: UnknownImport, NoHold; BadDecision: nobody decides, another plan is named, or none where one is needed;
+        BadLeaveOut, BadRename.
     """
     by = somebody(decision.by)
     row, hold = open_hold(workspace, decision.import_id)
-    sha256 = str(hold["plan_sha256"])
+    sha256, renames = str(hold["plan_sha256"]), decision.renames
     if decision.leave_out or decision.renames:
         if row["kind"] != "upload":
             raise BadDecision(problem="an undo is approved as a whole, or not at all: nothing can be left out of it, or renamed")
@@ -88,11 +94,12 @@ def approval(workspace: Workspace, decision: Decision) -> Approval:
                 "what is left out, or renamed, makes another plan: look at it with `roster-etl holds show`, and name its hash"
             )
             raise BadDecision(problem=problem)
-        sha256 = str(preview(workspace, decision.import_id, decision.leave_out, decision.renames)["plan_sha256"])
+        renames = without_ids(workspace, decision.import_id, renames)
+        sha256 = str(preview(workspace, decision.import_id, decision.leave_out, renames)["plan_sha256"])
     if decision.plan is not None and not (decision.plan and sha256.startswith(decision.plan)):
         number = decision.import_id
         raise BadDecision(problem=f"import {number} has another plan; look at it again with `roster-etl holds show {number}`")
-    return Approval(row=row, sha256=sha256, by=by, leave_out=decision.leave_out, renames=decision.renames)
+    return Approval(row=row, sha256=sha256, by=by, leave_out=decision.leave_out, renames=renames)
 
 
 def carry_out(workspace: Workspace, given: Approval, run_id: str | None = None, tell: Tell = lambda _: None) -> None:
@@ -122,6 +129,13 @@ def open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dic
     if hold is None or hold["decision"] is not None:
         raise NoHold(import_id=import_id)
     return row, hold
+
+
+def refuse_ids(renames: Sequence[str]) -> None:
+    """Refuse ids of people in words that are kept with a run. Raises BadDecision."""
+    if says_ids(renames):
+        problem = "a run names renames by number (`roster-etl renames list`), never by ids; delete a run that was given some, as it keeps them"
+        raise BadDecision(problem=problem)
 
 
 def somebody(by: str) -> str:

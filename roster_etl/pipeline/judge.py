@@ -114,7 +114,7 @@ def _known(workspace: Workspace, upload: Upload, file: File) -> dict[str, Known]
     """Return, by column of `file`, what the feed that it should match has; nothing where that feed has no roster yet."""
     known = {}
     for column in file.columns:
-        source = str(upload.values[column.matches.option]) if column.matches else ""
+        source = str(upload.values[column.matches.option] or "") if column.matches else ""
         if column.matches and source and workspace.warehouse.base(upload.district_id, source) is not None:
             found = workspace.warehouse.current(upload.district_id, source, column.matches.table)
             known[column.name] = Known(source=source, values=flat(found.column(column.matches.column)))
@@ -126,7 +126,7 @@ def _unmatched(upload: Upload, file: File, known: Mapping[str, Known]) -> pa.Tab
     found = []
     for option in dict.fromkeys(column.matches.option for column in file.columns if column.matches):
         of_option = [(f, c) for f in upload.format.files for c in f.columns if c.matches and c.matches.option == option]
-        source, names = str(upload.values[option]), ", ".join(f"{f.file_name} {c.name}" for f, c in of_option)
+        source, names = str(upload.values[option] or ""), ", ".join(f"{f.file_name} {c.name}" for f, c in of_option)
         if source and not known and of_option[0][0] is file:
             message = f"Nothing of {source} was published for this district yet, so these could not be compared with it: {names}."
             found.append(Finding(severity="warning", code="unknown_reference", file=upload.file_name(file), message=message))

@@ -39,8 +39,11 @@ def refresh_manifest(workspace: Workspace, import_id: int) -> None:
     except ArchiveError:
         document = _bare(row)
     ended = _ended(workspace, import_id, settled=bool(document.get("settled")))
-    if "left_out" in (row["summary"] or {}):  # a person approved in part, and the process was killed at that moment
-        document["leave_out"] = row["summary"]["left_out"]
+    summary = row["summary"] or {}
+    if "left_out" in summary:  # a person approved in part, and the process was killed at that moment
+        document["leave_out"] = summary["left_out"]
+    if row["kind"] == "upload" and (numbers := summary.get("renames", {}).get("numbers")):  # or approved renames
+        document["renames"] = [str(number) for number in numbers]
     workspace.archive.write_manifest(row["district_id"], import_id, {**document, **ended})
 
 

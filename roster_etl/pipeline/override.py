@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,16 +17,14 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.edits import RecordEdit, edit_value, with_edits
 from roster_etl.engine.map import HASH
-from roster_etl.mapping.frames import FINDINGS
-from roster_etl.pipeline.manifest import refresh_manifest
+from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import PermanentError, RosterError
-from roster_etl.store.warehouse import Conclusion, Edit, TableChange
+from roster_etl.spec.errors import PermanentError
+from roster_etl.store.warehouse import Edit, TableChange
 from roster_etl.vendors import vendor
 
-MANIFEST_VERSION = 1
 _CARRIED = ("headers",)  # of the summary of the last import: what later uploads are judged against
 _UNCHANGED = ("content", "settings")  # with these, the same upload again is unchanged
 
@@ -57,19 +54,21 @@ def set_override(workspace: Workspace, target: Target, value: str | None, by: st
     """
     table = _table(target)
     edit_value(table, target.field, value)
+    on = _ground(workspace, target)
     before = _record(workspace, table, target)
     key = {name: before.column(name)[0].as_py() for name in table.key}
     after = with_edits(table, before, [RecordEdit(key=key, field=target.field, value=value)])
     edit = Edit(begins=True, table=table.name, key=key_json(key), field=target.field, value=value, by=by)
-    return _publish(workspace, target, before, after, edit)
+    return _publish(workspace, target, on, before, after, edit)
 
 
 def clear_override(workspace: Workspace, target: Target, by: str) -> int:
     """End an edit: later imports may change the column again. Returns the number of the import that did it.
 
-    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force.
+    Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published meanwhile.
     """
     table = _table(target)
+    on = _ground(workspace, target)
     wanted = {name: value or None for name, value in target.key.items()}
     found = [
         row
@@ -80,7 +79,7 @@ def clear_override(workspace: Workspace, target: Target, by: str) -> int:
         raise NotEdited(table=table.name, field=target.field)
     edit = Edit(begins=False, table=table.name, key=found[0]["key"], field=target.field, by=by)
     nothing = table.full_schema.empty_table()
-    return _publish(workspace, target, nothing, nothing, edit)
+    return _publish(workspace, target, on, nothing, nothing, edit)
 
 
 def key_json(key: Mapping[str, Any]) -> str:
@@ -112,46 +111,21 @@ def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Tabl
     return current
 
 
-def _publish(workspace: Workspace, target: Target, before: pa.Table, after: pa.Table, edit: Edit) -> int:
-    warehouse, now = workspace.warehouse, datetime.now(UTC)
-    feed = (target.district_id, target.source)
-    file_set = vendor(target.source).set_that_fills(target.table)
-    base = warehouse.base(*feed, file_set)
-    last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
-    import_id = warehouse.open_import(
-        kind="override",
-        district_id=target.district_id,
-        source=target.source,
-        file_set=file_set,
-        started_at=now,
-        received_at=now,
-    )
+def _publish(workspace: Workspace, target: Target, on: Ground, before: pa.Table, after: pa.Table, edit: Edit) -> int:
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
-    read_in = {"read_in": _read_in(workspace, before)} if is_new else {}
-    carried = {name: last[name] for name in (*_CARRIED, *(_UNCHANGED if edit.begins else ())) if name in last}
-    changes = {target.table: {"created": 0, "updated": int(is_new), "deleted": 0}} if is_new else {}
-    conclusion = Conclusion(
-        import_id=import_id,
-        status="published",
-        finished_at=now,
-        findings=FINDINGS.empty_table(),
-        files=[],
-        checks=[],
-        summary={
-            **carried,
-            **read_in,
-            "changes": changes,
-            "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins},
-        },
-        edits=[edit],
-    )
-    try:
-        warehouse.publish(conclusion, {target.table: _change(before, after)} if is_new else {}, base)
-    except RosterError:
-        warehouse.conclude(Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC)))
-        raise
-    _keep_manifest(workspace, target, import_id, edit, now)
-    return import_id
+    summary = {
+        **carried(on.last, (*_CARRIED, *(_UNCHANGED if edit.begins else ()))),
+        **({"read_in": _read_in(workspace, before)} if is_new else {}),
+        "changes": {target.table: {"created": 0, "updated": 1, "deleted": 0}} if is_new else {},
+        "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins},
+    }
+    said = {"edit": {name: getattr(edit, name) for name in ("begins", "table", "key", "field", "value", "by")}}
+    changes = {target.table: _change(before, after)} if is_new else {}
+    return publish_by_hand(workspace, on, changes, summary=summary, said=said, edits=[edit])
+
+
+def _ground(workspace: Workspace, target: Target) -> Ground:
+    return ground(workspace, (target.district_id, target.source), target.table)
 
 
 def _read_in(workspace: Workspace, before: pa.Table) -> int:
@@ -164,19 +138,3 @@ def _read_in(workspace: Workspace, before: pa.Table) -> int:
 def _change(before: pa.Table, after: pa.Table) -> TableChange:
     reasons = pa.array(["overridden"] * before.num_rows, pa.string())
     return TableChange(opens=after, closes=pa.table({"version_id": before.column("version_id"), "close_reason": reasons}))
-
-
-def _keep_manifest(workspace: Workspace, target: Target, import_id: int, edit: Edit, at: datetime) -> None:
-    """Write down in the archive what is needed to do this again."""
-    document = {
-        "version": MANIFEST_VERSION,
-        "members": [],
-        "kind": "override",
-        "import_id": import_id,
-        "district_id": target.district_id,
-        "source": target.source,
-        "at": at.isoformat(),
-        "edit": {n: getattr(edit, n) for n in ("begins", "table", "key", "field", "value", "by")},
-    }
-    workspace.archive.write_manifest(target.district_id, import_id, document)
-    refresh_manifest(workspace, import_id)

@@ -19,7 +19,7 @@ from roster_etl.store.scratch import scratch_folder
 def preview(workspace: Workspace, import_id: int, words: Sequence[str], renames: Sequence[str] = ()) -> dict[str, Any]:
     """Return what publishing held import `import_id` would do, as ``check`` tells it.
 
-    Args:   words: the removals to leave out; renames: what is taken for a rename (``all``, or ``OLD=NEW``).
+    Args:   words: the removals to leave out; renames: what is taken for a rename (``all``, the number of a proposal, or ``OLD=NEW``).
     Raises: BadLeaveOut, BadRename, UnknownImport; ArchiveError: its bytes are gone.
     """
     left_out(words)

@@ -163,17 +163,17 @@ def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness |
     required = [file for file in upload.format.files if file.required and file.name in refused]
     if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
         return planned_from(plan, "rejected"), []
-    over = exceeded(plan, _thresholds(upload))
-    failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     if upload.approved_plan:
         return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
+    over = exceeded(plan, _thresholds(upload))
+    failed = [line for verdict in verdicts(workspace, upload) for line in verdict.failed_text("critical")]
     rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
-    new = not (is_state and _is_unchanged(workspace, upload, plan))
-    if not (new or failed or over or rekeyed or looks):
+    stopped = failed or over or rekeyed or looks  # before the question that may take reading archived files whole
+    if not stopped and is_state and _is_unchanged(workspace, upload, plan):
         return planned_from(plan, "unchanged"), []
     older = _older(workspace, upload)
-    if failed or over or rekeyed or looks or older:
+    if stopped or older:
         planned, findings = _held(plan, failed, over)
         strange = [Finding(severity="upload", code=looks, field="users", message=_people_text(plan))] if looks else []
         why = "missing_column" if rekeyed else looks or ("older_upload" if older else None)

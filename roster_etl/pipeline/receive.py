@@ -48,7 +48,7 @@ class Order:
     again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.arrivals``). ``approves``:
     the held import that is carried out under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
-    ``renames``: what is taken for renames (``all``, or ``OLD=NEW``).
+    ``renames``: what is taken for renames (``all``, the number of a proposal, or ``OLD=NEW``).
     ``rollback``: an archived upload is planned although a newer one is published; the plan is held in any case.
     ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
     (ISO, UTC); None: now.

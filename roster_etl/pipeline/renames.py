@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -19,34 +18,26 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.map import key_text
 from roster_etl.engine.plan import Plan
 from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
-from roster_etl.mapping.frames import FINDINGS, flat, to_frame, to_table
-from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.mapping.frames import flat, to_frame, to_table
+from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.rename_words import ALL, NUMBER, BadRename, chosen, in_numbers, numbered, says_ids
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.spec.findings import Finding, mask
-from roster_etl.store.warehouse import Conclusion, TableChange
+from roster_etl.store.warehouse import TableChange
 from roster_etl.vendors import vendor
 
-ALL, CODE = "all", "possible_rename"
+CODE = "possible_rename"
 _KEY = ["user_kind", "user_id"]
 _NEEDED = ("users", "user_roles")
-_CARRIED = ("content", "settings", "headers", "compared")
 _SHOWN = 20
 _SAME = {"birth_date": "names and date of birth", "email": "e-mail address"}
 
 
-class BadRename(PermanentError):
-    """What is to be taken for a rename was not proposed."""
-
-    code = "bad_rename"
-    template = "import {import_id}: {problem}; `roster-etl renames list {import_id}` shows what is proposed"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Renames:
-    """What an import proposes, and what of that a person approved (both PROPOSALS); ``rows``: what opens in ``id_changes`` for it."""
+    """What an import proposes, and what of that a person approved (both PROPOSALS, numbered); ``rows``: what opens in ``id_changes`` for it."""
 
     proposed: pa.Table
     approved: pa.Table
@@ -54,12 +45,26 @@ class Renames:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What ledger and documents say: counts, and masked ids."""
+        """What ledger and documents say: counts, the ``numbers`` of what was approved, and masked ids."""
         if not self.proposed.num_rows:
             return {}
         shown = self.proposed.slice(0, _SHOWN).to_pylist()
-        pairs = [{"kind": p["user_kind"], "old": mask(p["old_id"]), "new": mask(p["new_id"]), "same": p["by"]} for p in shown]
-        return {"proposed": self.proposed.num_rows, "approved": self.approved.num_rows, "pairs": pairs}
+        pairs = [
+            {
+                "number": pair[NUMBER],
+                "kind": pair["user_kind"],
+                "old": mask(pair["old_id"]),
+                "new": mask(pair["new_id"]),
+                "same": pair["by"],
+            }
+            for pair in shown
+        ]
+        return {
+            "proposed": self.proposed.num_rows,
+            "approved": self.approved.num_rows,
+            "numbers": self.approved.column(NUMBER).to_pylist(),
+            "pairs": pairs,
+        }
 
     def findings(self) -> list[Finding]:
         """Return one finding for each proposal that nobody has approved."""
@@ -69,7 +74,7 @@ class Renames:
                 severity="info",
                 code=CODE,
                 field="users",
-                key=f"{mask(pair['old_id'])} → {mask(pair['new_id'])}",
+                key=f"{pair[NUMBER]}: {mask(pair['old_id'])} → {mask(pair['new_id'])}",
                 message=f"A {pair['user_kind']} vanishes, and one with the same {_SAME[pair['by']]} appears in the same school.",
             )
             for pair in self.proposed.to_pylist()
@@ -79,9 +84,10 @@ class Renames:
 
 def renames_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> Renames:
     """Return what the plan of `upload` looks like a rename, and which of it its words approve. Raises BadRename."""
-    proposed = _proposed(workspace, upload, plan, tables)
+    found = _proposed(workspace, upload, plan, tables)
+    proposed = numbered(found)
     approved = chosen(proposed, upload.renames, upload.import_id)
-    workspace.frames.write(upload.district_id, upload.import_id, "renames", to_frame(proposed))
+    workspace.frames.write(upload.district_id, upload.import_id, "renames", to_frame(found))
     rows = _new_rows(workspace, (upload.district_id, upload.source), approved)
     if rows.num_rows:
         workspace.frames.write(upload.district_id, upload.import_id, f"renamed/{TABLE}", to_frame(rows))
@@ -101,20 +107,8 @@ def plan_with(workspace: Workspace, upload: Upload, plan: Plan, renames: Renames
     return with_renames(plan, renames.approved, closing, renames.rows, current)
 
 
-def chosen(proposed: pa.Table, words: Sequence[str], import_id: int) -> pa.Table:
-    """Return those of `proposed` that `words` name: ``all``, or ``OLD=NEW``. Raises BadRename."""
-    if ALL in words:
-        return proposed
-    pairs = [f"{pair['old_id']}={pair['new_id']}" for pair in proposed.to_pylist()]
-    if unknown := [place for place, word in enumerate(words, start=1) if word not in pairs]:
-        raise BadRename(
-            import_id=import_id, problem=f"rename number {unknown[0]} is none of the {len(pairs):,} that are proposed"
-        )
-    return proposed.filter(pa.array([pair in words for pair in pairs], pa.bool_()))
-
-
 def proposals(workspace: Workspace, import_id: int) -> pa.Table:
-    """Return what import `import_id` proposes (columns PROPOSALS), without what was approved by now.
+    """Return what import `import_id` proposes (columns PROPOSALS, numbered), without what was approved by now.
 
     Raises: UnknownImport. BadRename: it is neither held nor published. FrameError: it is held, and its frames are gone.
     """
@@ -128,7 +122,15 @@ def proposals(workspace: Workspace, import_id: int) -> pa.Table:
         raise BadRename(import_id=import_id, problem=f"it is {row['status']}, and removes nobody")
     known = _known(workspace, feed)
     pairs = key_text(found, ("old_id", "new_id"))
-    return found.filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
+    return numbered(found).filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
+
+
+def without_ids(workspace: Workspace, import_id: int, words: Sequence[str]) -> tuple[str, ...]:
+    """Return what is to be taken for renames of held import `import_id`, in words that may be kept: numbers, or ``all``.
+
+    Raises: UnknownImport, BadRename. FrameError: ids were named, and the frames of the import are gone.
+    """
+    return in_numbers(proposals(workspace, import_id), words, import_id) if says_ids(words) else tuple(words)
 
 
 def approve_afterwards(workspace: Workspace, import_id: int, by: str, words: Sequence[str] = (ALL,)) -> int:
@@ -142,56 +144,25 @@ def approve_afterwards(workspace: Workspace, import_id: int, by: str, words: Seq
         raise BadRename(
             import_id=import_id, problem="it is not published: approve its renames with the plan (holds approve --rename)"
         )
+    on = ground(workspace, (row["district_id"], row["source"]), ENTITY)
     approved = chosen(proposals(workspace, import_id), words, import_id)
     if not approved.num_rows:
         raise BadRename(import_id=import_id, problem="nothing is proposed that is not approved already")
-    return _say(workspace, (row["district_id"], row["source"]), change_rows(approved), by, import_id)
+    return _say(workspace, on, change_rows(approved), by, import_id)
 
 
-def _say(workspace: Workspace, feed: tuple[str, str], rows: pa.Table, by: str, about: int) -> int:
-    warehouse, now = workspace.warehouse, datetime.now(UTC)
-    file_set = vendor(feed[1]).set_that_fills(ENTITY)
-    base = warehouse.base(*feed, file_set)
-    last: Mapping[str, Any] = (warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
-    number = warehouse.open_import(
-        kind="override", district_id=feed[0], source=feed[1], file_set=file_set, started_at=now, received_at=now
-    )
+def _say(workspace: Workspace, on: Ground, rows: pa.Table, by: str, about: int) -> int:
     renames = {"approved": rows.num_rows, "of_import": about, "by": by}
-    conclusion = Conclusion(
-        import_id=number,
-        status="published",
-        finished_at=now,
-        findings=FINDINGS.empty_table(),
-        files=[],
-        checks=[],
-        summary={
-            **{name: last[name] for name in _CARRIED if name in last},
-            "changes": {TABLE: {"created": rows.num_rows, "updated": 0, "deleted": 0}},
-            "renames": renames,
-            "decided_by": by,
-        },
-    )
     nothing = pa.table({"version_id": pa.array([], pa.int64()), "close_reason": pa.array([], pa.string())})
-    try:
-        warehouse.publish(conclusion, {TABLE: TableChange(opens=rows, closes=nothing)}, base)
-    except RosterError:
-        warehouse.conclude(Conclusion(import_id=number, status="failed", finished_at=datetime.now(UTC)))
-        raise
-    pairs = rows.select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
-    document = {
-        "version": MANIFEST_VERSION,
-        "members": [],
-        "kind": "override",
-        "import_id": number,
-        "district_id": feed[0],
-        "source": feed[1],
-        "status": "published",
-        "at": now.isoformat(),
-        "renames": {**renames, "pairs": pairs},
+    summary = {
+        **carried(on.last),
+        "changes": {TABLE: {"created": rows.num_rows, "updated": 0, "deleted": 0}},
+        "renames": renames,
+        "decided_by": by,
     }
-    workspace.archive.write_manifest(feed[0], number, document)
-    refresh_manifest(workspace, number)
-    return number
+    pairs = rows.select(["entity", "old_id", "new_id", "extensions"]).to_pylist()
+    change = TableChange(opens=rows, closes=nothing)
+    return publish_by_hand(workspace, on, {TABLE: change}, summary=summary, said={"renames": {**renames, "pairs": pairs}})
 
 
 # ---- who vanishes, and who appears

@@ -19,8 +19,7 @@ from roster_etl.engine.renames import ENTITY, TABLE
 from roster_etl.engine.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.abandoned import end_abandoned, release
-from roster_etl.pipeline.conclude import error_summary
-from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.pipeline.by_hand import carried, fail_by_hand, keep_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PlanMoved, planned_from
 from roster_etl.pipeline.report import rewrite_reports
@@ -31,8 +30,6 @@ from roster_etl.store.warehouse import Conclusion, Edit, Hold, TableChange
 from roster_etl.vendors import vendor
 
 REASON = "undo"
-_CARRIED = ("content", "settings", "headers", "compared")
-"""Of the summary of the import whose state comes back: what later uploads are judged against, and which one is unchanged."""
 
 
 class NotUndoable(PermanentError):
@@ -44,7 +41,10 @@ class NotUndoable(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class _Undo:
-    """An undo as it would be now. ``undoes``: the imports whose work goes, the one that was named first."""
+    """An undo as it would be now.
+
+    ``undoes``: the imports whose work goes, the one that was named first; ``carried``: what counts again of the summary of the import whose state comes back.
+    """
 
     district_id: str
     source: str
@@ -66,12 +66,9 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     try:
         undo = _undo(workspace, row)
         _conclude(workspace, number, undo, by)
-        _keep_manifest(workspace, number, undo, "unchanged" if _is_empty(undo) else "held", by)
+        _keep(workspace, number, undo, by)
     except Exception as error:
-        summary = {"error": error_summary(error)}
-        workspace.warehouse.conclude(
-            Conclusion(import_id=number, status="failed", finished_at=datetime.now(UTC), summary=summary)
-        )
+        fail_by_hand(workspace, number, error)
         raise
     finally:
         release(workspace, number)
@@ -96,7 +93,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     )
     changes = {name: _change(undo, name) for name in undo.plan.tables}
     workspace.warehouse.publish(conclusion, changes, undo.plan.base, approved_by=by)
-    _keep_manifest(workspace, import_id, undo, "published", row["summary"]["asked_by"], approved_by=by)
+    _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
     closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, conclusion.finished_at)
     rewrite_reports(workspace, closed)
 
@@ -131,6 +128,7 @@ def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> 
 def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
     warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
     file_set: str = row["file_set"]
+    base = warehouse.base(*feed, file_set)  # first: what is read after it may only be newer, which publishing refuses
     rows = warehouse.imports(*feed, status="published", file_set=file_set)
     published = [other for other in rows if until is None or other["import_id"] < until]
     before = next((other for other in published if other["import_id"] < first), None)
@@ -138,15 +136,14 @@ def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None
     overrides = [edit for edit in warehouse.overrides(*feed, ended=True) if edit["table_name"] in since]
     edits = _edits(overrides, row["finished_at"])
     lines = [json.dumps(asdict(edit), sort_keys=True) for edit in edits]
-    carried = (before or {}).get("summary") or {}
     return _Undo(
         district_id=feed[0],
         source=feed[1],
         undoes=tuple(sorted(other["import_id"] for other in published if other["import_id"] >= first)),
-        plan=make_undo(since, base=warehouse.base(*feed, file_set), edits=lines),
+        plan=make_undo(since, base=base, edits=lines),
         since=since,
         edits=edits,
-        carried={name: carried[name] for name in _CARRIED if name in carried},
+        carried=carried((before or {}).get("summary") or {}),
     )
 
 
@@ -242,24 +239,14 @@ def _change(undo: _Undo, name: str) -> TableChange:
     return TableChange(opens=opens, closes=table.closes)
 
 
-def _keep_manifest(
-    workspace: Workspace, number: int, undo: _Undo, status: str, by: str, *, approved_by: str | None = None
-) -> None:
-    """Write down in the archive what is needed to do this again."""
-    document = {
-        "version": MANIFEST_VERSION,
-        "members": [],
-        "kind": "undo",
-        "import_id": number,
-        "district_id": undo.district_id,
-        "source": undo.source,
-        "undoes": list(undo.undoes),
-        "plan_sha256": undo.plan.sha256,
-        "close_reason": UNDONE,
-        "status": status,
-        "asked_by": by,
-        "approved_by": approved_by,
-        "at": workspace.warehouse.import_(number)["finished_at"].isoformat(),
-    }
-    workspace.archive.write_manifest(undo.district_id, number, document)
-    refresh_manifest(workspace, number)
+def _keep(workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_by: str | None = None) -> None:
+    keep_manifest(
+        workspace,
+        number,
+        undoes=list(undo.undoes),
+        plan_sha256=undo.plan.sha256,
+        close_reason=UNDONE,
+        asked_by=by,
+        approved_by=approved_by,
+        at=workspace.warehouse.import_(number)["finished_at"].isoformat(),
+    )

@@ -13,7 +13,7 @@ def undone_imports(rows: Sequence[Mapping[str, Any]]) -> set[int]:
     """Return which of the published imports `rows` (oldest first) a later undo took back, and no undo of that brought back."""
     gone: set[int] = set()
     for row in rows:
-        for undone in reversed((row["summary"] or {}).get("undoes", ()) if row["kind"] == "undo" else ()):
+        for undone in reversed((row["summary"] or {}).get("undoes", ())):
             again = next((r for r in rows if r["import_id"] == undone and r["kind"] == "undo"), None)
             gone.add(undone)
             gone.difference_update(again["summary"]["undoes"] if again else ())

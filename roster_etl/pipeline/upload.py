@@ -48,7 +48,7 @@ class Upload:
 
     ``settings``: digest of options, gates, replacements and the code that judges and maps; ``approved_plan``: the hash of
     the plan that ``approved_by`` approved; ``leave_out``: removals that are left out of the plan; ``renames``: what a person takes
-    for renames (``all``, or ``OLD=NEW``).
+    for renames (``all``, the number of a proposal, or ``OLD=NEW`` in older manifests).
 
     ``decided``: of an import that is replayed, the decision on its plan that was taken then.
 

@@ -32,16 +32,21 @@ class Option:
     """A setting of a district's feed, or of one import. Values travel as text; ``kind`` says how they are read.
 
     ``choices``: what a choice may be, or the values of a mapping. ``optional``: an empty text means that it is not set.
+    Of kind ``format``: the name of another format; ``choices`` are filled in where the formats are known.
+    ``least``: the smallest share or number.
     ``longest``: bytes that a text may have as UTF-8.
     """
 
     name: str
     default: str
-    kind: Literal["switch", "choice", "whole", "percent", "duration", "text", "json", "mapping", "table", "zone", "encoding"]
+    kind: Literal[
+        "switch", "choice", "whole", "percent", "duration", "text", "json", "mapping", "table", "zone", "encoding", "format"
+    ]
     meaning: str
     choices: tuple[str, ...] = ()
     optional: bool = False
     longest: int | None = None
+    least: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +198,12 @@ class Format:
         return next((found.name for found in self.file_sets if kind in found.files), self.file_sets[0].name)
 
     def _check_matches(self, file: File) -> None:
-        known = {option.name for option in self.options if option.kind == "text"}
+        known = {option.name for option in self.options if option.kind == "format"}
         for column in file.columns:
             if column.matches and column.matches.option not in known:
-                raise FormatError(f"{self.name}/{file.name}: {column.name} needs a text option {column.matches.option}")
+                raise FormatError(
+                    f"{self.name}/{file.name}: {column.name} needs an option {column.matches.option} of kind format"
+                )
 
         self._check_ways()
 

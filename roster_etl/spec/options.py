@@ -141,7 +141,7 @@ def _rhythm(file_set: FileSet) -> tuple[Option, ...]:
 def parse_option(option: Option, text: str) -> object:
     """Return the value that `text` stands for.
 
-    Returns: bool (switch), str (choice, text, zone, encoding), int (whole), float (percent, 0 to 100), timedelta
+    Returns: bool (switch), str (choice, format, text, zone, encoding), int (whole), float (percent, up to 100), timedelta
         (duration), dict of texts (mapping, table), or whatever the JSON text holds (json); None for an optional one that is empty.
     Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
     """
@@ -151,7 +151,7 @@ def parse_option(option: Option, text: str) -> object:
     if option.longest is not None and len(text.encode("utf-8", "replace")) > option.longest:
         raise BadOption(option=option.name, expected=f"at most {option.longest} bytes of text", default=option.default)
     try:
-        return _WITH_CHOICES[option.kind](option, text) if option.kind in _WITH_CHOICES else _PARSERS[option.kind](text)
+        return _BY_OPTION[option.kind](option, text) if option.kind in _BY_OPTION else _PARSERS[option.kind](text)
     except (ValueError, LookupError, OverflowError, OSError):
         raise BadOption(option=option.name, expected=_expected(option), default=option.default) from None
 
@@ -198,15 +198,16 @@ def _mapping(option: Option, text: str) -> dict[str, str]:
     return values
 
 
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else _refuse()
+def _whole(option: Option, text: str) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else _refuse()
+    return value if value >= option.least else _refuse()
 
 
-def _percent(text: str) -> float:
+def _percent(option: Option, text: str) -> float:
     if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text, re.ASCII):
         raise ValueError
     value = float(text)
-    return value if value <= 100 else _refuse()
+    return value if option.least <= value <= 100 else _refuse()
 
 
 def parse_duration(text: str) -> timedelta:
@@ -246,8 +247,6 @@ def _refuse() -> NoReturn:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     "switch": _switch,
-    "whole": _whole,
-    "percent": _percent,
     "duration": _duration,
     "text": str,
     "json": json.loads,
@@ -255,15 +254,22 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "zone": _zone,
     "encoding": _encoding,
 }
-_WITH_CHOICES: dict[str, Callable[[Option, str], object]] = {"choice": _chosen, "mapping": _mapping}
+_BY_OPTION: dict[str, Callable[[Option, str], object]] = {
+    "choice": _chosen,
+    "format": _chosen,
+    "mapping": _mapping,
+    "whole": _whole,
+    "percent": _percent,
+}
 
 
 def _expected(option: Option) -> str:
     return {
         "switch": "true or false",
         "choice": f"one of {', '.join(option.choices)}",
-        "whole": "a whole number, 0 or more",
-        "percent": "a share from 0 to 100, such as 10 or 2.5",
+        "format": f"the name of another format: {', '.join(option.choices)}",
+        "whole": f"a whole number, {option.least} or more",
+        "percent": f"a share from {option.least} to 100, such as 10 or 2.5",
         "duration": "a time such as 30s, 5m, 1h, 2d or 0",
         "zone": "a time zone such as America/Chicago",
         "encoding": "an encoding such as utf-8 or cp1252",

@@ -99,7 +99,16 @@ def vendor(name: str) -> Vendor:
 
 @cache
 def _vendors() -> tuple[tuple[str, Vendor], ...]:
-    return tuple((found.format.name, found) for found in _found())
+    found = tuple(_found())
+    names = tuple(vendor.format.name for vendor in found)
+    return tuple((vendor.format.name, _knowing(vendor, names)) for vendor in found)
+
+
+def _knowing(found: Vendor, names: tuple[str, ...]) -> Vendor:
+    """Return the vendor with the other formats that there are as choices of its options of kind ``format``."""
+    others = tuple(name for name in names if name != found.format.name)
+    options = tuple(replace(o, choices=others) if o.kind == "format" else o for o in found.format.options)
+    return replace(found, format=replace(found.format, options=options))
 
 
 def _found() -> Iterator[Vendor]:

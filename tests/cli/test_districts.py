@@ -12,6 +12,26 @@ from roster_etl.store.districts import District, Feed
 from tests.cli.calling import call
 
 
+@pytest.mark.parametrize(
+    ("format_", "option"),
+    [
+        ("canvas", "change_threshold=0"),
+        ("mastery_connect", "match_source=cavnas"),
+        ("mastery_connect", "match_source=mastery_connect"),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused_when_set_and_at_import(
+    home: Path, tmp_path: Path, format_: str, option: str
+) -> None:
+    (tmp_path / "upload").mkdir()
+    district = ("lincoln", "--format", format_, "--option", option, "--json")
+
+    for words in (("districts", "add", *district), ("import", tmp_path / "upload", "--district", *district)):
+        answer = call(*words, home=home)
+        assert (answer.code, answer.document["error"]["code"]) == (2, "bad_option")
+    assert call("districts", "list", "--json", home=home).document == []
+
+
 def test_a_district_is_registered_with_path_options_and_time_zone(home: Path) -> None:
     words = (
         "--format",

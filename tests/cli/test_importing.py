@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +80,14 @@ def test_findings_are_shown_by_cause_with_places_and_advice(told: Path) -> None:
     assert "the header is row 1" in answer.out
 
 
+def test_show_says_what_to_do_next_in_the_words_of_the_report(told: Path) -> None:
+    steps = json.loads((told / "reports" / "lincoln" / "2.json").read_text("utf-8"))["next_steps"]
+    out = call("show", "2", home=told).out
+
+    assert steps
+    assert out.rstrip().endswith("\n\nnext\n" + "\n".join(f"  {step['text']}" for step in steps))
+
+
 def test_show_prints_the_same_document_as_import(told: Path) -> None:
     document = call("show", "2", "--json", home=told).document
 
@@ -129,6 +138,21 @@ def test_a_check_for_a_district_compares_with_its_roster(told: Path, uploads: Pa
     assert changes["created"] == len(first - second)
     assert changes["deleted"] == len(second - first)
     assert call("imports", "--json", home=told).document == before
+
+
+def test_a_check_writes_no_report_and_tells_nobody(told: Path, uploads: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(told, tmp_path / "home")
+    mail = '[mail]\nhost = "127.0.0.1"\nsender = "roster@example.org"\n[reports]\ndata_docs = true\n'
+    (home / "roster_etl.toml").write_text(mail + '[alerts]\nwebhook_env = "HOOK"\n')
+    call("districts", "contacts", "lincoln", "data@lincoln.example.org", "--mail", "always", home=home)
+    reports = {path: path.read_bytes() for path in (home / "reports").rglob("*") if path.is_file()}
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    shutil.copy(uploads / "a" / "students.csv", lacking)
+
+    assert call("check", lacking, "--district", "lincoln", home=home).code == 3
+    assert {path: path.read_bytes() for path in (home / "reports").rglob("*") if path.is_file()} == reports
+    assert not (home / "outbox").exists()
 
 
 def test_a_check_tells_rejected_from_held(told: Path, uploads: Path, tmp_path: Path) -> None:

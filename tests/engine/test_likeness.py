@@ -46,6 +46,12 @@ def test_a_handful_tells_nothing() -> None:
     assert likeness(people(range(100)), people(range(19)), current=100) is None
 
 
+def test_twenty_tell_enough() -> None:
+    assert likeness(people(range(20)), people(range(20)), current=20) == "renumbered"
+    assert likeness(people(range(20)), people(range(500, 600)), current=20) == "another_district"
+    assert likeness(people(range(100)), people(range(500, 520)), current=100) == "another_district"
+
+
 @pytest.mark.parametrize(
     ("cells", "count"),
     [

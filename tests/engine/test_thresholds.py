@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from roster_etl.engine.plan import SchoolPlan
@@ -47,6 +48,7 @@ def test_a_first_load_exceeds_nothing() -> None:
 def test_a_hundred_percent_is_off() -> None:
     assert _over(many(100), [], delete_pct=100) == []
     assert _over(many(100), many(100, title="Dr"), update_pct=100) == []
+    assert many_additions(plan_of({"users": many(10)}, {"users": many(40)}), replace(LIMITS, add_pct=100)) == ()
 
 
 def test_zero_percent_holds_for_any_removal() -> None:
@@ -113,6 +115,39 @@ def test_a_record_that_moves_counts_with_its_new_school() -> None:
     after = [{**row, "organization_id": "o2"} if row["section_id"] == "s1" else row for row in before["sections"]]
 
     assert plan_of(before, {"sections": after}).tables["sections"].schools == {"o2": SchoolPlan(updated=1, counted=1)}
+
+
+def test_a_school_that_had_nothing_before_exceeds_nothing() -> None:
+    before = {"sections": [{"section_id": f"s{n}", "organization_id": "o1"} for n in range(100)]}
+    moved = [{**row, "organization_id": "o2"} for row in before["sections"][:6]]
+    plan = plan_of(before, {"sections": [*moved, *before["sections"][6:]]})
+
+    assert plan.tables["sections"].schools == {"o2": SchoolPlan(updated=6, counted=6)}
+    assert exceeded(plan, LIMITS) == ()
+
+
+def test_derived_columns_of_a_school_exceed_nothing() -> None:
+    made, other = ([*_roles("o2", range(10), title=title, derived='["title"]')] for title in ("Mr", "Dr"))
+    plan = plan_of({"user_roles": made}, {"user_roles": other})
+
+    assert plan.tables["user_roles"].schools["o2"].updated == 10
+    assert exceeded(plan, LIMITS) == ()
+
+
+def test_growth_of_a_table_is_not_told_of_its_schools_again() -> None:
+    before = {"user_roles": [*_roles("o1", range(20)), *_roles("o2", range(10))]}
+    plan = plan_of(before, {"user_roles": [*before["user_roles"], *_roles("o2", range(10, 40))]})
+
+    assert [item.school for item in many_additions(plan, replace(LIMITS, add_pct=50))] == [None]
+
+
+def test_events_are_not_too_many_however_many_come() -> None:
+    event = {"organization_id": "o", "user_id": "u", "period": "1", "absence_code": "A"}
+    days = [{**event, "date": date(2026, 9, day)} for day in range(1, 21)]
+    plan = plan_of({"attendance": days[:1]}, {"attendance": days})
+
+    assert plan.tables["attendance"].created == 19
+    assert many_additions(plan, replace(LIMITS, add_pct=10)) == ()
 
 
 def test_what_goes_with_another_record_counts_towards_no_threshold() -> None:

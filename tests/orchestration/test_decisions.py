@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,16 @@ import dagster as dg
 import pytest
 import yaml
 
+from roster_etl.orchestration.decisions import DistrictBusy
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, config_yaml, launchpad
-from roster_etl.orchestration.runs import run_decision
+from roster_etl.orchestration.runs import home_instance, run_decision, run_import
+from roster_etl.pipeline.decide import Decision, approval
+from roster_etl.pipeline.partial import preview
 from roster_etl.spec.errors import RosterError
-from tests.orchestration.conftest import Home, without_half_of_the_students
+from tests.orchestration.conftest import Home, rewrite, without_half_of_the_students
+
+NEW = "renamed-0001"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,8 @@ def test_approving_publishes_and_tells_the_assets_of_the_district(held: Home) ->
     assert held.status(2) == "published"
     assert held.workspace.warehouse.hold(2)["decided_by"] == "A. Steward"
     assert (run.job_name, run.status) == (APPROVE, dg.DagsterRunStatus.SUCCESS)
-    assert {name: run.tags[name] for name in ("district", "format", "import_id", "import_status")} == {
+    assert {name: run.tags[name] for name in ("dagster/partition", "district", "format", "import_id", "import_status")} == {
+        "dagster/partition": "lincoln",
         "district": "lincoln",
         "format": "clever",
         "import_id": "2",
@@ -95,6 +103,7 @@ def test_approving_in_part_takes_the_plan_of_the_part(held: Home) -> None:
         ({"import_id": 2, "plan": None, "by": " "}, "bad_words"),
         ({"import_id": 1, "plan": "0000", "by": "A"}, "no_open_hold"),
         ({"import_id": 99, "plan": "0000", "by": "A"}, "unknown_import"),
+        ({"import_id": 2, "plan": None, "by": "A", "rename": ["s-1=s-2"]}, "bad_words"),
     ],
 )
 def test_what_the_command_line_refuses_is_refused(held: Home, config: dict[str, Any], code: str) -> None:
@@ -121,6 +130,54 @@ def test_discarding_leaves_the_roster_and_tags_the_run(held: Home) -> None:
     assert held.status(2) == "discarded"
     assert held.newest_run().tags["import_status"] == "discarded"
     assert held.workspace.warehouse.count_current("lincoln", "clever", "users") == before
+
+
+def renumbered(upload: Path) -> str:
+    """Give a student of `upload` the id NEW, and return the one that it had."""
+    found: list[str] = []
+
+    def other(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        found.append(rows[0]["Student_id"])
+        return [{**row, "Student_id": NEW if row["Student_id"] == found[0] else row["Student_id"]} for row in rows]
+
+    for name in ("students.csv", "enrollments.csv"):
+        rewrite(upload / name, other)
+    return found[0]
+
+
+def test_no_run_keeps_the_ids_of_a_rename(published: Home, upload: Path) -> None:
+    old = renumbered(upload)
+    number = published.run(upload, options={"hold_renames": "true"})
+    words = (f"{old}={NEW}",)
+    shown = preview(published.workspace, number, (), ("1",))["plan_sha256"]
+    given = approval(published.workspace, Decision(import_id=number, by="A", plan=shown, renames=words))
+
+    with pytest.raises(RosterError, match="never by ids"):
+        run_import(published.path, replace(given.order(), renames=words))
+    assert run_import(published.path, given.order()) == number
+
+    with home_instance(published.path) as instance:
+        runs = instance.get_runs()
+        kept = [dg.serialize_value(run) + "".join(map(dg.serialize_value, instance.all_logs(run.run_id))) for run in runs]
+    assert published.status(number) == "published"
+    assert "'renames': ['1']" in str(runs[0].run_config)
+    assert len(runs) == 3
+    ids = (NEW, f"{old}=", f'"{old}', f"'{old}'")  # the old one is short: its digits alone stand in many a time
+    assert not [run.run_id for run, text in zip(runs, kept, strict=True) if any(said in text for said in ids)]
+
+
+@pytest.mark.parametrize("job", [DISCARD, UNDO])
+def test_nothing_is_decided_beside_an_import_of_the_district(held: Home, job: str) -> None:
+    workspace, feed = held.workspace, {"district_id": "lincoln", "source": "clever"}
+    number = workspace.warehouse.open_import(kind="upload", **feed, started_at=datetime.now(UTC))
+    workspace.holders.take(number)
+    with pytest.raises(DistrictBusy, match=f"import {number} is at work"):
+        decide(held, job, import_id=2, by="A. Steward")
+    assert (held.newest_run().tags["dagster/partition"], held.status(2)) == ("lincoln", "held")
+
+    workspace.holders.release(number, ended=False)
+    if job == DISCARD:  # nobody works on that import any more
+        assert decide(held, job, import_id=2, by="A. Steward") == 2
 
 
 def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from roster_etl.pipeline import override
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import NotEdited, Target, clear_override, set_override
 from roster_etl.pipeline.receive import Order
@@ -16,6 +17,7 @@ from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, trace_record
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import District, Feed
+from roster_etl.store.warehouse import RosterMoved
 
 FILES = {
     "users.csv": "user_id,login_id,status,full_name\nU1,ann,active,Ann Lee\nU2,bob,active,Bob Ray\n",
@@ -114,6 +116,26 @@ def test_a_cell_that_was_set_by_hand_says_so_and_the_others_still_lead_to_their_
         ("set by hand, by sam", "ann"),
         ("set by hand, by sam", "ann2"),
     ]
+
+
+def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed_import(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = override._record
+
+    def overtaken(*about: Any) -> Any:
+        record = found(*about)
+        monkeypatch.setattr(override, "_record", found)
+        set_override(workspace, target(), "Faster", "kim")
+        return record
+
+    monkeypatch.setattr(override, "_record", overtaken)
+    with pytest.raises(RosterMoved):
+        set_override(workspace, target(), "Slower", "sam")
+
+    failed = workspace.warehouse.import_(3)
+    assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "RosterMoved")
+    assert names(workspace)["U1"] == "Faster"
 
 
 def test_an_edit_of_nothing_is_refused(workspace: Workspace) -> None:

@@ -14,10 +14,12 @@ import pytest
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.decide import Decision, approval, carry_out
 from roster_etl.pipeline.line import other_keys
+from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
-from roster_etl.pipeline.renames import BadRename, approve_afterwards, proposals
+from roster_etl.pipeline.rename_words import BadRename
+from roster_etl.pipeline.renames import approve_afterwards, proposals
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.workspace import Workspace
@@ -89,7 +91,7 @@ def test_a_new_id_is_proposed_without_saying_whose(workspace: Workspace, importe
     assert not any(value in told for value in (old, NEW, person["Last_name"], person["First_name"]))
     assert reasons(workspace, old)["users"] == {"absent"}
     assert proposals(workspace, document["import_id"]).to_pylist() == [
-        {"user_kind": "student", "old_id": old, "new_id": NEW, "by": "birth_date"}
+        {"number": 1, "user_kind": "student", "old_id": old, "new_id": NEW, "by": "birth_date"}
     ]
 
 
@@ -101,8 +103,10 @@ def test_with_hold_renames_it_waits_and_publishes_what_a_person_says(workspace: 
     assert proposals(workspace, number).num_rows == 1
 
     shown = preview(workspace, number, (), (f"{old}={NEW}",))
-    decision = Decision(import_id=number, by="A. Steward", plan=shown["plan_sha256"], renames=("all",))
-    carry_out(workspace, approval(workspace, decision))
+    decision = Decision(import_id=number, by="A. Steward", plan=shown["plan_sha256"], renames=(f"{old}={NEW}",))
+    given = approval(workspace, decision)
+    assert given.order().renames == ("1",)
+    carry_out(workspace, given)
 
     document = outcome(workspace, number)
     assert (document["status"], document["renames"]["approved"], document["changes"]) == ("published", 1, shown["changes"])
@@ -112,6 +116,19 @@ def test_with_hold_renames_it_waits_and_publishes_what_a_person_says(workspace: 
     (change,) = workspace.warehouse.trace("id_changes", {"old_id": old}, *FEED).to_pylist()
     assert (change["entity"], change["new_id"], change["valid_from_import"]) == ("users", NEW, number)
     assert proposals(workspace, number).num_rows == 0
+
+
+def test_a_manifest_learns_from_the_ledger_what_was_approved_as_a_rename(workspace: Workspace, imported: Path) -> None:
+    """The process may be killed when the roster is published, and the manifest is that of the hold."""
+    number = run(workspace, imported / "second", hold_renames="true")["import_id"]
+    of_the_hold = workspace.archive.read_manifest("lincoln", number)
+    shown = preview(workspace, number, (), ("all",))["plan_sha256"]
+    carry_out(workspace, approval(workspace, Decision(import_id=number, by="A", plan=shown, renames=("all",))))
+    workspace.archive.write_manifest("lincoln", number, of_the_hold)
+
+    refresh_manifest(workspace, number)
+
+    assert (of_the_hold["renames"], workspace.archive.read_manifest("lincoln", number)["renames"]) == ([], ["1"])
 
 
 def test_approved_without_a_word_it_stays_a_removal_and_an_addition(workspace: Workspace, imported: Path) -> None:
@@ -177,3 +194,13 @@ def test_what_was_not_proposed_is_refused_without_naming_it(workspace: Workspace
     with pytest.raises(BadRename) as refused:
         approve_afterwards(workspace, number, "A. Steward", ("ghost=other",))
     assert "ghost" not in refused.value.message
+    with pytest.raises(BadRename, match="none of the 1"):
+        approve_afterwards(workspace, number, "A. Steward", ("2",))
+
+
+def test_the_number_of_a_proposal_does(workspace: Workspace, imported: Path) -> None:
+    number = run(workspace, imported / "second")["import_id"]
+
+    said = approve_afterwards(workspace, number, "A. Steward", ("1",))
+
+    assert outcome(workspace, said)["changes"]["id_changes"]["created"] == 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from roster_etl.pipeline.archived import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import Target, set_override
-from roster_etl.pipeline.plan import PlanMoved
+from roster_etl.pipeline.plan import PlanMoved, _older
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.trace import trace_record
@@ -159,9 +160,12 @@ def test_the_upload_whose_state_came_back_is_unchanged_and_the_undone_one_is_not
     assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
 
 
+UPLOAD = {"kind": "upload", "summary": {"changes": {}}}
+
+
 def test_a_chain_of_undos_tells_what_still_counts() -> None:
     def row(number: int, *undoes: int) -> dict[str, Any]:
-        return {"import_id": number, "kind": "undo" if undoes else "upload", "summary": {"undoes": list(undoes)}}
+        return {"import_id": number, **({"kind": "undo", "summary": {"undoes": list(undoes)}} if undoes else UPLOAD)}
 
     uploads = [row(1), row(2), row(3)]
 
@@ -262,3 +266,10 @@ def test_an_undo_or_an_edit_of_one_set_of_files_leaves_the_others_of_the_format_
     assert document["undoes"] == [1 + sets.index(first), edited]
     assert (opened.warehouse.count_current(*feed, "users"), opened.warehouse.count_current(*feed, "attendance")) == (0, events)
     opened.warehouse.close()
+
+
+def test_bytes_that_came_just_now_are_older_than_nothing() -> None:
+    fresh: Any = SimpleNamespace(first_import=None)
+    nowhere: Any = None  # nothing is asked
+
+    assert _older(nowhere, fresh) == []

@@ -52,14 +52,14 @@ def test_rows_are_chosen_by_a_column_of_the_file(how):
         File(**made | how)
 
 
-def test_a_match_names_a_text_option_of_its_format():
+def test_a_match_names_an_option_of_its_format_that_is_a_format():
     match = Match(table="users", column="user_id", option="other")
     file = File(name="f", file_name="f.csv", title="F", source="1", key=("Id",), columns=(Column(name="Id", matches=match),))
-    option = Option(name="other", default="", kind="text", meaning="m")
+    option = Option(name="other", default="", kind="format", optional=True, meaning="m")
     made = {"name": "x", "title": "X", "document": "d", "version": "1", "mode": "snapshot", "files": (file,)}
 
     assert Format(**made, options=(option,)).file("f") is file
-    with pytest.raises(FormatError, match="x/f: Id needs a text option other"):
+    with pytest.raises(FormatError, match="x/f: Id needs an option other of kind format"):
         Format(**made)
 
 

@@ -141,6 +141,23 @@ def test_an_optional_value_may_be_left_unset() -> None:
     assert resolve(MODES, {"limit": " 0 "})["limit"] == 0
 
 
+@pytest.mark.parametrize("text", ["0", "0.5", "0.999999", "101"])
+def test_a_share_below_the_least_is_refused(text: str) -> None:
+    share = Option(name="limit", default="", kind="percent", optional=True, least=1, meaning="Limit.")
+
+    with pytest.raises(BadOption, match="a share from 1 to 100"):
+        parse_option(share, text)
+    assert [parse_option(share, good) for good in ("1", "100", "")] == [1.0, 100.0, None]
+
+
+def test_a_number_below_the_least_is_refused() -> None:
+    number = Option(name="rows", default="5", kind="whole", least=2, meaning="Rows.")
+
+    with pytest.raises(BadOption, match="a whole number, 2 or more"):
+        parse_option(number, "1")
+    assert parse_option(number, "2") == 2
+
+
 def test_options_that_exclude_each_other_are_refused_together() -> None:
     with pytest.raises(ContradictingOptions, match="batch and diff exclude each other"):
         resolve(MODES, {"batch": "true", "limit": "5"}, {"diff": "a"})

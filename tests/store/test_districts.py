@@ -1,5 +1,6 @@
 """The registry of districts."""
 
+import dataclasses
 import datetime
 import stat
 import threading
@@ -301,3 +302,27 @@ def test_what_cannot_be_expected_or_told_is_refused(registry: Registry, tmp_path
     with pytest.raises(RegistryError) as caught:
         registry.get("lincoln")
     assert problem in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("format_name", "moment", "pause"),
+    [
+        ("clever", "2026-06-15T04:59Z", None),  # still the day before in Chicago
+        ("clever", "2026-06-15T05:00Z", "Summer, until 2026-08-10 inclusive"),
+        ("canvas", "2026-08-11T04:59Z", "Summer, until 2026-08-10 inclusive"),
+        ("clever", "2026-08-11T05:00Z", None),  # in a window that is no pause
+    ],
+)
+def test_a_planned_pause_lasts_whole_days_of_the_district(format_name: str, moment: str, pause: str | None) -> None:
+    assert LINCOLN.pause_of(format_name, datetime.datetime.fromisoformat(moment)) == pause
+
+
+def test_a_pause_of_some_feeds_leaves_the_others_alone() -> None:
+    district = dataclasses.replace(LINCOLN, calendar=(dataclasses.replace(SUMMER, feeds=("canvas",)),))
+    july = datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)
+
+    assert [district.pause_of(name, july) is None for name in ("clever", "canvas")] == [True, False]
+
+
+def test_a_paused_district_is_paused_whatever_is_planned() -> None:
+    assert dataclasses.replace(LINCOLN, paused=True).pause_of("clever", NOW) == "until it is resumed"

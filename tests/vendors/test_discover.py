@@ -16,6 +16,13 @@ def test_a_vendor_is_named_as_its_format_and_folder() -> None:
     assert all(name == found.format.name == found.folder().name for name, found in discover().items())
 
 
+def test_an_option_that_names_a_format_takes_the_others_there_are() -> None:
+    options = [(name, option) for name, found in discover().items() for option in found.format.options if option.kind == "format"]
+
+    assert options
+    assert all({name, *option.choices} == set(discover()) and name not in option.choices for name, option in options)
+
+
 def test_an_unknown_vendor_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownVendor) as error:
         vendor("clevr")

@@ -34,6 +34,7 @@ OPTIONS = (
         default="",
         kind="percent",
         optional=True,
+        least=1,
         meaning="1 to 100. In batch mode: call off the removals when strictly more than this share of a kind would go. With diffing: read the "
         "file whole when its size differs from the last one's by strictly more. Empty: no limit of this kind.",
     ),

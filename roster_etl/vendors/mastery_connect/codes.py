@@ -4,6 +4,8 @@ Belongs here: literals. Does not belong here: functions that apply them (``mappi
 Keys are compared without regard to case. Source: the "Format" and "Notes" columns of the document's tables.
 """
 
+from roster_etl.canonical.codes import GRADE_WORDS
+
 STATUS_OPTIONS = ("active", "deleted")
 STATUSES = {"active": "active"}  # a record that is deleted has no current version, and so no status
 DELETED = ("deleted",)
@@ -14,72 +16,8 @@ STUDENT = ("student",)
 TEACHER = ("teacher",)
 
 # The document names the first words and numbers "etc."; the rest is what rosters of this kind write.
-GRADE_OPTIONS = (
-    "InfantToddler",
-    "Preschool",
-    "PreKindergarten",
-    "TransitionalKindergarten",
-    "Kindergarten",
-    "1",
-    "2",
-    "3",
-    "4",
-    "5",
-    "6",
-    "7",
-    "8",
-    "9",
-    "10",
-    "11",
-    "12",
-    "13",
-    "01",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "07",
-    "08",
-    "09",
-    "PostGraduate",
-    "Ungraded",
-    "Other",
-)
-
-# CEDS entry grade levels; a whole number may have its leading zero.
-GRADES = {
-    "InfantToddler": "IT",
-    "Preschool": "PR",
-    "PreKindergarten": "PK",
-    "TransitionalKindergarten": "TK",
-    "Kindergarten": "KG",
-    "1": "01",
-    "2": "02",
-    "3": "03",
-    "4": "04",
-    "5": "05",
-    "6": "06",
-    "7": "07",
-    "8": "08",
-    "9": "09",
-    "10": "10",
-    "11": "11",
-    "12": "12",
-    "13": "13",
-    "01": "01",
-    "02": "02",
-    "03": "03",
-    "04": "04",
-    "05": "05",
-    "06": "06",
-    "07": "07",
-    "08": "08",
-    "09": "09",
-    "PostGraduate": "PS",
-    "Ungraded": "UG",
-    "Other": "OT",
-}
+GRADES = GRADE_WORDS
+GRADE_OPTIONS = tuple(GRADES)
 
 GENDERS = {"M": "M", "F": "F"}
 RACES = {"A": "A", "B": "B", "I": "I", "M": "M", "P": "P", "W": "W"}

@@ -9,7 +9,8 @@ OPTIONS = (
     Option(
         name="match_source",
         default="",
-        kind="text",
+        kind="format",
+        optional=True,
         meaning="The format of another feed of the district, such as canvas: accounts and sections whose ids its roster does not "
         "have are reported. Empty: nothing is compared.",
     ),

@@ -1,0 +1,113 @@
+"""Imports that have no upload: a person's word, published under a number of its own, with a manifest in the archive.
+
+Belongs here: what such imports share: the roster that they stand on, what of an earlier import's summary goes on to count, the ledger's
+entry and the manifest. What is published belongs to ``pipeline.override``, ``pipeline.renames`` and ``pipeline.undo``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from roster_etl.mapping.frames import FINDINGS
+from roster_etl.pipeline.conclude import error_summary
+from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.warehouse import Conclusion, Edit, ImportNotRunning, TableChange
+from roster_etl.vendors import vendor
+
+CARRIED = ("content", "settings", "headers", "compared")
+"""Of an import's summary: what later uploads are judged against, and which one is unchanged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """The published roster that a person's word is about; taken before anything of it is read.
+
+    ``base``: the import that was published last for the set of files; ``last``: what its summary says.
+    """
+
+    district_id: str
+    source: str
+    file_set: str
+    base: int | None
+    last: Mapping[str, Any]
+
+
+def ground(workspace: Workspace, feed: tuple[str, str], table: str) -> Ground:
+    """Return what a word about `table` of a feed stands on now."""
+    file_set = vendor(feed[1]).set_that_fills(table)
+    base = workspace.warehouse.base(*feed, file_set)
+    last = (workspace.warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
+    return Ground(district_id=feed[0], source=feed[1], file_set=file_set, base=base, last=last)
+
+
+def carried(summary: Mapping[str, Any], names: Sequence[str] = CARRIED) -> dict[str, Any]:
+    """Return what goes on to count of the summary of an import."""
+    return {name: summary[name] for name in names if name in summary}
+
+
+def publish_by_hand(
+    workspace: Workspace,
+    on: Ground,
+    changes: Mapping[str, TableChange],
+    *,
+    summary: Mapping[str, Any],
+    said: Mapping[str, Any],
+    edits: Sequence[Edit] = (),
+) -> int:
+    """Publish `changes` as an import of kind ``override``, and return its number. ``said``: what its manifest tells of it.
+
+    Raises: RosterMoved: another import was published since `on` was taken; the import is ``failed`` then.
+    """
+    warehouse, now = workspace.warehouse, datetime.now(UTC)
+    number = warehouse.open_import(
+        kind="override",
+        district_id=on.district_id,
+        source=on.source,
+        file_set=on.file_set,
+        started_at=now,
+        received_at=now,
+    )
+    conclusion = Conclusion(
+        import_id=number,
+        status="published",
+        finished_at=now,
+        findings=FINDINGS.empty_table(),
+        files=[],
+        checks=[],
+        summary=summary,
+        edits=edits,
+    )
+    try:
+        warehouse.publish(conclusion, changes, on.base)
+    except Exception as error:
+        fail_by_hand(workspace, number, error)
+        raise
+    keep_manifest(workspace, number, at=now.isoformat(), **said)
+    return number
+
+
+def fail_by_hand(workspace: Workspace, import_id: int, error: Exception) -> None:
+    """Write in the ledger why an import that has no upload failed; one that has ended already stays as it ended."""
+    conclusion = Conclusion(
+        import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary={"error": error_summary(error)}
+    )
+    with suppress(ImportNotRunning):
+        workspace.warehouse.conclude(conclusion)
+
+
+def keep_manifest(workspace: Workspace, import_id: int, **said: Any) -> None:
+    """Write down in the archive what is needed to do this again."""
+    row = workspace.warehouse.import_(import_id)
+    document = {
+        "version": MANIFEST_VERSION,
+        "members": [],
+        **{name: row[name] for name in ("kind", "import_id", "district_id", "source")},
+        **said,
+    }
+    workspace.archive.write_manifest(row["district_id"], import_id, document)
+    refresh_manifest(workspace, import_id)
