@@ -10,12 +10,14 @@ ARGS =
 # More than there are cores: half of the time the tests wait for daemons, browsers, servers and quiet periods.
 JOBS = 4
 SIZES = 10000 100000
+DISTRICTS = 1000
+UPLOADING = 200
 
 # Some images switch byte code off; importing Dagster and Great Expectations then takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults cluster format bench pictures lock licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults cluster format bench bench-many pictures lock licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +76,9 @@ cluster: $(VENV)/.dev ## workers of a cluster that die, come back, and share not
 
 bench: $(VENV)/.dev ## time the Clever import beside the reference pipeline: make bench SIZES=10000
 	$(PY) benchmarks/run.py --sizes $(SIZES) $(ARGS)
+
+bench-many: $(VENV)/.dev ## a night of many districts: make bench-many DISTRICTS=1000 UPLOADING=200 ARGS='--sftp 300 --imports 20'
+	$(PY) benchmarks/many.py --districts $(DISTRICTS) --uploading $(UPLOADING) $(ARGS)
 
 lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock

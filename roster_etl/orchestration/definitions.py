@@ -11,6 +11,7 @@ from roster_etl.orchestration.executors import executor
 from roster_etl.orchestration.freshness import freshness_sensor, late_feeds
 from roster_etl.orchestration.post import canceled_runs, failed_runs, outbox_sensor
 from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.orchestration.warm import warm_runs
 from roster_etl.vendors import discover
 
 VENDORS = tuple(discover().values())
@@ -24,6 +25,7 @@ defs = put_together(
     [landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
     executor=executor(),
 )
+warm_runs()
 
 
 def asset_keys() -> str:

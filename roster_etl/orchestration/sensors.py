@@ -14,6 +14,7 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.home import current_home
 from roster_etl.orchestration.left import end_what_was_left
+from roster_etl.orchestration.memory import InstanceMemory
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.watch import Request, watch
@@ -46,7 +47,8 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
         context.log.info("new districts: %s", ", ".join(added))
     if gone := end_what_was_left(workspace, context.instance):
         context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
-    tick = watch(workspace, context.cursor, now=time.time(), running=lambda: unfinished(context.instance))
+    memory = InstanceMemory(context.instance)
+    tick = watch(workspace, context.cursor, memory=memory, now=time.time(), running=lambda: unfinished(context.instance))
     for note in tick.notes:
         context.log.warning(note)
     context.log.info(tick.summary)

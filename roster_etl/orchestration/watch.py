@@ -1,19 +1,23 @@
 """Watching the landing zones: one look at every feed, and what is to be imported because of it.
 
 Belongs here: the plain function behind the sensor: bounded in time, fair between districts, none of which can hurt another. What has
-settled is decided in ``store.settle``; what is known already, by the cursor and, in doubt, the ledger. No Dagster.
+settled is decided in ``store.settle``; what is known already, by the memory, the cursor and, in doubt, the ledger. No Dagster.
+The memory has each feed's state. That an import was asked for goes into the cursor first, which is kept together with the request, and
+into the memory with the next tick: a tick that is repeated, or lost, asks again under the same key.
 Source: ARCHITECTURE.md, section 5, "Arrival".
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from roster_etl.orchestration.memory import Memory
 from roster_etl.pipeline.archived import NotArchived, archived_import
 from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.tries import is_parked, may_be_tried_again
@@ -37,12 +41,16 @@ Listing = tuple[Entry, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """How much one tick may do. ``seconds``: for looking; ``again_seconds``: before a run that came to nothing is asked for again."""
+    """How much one tick may do. ``seconds``: for looking; ``answer_seconds``: what a look must have had before it counts as failed;
+    ``answers``: questions to the ledger; ``again_seconds``: before a run that came to nothing is asked for again.
+    """
 
     requests: int = 25
-    feeds: int = 500
-    threads: int = 8
-    seconds: float = 40.0
+    feeds: int = 2000
+    threads: int = 16
+    seconds: float = 5.0
+    answer_seconds: float = 3.0
+    answers: int = 200
     again_seconds: float = 300.0
 
 
@@ -136,50 +144,91 @@ class _Watch:
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
+    settled: list[_Settled] = field(default_factory=list)
     known_busy: set[tuple[str, str, str]] | None = None
+    questions: int = 0
 
 
-def watch(workspace: Workspace, cursor: str | None, *, now: float, running: Running, bounds: Bounds | None = None) -> Tick:
+@dataclass(frozen=True, kw_only=True)
+class _Settled:
+    """An upload that could be imported now. ``since``: when it was first seen as it is; ``after``: the feed's state once it is asked for."""
+
+    key: str
+    since: float
+    request: Request
+    after: settle.FeedState | None
+
+
+def watch(
+    workspace: Workspace, cursor: str | None, *, memory: Memory, now: float, running: Running, bounds: Bounds | None = None
+) -> Tick:
     """Look at the landing zone of every feed whose turn it is, and return what is to be imported.
 
-    Args: cursor: what the last tick returned; now: our own clock, in seconds; running: the (district, format, set of files) with a
-        run that has not ended.
+    Args: cursor: what the last tick returned; none: all that was remembered is forgotten. memory: what is remembered of each feed.
+        now: our own clock, in seconds; running: the (district, format, set of files) with a run that has not ended.
     """
-    memory = json.loads(cursor) if cursor else {}
-    states = {key: settle.load_state(state) for key, state in memory.get("feeds", {}).items()}
-    tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states=states)
-    tick.problems.update(memory.get("problems", {}))
+    last = json.loads(cursor) if cursor else {}
+    tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states={})
+    _remember(tick, last, memory.load() if cursor else {})
     districts, unread = _districts(tick)
-    moment = datetime.fromtimestamp(now, UTC)
     feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
-    paused = {key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment)}
-    for key in sorted(paused):
-        _wait(tick, "paused", key)
-    tick.paused.update(paused)
-    looked_at = [key for key, (_, feed) in feeds.items() if key not in paused or _every_upload_counts(feed)]
-    turn = _turn(looked_at, memory.get("next", ""), tick.bounds.feeds)
+    _pause(tick, feeds)
+    looked_at = [key for key, (_, feed) in feeds.items() if key not in tick.paused or _every_upload_counts(feed)]
+    turn = _turn(looked_at, last.get("next", ""), tick.bounds.feeds)
     with_base = bool(workspace.settings.landing.base)
-    listings, base = _listings(tick, {key: feeds[key] for key in turn if not _backing_off(tick, key)}, with_base=with_base)
+    listings, base = _listings(tick, {key: feeds[key] for key in _healthy_first(tick, turn)}, with_base=with_base)
     for key, listing in listings.items():
         _take(tick, key, *feeds[key], listing)
+    asked = _ask(tick)
     if isinstance(base, Exception):
         unread["landing base"] = _text(base)
         tick.notes.append(f"landing base: {_text(base)}")
     elif base and (strangers := unregistered(base, districts, workspace.settings)):
         tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
-    kept = {key: settle.dump_state(state) for key, state in tick.states.items() if _feed_of(key) in feeds}
+    problems = {
+        key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures
+    }
+    memory.save({key: _written(state, problems.get(key)) for key, state in tick.states.items() if _feed_of(key) in feeds})
     after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
-    problems = {key: text for key, text in tick.problems.items() if key in feeds and key in kept and tick.states[key].failures}
-    document = json.dumps({"next": after, "feeds": kept, "problems": problems}, separators=(",", ":"))
     fault_point("cursor.asked")
     return Tick(
         requests=tuple(tick.requests),
-        cursor=document,
+        cursor=json.dumps({"next": after, "asked": asked}, separators=(",", ":")),
         notes=tuple(tick.notes),
         waiting=tick.waiting,
-        problems={**unread, **{key: text for key, text in problems.items() if key not in paused}},
+        problems={**unread, **{key: text for key, text in problems.items() if key not in tick.paused}},
         watched=len(feeds),
     )
+
+
+def _remember(tick: _Watch, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    """Take in what is known of each feed: from the memory, and from the cursor what the last tick asked for."""
+    values = {key: json.loads(text) for key, text in texts.items()}
+    tick.problems.update({key: value.pop("problem") for key, value in values.items() if "problem" in value})
+    of_cursor = {**last.get("feeds", {}), **last.get("asked", {})}  # "feeds": a cursor of a version that kept every state there
+    tick.states.update({key: settle.load_state(value) for key, value in {**values, **of_cursor}.items()})
+
+
+def _written(state: settle.FeedState, problem: str | None) -> str:
+    values = settle.dump_state(state) | ({"problem": problem} if problem else {})
+    return json.dumps(values, separators=(",", ":"))
+
+
+def _pause(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> None:
+    moment = datetime.fromtimestamp(tick.now, UTC)
+    tick.paused.update(key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment))
+    for key in sorted(tick.paused):
+        _wait(tick, "paused", key)
+
+
+def _ask(tick: _Watch) -> dict[str, Any]:
+    """Ask for the uploads that have stood longest, as many as a tick may, and return their feeds' states, for the cursor."""
+    ordered = sorted(tick.settled, key=lambda found: (found.since, found.key))
+    for found in ordered[tick.bounds.requests :]:
+        _wait(tick, "next_tick", found.key)
+    chosen = ordered[: tick.bounds.requests]
+    tick.requests.extend(found.request for found in chosen)
+    return {found.key: settle.dump_state(found.after) for found in chosen if found.after is not None}
 
 
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
@@ -223,6 +272,12 @@ def _following(turn: Sequence[str], feeds: Mapping[str, object]) -> str:
     return next((key for key in sorted(feeds) if turn and key > turn[-1]), "")
 
 
+def _healthy_first(tick: _Watch, turn: Sequence[str]) -> list[str]:
+    """Return the feeds of `turn` to look at, those whose last look failed at the end: they may use up the time of a tick."""
+    looked = [key for key in turn if not _backing_off(tick, key)]
+    return sorted(looked, key=lambda key: key in tick.states and tick.states[key].failures > 0)
+
+
 def _backing_off(tick: _Watch, key: str) -> bool:
     return settle.may_look(tick.states.get(key), tick.now) is not None
 
@@ -233,18 +288,28 @@ def _backing_off(tick: _Watch, key: str) -> bool:
 def _listings(
     tick: _Watch, feeds: Mapping[str, tuple[District, Feed]], *, with_base: bool
 ) -> tuple[dict[str, Listing | Exception], Listing | Exception | None]:
-    """List what lies there for each feed, and in the landing base. What was not begun in time is left out; what did not end is an error."""
+    """List what lies there for each feed, and in the landing base.
+
+    What was not begun in time is left out, and so is what was begun too late to be answered; what had its time and no answer is an error.
+    """
     pool = ThreadPoolExecutor(max_workers=tick.bounds.threads, thread_name_prefix="look")
     base = pool.submit(_list_base, tick.workspace) if with_base else None
-    looks = {key: pool.submit(_list_feed, district, feed, tick.workspace) for key, (district, feed) in feeds.items()}
+    begun: dict[str, float] = {}
+
+    def look(key: str) -> Listing:
+        begun[key] = time.monotonic()
+        return _list_feed(*feeds[key], tick.workspace)
+
+    looks = {key: pool.submit(look, key) for key in feeds}
     wait([*looks.values(), *([base] if base else [])], timeout=tick.bounds.seconds)
     pool.shutdown(wait=False, cancel_futures=True)
-    found = {key: _result(look) for key, look in looks.items()}
-    return {key: listing for key, listing in found.items() if listing is not None}, _result(base) if base else None
+    latest = time.monotonic() - tick.bounds.answer_seconds
+    found = {key: _result(future, in_time=begun.get(key, latest) <= latest) for key, future in looks.items()}
+    return {key: listing for key, listing in found.items() if listing is not None}, _result(base, in_time=True) if base else None
 
 
-def _result(look: Future[Listing]) -> Listing | Exception | None:
-    if look.cancelled():
+def _result(look: Future[Listing], *, in_time: bool) -> Listing | Exception | None:
+    if look.cancelled() or not (look.done() or in_time):
         return None
     if not look.done():
         return LandingUnavailable(where="the landing zone", problem="did not answer within the time of a tick")
@@ -323,25 +388,25 @@ def _decide(tick: _Watch, arrival: _Arrival) -> None:
         tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
     rules = rules_of(arrival.feed, arrival.file_set)
     state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
-    newest = _newest(tick, *arrival.name) if decision.reason == "nothing_new" and _is_of_late(tick, state) else None
-    if decision.reason == "nothing_new" and _came_to_nothing(tick, arrival, state, newest):
-        state, decision = settle.settle(replace(state, imported="", files={}), listing, tick.now, rules)
+    parked = False
+    if decision.reason == "nothing_new" and not state.answered:
+        state, parked = _with_answer(tick, arrival, state)
+        state, decision = settle.settle(state, listing, tick.now, rules)
     tick.states[key] = state
-    if newest and is_parked(newest) and not decision.import_now:
+    if parked:
         _wait(tick, "parked", key)
     elif not decision.import_now:
         if not (arrival.optional and decision.reason == "empty"):
             _wait(tick, decision.reason, key)
     elif arrival.name in _busy(tick):
         _wait(tick, "running", key)
-    elif len(tick.requests) >= tick.bounds.requests:
-        _wait(tick, "next_tick", key)
     elif not _is_ready(tick, arrival):
         _wait(tick, "unpublished", key)
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
-        tick.requests.append(_request(arrival, name, state, decision))
-        tick.states[key] = settle.imported(state, listing, tick.now, rules)
+        after = settle.imported(state, listing, tick.now, rules)
+        request = _request(arrival, name, state, decision)
+        tick.settled.append(_Settled(key=key, since=state.since, request=request, after=after))
 
 
 def _request(arrival: _Arrival, name: str, state: settle.FeedState, decision: settle.Decision) -> Request:
@@ -398,13 +463,13 @@ def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -
         return
     elif (district.id, feed.format, "") in _busy(tick):
         _wait(tick, "running", key)
-    elif len(tick.requests) >= tick.bounds.requests:
-        _wait(tick, "next_tick", key)
     else:  # a run that never began is asked for again, under another name
         arrival = numbers[0] if again is None else None
         what = f"arrival/{arrival}" if again is None else f"again/{again}"
         name = f"{key}/{what}/{tick.now // tick.bounds.again_seconds:.0f}"
-        tick.requests.append(Request(district_id=district.id, source=feed.format, key=name, arrival=arrival, archived=again))
+        request = Request(district_id=district.id, source=feed.format, key=name, arrival=arrival, archived=again)
+        since = tick.states[key].imported_at if key in tick.states else None
+        tick.settled.append(_Settled(key=key, since=since or 0.0, request=request, after=None))
 
 
 def _left_behind(tick: _Watch, newest: dict[str, Any]) -> int | None:
@@ -456,22 +521,26 @@ def _newest(tick: _Watch, district_id: str, source: str, file_set: str) -> dict[
     return next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
 
 
-def _came_to_nothing(tick: _Watch, arrival: _Arrival, state: settle.FeedState, newest: dict[str, Any] | None) -> bool:
-    """Return whether the import that was asked for never began, or failed for a reason that may have passed: the ledger says.
+def _with_answer(tick: _Watch, arrival: _Arrival, state: settle.FeedState) -> tuple[settle.FeedState, bool]:
+    """Return the state with what the ledger says of the import that was asked for, and whether its upload is parked.
 
-    It began if any did since the listing came to be what it is: a tick that was repeated may have asked before this one did.
+    Again, if it never began, or failed for a reason that may have passed. It began if any did since the listing came to be what it is:
+    a tick that was repeated may have asked before this one did. Who has an answer is not asked about any more.
     """
     asked = state.imported_at
-    if (
-        asked is None
-        or not _is_of_late(tick, state)
-        or tick.now - asked < tick.bounds.again_seconds
-        or arrival.name in _busy(tick)
-    ):
-        return False
+    if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or arrival.name in _busy(tick):
+        return state, False
+    if tick.questions >= tick.bounds.answers:
+        return state, False
+    tick.questions += 1
+    newest = _newest(tick, *arrival.name)
     if newest is None or newest["started_at"].timestamp() < state.since:
-        return True
-    return may_be_tried_again(newest)
+        return replace(state, imported="", files={}), False
+    if newest["status"] == "running" or is_parked(newest):  # of a run that is gone: the sweep ends it
+        return state, is_parked(newest)
+    if may_be_tried_again(newest):
+        return replace(state, imported="", files={}), False
+    return replace(state, answered=True), False
 
 
 def _busy(tick: _Watch) -> set[tuple[str, str, str]]:

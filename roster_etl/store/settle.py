@@ -36,7 +36,8 @@ class FeedState:
     """What is remembered of a feed. Times are seconds of our own clock; fingerprints are short hashes of listings.
 
     ``listing``, ``since``: what was listed last, and when it was first seen so. ``imported``, ``files``, ``imported_at``:
-    listing, required files and time of the last import. ``sequence``: number of imports asked for.
+    listing, required files and time of the last import. ``sequence``: number of imports asked for. ``answered``: the ledger has
+    how the last of them ended, and it need not be asked for again.
     """
 
     listing: str = ""
@@ -45,6 +46,7 @@ class FeedState:
     files: Mapping[str, str] = field(default_factory=dict)
     imported_at: float | None = None
     sequence: int = 0
+    answered: bool = False
     failures: int = 0
     next_try: float = 0.0
 
@@ -86,7 +88,9 @@ def imported(state: FeedState, listing: Iterable[Entry], now: float, rules: Rule
     """Return the state after an import of `listing` was asked for."""
     entries = [entry for entry in listing if entry.regular]
     files = {name: fingerprint([entry]) for name, entry in _required(entries, rules).items()}
-    return replace(state, imported=fingerprint(entries), files=files, imported_at=now, sequence=state.sequence + 1)
+    return replace(
+        state, imported=fingerprint(entries), files=files, imported_at=now, sequence=state.sequence + 1, answered=False
+    )
 
 
 def failed(state: FeedState | None, now: float) -> FeedState:

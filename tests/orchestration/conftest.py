@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,21 @@ class Home:
         """Return the evaluations of a run's checks, by asset and name."""
         found = [e.dagster_event.event_specific_data for e in self.events(run_id) if _is_check(e)]
         return {(check.asset_key.to_user_string(), check.check_name): check for check in found}
+
+
+class Remembered:
+    """A memory of feeds that rests nowhere."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def load(self) -> dict[str, str]:
+        """Return every feed's text."""
+        return dict(self.texts)
+
+    def save(self, texts: Mapping[str, str]) -> None:
+        """Keep `texts` and nothing else."""
+        self.texts = dict(texts)
 
 
 def _is_check(event: dg.EventLogEntry) -> bool:

@@ -28,6 +28,7 @@ from roster_etl.store.sftp_server import HOST, Account, SftpServer
 from roster_etl.store.sftp_upload import upload_files
 from roster_etl.vendors import vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
+from tests.orchestration.conftest import Remembered
 
 NOON = 1_800_000_000.0
 DISTRICT = "lincoln"
@@ -54,11 +55,14 @@ class Zone:
             order = Order(district_id=DISTRICT, source=FORMAT, path=str(self.folder), file_set="roster")
             import_upload(self.workspace, order)
         self.cursor: str | None = None
+        self.memory = Remembered()
         self.busy: set[tuple[str, str, str]] = set()
 
     def tick(self, minutes: float) -> Tick:
         patient = Bounds(again_seconds=10**9)  # here nobody carries out what is asked for
-        tick = watch(self.workspace, self.cursor, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=patient)
+        tick = watch(
+            self.workspace, self.cursor, memory=self.memory, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=patient
+        )
         self.cursor = tick.cursor
         return tick
 

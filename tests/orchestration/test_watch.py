@@ -19,7 +19,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.districts import Feed, Window
 from roster_etl.store.warehouse import Conclusion
-from tests.orchestration.conftest import register
+from tests.orchestration.conftest import Remembered, register
 
 NOON = 1_800_000_000.0
 QUIET = {"quiet_period": "5m", "min_interval": "0"}
@@ -37,6 +37,7 @@ class Zone:
         (home / "roster_etl.toml").write_text(f'[landing]\nbase = "{self.base}"\n')
         self.workspace = Workspace.open(home)
         self.cursor: str | None = None
+        self.memory = Remembered()
         self.busy: set[tuple[str, str, str]] = set()
 
     def district(self, district_id: str = "lincoln", *, uploads: bool = True, **options: str) -> Path:
@@ -51,6 +52,7 @@ class Zone:
         tick = watch(
             self.workspace,
             self.cursor,
+            memory=self.memory,
             now=NOON + 60 * minutes,
             running=lambda: self.busy,
             bounds=replace(Bounds(), **bounds),  # type: ignore[arg-type]
@@ -184,7 +186,7 @@ def test_a_feed_without_a_folder_is_not_watched(tmp_path: Path):
     workspace = Workspace.open(tmp_path)
     register(workspace, "lincoln")
 
-    tick = watch(workspace, None, now=NOON, running=set)
+    tick = watch(workspace, None, memory=Remembered(), now=NOON, running=set)
 
     assert (tick.requests, tick.notes, tick.waits) == ((), (), {})
     assert tick.summary == "No feed has a landing folder to watch; uploads are imported by command."
@@ -293,7 +295,7 @@ def test_a_peer_that_does_not_answer_does_not_hold_up_the_tick(zone: Zone, monke
         watching, "_list_feed", lambda district, *rest: (district.id == "monroe" and answer.wait(10)) or lists(district, *rest)
     )
     begun = time.monotonic()
-    tick = zone.tick(0, seconds=0.3)
+    tick = zone.tick(0, seconds=0.3, answer_seconds=0.1)
     answer.set()
 
     assert time.monotonic() - begun < 3
@@ -319,14 +321,121 @@ def test_feeds_take_turns(zone: Zone):
     assert [zone.asked(minute, feeds=1) for minute in (5, 6, 7, 8)] == [["a"], ["b"], ["c"], []]
 
 
-def test_the_cursor_forgets_districts_that_are_gone(zone: Zone):
+def test_who_has_waited_longest_is_asked_for_first(zone: Zone):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    zone.tick(0)
+    settle(zone.base / "a", 2)
+    zone.tick(1)
+
+    assert [zone.asked(minute, requests=1) for minute in (10, 11, 12)] == [["b"], ["c"], ["a"]]
+
+
+def test_nobody_is_passed_over_for_a_district_that_uploads_all_the_time(zone: Zone):
+    for number in range(6):
+        zone.district(f"district-{number}", quiet_period="0")
+    order = []
+    for minute in range(8):
+        settle(zone.base / "district-0", 2 + minute)
+        order += zone.asked(minute, requests=1)
+
+    assert order.index("district-5") <= 5
+
+
+def test_a_look_that_failed_comes_after_all_others(zone: Zone, monkeypatch):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    shutil.rmtree(zone.base / "a")
+    looked = []
+    real = watching._list_feed
+    monkeypatch.setattr(watching, "_list_feed", lambda d, *rest: (looked.append(d.id), real(d, *rest))[1])
+    zone.tick(0, threads=1)
+    zone.tick(2, threads=1)
+
+    assert looked == ["a", "b", "c", "b", "c", "a"]
+
+
+def test_what_was_not_looked_at_in_time_begins_the_next_tick(zone: Zone, monkeypatch):
+    for name in ("a", "b", "c", "d"):
+        zone.district(name)
+    looked, slow = [], threading.Event()
+    real = watching._list_feed
+
+    def look(district, *rest):
+        looked.append(district.id)
+        if district.id == "b" and looked.count("b") == 1:
+            slow.wait(5)
+        return real(district, *rest)
+
+    monkeypatch.setattr(watching, "_list_feed", look)
+    zone.tick(0, threads=1, seconds=0.2, answer_seconds=0.1)
+    slow.set()
+    del looked[:]
+    zone.tick(0.5, threads=1)
+
+    assert looked == ["c", "d", "a"]  # b had its time, and backs off
+
+
+def test_a_look_that_began_too_late_to_be_answered_begins_the_next_tick(zone: Zone, monkeypatch):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    slow, real = threading.Event(), watching._list_feed
+    monkeypatch.setattr(watching, "_list_feed", lambda d, *rest: (d.id == "b" and slow.wait(5), real(d, *rest))[1])
+    first = zone.tick(0, threads=1, seconds=0.2, answer_seconds=3)
+    slow.set()
+
+    assert (first.problems, json.loads(first.cursor)["next"]) == ({}, "b/clever")
+    assert zone.tick(0.5).waits == {"quiet": 3}
+
+
+def test_the_cursor_holds_what_a_tick_asked_for_and_nothing_of_other_feeds(zone: Zone):
+    for number in range(30):
+        zone.district(f"district-{number:02}")
+    waiting, asking, after = zone.tick(0), zone.tick(5), zone.tick(6)
+
+    assert [len(json.loads(tick.cursor)["asked"]) for tick in (waiting, asking, after)] == [0, 25, 5]
+    assert max(len(tick.cursor) for tick in (waiting, asking, after)) < 25 * 400
+    assert len(zone.tick(7).cursor) < 100
+
+
+def test_a_feed_is_remembered_in_few_bytes(zone: Zone):
+    zone.district()
+    for minute in (0, 5, 6):
+        zone.tick(minute)
+
+    assert len(zone.memory.texts["lincoln/clever"]) < 400
+
+
+def test_a_tick_whose_cursor_was_lost_is_asked_for_again_under_the_same_key(zone: Zone):
+    zone.district("a")
+    zone.district("b")
+    zone.tick(0)
+    before = zone.cursor
+    first = zone.tick(5, requests=1).requests
+    zone.cursor = before  # neither the requests nor the cursor of that tick were kept; the memory was
+
+    assert zone.tick(6).requests[0] == first[0]
+    assert zone.asked(7) == []
+
+
+def test_states_of_a_cursor_of_an_older_version_are_taken_over(zone: Zone):
+    zone.district()
+    for minute in (0, 5, 6):
+        zone.tick(minute)
+    zone.cursor = json.dumps({"next": "", "feeds": {"lincoln/clever": json.loads(zone.memory.texts["lincoln/clever"])}})
+    zone.memory.texts.clear()
+
+    assert zone.asked(7) == []
+
+
+def test_districts_that_are_gone_are_forgotten(zone: Zone):
     zone.district("a")
     zone.district("b")
     zone.tick(0)
     zone.workspace.registry.remove("b")
     zone.tick(1)
 
-    assert list(json.loads(str(zone.cursor))["feeds"]) == ["a/clever"]
+    assert list(zone.memory.texts) == ["a/clever"]
 
 
 # ── the ledger has the last word ──
@@ -428,3 +537,29 @@ def test_a_failure_that_nobody_foresaw_is_tried_again(zone: Zone):
     zone.imported(5.1, "failed")
 
     assert zone.asked(11) == ["lincoln"]
+
+
+def test_the_ledger_is_asked_no_more_once_it_has_the_answer(zone: Zone, monkeypatch):
+    zone.district()
+    zone.tick(0)
+    zone.tick(5)
+    zone.imported(5.1)
+    zone.tick(11)
+    monkeypatch.setattr(type(zone.workspace.warehouse), "imports", None)
+
+    assert zone.tick(12).waits == {"nothing_new": 1}
+
+
+def test_the_ledger_is_asked_so_often_a_tick_and_further_in_the_next(zone: Zone, monkeypatch):
+    for name in ("a", "b", "c"):
+        zone.district(name)
+    zone.tick(0)
+    zone.tick(5)
+    asked, warehouse = [], type(zone.workspace.warehouse)
+    real = warehouse.imports
+    monkeypatch.setattr(
+        warehouse, "imports", lambda self, *names, **rest: (asked.append(names[0]), real(self, *names, **rest))[1]
+    )
+
+    assert [len(zone.tick(minute, answers=2).requests) for minute in (11, 12)] == [2, 1]
+    assert asked == ["a", "b", "c"]

@@ -18,6 +18,7 @@ from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
+from tests.orchestration.conftest import Remembered
 
 NOON = 1_800_000_000.0
 USER = "user_id,login_id,status,full_name,password\n{0},l{0},active,Ann {0},Sesame-4711\n"
@@ -35,6 +36,7 @@ class Zone:
         self.workspace = Workspace.open(home)
         self.workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
         self.cursor: str | None = None
+        self.memory = Remembered()
         self.busy: set[tuple[str, str, str]] = set()
 
     def upload(self, name: str) -> None:
@@ -45,7 +47,9 @@ class Zone:
 
     def tick(self, minutes: float) -> Tick:
         bounds = replace(Bounds(), again_seconds=60)
-        tick = watch(self.workspace, self.cursor, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=bounds)
+        tick = watch(
+            self.workspace, self.cursor, memory=self.memory, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=bounds
+        )
         self.cursor = tick.cursor
         return tick
 

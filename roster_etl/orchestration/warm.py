@@ -1,0 +1,58 @@
+"""Runs that begin warm: the code server forks each from a process that has loaded everything and does nothing else.
+
+Belongs here: one measured short cut, off unless ``ROSTER_ETL_WARM_RUNS=1``. Dagster's code server starts each run as a new interpreter,
+which spends seconds of a core on loading what it has loaded for the run before. Every run still has a process of its own, with all that
+follows: its memory is given back, its death is noticed, ending it from the UI works, and partitions have the status of their runs.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from typing import Any
+
+VARIABLE = "ROSTER_ETL_WARM_RUNS"
+_SERVER, _CONTEXT = "dagster._grpc.server", "_mp_ctx"
+PRELOADED = (
+    "roster_etl.orchestration.definitions",
+    "dagster._grpc.impl",
+    "adbc_driver_sqlite.dbapi",
+    "sqlalchemy.dialects.sqlite",
+    "pyarrow.csv",
+    "pyarrow.parquet",
+    "dagster._core.storage.event_log.sqlite",
+    "dagster._core.storage.runs.sqlite",
+    "dagster._core.storage.schedules.sqlite",
+    "dagster._core.execution.api",
+    "jinja2",
+)
+"""What an import loads. Nothing among it may start a thread or open a connection: neither survives a fork."""
+
+
+def warm_runs() -> bool:
+    """Let the code server that loads us start its runs warm, if that is wanted, and return whether it does.
+
+    The server keeps the way in which it starts processes in an attribute that it sets before it loads us, or after; a property of the
+    class comes before both.
+    """
+    server = sys.modules.get(_SERVER)
+    if os.environ.get(VARIABLE) != "1" or server is None:
+        return False
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    setattr(server.DagsterApiServer, _CONTEXT, _Always(context))
+    return True
+
+
+class _Always:
+    """An attribute that is what it is, whatever it is set to."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __get__(self, instance: object, owner: Any = None) -> object:
+        return self._value
+
+    def __set__(self, instance: object, value: object) -> None:
+        pass

@@ -1,0 +1,71 @@
+"""Runs that begin warm: how the code server starts their processes, and where it keeps that."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from dagster._grpc import server as dagster_server
+
+from roster_etl.orchestration import warm
+
+
+class Server:
+    """Keeps its way of starting processes as Dagster's does."""
+
+    def __init__(self) -> None:
+        self._mp_ctx = "spawn"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> type[Server]:
+    """A server class of one's own, in the place of Dagster's."""
+    own = type("OwnServer", (Server,), {})
+    monkeypatch.setitem(sys.modules, "dagster._grpc.server", SimpleNamespace(DagsterApiServer=own))
+    return own
+
+
+def test_runs_begin_cold_unless_they_are_wanted_warm(server: type[Server], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(warm.VARIABLE, raising=False)
+
+    assert not warm.warm_runs()
+    assert server()._mp_ctx == "spawn"
+
+
+def test_servers_that_were_there_before_and_that_come_after_fork_their_runs(
+    server: type[Server], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(warm.VARIABLE, "1")
+    before = server()
+
+    assert warm.warm_runs()
+    assert [found._mp_ctx.get_start_method() for found in (before, server())] == ["forkserver", "forkserver"]
+
+
+def test_nothing_happens_outside_of_a_code_server(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(warm.VARIABLE, "1")
+    monkeypatch.delitem(sys.modules, "dagster._grpc.server", raising=False)
+
+    assert not warm.warm_runs()
+
+
+def test_dagster_keeps_its_way_of_starting_runs_where_we_change_it():
+    source = inspect.getsource(dagster_server.DagsterApiServer)
+
+    assert 'self._mp_ctx = multiprocessing.get_context("spawn")' in source
+    assert "self._mp_ctx.Process(" in source
+
+
+def test_what_is_loaded_beforehand_starts_no_thread_and_no_great_expectations():
+    names = ("great_expectations", "asyncssh")
+    code = (
+        f"import sys, threading; [__import__(name) for name in {warm.PRELOADED!r}];"
+        f"print(threading.active_count(), [name for name in {names!r} if name in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "1 []"
