@@ -139,6 +139,32 @@ def test_the_exit_code_of_an_approval_follows_what_failed(
     assert answer.document["error"]["code"] == code
 
 
+def test_what_would_leave_nothing_out_is_not_shown_as_a_plan(held: Path) -> None:
+    for word in ("school:4711", "terms"):
+        answer = call("holds", "show", "3", "--leave-out", word, "--json", home=held)
+        assert (answer.code, answer.document["error"]["code"]) == (2, "nothing_left_out")
+        assert word in answer.document["error"]["message"]
+
+
+@pytest.mark.parametrize("by", ["", "A\nB", "A\x1b[31m", "A" * 201])
+def test_what_is_no_name_decides_nothing(held: Path, by: str) -> None:
+    edit = ("users", "user_id=1", "--district", "lincoln", "--field", "first_name")
+    answers = [
+        call(*words, "--by", by, "--json", home=held)
+        for words in (
+            ("holds", "approve", "3"),
+            ("holds", "discard", "3"),
+            ("undo", "2"),
+            ("override", "set", *edit, "--value", "x"),
+            ("override", "clear", *edit),
+            ("purge", "--district", "lincoln"),
+        )
+    ]
+
+    assert [(answer.code, answer.document["error"]["code"]) for answer in answers] == [(2, "bad_words")] * 6
+    assert call("holds", "list", "--json", home=held).document
+
+
 def _worst_school(held: Path) -> str:
     schools = call("holds", "show", "3", "--json", home=held).document["hold"]["schools"]
     return str(max(schools, key=lambda part: part["pct"])["school"])
@@ -182,4 +208,5 @@ def test_a_part_is_approved_only_as_it_was_shown(held: Path) -> None:
     assert refused("--leave-out", "contacts") == "bad_words"
     assert refused("--leave-out", "contacts", "--plan", whole) == "bad_words"
     assert refused("--leave-out", "nothing", "--plan", whole) == "bad_leave_out"
+    assert refused("--leave-out", "contacts", "--leave-out", "school:4711", "--plan", whole) == "nothing_left_out"
     assert call("holds", "list", "--json", home=held).document
