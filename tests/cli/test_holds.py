@@ -51,6 +51,16 @@ def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
     assert "deleted" not in text
 
 
+def test_the_list_says_which_holds_wait_no_more(held: Path) -> None:
+    def status() -> str:
+        return call("imports", home=held).out.splitlines()[1].split()[-1]
+
+    assert status() == "held"
+    with closing(sqlite3.connect(held / "warehouse.sqlite")) as database, database:
+        database.execute("update holds set decision = 'superseded', decided_by = 'import 4', decided_at = created_at")
+    assert status() == "superseded"
+
+
 def test_an_import_that_is_held_counts_no_change_in_the_list(held: Path) -> None:
     _, newest, before, *_ = call("imports", home=held).out.splitlines()
 
