@@ -96,13 +96,15 @@ def put_together(
     fresh: Sequence[dg.AssetChecksDefinition],
     jobs: Sequence[Any],
     sensors: Sequence[dg.SensorDefinition] = (),
+    *,
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> dg.Definitions:
-    """Return the definitions for `vendors`, with the checks, jobs and sensors that are given."""
+    """Return the definitions for `vendors`, with the checks, jobs and sensors that are given. ``executor``: where steps are done."""
     return dg.Definitions(
         assets=assets(vendors),
         asset_checks=fresh,
         resources={"desk": desk, "frames": frames},
-        executor=dg.in_process_executor,
+        executor=executor,
         jobs=jobs,
         sensors=sensors,
     )

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.pipeline.manifest import refresh_manifest
+from roster_etl.pipeline.next_steps import again_command
+from roster_etl.pipeline.outcome import overtaken_by
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.rename_words import says_ids
@@ -32,6 +34,16 @@ class BadDecision(PermanentError):
 
     code = "bad_words"
     template = "{problem}"
+
+
+class Overtaken(PermanentError):
+    """Another import was published after the held one was planned: numbers of imports order the history, so it must be a new one."""
+
+    code = "roster_moved"
+    template = (
+        "import {import_id} of {district_id}: import {newer} was published since, so that its plan can no longer be published. Plan the "
+        "same files anew with `{command}`: a new import, which is held for you to look at and to approve, and takes the place of this hold"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +95,12 @@ class Approval:
 def approval(workspace: Workspace, decision: Decision) -> Approval:
     """Return what approving would carry out.
 
-    Raises: UnknownImport, NoHold; BadDecision: nobody decides, another plan is named, or none where one is needed;
+    Raises: UnknownImport, NoHold; Overtaken; BadDecision: nobody decides, another plan is named, or none where one is needed;
         BadLeaveOut, BadRename.
     """
     by = somebody(decision.by)
     row, hold = open_hold(workspace, decision.import_id)
+    _refuse_overtaken(workspace, row)
     sha256, renames = str(hold["plan_sha256"]), decision.renames
     if decision.leave_out or decision.renames:
         if row["kind"] != "upload":
@@ -132,6 +145,13 @@ def open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dic
     if hold is None or hold["decision"] is not None:
         raise NoHold(import_id=import_id)
     return row, hold
+
+
+def _refuse_overtaken(workspace: Workspace, row: Mapping[str, Any]) -> None:
+    """Raise Overtaken where an upload's plan cannot be published any more; an undo that was overtaken is made anew by its own words."""
+    newer = overtaken_by(workspace, row) if row["kind"] == "upload" else None
+    if newer is not None:
+        raise Overtaken(import_id=row["import_id"], district_id=row["district_id"], newer=newer, command=again_command(row))
 
 
 def refuse_ids(renames: Sequence[str]) -> None:

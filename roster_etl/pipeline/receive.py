@@ -215,7 +215,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
             started_at=now,
             options=dict(texts),
         )
-        workspace.holders.take(import_id)
+        workspace.holders.take(import_id, order.run_id)
     return import_id
 
 

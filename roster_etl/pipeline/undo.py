@@ -121,7 +121,7 @@ def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> 
             received_at=now,
             started_at=now,
         )
-        workspace.holders.take(number)
+        workspace.holders.take(number, run_id)
     return number
 
 
