@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.cli.showing import approving_words
 from roster_etl.pipeline.receive import Order
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportNotRunning
@@ -207,6 +208,15 @@ def test_a_hold_is_approved_without_the_removals_of_a_school(held: Path) -> None
     assert f"left out: removals of {school}" in shown
     assert done["changes"] == part["changes"]
     assert _worst_school(held) not in {name for name, counts in done["plan"]["user_roles"]["schools"].items() if counts["absent"]}
+
+
+def test_ids_in_a_suggested_command_are_quoted_for_the_shell() -> None:
+    hold = {"plan_sha256": "0123456789abcdef"}
+
+    assert approving_words({"hold": hold, "left_out": []}) == ""
+    assert approving_words({"hold": hold, "left_out": ["school:a b; $(id)", "terms"], "renamed": ["2"]}) == (
+        " --leave-out 'school:a b; $(id)' --leave-out terms --rename 2 --plan 0123456789ab"
+    )
 
 
 def test_a_part_is_approved_only_as_it_was_shown(held: Path) -> None:
