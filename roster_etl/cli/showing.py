@@ -64,7 +64,7 @@ def approving_words(document: Mapping[str, Any]) -> str:
 def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
     from roster_etl.pipeline.next_steps import again_command, overtaken_text
 
-    call.print(overtaken_text(document["hold"]["overtaken_by"]))
+    call.print(overtaken_text(document))
     call.print(f"to plan it anew: {again_command(document)}")
     call.print(f"to leave the roster as it is: roster-etl holds discard {document['import_id']} --by NAME")
 
