@@ -95,7 +95,7 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
         yield Examined(what="districts", ok=True, found=f"{len(districts)} registered")
     for found in districts:
         for feed in found.feeds:
-            yield _looked(f"{found.id}/{feed.format} options", _options(feed))
+            yield _looked(f"{found.id}/{feed.format} options", _options(found, feed))
             yield _looked(f"{found.id}/{feed.format} landing", _landing(call, found, feed))
             if feed.expected_by:
                 yield _looked(f"{found.id}/{feed.format} freshness", _fresh(call, found, feed))
@@ -293,7 +293,7 @@ def _folder(call: Call, district: District, feed: Feed) -> str:
     return landing_folder(call.settings, district.id, feed.path)
 
 
-def _options(feed: Feed) -> Callable[[], str]:
+def _options(district: District, feed: Feed) -> Callable[[], str]:
     def look() -> str:
         from roster_etl.spec.options import resolve
         from roster_etl.spec.replacements import check_replacements
@@ -301,6 +301,9 @@ def _options(feed: Feed) -> Callable[[], str]:
 
         format_ = vendor(feed.format).format
         resolve(format_, feed.options)
+        for window in district.calendar:  # those of next summer too: no import looks at them before that day
+            if not window.feeds or feed.format in window.feeds:
+                resolve(format_, feed.options, window.options)
         check_replacements(format_, feed.replacements)
         rules = [f"{len(codes)} replacements for {column}" for column, codes in feed.replacements.items()]
         return ", ".join([*(f"{name}={text}" for name, text in feed.options.items()), *rules]) or "defaults"

@@ -53,11 +53,11 @@ def purge(
 ) -> int:
     """Remove personal data for good, from roster, history, quarantine, archive, frames and reports; nobody can undo it."""
     call: Call = ctx.obj
+    from roster_etl.pipeline.decide import somebody
+
     if user is not None and older_than is not None:
         raise BadWords(problem="--user and --older-than: one of them")
-    if not by.strip():
-        raise BadWords(problem="--by: the name of the person who decides")
-    purged = _purged(call, district, by.strip(), user, older_than)
+    purged = _purged(call, district, somebody(by), user, older_than)
     if call.json:
         call.document(asdict(purged))
     else:

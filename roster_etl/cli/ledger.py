@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Any
 
 import typer
@@ -49,9 +50,10 @@ def imports(
     if not rows:
         call.print("Nothing was imported yet.")
         return 0
+    waiting = {hold["import_id"] for hold in call.warehouse.holds(district)}
     call.table(
         ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
-        [_line(row) for row in rows],
+        [_line(row, waiting) for row in rows],
     )
     say_late(call, district)
     return 0
@@ -78,10 +80,12 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line(row: dict[str, Any]) -> tuple[object, ...]:
+def _line(row: dict[str, Any], waiting: AbstractSet[int]) -> tuple[object, ...]:
+    """Return an import as a line of the list. ``waiting``: the held imports about which a person may still decide."""
     counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
     finished = row["finished_at"] or row["started_at"]
-    status = f"{row['status']}, parked" if (row["summary"] or {}).get("parked") else row["status"]
+    status = "superseded" if row["status"] == "held" and row["import_id"] not in waiting else row["status"]
+    status = f"{status}, parked" if (row["summary"] or {}).get("parked") else status
     return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], feed_words(row), status, *counts)
 
 

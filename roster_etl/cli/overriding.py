@@ -35,9 +35,10 @@ def set_(
     """Set a column of a record by hand, at once; imports leave it alone until the edit is cleared."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
+    from roster_etl.pipeline.decide import somebody
     from roster_etl.pipeline.override import set_override
 
-    return _shown(call, set_override(call.workspace, target, value or None, _name(by)), "set")
+    return _shown(call, set_override(call.workspace, target, value or None, somebody(by)), "set")
 
 
 def clear(
@@ -53,9 +54,10 @@ def clear(
     """End an edit: the value stays until an import brings another one."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
+    from roster_etl.pipeline.decide import somebody
     from roster_etl.pipeline.override import clear_override
 
-    return _shown(call, clear_override(call.workspace, target, _name(by)), "cleared")
+    return _shown(call, clear_override(call.workspace, target, somebody(by)), "cleared")
 
 
 def list_(ctx: typer.Context, district: MaybeDistrict = None, format: FormatOption = None) -> int:
@@ -93,12 +95,6 @@ def _target(call: Call, table: str, key: list[str], district: str, field: str, f
 
     source = one_format(known, format) if known is not None else str(format)
     return Target(district_id=district, source=source, table=table, key=given, field=field)
-
-
-def _name(by: str) -> str:
-    if not by.strip():
-        raise BadWords(problem="--by needs a name")
-    return by.strip()
 
 
 def _shown(call: Call, import_id: int, what: str) -> int:

@@ -5,6 +5,7 @@ Belongs here: the words and the order. The facts are the document of ``pipeline.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -43,10 +44,7 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
         if hold["overtaken_by"]:
             _tell_overtaken(call, document)
             return
-        words = "".join(f" --leave-out {word}" for word in document["left_out"])
-        words += "".join(f" --rename {word}" for word in document.get("renamed", ()))
-        words += f" --plan {hold['plan_sha256'][:12]}" if words else ""
-        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{words}")
+        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{approving_words(document)}")
         if document["kind"] == "upload":
             call.print(
                 "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
@@ -56,10 +54,17 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
             call.print("a corrected upload, once imported, closes the hold by itself")
 
 
+def approving_words(document: Mapping[str, Any]) -> str:
+    """Return what the command that approves a plan says of its parts, as a shell reads it: ids came with an upload, and may hold any sign."""
+    words = "".join(f" --leave-out {shlex.quote(word)}" for word in document["left_out"])
+    words += "".join(f" --rename {shlex.quote(word)}" for word in document.get("renamed", ()))
+    return f"{words} --plan {document['hold']['plan_sha256'][:12]}" if words else ""
+
+
 def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
     from roster_etl.pipeline.next_steps import again_command, overtaken_text
 
-    call.print(overtaken_text(document["hold"]["overtaken_by"]))
+    call.print(overtaken_text(document))
     call.print(f"to plan it anew: {again_command(document)}")
     call.print(f"to leave the roster as it is: roster-etl holds discard {document['import_id']} --by NAME")
 

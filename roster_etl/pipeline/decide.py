@@ -24,7 +24,10 @@ from roster_etl.pipeline.undo import publish_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.faults import fault_point
+from roster_etl.store.settings import is_line
 from roster_etl.store.warehouse import NoHold
+
+LONGEST_NAME = 200
 
 
 class BadDecision(PermanentError):
@@ -161,7 +164,10 @@ def refuse_ids(renames: Sequence[str]) -> None:
 
 
 def somebody(by: str) -> str:
-    """Return the name of the person who decides. Raises BadDecision: there is none."""
-    if not by.strip():
+    """Return the name of the person who decides, as it stands in the ledger for good. Raises BadDecision: there is none, or no name."""
+    name = by.strip()
+    if not name:
         raise BadDecision(problem="--by: the name of the person who decides")
-    return by.strip()
+    if len(name) > LONGEST_NAME or not is_line(name):
+        raise BadDecision(problem=f"--by: a name, on one line, of at most {LONGEST_NAME} signs")
+    return name

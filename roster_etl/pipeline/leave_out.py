@@ -1,11 +1,12 @@
 """The words that name removals to be left out of a plan.
 
-Belongs here: reading them. What is left out is decided in ``engine.plan``, and shown beforehand by ``partial``.
+Belongs here: reading them, and whether they hit anything. What is left out is decided in ``engine.plan``, and shown beforehand by ``partial``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.plan import LeftOut
@@ -21,6 +22,13 @@ class BadLeaveOut(PermanentError):
     template = "to be left out: a table ({tables}) or school:ID, the id of a school"
 
 
+class NothingLeftOut(PermanentError):
+    """What is to be left out names nothing that the plan removes: a slip of the pen would publish what was meant to be kept."""
+
+    code = "nothing_left_out"
+    template = "{word}: the plan removes nothing of it; `roster-etl holds show {import_id}` lists tables and schools by id"
+
+
 def left_out(words: Sequence[str]) -> LeftOut:
     """Return what `words` name: tables, or schools as ``school:ID``. Raises BadLeaveOut."""
     schools = frozenset(word.removeprefix(SCHOOL) for word in words if word.startswith(SCHOOL))
@@ -28,3 +36,13 @@ def left_out(words: Sequence[str]) -> LeftOut:
     if tables - set(TABLES) or "" in schools:
         raise BadLeaveOut(tables=", ".join(TABLES))
     return LeftOut(tables=tables, schools=schools)
+
+
+def refuse_idle(words: Sequence[str], plan: Mapping[str, Any], import_id: int) -> None:
+    """Refuse words that leave nothing out of `plan`, as the ledger has it. Raises NothingLeftOut."""
+    removing = {name for name, table in plan.items() if table["deleted"]}
+    for table in plan.values():
+        removing |= {f"{SCHOOL}{school}" for school, part in table["schools"].items() if part["deleted"]}
+    for word in words:
+        if word not in removing:
+            raise NothingLeftOut(word=word[:80], import_id=import_id)

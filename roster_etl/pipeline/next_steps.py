@@ -35,7 +35,7 @@ def _held(document: Mapping[str, Any]) -> list[Step]:
         text="If it is right as it is: publish exactly this plan.", command=f"roster-etl holds approve {number} --by NAME"
     )
     if hold.get("overtaken_by"):
-        right = Step(text=overtaken_text(hold["overtaken_by"]), command=again_command(document))
+        right = Step(text=overtaken_text(document), command=again_command(document))
     return [
         Step(text="Look at what would change, and why it was stopped.", command=f"roster-etl holds show {number}"),
         Step(text=f"If the files are wrong: correct them at their source and upload them again. {_what_replaces(hold)}"),
@@ -50,16 +50,20 @@ def _what_replaces(hold: Mapping[str, Any]) -> str:
     return "The new upload replaces this one."
 
 
-def overtaken_text(newer: int) -> str:
-    """Return what to do about a held import after which import `newer` was published."""
+def overtaken_text(document: Mapping[str, Any]) -> str:
+    """Return what to do about a held import after which another one was published."""
+    what, once = ("the undo", ", once approved,") if document.get("undoes") else ("the same files", "")
     return (
-        f"If it is right: import {newer} was published since, so this plan can no longer be published. Plan the same files anew, on top "
-        "of the roster of now: as a new import, which is held for you to look at and to approve, and takes the place of this hold."
+        f"If it is right: import {document['hold']['overtaken_by']} was published since, so this plan can no longer be published. Plan "
+        f"{what} anew, on top of the roster of now: as a new import, which is held for you to look at and to approve, and{once} takes the "
+        "place of this hold."
     )
 
 
 def again_command(about: Mapping[str, Any]) -> str:
-    """Return the command that plans the files of a held import anew."""
+    """Return the command that plans a held import anew: an undo of the same import, or the same files."""
+    if undoes := about.get("undoes"):
+        return f"roster-etl undo {undoes[0]} --by NAME"
     feed = f"--district {about['district_id']} --format {about['source']}"
     return f"roster-etl rerun {feed} --import {about['import_id']} --rollback"
 

@@ -95,6 +95,8 @@ def _time(value: Any) -> str | None:
 def overtaken_by(workspace: Workspace, row: Mapping[str, Any]) -> int | None:
     """Return the import that was published after held import `row` was planned, so that its plan can be no more; None: none was."""
     newest = workspace.warehouse.base(row["district_id"], row["source"], row["file_set"])
+    if row["kind"] == "undo":  # another undo, planned before this one and approved after it, has a smaller number
+        return newest if newest != (row["summary"] or {}).get("plan_base", newest) else None
     return newest if newest is not None and newest > row["import_id"] else None
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.check import check_upload
-from roster_etl.pipeline.leave_out import left_out
+from roster_etl.pipeline.leave_out import left_out, refuse_idle
+from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.scratch import scratch_folder
 
@@ -20,9 +21,10 @@ def preview(workspace: Workspace, import_id: int, words: Sequence[str], renames:
     """Return what publishing held import `import_id` would do, as ``check`` tells it.
 
     Args:   words: the removals to leave out; renames: what is taken for a rename (``all``, the number of a proposal, or ``OLD=NEW``).
-    Raises: BadLeaveOut, BadRename, UnknownImport; ArchiveError: its bytes are gone.
+    Raises: BadLeaveOut, NothingLeftOut, BadRename, UnknownImport; ArchiveError: its bytes are gone.
     """
     left_out(words)
+    refuse_idle(words, outcome(workspace, import_id)["plan"] if words else {}, import_id)
     row = workspace.warehouse.import_(import_id)
     with scratch_folder(workspace.settings.scratch) as folder:
         upload = _unarchived(workspace, row["district_id"], import_id, folder)

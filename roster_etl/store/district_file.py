@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.district import DAYS, District, Feed, Gate, MailWhen, Raised, Window, check_id
-from roster_etl.store.settings import is_address, nearest
+from roster_etl.store.settings import is_address, is_line, nearest
 from roster_etl.store.urls import has_password
 
 
@@ -63,6 +63,7 @@ EXPECTATIONS = frozenset(
 )
 """The options that a time of the calendar may set: how much change is expected."""
 
+_LONGEST_LINE = 200
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _Check = Any  # a type, a nested table {key: check}, a list [check], or a function value → problem | None
 
@@ -129,6 +130,16 @@ def _replacements(value: Any) -> str | None:
     return None if tables else "must be tables of texts: column, then value = replacement"
 
 
+def _line(value: Any) -> str | None:
+    """Names and reasons stand in lists, mails and pages."""
+    fine = isinstance(value, str) and len(value) <= _LONGEST_LINE and is_line(value)
+    return None if fine else f"must be text on one line, of at most {_LONGEST_LINE} signs"
+
+
+def _reason(value: Any) -> str | None:
+    return _file(value) or _line(value)
+
+
 def _file(value: Any) -> str | None:
     return None if isinstance(value, str) and value else "must be text"
 
@@ -152,13 +163,13 @@ _FEED: dict[str, _Check] = {
 _WINDOW: dict[str, _Check] = {
     "from": datetime.date,
     "to": datetime.date,
-    "reason": _file,
+    "reason": _reason,
     "pause": bool,
     "options": _planned,
     "feeds": [str],
 }
 _DISTRICT: dict[str, _Check] = {
-    "name": str,
+    "name": _line,
     "time_zone": _zone,
     "paused": bool,
     "contacts": [_contact],
@@ -192,9 +203,23 @@ def _problems(values: Mapping[str, Any], checks: dict[str, _Check], place: str) 
         and values["to"] < values["from"]
     ):
         yield f'"{place}to" is before "{place}from"'
-    if checks is _DISTRICT and isinstance(feeds := values.get("feed"), list):
-        names = [feed.get("format") for feed in feeds if isinstance(feed, dict)]
-        yield from (f"two feeds have the format {name}" for name in sorted({str(n) for n in names if names.count(n) > 1}))
+    if checks is _DISTRICT:
+        yield from _feed_problems(values)
+
+
+def _feed_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield formats of two feeds, and times of the calendar about feeds that the district does not have: they would never be in force."""
+    feeds, calendar = ([item for item in _listed(values.get(key)) if isinstance(item, dict)] for key in ("feed", "calendar"))
+    known = [feed["format"] for feed in feeds if isinstance(feed.get("format"), str)]
+    yield from (f"two feeds have the format {name}" for name in sorted({name for name in known if known.count(name) > 1}))
+    for number, window in enumerate(calendar, start=1):
+        for name in _listed(window.get("feeds")):
+            if name not in known:
+                yield f'"calendar[{number}].feeds" names "{name}", of which the district has no feed{nearest(str(name), known) if known else ""}'
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _value_problems(value: Any, check: _Check, place: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -24,6 +25,7 @@ from roster_etl.store.settings import MailSettings
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _WHERE = "[mail] in roster_etl.toml"
+_SUBJECT = 300  # signs
 
 
 class Mailer:
@@ -114,7 +116,7 @@ class Mailer:
 def mail_of(message: Message, sender: str) -> EmailMessage:
     """Return `message` as it travels: the same each time, so that a repeated one can be told by its Message-ID."""
     mail = EmailMessage(policy=SMTP)
-    mail["From"], mail["To"], mail["Subject"] = sender, message.to, " ".join(message.subject.split())
+    mail["From"], mail["To"], mail["Subject"] = sender, message.to, _subject(message.subject)
     mail["Date"] = format_datetime(datetime.fromisoformat(message.created))
     mail["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"  # out-of-office robots keep quiet
@@ -124,6 +126,15 @@ def mail_of(message: Message, sender: str) -> EmailMessage:
     for name, kind, text in message.attachments:
         mail.add_attachment(text, subtype=kind.partition("/")[2], filename=name)
     return mail
+
+
+def _subject(text: str) -> str:
+    """Return `text` as one line that a reader shows as it is.
+
+    What looks like an encoded word would be decoded when the head is written, line breaks in it included: a header of its own.
+    """
+    line = " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).split()).replace("=?", "= ?")
+    return line if len(line) <= _SUBJECT else f"{line[: _SUBJECT - 1]}…"
 
 
 def needs(mail: MailSettings) -> None:

@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -293,9 +294,18 @@ def _files(home: Path, values: Mapping[str, Any], *names: str) -> dict[str, str]
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+@[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+")
 
 
+_NO_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control signs, halves of signs, separators of lines and paragraphs
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make what follows read in another order
+
+
 def is_address(text: str) -> bool:
     """Return whether `text` is a plain e-mail address, which can do no harm in the head of a message."""
     return len(text) <= 254 and text.isascii() and _ADDRESS.fullmatch(text) is not None
+
+
+def is_line(text: str) -> bool:
+    """Return whether `text` is one line that people read as it stands: no line break, no control sign, nothing that turns it round."""
+    return not any(unicodedata.category(sign) in _NO_LINE or sign in _TURNING for sign in text)
 
 
 def _warehouse(home: Path, values: Mapping[str, Any]) -> str:

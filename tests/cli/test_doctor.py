@@ -41,3 +41,16 @@ def test_personal_data_that_others_can_read_is_wrong(name: str, shared: Path) ->
     assert (answer.code, ok) == (1, False)
     assert str(shared / name) in text
     assert "chmod" in text
+
+
+@pytest.mark.parametrize(("share", "fine"), [("60", True), ("600", False)])
+def test_a_threshold_of_next_summer_is_looked_at_now(share: str, fine: bool, tmp_path: Path) -> None:
+    call("districts", "add", "lincoln", "--format", "clever", home=tmp_path)
+    window = f"[[calendar]]\nfrom = 2999-08-01\nto = 2999-08-02\nreason = 'r'\noptions = {{ delete_threshold_pct = '{share}' }}\n"
+    with (tmp_path / "districts" / "lincoln.toml").open("a", encoding="utf-8") as file:
+        file.write(window)
+
+    ok, text = found(call("doctor", "--district", "lincoln", "--json", home=tmp_path), "lincoln/clever options")
+
+    assert ok is fine
+    assert fine or "delete_threshold_pct" in text

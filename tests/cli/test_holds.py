@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.cli.showing import approving_words
 from roster_etl.pipeline.receive import Order
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportNotRunning
@@ -49,6 +50,16 @@ def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
     assert "holds show 3" not in text
     assert re.search(r"current records of user_roles of school \S+ \([0-9.]+ %\) would be removed", text)
     assert "deleted" not in text
+
+
+def test_the_list_says_which_holds_wait_no_more(held: Path) -> None:
+    def status() -> str:
+        return call("imports", home=held).out.splitlines()[1].split()[-1]
+
+    assert status() == "held"
+    with closing(sqlite3.connect(held / "warehouse.sqlite")) as database, database:
+        database.execute("update holds set decision = 'superseded', decided_by = 'import 4', decided_at = created_at")
+    assert status() == "superseded"
 
 
 def test_an_import_that_is_held_counts_no_change_in_the_list(held: Path) -> None:
@@ -139,6 +150,32 @@ def test_the_exit_code_of_an_approval_follows_what_failed(
     assert answer.document["error"]["code"] == code
 
 
+def test_what_would_leave_nothing_out_is_not_shown_as_a_plan(held: Path) -> None:
+    for word in ("school:4711", "terms"):
+        answer = call("holds", "show", "3", "--leave-out", word, "--json", home=held)
+        assert (answer.code, answer.document["error"]["code"]) == (2, "nothing_left_out")
+        assert word in answer.document["error"]["message"]
+
+
+@pytest.mark.parametrize("by", ["", "A\nB", "A\x1b[31m", "A" * 201])
+def test_what_is_no_name_decides_nothing(held: Path, by: str) -> None:
+    edit = ("users", "user_id=1", "--district", "lincoln", "--field", "first_name")
+    answers = [
+        call(*words, "--by", by, "--json", home=held)
+        for words in (
+            ("holds", "approve", "3"),
+            ("holds", "discard", "3"),
+            ("undo", "2"),
+            ("override", "set", *edit, "--value", "x"),
+            ("override", "clear", *edit),
+            ("purge", "--district", "lincoln"),
+        )
+    ]
+
+    assert [(answer.code, answer.document["error"]["code"]) for answer in answers] == [(2, "bad_words")] * 6
+    assert call("holds", "list", "--json", home=held).document
+
+
 def _worst_school(held: Path) -> str:
     schools = call("holds", "show", "3", "--json", home=held).document["hold"]["schools"]
     return str(max(schools, key=lambda part: part["pct"])["school"])
@@ -173,6 +210,15 @@ def test_a_hold_is_approved_without_the_removals_of_a_school(held: Path) -> None
     assert _worst_school(held) not in {name for name, counts in done["plan"]["user_roles"]["schools"].items() if counts["absent"]}
 
 
+def test_ids_in_a_suggested_command_are_quoted_for_the_shell() -> None:
+    hold = {"plan_sha256": "0123456789abcdef"}
+
+    assert approving_words({"hold": hold, "left_out": []}) == ""
+    assert approving_words({"hold": hold, "left_out": ["school:a b; $(id)", "terms"], "renamed": ["2"]}) == (
+        " --leave-out 'school:a b; $(id)' --leave-out terms --rename 2 --plan 0123456789ab"
+    )
+
+
 def test_a_part_is_approved_only_as_it_was_shown(held: Path) -> None:
     def refused(*words: str) -> str:
         return str(call("holds", "approve", "3", "--by", "A", *words, "--json", home=held).document["error"]["code"])
@@ -182,4 +228,5 @@ def test_a_part_is_approved_only_as_it_was_shown(held: Path) -> None:
     assert refused("--leave-out", "contacts") == "bad_words"
     assert refused("--leave-out", "contacts", "--plan", whole) == "bad_words"
     assert refused("--leave-out", "nothing", "--plan", whole) == "bad_leave_out"
+    assert refused("--leave-out", "contacts", "--leave-out", "school:4711", "--plan", whole) == "nothing_left_out"
     assert call("holds", "list", "--json", home=held).document

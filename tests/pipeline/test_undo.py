@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.archived import NotArchived, archived_import, newest_archived
+from roster_etl.pipeline.next_steps import next_steps
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import Target, set_override
 from roster_etl.pipeline.plan import PlanMoved, _older
@@ -200,6 +201,19 @@ def test_a_plan_that_has_moved_is_refused(twice: Workspace, tmp_path: Path) -> N
     with pytest.raises(PlanMoved):
         publish_undo(twice, number, sha256, "A. Steward")
     assert names(twice) == {"U1": "Anna Lee", "U3": "Cam Oak"}
+
+
+def test_an_undo_that_another_has_overtaken_says_how_to_plan_it_anew(twice: Workspace) -> None:
+    early, late = plan_undo(twice, 2, "A"), plan_undo(twice, 1, "A")
+    assert outcome(twice, late)["hold"]["overtaken_by"] is None
+
+    approved(twice, early)
+
+    document = outcome(twice, late)
+    steps = next_steps(document)
+    assert document["hold"]["overtaken_by"] == early < late
+    assert "roster-etl undo 1 --by NAME" in [step.command for step in steps]
+    assert not any("holds approve" in step.command or "rerun" in step.command for step in steps)
 
 
 def test_a_newer_upload_closes_the_hold_of_an_undo(twice: Workspace, tmp_path: Path) -> None:

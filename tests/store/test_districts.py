@@ -286,6 +286,11 @@ def test_resuming_ends_the_planned_pause_that_is_under_way_and_no_other(registry
         ("from = 2026-06-15\nto = 2026-06-16\npause = true", '"calendar[1].reason" is missing'),
         ("from = '2026-06-15'\nto = 2026-06-16\nreason = 'r'\npause = true", '"calendar[1].from" must be a date'),
         ("from = 2026-06-15\nto = 2026-06-16\nreason = 'r'\noptions = {encoding = 'cp1252'}", "not encoding"),
+        (
+            "from = 2026-06-15\nto = 2026-06-16\nreason = 'r'\npause = true\nfeeds = ['clevr']",
+            "of which the district has no feed",
+        ),
+        ('from = 2026-06-15\nto = 2026-06-16\nreason = "a\\nb"\npause = true', '"calendar[1].reason" must be text on one line'),
     ],
 )
 def test_a_time_that_cannot_be_followed_is_refused(registry: Registry, tmp_path: Path, text: str, problem: str) -> None:
@@ -295,6 +300,19 @@ def test_a_time_that_cannot_be_followed_is_refused(registry: Registry, tmp_path:
     with pytest.raises(RegistryError) as caught:
         registry.get("lincoln")
     assert problem in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31mb", "a\u202eb", "a\u2028b", "x" * 201])
+def test_a_name_that_is_no_line_is_refused(registry: Registry, name: str) -> None:
+    with pytest.raises(RegistryError, match='"name" must be text on one line, of at most 200 signs'):
+        registry.add(District(id="lincoln", name=name))
+
+
+@pytest.mark.parametrize("name", ["Łódź", "مدرسة\u200f الأمل", "می\u200cخواهم", "A\u00a0B 👩\u200d🏫", "x" * 200])
+def test_a_name_in_any_script_is_taken(registry: Registry, name: str) -> None:
+    registry.add(District(id="lincoln", name=name))
+
+    assert registry.get("lincoln").name == name
 
 
 def test_what_is_expected_and_who_is_told_is_kept(registry: Registry, tmp_path: Path) -> None:

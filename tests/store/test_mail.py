@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import os
 from dataclasses import replace
 from email.headerregistry import Address
@@ -125,6 +127,22 @@ def test_a_subject_takes_one_line() -> None:
     assert mail["Subject"] == "a Bcc: evil@example.org"
     assert mail["Bcc"] is None
     assert mail["To"].addresses == (Address(addr_spec="data@lincoln.example.org"),)
+
+
+@pytest.mark.parametrize(
+    ("subject", "read"),
+    [
+        ("=?utf-8?q?=0d=0aBcc:evil@example.org?= held", "= ?utf-8?q?=0d=0aBcc:evil@example.org?= held"),
+        ("a\x00b\x1b[31m\x7f held", "a b [31m held"),
+        ("é" * 10_000, "é" * 299 + "…"),
+    ],
+)
+def test_a_subject_is_one_line_whatever_the_name_in_it(subject: str, read: str) -> None:
+    sent = mail_of(replace(GIVEN, subject=subject), "roster@example.org").as_bytes()
+    mail = email.message_from_bytes(sent, policy=email.policy.SMTP)
+
+    assert mail["Subject"] == read
+    assert "Bcc" not in mail
 
 
 def test_a_check_logs_in_and_sends_nothing(office: PostOffice) -> None:
