@@ -13,6 +13,7 @@ import typer
 from typer.main import get_command
 
 from roster_etl.cli import (
+    auditing,
     backfilling,
     demo,
     districts,
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "as-of": tracing.as_of,
         "report": telling.report,
         "changes": telling.changes,
+        "audit": auditing.audit,
     },
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
     "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge, "sweep": keeping.sweep},

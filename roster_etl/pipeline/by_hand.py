@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from roster_etl.mapping.frames import FINDINGS
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.warehouse import Conclusion, Edit, ImportNotRunning, TableChange
+from roster_etl.store.warehouse import Conclusion, Edit, Entry, ImportNotRunning, TableChange
 from roster_etl.vendors import vendor
 
 CARRIED = ("content", "settings", "headers", "compared")
@@ -57,9 +57,12 @@ def publish_by_hand(
     *,
     summary: Mapping[str, Any],
     said: Mapping[str, Any],
+    entry: Entry,
     edits: Sequence[Edit] = (),
 ) -> int:
-    """Publish `changes` as an import of kind ``override``, and return its number. ``said``: what its manifest tells of it.
+    """Publish `changes` as an import of kind ``override``, and return its number.
+
+    Args: said: what its manifest tells of it. entry: the audit's line, which learns the import's number.
 
     Raises: RosterMoved: another import was published since `on` was taken; the import is ``failed`` then.
     """
@@ -81,6 +84,7 @@ def publish_by_hand(
         checks=[],
         summary=summary,
         edits=edits,
+        entries=[replace(entry, import_id=number)],
     )
     try:
         warehouse.publish(conclusion, changes, on.base)

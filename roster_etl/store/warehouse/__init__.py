@@ -4,6 +4,7 @@ Belongs here: everything that talks to that database. Which columns there are is
 decided by a plan.
 """
 
+from roster_etl.store.warehouse.audit import Entry
 from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
 from roster_etl.store.warehouse.errors import (
     BadWarehouseUrl,
@@ -28,6 +29,7 @@ __all__ = [
     "Conclusion",
     "ConstraintBroken",
     "Edit",
+    "Entry",
     "Hold",
     "ImportFile",
     "ImportNotRunning",

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.schema import SetColumnComment, SetTableComment
 
+from roster_etl.canonical import audit as _audit  # noqa: F401 (declares its table)
 from roster_etl.canonical import ledger as _ledger  # noqa: F401 (declares its tables)
 from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import changes_view, current_view
