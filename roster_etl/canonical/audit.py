@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.base import METADATA, NUMBERED, JsonText, Timestamp
 
 Action = Literal[
-    "approve", "discard", "undo", "override_set", "override_clear", "renames_approve", "rerun", "rollback", "purge", "grant", "restore",
+    "approve", "discard", "undo", "override_set", "override_clear", "renames_approve", "rerun", "rollback", "purge", "grant", "backup", "restore",
     "district_add", "district_change", "district_pause", "district_resume", "district_remove",
 ]  # fmt: skip
 Outcome = Literal["done", "refused"]

@@ -49,7 +49,13 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "audit": auditing.audit,
     },
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
-    "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge, "sweep": keeping.sweep},
+    "Keep": {
+        "rebuild": keeping.rebuild,
+        "purge": keeping.purge,
+        "sweep": keeping.sweep,
+        "backup": keeping.backup,
+        "restore": keeping.restore,
+    },
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}

@@ -14,6 +14,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.decisions import decision_jobs
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.freshness import fresh_check, freshness_sensor, late_feeds
+from roster_etl.orchestration.housekeeping import housekeeping, nightly
 from roster_etl.orchestration.io_manager import frames
 from roster_etl.orchestration.post import failed_runs, outbox_sensor
 from roster_etl.orchestration.publish import report_asset, warehouse_assets
@@ -86,7 +87,8 @@ JOBS = [import_job(vendor, file_set) for vendor in VENDORS for file_set in vendo
 defs = dg.Definitions(
     assets=assets(),
     asset_checks=CHECKS,
-    jobs=[*JOBS, *decision_jobs(), late_feeds],
+    jobs=[*JOBS, *decision_jobs(), late_feeds, housekeeping],
+    schedules=[nightly],
     sensors=[landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs],
     resources={"desk": desk, "frames": frames},
     executor=dg.in_process_executor,

@@ -24,6 +24,7 @@ from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
 from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.published import unpublished_files
+from roster_etl.pipeline.retention import open_holds
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
@@ -247,7 +248,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
 
 def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed, expected: Sequence[Finding]) -> Upload:
     sweep(workspace.settings.scratch)
-    workspace.frames.sweep(upload.district_id)
+    workspace.frames.sweep(upload.district_id, spare=open_holds(workspace, upload.district_id))
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collected(workspace, upload, order, feed, scratch)
         if upload.format.lone_zip:

@@ -209,7 +209,9 @@ def test_the_number_of_a_proposal_does(workspace: Workspace, imported: Path) -> 
     assert outcome(workspace, said)["changes"]["id_changes"]["created"] == 1
 
 
-def test_what_was_said_afterwards_is_rebuilt_and_the_audit_names_nobody(workspace: Workspace, imported: Path, tmp_path: Path) -> None:
+def test_what_was_said_afterwards_is_rebuilt_and_the_audit_names_nobody(
+    workspace: Workspace, imported: Path, tmp_path: Path
+) -> None:
     number = run(workspace, imported / "second", delete_threshold_pct="100")["import_id"]
     approve_afterwards(workspace, number, "A. Steward")
     with pytest.raises(BadRename):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -198,6 +199,17 @@ class Warehouse:
         """Decide the open holds (of a `kind`, before `before`) that a newer import of the same set of files replaces; return their imports."""
         with self._writing() as connection:
             return ledger.supersede_holds(connection, district_id, source, by_import, at, before=before, kind=kind)
+
+    # Copies
+
+    def copy_to(self, path: Path) -> bool:
+        """Copy all of it into a new SQLite file, as it is at one moment, beside whoever reads and writes; False: it is no file."""
+        self._check()
+        return self._database.copy_to(path)
+
+    def put_file(self, copy: Path) -> bool:
+        """Make what `copy_to` wrote this warehouse, which has no file yet; False: it has, or is none."""
+        return self._database.put_file(copy)
 
     # The audit
 
