@@ -149,8 +149,10 @@ def remove(ctx: typer.Context, district: _Id) -> int:
         file = call.registry.remove(district)
     if call.json:
         call.document({"district_id": district, "removed": True, "file": file})
-    else:
-        call.print(f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.")
+        return 0
+    call.print(f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.")
+    call.print("Also left: its archive, its partition in the Dagster UI, and the files with its secrets, which nobody reads now.")
+    call.print(f"To remove all that was ever imported of it, for good: roster-etl purge --district {district} --by NAME")
     return 0
 
 

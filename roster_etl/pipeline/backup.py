@@ -79,9 +79,9 @@ class Restored:
 def back_up(workspace: Workspace, to: str) -> BackedUp:
     """Copy all that cannot be made again into the empty folder `to` (path or fsspec URL). Raises NotEmpty, PurgedMeanwhile."""
     target = Folder(to)
-    if target.names():
-        raise NotEmpty(where=redact(to), problem="name a new folder for each backup")
     with workspace.warehouse.noting(Entry(action="backup", about={"to": redact(to)})):
+        if target.names():
+            raise NotEmpty(where=redact(to), problem="name a new folder for each backup")
         archive, purges = Folder(workspace.settings.archive), _purges(workspace)
         _copy(archive, target, "arrivals", under="archive/")
         is_copied = _copy_warehouse(workspace, target)

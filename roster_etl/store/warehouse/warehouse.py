@@ -63,6 +63,14 @@ class Warehouse:
         """Bring the database to this version's schema, and return the revision that it had before (None: none)."""
         return schema.migrate(self._database)
 
+    def revision(self) -> str | None:
+        """Return the revision that the database has, whichever it is; None: none."""
+        return schema.revision(self._database)
+
+    def running(self) -> list[int]:
+        """Return the imports that are running, whatever revision the database has."""
+        return schema.running(self._database)
+
     def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
         """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
