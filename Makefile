@@ -7,14 +7,15 @@ VENV = .venv
 PY = $(VENV)/bin/python
 PYTHON =
 ARGS =
-JOBS = 2
+# More than there are cores: half of the time the tests wait for daemons, browsers, servers and quiet periods.
+JOBS = 4
 SIZES = 10000 100000
 
 # Some images switch byte code off; importing Dagster and Great Expectations then takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench lock licences clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench pictures lock licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -74,8 +75,15 @@ lock: ## resolve both lock files again (needs uv)
 
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' $(UPGRADE)
 
-licences: $(VENV)/.runtime ## write docs/licences.md from the installed packages
+licences: $(VENV)/.runtime ## write docs/licences.md and the bill of materials from the installed packages
 	$(PY) tools/licences.py
+	$(PY) tools/sbom.py
+
+audit: ## look the locked packages up among known vulnerabilities (needs uv, and an index that publishes them)
+	uv tool run pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+
+pictures: $(VENV)/.dev ## make docs/pictures anew from a demo, in a headless Chromium (ARGS='--home DIR' takes one that ran)
+	$(PY) tools/pictures.py $(ARGS)
 
 clean: ## remove what was built; the home and its data stay
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*

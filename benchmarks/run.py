@@ -17,7 +17,8 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
+from typing import Any, Self
 
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE / "reference"
@@ -27,7 +28,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one process cost: seconds, seconds, bytes; and the step timings (seconds) that it told, if any."""
+    """What one process and its children cost: seconds, seconds, bytes at one time; and the step timings (seconds) that it told, if any."""
 
     wall: float
     cpu: float
@@ -53,7 +54,8 @@ def measure(command: list[str], *, log: Path) -> tuple[Run, str]:
     with tempfile.TemporaryFile() as output, log.open("ab") as errors:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
-        _, status, usage = os.wait4(process.pid, 0)
+        with Watch(process.pid) as watch:
+            _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
@@ -61,7 +63,54 @@ def measure(command: list[str], *, log: Path) -> tuple[Run, str]:
     if process.returncode:
         sys.exit(f"exit code {process.returncode}: {' '.join(command)}\nstandard error: {log}\n{text[-2000:]}")
     scale = 1 if sys.platform == "darwin" else 1024
-    return Run(wall=wall, cpu=usage.ru_utime + usage.ru_stime, peak=usage.ru_maxrss * scale, steps=step_timings(text)), text
+    peak = max(usage.ru_maxrss * scale, watch.peak)
+    return Run(wall=wall, cpu=usage.ru_utime + usage.ru_stime, peak=peak, steps=step_timings(text)), text
+
+
+class Watch:
+    """Looks ten times a second at the memory of a process and its children together; where there is no ``/proc``, at nothing.
+
+    ``peak``: bytes. Pages of files that several of them map (the libraries) are counted once, those of the one that has most.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self.peak, self._over = pid, 0, Event()
+        self._thread = Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.1):
+            found = [pages for pid in family(self._pid) if (pages := memory_pages(pid))]
+            if found:
+                size = sum(resident - shared for resident, shared in found) + max(shared for _, shared in found)
+                self.peak = max(self.peak, size * os.sysconf("SC_PAGE_SIZE"))
+
+
+def family(pid: int) -> list[int]:
+    """Return `pid` and its children, and theirs; empty parts where a process has ended meanwhile."""
+    try:
+        children = [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
+    except OSError:
+        children = []
+    return [pid, *(member for child in children for member in family(child))]
+
+
+def memory_pages(pid: int) -> tuple[int, int] | None:
+    """Return how many pages of process `pid` are resident, and how many of these are of files; None: it has ended."""
+    try:
+        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return int(resident), int(shared)
 
 
 def step_timings(output: str) -> dict[str, float]:

@@ -29,8 +29,12 @@ def ended(
     findings: Sequence[Finding] = (),
     files: Sequence[ImportFile] = (FILE,),
     summary: Mapping[str, Any] | None = None,
+    rejected: Sequence[Mapping[str, Any]] = (),
 ) -> int:
-    """Enter an import that ended as `status` at the moment `at`, and return its number; ``running``: it has not."""
+    """Enter an import that ended as `status` at the moment `at`, and return its number; ``running``: it has not.
+
+    Args: rejected: rows of the quarantine.
+    """
     warehouse = workspace.warehouse
     number = warehouse.open_import(
         kind="upload", district_id=district, source=source, upload_id="u1", received_at=at, started_at=at - timedelta(minutes=2)
@@ -42,7 +46,7 @@ def ended(
         status=status,  # type: ignore[arg-type]
         finished_at=at,
         findings=to_table(findings_frame(findings)),
-        rejected=pa.Table.from_batches([], REJECTED),
+        rejected=pa.Table.from_pylist([dict(row) for row in rejected], REJECTED),
         files=files,
         checks=(),
         summary=summary or {},

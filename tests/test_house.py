@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from roster_etl.quality import gate_process
 from tests.parsing import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +81,31 @@ def test_the_licence_page_covers_the_runtime_lock():
     }
 
     assert locked - listed == set()
+
+
+def test_the_bill_of_materials_is_that_of_the_lock():
+    locked = set(re.findall(r"^([\w.-]+==[^\s;\\]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    bill = json.loads((ROOT / "docs/sbom.cdx.json").read_text("utf-8"))
+    parts = bill["components"]
+
+    assert locked - {f"{part['name']}=={part['version']}" for part in parts} == set()
+    assert len({part["purl"] for part in parts}) == len(parts) == len(bill["dependencies"][0]["dependsOn"])
+    assert all(part["licenses"] for part in parts)
+
+
+def test_the_page_on_security_names_tests_that_exist():
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs/security.md").read_text("utf-8"))
+    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / "tests" / file).read_text("utf-8")]
+
+    assert len(named) > 40
+    assert missing == []
+
+
+def test_nobody_is_told_that_we_run():
+    for place in ("dagster.yaml", "dagster_home/dagster.yaml"):
+        settings = yaml.safe_load((ROOT / place).read_text("utf-8"))
+        assert (settings["telemetry"], settings["nux"]) == ({"enabled": False}, {"enabled": False})
+    assert gate_process._environment()["GX_ANALYTICS_ENABLED"] == "false"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -45,6 +45,8 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "trace": tracing.trace,
         "as-of": tracing.as_of,
         "report": telling.report,
+        "data-docs": telling.data_docs,
+        "refused": telling.refused,
         "changes": telling.changes,
         "audit": auditing.audit,
     },

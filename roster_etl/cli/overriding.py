@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,9 +72,15 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None, format: FormatOpti
     elif not edits:
         call.print("No edit is in force.")
     else:
-        columns = ("district_id", "table_name", "key", "field", "value", "set_by", "set_at")
-        call.table(("district", "table", "key", "column", "value", "by", "since"), [[edit[n] for n in columns] for edit in edits])
+        call.table(("district", "table", "key", "column", "value", "by", "since (UTC)"), [_line(edit) for edit in edits])
     return 0
+
+
+def _line(edit: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return an edit as people read it: its key as commands take it."""
+    key = " ".join(f"{name}={'' if value is None else value}" for name, value in json.loads(edit["key"]).items())
+    begun = (edit["district_id"], edit["table_name"], key, edit["field"], edit["value"])
+    return (*begun, edit["set_by"], f"{edit['set_at']:%Y-%m-%d %H:%M:%S}")
 
 
 def _target(call: Call, table: str, key: list[str], district: str, field: str, format: str | None) -> Target:

@@ -11,9 +11,11 @@ from typing import Any
 
 from roster_etl.cli.call import Call
 from roster_etl.pipeline.causes import CHECKS, causes
+from roster_etl.pipeline.plan_lines import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
 
 _PLACES = 3
+_SCHOOLS = 12
 
 
 def show_document(call: Call, document: Mapping[str, Any]) -> None:
@@ -63,9 +65,14 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _changes(document)
     yield from _findings(document["findings"])
     yield from _checks(document["checks"])
+    if document["import_id"] is None and document["plan_sha256"]:
+        yield ""
+        yield f"plan {document['plan_sha256']}"
     if document["report"]:
         yield ""
         yield f"report: {document['report']}"
+    if document["data_docs"]:
+        yield f"Data Docs: {document['data_docs']}"
     if document["run_id"]:
         yield f"run:    {document['run_id']} (in the Dagster UI: /runs/{document['run_id']})"
 
@@ -146,17 +153,30 @@ def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:
     from roster_etl.cli.layout import aligned
 
-    tables = document["changes"]
-    rows = [(name, t["created"], t["updated"], t["deleted"]) for name, t in tables.items() if any(t.values())]
-    if rows:
-        yield ""
+    tables, schools = table_lines(document), school_lines(document)
+    if tables:
         would = document["import_id"] is None or document["status"] in ("held", "discarded")
-        yield from aligned(
-            ("table, what would change" if would else "table, what changed", "created", "updated", "removed"), rows
-        )
+        head = ("table, what would change" if would else "table, what changed", "created", "updated", "removed", "")
+        rows = [(t.table, t.created, t.updated, t.deleted, "; ".join(filter(None, (t.columns, t.why)))) for t in tables]
+        yield ""
+        yield from aligned(head, rows)
+        yield from _schools(schools)
     elif document["status"] in ("published", "publishable"):
         yield ""
         yield "no record is different"
+
+
+def _schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
+    """Yield what changes by school: those that lose most."""
+    from roster_etl.cli.layout import aligned
+
+    if not schools:
+        return
+    yield ""
+    rows = [(s.school, s.table, s.current, s.created, s.updated, s.deleted) for s in schools[:_SCHOOLS]]
+    yield from aligned(("school", "table", "before", "created", "updated", "removed"), rows)
+    if len(schools) > _SCHOOLS:
+        yield f"and {len(schools) - _SCHOOLS:,} more lines by school; --json has all"
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:

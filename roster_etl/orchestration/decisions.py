@@ -18,6 +18,7 @@ from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
 from roster_etl.orchestration.metadata import Metadata, plan_numbers, published_numbers, report_link, report_metadata
 from roster_etl.orchestration.partitions import sync_partitions
+from roster_etl.orchestration.provenance import Provenance
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.roster import PLAN, warehouse_key
 from roster_etl.orchestration.steps import district_tags, reported, tag_run
@@ -188,8 +189,9 @@ def _tell_published(context: dg.OpExecutionContext, workspace: Workspace, import
     )
     context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken, though the signature does not say so
     links = {**report_link(workspace, import_id), **how_to_undo(context.run, import_id)}
+    provenance = Provenance.read(workspace, import_id)
     for name, table in row["summary"]["plan"].items():
-        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **links})
+        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **provenance.of_table(name), **links})
 
 
 def _planned_in(instance: dg.DagsterInstance, district_id: str) -> AssetCheckEvaluationTargetMaterializationData | None:

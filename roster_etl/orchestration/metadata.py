@@ -6,6 +6,7 @@ Belongs here: translating specs, column plans and counts into Dagster's metadata
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.mapping.frames import to_table
+from roster_etl.orchestration.markdown import markdown_table, plain
+from roster_etl.orchestration.provenance import Provenance
+from roster_etl.pipeline.data_docs import data_docs_url
 from roster_etl.pipeline.map import reads_of
 from roster_etl.pipeline.notices import summary_text
-from roster_etl.pipeline.outcome import report_path
+from roster_etl.pipeline.outcome import data_docs_path, report_path
+from roster_etl.pipeline.plan_lines import school_lines, table_lines
+from roster_etl.pipeline.refused import AGES, refused_rows
 from roster_etl.pipeline.report import report_url
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -27,6 +33,8 @@ OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]
 SHOWN = {"created": "created", "updated": "updated", "deleted": "removed"}
 """What became of records, and the word that people read for it."""
+SCHOOLS = 20
+"""Lines of a plan by school in the UI; the report has more, its JSON all."""
 CURRENT = "current records of this district"  # the row count's own label does not say that it is one partition's
 
 
@@ -119,17 +127,29 @@ def found_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
 
 
 def plan_numbers(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256: str) -> Metadata:
-    """Return what a plan would change, in all and table by table, and how it was decided."""
+    """Return what a plan would change and why: in all, by table, and by school (those that lose most), and how it was decided."""
     totals = {shown: sum(table[what] for table in tables.values()) for what, shown in SHOWN.items()}
+    changes = {name: {what: table[what] for what in SHOWN} for name, table in tables.items()}
+    document = {"plan": tables, "changes": changes}
+    words = {line.table: "; ".join(filter(None, (line.columns, line.why))) for line in table_lines(document)}
+    schools = school_lines(document)
     rows = [
-        f"| {name} | {t['current']:,} | {t['created']:,} | {t['updated']:,} | {t['deleted']:,} |" for name, t in tables.items()
+        (name, _number(t["current"]), *map(_number, changes[name].values()), words.get(name, "")) for name, t in tables.items()
     ]
-    head = ["| table | current | created | updated | removed |", "|---|--:|--:|--:|--:|"]
+    shown = [(s.school, s.table, *map(_number, (s.current, s.created, s.updated, s.deleted))) for s in schools[:SCHOOLS]]
+    more = f"\n\nand {len(schools) - SCHOOLS:,} more lines; all are in the report" if len(schools) > SCHOOLS else ""
     return {
         "decision": decision,
-        **totals,
-        "plan": dg.MetadataValue.md("\n".join([*head, *rows])),
         "plan sha256": sha256,
+        **totals,
+        "plan": markdown_table(
+            ("table", "current:", *(f"{word}:" for word in SHOWN.values()), "columns updated; why removed"), rows
+        ),
+        **(
+            {"by school": markdown_table(("school", "table", "current:", *(f"{word}:" for word in SHOWN.values())), shown, more)}
+            if shown
+            else {}
+        ),
     }
 
 
@@ -143,7 +163,8 @@ def published_numbers(table: Mapping[str, Any], import_id: int) -> Metadata:
 def upload_numbers(upload: Upload) -> Metadata:
     """Return what is known of an upload before any row is read."""
     files = "\n".join(
-        f"- {member.name}: {member.size:,} bytes{'' if member.kind else ', not of this format'}" for member in upload.members
+        f"- {plain(member.name)}: {member.size:,} bytes{'' if member.kind else ', not of this format'}"
+        for member in upload.members
     )
     return {
         "import": upload.import_id,
@@ -157,9 +178,12 @@ def upload_numbers(upload: Upload) -> Metadata:
 def report_link(workspace: Workspace, import_id: int) -> Metadata:
     """Return where the report of an import lies, and where people open it, if the settings say so."""
     district_id = workspace.warehouse.import_(import_id)["district_id"]
-    url = report_url(workspace, district_id, import_id)
-    path = dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))
-    return {"report": path, **({"open the report": dg.MetadataValue.url(url)} if url else {})}
+    links = {"open the report": report_url(workspace, district_id, import_id)}
+    found: Metadata = {"report": dg.MetadataValue.path(str(report_path(workspace, district_id, import_id)))}
+    if (docs := data_docs_path(workspace, district_id, import_id)).exists():
+        found["data docs"] = dg.MetadataValue.path(str(docs))
+        links["open the data docs"] = data_docs_url(workspace, district_id, import_id)
+    return found | {name: dg.MetadataValue.url(url) for name, url in links.items() if url}
 
 
 def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
@@ -169,8 +193,22 @@ def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
         "import": import_id,
         "path": link.pop("report"),
         **link,
+        **Provenance.read(workspace, import_id).of_import(),
+        **_refused(workspace, import_id),
         "summary": dg.MetadataValue.md(summary_text(workspace, import_id)),
     }
+
+
+def _refused(workspace: Workspace, import_id: int) -> Metadata:
+    """Return the rows that the feed has refused by now, by age; nothing if there are none."""
+    row = workspace.warehouse.import_(import_id)
+    found = refused_rows(workspace, row["district_id"], row["source"], datetime.now(UTC))
+    rows = [(line.file, line.code, *(f"{line.ages[age]:,}" for age in AGES)) for line in found]
+    return (
+        {"rows of the feed that are refused, by age": markdown_table(("file", "why", *(f"{age}:" for age in AGES)), rows)}
+        if rows
+        else {}
+    )
 
 
 def _file_columns(file: File) -> list[dg.TableColumn]:
@@ -185,6 +223,10 @@ def _file_columns(file: File) -> list[dg.TableColumn]:
         for column in file.columns
     ]
     return columns + [dg.TableColumn(family.pattern, "text", family.note or None) for family in file.families]
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _constraints(*, needed: bool) -> dg.TableColumnConstraints:

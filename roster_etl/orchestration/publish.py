@@ -22,7 +22,8 @@ from roster_etl.orchestration.metadata import (
     report_metadata,
 )
 from roster_etl.orchestration.partitions import DISTRICTS
-from roster_etl.orchestration.resources import HandedTables
+from roster_etl.orchestration.provenance import Provenance
+from roster_etl.orchestration.resources import Desk, HandedTables
 from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled, warehouse_key
 from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.plan import Planned
@@ -90,11 +91,12 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 def _published(
     context: dg.AssetExecutionContext, upload: Upload, planned: Planned, report: Metadata
 ) -> Iterator[dg.MaterializeResult[None]]:
-    undo = how_to_undo(context.run, upload.import_id)
+    desk: Desk = context.resources.desk
+    undo, provenance = how_to_undo(context.run, upload.import_id), Provenance.read(desk.workspace, upload.import_id)
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             yield dg.MaterializeResult(
                 asset_key=warehouse_key(name),
                 data_version=dg.DataVersion(upload.content),
-                metadata={**published_numbers(table, upload.import_id), **report, **undo},
+                metadata={**published_numbers(table, upload.import_id), **provenance.of_table(name), **report, **undo},
             )

@@ -15,6 +15,7 @@ from roster_etl.orchestration.frame_types import NOTHING, table_type
 from roster_etl.orchestration.launchpad import how_to_decide
 from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers, plan_numbers, row_count, table_metadata
 from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.provenance import how_to_show
 from roster_etl.orchestration.state import before_table
 from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.fold import make_table
@@ -74,6 +75,8 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
                     **found_numbers(desk.workspace, upload, f"roster-{name}"),
                     "import": upload.import_id,
                     "format": upload.source,
+                    "upload": upload.upload_id,
+                    **how_to_show(upload.import_id),
                 },
             )
 
@@ -106,7 +109,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(
                 check_results=[publishable_result(planned, why)],
                 data_version=dg.DataVersion(planned.sha256),
-                metadata={**numbers, "import": upload.import_id, **how},
+                metadata={**numbers, "import": upload.import_id, **how, **how_to_show(upload.import_id)},
             )
             if planned.decision != "publish":
                 tag_run(context, import_status=planned.decision)

@@ -18,7 +18,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from roster_etl.orchestration.definitions import LOCATION, MODULE, defs, job_name
+from roster_etl.orchestration.assembly import decisions, job_name, one_format
 from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.launchpad import STEP
@@ -32,6 +32,7 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import has_password
 
+MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
 _CONFIG = "dagster.yaml"
 # A run here writes no log of its own process: its standard output is that of whoever asked for the import.
 _HERE = {"compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}}
@@ -85,7 +86,7 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
         visit = stack.enter_context(visiting(home))
         here = instance or stack.enter_context(home_instance(home))
         stack.enter_context(kept_connections(here))
-        definition = defs.resolve_job_def(job)
+        definition = decisions().resolve_job_def(job)
         run = here.create_run_for_job(
             job_def=definition,
             run_config={"ops": {STEP[job]: {"config": dict(config)}}, **_QUIET},
@@ -136,7 +137,7 @@ def upload_config(order: Order) -> dict[str, Any]:
 
 
 def _job(order: Order) -> dg.JobDefinition:
-    return defs.resolve_job_def(job_name(order.source, order.file_set or ""))
+    return one_format(order.source).resolve_job_def(job_name(order.source, order.file_set or ""))
 
 
 def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:

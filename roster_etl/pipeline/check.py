@@ -23,7 +23,7 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.districts import District, Feed
 from roster_etl.store.holders import Holders
 from roster_etl.store.scratch import scratch_folder
-from roster_etl.store.settings import Settings
+from roster_etl.store.settings import AlertSettings, MailSettings, ReportSettings, Settings
 from roster_etl.store.warehouse import Conclusion, Known, TableChange, Warehouse
 from roster_etl.vendors import vendor
 
@@ -63,7 +63,7 @@ def check_upload(
         finally:
             rehearsal.warehouse.close()
     warehouse = workspace.settings.redacted()["warehouse"]["url"]
-    same = {"import_id": None, "district_id": district_id, "report": None, "warehouse": warehouse}
+    same = {"import_id": None, "district_id": district_id, "report": None, "data_docs": None, "warehouse": warehouse}
     return together(
         [{**document, **same, "status": _STATUS.get(document["status"], document["status"])} for document in documents]
     )
@@ -73,9 +73,13 @@ _STATUS = {"published": "publishable"}
 
 
 def _in_scratch(settings: Settings, folder: Path) -> Settings:
-    """Return `settings` with all that an import writes below `folder`; where the upload lies stays as it is."""
+    """Return `settings` with all that an import writes below `folder`, and nobody to tell; where the upload lies stays as it is."""
     return replace(
         settings,
+        home=folder,  # reports and the outbox lie there
+        mail=MailSettings(),
+        alerts=AlertSettings(),
+        reports=ReportSettings(),
         warehouse=f"sqlite:///{folder / 'rehearsal.sqlite'}",
         archive=str(folder / "archive"),
         staging=str(folder / "staging"),

@@ -14,7 +14,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from roster_etl.pipeline.next_steps import Step
 from roster_etl.pipeline.notices import queue_alert, queue_mail, recipients
+from roster_etl.pipeline.outcome import district_name
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import DAYS, District, Feed
 
@@ -79,14 +81,25 @@ def late_feeds(workspace: Workspace, now: datetime) -> list[Freshness]:
 def tell_late(workspace: Workspace, found: Freshness) -> list[str]:
     """Queue mail and alert about a feed that is late: once for each time that it is expected. Returns the ids of new messages."""
     about = f"late-{found.district_id}-{found.source}-{found.deadline.isoformat()}"
-    text = f"{found.key} is late: {found.text}"
     to = recipients(workspace, found.district_id, found.source, problem=True)
-    steps = f"\n\nWhat to do: see that the files are uploaded. `roster-etl doctor --district {found.district_id}` says what lies in the landing zone.\n"
-    subject = f"{found.district_id}: {found.source} is late"
+    why = f"{found.text[:1].upper()}{found.text[1:]}"
+    title = f"{district_name(workspace, found.district_id) or found.district_id}: {found.source} is late"
     return [
-        *queue_mail(workspace, to, about=about, subject=subject, text=text + steps),
-        *queue_alert(workspace, "late", about=about, text=text),
+        *queue_mail(workspace, to, about=about, title=title, why=why, steps=_steps(found)),
+        *queue_alert(workspace, "late", about=about, text=f"{found.key} is late: {found.text}"),
     ]
+
+
+def _steps(found: Freshness) -> list[Step]:
+    """Return what to do about a feed that is late: see to the import that was stopped, if that is why, else to the files."""
+    look = Step(
+        text="See what lies in the landing zone, and what hinders it.",
+        command=f"roster-etl doctor --district {found.district_id}",
+    )
+    if found.last and found.last[1] not in GOOD:
+        number, status = found.last
+        return [Step(text=f"See why the newest import is {status}.", command=f"roster-etl show {number}"), look]
+    return [Step(text="See that the files are uploaded; the import follows by itself."), look]
 
 
 def deadlines(feed: Feed, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:

@@ -26,10 +26,9 @@ def likeness_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mappin
     users = plan.tables.get("users")
     if users is None or users.absent < MANY or users.created < MANY:
         return None
-    known = workspace.warehouse.current_hashes(upload.district_id, upload.source, "student_profiles")
-    born = workspace.warehouse.versions("student_profiles", known.column("version_id"))
     absent = users.closes.filter(pc.equal(users.closes.column("close_reason"), "absent"))
     gone = workspace.warehouse.versions("users", absent.column("version_id")).select(_PERSON)
+    born = workspace.warehouse.matching(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
     opened = to_table(tables["users"]).select(_PERSON).take(users.opens)
     come = _without(opened, workspace.warehouse.versions("users", _replaced(users.closes)).select(_KEY))
     born_there = to_table(tables["student_profiles"]) if "student_profiles" in tables else born.slice(0, 0)

@@ -40,11 +40,11 @@ class Told:
     title: str
     why: str
     steps: Sequence[Step]
-    causes: Sequence[Cause]
-    more_causes: int
-    tables: Sequence[TableLine]
-    would: bool
-    url: str | None
+    causes: Sequence[Cause] = ()
+    more_causes: int = 0
+    tables: Sequence[TableLine] = ()
+    would: bool = False
+    url: str | None = None
 
 
 def notify(workspace: Workspace, import_id: int) -> list[str]:
@@ -56,15 +56,10 @@ def notify(workspace: Workspace, import_id: int) -> list[str]:
     return [message.id for message in messages if workspace.outbox.put(message)]
 
 
-def queue_mail(workspace: Workspace, to: Sequence[str], *, about: str, subject: str, text: str, **parts: Any) -> list[str]:
+def queue_mail(workspace: Workspace, to: Sequence[str], *, about: str, title: str, why: str, steps: Sequence[Step]) -> list[str]:
     """Queue one mail for each recipient, where mail is set up. Returns the ids of new messages."""
-    if not workspace.settings.mail.host:
-        return []
-    now = datetime.now(UTC).isoformat()
-    mails = (
-        Message(kind="mail", about=about, to=address, created=now, due=now, subject=subject, text=text, **parts) for address in to
-    )
-    return [mail.id for mail in mails if workspace.outbox.put(mail)]
+    told = Told(title=title, why=why, steps=steps)
+    return [mail.id for mail in _written(workspace, to, about, told) if workspace.outbox.put(mail)]
 
 
 def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> list[str]:
@@ -119,15 +114,21 @@ def _refused(findings: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str | 
 
 def _mails(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
     to = recipients(workspace, document["district_id"], document["source"], problem=is_problem(workspace, document))
-    if not workspace.settings.mail.host or not to:
+    if workspace.settings.mail.host and to:
+        yield from _written(workspace, to, _about(document), _told(workspace, document), _attachments(workspace, document))
+
+
+def _written(
+    workspace: Workspace, to: Sequence[str], about: str, told: Told, attachments: tuple[tuple[str, str, str], ...] = ()
+) -> Iterator[Message]:
+    """Yield the mail to each of `to`, in plain text and in HTML; none where no mail is set up."""
+    if not workspace.settings.mail.host:
         return
-    told = _told(workspace, document)
     now = datetime.now(UTC).isoformat()
-    attachments = _attachments(workspace, document)
     for address in to:
         yield Message(
             kind="mail",
-            about=_about(document),
+            about=about,
             to=address,
             created=now,
             due=now,

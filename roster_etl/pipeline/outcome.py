@@ -25,7 +25,7 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "import_id": row["import_id"],
         "kind": row["kind"],
         "district_id": row["district_id"],
-        "district_name": _name(workspace, row["district_id"]),
+        "district_name": district_name(workspace, row["district_id"]),
         "source": row["source"],
         "file_set": row["file_set"] or None,
         "upload_id": row["upload_id"],
@@ -46,7 +46,8 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "edit": summary.get("edit"),
         "undoes": summary.get("undoes", []),
         "error": summary.get("error"),
-        "report": _report(workspace, row),
+        "report": _written(report_path(workspace, row["district_id"], import_id)),
+        "data_docs": _written(data_docs_path(workspace, row["district_id"], import_id)),
         "warehouse": workspace.settings.redacted()["warehouse"]["url"],
     }
 
@@ -62,7 +63,12 @@ def report_path(workspace: Workspace, district_id: str, import_id: int) -> Path:
     return workspace.home / "reports" / check_id(district_id) / f"{import_id}.html"
 
 
-def _name(workspace: Workspace, district_id: str) -> str | None:
+def data_docs_path(workspace: Workspace, district_id: str, import_id: int) -> Path:
+    """Return where the index of an import's Data Docs lies, if they are built: in a folder of their own, beside the report."""
+    return report_path(workspace, district_id, import_id).with_suffix(".data_docs") / "index.html"
+
+
+def district_name(workspace: Workspace, district_id: str) -> str | None:
     """Return the district's name for people; None: it has none, or is registered no more."""
     try:
         return workspace.registry.get(district_id).name or None
@@ -70,8 +76,7 @@ def _name(workspace: Workspace, district_id: str) -> str | None:
         return None
 
 
-def _report(workspace: Workspace, row: dict[str, Any]) -> str | None:
-    page = report_path(workspace, row["district_id"], row["import_id"])
+def _written(page: Path) -> str | None:
     return str(page) if page.exists() else None
 
 

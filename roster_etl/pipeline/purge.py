@@ -6,6 +6,7 @@ The statements are ``store.warehouse.purge``, the bytes ``engine.scrub``. Landin
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from roster_etl.engine.scrub import Person, scrub, scrub_lines
 from roster_etl.mapping.plan import Const
 from roster_etl.pipeline.abandoned import end_abandoned, release
 from roster_etl.pipeline.manifest import refresh_manifest, settle_manifest
-from roster_etl.pipeline.outcome import report_path
+from roster_etl.pipeline.outcome import data_docs_path, report_path
 from roster_etl.pipeline.report import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
@@ -217,6 +218,7 @@ def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
         elif page.exists():
             for kind in (".html", ".json", ".csv"):
                 page.with_suffix(kind).unlink(missing_ok=True)
+            shutil.rmtree(data_docs_path(workspace, district_id, row["import_id"]).parent, ignore_errors=True)
 
 
 # ---- the archive

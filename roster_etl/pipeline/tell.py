@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from roster_etl.pipeline.data_docs import try_data_docs
 from roster_etl.pipeline.notices import notify
 from roster_etl.pipeline.outcome import report_path
 from roster_etl.pipeline.report import write_report
@@ -24,7 +25,12 @@ AT_ONCE = 200  # imports that one look takes in
 
 
 def tell_of(workspace: Workspace, import_id: int) -> Path:
-    """Write the report of an import, and queue its mail and alert, each once. Returns the path of the page. Raises UnknownImport."""
+    """Write the report of an import, and queue its mail and alert, each once. Returns the path of the page. Raises UnknownImport.
+
+    Data Docs, where the settings ask for them, come first, so that the report can link to them; an import is not the worse for lacking them.
+    """
+    if workspace.settings.reports.data_docs:
+        try_data_docs(workspace, import_id)
     page = write_report(workspace, import_id)
     notify(workspace, import_id)
     return page

@@ -9,7 +9,7 @@ from pathlib import Path
 from roster_etl import vendors
 from roster_etl.spec.errors import PermanentError
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]++)*+", re.ASCII)
 _TEMPLATE = Path(vendors.__file__).parent / "_template"
 
 

@@ -40,17 +40,23 @@ def run_expectations(name: str, expectations: Sequence[Mapping[str, Any]], frame
     Raises: SuiteBroken: expectations cannot be built, or raised; says which and by what kind of error, never its message,
     which may quote cells.
     """
-    gx = great_expectations()
-    suite = gx.ExpectationSuite(name=name, expectations=_built(name, expectations))
-    results = {
-        result.expectation_config.meta[PLACE]: result
-        for result in _batch(gx, frame).validate(suite, result_format=COUNTS_ONLY).results
-    }
+    validated = validate(suite_of(name, expectations), frame)
+    results = {result.expectation_config.meta[PLACE]: result for result in validated.results}
     raised = {place: kinds for place, result in results.items() if (kinds := _raised(result.exception_info))}
     if raised:
         problems = tuple(f"{label(expectations[place])} raised {', '.join(raised[place])}" for place in sorted(raised))
         raise SuiteBroken(name, problems)
     return tuple(_observed(results[place]) for place in range(len(expectations)))
+
+
+def suite_of(name: str, expectations: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the suite as Great Expectations has it. Raises SuiteBroken: an expectation cannot be built."""
+    return great_expectations().ExpectationSuite(name=name, expectations=_built(name, expectations))
+
+
+def validate(suite: Any, frame: pd.DataFrame) -> Any:
+    """Return the result of `suite` over `frame`: counts, no value."""
+    return _batch(great_expectations(), frame).validate(suite, result_format=COUNTS_ONLY)
 
 
 def _built(name: str, expectations: Sequence[Mapping[str, Any]]) -> list[Any]:

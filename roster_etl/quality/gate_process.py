@@ -13,11 +13,12 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from roster_etl.quality.observed import Observed, SuiteBroken
 from roster_etl.spec.errors import RetryableError
@@ -35,6 +36,7 @@ _HANDED_ON = (
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONPYCACHEPREFIX",
 )
+_T = TypeVar("_T")
 _GARBAGE = "gave an answer that cannot be understood"
 
 
@@ -50,6 +52,14 @@ class GatesUnavailable(RetryableError):
 
 class _Gone(Exception):
     """The child gave no answer, or none that can be understood."""
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """What the child says of a suite that cannot be evaluated. ``suite`` empty: the one that was asked for."""
+
+    suite: str
+    problems: tuple[str, ...]
 
 
 class GateProcess:
@@ -75,15 +85,18 @@ class GateProcess:
         Raises: SuiteBroken: as ``engine_room.run_expectations`` raised it there. GatesUnavailable: two children gave no answer.
         """
         wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in expectations]
-        request = json.dumps({"suite": name, "expectations": wanted, "lines": lines}).encode() + b"\n"
-        with self._lock:
-            try:
-                found = self._asked(name, request, len(wanted))
-            except _Gone:
-                found = self._asked_once_more(name, request, len(wanted))
-        if isinstance(found, SuiteBroken):
-            raise found
-        return found
+
+        def observed(answer: Any) -> tuple[Observed, ...]:
+            found = tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
+            if len(found) != len(wanted):
+                raise ValueError(len(found))
+            return found
+
+        return self._ask(name, {"suite": name, "expectations": wanted, "lines": lines}, observed)
+
+    def document(self, folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
+        """Write Data Docs of `suites` (as ``data_docs`` takes them) into `folder`; return how many pages. Raises as `observe` does."""
+        return self._ask("of the Data Docs", {"docs": str(folder), "about": about, "suites": suites}, lambda a: int(a["pages"]))
 
     def close(self) -> None:
         """End the child, if there is one: it holds nothing that it would have to save."""
@@ -112,13 +125,25 @@ class GateProcess:
             )
         return self._process
 
-    def _asked_once_more(self, name: str, request: bytes, count: int) -> tuple[Observed, ...] | SuiteBroken:
+    def _ask(self, name: str, request: Mapping[str, Any], read: Callable[[Any], _T]) -> _T:
+        """Return what `read` makes of the answer. Raises SuiteBroken, GatesUnavailable."""
+        line = json.dumps(request).encode() + b"\n"
+        with self._lock:
+            try:
+                answer = self._asked(line, read)
+            except _Gone:
+                answer = self._asked_once_more(name, line, read)
+        if isinstance(answer, _Broken):
+            raise SuiteBroken(answer.suite or name, answer.problems)
+        return answer
+
+    def _asked_once_more(self, name: str, request: bytes, read: Callable[[Any], _T]) -> _T | _Broken:
         try:
-            return self._asked(name, request, count)
+            return self._asked(request, read)
         except _Gone as error:
             raise GatesUnavailable(suite=name, problem=str(error)) from None
 
-    def _asked(self, name: str, request: bytes, count: int) -> tuple[Observed, ...] | SuiteBroken:
+    def _asked(self, request: bytes, read: Callable[[Any], _T]) -> _T | _Broken:
         """Return the answer of a child that goes on living. Raises _Gone: there was none, and there is no child any more."""
         try:
             process = self._started()
@@ -126,7 +151,7 @@ class GateProcess:
             assert process.stdout is not None
             process.stdin.write(request)
             process.stdin.flush()
-            return _understood(name, self._line(process.stdout), count)
+            return _understood(self._line(process.stdout), read)
         except OSError as error:
             self._end()
             raise _Gone(f"cannot be reached ({type(error).__name__})") from None
@@ -165,18 +190,15 @@ class GateProcess:
                     stream.close()
 
 
-def _understood(name: str, line: bytes, count: int) -> tuple[Observed, ...] | SuiteBroken:
-    """Return what an answer says about `count` expectations. Raises _Gone: it says anything else."""
+def _understood(line: bytes, read: Callable[[Any], _T]) -> _T | _Broken:
+    """Return what `read` makes of an answer, or why a suite is broken. Raises _Gone: it says anything else."""
     try:
         answer = json.loads(line)
         if "broken" in answer:
-            return SuiteBroken(name, tuple(map(str, answer["broken"])))
-        found = tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
+            return _Broken(str(answer.get("suite", "")), tuple(map(str, answer["broken"])))
+        return read(answer)
     except (ValueError, TypeError, KeyError):
         raise _Gone(_GARBAGE) from None
-    if len(found) != count:
-        raise _Gone(_GARBAGE)
-    return found
 
 
 def _environment() -> dict[str, str]:
@@ -196,3 +218,12 @@ def start_gates() -> None:
     """Start the gates' process, so that it is ready when the first suite is judged."""
     with suppress(OSError):  # the first suite tries again, and says what is wrong
         GATES.start()
+
+
+def write_data_docs_of(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
+    """Write Data Docs of `suites` into the empty `folder`, in the gates' own process; return how many pages.
+
+    Args: as ``data_docs.write_pages`` takes them.
+    Raises: SuiteBroken, GatesUnavailable.
+    """
+    return GATES.document(folder, about, suites)

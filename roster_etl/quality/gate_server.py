@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
@@ -29,17 +30,28 @@ def serve(requests: IO[bytes], answers: IO[bytes], judge: Callable[[Mapping[str,
 
 
 def answer(request: Mapping[str, Any]) -> Answer:
-    """Return what every expectation of the request observed, or why its suite is broken. No cell is in either."""
-    import pandas as pd
-
-    from roster_etl.quality.engine_room import run_expectations
+    """Return what every expectation of the request observed, or that its Data Docs are written, or which suite is broken. No cell is in it."""
     from roster_etl.quality.observed import SuiteBroken
 
     try:
-        found = run_expectations(request["suite"], request["expectations"], pd.DataFrame(request["lines"]))
+        return _documented(request) if "docs" in request else _judged(request)
     except SuiteBroken as error:
-        return {"broken": error.problems}
+        return {"suite": error.suite, "broken": error.problems}
+
+
+def _judged(request: Mapping[str, Any]) -> Answer:
+    import pandas as pd
+
+    from roster_etl.quality.engine_room import run_expectations
+
+    found = run_expectations(request["suite"], request["expectations"], pd.DataFrame(request["lines"]))
     return {"observed": [(one.passed, one.judged, one.failing) for one in found]}
+
+
+def _documented(request: Mapping[str, Any]) -> Answer:
+    from roster_etl.quality.data_docs import write_pages
+
+    return {"pages": write_pages(Path(request["docs"]), request["about"], request["suites"])}
 
 
 class Later(ModuleType):

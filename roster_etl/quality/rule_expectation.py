@@ -14,11 +14,11 @@ from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
-from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.components import LegacyDiagnosticRendererType, LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 from great_expectations.render.renderer_configuration import RendererConfiguration, RendererValueType
 
-from roster_etl.quality.tolerance import holds, promise_text
+from roster_etl.quality.tolerance import holds, promise_text, share_text
 
 METRIC = "table.rule_verdicts"
 
@@ -94,3 +94,12 @@ class ExpectRuleToHold(BatchExpectation):
             "styling": (runtime_configuration or {}).get("styling"),
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
+    def _diagnostic_observed_value_renderer(cls, result: Any = None, **_: object) -> str:  # type: ignore[override]
+        details = (result.result or {}).get("details")
+        if not details:
+            return "not judged"
+        judged, failing = details["judged"], details["failing"]
+        return f"{failing:,} of {judged:,} fail ({share_text(judged, failing)})"

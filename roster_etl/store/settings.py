@@ -97,9 +97,13 @@ class AlertSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """``url``: where people open what lies in ``<home>/reports`` (a web server with a log-in of its own); empty: nowhere."""
+    """``url``: where people open what lies in ``<home>/reports`` (a web server with a log-in of its own); empty: nowhere.
+
+    ``data_docs``: whether Great Expectations' Data Docs are built for every import, beside its report.
+    """
 
     url: str = ""
+    data_docs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +182,7 @@ class Settings:
             "limits": dict(vars(self.limits)),
             "mail": dict(vars(self.mail)),
             "alerts": {**vars(self.alerts), "on": list(self.alerts.on)},
-            "reports": {"url": redact(self.reports.url)},
+            "reports": {"url": redact(self.reports.url), "data_docs": self.reports.data_docs},
             "retention": dict(vars(self.retention)),
         }
 
@@ -191,7 +195,7 @@ _NUMBERS = (int, float)
 
 
 def _kinds(of: type) -> dict[str, tuple[type, ...]]:
-    kinds = {str: (str,), tuple: (list,), int: (int,), float: _NUMBERS}
+    kinds = {str: (str,), tuple: (list,), int: (int,), float: _NUMBERS, bool: (bool,)}
     return {f.name: kinds[type(f.default)] for f in fields(of)}
 
 
@@ -255,10 +259,12 @@ def _problems(table: str, given: Any) -> list[str]:
         allowed = _KEYS[table].get(key)
         if allowed is None:
             problems.append(f'unknown key "{table}.{key}"{nearest(key, list(_KEYS[table]))}')
-        elif isinstance(value, bool) or not isinstance(value, allowed):
-            wanted = "text" if str in allowed else "a list" if list in allowed else "a number"
+        elif isinstance(value, bool) is not (bool in allowed) or not isinstance(value, allowed):
+            wanted = (
+                "true or false" if bool in allowed else "text" if str in allowed else "a list" if list in allowed else "a number"
+            )
             problems.append(f'"{table}.{key}" must be {wanted}, found {type(value).__name__}')
-        elif isinstance(value, (int, float)) and not value > 0:
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and not value > 0:
             problems.append(f'"{table}.{key}" must be more than 0')
         elif wrong := [one for one in (value if isinstance(value, list) else [value]) if not _is_one_of(table, key, one)]:
             problems.append(f'"{table}.{key}": {wrong[0]!r} is none of {", ".join(_ONE_OF[table, key])}')

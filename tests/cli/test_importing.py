@@ -140,6 +140,21 @@ def test_a_check_for_a_district_compares_with_its_roster(told: Path, uploads: Pa
     assert call("imports", "--json", home=told).document == before
 
 
+def test_a_check_writes_no_report_and_tells_nobody(told: Path, uploads: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(told, tmp_path / "home")
+    mail = '[mail]\nhost = "127.0.0.1"\nsender = "roster@example.org"\n[reports]\ndata_docs = true\n'
+    (home / "roster_etl.toml").write_text(mail + '[alerts]\nwebhook_env = "HOOK"\n')
+    call("districts", "contacts", "lincoln", "data@lincoln.example.org", "--mail", "always", home=home)
+    reports = {path: path.read_bytes() for path in (home / "reports").rglob("*") if path.is_file()}
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    shutil.copy(uploads / "a" / "students.csv", lacking)
+
+    assert call("check", lacking, "--district", "lincoln", home=home).code == 3
+    assert {path: path.read_bytes() for path in (home / "reports").rglob("*") if path.is_file()} == reports
+    assert not (home / "outbox").exists()
+
+
 def test_a_check_tells_rejected_from_held(told: Path, uploads: Path, tmp_path: Path) -> None:
     def half(text: str) -> str:
         lines = text.splitlines(keepends=True)

@@ -32,6 +32,10 @@ def test_an_edit_is_published_listed_and_kept_by_the_next_import(home: Path, upl
     answer = override(home, "set", *STUDENT, *TITLE, "--value", "Captain", "--by", "sam")
     assert (answer.code, answer.document["import_id"], answer.document["status"]) == (0, 3, "published")
 
+    line = call("override", "list", home=home).out.splitlines()[1].split()
+    assert line[:2] == ["lincoln", "users"]
+    assert line[-5:-2] == ["title", "Captain", "sam"]
+
     (edit,) = listed(home)
     assert (edit["table_name"], edit["field"], edit["value"], edit["set_by"]) == ("users", "title", "Captain", "sam")
 

@@ -40,6 +40,7 @@ def leaks(text: str) -> list[str]:
 
 
 def test_findings_logs_and_reports_hold_no_cell(upload: Path, home: Path) -> None:
+    (home / "roster_etl.toml").write_text("[reports]\ndata_docs = true\n", "utf-8")
     answers = [
         call("check", upload, "--format", "clever", home=home),
         call("import", upload, "--district", "lincoln", "--format", "clever", "--json", home=home),
@@ -61,7 +62,7 @@ def test_findings_logs_and_reports_hold_no_cell(upload: Path, home: Path) -> Non
     assert answers[1].document["findings"]
     assert [leaks(answer.out + answer.err) for answer in answers] == [[], [], [], []]
     assert {file.name for file in files if leaks(file.read_bytes().decode("utf-8", "replace"))} == set()
-    assert {"1.html", "1.json", "1.csv"} <= {file.name for file in files}
+    assert {"1.html", "1.json", "1.csv", "clever.students.html", "canonical.users.html"} <= {file.name for file in files}
 
 
 def test_mail_alerts_and_metrics_hold_no_cell(upload: Path, home: Path, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""``report``, ``outbox``, ``changes``, ``metrics``, and what is expected."""
+"""``report``, ``data-docs``, ``outbox``, ``changes``, ``metrics``, and what is expected."""
 
 from __future__ import annotations
 
@@ -45,6 +45,25 @@ def test_a_report_can_be_written_again(held: Path) -> None:
     assert page.read_bytes() == before
     assert call("report", 1, "--json", home=held).document["csv"] == str(page.with_suffix(".csv"))
     assert call("report", 9, home=held).code == 2
+
+
+def test_data_docs_are_built_on_request_and_linked_from_the_report(told: Path) -> None:
+    document = call("data-docs", "2", "--json", home=told).document
+    index = told / "reports" / "lincoln" / "2.data_docs" / "index.html"
+
+    assert document == {"import_id": 2, "index": str(index), "url": None}
+    assert "clever.students.html" in index.read_text("utf-8")
+    assert '<a href="2.data_docs/index.html">' in index.parent.with_suffix(".html").read_text("utf-8")
+    assert f"Data Docs: {index}" in call("show", "2", home=told).out
+    assert not [path for path in index.parent.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_there_are_no_data_docs_of_what_was_not_judged(held: Path) -> None:
+    answer = call("data-docs", "1", home=held)
+
+    assert answer.code == 1
+    assert "import 1: no verdict of a gate is kept of it" in answer.err
+    assert call("show", "1", "--json", home=held).document["data_docs"] is None
 
 
 def test_what_waits_is_listed_and_sent(held: Path, office: PostOffice) -> None:

@@ -62,7 +62,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     for number, district in enumerate(("lincoln", "monroe")):
         upload = folder / district
         write_sample(vendor("clever"), upload, students=30, seed=number)
-        register(workspace, district)
+        register(workspace, district, expected_by="00:00")
         run_import(home, Order(district_id=district, source="clever", path=str(upload)))
     held = without_half_of_the_students(folder / "lincoln")
     run_import(home, Order(district_id="lincoln", source="clever", path=str(held)))
@@ -130,6 +130,24 @@ def test_an_asset_shows_its_columns_its_numbers_and_its_code(ui: Ui, page):
 
     for text in ("Student_id", "rows_accepted", "in editor", "data-stewards"):
         page.get_by_text(text, exact=False).first.wait_for(timeout=30_000)
+
+
+def test_a_feed_that_is_expected_shows_whether_it_is_fresh(ui: Ui, page):
+    page.goto(f"{ui.url}/assets/clever/upload?view=checks&checkDetail=fresh")
+
+    page.get_by_text("on time for", exact=False).first.wait_for(timeout=30_000)
+
+
+def test_a_published_table_leads_back_to_its_files_and_a_held_plan_shows_its_schools(ui: Ui, page):
+    page.goto(f"{ui.url}/assets/warehouse/users?view=partitions&partition=lincoln")
+    page.get_by_text("roster-etl trace users", exact=False).first.wait_for(timeout=30_000)
+    page.get_by_role("link", name="students.csv").first.click()
+    page.get_by_text("rows_accepted").first.wait_for(timeout=30_000)
+    assert "/assets/clever/students" in page.url
+
+    page.goto(f"{ui.url}/assets/roster/plan?view=partitions&partition=lincoln")
+    for text in ("by school", "plan sha256", "how to decide"):
+        page.get_by_text(text, exact=True).first.wait_for(timeout=30_000)
 
 
 def test_a_held_partition_is_red_and_can_be_run_again(ui: Ui, page):

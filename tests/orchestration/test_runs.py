@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
@@ -9,9 +11,10 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration import publish, raw
-from roster_etl.orchestration.definitions import FRESH_CHECKS, MODULE, defs, job_name
+from roster_etl.orchestration.assembly import job_name
+from roster_etl.orchestration.definitions import FRESH_CHECKS, defs
 from roster_etl.orchestration.home import visiting
-from roster_etl.orchestration.runs import PasswordInPath, ensure_config, home_instance, run_import
+from roster_etl.orchestration.runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
@@ -64,6 +67,29 @@ def test_a_run_materializes_all_that_its_format_fills_with_numbers(published: Ho
     assert users["removed"] == 0
     assert users["created"] == users["current records of this district"] == users["dagster/row_count"] > 40
     assert {event.partition for event in made.values()} == {"lincoln"}
+
+
+def test_a_published_table_leads_back_to_its_upload_and_says_how_to_trace(published: Home):
+    users = {name: value.value for name, value in published.materialized()["warehouse/users"].metadata.items()}
+    row = published.workspace.warehouse.import_(1)
+
+    assert (users["import"], users["upload"], users["edits in force"]) == (1, row["upload_id"], "none")
+    assert "| [students.csv](/assets/clever/students?view=partitions&partition=lincoln) |" in users["made of"]
+    assert "enrollments.csv" not in users["made of"]
+    assert "roster-etl trace users user_kind=… user_id=… --district lincoln --format clever" in users["look closer"]
+    (moment,) = re.findall(r"roster-etl as-of (\S+) users --district lincoln --format clever", users["look closer"])
+    assert (
+        published.workspace.warehouse.as_of(datetime.fromisoformat(moment), "users", "lincoln", "clever").num_rows
+        == users["created"]
+    )
+
+
+def test_the_plan_shows_what_would_change_by_table_and_by_school(published: Home):
+    plan = {name: value.value for name, value in published.materialized()["roster/plan"].metadata.items()}
+
+    assert plan["plan sha256"] == published.workspace.warehouse.import_(1)["summary"]["sha256"]
+    assert re.search(r"^\| users \| 0 \| \d+ \| 0 \| 0 \|  \|$", plan["plan"].replace("\\_", "_"), re.MULTILINE)
+    assert re.search(r"^\| \d+ \| enrollments \| 0 \| \d+ \| 0 \| 0 \|$", plan["by school"], re.MULTILINE)
 
 
 def test_the_uploads_hash_is_the_data_version(published: Home):

@@ -11,7 +11,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.definitions import JOBS, defs, job_name
+from roster_etl.orchestration.assembly import job_name
+from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.orders import newest_order
 from roster_etl.orchestration.raw import SeveralUploads, one_set

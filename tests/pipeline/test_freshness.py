@@ -128,5 +128,23 @@ def test_a_late_feed_is_told_once_for_each_time_it_is_expected(workspace: Worksp
     assert len(told) == 2
     first, _ = workspace.outbox.messages()
     assert (first.to, first.subject) == ("data@lincoln.example.org", "lincoln: clever is late")
-    assert "expected by 2026-11-03 02:30 (America/Chicago)" in first.text
+    assert "Expected by 2026-11-03 02:30 (America/Chicago)" in first.text
     assert "roster-etl doctor --district lincoln" in first.text
+    assert "<h2" in first.html
+    assert "<code>roster-etl doctor --district lincoln</code>" in first.html
+
+
+def test_a_late_feed_whose_newest_import_was_stopped_says_to_look_at_that_first(workspace: Workspace):
+    (workspace.home / "roster_etl.toml").write_text('[mail]\nhost = "127.0.0.1"\nsender = "roster@example.org"\n')
+    workspace = Workspace.open(workspace.home)
+    workspace.registry.update(replace(workspace.registry.get("lincoln"), name="Lincoln <County>"))
+    ended(workspace, "published", at=utc("2026-11-02 08:00"))
+    held = ended(workspace, "held", at=utc("2026-11-03 08:00"))
+    (late,) = late_feeds(workspace, utc("2026-11-03 09:00"))
+    tell_late(workspace, late)
+
+    (mail,) = workspace.outbox.messages()
+    assert mail.subject == "Lincoln <County>: clever is late"
+    assert "<h1" in mail.html
+    assert "Lincoln &lt;County&gt;: clever is late" in mail.html
+    assert f"1. See why the newest import is held.\n   roster-etl show {held}" in mail.text

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from roster_etl.pipeline.outcome import data_docs_path
 from roster_etl.pipeline.purge import ImportUnderWay, NothingToPurge, purge_district, purge_older, purge_person
 from roster_etl.pipeline.rebuild import rebuild
 from roster_etl.pipeline.report import write_report
@@ -158,12 +159,17 @@ def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploa
 
 def test_a_district_is_removed_and_its_imports_stay_on_record(lived: Workspace, tmp_path: Path) -> None:
     before = dump(lived.warehouse, "adams")
+    newest = next(row["import_id"] for row in lived.warehouse.imports("lincoln") if row["kind"] == "upload")
+    docs = data_docs_path(lived, "lincoln", newest)
+    docs.parent.mkdir(parents=True)
+    docs.with_name("index.html").write_text("rules and counts")
 
     purge_district(lived, "lincoln", by="A. Steward")
 
     words = (*CANARIES[STUDENT], *CANARIES[TEACHER])
     assert traces(lived, words, "lincoln") == {}
     assert dump(lived.warehouse, "adams") == before
+    assert not docs.parent.exists()
     left = dump(lived.warehouse, "lincoln")
     assert {name for name, lines in left.items() if lines} <= {"imports", "holds"}
     assert len(left["imports"]) == 4

@@ -65,9 +65,9 @@ def test_a_page_says_what_changed_and_what_to_do() -> None:
         )
     )
 
-    assert "<td>users <span" in page
+    assert "<td>users</td>" in page
     assert "<td>terms" not in page
-    assert "last_name 1" in page
+    assert "updated: last_name 1" in page
     assert "Fill the cell in the source system" in page
     assert "and 8 more places" in page
 

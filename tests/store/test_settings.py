@@ -148,3 +148,14 @@ def test_files_with_secrets_are_below_the_home(tmp_path: Path) -> None:
     assert settings.alerts.webhook_file == str(tmp_path / "secret" / "hook")
     assert (settings.alerts.on, settings.alerts.wanted) == (("late",), True)
     assert not load(tmp_path).alerts.wanted
+
+
+def test_a_switch_is_true_or_false(home: Path):
+    (home / "roster_etl.toml").write_text("[reports]\ndata_docs = true\n")
+    assert Settings.load(home, {}).reports.data_docs
+
+    (home / "roster_etl.toml").write_text("[reports]\ndata_docs = 1\n[mail]\nport = true\n")
+    with pytest.raises(
+        SettingsError, match='"reports.data_docs" must be true or false, found int; "mail.port" must be a number, found bool'
+    ):
+        Settings.load(home, {})

@@ -20,10 +20,10 @@ from roster_etl.store.acting import acting_via, os_user
 
 @dataclass
 class Attempt:
-    """What the audit has of the attempt under way. ``pending``: lines of the transaction that is open; ``told``: that was committed."""
+    """What the audit has of the attempt under way. ``pending``: actions of the transaction that is open; ``told``: those committed."""
 
-    pending: bool = False
-    told: bool = False
+    pending: set[Action] = field(default_factory=set)
+    told: set[Action] = field(default_factory=set)
 
 
 _attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
@@ -62,14 +62,14 @@ def attempting() -> Iterator[Attempt]:
 def ended(*, committed: bool) -> None:
     """Say how the transaction ended in which lines were written."""
     if (attempt := _attempt.get()) is not None:
-        attempt.told = attempt.told or (committed and attempt.pending)
-        attempt.pending = False
+        attempt.told |= attempt.pending if committed else set()
+        attempt.pending = set()
 
 
 def refusal(entry: Entry, error: Exception) -> Entry | None:
     """Return the line that says why it was not done; None: the audit has a line of the attempt already."""
     attempt = _attempt.get()
-    if attempt is not None and attempt.told:
+    if attempt is not None and entry.action in attempt.told:
         return None
     code = getattr(error, "code", None) or type(error).__name__
     return replace(entry, outcome="refused", about={**entry.about, "code": str(code)})
@@ -80,7 +80,7 @@ def write(connection: sa.Connection, entries: Iterable[Entry]) -> None:
     common = {"at": datetime.now(UTC), "os_user": os_user(), "via": acting_via()}
     for entry in entries:
         if (attempt := _attempt.get()) is not None:
-            attempt.pending = True
+            attempt.pending.add(entry.action)
         connection.execute(sa.insert(AUDIT).values(**common, **{**asdict(entry), "about": dict(entry.about)}))
 
 

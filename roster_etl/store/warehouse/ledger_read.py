@@ -235,6 +235,37 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
     return bulk.fetch(connection, query, OPEN_QUARANTINE)
 
 
+def refused_since(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return since when the rows that `import_ids` (of one feed) refused have been refused, counted.
+
+    Columns: ``file``, ``code`` (the first of a row), ``since`` (when the first import of the feed began that refused the same cells in the
+    same file), ``rows``.
+    """
+    rows, theirs, ours = REJECTED_ROWS.alias("earlier"), IMPORTS.alias("theirs"), IMPORTS.alias("ours")
+    now = sa.select(
+        REJECTED_ROWS.c.import_id,
+        REJECTED_ROWS.c.file,
+        REJECTED_ROWS.c.row,
+        sa.func.min(REJECTED_ROWS.c.code).label("code"),
+        sa.func.min(REJECTED_ROWS.c.record).label("record"),
+    )
+    now = now.where(REJECTED_ROWS.c.import_id.in_(import_ids))
+    refused = now.group_by(REJECTED_ROWS.c.import_id, REJECTED_ROWS.c.file, REJECTED_ROWS.c.row).subquery("refused")
+    query = sa.select(refused.c.file, refused.c.code, sa.func.min(theirs.c.started_at).label("since")).select_from(refused)
+    query = query.join(ours, ours.c.import_id == refused.c.import_id)
+    query = query.join(rows, sa.and_(rows.c.file == refused.c.file, rows.c.record == refused.c.record))
+    query = query.join(
+        theirs,
+        sa.and_(
+            theirs.c.import_id == rows.c.import_id, theirs.c.district_id == ours.c.district_id, theirs.c.source == ours.c.source
+        ),
+    )
+    first = query.group_by(refused.c.import_id, refused.c.file, refused.c.row, refused.c.code).subquery("first")
+    counted = sa.select(first.c.file, first.c.code, first.c.since, sa.func.count().label("rows"))
+    order = (first.c.since, first.c.file, first.c.code)
+    return _dicts(connection, counted.group_by(first.c.file, first.c.code, first.c.since).order_by(*order))
+
+
 def overrides(connection: sa.Connection, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
     """Return the overrides of a feed that are in force, oldest first; with `ended`, those that were, too."""
     kept = OVERRIDES.c

@@ -477,6 +477,11 @@ class Warehouse:
         with self.reading() as connection:
             return ledger_read.open_quarantine(connection, district_id, source)
 
+    def refused_since(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return since when rows that imports of one feed refused have been: ``file``, ``code``, ``since``, ``rows``; oldest first."""
+        with self.reading() as connection:
+            return ledger_read.refused_since(connection, import_ids) if import_ids else []
+
     def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
         """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
         with self.reading() as connection:

@@ -155,6 +155,21 @@ def test_refused_rows_rest_in_quarantine(warehouse):
     assert warehouse.quarantined(district_id="madison").num_rows == 0
 
 
+def test_refused_rows_are_counted_by_since_when_the_same_cells_are_refused(warehouse):
+    for cells in (("a", "b"), ("b", "c")):
+        number = begin(warehouse)
+        rows = [{"file": "students.csv", "row": n, "code": "bad_date", "record": cell} for n, cell in enumerate(cells, 2)]
+        warehouse.conclude(end(number, "held", rejected=pa.Table.from_pylist(rows, schema=REJECTED), hold=hold()))
+
+    began = {row["import_id"]: row["started_at"] for row in warehouse.imports()}
+    counted = {"file": "students.csv", "code": "bad_date", "rows": 1}
+    lines = warehouse.refused_since([number])
+    assert sum(line["rows"] for line in lines) == 2
+    assert {line["since"] for line in lines} == {began[number - 1], began[number]}
+    assert warehouse.refused_since([number - 1])[0] == {**counted, "since": began[number - 1], "rows": 2}
+    assert warehouse.refused_since([]) == []
+
+
 def test_a_second_attempt_replaces_what_the_first_one_wrote(warehouse):
     number = begin(warehouse)
     warehouse.conclude(end(number, "failed", findings=findings(finding(), finding())))

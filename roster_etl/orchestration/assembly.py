@@ -1,0 +1,124 @@
+"""How assets, checks, jobs and sensors are put together for some formats: for all in the code location, for one in a run's own process.
+
+Belongs here: the list. Nothing is read, opened or connected by this, and Great Expectations is not imported.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import dagster as dg
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.decisions import decision_jobs
+from roster_etl.orchestration.endings import REPORT
+from roster_etl.orchestration.freshness import fresh_check
+from roster_etl.orchestration.io_manager import frames
+from roster_etl.orchestration.publish import report_asset, warehouse_assets
+from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
+from roster_etl.orchestration.resources import desk
+from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
+from roster_etl.orchestration.state import state_asset, state_key
+from roster_etl.orchestration.steps import FILE_SET, FORMAT, PRIORITY
+from roster_etl.pipeline.map import tables_of
+from roster_etl.spec import FileSet
+from roster_etl.vendors import Vendor, discover, vendor
+
+
+def job_name(format_name: str, file_set: str = "") -> str:
+    """Return the name of the job that imports one format, or a set of its files other than the first."""
+    further = [found.name for found in discover()[format_name].format.file_sets[1:]]
+    return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
+
+
+def assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
+    """Return all assets: those of each of `vendors`, the roster's, the warehouse's and the report."""
+    with warnings.catch_warnings():
+        # Column types and code references are in beta, partitions of checks a preview: the version is pinned, and the tests would notice a change.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return _assets(vendors)
+
+
+def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
+    found = [upload_asset(vendor) for vendor in vendors]
+    found += [file_asset(vendor, file) for vendor in vendors for file in vendor.format.files]
+    found += [state_asset(vendor) for vendor in vendors if vendor.fold is not None]
+    found += [table_asset(TABLES[table], vendors) for table in tables_filled(vendors)]
+    return [*found, plan_asset(vendors), warehouse_assets(vendors), report_asset(vendors)]
+
+
+def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:
+    """Return the checks that stand apart from their assets' steps: whether each vendor's uploads come in time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # as in `assets`
+        return [fresh_check(vendor) for vendor in vendors]
+
+
+def import_job(vendor: Vendor, file_set: FileSet, others: Sequence[dg.AssetCheckKey]) -> Any:
+    """Return the job that imports uploads of one set of a format's files for one district: its assets, and of the roster what it fills.
+
+    Args: others: checks of these assets that an import does not run.
+    """
+    of_set, format_ = vendor.of_set(file_set.name), vendor.format
+    keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in of_set.format.files)]
+    keys += [state_key(vendor)] if vendor.fold is not None else []
+    keys += [key(table) for table in tables_of(of_set) for key in (roster_key, warehouse_key)]
+    what = f"the {file_set.name} files of {format_.title}" if file_set.name else f"the format {format_.title}"
+    return dg.define_asset_job(
+        job_name(format_.name, file_set.name),
+        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT) - dg.AssetSelection.checks(*others),
+        tags={
+            FORMAT: format_.name,
+            **({FILE_SET: file_set.name} if file_set.name else {}),
+            **({PRIORITY: "1"} if file_set.urgent else {}),
+        },
+        description=f"One upload of one district in {what}, from the landing zone to the published roster.",
+    )
+
+
+def import_jobs(vendors: Sequence[Vendor], fresh: Sequence[dg.AssetChecksDefinition]) -> list[Any]:
+    """Return the import jobs of `vendors`, one a set of files; an import does not ask whether it comes in time (`fresh`)."""
+    others = check_keys(fresh)
+    return [import_job(vendor, file_set, others) for vendor in vendors for file_set in vendor.format.file_sets]
+
+
+def check_keys(checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.AssetCheckKey]:
+    """Return the keys of all `checks`."""
+    return [key for check in checks for key in check.check_keys]
+
+
+def put_together(
+    vendors: Sequence[Vendor],
+    fresh: Sequence[dg.AssetChecksDefinition],
+    jobs: Sequence[Any],
+    sensors: Sequence[dg.SensorDefinition] = (),
+    schedules: Sequence[dg.ScheduleDefinition] = (),
+) -> dg.Definitions:
+    """Return the definitions for `vendors`, with the checks, jobs, sensors and schedules that are given."""
+    return dg.Definitions(
+        assets=assets(vendors),
+        asset_checks=fresh,
+        resources={"desk": desk, "frames": frames},
+        executor=dg.in_process_executor,
+        jobs=jobs,
+        sensors=sensors,
+        schedules=schedules,
+    )
+
+
+@cache
+def one_format(name: str) -> dg.Definitions:
+    """Return what a process needs that imports one upload in format `name`: a tenth of a second less to make than everything."""
+    vendors = (vendor(name),)
+    fresh = checks(vendors)
+    return put_together(vendors, fresh, import_jobs(vendors, fresh))
+
+
+@cache
+def decisions() -> dg.Definitions:
+    """Return what a process needs in which a person decides."""
+    return dg.Definitions(jobs=decision_jobs(), resources={"desk": desk}, executor=dg.in_process_executor)

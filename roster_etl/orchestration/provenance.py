@@ -1,0 +1,114 @@
+"""From an asset back to where its records came from: upload, files, edits by hand, and the commands that tell of one record.
+
+Belongs here: words and links for metadata. A cell must not stand in the UI, whose log is kept for good and has no log-in of its own: what
+needs one is given as the command that prints it, ready to be completed with the record's key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import dagster as dg
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.markdown import Link, markdown_table
+from roster_etl.pipeline.map import reads_of
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.urls import join, redact
+from roster_etl.vendors import vendor
+
+EDITS = "edits in force"
+CLOSER = "look closer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What the ledger knows of an import. ``row``: its own; ``files``: of its upload; ``edits``: how many records, by table and column."""
+
+    row: Mapping[str, Any]
+    files: Sequence[Mapping[str, Any]]
+    edits: Mapping[tuple[str, str], int]
+    manifest: str
+
+    @classmethod
+    def read(cls, workspace: Workspace, import_id: int) -> Provenance:
+        """Return what is known of an import by now. Raises UnknownImport."""
+        row = workspace.warehouse.import_(import_id)
+        edits = workspace.warehouse.overrides(row["district_id"], row["source"])
+        return cls(
+            row=row,
+            files=workspace.warehouse.files(import_id),
+            edits=Counter((edit["table_name"], edit["field"]) for edit in edits),
+            manifest=join(redact(workspace.settings.archive), f"manifests/{row['district_id']}/{import_id}.json"),
+        )
+
+    def of_table(self, table: str) -> dict[str, Any]:
+        """Return metadata of a published table: the files that its records are made of, edits of it, and how to trace one."""
+        row = self.row
+        feed = f"--district {row['district_id']} --format {row['source']}"
+        key = " ".join(f"{name}=…" for name in TABLES[table].key)
+        moment = row["finished_at"].isoformat().replace("+00:00", "Z")
+        return {
+            **self._upload({file for _, pairs in reads_of(vendor(row["source"]), table) for file, _ in pairs}),
+            **self._edits({place: count for place, count in self.edits.items() if place[0] == table}),
+            CLOSER: _commands(
+                ("one record, back to file, row and text", f"roster-etl trace {table} {key} {feed}"),
+                ("the table as it was known then", f"roster-etl as-of {moment} {table} {feed}"),
+                ("the import", f"roster-etl show {row['import_id']}"),
+            ),
+        }
+
+    def of_import(self) -> dict[str, Any]:
+        """Return metadata of an import as a whole: its files, all edits, what rests in the archive, and how to see more."""
+        number = self.row["import_id"]
+        return {
+            **self._upload({file["kind"] for file in self.files if file["kind"]}),
+            **self._edits(self.edits),
+            "archive": dg.MetadataValue.path(self.manifest),
+            CLOSER: _commands(
+                ("the import, with every finding", f"roster-etl show {number}"),
+                ("the edits by hand", f"roster-etl override list --district {self.row['district_id']}"),
+                (
+                    "what changed since",
+                    f"roster-etl changes --district {self.row['district_id']} --format {self.row['source']} --since {number}",
+                ),
+            ),
+        }
+
+    def _upload(self, kinds: set[str]) -> dict[str, Any]:
+        """Return which upload the import took, and those of its files that are of `kinds`, each with its counts and the way to its asset."""
+        district_id, source = self.row["district_id"], self.row["source"]
+        rows = [
+            (
+                Link(file["file"], asset_path(source, file["kind"], district_id)),
+                f"{file['rows_read']:,}",
+                f"{file['rows_rejected']:,}",
+            )
+            for file in self.files
+            if file["kind"] in kinds
+        ]
+        upload = {"upload": self.row["upload_id"]} if self.row["upload_id"] else {}
+        return {**upload, **({"made of": markdown_table(("file", "rows:", "refused:"), rows)} if rows else {})}
+
+    def _edits(self, edits: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+        rows = [(f"{table}.{field}", f"{count:,}") for (table, field), count in sorted(edits.items())]
+        return {EDITS: markdown_table(("column", "records:"), rows) if rows else "none"}
+
+
+def how_to_show(import_id: int) -> dict[str, Any]:
+    """Return metadata of what an import has made, but not published: the command that tells of the import."""
+    return {CLOSER: _commands(("the import: what came, what was found, what would change", f"roster-etl show {import_id}"))}
+
+
+def asset_path(source: str, name: str, district_id: str) -> str:
+    """Return the link to an asset's page, at a district."""
+    return f"/assets/{source}/{name}?{urlencode({'view': 'partitions', 'partition': district_id})}"
+
+
+def _commands(*lines: tuple[str, str]) -> dg.MarkdownMetadataValue:
+    """Return commands, each below what it tells of: the UI cuts long lines."""
+    return dg.MetadataValue.md("```sh\n" + "\n".join(f"# {what}\n{command}" for what, command in lines) + "\n```")

@@ -1,0 +1,97 @@
+"""Great Expectations' Data Docs of an import: every expectation of every suite, and how many rows failed it.
+
+Belongs here: gathering what the gates judged, and putting the pages beside the report. Rendering is in ``quality.data_docs``. They are
+made of the verdicts that the import left in staging, so they say what was judged then, and can be built as long as those are kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from roster_etl.pipeline.conclude import verdicts
+from roster_etl.pipeline.outcome import data_docs_path
+from roster_etl.pipeline.report import report_url
+from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.suite_files import RULE_TYPE, Suite, label
+from roster_etl.quality import CheckResult, Verdict, write_data_docs_of
+from roster_etl.spec.errors import PermanentError, RosterError
+from roster_etl.store.folder import make_private
+
+_LOG = logging.getLogger(__name__)
+
+
+class NothingJudged(PermanentError):
+    """There are no verdicts to make Data Docs of."""
+
+    code = "nothing_judged"
+    template = (
+        "import {import_id}: no verdict of a gate is kept of it. Imports that were unchanged, or refused at the door, have none, nor do edits and "
+        "undos; of the others they are kept with the frames of the newest three imports of a district. `rerun --import N` judges an upload again"
+    )
+
+
+def write_data_docs(workspace: Workspace, import_id: int) -> Path:
+    """Build the Data Docs of an import, in place of those that may be there, and return their index.
+
+    Raises: UnknownImport, NothingJudged, GatesUnavailable.
+    """
+    row = workspace.warehouse.import_(import_id)
+    place = (row["district_id"], import_id)
+    upload = Upload.from_dict(workspace.frames.read_json(*place, "upload")) if workspace.frames.exists(*place, "upload") else None
+    judged = verdicts(workspace, upload) if upload else []
+    if not judged:
+        raise NothingJudged(import_id=import_id)
+    about = {
+        "district": row["district_id"],
+        "title": f"import {import_id} of {row['district_id']}, {row['source']}",
+        "run": f"import {import_id}",
+        "at": (row["finished_at"] or row["started_at"]).isoformat(timespec="seconds"),
+    }
+    index = data_docs_path(workspace, *place)
+    make_private(index.parent.parent)
+    with tempfile.TemporaryDirectory(dir=index.parent.parent, prefix=f".{import_id}.") as folder:
+        pages = Path(folder, "pages")
+        pages.mkdir(mode=0o700)
+        write_data_docs_of(pages, about, [_request(verdict, workspace.suites[verdict.name]) for verdict in judged])
+        shutil.rmtree(index.parent, ignore_errors=True)
+        pages.rename(index.parent)
+    return index
+
+
+def try_data_docs(workspace: Workspace, import_id: int) -> None:
+    """Build the Data Docs of an import if anything was judged; where they cannot be built, the log says why."""
+    try:
+        write_data_docs(workspace, import_id)
+    except NothingJudged:
+        return
+    except (RosterError, OSError) as error:
+        problem = error.message if isinstance(error, RosterError) else type(error).__name__
+        _LOG.warning("The Data Docs of import %d could not be built: %s", import_id, problem)
+
+
+def data_docs_url(workspace: Workspace, district_id: str, import_id: int) -> str | None:
+    """Return where people open the Data Docs of an import; None: the settings name no such place."""
+    url = report_url(workspace, district_id, import_id)
+    return url.removesuffix(".html") + ".data_docs/index.html" if url else None
+
+
+def _request(verdict: Verdict, suite: Suite) -> dict[str, Any]:
+    """Return a verdict as the expectations and counts that it came of. ``suite``: says which column each rule is about."""
+    columns = {label(expectation): expectation["kwargs"].get("column") for expectation in suite["expectations"]}
+    counted = [result for result in verdict.results if result.judged is not None]
+    return {
+        "suite": verdict.name,
+        "expectations": [_expectation(result, columns.get(result.rule)) for result in verdict.results],
+        "lines": {name: [getattr(result, name) for result in counted] for name in ("rule", "judged", "failing")},
+    }
+
+
+def _expectation(result: CheckResult, column: str | None) -> dict[str, Any]:
+    kwargs = {"rule": result.rule, "column": column, "mostly": result.mostly}
+    given = {name: value for name, value in kwargs.items() if value is not None}
+    return {"type": RULE_TYPE, "kwargs": given, "severity": result.severity}

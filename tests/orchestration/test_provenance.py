@@ -1,0 +1,36 @@
+"""From an asset back to where its records came from, without a cell."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from roster_etl.orchestration.provenance import Provenance
+from roster_etl.pipeline.override import Target, set_override
+from tests.orchestration.conftest import Home
+
+CANARY = "Zanzibar-Quill"
+
+
+def test_edits_in_force_are_counted_by_column_and_no_value_of_one_is_shown(published: Home):
+    workspace = published.workspace
+    for user in workspace.warehouse.as_of(datetime.now(UTC), "users", "lincoln", "clever").to_pylist()[:2]:
+        key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
+        target = Target(district_id="lincoln", source="clever", table="users", key=key, field="preferred_first_name")
+        number = set_override(workspace, target, CANARY, CANARY)
+    first, last = Provenance.read(workspace, 1), Provenance.read(workspace, number)
+
+    assert first.of_table("users")["edits in force"].value.splitlines()[2:] == [r"| users.preferred\_first\_name | 2 |"]
+    assert first.of_import()["edits in force"] == first.of_table("users")["edits in force"]
+    assert first.of_table("courses")["edits in force"] == "none"
+    assert {"upload", "made of"}.isdisjoint(last.of_table("users"))  # an edit has none
+    assert CANARY not in repr([first.of_table("users"), first.of_import(), last.of_table("users"), last.of_import()])
+
+
+def test_an_import_names_its_files_its_place_in_the_archive_and_what_to_ask_next(published: Home):
+    about = Provenance.read(published.workspace, 1).of_import()
+
+    assert {"students.csv", "schools.csv", "enrollments.csv"} <= {
+        line.split("[")[-1].split("]")[0] for line in about["made of"].value.splitlines()
+    }
+    assert about["archive"].value.endswith("/archive/manifests/lincoln/1.json")
+    assert "roster-etl changes --district lincoln --format clever --since 1\n" in about["look closer"].value
