@@ -6,12 +6,13 @@ Never touched: warehouse, archive, manifests, quarantine, and whatever belongs t
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 
 from roster_etl.pipeline.workspace import Workspace
 
-_PAGES = (".html", ".json", ".csv")
+_PAGES = ("html", "json", "csv", "data_docs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +55,11 @@ def _reports(workspace: Workspace, before: datetime) -> int:
     """Remove pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
     spared, removed = open_holds(workspace), set()
     for page in (workspace.home / "reports").glob("*/*"):
-        is_old = page.suffix in _PAGES and page.stem.isdigit() and page.stat().st_mtime < before.timestamp()
-        if is_old and int(page.stem) not in spared:
-            page.unlink(missing_ok=True)
-            removed.add(page.stem)
+        number, _, kind = page.name.partition(".")
+        is_old = kind in _PAGES and number.isdigit() and page.stat().st_mtime < before.timestamp()
+        if is_old and int(number) not in spared:
+            shutil.rmtree(page) if page.is_dir() else page.unlink(missing_ok=True)
+            removed.add(number)
     return len(removed)
 
 

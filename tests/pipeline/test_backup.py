@@ -26,7 +26,7 @@ from tests.pipeline.test_rebuild import run
 @pytest.fixture(scope="module")
 def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uploads")
-    write_sample(vendor("clever"), folder / "a", students=12, seed=5)
+    write_sample(vendor("clever"), folder / "a", students=24, seed=5)
     next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
     return folder
 

@@ -59,6 +59,17 @@ def test_frames_and_pages_go_by_their_age_and_those_of_an_open_hold_stay(workspa
     assert pages(workspace) == ["1.html"]
 
 
+def test_data_docs_go_with_the_page_that_they_stand_beside(workspace: Workspace) -> None:
+    docs = workspace.home / "reports" / "lincoln" / "2.data_docs"
+    docs.mkdir()
+    (docs / "index.html").write_text("<html>")
+    os.utime(docs, (LONG_AGO.timestamp(),) * 2)
+
+    assert let_go(workspace, datetime.now(UTC)).reports == 4
+
+    assert not docs.exists()
+
+
 def test_what_is_not_past_its_time_stays(workspace: Workspace) -> None:
     gone = let_go(workspace, LONG_AGO + timedelta(days=1))
 
