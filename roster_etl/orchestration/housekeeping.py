@@ -55,7 +55,7 @@ def forget_runs(instance: dg.DagsterInstance, before: datetime, *, spare: frozen
     asset's partition. ``spare``: imports whose runs stay.
     """
     newest, removed = _Newest(instance), 0
-    for record in list(_finished(instance, before)):
+    for record in _finished(instance, before):
         run = record.dagster_run
         if _import_of(run) in spare or newest.is_newest(run) or newest.shows_something(run):
             continue
@@ -79,8 +79,9 @@ class _Newest:
         place = (run.job_name, run.tags.get(PARTITION_NAME_TAG))
         if place not in self._runs:
             tags = {PARTITION_NAME_TAG: place[1]} if place[1] else {}
-            found = self._instance.get_runs(dg.RunsFilter(job_name=place[0], tags=tags), limit=None if place[1] is None else 1)
-            self._runs[place] = next(one.run_id for one in found if one.tags.get(PARTITION_NAME_TAG) == place[1])
+            found = self._instance.get_runs(dg.RunsFilter(job_name=place[0], tags=tags), limit=1 if place[1] else _PAGE)
+            alike = (one.run_id for one in found if one.tags.get(PARTITION_NAME_TAG) == place[1])
+            self._runs[place] = next(alike, "")  # none: others of the job, with partitions, are all newer
         return self._runs[place] == run.run_id
 
     def shows_something(self, run: dg.DagsterRun) -> bool:
@@ -98,11 +99,13 @@ class _Newest:
 
 
 def _finished(instance: dg.DagsterInstance, before: datetime) -> Iterator[RunRecord]:
-    """Yield runs that ended, oldest first, a page at a time."""
-    wanted, cursor = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=before), None
-    while page := instance.get_run_records(wanted, limit=_PAGE, cursor=cursor, ascending=True):
+    """Yield runs that ended, oldest first; the next page is asked for before those of a page are deleted."""
+    wanted = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=before)
+    page = instance.get_run_records(wanted, limit=_PAGE, ascending=True)
+    while page:
+        following = instance.get_run_records(wanted, limit=_PAGE, cursor=page[-1].dagster_run.run_id, ascending=True)
         yield from page
-        cursor = page[-1].dagster_run.run_id
+        page = following
 
 
 def _import_of(run: dg.DagsterRun) -> int | None:

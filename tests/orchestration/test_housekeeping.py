@@ -45,6 +45,24 @@ def test_runs_past_their_time_go_and_what_the_ui_shows_stays(thrice: Home):
         assert {run_id for run_id, _ in before.values()} == {first, third}
 
 
+def test_the_newest_run_of_each_job_and_partition_stays_through_many_pages(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("roster_etl.orchestration.housekeeping._PAGE", 2)
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def created(partition: str | None, status: dg.DagsterRunStatus = dg.DagsterRunStatus.FAILURE) -> str:
+            tags = {"dagster/partition": partition} if partition else {}
+            return instance.create_run_for_job(housekeeping, status=status, tags=tags).run_id
+
+        for _ in range(2):
+            created(None)
+        newest = [[created(partition) for _ in range(3)][-1] for partition in ("adams", "lincoln")]
+        at_work = created("lincoln", dg.DagsterRunStatus.STARTED)
+
+        assert forget_runs(instance, datetime.now(UTC) + timedelta(seconds=1)) == 7
+
+        assert {run.run_id for run in instance.get_runs()} == {newest[0], at_work}
+
+
 def test_the_nightly_job_keeps_the_house_of_its_home(published: Home):
     with visiting(published.path), home_instance(published.path) as instance:
         done = housekeeping.execute_in_process(instance=instance)
