@@ -15,7 +15,7 @@ SIZES = 10000 100000
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format bench pictures lock licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover format cluster bench pictures lock licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -66,16 +66,20 @@ format: $(VENV)/.dev ## rewrite the code in the house's format, with the safe fi
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+cluster: $(VENV)/.dev ## workers of a cluster that die, come back, and share nothing but database, bucket and broker: minutes
+	LONG_TESTS=1 $(PY) -m pytest tests/end_to_end/test_cluster.py $(ARGS)
+
 bench: $(VENV)/.dev ## time the Clever import beside the reference pipeline: make bench SIZES=10000
 	$(PY) benchmarks/run.py --sizes $(SIZES) $(ARGS)
 
 lock: ## resolve both lock files again (needs uv)
 	uv pip compile pyproject.toml --group build $(LOCKED) -o requirements.lock
-	uv pip compile pyproject.toml --group build --group dev -c requirements.lock $(LOCKED) -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra s3 --extra celery --extra k8s -c requirements.lock $(LOCKED) -o requirements-cluster.lock
+	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements.lock -c requirements-cluster.lock $(LOCKED) -o requirements-dev.lock
 
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --custom-compile-command 'make lock' $(UPGRADE)
 
-licences: $(VENV)/.runtime ## write docs/licences.md and the bill of materials from the installed packages
+licences: $(VENV)/.dev ## write docs/licences.md and the bill of materials from the installed packages
 	$(PY) tools/licences.py
 	$(PY) tools/sbom.py
 

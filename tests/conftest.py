@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ["tests.pg"] if (ROOT / "tests" / "pg.py").exists() else []
+pytest_plugins = ["tests.pg", "tests.s3"]
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG")
+_OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG", "AWS_")
 _LOCAL_NAMES = {None, "", "localhost", "ip6-localhost", socket.gethostname()}
 
 

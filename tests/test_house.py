@@ -17,6 +17,7 @@ from roster_etl.quality import gate_process
 from tests.parsing import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ("requirements.lock", "requirements-cluster.lock", "requirements-dev.lock")
 SOURCES = sorted((ROOT / "roster_etl").rglob("*.py"))
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -48,14 +49,14 @@ def test_no_tracked_file_names_a_place_on_somebodys_machine():
 
 
 def test_lock_files_name_no_package_index():
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in LOCKS:
         text = (ROOT / lock).read_text()
 
         assert not re.search(r"://|--index|--find-links", text), lock
 
 
 def test_every_requirement_of_the_locks_is_pinned_by_hash():
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in LOCKS:
         for entry in re.split(r"\n(?=\S)", (ROOT / lock).read_text()):
             if entry.startswith("#"):
                 continue
@@ -64,17 +65,20 @@ def test_every_requirement_of_the_locks_is_pinned_by_hash():
             assert "--hash=sha256:" in entry, entry.splitlines()[0]
 
 
-def test_both_locks_agree_on_every_shared_package():
-    runtime, development = (
-        dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE))
-        for lock in ("requirements.lock", "requirements-dev.lock")
+def test_all_locks_agree_on_every_shared_package():
+    runtime, cluster, development = (
+        dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE)) for lock in LOCKS
     )
+    runtime.pop("setuptools")  # builds the package; a cluster's lock does not
 
-    assert {name: development.get(name) for name in runtime} == runtime
+    assert {name: cluster.get(name) for name in runtime} == runtime
+    assert {name: development.get(name) for name in cluster} == cluster
 
 
-def test_the_licence_page_covers_the_runtime_lock():
-    locked = set(re.findall(r"^([\w.-]+==[^\s;\\]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+def test_the_licence_page_covers_what_runs():
+    locked = {
+        package for lock in LOCKS[:2] for package in re.findall(r"^([\w.-]+==[^\s;\\]+)", (ROOT / lock).read_text(), re.MULTILINE)
+    }
     listed = {
         f"{name}=={version}"
         for name, version in re.findall(r"^\| ([\w.-]+) \| (\S+) \|", (ROOT / "docs/licences.md").read_text(), re.MULTILINE)

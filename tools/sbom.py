@@ -20,7 +20,7 @@ _EXPRESSION = re.compile(r"\(|\)|\b(?:AND|OR|WITH)\b")
 
 def rows() -> list[tuple[str, str, str]]:
     """Return name, version and licence of every package on the page of licences."""
-    return re.findall(r"^\| ([\w.-]+) \| ([^ |]+) \| ([^|]+) \| [a-z]+ \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    return re.findall(r"^\| ([\w.-]+) \| (?!version )([^ |]+) \| ([^|]+) \| [a-z]+ \|$", PAGE.read_text("utf-8"), re.MULTILINE)
 
 
 def component(name: str, version: str, licence: str) -> dict[str, Any]:

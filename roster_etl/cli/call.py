@@ -54,9 +54,9 @@ class Call:
     @cached_property
     def registry(self) -> Registry:
         """The districts; nothing heavy is imported for them."""
-        from roster_etl.store.districts import Registry
+        from roster_etl.store.districts import open_registry
 
-        return Registry(self.settings.districts)
+        return open_registry(self.settings)
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -87,6 +87,8 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
     yield _looked("holds", lambda: _holds(call))
     yield _looked("staging", lambda: _staging(call))
     yield _looked("retention", lambda: _retention(call))
+    yield _looked("dagster storage", lambda: _storage(call))
+    yield _looked("executor", lambda: _executor(call))
     yield _looked("daemon", lambda: _daemon(call))
     yield _looked("mail", lambda: _mail(call))
     yield _looked("alerts", lambda: _alerts(call))
@@ -154,8 +156,12 @@ def _warehouse(call: Call) -> str:
 
 def _imports(call: Call) -> str:
     """Tell of imports that are said to be running, and that no process of this home works on."""
+    from roster_etl.orchestration.executors import IN_PROCESS, chosen
+
     running = [row["import_id"] for row in call.warehouse.imports(status="running")]
     left = [number for number in running if not call.workspace.holders.held(number)]
+    if left and chosen() != IN_PROCESS:
+        return f"{len(running)} running; who works on those of the cluster, Dagster's runs tell"
     if left:
         numbers = ", ".join(map(str, left))
         raise Wrong(
@@ -167,8 +173,11 @@ def _imports(call: Call) -> str:
 
 def _archive(call: Call) -> str:
     from roster_etl.store.archive import Archive
+    from roster_etl.store.folder import Folder
     from roster_etl.store.urls import redact
 
+    for place in (call.settings.archive, call.settings.staging):
+        Folder(place).probe()
     archive = Archive(call.settings.archive)
     kept = sum(len(archive.manifests(district_id)) for district_id in call.registry.ids())
     return f"{redact(call.settings.archive)}, {kept} uploads kept"
@@ -204,6 +213,38 @@ def _retention(call: Call) -> str:
     return ", ".join(f"{name} {text}" for name, text in vars(call.settings.retention).items())
 
 
+def _storage(call: Call) -> str:
+    """Tell where Dagster keeps runs and events, and whether it can."""
+    from roster_etl.orchestration.storage import described
+
+    if not (call.settings.home / "dagster.yaml").exists():
+        return "none yet: the home has no dagster.yaml"
+    return described(call.settings.home)
+
+
+def _executor(call: Call) -> str:
+    """Tell where the steps of runs are done; of a cluster also whether its hosts share what they must, and who answers."""
+    from roster_etl.orchestration.executors import IN_PROCESS, chosen, executor
+    from roster_etl.store.urls import local_path
+
+    name = chosen()
+    if name == IN_PROCESS:
+        return "steps are done in the process of their run"
+    executor()
+    if call.settings.warehouse.startswith(_SQLITE):
+        raise Wrong(f"{name}: the warehouse is a file of this host; a cluster shares one on PostgreSQL")
+    places = [place for place in ("archive", "staging", "districts") if local_path(getattr(call.settings, place)) is not None]
+    mounted = f"; every host must have mounted the same folders: {', '.join(places)}" if places else ""
+    if name != "celery":
+        return f"{name}{mounted}"
+    from roster_etl.orchestration.celery_steps import answering
+
+    workers, where = answering()
+    if not workers:
+        raise Wrong(f"no worker answers at {where}; start one: `celery -A roster_etl.orchestration.celery_steps worker`")
+    return f"celery at {where}, workers: {', '.join(workers)}{mounted}"
+
+
 def _daemon(call: Call) -> str:
     """Tell whether Dagster's daemon is alive, from its own storage in the home."""
     watched = [
@@ -214,11 +255,11 @@ def _daemon(call: Call) -> str:
     ]
     if not watched:
         return "not needed: no district has a landing folder"
-    from dagster import DagsterInstance
+    from roster_etl.orchestration.storage import opened
 
     if not (call.settings.home / "dagster.yaml").exists():
         raise Wrong(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
-    with DagsterInstance.from_config(str(call.settings.home)) as instance:
+    with opened(call.settings.home) as instance:
         beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
     age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
     if age > _ALIVE_SECONDS:

@@ -40,6 +40,9 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
     call.print(f"plan {hold['plan_sha256']}")
     if not hold["decision"]:
         call.print()
+        if hold["overtaken_by"]:
+            _tell_overtaken(call, document)
+            return
         words = "".join(f" --leave-out {word}" for word in document["left_out"])
         words += "".join(f" --rename {word}" for word in document.get("renamed", ()))
         words += f" --plan {hold['plan_sha256'][:12]}" if words else ""
@@ -49,7 +52,16 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
                 "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
             )
         call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
-        call.print("a corrected upload, once imported, closes the hold by itself")
+        if not hold["outlasts_uploads"]:
+            call.print("a corrected upload, once imported, closes the hold by itself")
+
+
+def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
+    from roster_etl.pipeline.next_steps import again_command, overtaken_text
+
+    call.print(overtaken_text(document["hold"]["overtaken_by"]))
+    call.print(f"to plan it anew: {again_command(document)}")
+    call.print(f"to leave the roster as it is: roster-etl holds discard {document['import_id']} --by NAME")
 
 
 def text_of(document: Mapping[str, Any]) -> Iterator[str]:

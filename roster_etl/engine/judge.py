@@ -182,7 +182,11 @@ def _present(sheet: Sheet) -> tuple[str, ...]:
 
 def _without_changes(sheet: Sheet) -> JudgedFile:
     """A file of changes with a header only says nothing, but it is there: a mode that removes what is not named looks at it."""
-    sheet.say_once("warning", "empty_file", None, 1, "The file has a header only; no row of it changes anything.")
+    message = (
+        "The file has a header only; no row of it changes anything. An import that was asked to remove what its upload does "
+    )
+    message += "not name removes everything of this kind that it was asked about."
+    sheet.say_once("warning", "empty_file", None, 1, message)
     sheet.note(HEADER, "header", 1, 0)
     return replace(absent_file(sheet.file), findings=sheet.findings.table(), verdicts=sheet.verdicts(), present=_present(sheet))
 

@@ -24,7 +24,8 @@ from roster_etl.engine.map import HASH, key_text
 from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
 from roster_etl.mapping.hashes import hash_numbers
 
-UNNAMED = "batch_mode"  # stated for records that an upload was asked to be the whole truth about, and left out
+# Stated for records that an upload was asked to be the whole truth about, and left out.
+UNNAMED = pa.array(["batch_mode", "diffed"], pa.string())
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
 
 
@@ -304,7 +305,7 @@ def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _
 
 def _finished(draft: _Draft, cascade: pa.Table) -> TablePlan:
     columns, counted = changed_columns(draft.target, draft.updates, draft.replaced)
-    unnamed = draft.deleted.filter(pc.equal(draft.deleted_for, UNNAMED))
+    unnamed = draft.deleted.filter(pc.is_in(draft.deleted_for, value_set=UNNAMED))
     absent = pa.concat_tables([draft.gone, unnamed])
     reasons = Counter(draft.deleted_for.to_pylist()) + Counter(absent=draft.gone.num_rows, cascade=cascade.num_rows)
     return TablePlan(

@@ -97,13 +97,15 @@ def put_together(
     jobs: Sequence[Any],
     sensors: Sequence[dg.SensorDefinition] = (),
     schedules: Sequence[dg.ScheduleDefinition] = (),
+    *,
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> dg.Definitions:
-    """Return the definitions for `vendors`, with the checks, jobs, sensors and schedules that are given."""
+    """Return the definitions for `vendors`, with the checks, jobs, sensors and schedules given. ``executor``: where steps are done."""
     return dg.Definitions(
         assets=assets(vendors),
         asset_checks=fresh,
         resources={"desk": desk, "frames": frames},
-        executor=dg.in_process_executor,
+        executor=executor,
         jobs=jobs,
         sensors=sensors,
         schedules=schedules,

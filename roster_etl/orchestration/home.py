@@ -47,6 +47,11 @@ def visiting(home: Path) -> Iterator[Visit]:
         _visit.reset(token)
 
 
+def is_visiting() -> bool:
+    """Return whether a job is run by whoever asked for it, in this process."""
+    return _visit.get() is not None
+
+
 def remember(error: Exception) -> None:
     """Keep `error` for whoever runs the job in this process; elsewhere the run's log has it."""
     visit = _visit.get()

@@ -4,12 +4,14 @@ Belongs here: what Dagster needs around ``pipeline.tell``. Held and rejected imp
 """
 
 import json
+from contextlib import closing
 from dataclasses import asdict
 
 import dagster as dg
 
 from roster_etl.orchestration.home import current_home
 from roster_etl.orchestration.steps import DISTRICT, FORMAT, IMPORT
+from roster_etl.pipeline.abandoned import end_with_run
 from roster_etl.pipeline.notices import queue_alert
 from roster_etl.pipeline.tell import Looked, send_out, tell_of, tell_untold
 from roster_etl.pipeline.workspace import Workspace
@@ -49,21 +51,43 @@ def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Tell of the import of a run that failed, or of the run."""
-    told = tell_of_run(Workspace.open(current_home()), context.dagster_run)
-    context.log.info(told)
+    _tell(context)
+
+
+@dg.run_status_sensor(
+    name="canceled_runs",
+    run_status=dg.DagsterRunStatus.CANCELED,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    monitor_all_code_locations=True,  # as above
+    description="Ends imports whose run was canceled where no step was at work that could end them.",
+)
+def canceled_runs(context: dg.RunStatusSensorContext) -> None:
+    """End the import of a run that was canceled, and tell of it."""
+    _tell(context)
+
+
+def _tell(context: dg.RunStatusSensorContext) -> None:
+    with closing(Workspace.open(current_home())) as workspace:
+        context.log.info(tell_of_run(workspace, context.dagster_run))
 
 
 def tell_of_run(workspace: Workspace, run: dg.DagsterRun) -> str:
-    """Tell of the import that a failed run was about; of the run itself, if none was opened. Returns what was done, in words."""
+    """Tell of the import that a failed run was about, which ends if the run left it running; of the run itself, if none was opened.
+
+    Returns: what was done, in words.
+    """
     number, where = run.tags.get(IMPORT), f"{run.tags.get(DISTRICT, '?')}/{run.tags.get(FORMAT, '?')}"
     if number is not None:
         try:
+            end_with_run(workspace, int(number), run.run_id)
             tell_of(workspace, int(number))
         except RosterError as error:
             return f"import {number} could not be told of: {error.message}"
         return f"{where}: import {number} is told of"
     if not {DISTRICT, FORMAT} <= set(run.tags):
         return f"run {run.run_id} is none of an import"
+    if run.status is dg.DagsterRunStatus.CANCELED:
+        return f"{where}: run {run.run_id} was canceled before an import began"
     queue_alert(
         workspace,
         "failed",

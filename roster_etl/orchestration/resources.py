@@ -14,6 +14,7 @@ import dagster as dg
 import pandas as pd
 
 from roster_etl.orchestration.event_log import kept_connections
+from roster_etl.orchestration.executors import steps_apart
 from roster_etl.orchestration.home import current_home
 from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
@@ -34,10 +35,11 @@ class RunBroken(RetryableError):
 
 
 class Desk:
-    """The desk at which one run sits. In the in-process executor all steps share it, elsewhere each step gets an empty one."""
+    """The desk at which one run sits. In the in-process executor all steps share it; where steps are `apart`, each gets an empty one."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, apart: bool = False) -> None:
         self.workspace = workspace
+        self.apart = apart
         self.upload: Upload | None = None
         self._frames: dict[str, pd.DataFrame] = {}
         self._wanted: Counter[str] = Counter()
@@ -73,7 +75,7 @@ class Desk:
         """Drop the frames, release the import, and close what was opened."""
         self._frames.clear()
         if self.upload is not None:
-            release(self.workspace, self.upload.import_id)
+            release(self.workspace, self.upload.import_id, goes_on=self.apart)
         self.workspace.close()
 
     def _in_hand(self) -> Upload:
@@ -119,15 +121,16 @@ def _readers(upload: Upload) -> Counter[str]:
 
 @dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
 def desk(context: dg.InitResourceContext) -> Iterator[Desk]:
-    """Open the home for one run, and close it afterwards."""
-    opened = Desk(Workspace.open(current_home()))
+    """Open the home for one run, or for one step of it, and close it afterwards."""
+    opened = Desk(Workspace.open(current_home()), apart=steps_apart())
     with ExitStack() as stack:
         stack.callback(opened.close)
         stack.enter_context(acting(_via(context)))
         if context.instance is not None:
             stack.enter_context(kept_connections(context.instance))
         yield opened
-        _end(context, opened)
+        if not opened.apart:  # of a run whose steps are apart only Dagster knows the end: the sensor `failed_runs` hears of it
+            _end(context, opened)
 
 
 def _via(context: dg.InitResourceContext) -> Via:

@@ -14,7 +14,6 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
-from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
@@ -24,6 +23,7 @@ from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.launchpad import STEP
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import IMPORT, district_tags
+from roster_etl.orchestration.storage import opened
 from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.receive import Order, refuse_paused
 from roster_etl.pipeline.sets import of_one_set
@@ -102,10 +102,9 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
 
 @contextmanager
 def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the Dagster instance under `home`, which gets a ``dagster.yaml`` if it has none."""
+    """Open the Dagster instance of `home`, which gets a ``dagster.yaml`` if it has none. Raises as ``storage.opened``."""
     ensure_config(home)
-    ref = InstanceRef.from_dir(str(home), overrides=_HERE)
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    with opened(home, _HERE) as instance:
         yield instance
 
 

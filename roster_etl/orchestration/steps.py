@@ -122,7 +122,7 @@ def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
     with workspace.holders.gate():
         if row["run_id"] != context.run.run_id:
             workspace.warehouse.resume(upload.import_id, context.run.run_id)
-        workspace.holders.take(upload.import_id)
+        workspace.holders.take(upload.import_id, context.run.run_id)
     if row["run_id"] != context.run.run_id:
         tag_import(context, upload, "running")
         context.log.info("Import %d goes on where it stopped.", upload.import_id)

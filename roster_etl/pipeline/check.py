@@ -204,6 +204,14 @@ class _Ledger(Warehouse):
         """Return the last versions of what that roster has no more."""
         return self._roster.last_of_the_gone(district_id, source, table)
 
+    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the versions of what that roster had no more when its id changed."""
+        return self._roster.left_behind(district_id, source, table)
+
+    def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
+        """Return the versions of records of that roster."""
+        return self._roster.trace(table, key, district_id, source)
+
     def open_quarantine(self, district_id: str, source: str) -> pa.Table:
         """Return the refused rows of that roster's imports."""
         return self._roster.open_quarantine(district_id, source)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportKind, ImportStatus
 from roster_etl.engine.judge import QUARANTINE
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.pipeline.archived import came_with, is_upload
 from roster_etl.pipeline.fold import STAGE, refused_by_fold
 from roster_etl.pipeline.manifest import refresh_manifest, write_manifest
 from roster_etl.pipeline.map import tables_of
@@ -52,24 +53,40 @@ def conclude(
     workspace.warehouse.conclude(conclusion)
     write_manifest(workspace, upload)
     if status in ("unchanged", "held", "rejected"):
-        supersede_holds(workspace, upload, conclusion.finished_at)
+        supersede_holds(workspace, upload, conclusion.finished_at, planned=status == "held")
     return replace(upload, ended=status)  # type: ignore[arg-type]
 
 
-def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False) -> None:
+def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False, planned: bool = True) -> None:
     """Close the holds of the feed that are older than `upload`, in the ledger and in their reports.
 
     An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
     Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides. The plan of an
-    undo is over in any case.
+    undo is over in any case, and so is that of an earlier run of this very upload, once this one is planned.
     """
     before = None if published else upload.came_with + 1
     feed = (upload.district_id, upload.source)
     kind: ImportKind | None = "undo" if upload.format.mode == "changes" else None
     closed = workspace.warehouse.supersede_holds(*feed, upload.import_id, at, before=before, kind=kind)
+    if planned and kind is not None:
+        closed += _earlier_runs(workspace, upload, at)
     for import_id in closed:
         refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, closed)
+
+
+def _earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
+    """Close the holds of earlier runs of the same upload. Returns their imports."""
+    closed: list[int] = []
+    for hold in workspace.warehouse.holds(upload.district_id) if upload.first_import is not None else ():
+        number = hold["import_id"]
+        if hold["source"] != upload.source or number >= upload.import_id:
+            continue
+        manifest = workspace.archive.read_manifest(upload.district_id, number)
+        if is_upload(manifest) and came_with(manifest) == upload.came_with:
+            workspace.warehouse.decide_hold(number, "superseded", f"import {upload.import_id}", at)
+            closed.append(number)
+    return closed
 
 
 def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.manifest import refresh_manifest
+from roster_etl.pipeline.next_steps import again_command
+from roster_etl.pipeline.outcome import overtaken_by
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.rename_words import says_ids
@@ -31,6 +33,16 @@ class BadDecision(PermanentError):
 
     code = "bad_words"
     template = "{problem}"
+
+
+class Overtaken(PermanentError):
+    """Another import was published after the held one was planned: numbers of imports order the history, so it must be a new one."""
+
+    code = "roster_moved"
+    template = (
+        "import {import_id} of {district_id}: import {newer} was published since, so that its plan can no longer be published. Plan the "
+        "same files anew with `{command}`: a new import, which is held for you to look at and to approve, and takes the place of this hold"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +94,7 @@ class Approval:
 def approval(workspace: Workspace, decision: Decision) -> Approval:
     """Return what approving would carry out.
 
-    Raises: UnknownImport, NoHold; BadDecision: nobody decides, another plan is named, or none where one is needed;
+    Raises: UnknownImport, NoHold; Overtaken; BadDecision: nobody decides, another plan is named, or none where one is needed;
         BadLeaveOut, BadRename.
     """
     with workspace.warehouse.attempt(decision_entry(workspace, "approve", decision.import_id, decision.by)):
@@ -92,6 +104,7 @@ def approval(workspace: Workspace, decision: Decision) -> Approval:
 def _approval(workspace: Workspace, decision: Decision) -> Approval:
     by = somebody(decision.by)
     row, hold = open_hold(workspace, decision.import_id)
+    _refuse_overtaken(workspace, row)
     sha256, renames = str(hold["plan_sha256"]), decision.renames
     if decision.leave_out or decision.renames:
         if row["kind"] != "upload":
@@ -146,6 +159,13 @@ def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str
         row = workspace.warehouse.import_(import_id)
         place = {"district_id": row["district_id"], "source": row["source"]}
     return Entry(action=action, who=by.strip() or None, import_id=import_id, **place)
+
+
+def _refuse_overtaken(workspace: Workspace, row: Mapping[str, Any]) -> None:
+    """Raise Overtaken where an upload's plan cannot be published any more; an undo that was overtaken is made anew by its own words."""
+    newer = overtaken_by(workspace, row) if row["kind"] == "upload" else None
+    if newer is not None:
+        raise Overtaken(import_id=row["import_id"], district_id=row["district_id"], newer=newer, command=again_command(row))
 
 
 def refuse_ids(renames: Sequence[str]) -> None:

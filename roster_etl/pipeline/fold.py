@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.fold import Folded, FoldInput, Override, Source, fold
+from roster_etl.engine.fold import Folded, FoldInput, IdChange, Override, Source, fold
 from roster_etl.engine.judge import judge_file
 from roster_etl.engine.read import as_read
 from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
@@ -28,7 +28,7 @@ from roster_etl.pipeline.map import map_roster_table, table_lines, tables_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.promises import REFUSED_ROWS
-from roster_etl.store.warehouse import LEAVING, Edit
+from roster_etl.store.warehouse import LEAVING, Edit, Warehouse
 
 STAGE = "fold"
 
@@ -118,16 +118,34 @@ def _given(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFra
     documents = _documents(workspace, upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(about["refused"] for files in documents.values() for about in files.values())
-    names = tables_of(upload.vendor)
+    names, changes = tables_of(upload.vendor), _id_changes(warehouse, feed)
     return FoldInput(
         sources=list(_sources(judged, documents)),
         current={name: warehouse.versions(name, warehouse.current_hashes(*feed, name).column("version_id")) for name in names},
-        past={name: warehouse.last_of_the_gone(*feed, name) for name in names},
+        past={name: _past(warehouse, feed, name, renamed={change.entity for change in changes}) for name in names},
         options=upload.values,
         overrides=[_override(row) for row in warehouse.overrides(*feed)],
         supplied=frozenset(kind for kind, files in documents.items() if any(not about["refused"] for about in files.values())),
         refused_files=refused_files,
+        id_changes=changes,
     )
+
+
+def _id_changes(warehouse: Warehouse, feed: tuple[str, str]) -> list[IdChange]:
+    """Return the changes of ids of earlier imports, in their order; one that was taken back (undone) does not count."""
+    found = [row for row in warehouse.trace("id_changes", {}, *feed).to_pylist() if row["close_reason"] in (None, "changed")]
+    found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
+    return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
+
+
+def _past(warehouse: Warehouse, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
+    """Return the last versions of what is gone, also of records whose old id another one has now; in the order of their numbers."""
+    past = warehouse.last_of_the_gone(*feed, name)
+    if name not in renamed:
+        return past
+    hidden = warehouse.left_behind(*feed, name)
+    known = pc.is_in(hidden.column("version_id"), value_set=flat(past.column("version_id")))
+    return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 
 
 def _documents(workspace: Workspace, upload: Upload) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from roster_etl.vendors import vendor
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -26,16 +28,40 @@ def next_steps(document: Mapping[str, Any]) -> list[Step]:
 
 def _held(document: Mapping[str, Any]) -> list[Step]:
     number = document["import_id"]
-    if document["hold"] and document["hold"]["decision"]:
+    hold = document["hold"] or {}
+    if hold.get("decision"):
         return []
+    right = Step(
+        text="If it is right as it is: publish exactly this plan.", command=f"roster-etl holds approve {number} --by NAME"
+    )
+    if hold.get("overtaken_by"):
+        right = Step(text=overtaken_text(hold["overtaken_by"]), command=again_command(document))
     return [
         Step(text="Look at what would change, and why it was stopped.", command=f"roster-etl holds show {number}"),
-        Step(
-            text="If the files are wrong: correct them at their source and upload them again. The new upload replaces this one."
-        ),
-        Step(text="If it is right as it is: publish exactly this plan.", command=f"roster-etl holds approve {number} --by NAME"),
+        Step(text=f"If the files are wrong: correct them at their source and upload them again. {_what_replaces(hold)}"),
+        right,
         Step(text="If it should never be published: discard it.", command=f"roster-etl holds discard {number} --by NAME"),
     ]
+
+
+def _what_replaces(hold: Mapping[str, Any]) -> str:
+    if hold.get("outlasts_uploads"):
+        return "Discard this import, too: every upload of changes counts, so that no later one replaces it."
+    return "The new upload replaces this one."
+
+
+def overtaken_text(newer: int) -> str:
+    """Return what to do about a held import after which import `newer` was published."""
+    return (
+        f"If it is right: import {newer} was published since, so this plan can no longer be published. Plan the same files anew, on top "
+        "of the roster of now: as a new import, which is held for you to look at and to approve, and takes the place of this hold."
+    )
+
+
+def again_command(about: Mapping[str, Any]) -> str:
+    """Return the command that plans the files of a held import anew."""
+    feed = f"--district {about['district_id']} --format {about['source']}"
+    return f"roster-etl rerun {feed} --import {about['import_id']} --rollback"
 
 
 def _rejected(document: Mapping[str, Any]) -> list[Step]:
@@ -56,7 +82,10 @@ def _published(document: Mapping[str, Any]) -> list[Step]:
     if not rows:
         return []
     what = "1 row that was" if rows == 1 else f"{rows:,} rows that were"
-    return [Step(text=f"Correct the {what} refused, at their source; each stands in {document['import_id']}.csv with its place.")]
+    text = f"Correct the {what} refused, at their source; each stands in {document['import_id']}.csv with its place."
+    if vendor(document["source"]).format.mode == "changes":
+        text += " Meanwhile they wait: each later upload tries them again, until they fit or a newer row about the same record has come."
+    return [Step(text=text)]
 
 
 _STEPS = {"held": _held, "rejected": _rejected, "failed": _failed, "published": _published}

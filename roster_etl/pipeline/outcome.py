@@ -5,13 +5,14 @@ Belongs here: the shape of ``import --json`` and ``show --json`` (HEADLESS.md), 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.districts import check_id
+from roster_etl.vendors import vendor
 
 EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}
 
@@ -38,7 +39,7 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "changes": summary.get("changes", {}),
         "findings": _rows(warehouse.findings(import_id)),
         "checks": _rows(warehouse.checks(import_id)),
-        "hold": _hold(row, summary, warehouse.hold(import_id)),
+        "hold": _hold(workspace, row, summary, warehouse.hold(import_id)),
         "plan": summary.get("plan", {}),
         "plan_sha256": summary.get("sha256"),
         "left_out": summary.get("left_out", []),
@@ -89,10 +90,19 @@ def _time(value: Any) -> str | None:
     return value.isoformat() if value is not None else None
 
 
-def _hold(row: dict[str, Any], summary: dict[str, Any], hold: dict[str, Any] | None) -> dict[str, Any] | None:
+def overtaken_by(workspace: Workspace, row: Mapping[str, Any]) -> int | None:
+    """Return the import that was published after held import `row` was planned, so that its plan can be no more; None: none was."""
+    newest = workspace.warehouse.base(row["district_id"], row["source"], row["file_set"])
+    return newest if newest is not None and newest > row["import_id"] else None
+
+
+def _hold(
+    workspace: Workspace, row: dict[str, Any], summary: dict[str, Any], hold: dict[str, Any] | None
+) -> dict[str, Any] | None:
     if hold is None:
         return None
     stopped = summary.get("hold", {})
+    waits = row["kind"] == "upload" and vendor(row["source"]).format.mode == "changes"
     return {
         "reason": hold["reason"],
         "tables": stopped.get("tables", {}),
@@ -101,4 +111,6 @@ def _hold(row: dict[str, Any], summary: dict[str, Any], hold: dict[str, Any] | N
         "decision": hold["decision"],
         "decided_by": hold["decided_by"],
         "decided_at": _time(hold["decided_at"]),
+        "outlasts_uploads": waits,
+        "overtaken_by": None if hold["decision"] else overtaken_by(workspace, row),
     }

@@ -14,6 +14,7 @@ REASONS = {
     "batch_mode": "no longer in the upload (batch mode)",
     "cascade": "went with what they refer to",
     "deleted": "deleted by the upload",
+    "diffed": "no longer in the upload (compared with the last one)",
     "renamed": "under a new id now",
     "undo": "undone",
 }

@@ -239,7 +239,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
             options=dict(texts),
             entry=rerun_entry(order) if _is_rerun(order) else None,
         )
-        workspace.holders.take(import_id)
+        workspace.holders.take(import_id, order.run_id)
     return import_id
 
 

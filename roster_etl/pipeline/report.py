@@ -60,6 +60,8 @@ def report_document(workspace: Workspace, import_id: int) -> dict[str, Any]:
     """Return the document of an import (``pipeline.outcome``) with ``next_steps``, and in ``history`` the last imports of its feed."""
     document = outcome(workspace, import_id)
     document["report"] = str(report_path(workspace, document["district_id"], import_id))
+    if document["hold"]:
+        document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
     document["history"] = [_past(row) for row in workspace.warehouse.history(import_id, PAST)]
     return document

@@ -155,7 +155,7 @@ def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None, ent
             started_at=now,
             entry=replace(entry, district_id=row["district_id"], source=row["source"]),
         )
-        workspace.holders.take(number)
+        workspace.holders.take(number, run_id)
     return number
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from roster_etl.mapping.frames import return_memory
 from roster_etl.quality import load_suites
 from roster_etl.store.archive import Archive
-from roster_etl.store.districts import Registry
+from roster_etl.store.districts import Registry, open_registry
 from roster_etl.store.frames import FrameStore
 from roster_etl.store.holders import Holders
 from roster_etl.store.outbox import Outbox
@@ -48,7 +48,7 @@ class Workspace:
     @cached_property
     def registry(self) -> Registry:
         """The districts."""
-        return Registry(self.settings.districts)
+        return open_registry(self.settings)
 
     @cached_property
     def archive(self) -> Archive:

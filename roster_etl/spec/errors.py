@@ -106,6 +106,16 @@ class RegistryMoved(RetryableError):
     template = "district {district_id}: its file changed while it was being edited; nothing was written, try again"
 
 
+class RegistryUnlocked(PermanentError):
+    """Two people could change the registry at once, and the work of one would be lost."""
+
+    code = "registry_unlocked"
+    template = (
+        "registry {where}: it can be read here, not changed: an object store has no locks. With a warehouse on PostgreSQL, that keeps "
+        "the lock; else keep the registry in a folder"
+    )
+
+
 class LandingError(PermanentError):
     """A landing zone cannot be used until a person changes something."""
 
@@ -203,6 +213,20 @@ class FrameError(PermanentError):
 
     code = "frame_missing"
     template = "staging, {name}: {problem}"
+
+
+class StoreUnavailable(RetryableError):
+    """An object store, or another store behind a URL, does not answer."""
+
+    code = "store_unavailable"
+    template = "{where}: the store does not answer, or broke off ({problem}); try again"
+
+
+class StoreRefused(PermanentError):
+    """A store behind a URL does not let us in, or has no place for us."""
+
+    code = "store_refused"
+    template = "{where}: {problem}"
 
 
 class UnsafePath(PermanentError):

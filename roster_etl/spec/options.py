@@ -23,7 +23,7 @@ COMMON_OPTIONS = (
         name="delete_threshold_pct",
         default="10",
         kind="percent",
-        meaning="Hold when more than this share of a table's current records would be closed as absent. 100 turns it off.",
+        meaning="Hold when more than this share of a table's current records would be closed because the upload leaves them out. 100 turns it off.",
     ),
     Option(
         name="delete_threshold_min",

@@ -1,22 +1,25 @@
 """The registry: which districts there are, one TOML file each, in any folder that fsspec can reach.
 
 Belongs here: adding, changing, pausing and removing districts, atomically. Does not belong here: the file's form
-(``district_file``), or what an option means.
+(``district_file``), what an option means, or the lock of a registry that several hosts share (``warehouse.alone``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, UnknownDistrict
+from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, RegistryUnlocked, UnknownDistrict
 from roster_etl.store.district import District, Feed, Gate, Window, check_id
 from roster_etl.store.district_file import check_district, edit_district, parse_district
 from roster_etl.store.folder import Folder
+from roster_etl.store.settings import Settings
+from roster_etl.store.urls import redact
 
-__all__ = ["District", "Feed", "Gate", "Registry", "Scan", "Window", "check_id"]
+__all__ = ["District", "Feed", "Gate", "Registry", "Scan", "Window", "check_id", "open_registry"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +31,12 @@ class Scan:
 
 
 class Registry:
-    """The districts in a folder (path or fsspec URL)."""
+    """The districts in a folder (path or fsspec URL). A folder of this machine is locked while it is changed; another by `lock`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, lock: Callable[[], AbstractContextManager[None]] | None = None) -> None:
+        """Name the folder. ``lock``: lets one host at a time change a registry in an object store, which has no locks of its own."""
         self._folder = Folder(url)
+        self._lock = self._folder.alone if self._folder.is_local else lock
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all registered districts, sorted, without reading their files."""
@@ -40,9 +45,13 @@ class Registry:
     def scan(self) -> Scan:
         """Read all districts; a file that cannot be read hurts no other."""
         districts, problems = [], {}
-        for stem in self._stems():
+        stems = self._stems()
+        texts = self._folder.read_all([f"{stem}.toml" for stem in stems if _is_id(stem)])
+        for stem in stems:
             try:
-                districts.append(self.get(stem))
+                name = _file(stem)
+                if name in texts:  # else it was removed at this moment
+                    districts.append(parse_district(stem, _decoded(stem, texts[name])))
             except RegistryError as error:
                 problems[f"{stem}.toml"] = error.message
         return Scan(districts=tuple(districts), problems=problems)
@@ -65,7 +74,7 @@ class Registry:
     def add(self, district: District) -> District:
         """Register a district. Raises DistrictExists, RegistryError."""
         check_district(district)
-        with self._folder.alone():
+        with self._alone():
             if self.exists(district.id):
                 raise DistrictExists(district_id=district.id, what="it")
             self._write(district.id, edit_district("", district))
@@ -112,7 +121,7 @@ class Registry:
 
         Returns: the file's new name in the registry's folder. Raises UnknownDistrict.
         """
-        with self._folder.alone():
+        with self._alone():
             self._text(district_id)
             gone = set(self._folder.names("removed"))
             names = (f"{district_id}.{n}.toml" for n in range(1, len(gone) + 2))
@@ -125,14 +134,18 @@ class Registry:
 
     def _text(self, district_id: str) -> str:
         try:
-            return self._folder.read(_file(district_id)).decode("utf-8")
+            return _decoded(district_id, self._folder.read(_file(district_id)))
         except FileNotFoundError:
             raise UnknownDistrict(district_id=district_id) from None
-        except UnicodeDecodeError:
-            raise RegistryError(where=f"districts/{district_id}.toml", problem="not UTF-8 text") from None
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Return what keeps others from changing the registry meanwhile. Raises RegistryUnlocked."""
+        if self._lock is None:
+            raise RegistryUnlocked(where=redact(self._folder.url))
+        return self._lock()
 
     def _edit(self, district_id: str, change: Callable[[District], District]) -> District:
-        with self._folder.alone():
+        with self._alone():
             return self._edited(district_id, change)
 
     def _edited(self, district_id: str, change: Callable[[District], District]) -> District:
@@ -148,6 +161,32 @@ class Registry:
 
     def _write(self, district_id: str, text: str) -> None:
         self._folder.write(_file(district_id), text.encode("utf-8"))
+
+
+def open_registry(settings: Settings) -> Registry:
+    """Return the registry of `settings`. In an object store it is changed under a lock of the warehouse, which all hosts share."""
+    return Registry(settings.districts, lock=_warehouse_lock(settings.warehouse))
+
+
+def _warehouse_lock(url: str) -> Callable[[], AbstractContextManager[None]] | None:
+    if not url.startswith("postgresql"):
+        return None  # a file of one host says nothing to the others
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        from roster_etl.store.warehouse import Warehouse  # heavy, and a local registry does without
+
+        with Warehouse(url) as warehouse, warehouse.alone("the registry"):
+            yield
+
+    return lock
+
+
+def _decoded(district_id: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RegistryError(where=f"districts/{district_id}.toml", problem="not UTF-8 text") from None
 
 
 def _file(district_id: str) -> str:

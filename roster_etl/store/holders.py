@@ -41,14 +41,16 @@ class Holders:
         finally:
             os.close(gate)
 
-    def take(self, import_id: int) -> None:
-        """Work on an import until it is released, or this process ends."""
+    def take(self, import_id: int, run_id: str | None = None) -> None:
+        """Work on an import, for a run, until it is released, or this process ends."""
         file = self._file(import_id)
         if file in _mine:
             return
         make_private(self._folder)
         lock = _open(file)
         fcntl.flock(lock, fcntl.LOCK_SH)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, (run_id or "").encode(), 0)
         _mine[file] = lock
 
     def release(self, import_id: int, *, ended: bool) -> None:
@@ -70,6 +72,13 @@ class Holders:
         name = re.compile(rf"import-{self._warehouse}-(\d+)\.lock")
         found = [(int(match[1]), file) for file in self._folder.glob("import-*.lock") if (match := name.fullmatch(file.name))]
         return sorted(number for number, file in found if _is_free(file))
+
+    def left_by(self, import_id: int) -> str | None:
+        """Return the run for which an import was taken last in this home (empty: for none, or not known); None: there is no such file."""
+        try:
+            return self._file(import_id).read_text("utf-8")
+        except FileNotFoundError:
+            return None
 
     def forget(self, import_id: int) -> None:
         """Remove the file of an import that has ended."""

@@ -20,6 +20,7 @@ from roster_etl.spec.errors import LandingError
 from roster_etl.store.district import Feed
 from roster_etl.store.entries import Entry
 from roster_etl.store.landing import BLOCK, Landing, Sink
+from roster_etl.store.objects import how_to_install, told
 from roster_etl.store.settings import LandingSettings, Limits, Settings
 from roster_etl.store.sftp import check_host_key, connection, find_login, parse_address, translated
 from roster_etl.store.urls import join, redact, scheme
@@ -37,9 +38,7 @@ def open_remote(url: str, settings: Settings, feed: Feed, environ: Mapping[str, 
         try:
             filesystem, folder = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
-            raise LandingError(
-                where=redact(url), problem=f"no way to read such a URL is installed ({type(error).__name__})"
-            ) from None
+            raise LandingError(where=redact(url), problem=how_to_install(url, error)) from None
         yield RemoteLanding(redact(url), settings.limits, filesystem=filesystem, folder=folder, waits=settings.landing)
 
 
@@ -51,20 +50,20 @@ class RemoteLanding(Landing):
         self._fs, self._folder, self._waits = filesystem, folder, waits
 
     def _list(self) -> list[Entry]:
-        with translated(self.where):
+        with told(self.where), translated(self.where):
             found = self._call("_ls", "ls", self._folder, detail=True)
         return [_remote_entry(info) for info in found if _base_name(info["name"]) or info["type"] != "directory"]
 
     def _read(self, address: str, take: Sink) -> None:
         end = time.monotonic() + self._waits.deadline_seconds
-        with translated(self.where), self._fs.open(join(self._folder, address), "rb") as source:
+        with told(self.where), translated(self.where), self._fs.open(join(self._folder, address), "rb") as source:
             while block := source.read(BLOCK):
                 take(block)
                 if time.monotonic() > end:
                     raise TimeoutError
 
     def _stands(self, entry: Entry) -> bool:
-        with translated(self.where):
+        with told(self.where), translated(self.where):
             try:
                 info = self._call("_info", "info", join(self._folder, entry.address))
             except FileNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -51,6 +52,10 @@ def tick(workspace: Workspace, cursor: str | None = None) -> dg.SensorResult:
         return outbox_sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
 
 
+def replace_status(run: dg.DagsterRun, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    return dg.DagsterRun(job_name=run.job_name, run_id=run.run_id, tags=run.tags, status=status)
+
+
 def run(**tags: str) -> dg.DagsterRun:
     return dg.DagsterRun(job_name="import_clever", run_id="4f2a", tags=tags)
 
@@ -84,6 +89,24 @@ def test_a_run_that_failed_before_an_import_began_alerts(workspace: Workspace, h
     tick(workspace)
 
     assert hook.texts == ["lincoln/clever: run 4f2a failed before an import began; its log in the Dagster UI says why"]
+
+
+def test_an_import_that_a_failed_run_left_running_ends_with_it(workspace: Workspace, hook: Hook) -> None:
+    number = workspace.warehouse.open_import(
+        kind="upload", district_id="lincoln", source="clever", run_id="4f2a", started_at=datetime.now(UTC)
+    )
+    tell_of_run(workspace, run(district="lincoln", format="clever", import_id=str(number)))
+    tick(workspace)
+
+    assert workspace.warehouse.import_(number)["status"] == "failed"
+    assert hook.texts[0].startswith(f"lincoln/clever: import {number} is failed.")
+
+
+def test_a_run_that_was_canceled_before_an_import_began_alerts_nobody(workspace: Workspace, hook: Hook) -> None:
+    canceled = replace_status(run(district="lincoln", format="clever"), dg.DagsterRunStatus.CANCELED)
+
+    assert "was canceled" in tell_of_run(workspace, canceled)
+    assert workspace.outbox.messages() == []
 
 
 def test_a_run_of_anything_else_is_left_alone(workspace: Workspace) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.abandoned import end_abandoned
+from roster_etl.pipeline.abandoned import end_abandoned, end_with_run, release
 from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingNotFound
@@ -72,3 +72,32 @@ def test_doctor_tells_of_imports_that_nobody_works_on(killed: Workspace) -> None
     (found,) = [thing for thing in answer.document if thing["what"] == "imports"]
     assert (answer.code, found["ok"]) == (1, False)
     assert "no process of this home works on them: 1." in found["found"]
+
+
+def test_what_a_killed_process_left_does_not_end_an_import_that_another_run_has_taken_up(killed: Workspace) -> None:
+    killed.holders.take(1, "run-a")
+    killed.holders.release(1, ended=False)
+    killed.warehouse.resume(1, "run-b")  # on another host
+
+    assert end_abandoned(killed, "lincoln", "clever") == []
+    assert killed.warehouse.import_(1)["status"] == "running"
+    assert killed.holders.left() == []
+
+
+def test_a_step_whose_import_goes_on_elsewhere_leaves_nothing(killed: Workspace) -> None:
+    killed.holders.take(1, "run-a")
+    release(killed, 1, goes_on=True)
+
+    assert (killed.holders.left(), killed.warehouse.import_(1)["status"]) == ([], "running")
+
+
+def test_an_import_ends_with_its_run_unless_it_is_anothers_by_then(killed: Workspace) -> None:
+    killed.warehouse.resume(1, "run-a")
+
+    assert end_with_run(killed, 1, "run-before") is False
+    killed.holders.take(1, "run-a")
+    assert end_with_run(killed, 1, "run-a") is False  # a process of this home is at work on it
+    killed.holders.release(1, ended=True)
+    assert end_with_run(killed, 1, "run-a") is True
+    assert killed.warehouse.import_(1)["summary"]["error"]["code"] == "abandoned"
+    assert end_with_run(killed, 1, "run-a") is False

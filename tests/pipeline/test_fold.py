@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.check import check_upload
+from roster_etl.pipeline.decide import Decision, Overtaken, approval, carry_out
+from roster_etl.pipeline.next_steps import next_steps
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
@@ -78,6 +80,18 @@ def test_a_deleted_record_closes_for_that_reason_and_can_come_back(roster: Roste
     assert [(row["user_id"], row["close_reason"]) for row in gone] == [("u1", "deleted")]
     assert roster.records("users", "user_id", "full_name") == [("u1", "Ann")]
     assert roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").num_rows == 0
+
+
+def test_ids_that_changed_are_followed_by_what_waits_and_by_what_is_gone_also_when_the_old_id_is_anothers(roster: Roster) -> None:
+    rename = "old_id,new_id,type\n"
+    roster.upload(u=f"{USERS}u1,a,active,Ann\nu2,b,active,Bob\n", e="course_id,user_id,role,status\nc1,u2,student,active\n")
+    roster.upload(u=f"{USERS}u1,a,deleted,\n")
+    roster.upload(r=f"{rename}u1,n1,user\nu2,m2,user\n", u=f"{USERS}u1,c,active,Cy\nu2,d,active,Di\n")
+    document = roster.upload(c=COURSE, u=f"{USERS}n1,a,active,\n", r=f"{rename}u1,n1,user\n")
+
+    assert [(f["code"], f["row"]) for f in document["findings"] if f["severity"] == "reject"] == [("already_exists", 2)]
+    assert roster.records("users", "user_id", "full_name") == [("m2", "Bob"), ("n1", "Ann"), ("u1", "Cy"), ("u2", "Di")]
+    assert roster.records("enrollments", "course_id", "user_id") == [("c1", "m2")]
 
 
 def test_several_files_of_a_kind_apply_in_the_order_of_their_paths(roster: Roster) -> None:
@@ -154,15 +168,25 @@ def test_an_upload_most_of_whose_rows_the_roster_refuses_is_held_and_tries_nothi
     assert roster.quarantine == []
 
 
-def test_a_hold_of_changes_waits_for_a_person_whatever_comes_later(roster: Roster) -> None:
+def test_a_hold_of_changes_waits_for_a_person_and_is_planned_anew_on_top_of_what_came_later(roster: Roster) -> None:
     roster.upload(c=COURSE)
-    strangers = "".join(f"c1,nobody{n},student,active\n" for n in range(20))
-    held = roster.upload(e=f"course_id,user_id,role,status\n{strangers}")
-    later = roster.upload(u=f"{USERS}u1,a,active,Ann\n")
-
+    rows = "".join(f"c1,u{n},student,active\n" for n in range(20))
+    held = roster.upload(e=f"course_id,user_id,role,status\n{rows}")
+    later = roster.upload(u=USERS + "".join(f"u{n},l{n},active,Ann {n}\n" for n in range(20)))
+    number = held["import_id"]
     assert (held["status"], later["status"]) == ("held", "published")
-    assert roster.workspace.warehouse.hold(held["import_id"])["decision"] is None
-    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [held["import_id"]]
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [number]
+
+    command = f"roster-etl rerun --district lincoln --format canvas --import {number} --rollback"
+    with pytest.raises(Overtaken) as error:
+        approval(roster.workspace, Decision(import_id=number, by="A. Steward"))
+    assert command in error.value.message
+    assert command in {step.command for step in next_steps(outcome(roster.workspace, number))}
+
+    again = import_upload(roster.workspace, Order(district_id="lincoln", source="canvas", archived=number, rollback=True))
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [again]
+    carry_out(roster.workspace, approval(roster.workspace, Decision(import_id=again, by="A. Steward")))
+    assert len(roster.records("enrollments", "user_id")) == 20
 
 
 def test_a_refused_file_stops_every_removal(roster: Roster) -> None:

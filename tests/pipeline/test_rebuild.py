@@ -24,6 +24,7 @@ from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed, Gate, Window
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
+from tests import bells
 from tests.dumps import dump
 
 WHO = ("lincoln", "clever")
@@ -222,3 +223,76 @@ def test_a_stewards_edits_are_replayed_where_they_were_made(archived, uploads, t
     assert rebuilt.differs == ()
     with Warehouse(f"sqlite:///{tmp_path}/target.sqlite") as target_warehouse:
         assert dump(target_warehouse) == dump(archived.warehouse)
+
+
+def same_again(workspace: Workspace, url: str) -> list[str]:
+    """Rebuild lincoln into `url` and compare every table. Returns how the imports ended, oldest first."""
+    rebuilt = rebuild(workspace, "lincoln", url)
+    assert rebuilt.differs == ()
+    with Warehouse(url) as target:
+        assert dump(target, "lincoln") == dump(workspace.warehouse, "lincoln")
+    return [row["status"] for row in reversed(workspace.warehouse.imports("lincoln"))]
+
+
+CANVAS_USERS = "user_id,login_id,status,full_name\n"
+CANVAS_UPLOADS: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
+    (
+        {
+            "u": f"{CANVAS_USERS}u1,a,active,Ann Lee\nu2,b,active,Bob\n,c,active,Nobody\n",
+            "t": "term_id,name,status\nt1,Fall,active\n",
+            "c": "course_id,short_name,long_name,term_id,status\nc1,C,Course,t1,active\n",
+            "e": "course_id,user_id,role,status\nc1,u1,student,active\nc1,u9,student,active\nc9,u2,ta,active\n",
+        },
+        {},
+    ),
+    ({"r": "old_id,new_id,type\nu2,n2,user\n", "u": f"{CANVAS_USERS}u9,d,active,Di\nn2,b,deleted,\n"}, {}),  # one row is released
+    (
+        {"u": f"{CANVAS_USERS}u1,a2,active,Anna Lee\n", "odd": "Name\nAnn\n"},
+        {"diffing_data_set_identifier": "x"},
+    ),  # a refused file
+    ({"u": f"{CANVAS_USERS}u7,g,active,Gus\n"}, {"diffing_data_set_identifier": "x", "diffing_user_remove_status": "suspended"}),
+)
+
+
+def test_a_format_of_changes_is_rebuilt_with_its_quarantine_renames_edits_and_modes(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "home")
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
+    for number, (files, options) in enumerate(CANVAS_UPLOADS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / f"{name}.csv").write_text(text, "utf-8")
+        run(workspace, source="canvas", path=str(folder), options=options)
+        if number == 1:
+            key = {"user_kind": "user", "user_id": "u1"}
+            edited = override.Target(district_id="lincoln", source="canvas", table="users", key=key, field="full_name")
+            override.set_override(workspace, edited, "Ann B. Lee", STEWARD)
+    all_or_nothing = {"refused_rows_pct": "0", "refused_rows_min": "1", "batch_mode": "true", "batch_mode_term_id": "t1"}
+    held = run(workspace, source="canvas", path=str(tmp_path / "0"), options=all_or_nothing)
+    run(workspace, source="canvas", approves=(held["import_id"], held["hold"]["plan_sha256"], STEWARD), options=all_or_nothing)
+
+    assert same_again(workspace, f"sqlite:///{tmp_path}/target.sqlite") == [*["published"] * 6]
+    assert workspace.warehouse.open_quarantine("lincoln", "canvas").num_rows
+    workspace.warehouse.close()
+
+
+def test_absences_are_rebuilt_beside_the_roster_that_they_refer_to(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "home")
+    feed = Feed(format=bells.FORMAT, options={"absence_codes": '{"A": "absent", "T": "tardy"}'})
+    workspace.registry.add(District(id="lincoln", time_zone="America/Chicago", feeds=(feed,)))
+
+    def absences(*rows: str, **more: str) -> dict[str, Any]:
+        folder = bells.write_absences(tmp_path / "absences", rows, **more)
+        return run(workspace, source=bells.FORMAT, path=str(folder), received_at="2026-09-02T03:00:00+00:00")
+
+    roster = {"source": bells.FORMAT, "path": str(bells.write_roster(tmp_path / "roster"))}
+    run(workspace, **roster)
+    absences(bells.absence(1), bells.absence(2), bells.absence(99))
+    absences("10,s1,1,T", header="School,Student,Period,Absence.code")  # its day is that of its receipt
+    run(workspace, source=bells.FORMAT, path=str(bells.write_roster(tmp_path / "fewer", students=2)))
+    absences(bells.absence(1), bells.absence(2, code="T"))
+
+    ended = same_again(workspace, f"sqlite:///{tmp_path}/target.sqlite")
+    assert ended.count("published") >= 4
+    assert workspace.warehouse.count_current("lincoln", bells.FORMAT, "attendance") >= 3
+    workspace.warehouse.close()

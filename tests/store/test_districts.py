@@ -5,12 +5,15 @@ import datetime
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from roster_etl.spec.errors import BadDistrictId, DistrictExists, RegistryError, UnknownDistrict, UnknownFeed
-from roster_etl.store.districts import District, Feed, Gate, Registry, Window
+from roster_etl.spec.errors import BadDistrictId, DistrictExists, RegistryError, RegistryUnlocked, UnknownDistrict, UnknownFeed
+from roster_etl.store.districts import District, Feed, Gate, Registry, Window, open_registry
+from roster_etl.store.settings import Settings
 
 GATE = Gate(expectation="clever/students/grade", mostly=0.9, severity="warning", reason="new SIS", date=datetime.date(2026, 8, 1))
 FEED = Feed(
@@ -77,13 +80,36 @@ def test_the_file_is_for_its_owner_only(registry: Registry, tmp_path: Path) -> N
 
 
 def test_the_registry_may_lie_behind_any_url() -> None:
-    registry = Registry("memory://districts-of-test")
+    registry = Registry("memory://districts-of-test", lock=nullcontext)
     registry.add(LINCOLN)
     registry.pause("lincoln")
     registry.remove("lincoln")
     registry.add(LINCOLN)
 
     assert registry.list() == (LINCOLN,)
+
+
+def test_a_registry_in_an_object_store_that_nothing_locks_is_only_read(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path / "home", {"ROSTER_ETL_DISTRICTS": "memory://unlocked"})
+    Registry("memory://unlocked", lock=nullcontext).add(LINCOLN)
+    registry = open_registry(settings)
+
+    assert registry.get("lincoln") == LINCOLN
+    for change in (lambda: registry.pause("lincoln"), lambda: registry.remove("lincoln"), lambda: registry.add(LINCOLN)):
+        with pytest.raises(RegistryUnlocked, match="memory://unlocked: it can be read here, not changed"):
+            change()
+
+
+@pytest.mark.pg
+def test_hosts_that_share_a_registry_change_it_one_at_a_time(postgres_url: str, tmp_path: Path) -> None:
+    given = {"ROSTER_ETL_DISTRICTS": f"memory://{tmp_path.name}", "ROSTER_ETL_WAREHOUSE": postgres_url}
+    hosts = [open_registry(Settings.load(tmp_path / name, given)) for name in ("east", "west")]
+    hosts[0].add(replace(LINCOLN, feeds=(FEED,)))
+    formats = ("canvas", "dyknow", "mastery_connect", "catapult_connect")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: hosts[n % 2].add_feed("lincoln", Feed(format=formats[n])), range(4)))
+
+    assert {feed.format for feed in hosts[1].get("lincoln").feeds} == {"clever", *formats}
 
 
 def test_comments_and_order_survive_an_edit(registry: Registry, tmp_path: Path) -> None:

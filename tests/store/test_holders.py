@@ -48,3 +48,16 @@ def test_one_process_at_a_time_passes_the_gate(tmp_path: Path) -> None:
     out, _ = process.communicate(timeout=20)
 
     assert (waited, out) == (True, b"through\n")
+
+
+def test_what_is_left_says_for_which_run_it_was_taken(tmp_path: Path) -> None:
+    holders = Holders(tmp_path, WAREHOUSE)
+    holders.take(7, "run-a")
+    holders.release(7, ended=False)
+    holders.take(8)
+
+    assert [holders.left_by(number) for number in (7, 8, 9)] == ["run-a", "", None]
+    holders.take(7, "b")
+    assert holders.left_by(7) == "b"
+    for number in (7, 8):
+        holders.release(number, ended=True)

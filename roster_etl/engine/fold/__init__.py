@@ -7,6 +7,7 @@ regular facts of a format are data (``mapping.fold``); the plan that follows is 
 from roster_etl.engine.fold.diff import Base, Compared, Differences, Uploaded, base_of, differences
 from roster_etl.engine.fold.fold import Folded, FoldInput, fold, tables_of
 from roster_etl.engine.fold.rows import Source
+from roster_etl.engine.fold.state import IdChange
 from roster_etl.engine.fold.sticky import Override, OverrideChange
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Differences",
     "FoldInput",
     "Folded",
+    "IdChange",
     "Override",
     "OverrideChange",
     "Source",

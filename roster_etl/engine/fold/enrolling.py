@@ -129,7 +129,7 @@ def _named_in_part(state: State, rows: _Rows, others: np.ndarray) -> list[pa.Tab
         parts.append({name: _column(read, name, pa.string()).filter(left) for name in parts[0]})
     tables = []
     for cells in parts:
-        second = _by_integration_id(state, cells.pop("user_integration_id"))
+        second = by_integration_id(state, cells.pop("user_integration_id"))
         ids = cells["user_id"]
         tables.append(pa.table(cells | {"user_id": pc.coalesce(second, live_persons(state, ids), ids)}))
     return tables
@@ -143,17 +143,19 @@ def _users(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     users = state.table("users")
     by_second = pc.is_valid(rows.columns["user_integration_id"])
     ids, second = rows.columns["user_id"], rows.columns["user_integration_id"]
-    person = pc.if_else(by_second, _by_integration_id(state, second), live_persons(state, ids))
+    by_past_login = pc.if_else(by_second, pa.scalar(None, pa.string()), _by_past_login(state, ids))
+    person = pc.coalesce(pc.if_else(by_second, by_integration_id(state, second), live_persons(state, ids)), by_past_login)
     unknown = true(pc.is_null(person))
     dead = unknown & true(pc.and_not(pc.is_in(ids, value_set=users.dead_ids()), by_second))
     told = by_second.to_numpy(zero_copy_only=False)
-    message = "No record of users has this id."
+    message = state.nobody("users")
     rows.refuse(unknown & ~dead & told, "unknown_reference", "user_integration_id", message, "users")
     rows.refuse(unknown & ~dead, "unknown_reference", "user_id", message, "users")
     rows.refuse(dead & ~rows.ends, "deleted_reference", "user_id", "The user is deleted, so nobody was enrolled.")
     rows.idle |= dead & rows.ends
     place = pc.index_in(ids, value_set=users.column("user_id"))
     loginless = pc.and_(pc.is_valid(place), pc.is_null(users.column("username").take(place)))
+    loginless = pc.or_(loginless, pc.is_in(ids, value_set=_past_logins(state).column("login_user_id")))
     return person, true(loginless) & ~rows.ends & ~told
 
 
@@ -167,7 +169,26 @@ def live_persons(state: State, ids: pa.Array) -> pa.Array:
     return pc.coalesce(own, logins.column("user_id").take(place))
 
 
-def _by_integration_id(state: State, values: pa.Array) -> pa.Array:
+def _by_past_login(state: State, ids: pa.Array) -> pa.Array:
+    """Return the live person whose further login, deleted by now, each id names; else null."""
+    past = _past_logins(state)
+    if not past.num_rows:
+        return pa.nulls(len(ids), pa.string())
+    owner = past.column("user_id").take(pc.index_in(ids, value_set=past.column("login_user_id")))
+    return live_persons(state, flat(owner))
+
+
+def _past_logins(state: State) -> pa.Table:
+    """Return the further logins that are deleted: their ids, and whose they were."""
+    logins = state.table("logins")
+    gone = logins.dead_ids()
+    owners = [record.values["user_id"] if (record := logins.known(key)) else None for key in gone.to_pylist()]
+    past = pa.table({"login_user_id": gone, "user_id": pa.array(owners, pa.string())})
+    return past.filter(pc.invert(pc.is_in(gone, value_set=logins.column("login_user_id"))))
+
+
+def by_integration_id(state: State, values: pa.Array) -> pa.Array:
+    """Return the live person that each integration id names; else null."""
     found = pa.nulls(len(values), pa.string())
     if values.null_count == len(values):
         return found
@@ -188,13 +209,13 @@ def _places(state: State, rows: _Rows) -> tuple[pa.Array, pa.Array]:
     now, home = (sections.column(name).take(place) for name in ("course_id", "home_course_id"))
     named, missing = true(pc.is_valid(section)), true(pc.is_null(place))
     dead = named & missing & true(pc.is_in(section, value_set=sections.dead_ids()))
-    rows.refuse(named & missing & ~dead, "unknown_reference", "section_id", "No record of sections has this id.", "sections")
+    rows.refuse(named & missing & ~dead, "unknown_reference", "section_id", state.nobody("sections"), "sections")
     rows.refuse(dead & ~rows.ends, "deleted_reference", "section_id", "The section is deleted.")
     rows.idle |= dead & rows.ends
     live, gone = courses.column("course_id"), courses.dead_ids()
     told = true(pc.is_valid(course))
     known = true(pc.or_(pc.is_in(course, value_set=live), pc.is_in(course, value_set=gone)))
-    rows.refuse(told & ~known, "unknown_reference", "course_id", "No record of courses has this id.", "courses")
+    rows.refuse(told & ~known, "unknown_reference", "course_id", state.nobody("courses"), "courses")
     related = true(pc.or_(_same(course, now), _same(course, home)))
     rows.refuse(named & ~missing & told & ~related, "unrelated_section", "section_id", "The section is not in this course.")
     default = _default_sections(state, course, ~named & told)
@@ -233,7 +254,7 @@ def _roles(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     """Return the role of each row, and which rows have one that observes."""
     known, roles = bases(state), state.plan.roles
     by_id = pc.is_valid(rows.columns["role_id"])
-    names = _each(rows.columns["role"], lambda word: _role(word, known, roles))
+    names = _each(rows.columns["role"], lambda word: role_of(word, known, roles))
     ids = _each(rows.columns["role_id"], lambda word: word if word in known and word not in BUILT_IN_BASES else None)
     role = pc.if_else(by_id, ids, names)
     unknown, told = true(pc.is_null(role)), by_id.to_numpy(zero_copy_only=False)
@@ -243,7 +264,8 @@ def _roles(state: State, rows: _Rows) -> tuple[pa.Array, np.ndarray]:
     return role, true(pc.equal(_each(role, known.get), "observer"))
 
 
-def _role(word: str, known: Mapping[str, str], roles: Roles) -> str | None:
+def role_of(word: str, known: Mapping[str, str], roles: Roles) -> str | None:
+    """Return the role that a word of a file means; None: none."""
     if word in known and word not in BUILT_IN_BASES:
         return word
     return roles.by_name.get(word) or roles.built_in.get(word.strip().lower())
@@ -255,7 +277,7 @@ def _associated(state: State, rows: _Rows, observes: np.ndarray) -> pa.Array:
     person = live_persons(state, given)
     unknown = true(pc.and_(pc.is_valid(given), pc.is_null(person)))
     dead = unknown & true(pc.is_in(given, value_set=state.table("users").dead_ids()))
-    message = "No record of users has this id."
+    message = state.nobody("users")
     rows.refuse(unknown & ~dead, "unknown_reference", "associated_user_id", message, "users")
     rows.refuse(dead & ~rows.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
     rows.idle |= dead & rows.ends

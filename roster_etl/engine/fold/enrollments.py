@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.fold.enrolling import Wanted, wanted_rows
-from roster_etl.engine.fold.observers import follow_students
+from roster_etl.engine.fold.observers import AT, KEY, MADE, are_followed, follow_students
 from roster_etl.engine.fold.state import State
 from roster_etl.engine.fold.working import Working, hashed
 from roster_etl.mapping.fold import RowKind
@@ -33,8 +33,7 @@ def enrollments(state: State, kind: RowKind) -> None:
     if wanted.size:
         table = state.table(kind.table)
         settled = _settled(table, wanted)
-        changed, ended = _apply(state, kind, table, wanted, settled)
-        follow_students(state, changed, ended)
+        follow_students(state, *_apply(state, kind, table, wanted, settled))
     state.notes.released_rows(wanted.released)
 
 
@@ -99,8 +98,10 @@ def _settled(table: Working, wanted: Wanted) -> np.ndarray:
     return status
 
 
-def _apply(state: State, kind: RowKind, table: Working, wanted: Wanted, status: np.ndarray) -> tuple[pa.Table, pa.Table]:
-    """Give every record what its rows say. Returns (records made or changed, records ended)."""
+def _apply(
+    state: State, kind: RowKind, table: Working, wanted: Wanted, status: np.ndarray
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Give every record what its rows say. Returns (records made or changed, records ended, observers' records of the upload)."""
     keys = _Keys(table, wanted)
     at = pa.array(keys.at, mask=keys.at < 0)
     final = status[keys.last]
@@ -111,11 +112,44 @@ def _apply(state: State, kind: RowKind, table: Working, wanted: Wanted, status: 
     before = {name: table.column(name).take(at) for name in VALUES}
     changed = living & ((keys.at < 0) | np.logical_or.reduce([_differs(values[name], before[name]) for name in VALUES]))
     rows = _rows(table, wanted, keys, at, values, changed)
-    gone = table.rows.take(pa.array(keys.at[ended]))
+    followed = are_followed(state, *(wanted.columns[name].take(pa.array(keys.last)) for name in ("role", "user_id")))
+    heard = _Heard(keys, status, changed, followed)
+    begun, gone = (_rows(table, wanted, keys, at, values, mask) for mask in (heard.begun, heard.gone))
     dropped = wanted.dropped[keys.last]
     reasons = {"deleted": keys.at[ended & ~dropped], "diffed": keys.at[ended & dropped]}
     table.merge(keys.at[changed], rows, {reason: places for reason, places in reasons.items() if len(places)})
-    return rows, gone.append_column("_row_of", pa.array(keys.last[ended]))
+    return heard.told(begun, heard.begun), heard.told(gone, heard.gone), _own(wanted, keys)
+
+
+class _Heard:
+    """What followers hear of: ``begun`` and ``gone`` are masks over the records. A record that an upload both begins and ends
+    is heard of as well, since what followed from its beginning goes with its end.
+    """
+
+    def __init__(self, keys: _Keys, status: np.ndarray, changed: np.ndarray, followed: np.ndarray) -> None:
+        living = status != "deleted"
+        inline = living[keys.order]
+        rows = keys.rows[keys.order]
+        first = np.r_[True, rows[1:] != rows[:-1]]
+        before = np.r_[False, inline[:-1]]
+        before[first] = keys.at >= 0
+        turned = np.zeros(len(status), dtype=bool)
+        turned[keys.order] = inline != before
+        turn = keys.last_where(turned)
+        self.turned, self.at = turn >= 0, np.where(turn >= 0, turn, keys.last)
+        self.begun = followed & living[keys.last] & (changed | self.turned)
+        self.gone = followed & ~living[keys.last] & ((keys.at >= 0) | self.turned)
+
+    def told(self, rows: pa.Table, mask: np.ndarray) -> pa.Table:
+        """Return `rows`, those of `mask`, with whether they are new and the place of the row that said so."""
+        return rows.append_column(MADE, pa.array(self.turned[mask])).append_column(AT, pa.array(self.at[mask]))
+
+
+def _own(wanted: Wanted, keys: _Keys) -> pa.Table:
+    """Return the enrollments of observers that the upload is about, with the place of the last row of each."""
+    last = pa.array(keys.last)
+    own = pa.table({name: wanted.columns[name].take(last) for name in KEY} | {AT: last})
+    return own.filter(pc.is_valid(own.column("associated_user_id")))
 
 
 def _values(table: Working, wanted: Wanted, keys: _Keys, final: np.ndarray) -> dict[str, pa.Array]:

@@ -6,7 +6,7 @@ Belongs here: the order, and what goes in and comes out. What rows of a kind do 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.fold.courses import courses
 from roster_etl.engine.fold.enrollments import enrollments
 from roster_etl.engine.fold.groups import admins, drop_memberships, group_categories, group_memberships, groups
+from roster_etl.engine.fold.ids import gone_now, said_now
 from roster_etl.engine.fold.notes import Notes, Place, remember_refused
 from roster_etl.engine.fold.observers import observers
 from roster_etl.engine.fold.organizations import organizations
@@ -24,8 +25,9 @@ from roster_etl.engine.fold.people import logins, people
 from roster_etl.engine.fold.removals import remove_unnamed
 from roster_etl.engine.fold.renames import rename
 from roster_etl.engine.fold.rows import Source, read_source, without_superseded
+from roster_etl.engine.fold.same import record_keys
 from roster_etl.engine.fold.sections import cross_lists, sections
-from roster_etl.engine.fold.state import State
+from roster_etl.engine.fold.state import IdChange, State
 from roster_etl.engine.fold.sticky import Override, OverrideChange, Sticky
 from roster_etl.engine.fold.terms import terms
 from roster_etl.engine.fold.working import Working
@@ -61,7 +63,8 @@ class FoldInput:
     ``sources``: judged files, and rows of the quarantine, each with its kind; ``current``: table → its current versions
     (whole); ``past``: table → the last version of each record that has no current one (whole); ``options``: their values;
     ``overrides``: stewards' edits in force; ``supplied``: kinds of which the upload has a readable file, header-only ones
-    included; ``refused_files``: some file of the upload was refused as a whole.
+    included; ``refused_files``: some file of the upload was refused as a whole; ``id_changes``: those of earlier imports, in
+    their order.
     """
 
     sources: Sequence[Source]
@@ -71,6 +74,7 @@ class FoldInput:
     overrides: Sequence[Override] = ()
     supplied: frozenset[str] = frozenset()
     refused_files: bool = False
+    id_changes: Sequence[IdChange] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +106,13 @@ def fold(plan: FoldPlan, given: FoldInput) -> Folded:
     """Apply the rows of `given` in the order of kinds, files and rows, and return the state that follows."""
     state = _begin(plan, given)
     for kind in plan.kinds:
+        _read(state, given, kind)
         if state.reads.get(kind.name):
             VERBS[kind.verb](state, kind)
         if kind.verb == "enrollments":
             drop_memberships(state)
     remove_unnamed(state, supplied=given.supplied, refused_files=given.refused_files)
+    drop_memberships(state)
     notes = state.notes
     return Folded(
         tables={name: table.result() for name, table in state.tables.items()},
@@ -122,34 +128,32 @@ def fold(plan: FoldPlan, given: FoldInput) -> Folded:
 def _begin(plan: FoldPlan, given: FoldInput) -> State:
     tables = {name: _working(plan, given, name) for name in tables_of(plan)}
     notes = Notes()
-    state = State(plan=plan, tables=tables, options=given.options, sticky=Sticky.of(given.overrides, given.options), notes=notes)
-    skip = bool(given.options.get("skip_deletes"))
-    for kind in plan.kinds:
-        sources, superseded = without_superseded(kind, [source for source in given.sources if source.kind == kind.name])
-        notes.superseded += superseded
-        remember_refused(notes, kind, sources, kind.key[0])
-        for source in sources:
-            for part in _retried_as_refused(source):
-                state.reads.setdefault(kind.name, []).append(read_source(kind, part, skip_deletes=skip))
-        _keep_refused(notes, sources)
-    return state
+    sticky = Sticky.of(given.overrides, given.options)
+    return State(plan=plan, tables=tables, options=given.options, sticky=sticky, notes=notes, id_changes=[*given.id_changes])
+
+
+def _read(state: State, given: FoldInput, kind: RowKind) -> None:
+    """Read the rows of a kind: those of the quarantine first, with the ids of now, and without those that a newer row replaces."""
+    notes, skip = state.notes, bool(given.options.get("skip_deletes"))
+    mine = [source for source in given.sources if source.kind == kind.name]
+    mine = [said_now(state.id_changes, kind, source) if source.retried else source for source in mine]
+    sources, superseded = without_superseded(mine, lambda rows: record_keys(state, kind, rows))
+    notes.superseded += superseded
+    remember_refused(notes, kind, sources, kind.key[0])
+    for source in sources:
+        if source.rows.num_rows or not source.retried:
+            state.reads.setdefault(kind.name, []).append(read_source(kind, source, skip_deletes=skip))
+    _keep_refused(notes, sources)
 
 
 def _working(plan: FoldPlan, given: FoldInput, name: str) -> Working:
     target = TABLES[name]
     current = given.current.get(name)
     schema = target.full_schema
-    past = given.past.get(name)
-    return Working(
-        target,
-        schema.empty_table() if current is None else current,
-        None if past is None else past.filter(pc.invert(pc.is_in(past.column("close_reason"), value_set=_WENT_ON))),
-        plan.fixed.get(name, {}),
-    )
-
-
-def _retried_as_refused(source: Source) -> list[Source]:
-    return [replace(source, rows=source.rows)] if source.rows.num_rows or not source.retried else []
+    current = schema.empty_table() if current is None else current
+    past = given.past.get(name, schema.empty_table())
+    past = past.filter(pc.invert(pc.is_in(past.column("close_reason"), value_set=_WENT_ON)))
+    return Working(target, current, gone_now(given.id_changes, name, past), plan.fixed.get(name, {}))
 
 
 def _keep_refused(notes: Notes, sources: Sequence[Source]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +17,7 @@ from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
 from roster_etl.engine.fold.state import State, given_values, status_of
 from roster_etl.engine.fold.working import Record
+from roster_etl.engine.map import key_text
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat
 
@@ -132,22 +132,20 @@ def admins(state: State, kind: RowKind) -> None:
 
 
 def drop_memberships(state: State) -> None:
-    """End memberships in a course's groups of users whose last enrollment in the course has ended in this fold."""
+    """End memberships in a course's groups of users who are not enrolled in the course: the enrollment ended, or moved away."""
     groups, members = state.table("groups"), state.table("group_memberships")
-    of_course = {key: course for key, course in groups.live_values("course_id") if course}
-    ended = _ended(state, set(of_course.values())) if of_course else set()
-    if not ended:
+    place = pc.index_in(members.column("group_id"), value_set=groups.column("group_id"))
+    course, user = groups.column("course_id").take(place), members.column("user_id")
+    if not course.null_count < len(course):
         return
-    left = ended - _enrolled(state, {course for _, course in ended})
-    of_groups = [(user, of_course.get(group)) for group, user in (key for (key,) in members.live_values())]
-    members.kill(np.array([pair in left for pair in of_groups], dtype=bool), "cascade")
-
-
-def _ended(state: State, courses: set[str]) -> set[tuple[str, str]]:
-    """Return (user, course) of the enrollments in `courses` that were there at the start and have ended since."""
     table = state.table("enrollments")
-    table.settle()
-    return _pairs(table.original.take(pa.array(np.flatnonzero(table.ended >= 0))), courses)
+    beside = pc.and_(pc.is_in(table.column("course_id"), value_set=course), pc.is_in(table.column("user_id"), value_set=user))
+    names = ("user_id", "course_id")
+    enrolled = key_text(table.rows.filter(beside), names)
+    is_in = pc.is_in(key_text(pa.table({"user_id": user, "course_id": course}), names), value_set=enrolled)
+    left = pc.and_(pc.is_valid(course), pc.invert(is_in))
+    if pc.any(left).as_py():
+        members.kill(left.to_numpy(zero_copy_only=False), "cascade")
 
 
 def _enrolled(state: State, courses: set[str]) -> set[tuple[str, str]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
 _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|v|vi|esq|esquire)\.?", re.IGNORECASE)
 MADE = ("full_name", "sortable_name", "short_name")
+PARTS = ("first_name", "last_name")
 
 
 def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str | None) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str
     known = before or {}
     made = set(_derived(known.get("derived") or "[]"))
     names: dict[str, Any] = {name: known.get(name) for name in MADE}
-    parts = [given[name] for name in ("first_name", "last_name") if given.get(name)]
+    parts = [given[name] for name in PARTS if given.get(name)]
     surname = (known.get("sortable_name") or "").partition(", ")[0] or None
     if given.get("full_name"):
         _set(names, made, "full_name", given["full_name"], derived=False)
@@ -40,6 +41,14 @@ def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str
     if not names["short_name"]:
         _set(names, made, "short_name", names["full_name"], derived=True)
     return {**names, "derived": _list(tuple(sorted(made)))}
+
+
+def in_force(given: Mapping[str, Any], before: Mapping[str, Any], edited: Collection[str]) -> dict[str, Any]:
+    """Return the names that a row gives, with those of `before` where a person edited them: others are made from what is shown."""
+    shown = {name: before[name] if name in edited and name in PARTS else value for name, value in given.items()}
+    if "full_name" in edited and any(given.get(name) for name in ("full_name", *PARTS)):
+        shown = {name: value for name, value in shown.items() if name not in PARTS} | {"full_name": before["full_name"]}
+    return shown
 
 
 @cache

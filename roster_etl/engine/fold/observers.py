@@ -23,7 +23,10 @@ from roster_etl.mapping.frames import flat
 
 TARGET = TABLES["enrollments"]
 LINK = "observer_link"
-_ROW = "_at"
+FOLLOW = "observer_enrollments"
+MADE, AT = "_made", "_at"  # of enrollments: they are new; the place of the row that said so
+KEY = tuple(name for name in TARGET.key if name != "user_kind")
+_ROW = "_row_of"
 
 
 def observers(state: State, kind: RowKind) -> None:
@@ -66,7 +69,7 @@ def _part(state: State, parted: Iterable[tuple[str, str]]) -> None:
 
 
 def _link(state: State, linked: dict[tuple[str, str], tuple[str | None, int | None]]) -> None:
-    if not linked:
+    if not linked or not state.options.get(FOLLOW, True):
         return
     table = state.table("enrollments")
     table.settle()
@@ -78,28 +81,61 @@ def _link(state: State, linked: dict[tuple[str, str], tuple[str | None, int | No
     links = [
         {"observer_id": o, "student_id": s, "source_file": file, "source_row": row} for (o, s), (file, row) in linked.items()
     ]
-    _follow(state, beside, pa.Table.from_pylist(links, schema=schema), ended=False)
+    _follow(state, _joined(beside, pa.Table.from_pylist(links, schema=schema)), ended=False)
 
 
-def follow_students(state: State, changed: pa.Table, ended: pa.Table) -> None:
-    """Let the enrollments of observers follow those of the students that were made, changed or ended."""
+def follow_students(state: State, changed: pa.Table, ended: pa.Table, own: pa.Table | None = None) -> None:
+    """Let the enrollments of observers follow those of the students that were made, changed or ended.
+
+    One that is not there is made only where the student's is new: a row may have ended it, and that stands until the student
+    is enrolled again.
+
+    Args: changed, ended: rows of the table, with MADE and AT if rows of the upload say so; own: the enrollments that rows of
+    the upload are about (key columns and AT): what a later row says itself wins over what follows from an earlier one.
+    """
     links = state.table("observers")
     links.settle()
-    if not links.rows.num_rows:
+    if not links.rows.num_rows or not state.options.get(FOLLOW, True):
         return
     pairs = links.rows.select(["observer_id", "student_id"])
-    _follow(state, ended.filter(_of_students(state, ended)), pairs, ended=True)
-    _follow(state, changed.filter(_of_students(state, changed)), pairs, ended=False)
+    _follow(state, _unless_said(_joined(ended.filter(_of_students(state, ended)), pairs), own), ended=True)
+    wanted = _unless_said(_joined(changed.filter(_of_students(state, changed)), pairs), own)
+    if MADE not in wanted.column_names:
+        wanted = wanted.append_column(MADE, pa.array(np.zeros(wanted.num_rows, dtype=bool)))
+    _follow(state, wanted.filter(pc.or_(wanted.column(MADE), _there(state, wanted))), ended=False)
+
+
+def are_followed(state: State, roles: pa.Array, users: pa.Array) -> np.ndarray:
+    """Return which enrollments, by role and user, are those of a student whom somebody observes."""
+    observed = pc.is_in(users, value_set=state.table("observers").column("student_id"))
+    return true(pc.and_(observed, pc.is_in(roles, value_set=_student_roles(state))))
+
+
+def _unless_said(wanted: pa.Table, own: pa.Table | None) -> pa.Table:
+    """Return `wanted` without the enrollments about which a row of the upload itself has the last word."""
+    if own is None or AT not in wanted.column_names:
+        return wanted
+    said = flat(own.column(AT)).take(pc.index_in(key_text(wanted, KEY), value_set=key_text(own, KEY)))
+    return wanted.filter(pc.invert(pc.fill_null(pc.greater(said, flat(wanted.column(AT))), fill_value=False)))
+
+
+def _there(state: State, wanted: pa.Table) -> pa.Array:
+    table = state.table("enrollments")
+    table.settle()
+    return pc.is_in(key_text(wanted, KEY), value_set=key_text(table.rows, KEY))
 
 
 def _of_students(state: State, rows: pa.Table) -> pa.Array:
-    roles = [role for role, base in bases(state).items() if base == "student"]
-    return pc.is_in(flat(rows.column("role")), value_set=pa.array(roles, pa.string()))
+    return pc.is_in(flat(rows.column("role")), value_set=_student_roles(state))
 
 
-def _follow(state: State, beside: pa.Table, links: pa.Table, *, ended: bool) -> None:
-    """Enroll the observers of `links` beside the students' enrollments `beside`, or end these enrollments."""
-    wanted = _joined(beside, links)
+def _student_roles(state: State) -> pa.Array:
+    return pa.array([role for role, base in bases(state).items() if base == "student"], pa.string())
+
+
+def _follow(state: State, wanted: pa.Table, *, ended: bool) -> None:
+    """Make, or change, the enrollments `wanted` of observers, or end them."""
+    wanted = wanted.select([name for name in wanted.column_names if name not in {MADE, AT}])
     if not wanted.num_rows:
         return
     table = state.table("enrollments")
@@ -137,4 +173,5 @@ def _joined(beside: pa.Table, links: pa.Table) -> pa.Table:
     }
     for name, column in columns.items():
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
-    return rows.select([*TARGET.names, "source_file", "source_row", "derived", "extensions"])
+    more = [name for name in (MADE, AT) if name in rows.column_names]
+    return rows.select([*TARGET.names, "source_file", "source_row", "derived", "extensions", *more])

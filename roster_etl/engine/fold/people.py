@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from roster_etl.engine.fold.names import MADE, named
+from roster_etl.engine.fold.ids import note_change
+from roster_etl.engine.fold.names import MADE, PARTS, in_force, named
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.renames import Renamed, apply_renames
 from roster_etl.engine.fold.rows import Row
@@ -146,8 +147,9 @@ class _People:
     def _values(self, row: Row, person: str, record: Record | None) -> dict[str, Any]:
         values = given_values(self.kind, row, self.users.target.names)
         before = record.values if record else None
-        frozen = {n for n in MADE if self.state.sticky.holds("users", {"user_id": person}, n)} if record else set()
-        return {**values, **{n: v for n, v in named(values, before, row.get("username")).items() if n not in frozen}}
+        edited = {n for n in (*MADE, *PARTS) if self.state.sticky.holds("users", {"user_id": person}, n)} if record else set()
+        made = named(in_force(values, before or {}, edited), before, row.get("username"))
+        return {**values, **{n: v for n, v in made.items() if n not in edited}}
 
     def _claimed(self, key: str, name: str | None) -> str | None:
         """Return the user who has the login that a new user asks for, where the option lets the new one take it."""
@@ -163,7 +165,7 @@ class _People:
         self.register.names.add(_lower(record.values["username"]), ("users", key))
         self.register.ids.move(record.values["integration_id"], record.values["integration_id"], ("users", key))
         self.state.sticky.follow("users", holder, key)
-        self.state.table("id_changes").put(("users", holder, key), {}, row.origin)
+        note_change(self.state, "users", holder, key, row.origin)
         first = self.first_id[key]
         self.renamed[first] = Renamed(entity="users", old=first, new=key, origin=row.origin)
         self._rename_owner(holder, key, row)

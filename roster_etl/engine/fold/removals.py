@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.fold.enrolling import NAMED, true
-from roster_etl.engine.fold.groups import drop_memberships
 from roster_etl.engine.fold.observers import LINK, follow_students
 from roster_etl.engine.fold.state import State
 from roster_etl.engine.map import key_text
@@ -52,7 +51,6 @@ def remove_unnamed(state: State, *, supplied: frozenset[str], refused_files: boo
     if not _too_many(state, unnamed):
         for found in unnamed:
             _remove(state, found)
-        drop_memberships(state)
 
 
 def _terms(state: State) -> set[str]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.references import MENTIONS
+from roster_etl.engine.fold.ids import note_change
 from roster_etl.engine.fold.notes import Refused
 from roster_etl.engine.fold.rows import Row
 from roster_etl.engine.fold.state import State
@@ -98,7 +99,7 @@ def _move(state: State, row: Row, entity: str, ids: _Ids, first: str, new: str) 
     ids.now[new], ids.now_of[first] = first, new
     ids.origin[first] = row.origin
     state.sticky.follow(entity, before, new)
-    state.table("id_changes").put((entity, before, new), {}, row.origin)
+    note_change(state, entity, before, new, row.origin)
 
 
 def _named(ids: _Ids, old: str | None, old_second: str | None) -> str:
@@ -110,7 +111,7 @@ def _named(ids: _Ids, old: str | None, old_second: str | None) -> str:
     }
     for name, first in found.items():
         if first is None:
-            raise Refused("unknown_reference", "No record of this type has this id.", about=name)
+            raise Refused("unknown_reference", "No record of this type has this id, or its id was changed already.", about=name)
     if not found:
         raise Refused("missing_required", "An old id is needed.", about="old_id")
     if len(set(found.values())) > 1:

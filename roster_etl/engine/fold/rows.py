@@ -5,7 +5,7 @@ Belongs here: which columns a file has, reading cells, leaving out rows that do 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,16 +101,20 @@ def read_source(kind: RowKind, source: Source, *, skip_deletes: bool) -> Read:
     return Read(source=source, columns=columns, status=status, taken=taken, numbers=flat(rows.column(ROW)), dropped=dropped)
 
 
-def without_superseded(kind: RowKind, sources: Sequence[Source]) -> tuple[list[Source], list[tuple[int | None, str, int]]]:
-    """Return the sources of a kind, retried ones first and without rows whose key a newer row has; and those rows' places."""
+def without_superseded(
+    sources: Sequence[Source], keys: Callable[[pa.Table], pa.Array]
+) -> tuple[list[Source], list[tuple[int | None, str, int]]]:
+    """Return the sources of a kind, retried ones first and without rows about whose record there is a newer row; and those
+    rows' places. ``keys``: which record each row is about.
+    """
     new = [source for source in sources if not source.retried]
     if len(new) == len(sources):
         return new, []
-    newer = pa.concat_arrays([*(raw_keys(kind, source.rows) for source in new), pa.array([], pa.string())])
+    newer = pa.concat_arrays([*(keys(source.rows) for source in new), pa.array([], pa.string())])
     left: list[Source] = []
     gone: list[tuple[int | None, str, int]] = []
     for source in sorted((s for s in sources if s.retried), key=lambda s: s.import_id or 0):
-        again = pc.is_in(raw_keys(kind, source.rows), value_set=newer)
+        again = pc.is_in(keys(source.rows), value_set=newer)
         numbers = flat(source.rows.column(ROW)).filter(again).to_pylist()
         gone += [(source.import_id, source.file, number) for number in numbers]
         rows = source.rows.filter(pc.invert(again))
@@ -120,10 +124,15 @@ def without_superseded(kind: RowKind, sources: Sequence[Source]) -> tuple[list[S
 
 def raw_keys(kind: RowKind, rows: pa.Table) -> pa.Array:
     """Return the key cells of each row as one text, as they were sent."""
-    names = [kind.column(name) for name in kind.key]
+    cells = key_cells(kind, rows)
+    return key_text(pa.table(cells), list(cells))
+
+
+def key_cells(kind: RowKind, rows: pa.Table) -> dict[str, pa.Array]:
+    """Return the key cells of each row by the names that verbs use, as they were sent; absent columns are null."""
     absent = pa.nulls(rows.num_rows, pa.string())
-    cells = {name: flat(rows.column(name)).cast(pa.string()) if name in rows.column_names else absent for name in names}
-    return key_text(pa.table(cells), names)
+    columns = {name: kind.column(name) for name in kind.key}
+    return {n: flat(rows.column(c)).cast(pa.string()) if c in rows.column_names else absent for n, c in columns.items()}
 
 
 def _recoded(words: pa.Array, statuses: Mapping[str, str]) -> pa.Array:

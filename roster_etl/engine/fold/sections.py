@@ -10,12 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.engine.fold.courses import copy_of
 from roster_etl.engine.fold.rows import Row
 from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, second_id, status_of
 from roster_etl.engine.fold.working import Record
 from roster_etl.mapping.fold import RowKind
-
-COPIED = ("organization_id", "term_id", "short_name", "name", "start_at", "end_at")  # to a course that cross-listing makes
 
 
 def sections(state: State, kind: RowKind) -> None:
@@ -100,7 +99,7 @@ def _ready(state: State, row: Row, course: str, template: str) -> None:
     if record is not None and record.alive:
         return
     like = table.known(template)
-    copied = {name: like.values[name] for name in COPIED} if like is not None and record is None else {}
+    copied = copy_of(like) if like is not None and record is None else {}
     table.put(course, {"status": "active", **copied}, row.origin)
 
 

@@ -23,9 +23,23 @@ Apply = Callable[[Row], None]
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
 
 
+@dataclass(frozen=True, kw_only=True)
+class IdChange:
+    """Import ``import_id`` gave the record of ``entity`` that had the id ``old`` the id ``new``."""
+
+    import_id: int
+    entity: str
+    old: str
+    new: str
+
+
 @dataclass(kw_only=True)
 class State:
-    """The state of one fold. ``named``: enrollments that rows of the upload named, whole or in part (``enrolling``)."""
+    """The state of one fold.
+
+    ``named``: enrollments that rows of the upload named, whole or in part (``enrolling``); ``id_changes``: those of earlier
+    imports, then those of this one, in their order.
+    """
 
     plan: FoldPlan
     tables: Mapping[str, Working]
@@ -34,6 +48,7 @@ class State:
     notes: Notes
     reads: dict[str, list[Read]] = field(default_factory=dict)
     named: list[pa.Table] = field(default_factory=list)
+    id_changes: list[IdChange] = field(default_factory=list)
 
     def table(self, name: str) -> Working:
         """Return a table."""
@@ -81,11 +96,20 @@ class State:
         if record is None:
             raise Refused(
                 "unknown_reference",
-                f"No record of {table} has this id.",
+                self.nobody(table),
                 about=name,
                 cause=self.cause(table, key, row),
             )
         return record
+
+    def noun(self, table: str) -> str:
+        """Return the format's word for a record of `table`."""
+        words = {name: word for word, name in self.plan.entities.items()}
+        return words.get(table, "record").replace("_", " ")
+
+    def nobody(self, table: str) -> str:
+        """Return that no record of `table` has the id that a row names."""
+        return f"No {self.noun(table)} has this id, in this upload or in an earlier one."
 
     def cause(self, table: str, key: Key, row: Row) -> tuple[str, int | None] | None:
         """Return the refused row that was to make a record, unless it is `row` itself."""
@@ -96,7 +120,7 @@ class State:
         """Return the live record that a row names. Raises Refused."""
         record = self.must_exist(row, name, table, key)
         if not record.alive:
-            raise Refused(code, f"The record of {table} with this id is deleted.", about=name)
+            raise Refused(code, f"The {self.noun(table)} with this id is deleted.", about=name)
         return record
 
     def person(self, row: Row, name: str, *, must_live: bool) -> str:

@@ -71,9 +71,14 @@ def publish(
 
 
 def lock_district(connection: sa.Connection, district_id: str) -> None:
-    """Wait until nobody else publishes for this district; held until the transaction ends. SQLite has one writer anyway."""
+    """Wait until nobody else publishes for this district; held until the transaction ends."""
+    lock(connection, district_id)
+
+
+def lock(connection: sa.Connection, what: str) -> None:
+    """Wait until nobody else does `what`; held until the transaction ends. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.blake2b(district_id.encode(), digest_size=8).digest(), "big", signed=True)
+        number = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=8).digest(), "big", signed=True)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 

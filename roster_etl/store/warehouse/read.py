@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.base import SQLITE_MOMENT
 from roster_etl.canonical.history import history_table, key_expressions
-from roster_etl.canonical.references import REFERENCES
+from roster_etl.canonical.references import MENTIONS, REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.store.warehouse import bulk
 
@@ -153,6 +153,23 @@ def last_of_the_gone(connection: sa.Connection, district_id: str, source: str, n
         last, history, last.c.last == history.c.version_id
     )
     query = query.where(history.c.valid_to_import.is_not(None)).order_by(history.c.version_id)
+    return bulk.fetch(connection, query, table.full_schema)
+
+
+def left_behind(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+    """Return, whole, the versions of records that were gone when their id changed: the old id may be another record's by now."""
+    table, history, changes = TABLES[name], history_table(name), history_table("id_changes")
+    column = next((column for entity, column in MENTIONS.get(name, ()) if entity == name), None)
+    if column is None:
+        return table.full_schema.empty_table()
+    feed = [of.c[own] == value for of in (changes, history) for own, value in (("district_id", district_id), ("source", source))]
+    older = [history.c[column] == changes.c.old_id, history.c.valid_from_import < changes.c.valid_from_import]
+    newest = sa.select(sa.func.max(history.c.version_id).label("last"), changes.c.valid_from_import.label("changed"))
+    newest = newest.join_from(changes, history, sa.and_(changes.c.entity == name, *feed, *older))
+    last = newest.group_by(changes.c.version_id, changes.c.valid_from_import).subquery()
+    query = sa.select(*_columns(connection, history, table.full_schema)).distinct()
+    query = query.join_from(last, history, last.c.last == history.c.version_id)
+    query = query.where(history.c.valid_to_import < last.c.changed).order_by(history.c.version_id)
     return bulk.fetch(connection, query, table.full_schema)
 
 

@@ -81,6 +81,13 @@ class Warehouse:
             return statements
 
     @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Let one process at a time, on whatever host, do `what`: PostgreSQL keeps the lock until the block ends, or its process does."""
+        with self._database.write() as connection:
+            publish.lock(connection, what)
+            yield
+
+    @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Open a transaction that reads one state of the database."""
         self._check()
@@ -346,6 +353,11 @@ class Warehouse:
         """Return the last version (``full_schema``) of each record that has no current one."""
         with self.reading() as connection:
             return read.last_of_the_gone(connection, district_id, source, table)
+
+    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
+        """Return the versions (``full_schema``) of records that were gone when their id changed."""
+        with self.reading() as connection:
+            return read.left_behind(connection, district_id, source, table)
 
     def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""

@@ -14,7 +14,7 @@ CHANGE_SIS_ID = RowKind(
     name="change_sis_id",
     verb="rename",
     table="id_changes",
-    key=("old_id", "old_integration_id"),
+    key=("old_id", "old_integration_id", "entity"),
     columns=(
         Given(column="old_id", to="old_id"),
         Given(column="new_id", to="new_id"),
@@ -85,7 +85,10 @@ COURSES = RowKind(
         "completed": "completed",
         "deleted": "deleted",
     },
-    references=(Refers(to="term_id", table="terms", deleted="warn", unknown="warn"),),
+    references=(
+        Refers(to="term_id", table="terms", deleted="warn", unknown="warn"),
+        Refers(to="fallback_organization_id", table="organizations", deleted="warn", unknown="warn"),
+    ),
     together=DATES,
     sticky_end=True,
 )

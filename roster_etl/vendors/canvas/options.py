@@ -112,6 +112,19 @@ OPTIONS = (
         "A role_id of an upload is looked up here, too.",
     ),
     Option(
+        name="mirror_cross_listed_courses",
+        default="true",
+        kind="switch",
+        meaning="A course that cross-listing made follows later rows about the course that its section came from, but for what rows or "
+        "stewards say of it.",
+    ),
+    Option(
+        name="observer_enrollments",
+        default="true",
+        kind="switch",
+        meaning="Enroll observers beside the students whom they observe (user_observers), and let these enrollments follow the students'.",
+    ),
+    Option(
         name="min_interval",
         default="0",
         kind="duration",

@@ -27,11 +27,9 @@ TABLES = {
 def _enrollment(choose: random.Random) -> str:
     place = choose.choice(("C1,", "C2,", ",S1", ",S2", ",S3", "C1,S1"))
     role = choose.choice(("student", "student", "Student", "ta", "observer"))
-    other = choose.choice(("", "U1")) if role == "observer" else ""
+    other = choose.choice(("", "U0", "U1")) if role == "observer" else ""
     dates = choose.choice((",", "2026-08-01,2026-12-01", "2026-08-02,2026-12-02"))
-    return (
-        f"{place},U{choose.randrange(3)},{role},{choose.choice(STATUSES)},{other},{choose.choice(('', 'true', 'false'))},{dates}"
-    )
+    return f"{place},U{choose.choice((0, 0, 1, 2, 3))},{role},{choose.choice(STATUSES)},{other},{choose.choice(('', 'true', 'false'))},{dates}"
 
 
 ENROLLMENTS = "course_id,section_id,user_id,role,status,associated_user_id,limit_section_privileges,start_date,end_date"

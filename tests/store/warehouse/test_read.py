@@ -171,6 +171,23 @@ def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):
     ]
 
 
+def test_what_was_gone_when_its_id_changed_is_found_although_another_record_has_the_id(warehouse):
+    def renamed(old, new):
+        return {"entity": "users", "old_id": old, "new_id": new}
+
+    published(warehouse, {"users": change("users", [user("a", first_name="Ann"), user("b", first_name="Bob")])})
+    gone = {"users": change("users", gone=[version_of(warehouse, "users", user_id="a")], reason="deleted")}
+    published(warehouse, gone, number=2)
+    moved = change("users", [user("c")], gone=[version_of(warehouse, "users", user_id="b")], reason="renamed")
+    changes = change("id_changes", [renamed("a", "n"), renamed("b", "c")])
+    published(warehouse, {"users": moved, "id_changes": changes}, number=3)
+    published(warehouse, {"users": change("users", [user("a", first_name="New")])}, number=4)
+
+    assert [row["first_name"] for row in warehouse.left_behind(DISTRICT, SOURCE, "users").to_pylist()] == ["Ann"]
+    assert warehouse.left_behind(DISTRICT, SOURCE, "courses").num_rows == 0
+    assert warehouse.left_behind(DISTRICT, SOURCE, "observers").num_rows == 0
+
+
 def test_a_record_that_changed_and_went_is_found_as_it_was_last(warehouse):
     published(warehouse, {"users": change("users", [user("a", first_name="Old")])})
     old = version_of(warehouse, "users", user_id="a")

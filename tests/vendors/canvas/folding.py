@@ -21,6 +21,7 @@ from roster_etl.engine.fold import (
     Compared,
     Folded,
     FoldInput,
+    IdChange,
     Override,
     Source,
     Uploaded,
@@ -87,6 +88,7 @@ class District:
     data_set: list[Compared] = field(default_factory=list)
     data_set_files: dict[int | None, list[Uploaded]] = field(default_factory=dict)
     plan: Plan | None = None
+    id_changes: list[IdChange] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in tables_of(FOLD):
@@ -108,11 +110,19 @@ class District:
             overrides=self.overrides,
             supplied=frozenset(kind_of(name) for name in files),
             refused_files=refused_files,
+            id_changes=self.id_changes,
         )
         self.folded = fold(FOLD, given)
         self._publish(self.folded.tables)
+        self._note_id_changes()
         self._keep(self.folded, files)
         return self.folded
+
+    def _note_id_changes(self) -> None:
+        rows = [row for row in self.current["id_changes"].to_pylist() if row["valid_from_import"] == self.uploads]
+        for row in sorted(rows, key=lambda row: (row["source_file"], row["source_row"])):
+            change = IdChange(import_id=self.uploads, entity=row["entity"], old=row["old_id"], new=row["new_id"])
+            self.id_changes.append(change)
 
     def _differing(self, files: Files, sources: list[Source], options: Mapping[str, Any]) -> list[Source]:
         """Compare with the upload that counts as the last one of the data set."""
@@ -166,13 +176,18 @@ class District:
         at = pc.index_in(flat(table.column("version_id")), value_set=pa.array(list(reasons), pa.int64()))
         words = pa.array(list(reasons.values()), pa.string()).take(at)
         table = table.set_column(table.schema.get_field_index("close_reason"), "close_reason", words)
+        table = table.set_column(
+            table.schema.get_field_index("valid_to_import"),
+            "valid_to_import",
+            pa.repeat(pa.scalar(self.uploads, pa.int64()), table.num_rows),
+        )
         gone = table.filter(going)
         assert gone.num_rows == len(reasons), f"{name}: a version closes that is not there"
         keys = [name for name in target.key if name != "user_kind"]
         for row in gone.to_pylist():
             words = "/".join(str(row[key] or "") for key in keys)
             self.closed.setdefault(name, []).append(f"{words} {reasons[row['version_id']]}")
-        self.current[name] = table.filter(pc.invert(going))
+        self.current[name] = self.current[name].filter(pc.invert(going))
         self.past[name] = pa.concat_tables([self.past[name], gone])
 
     def _open(self, name: str, rows: pa.Table) -> None:
@@ -182,6 +197,8 @@ class District:
         columns = {
             field.name: ids
             if field.name == "version_id"
+            else pa.repeat(pa.scalar(self.uploads, pa.int64()), rows.num_rows)
+            if field.name == "valid_from_import"
             else flat(rows.column(field.name))
             if field.name in rows.column_names
             else pa.nulls(rows.num_rows, field.type)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.vendors.canvas.folding import Case, case, run, up
+from roster_etl.engine.thresholds import Thresholds, exceeded
+from roster_etl.spec.options import COMMON_OPTIONS
+from tests.vendors.canvas.folding import Case, District, case, run, up
 
 BASE = {
     "terms": "term_id,name,status\nT1,Fall,active\nT2,Spring,active",
@@ -35,6 +37,7 @@ BATCH = {"batch_mode": True, "batch_mode_term_id": "T1"}
 ENROLLMENTS = "section_id,user_id,role,status"
 COURSES = "course_id,short_name,long_name,term_id,status"
 KEPT = "section_id,user_id,role"
+OPTIONS = {option.name: option for option in COMMON_OPTIONS}
 
 
 def rows(header: str, *lines: str) -> str:
@@ -259,3 +262,30 @@ CASES = [
 @pytest.mark.parametrize("line", CASES, ids=lambda c: f"{c.section} {c.name}")
 def test_batch_mode(line: Case) -> None:
     run(line)
+
+
+def _over(district: District) -> list[tuple[str, str, int, int]]:
+    assert district.plan is not None
+    limits = Thresholds(
+        delete_pct=float(OPTIONS["delete_threshold_pct"].default),
+        delete_min=int(OPTIONS["delete_threshold_min"].default),
+        update_pct=float(OPTIONS["update_threshold_pct"].default),
+    )
+    return [(e.table, e.what, e.records, e.current) for e in exceeded(district.plan, limits) if e.school is None]
+
+
+@pytest.mark.parametrize("how", ["batch mode", "diffing"])
+@pytest.mark.parametrize(("left_out", "held"), [(20, []), (21, [("enrollments", "deleted", 21, 200)])])
+def test_without_change_threshold_exactly_ten_percent_are_published_and_more_are_held(
+    how: str, left_out: int, held: list[tuple[str, str, int, int]]
+) -> None:
+    """Behaviour: 6.2 (10 % of 200: more than 20), and 8.4 (a threshold is always on)."""
+    with_ = BATCH if how == "batch mode" else {"diffing_data_set_identifier": "nightly"}
+    users = [f"U{n},u{n},active" for n in range(200)]
+    enrollments = [f"S1,U{n},student,active" for n in range(200)]
+    district = District()
+    everything = {**BASE, "users": rows("user_id,login_id,status", *users), "enrollments": rows(ENROLLMENTS, *enrollments)}
+    district.upload(everything, **({} if how == "batch mode" else with_))
+    district.upload({"enrollments": rows(ENROLLMENTS, *enrollments[left_out:])}, **with_)
+
+    assert _over(district) == held

@@ -305,6 +305,32 @@ CASES = [
             "sections": f"{PLACES}\nS1,X1,C1\nS2,C1,C1\nS3,C2,C2",
         },
     ),
+    *(
+        case(
+            "5.4",
+            f"a course that cross-listing made follows the section's course, where the district wants it: {wanted}",
+            up(
+                accounts="account_id,parent_account_id,name,status\nA,,D,active",
+                courses="course_id,short_name,long_name,status,account_id\nC1,ART,Art,active,\nC2,BIO,Biology,active,",
+                sections="section_id,course_id,name,status\nS1,C1,One,active\nS2,C2,Two,active",
+                xlists="xlist_course_id,section_id,status\nX1,S1,active\nX1,S2,active\nX2,S2,active",
+            ),
+            up(courses="course_id,short_name,long_name,status\nX1,ARX,,active"),
+            up(
+                courses="course_id,short_name,long_name,status,account_id,start_date\nC1,ART2,Art II,completed,A,2026-08-01\n"
+                "C2,BIO,Life,active,A,",
+                with_={} if wanted == "yes" else {"mirror_cross_listed_courses": False},
+            ),
+            state={
+                "courses": "course_id,short_name,name,organization_id,start_at,status\n"
+                "C1,ART2,Art II,A,2026-08-01,completed\nC2,BIO,Life,A,,active\n" + then
+            },
+        )
+        for wanted, then in (
+            ("yes", "X1,ARX,Art II,A,2026-08-01,active\nX2,ART,Art,,,active"),
+            ("no", "X1,ARX,Art,,,active\nX2,ART,Art,,,active"),
+        )
+    ),
     case(
         "5.6",
         "a deleted course is revived",

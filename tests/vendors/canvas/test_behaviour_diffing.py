@@ -39,6 +39,27 @@ CASES = [
     ),
     case(
         "6.3",
+        "a header alone drops nothing",
+        up(BASE, with_=diff()),
+        up(enrollments=ENROLLMENTS, users=USERS, with_=diff()),
+        state={
+            "enrollments": f"{KEPT}\nS1,U1,student,active\nS1,U2,student,active\nS2,U3,ta,active",
+            "users": "user_id\nU1\nU2\nU3",
+        },
+        closed={},
+        found=["warning diff_not_possible enrollments.csv", "warning diff_not_possible users.csv"],
+    ),
+    case(
+        "6.3",
+        "and later uploads are compared with the one before it",
+        up(BASE, with_=diff()),
+        up(enrollments=ENROLLMENTS, with_=diff()),
+        up(enrollments=rows(ENROLLMENTS, "S1,U1,student,active", "S2,U3,ta,active"), with_=diff()),
+        state={"enrollments": f"{KEPT}\nS1,U1,student,active\nS2,U3,ta,active"},
+        closed={"enrollments": ["C1/S1/U2/student/ diffed"]},
+    ),
+    case(
+        "6.3",
         "unchanged rows are not applied again: what changed outside stays",
         up(BASE, with_=diff()),
         up(users=rows(USERS, "U1,ann2,active")),

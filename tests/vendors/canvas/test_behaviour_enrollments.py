@@ -317,6 +317,78 @@ CASES = [
         state={"enrollments": "user_id,status\nU1,completed\nU3,completed"},
     ),
     case(
+        "5.7",
+        "a row ends an observer's enrollment that follows from a link; it stays away while the student's goes on",
+        up(
+            BASE,
+            enrollments=rows(",S1,U1,student,active", ",S2,U1,student,active"),
+            user_observers="observer_id,student_id,status\nU3,U1,active",
+        ),
+        up(enrollments=rows(",S1,U3,observer,deleted,U1", ",S1,U1,student,active,", columns=ROW + ",associated_user_id")),
+        up(enrollments=rows(",S1,U1,student,completed", ",S2,U1,student,completed")),
+        state={
+            "observers": "observer_id,student_id\nU3,U1",
+            "enrollments": "section_id,user_id,status\nS1,U1,completed\nS2,U1,completed\nS2,U3,completed",
+        },
+    ),
+    case(
+        "5.9",
+        "and comes back with the link's next row, or with the student's next enrollment there",
+        up(
+            BASE,
+            enrollments=rows(",S1,U1,student,active", ",S2,U1,student,active"),
+            user_observers="observer_id,student_id,status\nU3,U1,active",
+        ),
+        up(enrollments=rows(",S1,U3,observer,deleted,U1", ",S2,U3,observer,deleted,U1", columns=ROW + ",associated_user_id")),
+        up(enrollments=rows(",S1,U1,student,deleted", ",S1,U1,student,active")),
+        state=enrolled("C1,S1,U1,student", "C1,S1,U3,observer", "C1,S2,U1,student"),
+    ),
+    case(
+        "5.9",
+        "a district may keep links alone, without the enrollments that follow",
+        up(BASE, enrollments=rows(",S1,U1,student,active"), with_={"observer_enrollments": False}),
+        up(user_observers="observer_id,student_id,status\nU3,U1,active", with_={"observer_enrollments": False}),
+        up(enrollments=rows(",S2,U1,student,active"), with_={"observer_enrollments": False}),
+        state={"observers": "observer_id,student_id\nU3,U1", **enrolled("C1,S1,U1,student", "C1,S2,U1,student")},
+    ),
+    case(
+        "5.9",
+        "a link's row enrolls the observer again",
+        up(BASE, enrollments=rows(",S1,U1,student,active"), user_observers="observer_id,student_id,status\nU3,U1,active"),
+        up(enrollments=rows(",S1,U3,observer,deleted,U1", columns=ROW + ",associated_user_id")),
+        up(user_observers="observer_id,student_id,status\nU3,U1,active"),
+        state=enrolled("C1,S1,U1,student", "C1,S1,U3,observer"),
+    ),
+    case(
+        "5.9",
+        "of one upload's rows about student and observer, the later one has the last word",
+        up(BASE, user_observers="observer_id,student_id,status\nU3,U1,active"),
+        up(
+            enrollments=rows(
+                ",S1,U1,student,active,",
+                ",S1,U3,observer,deleted,U1",
+                ",S2,U3,observer,deleted,U1",
+                ",S2,U1,student,active,",
+                columns=ROW + ",associated_user_id",
+            )
+        ),
+        state=enrolled("C1,S1,U1,student", "C1,S2,U1,student", "C1,S2,U3,observer"),
+    ),
+    case(
+        "5.9",
+        "what an upload begins and ends for the student, it ends for the observer",
+        up(BASE, user_observers="observer_id,student_id,status\nU3,U1,active"),
+        up(
+            enrollments=rows(
+                ",S1,U3,observer,active,U1",
+                ",S1,U1,student,active,",
+                ",S1,U1,student,deleted,",
+                columns=ROW + ",associated_user_id",
+            )
+        ),
+        state=enrolled(),
+    ),
+    case(
         "5.9",
         "the end of a link takes the observer's enrollments away",
         up(BASE, enrollments=rows(",S1,U1,student,active"), user_observers="observer_id,student_id,status\nU3,U1,active"),
@@ -397,6 +469,55 @@ CASES = [
         up(users="user_id,login_id,status\nU4,di,active"),
         state=enrolled("C1,,U1,student"),
         found=["info released enrollments#2.csv 3"],
+    ),
+    *(
+        case(
+            "8.5",
+            f"a newer row about its record may say so in other words: {how}",
+            world(first),
+            up({"enrollments#2": second}),
+            up(users="user_id,login_id,status\nU4,di,active"),
+            state=enrolled(),
+            found=["info released enrollments#2.csv 2"],
+        )
+        for how, first, second in (
+            ("with the course", ",S1,U4,student,active", rows("C1,S1,U4,student,deleted")),
+            ("without it", "C1,S1,U4,student,active", rows(",S1,U4,student,deleted")),
+            ("another case of the role", ",S1,U4,student,active", rows(",S1,U4,Student,deleted")),
+            ("the type's name", ",S1,U4,student,active", rows(",S1,U4,StudentEnrollment,deleted")),
+            (
+                "an associated user that does not count",
+                ",S1,U4,student,active",
+                "section_id,user_id,role,status,associated_user_id\nS1,U4,student,deleted,U1",
+            ),
+        )
+    ),
+    case(
+        "8.5",
+        "the second id, and the id of a further login, name the person too",
+        world(",S9,U1,ta,active", ",S9,U2,ta,active"),
+        up(
+            users="user_id,login_id,status,integration_id\nU1,ann,active,i1",
+            logins="user_id,login_id,existing_user_id\nL2,bobb,U2",
+        ),
+        up({"enrollments#2": "section_id,user_integration_id,user_id,role,status\nS9,i1,,ta,deleted\nS9,,L2,ta,deleted"}),
+        up(sections="section_id,course_id,name,status\nS9,C1,Nine,active"),
+        state=enrolled(),
+        found=["info released enrollments#2.csv 2", "info released enrollments#2.csv 3"],
+    ),
+    case(
+        "8.5",
+        "a row about another record takes nobody's place",
+        world(",S1,U4,student,active", "C1,,U4,student,active"),
+        up({"enrollments#2": rows(",S1,U4,ta,deleted", ",S2,U4,student,deleted")}),
+        up(users="user_id,login_id,status\nU4,di,active"),
+        state=enrolled("C1,S1,U4,student", "C1,,U4,student"),
+        found=[
+            "info released enrollments#2.csv 2",
+            "info released enrollments#2.csv 3",
+            "info released enrollments.csv 2",
+            "info released enrollments.csv 3",
+        ],
     ),
 ]
 

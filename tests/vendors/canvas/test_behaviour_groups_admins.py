@@ -171,6 +171,54 @@ CASES = [
             "reject unknown_reference groups_membership.csv 6 user_id",
         ],
     ),
+    *(
+        case(
+            "5.12",
+            f"who leaves the course leaves its groups: {how}",
+            up(
+                {**BASE, "enrollments": "course_id,section_id,user_id,role,status\n,S1,U1,student,active\nC1,,U2,student,active"},
+                sections="section_id,course_id,name,status\nS1,C1,One,active",
+                users="user_id,login_id,status\nU1,ann,active\nU2,bob,active\nU3,cy,active",
+                groups=rows(GROUP, "G1,,,C1,One,available", "G2,,A,,Two,available"),
+                groups_membership=rows(MEMBER, "G1,U1,accepted", "G2,U1,accepted", "G1,U2,accepted"),
+            ),
+            up(more),
+            state={"group_memberships": f"group_id,user_id\n{left}", "groups": "group_id,course_id\nG1,C1\nG2,"},
+            found=found,
+        )
+        for how, more, left, found in (
+            ("the section moves", {"sections": "section_id,course_id,name,status\nS1,C2,One,active"}, "G1,U2\nG2,U1", ()),
+            ("the section is cross-listed", {"xlists": "xlist_course_id,section_id,status\nC2,S1,active"}, "G1,U2\nG2,U1", ()),
+            ("the section ends", {"sections": "section_id,course_id,name,status\nS1,C1,,deleted"}, "G1,U2\nG2,U1", ()),
+            (
+                "the course ends; its groups stay, to come back with it",
+                {"courses": "course_id,short_name,long_name,status\nC1,ART,Art,deleted"},
+                "G2,U1",
+                (),
+            ),
+            (
+                "a row that lets them in again is refused",
+                {
+                    "xlists": "xlist_course_id,section_id,status\nC2,S1,active",
+                    "groups_membership": rows(MEMBER, "G1,U1,accepted", "G1,U2,accepted"),
+                },
+                "G1,U2\nG2,U1",
+                ["reject not_enrolled groups_membership.csv 2 user_id"],
+            ),
+        )
+    ),
+    case(
+        "5.12",
+        "an observer who is no more linked leaves the groups of the student's course",
+        up(
+            BASE,
+            user_observers="observer_id,student_id,status\nU2,U1,active",
+            groups=rows(GROUP, "G1,,,C1,One,available"),
+        ),
+        up(groups_membership=rows(MEMBER, "G1,U2,accepted")),
+        up(user_observers="observer_id,student_id,status\nU2,U1,deleted"),
+        state={"group_memberships": "group_id", "enrollments": "user_id\nU1"},
+    ),
     case(
         "5.12",
         "memberships come and go, again and again; a delete of one that never was is no error",

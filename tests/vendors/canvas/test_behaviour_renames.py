@@ -33,6 +33,8 @@ def change(*rows: str, columns: str = HEADER) -> str:
     return "\n".join([columns, *rows])
 
 
+NEW_SECTION = "section_id,course_id,name,status\nS9,C1,Nine,active"
+PLACED = "section_id,user_id,role,associated_user_id"
 CASES = [
     case(
         "5.11",
@@ -169,6 +171,71 @@ CASES = [
         up(users="user_id,login_id,status\nU1,dora,active"),
         state={"users": "user_id,username,full_name,integration_id\nN1,ann,ann,i1\nU1,dora,dora,\nU2,bob,bob,i2\nU3,cy,cy,"},
         closed={},
+    ),
+    case(
+        "5.11",
+        "rows that wait in the quarantine follow their records' new ids",
+        up(BASE),
+        up(enrollments="section_id,user_id,role,status,associated_user_id\nS9,U1,ta,active,\nS9,U2,observer,active,U1"),
+        up(change_sis_id=change("U1,N1,user")),
+        up(change_sis_id=change("N1,M1,user"), users="user_id,login_id,status\nU1,dora,active", sections=NEW_SECTION),
+        state={"enrollments": f"{PLACED}\nS1,M1,student,\nS1,U2,observer,M1\nS9,M1,ta,\nS9,U2,observer,M1"},
+        found=["info released enrollments.csv 2", "info released enrollments.csv 3"],
+    ),
+    case(
+        "5.11",
+        "rows that wait follow a swap, and one back: each change counts from its import on",
+        up(BASE),
+        up(change_sis_id=change("U1,TMP,user", "U2,U1,user", "TMP,U2,user")),
+        up(enrollments="section_id,user_id,role,status\nS9,U1,ta,active"),
+        up(change_sis_id=change("U1,TMP,user", "U2,U1,user", "TMP,U2,user")),
+        up(sections=NEW_SECTION),
+        state={
+            "users": "user_id,username\nU1,ann\nU2,bob\nU3,cy",
+            "enrollments": "section_id,user_id,role\nS1,U1,student\nS1,U2,observer\nS9,U2,ta",
+        },
+        found=["info released enrollments.csv 2"],
+    ),
+    case(
+        "5.11",
+        "a row that waits gives way to a newer one under the new id",
+        up(BASE),
+        up(enrollments="section_id,user_id,role,status\nS9,U1,ta,active"),
+        up(change_sis_id=change("U1,N1,user"), enrollments="section_id,user_id,role,status\nS9,N1,ta,deleted"),
+        up(sections=NEW_SECTION),
+        state={"enrollments": "section_id,user_id,role\nS1,N1,student\nS1,U2,observer"},
+        found=["info released enrollments.csv 2"],
+    ),
+    case(
+        "5.11",
+        "a deleted user who is renamed keeps the name, and comes back with it; the old id is free",
+        up(BASE),
+        up(users="user_id,login_id,status,full_name\nU3,cy,active,Cy Dorn\nU2,bob,deleted,"),
+        up(users="user_id,login_id,status\nU3,cy,deleted", change_sis_id=change("U2,N2,user")),
+        up(change_sis_id=change("U3,N3,user", "N2,M2,user")),
+        up(users="user_id,login_id,status\nN3,cyd,active\nM2,bobby,active\nU3,eve,active"),
+        state={"users": "user_id,username,full_name\nM2,bobby,bob\nN3,cyd,Cy Dorn\nU1,ann,ann\nU3,eve,eve"},
+        found=[],
+    ),
+    case(
+        "5.11",
+        "the new id of a deleted user is in use, the old one is not",
+        up(BASE),
+        up(users="user_id,login_id,status\nU3,cy,deleted"),
+        up(change_sis_id=change("U3,N3,user")),
+        up(change_sis_id=change("U1,N3,user", "U2,U3,user")),
+        state={"users": "user_id,username\nU1,ann\nU3,bob"},
+        found=["reject already_exists change_sis_id.csv 2 new_id"],
+    ),
+    case(
+        "5.11",
+        "what is gone of a renamed user is not inherited by who gets the old id",
+        up(BASE),
+        up(enrollments="section_id,user_id,role,status,limit_section_privileges\nS1,U1,ta,active,true"),
+        up(enrollments="section_id,user_id,role,status\nS1,U1,ta,deleted"),
+        up(change_sis_id=change("U1,N1,user"), users="user_id,login_id,status\nU1,dora,active"),
+        up(enrollments="section_id,user_id,role,status\nS1,U1,ta,active\nS1,N1,ta,active"),
+        state={"enrollments": "user_id,role,limit_section_privileges\nN1,student,\nN1,ta,true\nU1,ta,\nU2,observer,"},
     ),
     case(
         "5.11",

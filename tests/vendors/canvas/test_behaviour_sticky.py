@@ -28,12 +28,45 @@ CASES: list[tuple[Case, list[Override]]] = [
     (
         case(
             "6.4",
-            "an edited column stays, the others change",
+            "an edited column stays, the others change; a name to sort by is made from the name that is shown",
             up(BASE),
             up(users="user_id,login_id,status,full_name,email\nU1,ann2,active,Anna Lee,a@x.org"),
-            state={"users": f"{USERS},email\nU1,ann2,Ann Lee,Lee, Anna,a@x.org\nU2,bob,Bob Ray,Ray, Bob,"},
+            state={"users": f"{USERS},email\nU1,ann2,Ann Lee,Lee, Ann,a@x.org\nU2,bob,Bob Ray,Ray, Bob,"},
         ),
         [edit("users", "full_name", user_id="U1")],
+    ),
+    (
+        case(
+            "6.4",
+            "edited names count for the names that are made from them, one that the row gives is taken",
+            up(
+                BASE,
+                users="user_id,login_id,status,first_name,last_name\nU1,ann,active,Ann,Lee\nU2,bob,active,Bob,Ray\nU3,cy,active,Cy,Fox",
+            ),
+            up(
+                users="user_id,login_id,status,first_name,last_name,sortable_name\n"
+                "U1,ann,active,Anna,Lee,\nU2,bob,active,Rob,Rey,\nU3,cy,active,Sy,Fix,FOX"
+            ),
+            state={
+                "users": f"{USERS},first_name,last_name\nU1,ann,Ann Lee,Lee, Ann,Anna,Lee\n"
+                "U2,bob,Bob Rey,Rey, Bob,Bob,Rey\nU3,cy,Cy Fox,FOX,Sy,Fix"
+            },
+        ),
+        [
+            edit("users", "full_name", user_id="U1"),
+            edit("users", "first_name", user_id="U2"),
+            edit("users", "full_name", user_id="U3"),
+        ],
+    ),
+    (
+        case(
+            "6.4",
+            "an edited name to sort by stays, whatever the name becomes; a row without names changes none",
+            up(BASE),
+            up(users="user_id,login_id,status,full_name\nU1,ann,active,Anna Li\nU2,bob,active,"),
+            state={"users": f"{USERS}\nU1,ann,Anna Li,Lee, Ann\nU2,bob,Bob Ray,Ray, Bob"},
+        ),
+        [edit("users", "sortable_name", user_id="U1"), edit("users", "full_name", user_id="U2")],
     ),
     (
         case(
@@ -79,6 +112,26 @@ CASES: list[tuple[Case, list[Override]]] = [
                 "enrollments", "start_at", course_id="C1", section_id="S1", user_id="U1", role="student", associated_user_id=None
             ),
         ],
+    ),
+    (
+        case(
+            "5.2",
+            "a term's name and dates stay",
+            up(BASE),
+            up(terms="term_id,name,status,start_date,end_date\nT1,Autumn,active,,2026-11-01"),
+            state={"terms": "name,start_at,end_at\nFall,2026-08-01,2026-12-01"},
+        ),
+        [edit("terms", "name", term_id="T1"), edit("terms", "start_at", term_id="T1")],
+    ),
+    (
+        case(
+            "5.4",
+            "a course's dates stay, as a pair",
+            up(BASE, courses="course_id,short_name,long_name,status,start_date\nC1,ART,Art,active,2026-08-01"),
+            up(courses="course_id,short_name,long_name,status,start_date,end_date\nC1,ART,Art,active,,2026-11-01"),
+            state={"courses": "course_id,start_at,end_at\nC1,2026-08-01,"},
+        ),
+        [edit("courses", "start_at", course_id="C1")],
     ),
     (
         case(

@@ -23,6 +23,19 @@ def users(*rows: str, columns: str = "user_id,login_id,status") -> str:
 
 CASES = [
     case(
+        "5.7",
+        "through a deleted login of somebody who has another one: enrolled, with a word about it",
+        up(
+            courses="course_id,short_name,long_name,status\nC1,ART,Art,active",
+            users="user_id,login_id,status\nU1,ann,active\nU2,bob,active",
+            logins="user_id,login_id,existing_user_id\nL1,annb,U1\nL2,bobb,U2",
+        ),
+        up(users="user_id,login_id,status\nU1,ann,deleted\nL2,bobb,deleted"),
+        up(enrollments="course_id,user_id,role,status\nC1,U1,student,active\nC1,L2,student,active\nC1,L2,ta,deleted"),
+        state={"enrollments": "user_id,role\nU1,student\nU2,student"},
+        found=["warning deleted_reference enrollments.csv 2 user_id", "warning deleted_reference enrollments.csv 3 user_id"],
+    ),
+    case(
         "5.3",
         "a user is made, and counts as one kind",
         up(users=ANN),

@@ -60,6 +60,17 @@ def test_a_status_is_needed_in_deletes_as_in_all_rows(kind: str) -> None:
     assert found(judged(kind, header, row.format(""))) == [("reject", "missing_required", 2, "status")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "header", "row", "field"),
+    [
+        ("groups", "group_id,name,status", "g,,deleted", "name"),
+        ("group_categories", "group_category_id,category_name,status", "g,,deleted", "category_name"),
+    ],
+)
+def test_groups_and_their_sets_have_a_name_in_every_row(kind: str, header: str, row: str, field: str) -> None:
+    assert found(judged(kind, header, row)) == [("reject", "missing_required", 2, field)]
+
+
 def test_an_account_may_leave_its_status_as_it_is() -> None:
     assert judged("accounts", "account_id,parent_account_id,status", "a,,").rows_accepted == 1
 

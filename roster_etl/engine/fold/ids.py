@@ -1,0 +1,104 @@
+"""Ids of then in words of now: what was said of a record before its id changed is still about that record.
+
+Belongs here: following changes of ids of earlier imports, and of this one, in rows of the quarantine and in records that are
+gone. How rows change ids stands in ``renames``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.references import MENTIONS
+from roster_etl.engine.fold.rows import Source
+from roster_etl.engine.fold.state import IdChange, State
+from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.frames import flat
+
+NOW = sys.maxsize  # the import that is being folded comes after all others
+TIMES = "times"
+_PERSONS = frozenset({"users", "logins"})  # a further login's id names the person, too
+
+
+def note_change(state: State, entity: str, old: str, new: str, origin: tuple[str | None, int | None]) -> None:
+    """Note that an id changed: in the table, and for what is still to be read. The same change may come again, after one back."""
+    table, key = state.table("id_changes"), (entity, old, new)
+    known = table.live(key)
+    values: dict[str, object] = {}
+    if known is not None:
+        more = json.loads(known.values["extensions"] or "{}")
+        values["extensions"] = json.dumps(more | {TIMES: more.get(TIMES, 1) + 1})
+    table.put(key, values, origin)
+    state.id_changes.append(IdChange(import_id=NOW, entity=entity, old=old, new=new))
+
+
+def as_now(changes: Sequence[IdChange], entities: Collection[str], ids: pa.Array, since: np.ndarray) -> pa.Array:
+    """Return `ids` of `entities` as they are now.
+
+    Args: changes: in their order; since: for each id the first import whose changes count (those before had happened already).
+    """
+    steps: dict[str, list[tuple[int, IdChange]]] = {}
+    for at, change in enumerate(changes):
+        if change.entity in entities:
+            steps.setdefault(change.old, []).append((at, change))
+    hit = pc.is_in(ids, value_set=pa.array(sorted(steps), pa.string())) if steps else None
+    if hit is None or not pc.any(hit).as_py():
+        return ids
+    places = np.flatnonzero(hit.to_numpy(zero_copy_only=False))
+    known: dict[tuple[str, int], str] = {}
+    now = []
+    for pair in zip(ids.take(pa.array(places)).to_pylist(), since[places].tolist(), strict=True):
+        if pair not in known:
+            known[pair] = _follow(steps, *pair)
+        now.append(known[pair])
+    return pc.replace_with_mask(ids, hit, pa.array(now, pa.string()))
+
+
+def _follow(steps: dict[str, list[tuple[int, IdChange]]], id_: str, since: int) -> str:
+    """Return what `id_` is after all changes from import `since` on, each in its turn."""
+    last = -1
+    while True:
+        found = next(((at, c) for at, c in steps.get(id_, ()) if at > last and c.import_id >= since), None)
+        if found is None:
+            return id_
+        last, id_ = found[0], found[1].new
+
+
+def said_now(changes: Sequence[IdChange], kind: RowKind, source: Source) -> Source:
+    """Return rows of an earlier import with the ids that their records have now."""
+    rows = source.rows
+    for given in kind.columns:
+        entities = _entities_of(kind, given.to)
+        if not entities or given.column not in rows.column_names:
+            continue
+        since = np.full(rows.num_rows, (source.import_id or 0) + 1)  # an upload's own rows use its own new ids
+        cells = as_now(changes, entities, flat(rows.column(given.column)).cast(pa.string()), since)
+        rows = rows.set_column(rows.column_names.index(given.column), given.column, cells)
+    return replace(source, rows=rows)
+
+
+def _entities_of(kind: RowKind, name: str) -> frozenset[str]:
+    named = {refers.table for refers in kind.references if refers.to == name}
+    named |= {entity for entity, places in MENTIONS.items() if (kind.table, name) in places}
+    return frozenset(named | _PERSONS if named & _PERSONS else named)
+
+
+def gone_now(changes: Sequence[IdChange], name: str, past: pa.Table) -> pa.Table:
+    """Return versions of what is gone with the ids of now.
+
+    Changes of the import that closed a version count: renames come first in an import. Of several under one id the last counts,
+    as versions stand in the order of their numbers.
+    """
+    since = flat(past.column("valid_to_import")).to_numpy(zero_copy_only=False)
+    for entity, places in MENTIONS.items():
+        for table, column in places:
+            if table == name:
+                ids = as_now(changes, {entity}, flat(past.column(column)), since)
+                past = past.set_column(past.schema.get_field_index(column), past.schema.field(column), ids)
+    return past

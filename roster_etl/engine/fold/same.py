@@ -1,0 +1,69 @@
+"""Which record a row is about, however it names it: what tells whether a newer row is about that of one in quarantine.
+
+Belongs here: the many ways to name one record (a section with or without its course, a person by either id or by a further
+login, a role in another spelling). Rows that name nobody known are compared by what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from roster_etl.canonical.references import MENTIONS
+from roster_etl.engine.fold.enrolling import bases, by_integration_id, live_persons, role_of
+from roster_etl.engine.fold.rows import key_cells
+from roster_etl.engine.fold.state import State
+from roster_etl.engine.map import key_text
+from roster_etl.mapping.fold import RowKind
+
+_MAKES_PERSONS = ("people", "logins", "rename")
+_NOTHING = pa.scalar(None, pa.string())
+
+
+def record_keys(state: State, kind: RowKind, rows: pa.Table) -> pa.Array:
+    """Return one text a row, the same for rows about one record, as far as that can be known now."""
+    cells = key_cells(kind, rows)
+    if kind.verb not in _MAKES_PERSONS:
+        cells = {name: _person(state, kind, name, column) for name, column in cells.items()}
+    if "role_id" in cells:
+        cells = _role(state, cells, as_sent=kind.verb != "enrollments")
+    if kind.verb == "enrollments":
+        cells = _enrollment(state, cells)
+    table = pa.table(cells)
+    return key_text(table, table.column_names)
+
+
+def _person(state: State, kind: RowKind, name: str, ids: pa.Array) -> pa.Array:
+    if (kind.table, name) not in MENTIONS["users"]:
+        return ids
+    return pc.coalesce(live_persons(state, ids), ids)
+
+
+def _role(state: State, cells: Mapping[str, pa.Array], *, as_sent: bool) -> dict[str, pa.Array]:
+    """A role id wins over a role; names of roles are read as rows of the kind read them."""
+    words = cells["role"]
+    if not as_sent:
+        encoded = words.dictionary_encode()
+        known = bases(state)
+        meant = [role_of(word, known, state.plan.roles) or word for word in encoded.dictionary.to_pylist()]
+        words = pa.array(meant, pa.string()).take(encoded.indices)
+    return {**{n: c for n, c in cells.items() if n != "role_id"}, "role": pc.coalesce(cells["role_id"], words)}
+
+
+def _enrollment(state: State, cells: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """A section tells its course; the second id of a person wins; observers alone observe somebody."""
+    second = cells["user_integration_id"]
+    person = by_integration_id(state, second)
+    observing = [role for role, base in bases(state).items() if base == "observer"]
+    observes = pc.is_in(cells["role"], value_set=pa.array(observing, pa.string()))
+    alone = pc.and_(pc.is_valid(second), pc.is_null(person))  # nobody has this second id: it stands for itself
+    return {
+        "course_id": pc.if_else(pc.is_valid(cells["section_id"]), _NOTHING, cells["course_id"]),
+        "section_id": cells["section_id"],
+        "user_id": pc.if_else(pc.is_valid(second), person, cells["user_id"]),
+        "user_integration_id": pc.if_else(alone, second, _NOTHING),
+        "role": cells["role"],
+        "associated_user_id": pc.if_else(observes, cells["associated_user_id"], _NOTHING),
+    }

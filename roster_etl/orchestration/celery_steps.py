@@ -1,0 +1,174 @@
+"""Steps on Celery's workers: the app that workers run, the executor that hands steps out to them, and an end to waiting for a dead one.
+
+A worker is started by ``celery -A roster_etl.orchestration.celery_steps worker``. It and the process that hands out the steps read the
+same variables, so that they meet at the same broker.
+Belongs here: what Dagster and Celery need beside ``dagster_celery``. This module is imported by workers and by runs on them, never when the
+code location is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dagster._core.execution.retries import RetryMode
+from dagster_celery.config import DEFAULT_CONFIG
+from dagster_celery.core_execution_loop import core_celery_execution_loop
+from dagster_celery.executor import CeleryExecutor, _submit_task
+from dagster_celery.make_app import make_app
+from dagster_celery.tasks import create_execute_job_task, create_resume_job_task, create_task
+
+from roster_etl.spec.errors import RetryableError, SettingsError
+from roster_etl.store.secret import read_secret
+from roster_etl.store.urls import redact
+
+BROKER, BACKEND = "ROSTER_ETL_CELERY_BROKER", "ROSTER_ETL_CELERY_BACKEND"
+LOOK_SECONDS, MISSES = 10.0, 3  # a worker that does not answer so often, in such steps, is gone
+_ANSWER_SECONDS = 2.0
+_RPC = "rpc://"
+_PLAIN = {"redis": "rediss", "amqp": "amqps", "pyamqp": "amqps"}
+_LOCAL = ("localhost", "127.0.0.1", "::1", None)
+CONFIG: dict[str, Any] = {
+    **DEFAULT_CONFIG,  # the queue's name and the tries: what dagster_celery's own executor and workers have
+    "task_track_started": True,  # says which worker has a step
+    "worker_prefetch_multiplier": 1,
+    "broker_connection_retry_on_startup": True,
+    "result_expires": 24 * 3600,
+    "worker_send_task_events": False,
+}
+
+
+class WorkerLost(RetryableError):
+    """The worker that had a step answers no more."""
+
+    code = "worker_lost"
+    template = "the worker {worker} took this step and answers no more; run it again"
+
+
+def celery_app() -> Any:
+    """Return the app of workers and executor. Raises SettingsError: no broker is named, or its URL cannot be read."""
+    broker, backend = addresses()
+    app = make_app(  # type: ignore[no-untyped-call]
+        {"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)}
+    )
+    # Redis hands out no step that would wait behind another; RabbitMQ, which cannot do that, one at most.
+    app.conf.worker_disable_prefetch = broker.startswith("redis")
+    return app
+
+
+def addresses() -> tuple[str, str]:
+    """Return the URLs of broker and of results, which may hold passwords. Redis keeps results too; else they come back as messages."""
+    broker = _address(BROKER)
+    if os.environ.get(BACKEND) or os.environ.get(f"{BACKEND}_FILE"):
+        return broker, _address(BACKEND)
+    return broker, broker if broker.startswith("redis") else _RPC
+
+
+def _address(variable: str) -> str:
+    file = os.environ.get(f"{variable}_FILE", "")
+    url = read_secret(variable, file=str(Path(file).expanduser()) if file else "", variable=variable)
+    if "://" not in url:
+        raise SettingsError(where=variable, problem="it is no URL such as rediss://HOST:6379/0 or amqps://HOST//")
+    return url
+
+
+class StepsOnWorkers(CeleryExecutor):
+    """Dagster's own executor for Celery, which a dead worker does not keep waiting."""
+
+    def __init__(self) -> None:
+        super().__init__(retries=RetryMode.ENABLED)  # type: ignore[no-untyped-call]
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Any:
+        """Hand out steps as those before them end, and yield what the workers say of them."""
+        return core_celery_execution_loop(  # type: ignore[no-untyped-call]
+            plan_context, execution_plan, step_execution_fn=_submitted
+        )
+
+    def app_args(self) -> dict[str, Any]:
+        """Return how the broker is reached."""
+        broker, backend = addresses()
+        return {"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)}
+
+
+def _submitted(app: Any, *about: Any) -> Watched:
+    return Watched(app, _submit_task(app, *about))  # type: ignore[no-untyped-call]
+
+
+class Watched:
+    """The result of a step on a worker. It is ready when it came, and when the worker that had the step is gone: Celery would wait for ever."""
+
+    def __init__(self, app: Any, result: Any) -> None:
+        self._app, self._result = app, result
+        self._next, self._missed, self._worker = time.monotonic() + LOOK_SECONDS, 0, ""
+
+    def ready(self) -> bool:
+        """Return whether there is anything to get: the events of the step, or an error."""
+        return bool(self._result.ready()) or self._missed >= MISSES or self._is_lost()
+
+    def get(self) -> Any:
+        """Return the events of the step. Raises WorkerLost, and what the worker raised."""
+        if self._result.ready():
+            return self._result.get()
+        self.revoke()
+        raise WorkerLost(worker=self._worker)
+
+    def revoke(self) -> None:
+        """Let no worker begin the step any more."""
+        self._result.revoke()
+
+    def _is_lost(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + LOOK_SECONDS
+        about = self._result.info if self._result.state == "STARTED" else None
+        self._worker = str(about.get("hostname", "")) if isinstance(about, dict) else ""
+        if not self._worker:
+            return False  # it waits for a free worker
+        self._missed = 0 if self._answers() else self._missed + 1
+        return self._missed >= MISSES
+
+    def _answers(self) -> bool:
+        control = self._app.control
+        return bool(control.broadcast("ping", reply=True, destination=[self._worker], timeout=_ANSWER_SECONDS, limit=1))
+
+
+def __getattr__(name: str) -> Any:
+    """Make the app when ``celery -A`` asks for it: it reads the environment, and importing this module does not."""
+    if name not in ("app", "celery"):
+        raise AttributeError(name)
+    made = celery_app()
+    for create in (create_task, create_execute_job_task, create_resume_job_task):
+        create(made)
+    globals()[name] = made
+    return made
+
+
+class BrokerUnavailable(RetryableError):
+    """The broker does not answer."""
+
+    code = "broker_unavailable"
+    template = "the broker {where} does not answer ({problem}); check {variable}"
+
+
+def answering(seconds: float = _ANSWER_SECONDS) -> tuple[tuple[str, ...], str]:
+    """Return the names of the workers that answer, and where the broker is, without a password.
+
+    Raises: BrokerUnavailable. SettingsError: no broker is named, or one of another machine without TLS.
+    """
+    broker, _ = addresses()
+    where = redact(broker)
+    url = urlsplit(broker)
+    if url.scheme in _PLAIN and url.hostname not in _LOCAL:
+        problem = f"{where} is another machine, and the URL does not demand TLS: write {_PLAIN[url.scheme]}://"
+        raise SettingsError(where=BROKER, problem=problem)
+    app = celery_app()
+    try:
+        app.connection().ensure_connection(max_retries=1, timeout=seconds)
+        found = app.control.ping(timeout=seconds)
+    except Exception as error:  # noqa: BLE001 - each kind of broker has errors of its own, and their texts name the URL
+        raise BrokerUnavailable(where=where, problem=type(error).__name__, variable=BROKER) from None
+    return tuple(sorted(name for answer in found for name in answer)), where

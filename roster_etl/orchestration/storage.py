@@ -1,0 +1,141 @@
+"""Dagster's own storage of a home, opened with errors that may be shown: SQLite in the home, or PostgreSQL if ``dagster.yaml`` says so.
+
+Belongs here: opening it, and what ``doctor`` asks of it. What rests there is Dagster's business; rosters never do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+import dagster as dg
+from dagster._config import process_config, resolve_to_config_type
+from dagster._core.instance.ref import InstanceRef
+
+from roster_etl.spec.errors import PermanentError, RetryableError, SettingsError
+
+_FILE = "dagster.yaml"
+_DRIVER = "postgresql+psycopg2"
+_LOCAL = ("", "localhost", "127.0.0.1", "::1")
+_TLS = ("require", "verify-ca", "verify-full")
+
+
+class StorageUnavailable(RetryableError):
+    """Dagster's storage does not answer."""
+
+    code = "dagster_storage_unavailable"
+    template = "Dagster's storage: the database does not answer or refuses us (SQLSTATE {sqlstate})"
+
+
+class StorageBehind(PermanentError):
+    """Dagster's storage has the schema of another version."""
+
+    code = "dagster_storage_behind"
+    template = "Dagster's storage has the schema of another version of Dagster; run `dagster instance migrate` with DAGSTER_HOME set to this home"
+
+
+@contextmanager
+def opened(home: Path, overrides: Mapping[str, Any] | None = None) -> Iterator[dg.DagsterInstance]:
+    """Open the instance that the ``dagster.yaml`` of `home` describes.
+
+    Raises: SettingsError: Dagster refuses the file, or it names a driver under which Dagster cannot store events. StorageUnavailable.
+    """
+    ref = _ref(home, overrides)
+    _url(ref)
+    with plain_errors():
+        instance = dg.DagsterInstance.from_ref(ref)
+    with instance:
+        yield instance
+
+
+def described(home: Path) -> str:
+    """Return which storage a home has, and that it can be used.
+
+    Raises: StorageUnavailable, StorageBehind. SettingsError: as `opened`, and where the URL of another machine does not demand TLS.
+    """
+    url = _url(_ref(home, None))
+    if url is not None and _is_open_to_the_network(url):
+        problem = f"storage: {url.hostname} is another machine, and the URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
+        raise SettingsError(where=_FILE, problem=problem)
+    with opened(home) as instance, plain_errors():
+        runs, (found, wanted) = instance.get_runs_count(), instance.event_log_storage.alembic_version() or (None, None)
+    if found != wanted:
+        raise StorageBehind
+    where = (
+        "SQLite in the home" if url is None else f"PostgreSQL, database {url.path.strip('/')} on {_host(url) or 'this machine'}"
+    )
+    return f"{where}, {runs} runs"
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn a database's errors into ours: their texts quote statements and addresses."""
+    try:
+        yield
+    except Exception as error:
+        if _room(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy"):
+            raise
+        plain = StorageUnavailable(sqlstate=_sqlstate(error))
+    else:
+        return
+    raise plain from None
+
+
+def _room(error: BaseException) -> str:
+    return type(error).__module__.partition(".")[0]
+
+
+def _sqlstate(error: BaseException) -> str:
+    link: BaseException | None = error
+    while link is not None:
+        driver = getattr(link, "orig", None) or link
+        if found := getattr(driver, "pgcode", None) or getattr(driver, "sqlstate", None):
+            return str(found)
+        link = link.__cause__
+    return "unknown"
+
+
+def _ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRef:
+    try:
+        return InstanceRef.from_dir(str(home), overrides=dict(overrides or {}))
+    except dg.DagsterError:  # its text may quote a password
+        raise _refused() from None
+
+
+def _refused() -> SettingsError:
+    return SettingsError(
+        where=_FILE, problem="Dagster refuses it; `dagster instance info` with DAGSTER_HOME set to this home says why"
+    )
+
+
+def _url(ref: InstanceRef) -> SplitResult | None:
+    """Return the URL of a storage on PostgreSQL, None of any other. Raises SettingsError."""
+    data = ref.event_storage_data
+    if data is None or data.module_name.partition(".")[0] != "dagster_postgres":
+        return None
+    from dagster_postgres import DagsterPostgresStorage
+    from dagster_postgres.utils import pg_url_from_config
+
+    given = process_config(resolve_to_config_type(DagsterPostgresStorage.config_type()), data.config_dict)
+    if not given.success or given.value is None:
+        raise _refused()
+    url = urlsplit(pg_url_from_config(given.value))
+    if url.scheme != _DRIVER:
+        problem = f"storage: its URL begins with {url.scheme[:30]}://; under that Dagster cannot store events: write {_DRIVER}://"
+        raise SettingsError(where=_FILE, problem=problem)
+    return url
+
+
+def _host(url: SplitResult) -> str:
+    """Return the server's machine; empty: this one, by a socket."""
+    host = url.hostname or dict(parse_qsl(url.query)).get("host") or os.environ.get("PGHOST") or ""
+    return "" if host.startswith("/") else host
+
+
+def _is_open_to_the_network(url: SplitResult) -> bool:
+    mode = dict(parse_qsl(url.query)).get("sslmode") or os.environ.get("PGSSLMODE")
+    return _host(url) not in _LOCAL and mode not in _TLS

@@ -1,0 +1,164 @@
+"""A folder of ours behind an fsspec URL: an object store, or anything else that fsspec can reach.
+
+Belongs here: reading, writing, listing and removing, with no more than every object store promises: one object is replaced as a whole or
+not at all, and who lists afterwards sees it. No rename is relied on, no lock, no append, no listing that was made before.
+Does not belong here: folders of this machine (``folder``), landing zones (``remote``), credentials: the library of each kind of store
+takes them from the environment or from files of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any
+
+from roster_etl.spec.errors import SettingsError, StoreRefused, StoreUnavailable
+from roster_etl.store.urls import has_password, redact, scheme
+
+_BUCKETS = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"})
+"""Stores that have no folders: where something is not found on writing, the bucket is missing, and it is not ours to create."""
+_EXTRAS = {"s3": "s3", "s3a": "s3"}
+_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError")
+
+
+class ObjectFolder:
+    """The objects below a URL. Names are those that ``Folder`` has found safe."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare for the store at `url`; nothing is opened yet. Raises SettingsError: SFTP, a password in it, or nothing that reads it."""
+        self.where = redact(url)
+        _refuse_unfit(url, self.where)
+        import fsspec  # local folders do without
+
+        try:
+            # A listing that is kept would not show what another host has written since.
+            self._fs, self._root = fsspec.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise SettingsError(where=self.where, problem=how_to_install(url, error)) from None
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of `name`. Raises FileNotFoundError, StoreUnavailable, StoreRefused."""
+        with told(self.where):
+            content: bytes = self._fs.cat_file(self._at(name))
+            return content
+
+    def read_all(self, names: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the bytes of each of `names` that is there: many at a time, where the store can."""
+        if not names:
+            return {}
+        with told(self.where):
+            found = self._fs.cat([self._at(name) for name in names], on_error="return")
+            for content in found.values():
+                if isinstance(content, BaseException) and not isinstance(content, FileNotFoundError):
+                    raise content
+        return {name: found[path] for name in names if isinstance(found.get(path := self._at(name)), bytes)}
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put `content` under `name` as one object: stores replace an object as a whole. Raises StoreUnavailable, StoreRefused."""
+        target = self._at(name)
+        try:
+            with told(self.where):
+                self._put(target, content)
+        except FileNotFoundError:
+            problem = "there is no such bucket or folder, or it may not be written to; create it first"
+            raise StoreRefused(where=self.where, problem=problem) from None
+
+    def _put(self, target: str, content: bytes) -> None:
+        try:
+            self._fs.pipe_file(target, content)
+        except FileNotFoundError:
+            protocols = (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
+            if _BUCKETS & set(protocols):
+                raise
+            self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(target, content)
+
+    def size(self, name: str) -> int | None:
+        """Return the size of `name` in bytes (0 or None: of a folder), None if it is not there."""
+        info = self._info(name)
+        return None if info is None else int(info.get("size") or 0)
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is an object `name`, or anything below it."""
+        return self._info(name) is not None
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return the names right under `name` (empty: the root), sorted; none if nothing is there."""
+        folder = self._at(name) if name else self._root
+        try:
+            with told(self.where):
+                entries = self._fs.ls(folder, detail=False, refresh=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        inside = (entry.rstrip("/") for entry in entries)
+        # some tools mark a folder by an object of its own name
+        return tuple(sorted({entry.rsplit("/", 1)[-1] for entry in inside if entry.strip("/") != folder.strip("/")}))
+
+    def modified(self, name: str) -> float:
+        """Return when `name` was last written, in seconds since 1970. Raises FileNotFoundError."""
+        with told(self.where):
+            when: datetime = self._fs.modified(self._at(name))
+            return when.timestamp()
+
+    def move(self, name: str, to: str) -> None:
+        """Put the object `name` under `to`, then remove it: whoever is killed in between leaves both."""
+        self.write(to, self.read(name))
+        self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Remove an object, or all below `name`; nothing happens if it is not there."""
+        if self.exists(name):
+            with suppress(FileNotFoundError), told(self.where):  # another host removes it at this moment
+                self._fs.rm(self._at(name), recursive=True)
+
+    def _info(self, name: str) -> Mapping[str, Any] | None:
+        try:
+            with told(self.where):
+                info: Mapping[str, Any] = self._fs.info(self._at(name))
+                return info
+        except FileNotFoundError:
+            return None
+
+    def _at(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+
+def _refuse_unfit(url: str, where: str) -> None:
+    if "sftp:" in url or "ssh:" in url:
+        raise SettingsError(where=where, problem="SFTP is for landing zones; keep our own files on disk or in an object store")
+    if has_password(url):
+        problem = "a password stands in the URL; the store's own variables or files hold credentials (docs/operations/cluster.md)"
+        raise SettingsError(where=where, problem=problem)
+
+
+def how_to_install(url: str, error: Exception) -> str:
+    """Return in words why nothing here reads `url`, and what to install."""
+    extra = _EXTRAS.get(scheme(url))
+    if isinstance(error, ImportError) and extra:
+        return f"what reads {scheme(url)}:// is not installed; `pip install 'roster-etl[{extra}]'`"
+    return f"no way to read such a URL is installed ({type(error).__name__})"
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn a store's errors into ours. Their texts are left out: some quote requests, and those are signed."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except PermissionError:
+        problem = "the store denies access; check the credentials in the environment, and what they may do"
+        raise StoreRefused(where=where, problem=problem) from None
+    except Exception as error:
+        name = type(error).__name__
+        if name in _CREDENTIALS:
+            raise StoreRefused(where=where, problem=f"there are no credentials in the environment ({name})") from None
+        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _LIBRARIES:
+            raise StoreUnavailable(where=where, problem=name) from None
+        raise
+
+
+_LIBRARIES = frozenset(
+    {"aiobotocore", "aiohttp", "adlfs", "asyncio", "azure", "botocore", "fsspec", "gcsfs", "google", "requests"}
+)
