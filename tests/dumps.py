@@ -12,8 +12,8 @@ from roster_etl.store.warehouse import Warehouse
 
 
 def dump(warehouse: Warehouse, district_id: str | None = None) -> dict[str, list[str]]:
-    """Return the rows of every table as sorted lines; of one district where named."""
-    return {table.name: _lines(warehouse, table, district_id) for table in METADATA.sorted_tables}
+    """Return the rows of every table as sorted lines; of one district where named. The audit tells of people, not of imports."""
+    return {table.name: _lines(warehouse, table, district_id) for table in METADATA.sorted_tables if table.name != "audit"}
 
 
 def _lines(warehouse: Warehouse, table: sa.Table, district_id: str | None) -> list[str]:

@@ -13,6 +13,7 @@ import typer
 from typer.main import get_command
 
 from roster_etl.cli import (
+    auditing,
     backfilling,
     demo,
     districts,
@@ -47,9 +48,16 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "data-docs": telling.data_docs,
         "refused": telling.refused,
         "changes": telling.changes,
+        "audit": auditing.audit,
     },
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
-    "Keep": {"rebuild": keeping.rebuild, "purge": keeping.purge, "sweep": keeping.sweep},
+    "Keep": {
+        "rebuild": keeping.rebuild,
+        "purge": keeping.purge,
+        "sweep": keeping.sweep,
+        "backup": keeping.backup,
+        "restore": keeping.restore,
+    },
     "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}

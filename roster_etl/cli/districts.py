@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from roster_etl.cli.options import Settings
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
+    from roster_etl.canonical.audit import Action
     from roster_etl.pipeline.freshness import Freshness
     from roster_etl.store.districts import District, Feed, Window
 
@@ -65,8 +66,10 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     feed = replace(feed, known_hosts=known_hosts or feed.known_hosts)
     if replacements is not None:
         feed = replace(feed, replacements=_rules(replacements))
-    save(call, district, feed, update=update)
-    return _tell(call, _about(call, district, name, time_zone), "registered")
+    with noted(call, "district_change" if known else "district_add", district, format=format):
+        save(call, district, feed, update=update)
+        saved = _about(call, district, name, time_zone)
+    return _tell(call, saved, "registered")
 
 
 def list_(ctx: typer.Context) -> int:
@@ -110,13 +113,16 @@ def pause(
     """Pause a district: nothing of it is imported until it is resumed, or from one day to another."""
     call: Call = ctx.obj
     if not (first or last):
-        return _tell(call, call.registry.pause(district), "paused")
+        with noted(call, "district_pause", district):
+            paused = call.registry.pause(district)
+        return _tell(call, paused, "paused")
     if not (first and last and reason.strip()):
         raise BadWords(problem="a planned pause needs --from, --to and --reason")
     from roster_etl.store.districts import Window
 
     window = Window(first=_day(first, "--from"), last=_day(last, "--to"), reason=reason.strip(), pause=True)
-    with _registry_words():
+    days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
+    with noted(call, "district_pause", district, **days), _registry_words():
         changed = call.registry.plan(district, window)
     return _tell(call, changed, f"paused from {window.first} to {window.last}")
 
@@ -124,7 +130,9 @@ def pause(
 def resume(ctx: typer.Context, district: _Id) -> int:
     """Resume a district that was paused; a planned pause that is under way ends."""
     call: Call = ctx.obj
-    return _tell(call, call.registry.resume(district, datetime.now(UTC)), "resumed")
+    with noted(call, "district_resume", district):
+        resumed = call.registry.resume(district, datetime.now(UTC))
+    return _tell(call, resumed, "resumed")
 
 
 def _day(text: str, word: str) -> date:
@@ -137,15 +145,25 @@ def _day(text: str, word: str) -> date:
 def remove(ctx: typer.Context, district: _Id) -> int:
     """Stop importing a district. Its roster and history stay."""
     call: Call = ctx.obj
-    file = call.registry.remove(district)
+    with noted(call, "district_remove", district):
+        file = call.registry.remove(district)
     if call.json:
         call.document({"district_id": district, "removed": True, "file": file})
-    else:
-        call.print(f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.")
+        return 0
+    call.print(f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.")
+    call.print("Also left: its archive, its partition in the Dagster UI, and the files with its secrets, which nobody reads now.")
+    call.print(f"To remove all that was ever imported of it, for good: roster-etl purge --district {district} --by NAME")
     return 0
 
 
 # ---- for other commands
+
+
+def noted(call: Call, action: Action, district_id: str, **about: str) -> AbstractContextManager[None]:
+    """Have the audit know of a change of the registry: one line, whether or not it could be made."""
+    from roster_etl.store.warehouse import Entry
+
+    return call.warehouse.noting(Entry(action=action, district_id=district_id, about=about))
 
 
 def registered(call: Call, district_id: str) -> District | None:

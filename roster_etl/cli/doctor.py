@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _ALIVE_SECONDS = 300
+_ROOM = 2_000_000_000  # bytes: what a few large uploads take while they are imported
+_LONG = timedelta(days=14)
 _SQLITE = "sqlite:///"
 _TOLD = ("reports", "outbox", "history", "storage", "schedules")  # reports and Dagster's own storage
 
@@ -54,9 +57,10 @@ def migrate(
 ) -> int:
     """Bring the warehouse to this version's schema, as its owner; say who may read it, and who import."""
     call: Call = ctx.obj
+    from roster_etl.pipeline.upgrade import upgrade
     from roster_etl.store.migrations import HEAD
 
-    before = call.warehouse.migrate()
+    before = upgrade(call.workspace)
     granted = call.warehouse.grant(reader=reader, loader=loader) if reader or loader else ()
     if call.json:
         call.document({"warehouse": call.warehouse.url, "before": before, "now": HEAD, "granted": granted})
@@ -80,6 +84,10 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
     yield _looked("warehouse", lambda: _warehouse(call))
     yield _looked("imports", lambda: _imports(call))
     yield _looked("archive", lambda: _archive(call))
+    yield _looked("disk", lambda: _disk(call))
+    yield _looked("holds", lambda: _holds(call))
+    yield _looked("staging", lambda: _staging(call))
+    yield _looked("retention", lambda: _retention(call))
     yield _looked("dagster storage", lambda: _storage(call))
     yield _looked("executor", lambda: _executor(call))
     yield _looked("daemon", lambda: _daemon(call))
@@ -184,6 +192,36 @@ def _archive(call: Call) -> str:
         raise Wrong(f"a purge of {', '.join(unfinished)} did not come to its end, so bytes may be left: run it again")
     kept = sum(len(archive.manifests(district_id)) for district_id in call.registry.ids())
     return f"{redact(call.settings.archive)}, {kept} uploads kept"
+
+
+def _disk(call: Call) -> str:
+    """Tell how much room there is where uploads, frames and, by default, everything else is written."""
+    usage = shutil.disk_usage(call.settings.home)
+    free = f"{usage.free / 1e9:,.1f} GB of {usage.total / 1e9:,.1f} GB free"
+    if usage.free < _ROOM:
+        raise Wrong(f"{free}: an import may not find room for its frames; make room, or shorten [retention]")
+    return free
+
+
+def _holds(call: Call) -> str:
+    """Tell of plans that wait for a person, and of those that have waited long."""
+    holds = call.warehouse.holds()
+    before = datetime.now(UTC) - _LONG
+    if old := sorted(row["import_id"] for row in holds if row["created_at"] < before):
+        numbers = ", ".join(map(str, old[:10]))
+        raise Wrong(
+            f"{len(old)} of {len(holds)} have waited for more than {_LONG.days} days: {numbers}; `roster-etl holds approve` or `discard`"
+        )
+    return f"{len(holds)} wait for a decision" if holds else "none is open"
+
+
+def _staging(call: Call) -> str:
+    kept = call.workspace.frames.kept()
+    return f"frames of {sum(map(len, kept.values()))} imports of {len(kept)} districts"
+
+
+def _retention(call: Call) -> str:
+    return ", ".join(f"{name} {text}" for name, text in vars(call.settings.retention).items())
 
 
 def _storage(call: Call) -> str:

@@ -38,7 +38,7 @@ def expect(
     usual = {"expected_by": "", "expected_days": (), "expected_hours": 12}
     given = usual if by == "none" else {"expected_by": by, "expected_days": wanted, "expected_hours": hours}
     feeds = tuple(replace(feed, **given) if feed.format == source else feed for feed in known.feeds)  # type: ignore[arg-type]
-    _keep(call, replace(known, feeds=feeds))
+    _keep(call, replace(known, feeds=feeds), "expected_by")
     if call.json:
         call.document({"district_id": district, "format": source, **given})
     else:
@@ -63,7 +63,7 @@ def contacts(
     given = {**({"contacts": tuple(addresses)} if addresses else {}), **({"mail": mail} if mail else {})}
     if given:
         known = replace(known, **given)  # type: ignore[arg-type]
-        _keep(call, known)
+        _keep(call, known, "contacts")
     if call.json:
         call.document({"district_id": district, "contacts": list(known.contacts), "mail": known.mail})
     else:
@@ -89,12 +89,14 @@ def say_late(call: Call, district_id: str | None) -> None:
             call.say(f"late: {found.key}, {found.text}")
 
 
-def _keep(call: Call, district: District) -> None:
+def _keep(call: Call, district: District, what: str) -> None:
     """Write the district's file. Raises BadWords: what the registry refuses."""
+    from roster_etl.cli.districts import noted
     from roster_etl.spec.errors import RegistryError
 
     try:
-        call.registry.update(district)
+        with noted(call, "district_change", district.id, what=what):
+            call.registry.update(district)
     except RegistryError as error:
         if error.code == RegistryError.code:
             raise BadWords(error.message) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.call import Call
-from roster_etl.cli.districts import registered, save
+from roster_etl.cli.districts import noted, registered, save
 from roster_etl.cli.failures import FAILED, HELD, WORDS
 from roster_etl.cli.options import LARGEST, DistrictOption, FormatOption, Settings, one_format
 from roster_etl.cli.words import BadWords, pairs
@@ -58,19 +58,18 @@ def rerun(
         raise BadWords(problem="--rollback: say with --import N which upload to go back to")
     known = call.registry.get(district)
     from roster_etl.pipeline.archived import archived_import, refuse_older
-    from roster_etl.pipeline.receive import Order
+    from roster_etl.pipeline.receive import Order, rerun_entry
 
-    if import_id is not None:
-        source = _archived_source(call, district, import_id)
-        import_id = archived_import(call.workspace, district, source, import_id)
-        if not rollback:
-            refuse_older(call.workspace, district, source, import_id)
-    else:
-        source = one_format(known, format)
-        import_id = _newest_archived(call, district, source)
     options = pairs(option or (), what="--option")
+    source = one_format(known, format) if import_id is None else _archived_source(call, district, import_id)
+    if import_id is None:
+        import_id = _newest_archived(call, district, source)
     order = Order(district_id=district, source=source, archived=import_id, options=options, rollback=rollback)
-    return run_and_show(call, order)
+    with call.workspace.warehouse.attempt(rerun_entry(order)):
+        found = archived_import(call.workspace, district, source, import_id)
+        if not rollback:
+            refuse_older(call.workspace, district, source, found)
+        return run_and_show(call, replace(order, archived=found))
 
 
 def check(
@@ -196,7 +195,8 @@ def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[s
         source = format_ or ""
         _refuse_unknown_options(source, options)
         try:
-            save(call, district_id, Feed(format=source))
+            with noted(call, "district_change" if known else "district_add", district_id, format=source):
+                save(call, district_id, Feed(format=source))
         except (DistrictExists, RegistryMoved):  # by another call, at this moment
             call.registry.get(district_id).feed(source)
         return source

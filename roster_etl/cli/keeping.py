@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,17 +88,64 @@ def _age(text: str) -> timedelta:
         raise BadWords(problem="--older-than: expected an age such as 730d") from None
 
 
-def sweep(ctx: typer.Context) -> int:
-    """End what killed processes left, bring the archive's manifests up to the ledger, and remove frames that are no longer needed."""
+def backup(
+    ctx: typer.Context,
+    to: Annotated[str, typer.Option("--to", metavar="DIR_OR_URL", help="A new folder: a path or an fsspec URL.")],
+) -> int:
+    """Copy warehouse, archive, registry and settings into a new folder, while imports go on; PostgreSQL: all but the database."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.sweep import sweep as tidy
+    from roster_etl.pipeline.backup import back_up
 
-    swept = tidy(call.workspace)
+    done = back_up(call.workspace, to)
     if call.json:
-        call.document(asdict(swept))
+        call.document(asdict(done))
+        return 0
+    call.print(f"{done.where}: {done.files:,} files of the archive, imports up to {done.newest}.")
+    if not done.warehouse:
+        call.print("The database is not in it: dump it with pg_dump before each backup (docs/operations/housekeeping.md).")
+    return 0
+
+
+def restore(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Option("--from", metavar="DIR_OR_URL", help="A folder that `backup` has written.")],
+) -> int:
+    """Make a new home (--home DIR) of a backup. Imports that were under way end as failed, and can be run again."""
+    call: Call = ctx.obj
+    from roster_etl.pipeline.backup import restore as bring_back
+
+    if not call.home_named:
+        raise BadWords(problem="--home: name the new home that is to be made")
+    done = bring_back(source, call.home)
+    if call.json:
+        call.document(asdict(done))
+        return 0
+    call.print(f"{done.home}: {done.files:,} files of the archive, imports up to {done.newest}.")
+    if done.ended:
+        call.print(
+            f"Ended as failed, since they were under way: {', '.join(map(str, done.ended))}; `roster-etl rerun` runs them again."
+        )
+    call.print("Put back what holds secrets (password and key files, known_hosts), then look with `roster-etl doctor`.")
+    return 0
+
+
+def sweep(ctx: typer.Context) -> int:
+    """Keep house, as every night: end what killed processes left, and let go what [retention] says is past its time."""
+    call: Call = ctx.obj
+    from roster_etl.orchestration.housekeeping import keep_house
+    from roster_etl.orchestration.runs import home_instance
+
+    with home_instance(call.settings.home) as instance:
+        kept = keep_house(call.workspace, instance, datetime.now(UTC))
+    swept, gone = kept.swept, kept.let_go
+    if call.json:
+        call.document({**asdict(swept), "let_go": asdict(gone), "runs": kept.runs})
     else:
         call.print(
             f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
-            f"frames of {swept.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed."
+            f"frames of {swept.frames + gone.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed."
+        )
+        call.print(
+            f"Past their time: {gone.reports:,} reports, {gone.messages:,} parked messages, {kept.runs:,} runs of Dagster."
         )
     return 0

@@ -20,6 +20,7 @@ from typer.exceptions import Abort, TyperException
 from roster_etl.cli.call import Call, OutputGone
 from roster_etl.cli.failures import FAILED, STOPPED, WORDS, Failure, debug_text, failure_of
 from roster_etl.cli.words import BadWords, Everywhere, default_home, take_everywhere
+from roster_etl.store.acting import acting
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
@@ -37,7 +38,7 @@ def run(argv: list[str]) -> int:
     call = Call(home=everywhere.home or default_home(), home_named=everywhere.home is not None, json=everywhere.json)
     # Whatever a library may print goes to standard error: standard output is the result's.
     apart = _replacing() if _HELP & set(words) else redirect_stdout(sys.stderr)
-    with as_it_was(), apart:
+    with as_it_was(), apart, acting("command"):
         try:
             return _run(call, everywhere, words)
         finally:

@@ -96,10 +96,11 @@ def put_together(
     fresh: Sequence[dg.AssetChecksDefinition],
     jobs: Sequence[Any],
     sensors: Sequence[dg.SensorDefinition] = (),
+    schedules: Sequence[dg.ScheduleDefinition] = (),
     *,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> dg.Definitions:
-    """Return the definitions for `vendors`, with the checks, jobs and sensors that are given. ``executor``: where steps are done."""
+    """Return the definitions for `vendors`, with the checks, jobs, sensors and schedules given. ``executor``: where steps are done."""
     return dg.Definitions(
         assets=assets(vendors),
         asset_checks=fresh,
@@ -107,6 +108,7 @@ def put_together(
         executor=executor,
         jobs=jobs,
         sensors=sensors,
+        schedules=schedules,
     )
 
 

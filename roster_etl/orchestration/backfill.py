@@ -19,6 +19,7 @@ from roster_etl.pipeline.abandoned import end_abandoned
 from roster_etl.pipeline.archived import newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
+from roster_etl.store.acting import Via, acting, acting_via
 from roster_etl.store.settings import landing_folder
 
 FeedName = tuple[str, str]
@@ -96,10 +97,16 @@ def _each(home: Path, feeds: Sequence[FeedName], at_once: int) -> Iterator[Fille
     # a fresh interpreter each: Dagster and Arrow have threads, which a forked child would inherit half
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(at_once, len(feeds)), mp_context=context) as pool:
-        runs = {pool.submit(fill, home, feed): feed for feed in feeds}
+        runs = {pool.submit(_fill_for, acting_via(), home, feed): feed for feed in feeds}
         for run in as_completed(runs):
             error = run.exception()
             yield run.result() if error is None else _lost(runs[run])
+
+
+def _fill_for(via: Via, home: Path, feed: FeedName) -> Filled:
+    """Fill in a process of its own, which knows nothing of who asked."""
+    with acting(via):
+        return fill(home, feed)
 
 
 def _lost(feed: FeedName) -> Filled:

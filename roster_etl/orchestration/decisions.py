@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from pydantic import Field
 
+from roster_etl.canonical.audit import Action
 from roster_etl.orchestration.checks import PUBLISHABLE
 from roster_etl.orchestration.endings import REPORT
 from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
@@ -21,7 +22,7 @@ from roster_etl.orchestration.provenance import Provenance
 from roster_etl.orchestration.resources import Desk
 from roster_etl.orchestration.roster import PLAN, warehouse_key
 from roster_etl.orchestration.steps import district_tags, reported, tag_run
-from roster_etl.pipeline.decide import Decision, approval, carry_out, discard, refuse_ids, somebody
+from roster_etl.pipeline.decide import Decision, approval, carry_out, decision_entry, discard, refuse_ids, somebody
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
@@ -70,7 +71,7 @@ def decision_jobs() -> list[dg.JobDefinition]:
 def _approve_hold() -> dg.JobDefinition:
     @dg.op(name=STEP[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
     def approve_hold(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
-        with _deciding(context, config.import_id) as workspace:
+        with _deciding(context, config.import_id, "approve", config.by) as workspace:
             refuse_ids(config.rename)
             decision = Decision(
                 import_id=config.import_id,
@@ -96,7 +97,7 @@ def _approve_hold() -> dg.JobDefinition:
 def _discard_hold() -> dg.JobDefinition:
     @dg.op(name=STEP[DISCARD], required_resource_keys={"desk"}, description="Leave the roster as it is.")
     def discard_hold(context: dg.OpExecutionContext, config: DiscardConfig) -> None:
-        with _deciding(context, config.import_id) as workspace:
+        with _deciding(context, config.import_id, "discard", config.by) as workspace:
             discard(workspace, config.import_id, config.by)
 
     @dg.job(name=DISCARD, description="Discard a held import: the roster stays as it is.")
@@ -111,8 +112,9 @@ def _undo_import() -> dg.JobDefinition:
     def undo_import(context: dg.OpExecutionContext, config: UndoConfig) -> None:
         with reported(context):
             desk: Desk = context.resources.desk
-            _alone(context, desk.workspace, config.import_id)
-            number = plan_undo(desk.workspace, config.import_id, somebody(config.by), run_id=context.run.run_id)
+            with desk.workspace.warehouse.attempt(decision_entry(desk.workspace, "undo", config.import_id, config.by)):
+                _alone(context, desk.workspace, config.import_id)
+                number = plan_undo(desk.workspace, config.import_id, somebody(config.by), run_id=context.run.run_id)
             row = _tag(context, desk.workspace, number)
             _tell_report(context, desk.workspace, number)
             if row["status"] == "held":
@@ -128,10 +130,10 @@ def _undo_import() -> dg.JobDefinition:
 
 
 @contextmanager
-def _deciding(context: dg.OpExecutionContext, import_id: int) -> Iterator[Workspace]:
+def _deciding(context: dg.OpExecutionContext, import_id: int, action: Action, by: str) -> Iterator[Workspace]:
     """Tag the run with the import that is decided about, as it stands afterwards, whether or not the decision could be taken."""
     desk: Desk = context.resources.desk
-    with reported(context):
+    with reported(context), desk.workspace.warehouse.attempt(decision_entry(desk.workspace, action, import_id, by)):
         _alone(context, desk.workspace, import_id)
         try:
             yield desk.workspace

@@ -9,6 +9,7 @@ from roster_etl.orchestration.assembly import check_keys, checks, import_jobs, p
 from roster_etl.orchestration.decisions import decision_jobs
 from roster_etl.orchestration.executors import executor
 from roster_etl.orchestration.freshness import freshness_sensor, late_feeds
+from roster_etl.orchestration.housekeeping import housekeeping, nightly
 from roster_etl.orchestration.post import canceled_runs, failed_runs, outbox_sensor
 from roster_etl.orchestration.sensors import landing_zone
 from roster_etl.orchestration.warm import warm_runs
@@ -21,8 +22,9 @@ JOBS = import_jobs(VENDORS, CHECKS)
 defs = put_together(
     VENDORS,
     CHECKS,
-    [*JOBS, *decision_jobs(), late_feeds],
+    [*JOBS, *decision_jobs(), late_feeds, housekeeping],
     [landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
+    [nightly],
     executor=executor(),
 )
 warm_runs()

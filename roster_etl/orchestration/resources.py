@@ -24,6 +24,7 @@ from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError
+from roster_etl.store.acting import Via, acting
 
 
 class RunBroken(RetryableError):
@@ -124,11 +125,18 @@ def desk(context: dg.InitResourceContext) -> Iterator[Desk]:
     opened = Desk(Workspace.open(current_home()), apart=steps_apart())
     with ExitStack() as stack:
         stack.callback(opened.close)
+        stack.enter_context(acting(_via(context)))
         if context.instance is not None:
             stack.enter_context(kept_connections(context.instance))
         yield opened
         if not opened.apart:  # of a run whose steps are apart only Dagster knows the end: the sensor `failed_runs` hears of it
             _end(context, opened)
+
+
+def _via(context: dg.InitResourceContext) -> Via:
+    """Return who asked for the run: the daemon, by a sensor or a schedule, or a person in the UI."""
+    tags = context.run.tags if context.run is not None else {}
+    return "daemon" if {"dagster/sensor_name", "dagster/schedule_name"} & set(tags) else "ui"
 
 
 def _end(context: dg.InitResourceContext, desk: Desk) -> None:

@@ -7,7 +7,7 @@ entry and the manifest. What is published belongs to ``pipeline.override``, ``pi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.faults import fault_point
-from roster_etl.store.warehouse import Conclusion, Edit, TableChange
+from roster_etl.store.warehouse import Conclusion, Edit, Entry, TableChange
 from roster_etl.vendors import vendor
 
 CARRIED = ("content", "settings", "headers", "compared")
@@ -57,9 +57,12 @@ def publish_by_hand(
     *,
     summary: Mapping[str, Any],
     said: Mapping[str, Any],
+    entry: Entry,
     edits: Sequence[Edit] = (),
 ) -> int:
-    """Publish `changes` as an import of kind ``override``, and return its number. ``said``: what its manifest tells of it.
+    """Publish `changes` as an import of kind ``override``, and return its number.
+
+    Args: said: what its manifest tells of it. entry: the audit's line, which learns the import's number.
 
     Raises: RosterMoved: another import was published since `on` was taken; the import is ``failed`` then.
     """
@@ -75,6 +78,7 @@ def publish_by_hand(
         checks=[],
         summary=summary,
         edits=edits,
+        entries=[replace(entry, import_id=number)],
     )
     try:
         fault_point("override.opened")

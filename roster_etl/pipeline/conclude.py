@@ -28,7 +28,7 @@ from roster_etl.projections.suite_files import Severity
 from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import Check, Conclusion, Hold, ImportFile
+from roster_etl.store.warehouse import Check, Conclusion, Entry, Hold, ImportFile
 
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
     ("suite", "error", ("critical",)),
@@ -98,6 +98,7 @@ def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
     Where the ledger cannot be told (it may be what failed), `error` says so; the import stays ``running`` until it is resumed or swept.
     """
     if upload.approved_plan is not None:
+        workspace.warehouse.refused(approval_entry(upload, {}), error)
         return
     try:
         conclude(workspace, upload, "failed", parking(workspace, upload.import_id, error), error=error)
@@ -105,6 +106,20 @@ def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
         error.add_note(f"The ledger could not be told of it: {second.message}")
     except OSError:
         error.add_note("The archive could not be told of it.")
+
+
+def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> Entry:
+    """Return the audit's line of who approved a held upload: what was left out, and how many renames were approved with it."""
+    renames = summary.get("renames", {}).get("approved", 0)
+    about = {"left_out": list(upload.leave_out)} if upload.leave_out else {}
+    return Entry(
+        action="approve",
+        who=upload.approved_by,
+        district_id=upload.district_id,
+        source=upload.source,
+        import_id=upload.import_id,
+        about={**about, **({"renames": renames} if renames else {})},
+    )
 
 
 def conclusion_of(

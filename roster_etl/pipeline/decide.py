@@ -7,10 +7,12 @@ command line and of the Dagster jobs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.next_steps import again_command
 from roster_etl.pipeline.outcome import overtaken_by
@@ -22,10 +24,10 @@ from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.road import Tell, import_upload
 from roster_etl.pipeline.undo import publish_undo
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.faults import fault_point
 from roster_etl.store.settings import is_line
-from roster_etl.store.warehouse import NoHold
+from roster_etl.store.warehouse import Entry, NoHold
 
 LONGEST_NAME = 200
 
@@ -99,6 +101,11 @@ def approval(workspace: Workspace, decision: Decision) -> Approval:
     Raises: UnknownImport, NoHold; Overtaken; BadDecision: nobody decides, another plan is named, or none where one is needed;
         BadLeaveOut, BadRename.
     """
+    with workspace.warehouse.attempt(decision_entry(workspace, "approve", decision.import_id, decision.by)):
+        return _approval(workspace, decision)
+
+
+def _approval(workspace: Workspace, decision: Decision) -> Approval:
     by = somebody(decision.by)
     row, hold = open_hold(workspace, decision.import_id)
     _refuse_overtaken(workspace, row)
@@ -133,9 +140,10 @@ def carry_out(workspace: Workspace, given: Approval, run_id: str | None = None, 
 
 def discard(workspace: Workspace, import_id: int, by: str) -> None:
     """Discard a held import: the roster stays as it is. Raises UnknownImport, NoHold, BadDecision."""
-    name = somebody(by)
-    open_hold(workspace, import_id)
-    workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
+    with workspace.warehouse.attempt(decision_entry(workspace, "discard", import_id, by)):
+        name = somebody(by)
+        open_hold(workspace, import_id)
+        workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
     refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, [import_id])
 
@@ -147,6 +155,15 @@ def open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dic
     if hold is None or hold["decision"] is not None:
         raise NoHold(import_id=import_id)
     return row, hold
+
+
+def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str) -> Entry:
+    """Return the audit's line of a decision; an import that the ledger does not know is named by its number alone."""
+    place = {}
+    with suppress(RosterError):
+        row = workspace.warehouse.import_(import_id)
+        place = {"district_id": row["district_id"], "source": row["source"]}
+    return Entry(action=action, who=by.strip() or None, import_id=import_id, **place)
 
 
 def _refuse_overtaken(workspace: Workspace, row: Mapping[str, Any]) -> None:

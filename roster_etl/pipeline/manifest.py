@@ -49,7 +49,9 @@ def refresh_manifest(workspace: Workspace, import_id: int) -> None:
 
 def settle_manifest(workspace: Workspace, district_id: str, import_id: int, **changes: Any) -> None:
     """Let a manifest tell all that the ledger does, so that its import is not walked again; `changes` replace parts of it."""
-    document = {**workspace.archive.read_manifest(district_id, import_id), "settled": True, "door": [], "unkept": {}, **changes}
+    before = workspace.archive.read_manifest(district_id, import_id)
+    kept = {name: value for name, value in before.items() if name not in ("edit", "renames")}  # keys, cells and ids of people
+    document = {**kept, "settled": True, "door": [], "unkept": {}, **changes}
     ended = _ended(workspace, import_id, settled=True)
     workspace.archive.write_manifest(district_id, import_id, {**document, **ended})
 

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.canonical.audit import Action
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.edits import RecordEdit, edit_value, with_edits
 from roster_etl.engine.map import HASH
@@ -22,7 +23,7 @@ from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.warehouse import Edit, TableChange
+from roster_etl.store.warehouse import Edit, Entry, TableChange
 from roster_etl.vendors import vendor
 
 _CARRIED = ("headers",)  # of the summary of the last import: what later uploads are judged against
@@ -52,6 +53,11 @@ def set_override(workspace: Workspace, target: Target, value: str | None, by: st
 
     Raises: UnknownTable, UnknownColumn, UnknownRecord, BadEdit; RosterMoved: another import was published meanwhile.
     """
+    with workspace.warehouse.attempt(_entry(target, by, begins=True)):
+        return _set(workspace, target, value, by)
+
+
+def _set(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
     table = _table(target)
     edit_value(table, target.field, value)
     on = _ground(workspace, target)
@@ -67,6 +73,11 @@ def clear_override(workspace: Workspace, target: Target, by: str) -> int:
 
     Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published meanwhile.
     """
+    with workspace.warehouse.attempt(_entry(target, by, begins=False)):
+        return _clear(workspace, target, by)
+
+
+def _clear(workspace: Workspace, target: Target, by: str) -> int:
     table = _table(target)
     on = _ground(workspace, target)
     wanted = {name: value or None for name, value in target.key.items()}
@@ -80,6 +91,13 @@ def clear_override(workspace: Workspace, target: Target, by: str) -> int:
     edit = Edit(begins=False, table=table.name, key=found[0]["key"], field=target.field, by=by)
     nothing = table.full_schema.empty_table()
     return _publish(workspace, target, on, nothing, nothing, edit)
+
+
+def _entry(target: Target, by: str | None, *, begins: bool) -> Entry:
+    """Return the audit's line of an edit: the column, not the record that it is of, and not the value."""
+    about = {"table": target.table, "field": target.field}
+    action: Action = "override_set" if begins else "override_clear"
+    return Entry(action=action, who=by, district_id=target.district_id, source=target.source, about=about)
 
 
 def key_json(key: Mapping[str, Any]) -> str:
@@ -121,7 +139,9 @@ def _publish(workspace: Workspace, target: Target, on: Ground, before: pa.Table,
     }
     said = {"edit": {name: getattr(edit, name) for name in ("begins", "table", "key", "field", "value", "by")}}
     changes = {target.table: _change(before, after)} if is_new else {}
-    return publish_by_hand(workspace, on, changes, summary=summary, said=said, edits=[edit])
+    return publish_by_hand(
+        workspace, on, changes, summary=summary, said=said, entry=_entry(target, edit.by, begins=edit.begins), edits=[edit]
+    )
 
 
 def _ground(workspace: Workspace, target: Target) -> Ground:

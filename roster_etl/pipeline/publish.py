@@ -15,7 +15,7 @@ import pyarrow as pa
 from roster_etl.engine.plan import CLOSES
 from roster_etl.engine.renames import TABLE
 from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
-from roster_etl.pipeline.conclude import conclusion_of, supersede_holds
+from roster_etl.pipeline.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.map import tables_of
@@ -50,6 +50,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         conclusion_of(workspace, upload, "published", [], summary=summary),
         leaving=leaving_quarantine(workspace, upload),
         edits=edits_of(workspace, upload),
+        entries=[approval_entry(upload, summary)] if upload.approved_by else [],
     )
     workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
     write_manifest(workspace, upload)

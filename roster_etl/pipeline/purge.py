@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
 from roster_etl.store.faults import fault_point
-from roster_etl.store.warehouse import Conclusion, Removal
+from roster_etl.store.warehouse import Conclusion, Entry, Removal
 from roster_etl.vendors import Vendor, vendor
 
 _TARGETS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "old_id", "new_id"})
@@ -81,7 +81,7 @@ class _Archived:
 def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> Purged:
     """Remove one user: every version that is about them, findings and quarantine of their records, and their records in the archive."""
     person = (kind, user_id)
-    with _purging(workspace, district_id) as numbers:
+    with _purging(workspace, district_id, "user", by) as numbers:
         values = workspace.warehouse.person_values(district_id, kind, user_id)
         archived = _scrubbed(workspace, district_id, kind, Person(ids=frozenset({user_id}), values=values))
         removal = Removal(district_id=district_id, person=person, values=values, places=archived.places, masked=mask(user_id))
@@ -94,7 +94,7 @@ def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: s
     The newest upload that each feed has published stays, as far back as it lies.
     """
     before = (now or datetime.now(UTC)) - age
-    with _purging(workspace, district_id) as numbers:
+    with _purging(workspace, district_id, "older", by) as numbers:
         sets = [(source, one.name) for source in numbers for one in vendor(source).format.file_sets]
         last = [workspace.warehouse.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
         rows = workspace.warehouse.imports(district_id)
@@ -106,7 +106,7 @@ def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: s
 
 def purge_district(workspace: Workspace, district_id: str, *, by: str) -> Purged:
     """Remove all that was ever imported of a district; the ledger keeps that there were imports, and their numbers."""
-    with _purging(workspace, district_id) as numbers:
+    with _purging(workspace, district_id, "district", by) as numbers:
         rows = workspace.warehouse.imports(district_id)
         everything = frozenset(row["import_id"] for row in rows) - set(numbers.values())
         removal = Removal(district_id=district_id, imports=everything)
@@ -115,15 +115,16 @@ def purge_district(workspace: Workspace, district_id: str, *, by: str) -> Purged
 
 
 @contextmanager
-def _purging(workspace: Workspace, district_id: str) -> Iterator[dict[str, int]]:
+def _purging(workspace: Workspace, district_id: str, what: str, by: str) -> Iterator[dict[str, int]]:
     """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import."""
-    numbers = _opened(workspace, district_id)
-    try:
-        fault_point("purge.opened")
-        yield numbers
-    finally:
-        for number in numbers.values():
-            release(workspace, number)
+    with workspace.warehouse.attempt(Entry(action="purge", who=by, district_id=district_id, about={"what": what})):
+        numbers = _opened(workspace, district_id)
+        try:
+            fault_point("purge.opened")
+            yield numbers
+        finally:
+            for number in numbers.values():
+                release(workspace, number)
 
 
 def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
@@ -152,10 +153,13 @@ def _carried_out(
     workspace.archive.begin_removal(district_id, archived.dropped | _checkpoints(workspace, district_id), archived.changed)
     fault_point("purge.scrubbed")
     done = datetime.now(UTC)
+    told = {"what": what, "imports": list(numbers.values()), **about}
+    entry = Entry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=told)
     noted = {"what": what, "by": by, "records": len(archived.places), "files": len(archived.dropped), **about}
 
     def conclusions(counts: dict[str, int]) -> list[Conclusion]:
-        return [_conclusion(workspace, district_id, s, n, done, {**noted, "versions": counts}) for s, n in numbers.items()]
+        ended = [_conclusion(workspace, district_id, s, n, done, {**noted, "versions": counts}) for s, n in numbers.items()]
+        return [replace(ended[0], entries=[entry]), *ended[1:]]
 
     counts = workspace.warehouse.purge(removal, conclusions)
     for source, number in numbers.items():

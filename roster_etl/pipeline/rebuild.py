@@ -17,7 +17,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from roster_etl.mapping.frames import FINDINGS, to_frame
-from roster_etl.pipeline import override
+from roster_etl.pipeline import override, renames, undo
 from roster_etl.pipeline.road import Tell, walk
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -27,7 +27,7 @@ from roster_etl.store.districts import District, Feed, Gate, Registry
 from roster_etl.store.faults import fault_point
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
+from roster_etl.store.warehouse import Conclusion, Entry, TableChange, Warehouse
 
 Document = dict[str, Any]
 _DECISIONS = {"published": "publish", "discarded": "held"}
@@ -94,10 +94,16 @@ def _refuse_unknown(documents: Sequence[Document]) -> None:
         problem = "its manifest was written by an earlier version" if "ledger" not in document else None
         if problem is None and document["ledger"]["kind"] not in REPLAYS:
             problem = f"imports of kind {document['ledger']['kind']} are not known"
-        elif problem is None and document["ledger"]["kind"] == "override" and "edit" not in document:
-            problem = "it joins ids that were renamed, which is not replayed yet"
+        elif problem is None and document["ledger"]["kind"] == "override" and not _told(document):
+            problem = "its manifest does not say what was edited, or renamed"
         if problem:
             raise CannotReplay(import_id=document["import_id"], district_id=document["district_id"], problem=problem)
+
+
+def _told(document: Document) -> bool:
+    """Return whether a manifest of kind ``override`` says all that it takes to do it again, or need not."""
+    needed = "edit" in document or "pairs" in document.get("renames", {})
+    return needed or bool(document.get("settled")) or document["status"] != "published"
 
 
 def _moment(document: Document) -> tuple[str, int]:
@@ -128,8 +134,19 @@ def replay_upload(replay: Replay, document: Document) -> bool:
 
 
 def replay_override(replay: Replay, document: Document) -> bool:
-    """Replay a steward's edit."""
+    """Replay a steward's edit, or that people under new ids are who they were."""
     replay.warehouse.begin_again(document["ledger"])
+    if document.get("settled") or document["status"] != "published":
+        pass
+    elif "edit" in document:
+        _edit_again(replay, document)
+    else:
+        renames.say_again(replay, (document["district_id"], document["source"]), document["renames"])
+    replay.warehouse.end_again(document)
+    return True
+
+
+def _edit_again(replay: Replay, document: Document) -> None:
     edit = document["edit"]
     target = override.Target(
         district_id=document["district_id"],
@@ -138,14 +155,21 @@ def replay_override(replay: Replay, document: Document) -> bool:
         key=json.loads(edit["key"]),
         field=edit["field"],
     )
-    if document.get("settled") or document["status"] != "published":
-        pass
-    elif edit["begins"]:
+    if edit["begins"]:
         override.set_override(replay, target, edit["value"], edit["by"])
     else:
         override.clear_override(replay, target, edit["by"])
+
+
+def replay_undo(replay: Replay, document: Document) -> bool:
+    """Replay an undo, as far as it came. Returns whether it plans what it planned then."""
+    replay.warehouse.begin_again(document["ledger"])
+    same = True
+    if document["walked"]:
+        planned = undo.undo_again(replay, document["ledger"])
+        same = _plain(planned) == document["ledger"]["summary"].get("plan")
     replay.warehouse.end_again(document)
-    return True
+    return same
 
 
 def replay_purge(replay: Replay, document: Document) -> bool:
@@ -160,6 +184,7 @@ def replay_purge(replay: Replay, document: Document) -> bool:
 REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {
     "upload": replay_upload,
     "override": replay_override,
+    "undo": replay_undo,
     "purge": replay_purge,
 }
 """How an import is replayed, by its kind."""
@@ -292,6 +317,9 @@ class Target(Warehouse):
     ) -> None:
         """Publish at the moment when it was published."""
         super().publish(replace(conclusion, finished_at=self._finished_at), changes, base, approved_by=approved_by)
+
+    def _write_down(self, connection: Any, entries: Sequence[Entry]) -> None:
+        """Add nothing to the audit: what was decided then was written down then."""
 
     def supersede_holds(self, *_: Any, **__: Any) -> list[int]:
         """Leave holds alone: each comes with its own manifest."""

@@ -24,6 +24,7 @@ from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
 from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.published import unpublished_files
+from roster_etl.pipeline.retention import open_holds
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
@@ -38,6 +39,7 @@ from roster_etl.store.faults import fault_point
 from roster_etl.store.landing import open_landing
 from roster_etl.store.scratch import scratch_folder, sweep
 from roster_etl.store.source import Arrival, collect, collect_path, unpacked
+from roster_etl.store.warehouse import Entry
 from roster_etl.vendors import Vendor, vendor
 
 
@@ -78,6 +80,27 @@ def receive(workspace: Workspace, order: Order) -> Upload:
     Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is not known; the landing
         zone cannot be read (the import is then in the ledger as ``failed``).
     """
+    if not _is_rerun(order):
+        return _received(workspace, order)
+    with workspace.warehouse.attempt(rerun_entry(order)):
+        return _received(workspace, order)
+
+
+def _is_rerun(order: Order) -> bool:
+    return order.archived is not None and order.approves is None
+
+
+def rerun_entry(order: Order) -> Entry:
+    """Return the audit's line of an order that runs an archived upload again."""
+    return Entry(
+        action="rollback" if order.rollback else "rerun",
+        district_id=order.district_id,
+        source=order.source,
+        about={"of_import": order.archived},
+    )
+
+
+def _received(workspace: Workspace, order: Order) -> Upload:
     refuse_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
@@ -217,6 +240,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
         received_at=_arrived(order, now),
         started_at=now,
         options=dict(texts),
+        entry=rerun_entry(order) if _is_rerun(order) else None,
     )
 
 
@@ -225,7 +249,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
 
 def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed, expected: Sequence[Finding]) -> Upload:
     sweep(workspace.settings.scratch)
-    workspace.frames.sweep(upload.district_id)
+    workspace.frames.sweep(upload.district_id, spare=open_holds(workspace, upload.district_id))
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collected(workspace, upload, order, feed, scratch)
         if upload.format.lone_zip:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from roster_etl.pipeline.abandoned import end_abandoned
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
+from roster_etl.pipeline.retention import open_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import scratch
 from roster_etl.store.faults import fault_point
@@ -40,7 +41,7 @@ def sweep(workspace: Workspace, *, frames: int = KEPT_FRAMES) -> Swept:
     behind = [row["import_id"] for row in workspace.warehouse.imports() if is_behind(workspace, row)]
     for import_id in behind:
         refresh_manifest(workspace, import_id)
-    removed = workspace.frames.sweep(keep=frames)
+    removed = workspace.frames.sweep(keep=frames, spare=open_holds(workspace))
     folders = scratch.sweep(workspace.settings.scratch)
     return Swept(
         ended=tuple(ended), manifests=tuple(sorted(behind)), frames=removed, scratch=folders, parts=workspace.archive.sweep()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.faults import fault_point
-from roster_etl.store.warehouse import Conclusion, Edit, Hold, TableChange
+from roster_etl.store.warehouse import Conclusion, Edit, Entry, Hold, TableChange
 from roster_etl.vendors import vendor
 
 REASON = "undo"
@@ -63,8 +63,10 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     It ends as ``held``, or as ``unchanged`` where the roster is in that state already.
     Raises: UnknownImport. NotUndoable: it published nothing, or personal data was purged since.
     """
-    row = _undoable(workspace, import_id)
-    number = _begun(workspace, row, run_id)
+    entry = Entry(action="undo", who=by, about={"of_import": import_id})
+    with workspace.warehouse.attempt(entry):
+        row = _undoable(workspace, import_id)
+        number = _begun(workspace, row, run_id, entry)
     try:
         fault_point("undo.opened")
         undo = _undo(workspace, row)
@@ -87,6 +89,23 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold, ImportNotRunning: it was decided already.
     """
     row = workspace.warehouse.import_(import_id)
+    entry = Entry(
+        action="approve",
+        who=by,
+        district_id=row["district_id"],
+        source=row["source"],
+        import_id=import_id,
+        about={"undoes": row["summary"]["undoes"]},
+    )
+    with workspace.warehouse.attempt(entry):
+        undo = _published(workspace, row, sha256, by, entry)
+    _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
+    closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, datetime.now(UTC))
+    rewrite_reports(workspace, closed)
+
+
+def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: Entry) -> _Undo:
+    import_id: int = row["import_id"]
     undo = _undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=import_id)
     if undo.plan.sha256 != sha256:
         raise PlanMoved(import_id=import_id, district_id=row["district_id"])
@@ -96,13 +115,27 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
         finished_at=datetime.now(UTC),
         summary={**row["summary"], **undo.carried},
         edits=undo.edits,
+        entries=[entry],
     )
     changes = {name: _change(undo, name) for name in undo.plan.tables}
     workspace.warehouse.publish(conclusion, changes, undo.plan.base, approved_by=by)
     fault_point("undo.published")
-    _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
-    closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, conclusion.finished_at)
-    rewrite_reports(workspace, closed)
+    return undo
+
+
+def undo_again(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Do to a roster that has come to the same moment what the undo of ledger row `row` did. Returns what it plans, by table."""
+    number: int = row["import_id"]
+    undo = _undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=number)
+    found = to_table(findings_frame([_finding(undo)])).cast(FINDINGS)
+    now = datetime.now(UTC)
+    if row["status"] == "published":
+        conclusion = Conclusion(import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits)
+        changes = {name: _change(undo, name) for name in undo.plan.tables}
+        workspace.warehouse.publish(conclusion, changes, undo.plan.base)
+    else:
+        workspace.warehouse.conclude(Conclusion(import_id=number, status="unchanged", finished_at=now, findings=found))
+    return planned_from(undo.plan, "held").tables
 
 
 def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
@@ -115,10 +148,11 @@ def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
     return row
 
 
-def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None) -> int:
+def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None, entry: Entry) -> int:
     now = datetime.now(UTC)
     feed = (row["district_id"], row["source"])
-    return begin(workspace, *feed, kind="undo", file_set=row["file_set"], run_id=run_id, received_at=now, started_at=now)
+    given = {"file_set": row["file_set"], "run_id": run_id, "received_at": now, "started_at": now}
+    return begin(workspace, *feed, kind="undo", entry=replace(entry, district_id=feed[0], source=feed[1]), **given)
 
 
 def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:

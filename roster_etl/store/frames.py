@@ -6,7 +6,7 @@ Belongs here: writing and reading them under district and import. Does not belon
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pandas as pd
@@ -81,12 +81,22 @@ class FrameStore:
         """Remove all that belongs to a district."""
         self._folder.remove(check_id(district_id))
 
-    def sweep(self, district_id: str | None = None, *, keep: int = 3) -> int:
-        """Remove the frames of all but the newest `keep` imports of a district, or of each. Returns how many imports lost theirs."""
+    def kept(self) -> dict[str, tuple[int, ...]]:
+        """Return the imports that have frames, by district."""
+        return {name: numbers for name in self._folder.names() if (numbers := self._imports(name))}
+
+    def _imports(self, district_id: str) -> tuple[int, ...]:
+        return tuple(sorted(int(number) for number in self._folder.names(district_id) if number.isdigit()))
+
+    def sweep(self, district_id: str | None = None, *, keep: int = 3, spare: Collection[int] = ()) -> int:
+        """Remove the frames of all but the newest `keep` imports of a district, or of each. Returns how many imports lost theirs.
+
+        ``spare``: imports whose frames stay in any case.
+        """
         removed = 0
         for name in self._folder.names() if district_id is None else (check_id(district_id),):
-            imports = sorted(int(number) for number in self._folder.names(name) if number.isdigit())
-            for import_id in imports[: max(0, len(imports) - keep)]:
+            imports = self._imports(name)
+            for import_id in set(imports[: max(0, len(imports) - keep)]) - set(spare):
                 self.drop(name, import_id)
                 removed += 1
         return removed

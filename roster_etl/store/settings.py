@@ -13,10 +13,12 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import BadHome, SettingsError
+from roster_etl.spec.options import parse_duration
 from roster_etl.store.faults import armed
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import is_url, join, redact, shown
@@ -114,6 +116,24 @@ class ReportSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetentionSettings:
+    """How long what can be made again is kept, as times such as 90d.
+
+    ``runs``: of Dagster, with their events; ``frames``: between steps (and of the newest imports of a district only); ``reports``: the
+    pages in the home; ``outbox``: messages that are parked.
+    """
+
+    runs: str = "180d"
+    frames: str = "30d"
+    reports: str = "730d"
+    outbox: str = "90d"
+
+    def age(self, what: str) -> timedelta:
+        """Return how long `what` is kept."""
+        return parse_duration(getattr(self, what))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """The effective settings of one home folder. All paths are absolute; URLs may carry passwords: show ``redacted()`` only."""
 
@@ -128,6 +148,7 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     reports: ReportSettings = field(default_factory=ReportSettings)
     imports: ImportSettings = field(default_factory=ImportSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -156,6 +177,7 @@ class Settings:
             alerts=_alerts(home, values.get("alerts", {})),
             reports=ReportSettings(**values.get("reports", {})),
             imports=ImportSettings(**values.get("imports", {})),
+            retention=_retention(values.get("retention", {})),
         )
 
     @property
@@ -174,6 +196,7 @@ class Settings:
             "alerts": {**vars(self.alerts), "on": list(self.alerts.on)},
             "reports": {"url": redact(self.reports.url), "data_docs": self.reports.data_docs},
             "imports": dict(vars(self.imports)),
+            "retention": dict(vars(self.retention)),
         }
 
     def __repr__(self) -> str:
@@ -197,6 +220,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "alerts": _kinds(AlertSettings),
     "reports": _kinds(ReportSettings),
     "imports": {f.name: (int,) for f in fields(ImportSettings)},
+    "retention": _kinds(RetentionSettings),
 }
 _ONE_OF: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
 _VARIABLES = (
@@ -284,6 +308,22 @@ def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
 def _alerts(home: Path, values: Mapping[str, Any]) -> AlertSettings:
     given = {**values, **_files(home, values, "webhook_file")}
     return AlertSettings(**{**given, "on": tuple(given.get("on", ALERTS))})
+
+
+def _retention(values: Mapping[str, str]) -> RetentionSettings:
+    wrong = [name for name, text in values.items() if not _is_age(text)]
+    if wrong:
+        raise SettingsError(
+            where=FILE_NAME, problem="; ".join(f'"retention.{name}" must be a time such as 90d' for name in wrong)
+        )
+    return RetentionSettings(**values)
+
+
+def _is_age(text: str) -> bool:
+    try:
+        return parse_duration(text) > timedelta(0)
+    except (ValueError, OverflowError):
+        return False
 
 
 def _files(home: Path, values: Mapping[str, Any], *names: str) -> dict[str, str]:

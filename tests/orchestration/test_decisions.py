@@ -44,6 +44,13 @@ def plan(home: Home, import_id: int = 2) -> str:
     return str(home.workspace.warehouse.hold(import_id)["plan_sha256"])
 
 
+def told(home: Home) -> list[tuple[str, str, str | None, str | None]]:
+    """Return the lines of the audit: action, outcome, who, and the code of a refusal."""
+    rows = home.workspace.warehouse.audit()
+    assert {row["via"] for row in rows} == {"ui"}
+    return [(row["action"], row["outcome"], row["who"], row["about"].get("code")) for row in rows]
+
+
 def decide(home: Home, job: str, **config: Any) -> int:
     return run_decision(home.path, job, config)
 
@@ -120,6 +127,7 @@ def test_what_the_command_line_refuses_is_refused(held: Home, config: dict[str, 
     assert run.status == dg.DagsterRunStatus.FAILURE
     assert refused.value.message in str(failed[0].error)
     assert held.status(2) == "held"
+    assert told(held) == [("approve", "refused", config["by"].strip() or None, code)]
 
 
 def test_discarding_leaves_the_roster_and_tags_the_run(held: Home) -> None:
@@ -129,6 +137,7 @@ def test_discarding_leaves_the_roster_and_tags_the_run(held: Home) -> None:
 
     assert held.status(2) == "discarded"
     assert held.newest_run().tags["import_status"] == "discarded"
+    assert told(held) == [("discard", "done", "A. Steward", None)]
     assert held.workspace.warehouse.count_current("lincoln", "clever", "users") == before
 
 
@@ -178,6 +187,8 @@ def test_nothing_is_decided_beside_an_import_of_the_district(held: Home, job: st
     workspace.holders.release(number, ended=False)
     if job == DISCARD:  # nobody works on that import any more
         assert decide(held, job, import_id=2, by="A. Steward") == 2
+    refused = (job.removesuffix("_hold").removesuffix("_import"), "refused", "A. Steward", "district_busy")
+    assert told(held) == [refused, *([("discard", "done", "A. Steward", None)] if job == DISCARD else [])]
 
 
 def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:
@@ -193,6 +204,8 @@ def test_an_undo_is_planned_shown_and_approved(held: Home) -> None:
     users = held.materialized()["warehouse/users"]
     assert held.status(number) == "published"
     assert users.metadata["dagster/row_count"].value == held.workspace.warehouse.count_current("lincoln", "clever", "users")
+    decisions = [("approve", "done", "A", None), ("undo", "done", "A. Steward", None), ("approve", "done", "A. Steward", None)]
+    assert told(held) == decisions
 
 
 def test_the_code_location_loads_with_them() -> None:

@@ -17,6 +17,7 @@ from roster_etl.pipeline.line import other_keys
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
+from roster_etl.pipeline.rebuild import rebuild
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.rename_words import BadRename
 from roster_etl.pipeline.renames import approve_afterwards, proposals
@@ -25,7 +26,9 @@ from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.district import District, Feed
+from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
+from tests.dumps import dump
 
 FEED = ("lincoln", "clever")
 NEW = "renamed-0001"
@@ -204,3 +207,23 @@ def test_the_number_of_a_proposal_does(workspace: Workspace, imported: Path) -> 
     said = approve_afterwards(workspace, number, "A. Steward", ("1",))
 
     assert outcome(workspace, said)["changes"]["id_changes"]["created"] == 1
+
+
+def test_what_was_said_afterwards_is_rebuilt_and_the_audit_names_nobody(
+    workspace: Workspace, imported: Path, tmp_path: Path
+) -> None:
+    number = run(workspace, imported / "second", delete_threshold_pct="100")["import_id"]
+    approve_afterwards(workspace, number, "A. Steward")
+    with pytest.raises(BadRename):
+        approve_afterwards(workspace, number, "A. Steward")
+    url = f"sqlite:///{tmp_path}/again.sqlite"
+
+    rebuilt = rebuild(workspace, FEED[0], url)
+
+    assert rebuilt.differs == ()
+    with Warehouse(url) as target:
+        assert dump(target) == dump(workspace.warehouse)
+    rows = workspace.warehouse.audit()
+    assert [(row["action"], row["outcome"]) for row in rows] == [("renames_approve", "done"), ("renames_approve", "refused")]
+    assert NEW not in str(rows)
+    assert (imported / "old").read_text() not in str(rows)

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.archived import NotArchived, archived_import, newest_archived
+from roster_etl.pipeline.decide import discard
 from roster_etl.pipeline.next_steps import next_steps
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import Target, set_override
 from roster_etl.pipeline.plan import PlanMoved, _older
+from roster_etl.pipeline.rebuild import rebuild
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.trace import trace_record
@@ -25,8 +27,9 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.district import District, Feed
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import NoHold
+from roster_etl.store.warehouse import NoHold, Warehouse
 from roster_etl.vendors import vendor
+from tests.dumps import dump
 
 FEED = ("lincoln", "canvas")
 HEADER = "user_id,login_id,status,full_name\n"
@@ -287,3 +290,42 @@ def test_bytes_that_came_just_now_are_older_than_nothing() -> None:
     nowhere: Any = None  # nothing is asked
 
     assert _older(nowhere, fresh) == []
+
+
+def test_undos_however_they_ended_are_rebuilt_and_the_audit_has_a_line_of_each_decision(
+    twice: Workspace, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    users = Target(district_id=FEED[0], source=FEED[1], table="users", key={"user_id": "U1"}, field="full_name")
+    set_override(twice, users, "Ann-Marie Lee", "A. Steward")
+    discard(twice, plan_undo(twice, 2, "sam"), "A. Steward")
+    approved(twice, back := plan_undo(twice, 2, "sam"))
+    approved(twice, plan_undo(twice, back, "sam"))
+    with pytest.raises(NoHold):
+        discard(twice, back, "B. Steward")
+    with pytest.raises(NotUndoable):
+        plan_undo(twice, 4, "sam")
+    plan_undo(twice, 1, "sam")  # still open
+    is_sqlite = twice.settings.warehouse.startswith("sqlite")
+    url = f"sqlite:///{tmp_path}/again.sqlite" if is_sqlite else str(request.getfixturevalue("postgres_url"))
+
+    rebuilt = rebuild(twice, FEED[0], url)
+
+    assert rebuilt.differs == ()
+    with Warehouse(url) as target:
+        assert dump(target) == dump(twice.warehouse)
+        assert target.audit() == []  # what was decided then was written down then
+    told = [(row["action"], row["outcome"], row["who"], row["import_id"]) for row in twice.warehouse.audit()]
+    assert told == [
+        ("override_set", "done", "A. Steward", 3),
+        ("undo", "done", "sam", 4),
+        ("discard", "done", "A. Steward", 4),
+        ("undo", "done", "sam", 5),
+        ("approve", "done", "A. Steward", 5),
+        ("undo", "done", "sam", 6),
+        ("approve", "done", "A. Steward", 6),
+        ("discard", "refused", "B. Steward", 5),
+        ("undo", "refused", "sam", None),
+        ("undo", "done", "sam", 7),
+    ]
+    assert {row["district_id"] for row in twice.warehouse.audit()} - {None} == {"lincoln"}
+    assert "Lee" not in str(twice.warehouse.audit())

@@ -4,6 +4,7 @@ Belongs here: everything that talks to that database. Which columns there are is
 decided by a plan.
 """
 
+from roster_etl.store.warehouse.audit import Entry
 from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
 from roster_etl.store.warehouse.errors import (
     BadWarehouseUrl,
@@ -11,6 +12,7 @@ from roster_etl.store.warehouse.errors import (
     ImportNotRunning,
     NoHold,
     RosterMoved,
+    SchemaAhead,
     SchemaBehind,
     UnknownImport,
     WarehouseError,
@@ -28,6 +30,7 @@ __all__ = [
     "Conclusion",
     "ConstraintBroken",
     "Edit",
+    "Entry",
     "Hold",
     "ImportFile",
     "ImportNotRunning",
@@ -35,6 +38,7 @@ __all__ = [
     "NoHold",
     "Removal",
     "RosterMoved",
+    "SchemaAhead",
     "SchemaBehind",
     "TableChange",
     "UnknownImport",

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from roster_etl.canonical.ledger import IMPORT_STATUSES, ImportStatus
+from roster_etl.store.warehouse.audit import Entry
 
 LEAVING: pa.Schema = pa.schema([("import_id", pa.int64()), ("file", pa.string()), ("row", pa.int64())])
 REJECTED: pa.Schema = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])
@@ -72,7 +73,7 @@ class Conclusion:
     ``findings``: schema ``mapping.frames.FINDINGS``; ``rejected``: schema REJECTED. None, for these and for files and checks:
     what the ledger has of them stays (a held import that is approved later).
     ``leaving``: refused rows of earlier imports (columns LEAVING) that leave the quarantine, as they were applied or gave way;
-    ``edits``: stewards' edits that this import begins or ends; both for published imports alone.
+    ``edits``: stewards' edits that this import begins or ends; both for published imports alone. ``entries``: lines of the audit.
     ``finished_at`` is the moment when the versions of a published import become known.
     """
 
@@ -87,6 +88,7 @@ class Conclusion:
     hold: Hold | None = None
     leaving: pa.Table | None = None
     edits: Sequence[Edit] = ()
+    entries: Sequence[Entry] = ()
 
     def __post_init__(self) -> None:
         if self.status == "running" or self.status not in IMPORT_STATUSES:

@@ -6,6 +6,7 @@ Belongs here: URLs, engines, pragmas, file modes. No statement about rosters or 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,30 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         # Written once, and kept in the file: readers go on while one process writes.
+        once = _sqlite_engine(self.url, "BEGIN", (*_ALWAYS, "journal_mode = WAL"))
+        with plain_errors(), once.connect():
+            return True
+
+    def copy_to(self, path: Path) -> bool:
+        """Copy the database into a new SQLite file, as it is at one moment, whoever writes meanwhile; False: it is no file."""
+        if not self.is_sqlite:
+            return False
+        with plain_errors():
+            raw = self._reader.raw_connection()
+            try:
+                with raw.driver_connection.cursor() as cursor:  # type: ignore[union-attr]
+                    cursor.execute("VACUUM INTO ?", (str(path),))
+            finally:
+                raw.close()
+        return True
+
+    def put_file(self, copy: Path) -> bool:
+        """Make what `copy_to` wrote this database, which has no file yet; False: it has, or is none."""
+        if self.path is None or (self.path.exists() and self.path.stat().st_size):
+            return False
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        copy.chmod(0o600)
+        shutil.move(copy, self.path)
         once = _sqlite_engine(self.url, "BEGIN", (*_ALWAYS, "journal_mode = WAL"))
         with plain_errors(), once.connect():
             return True

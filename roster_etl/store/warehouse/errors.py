@@ -45,6 +45,13 @@ class SchemaBehind(WarehouseError, PermanentError):
     template = "warehouse: its schema is {found}, this version needs {expected}; run `roster-etl migrate`"
 
 
+class SchemaAhead(WarehouseError, PermanentError):
+    """A newer version of the program has migrated the database."""
+
+    code = "schema_ahead"
+    template = "warehouse: its schema is {found}, this version knows {expected}; use the newer version that made it, or restore a backup of before"
+
+
 class BadWarehouseUrl(WarehouseError, PermanentError):
     """The URL names no database that the warehouse can live in."""
 

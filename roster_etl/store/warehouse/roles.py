@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from roster_etl.canonical.audit import AUDIT
 from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import HISTORIES
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS
@@ -26,10 +27,11 @@ def reader_statements(role: str) -> Iterator[str]:
 
 
 def loader_statements(role: str) -> Iterator[str]:
-    """Yield what lets `role` import: read and write every table, and stage rows; change no table. `role` is quoted already."""
-    tables = ", ".join(table.name for table in METADATA.sorted_tables)
+    """Yield what lets `role` import: read and write every table but the audit, which it adds to, and stage rows; change no table. `role` is quoted already."""
+    tables = ", ".join(table.name for table in METADATA.sorted_tables if table is not AUDIT)
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role}"
+    yield f"GRANT SELECT, INSERT ON {AUDIT.name} TO {role}"  # and never change it
     yield f"GRANT SELECT ON {', '.join((*TABLES, 'changes'))}, alembic_version TO {role}"
     yield f"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.schema import SetColumnComment, SetTableComment
 
+from roster_etl.canonical import audit as _audit  # noqa: F401 (declares its table)
 from roster_etl.canonical import ledger as _ledger  # noqa: F401 (declares its tables)
 from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import changes_view, current_view
@@ -19,7 +20,7 @@ from roster_etl.store import migrations
 from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import roles
 from roster_etl.store.warehouse.connection import Database
-from roster_etl.store.warehouse.errors import SchemaBehind
+from roster_etl.store.warehouse.errors import SchemaAhead, SchemaBehind
 
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text()))
 _LOCK = 0x726F73746572  # "roster": one migration at a time on PostgreSQL
@@ -33,6 +34,7 @@ def ensure_current(database: Database) -> None:
         empty = found is None and not sa.inspect(connection).get_table_names()
     if found == migrations.HEAD:
         return
+    _refuse_newer(found)
     if not (database.is_sqlite and empty):
         raise SchemaBehind(found=found or "empty", expected=migrations.HEAD)
     migrate(database)
@@ -45,6 +47,28 @@ def version(connection: sa.Connection) -> str | None:
     return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
 
 
+def revision(database: Database) -> str | None:
+    """Return the revision of a database, which is created if it is a file that is not there."""
+    database.create()
+    with database.read() as connection:
+        return version(connection)
+
+
+def running(database: Database) -> list[int]:
+    """Return the imports that are running: columns that every revision has."""
+    imports = sa.table("imports", sa.column("import_id", sa.BigInteger()), sa.column("status", sa.Text()))
+    with database.read() as connection:
+        if not sa.inspect(connection).has_table(imports.name):
+            return []
+        query = sa.select(imports.c.import_id).where(imports.c.status == "running").order_by(imports.c.import_id)
+        return list(connection.execute(query).scalars())
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > migrations.HEAD:  # revisions are numbered: four digits
+        raise SchemaAhead(found=found, expected=migrations.HEAD)
+
+
 def migrate(database: Database) -> str | None:
     """Bring the database to this version's schema, in one transaction, and return the revision that it had before."""
     database.create()
@@ -52,6 +76,7 @@ def migrate(database: Database) -> str | None:
         if not database.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         before = version(connection)
+        _refuse_newer(before)
         if before != migrations.HEAD:
             readers, loaders = roles.granted(connection)
             _drop_views(connection)

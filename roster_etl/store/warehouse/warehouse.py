@@ -6,17 +6,22 @@ Belongs here: opening the transaction and handing it on. What is said to the dat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
 import sqlalchemy as sa
 
+from roster_etl.canonical.audit import Action
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
+from roster_etl.spec.errors import RosterError
 from roster_etl.store.faults import fault_point
-from roster_etl.store.warehouse import changes, ledger, ledger_read, publish, purge, read, restore, roles, schema
+from roster_etl.store.warehouse import audit, changes, ledger, ledger_read, publish, purge, read, restore, roles, schema
+from roster_etl.store.warehouse.audit import Entry
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.purge import Removal
@@ -59,10 +64,22 @@ class Warehouse:
         """Bring the database to this version's schema, and return the revision that it had before (None: none)."""
         return schema.migrate(self._database)
 
+    def revision(self) -> str | None:
+        """Return the revision that the database has, whichever it is; None: none."""
+        return schema.revision(self._database)
+
+    def running(self) -> list[int]:
+        """Return the imports that are running, whatever revision the database has."""
+        return schema.running(self._database)
+
     def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
         """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
-        with self._writing() as connection:
-            return roles.grant(connection, reader=reader, loader=loader)
+        named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
+        entry = Entry(action="grant", about=named)
+        with self.attempt(entry), self._writing() as connection:
+            statements = roles.grant(connection, reader=reader, loader=loader)
+            self._write_down(connection, [entry])
+            return statements
 
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
@@ -81,8 +98,13 @@ class Warehouse:
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         self._check()
-        with self._database.write() as connection:
-            yield connection
+        committed = False
+        try:
+            with self._database.write() as connection:
+                yield connection
+            committed = True
+        finally:
+            audit.ended(committed=committed)
 
     def _check(self) -> None:
         if not self._checked:
@@ -105,10 +127,12 @@ class Warehouse:
         import_id: int | None = None,
         file_set: str = "",
         claim: Callable[[int], None] = lambda _: None,
+        entry: Entry | None = None,
     ) -> int:
         """Enter an import that begins, as ``running``, and return its number.
 
-        Args: import_id: keep a number that it had; claim: told the number before anybody else can see the import.
+        Args: import_id: keep a number that it had; claim: told the number before anybody else can see the import; entry: the audit's
+            line of who asked for it, which learns that number.
         """
         columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
         columns["file_set"] = file_set
@@ -118,6 +142,7 @@ class Warehouse:
                 connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
             )
             claim(number)
+            self._write_down(connection, [replace(entry, import_id=number)] if entry else [])
             fault_point("ledger.open")
         fault_point("ledger.opened")
         return number
@@ -152,6 +177,7 @@ class Warehouse:
         with self._writing() as connection:
             ledger.own(connection, conclusion.import_id, "running")
             ledger.conclude(connection, conclusion)
+            self._write_down(connection, conclusion.entries)
             fault_point("ledger.conclude")
         fault_point("ledger.concluded")
 
@@ -174,14 +200,16 @@ class Warehouse:
             raise ValueError(f"{conclusion.status}: use conclude")
         with self._writing() as connection:
             publish.publish(connection, conclusion, changes, base, approved_by)
+            self._write_down(connection, conclusion.entries)
             fault_point("publish.commit")
         fault_point("publish.committed")
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
         with self._writing() as connection:
-            ledger.own(connection, import_id, "held")
+            row = ledger.own(connection, import_id, "held")
             ledger.decide_hold(connection, import_id, decision, by, at)
+            self._write_down(connection, [_decided(row, decision, by)])
             if decision == "discarded":
                 ledger.change(connection, import_id, status="discarded")
             fault_point("decide.record")
@@ -203,6 +231,57 @@ class Warehouse:
             fault_point("ledger.supersede")
         fault_point("ledger.superseded")
         return closed
+
+    # Copies
+
+    def copy_to(self, path: Path) -> bool:
+        """Copy all of it into a new SQLite file, as it is at one moment, beside whoever reads and writes; False: it is no file."""
+        self._check()
+        return self._database.copy_to(path)
+
+    def put_file(self, copy: Path) -> bool:
+        """Make what `copy_to` wrote this warehouse, which has no file yet; False: it has, or is none."""
+        return self._database.put_file(copy)
+
+    # The audit
+
+    def write_down(self, *entries: Entry) -> None:
+        """Add lines to the audit: of what this database does not carry out itself, or of what was refused."""
+        with self._writing() as connection:
+            self._write_down(connection, entries)
+
+    @contextmanager
+    def attempt(self, entry: Entry) -> Iterator[None]:
+        """Have the audit know of an attempt in one line: that of the transaction which carries it out, or why it was refused."""
+        with audit.attempting():
+            try:
+                yield
+            except Exception as error:
+                self.refused(entry, error)
+                raise
+
+    @contextmanager
+    def noting(self, entry: Entry) -> Iterator[None]:
+        """Have the audit know of what the block does outside of this database; where no line can be written nothing is done."""
+        with self.attempt(entry):
+            self._check()
+            yield
+            self.write_down(entry)
+
+    def refused(self, entry: Entry, error: Exception) -> None:
+        """Write down that something was tried and not done, unless the audit knows already. Never raises for what the database says."""
+        refusal = audit.refusal(entry, error)
+        if refusal is not None:
+            with suppress(RosterError):
+                self.write_down(refusal)
+
+    def audit(self, district_id: str | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Return the lines of the audit, oldest first."""
+        with self.reading() as connection:
+            return audit.read(connection, district_id, since)
+
+    def _write_down(self, connection: sa.Connection, entries: Sequence[Entry]) -> None:
+        audit.write(connection, entries)
 
     # Imports that are over, from elsewhere
 
@@ -227,7 +306,9 @@ class Warehouse:
         """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed."""
         with self._writing() as connection:
             counts = purge.remove(connection, removal)
-            purge.end(connection, conclusions(counts))
+            ended = conclusions(counts)
+            purge.end(connection, ended)
+            self._write_down(connection, [entry for conclusion in ended for entry in conclusion.entries])
             fault_point("purge.remove")
         fault_point("purge.removed")
         self._database.compact()
@@ -441,3 +522,11 @@ class Warehouse:
         """Return the formats that were ever imported, for a district if given."""
         with self.reading() as connection:
             return ledger_read.sources(connection, district_id)
+
+
+def _decided(row: sa.RowMapping, decision: Decision, by: str) -> Entry:
+    action: Action = "discard" if decision == "discarded" else "approve"
+    about = {} if row["kind"] == "upload" else {"kind": row["kind"]}
+    return Entry(
+        action=action, who=by, district_id=row["district_id"], source=row["source"], import_id=row["import_id"], about=about
+    )

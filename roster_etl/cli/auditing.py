@@ -1,0 +1,60 @@
+"""``audit``: who decided what, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from roster_etl.cli.call import Call
+from roster_etl.cli.options import MaybeDistrict
+from roster_etl.cli.tracing import moment_of
+from roster_etl.cli.words import BadWords
+
+
+def audit(
+    ctx: typer.Context,
+    district: MaybeDistrict = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="From then on: 2026-09-01, 2026-09-01T08:00Z, or an age such as 7d."),
+    ] = None,
+) -> int:
+    """List who decided what: approvals, discards, undos, edits, reruns, purges, grants, changes of the registry. Nothing can be taken out."""
+    call: Call = ctx.obj
+    rows = call.warehouse.audit(district, _moment(since) if since else None)
+    if call.json:
+        call.document(rows)
+    elif not rows:
+        call.print("Nothing was decided.")
+    else:
+        call.table(("at (UTC)", "who", "as", "by", "what", "", "district", "import", ""), [_line(row) for row in rows])
+    return 0
+
+
+def _moment(text: str) -> datetime:
+    from roster_etl.spec.options import parse_duration
+
+    try:
+        return datetime.now(UTC) - parse_duration(text)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return moment_of(text, "UTC")
+    except BadWords:
+        raise BadWords(
+            problem="--since: expected a moment such as 2026-09-01 or 2026-09-01T08:00Z, or an age such as 7d"
+        ) from None
+
+
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    place = "/".join(filter(None, (row["district_id"], row["source"])))
+    about = " ".join(f"{name}={_word(value)}" for name, value in row["about"].items())
+    done = "" if row["outcome"] == "done" else row["outcome"]
+    moment = f"{row['at']:%Y-%m-%d %H:%M:%S}"
+    return moment, row["who"] or "", row["os_user"], row["via"], row["action"], done, place, row["import_id"] or "", about
+
+
+def _word(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,68 @@
+"""Retention: what is let go after its time, so that a home does not grow for ever. Everything here can be made again, or was told.
+
+Belongs here: frames, pages in ``reports/`` and messages that were parked, by age. Runs of Dagster are ``orchestration.housekeeping``.
+Never touched: warehouse, archive, manifests, quarantine, and whatever belongs to a hold that is open. Personal data is ``purge``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+
+from roster_etl.pipeline.workspace import Workspace
+
+_PAGES = ("html", "json", "csv", "data_docs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetGo:
+    """What was removed. ``frames``, ``reports``: imports that lost theirs; ``messages``: parked ones that nobody sent."""
+
+    frames: int
+    reports: int
+    messages: int
+
+
+def let_go(workspace: Workspace, now: datetime) -> LetGo:
+    """Remove what is older than ``[retention]`` says."""
+    kept = workspace.settings.retention
+    return LetGo(
+        frames=_frames(workspace, now - kept.age("frames")),
+        reports=_reports(workspace, now - kept.age("reports")),
+        messages=_messages(workspace, now - kept.age("outbox")),
+    )
+
+
+def open_holds(workspace: Workspace, district_id: str | None = None) -> frozenset[int]:
+    """Return the imports about which somebody is to decide: all that belongs to them stays."""
+    return frozenset(row["import_id"] for row in workspace.warehouse.holds(district_id))
+
+
+def _frames(workspace: Workspace, before: datetime) -> int:
+    """Remove frames of imports that ended before a moment; of those that the ledger does not know nothing is said."""
+    spared, removed = open_holds(workspace), 0
+    for district_id, numbers in workspace.frames.kept().items():
+        ended = {row["import_id"]: row["finished_at"] for row in workspace.warehouse.imports(district_id)} if numbers else {}
+        for number in set(numbers) - spared:
+            if (at := ended.get(number)) is not None and at < before:
+                workspace.frames.drop(district_id, number)
+                removed += 1
+    return removed
+
+
+def _reports(workspace: Workspace, before: datetime) -> int:
+    """Remove pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
+    spared, removed = open_holds(workspace), set()
+    for page in (workspace.home / "reports").glob("*/*"):
+        number, _, kind = page.name.partition(".")
+        is_old = kind in _PAGES and number.isdigit() and page.stat().st_mtime < before.timestamp()
+        if is_old and int(number) not in spared:
+            shutil.rmtree(page) if page.is_dir() else page.unlink(missing_ok=True)
+            removed.add(number)
+    return len(removed)
+
+
+def _messages(workspace: Workspace, before: datetime) -> int:
+    old = [m for m in workspace.outbox.messages() if m.parked and datetime.fromisoformat(m.created) < before]
+    return sum(workspace.outbox.discard(message.id) for message in old)

