@@ -86,7 +86,7 @@ def back_up(workspace: Workspace, to: str) -> BackedUp:
         _copy(archive, target, "arrivals", under="archive/")
         is_copied = _copy_warehouse(workspace, target)
         newest = workspace.warehouse.imports(limit=1)
-        files = sum(_copy(archive, target, name, under="archive/") for name in ("objects", "manifests", "reports"))
+        files = sum(_copy(archive, target, name, under="archive/") for name in ("objects", "manifests", "reports", "removals"))
         _copy_settings(workspace, target)
         if _purges(workspace) != purges or any(row["status"] == "running" for row in purges):
             raise PurgedMeanwhile(where=redact(to))
@@ -232,7 +232,7 @@ def _restore_archive(folder: Folder, archive: Folder, newest: int) -> tuple[int,
         wanted |= set(_KEY.findall(folder.read(file).decode("utf-8")))
     objects = [file for file in found["objects"] if file.rpartition("/")[2] in wanted]
     pages = [file for file in found["reports"] if _number(file) <= newest]
-    files = [*objects, *found["arrivals"], *known, *pages]
+    files = [*objects, *found["arrivals"], *known, *pages, *found["removals"]]
     for file in files:
         archive.write(file.removeprefix("archive/"), folder.read(file))
     return len(files), len(found["manifests"]) - len(known)

@@ -5,7 +5,8 @@ Belongs here: plain calls of the road; ``cli`` has the same done by the command 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 FEED = ("lincoln", "clever")
 HOUR, NOON = 3600.0, 1_900_000_000.0
-CURSOR = "cursor.json"  # of the tests' own sensor, in the home
+CURSOR, MEMORY = "cursor.json", "memory.json"  # of the tests' own sensor, in the home
 
 
 def warm() -> None:
@@ -163,6 +164,19 @@ def sweep(home: Path) -> None:
         tidy.sweep(workspace)
 
 
+class _Remembered:
+    """The sensor's memory in a file: it outlives a kill, as Dagster's storage does."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def load(self) -> dict[str, str]:
+        return json.loads(self._file.read_text()) if self._file.exists() else {}
+
+    def save(self, texts: Mapping[str, str]) -> None:
+        self._file.write_text(json.dumps(dict(texts)))
+
+
 def night(home: Path, hours: float = 0.0) -> None:
     """Be the sensor for two ticks an hour apart, and carry out what it asks for; its memory is kept after each tick."""
     from roster_etl.orchestration.watch import watch
@@ -173,7 +187,7 @@ def night(home: Path, hours: float = 0.0) -> None:
     with _open(home) as workspace:
         for hour in (hours, hours + 1, hours + 2):
             before = cursor.read_text() if cursor.exists() else None
-            tick = watch(workspace, before, now=NOON + HOUR * hour, running=set)
+            tick = watch(workspace, before, memory=_Remembered(home / MEMORY), now=NOON + HOUR * hour, running=set)
             cursor.write_text(tick.cursor)
             for request in tick.requests:
                 known = {name: value for name, value in asdict(request).items() if name in Order.__dataclass_fields__}
