@@ -22,7 +22,7 @@ GRADES = {
     "UG": "UG",
     "OT": "OT",
 }
-GRADE_OPTIONS = tuple(GRADES)
+GRADE_OPTIONS = (*GRADES,)
 
 # What each list of codes answers to: (file, column) -> its table. Every option of these columns must be in the table.
 RECODES = {("students", "Grade"): GRADES}

@@ -7,7 +7,7 @@ Keys are compared without regard to case. Source: the "Format" and "Notes" colum
 from roster_etl.canonical.codes import GRADE_WORDS
 
 GRADES = GRADE_WORDS  # "an integer (1-13)" may have its leading zero
-GRADE_OPTIONS = tuple(GRADES)
+GRADE_OPTIONS = (*GRADES,)
 
 GENDERS = {"M": "M", "F": "F", "X": "X"}
 RACES = {"A": "A", "B": "B", "I": "I", "M": "M", "P": "P", "W": "W"}

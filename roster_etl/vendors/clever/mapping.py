@@ -367,7 +367,7 @@ _SECTIONS = (
                 by="Section_id",
                 member="Student_id",
                 codes=GRADES,
-                order=tuple(CEDS_GRADES),
+                order=(*CEDS_GRADES,),
             ),
         ),
         columns={

@@ -17,7 +17,7 @@ TEACHER = ("teacher",)
 
 # The document names the first words and numbers "etc."; the rest is what rosters of this kind write.
 GRADES = GRADE_WORDS
-GRADE_OPTIONS = tuple(GRADES)
+GRADE_OPTIONS = (*GRADES,)
 
 GENDERS = {"M": "M", "F": "F"}
 RACES = {"A": "A", "B": "B", "I": "I", "M": "M", "P": "P", "W": "W"}
