@@ -30,6 +30,9 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     Returns: its import id (the ledger tells how it ended), and what went wrong after it was opened, if something did.
     Raises: what went wrong before an import was opened in the ledger.
     """
+    from roster_etl.pipeline.early import start_gates_early
+
+    start_gates_early(call.workspace, order)
     from roster_etl.orchestration.runs import run_import
     from roster_etl.pipeline.road import steps_of
     from roster_etl.pipeline.sets import of_one_set

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.shape import run_step
+from roster_etl.mapping.ahead import one_ahead
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.hashes import hash_texts
 from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of, OfUpload
@@ -102,17 +103,16 @@ def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
     The text that is hashed joins the cells with U+001F, null as U+0000; the hash is SipHash with the key that pandas
     fixes. Stored hashes depend on it: a test pins known values.
     """
-    hashes = [np.empty(0, dtype=np.uint64)]
-    for start in range(0, table.num_rows, _SLICE):
-        part = table.slice(start, _SLICE)
-        texts = [_text(flat(part.column(name))) for name in (*target.names, "derived", "extensions")]
-        joined = pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
-        hashes.append(pd.util.hash_array(joined.to_numpy(zero_copy_only=False), categorize=False))
-    return hash_texts(np.concatenate(hashes))
+    parts = (table.slice(start, _SLICE) for start in range(0, table.num_rows, _SLICE))
+    joined = (key_text(part, (*target.names, "derived", "extensions")) for part in parts)
+    # as bytes, which pandas hashes to the same numbers as the text, without encoding every one
+    texts = (part.cast(pa.binary()).to_numpy(zero_copy_only=False) for part in one_ahead(joined))
+    hashes = [pd.util.hash_array(part, categorize=False) for part in texts]
+    return hash_texts(np.concatenate([np.empty(0, dtype=np.uint64), *hashes]))
 
 
 def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:
-    """Return the key cells joined to one text a row; null and empty are told apart."""
+    """Return the cells of `key` joined to one text a row; null and empty are told apart."""
     texts = [_text(flat(table.column(name))) for name in key]
     return pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
 

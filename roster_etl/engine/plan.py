@@ -21,12 +21,14 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.map import HASH, key_text
+from roster_etl.mapping.ahead import one_ahead
 from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
 from roster_etl.mapping.hashes import hash_numbers
 
 # Stated for records that an upload was asked to be the whole truth about, and left out.
 UNNAMED = pa.array(["batch_mode", "diffed"], pa.string())
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
+_FEW = 8  # rows that open are handed on themselves if they are no more than an eighth of their table
 
 
 class CurrentTable(Protocol):
@@ -104,8 +106,8 @@ class SchoolPlan:
 class TablePlan:
     """What would happen to one table.
 
-    ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``hashes``: their row
-    hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (of the
+    ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``rows``: these rows themselves,
+    where they are few; ``hashes``: their row hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (of the
     others a row says so, or they went with what they refer to); ``reasons``: close reason → records that go; ``columns``: how
     many updates change each column; ``schools``: the schools where something happens, where records belong to a school.
     """
@@ -123,11 +125,16 @@ class TablePlan:
     columns: Mapping[str, int]
     reasons: Mapping[str, int]
     schools: Mapping[str, SchoolPlan]
+    rows: pa.Table | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing would open or close."""
         return not (len(self.opens) or self.closes.num_rows)
+
+    def opening(self, mapped: Callable[[], pa.Table]) -> pa.Table:
+        """Return the rows to open; the `mapped` table is asked for only where they are many."""
+        return mapped().take(self.opens) if self.rows is None else self.rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,12 +164,14 @@ def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
-    for name in _children_first(names):  # one table in memory
-        target = TABLES[name]
+    order = _children_first(names)
+    loaded = one_ahead(mapped[name] for name in order)  # one table in memory, and the next
+    hashes = one_ahead(None if TABLES[name].event else current[name].hashes() for name in order)
+    for name, rows, known in zip(order, loaded, hashes, strict=True):
         drafts[name] = (
-            _appended(target, mapped[name], current[name])
-            if target.event
-            else _draft(target, mapped[name], current[name], doubt, drafts)
+            _appended(TABLES[name], rows, current[name])
+            if known is None
+            else _draft(TABLES[name], rows, known, current[name], doubt, drafts)
         )
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
@@ -186,7 +195,8 @@ class _Draft:
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
     order; ``deleted``: versions of records of which a row says so; ``…_for``: why they close; ``gone``: versions of records
     that are absent; ``stays``: versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``having``:
-    asked for school → versions that are current; ``kept``: those of ``stays`` that a person left out of the plan.
+    asked for school → versions that are current; ``kept``: those of ``stays`` that a person left out of the plan; ``rows``: what
+    opens, if little does.
     """
 
     target: RosterTable
@@ -204,6 +214,7 @@ class _Draft:
     gone: pa.Table
     stays: pa.Table
     kept: pa.Table
+    rows: pa.Table | None = None
 
 
 def _children_first(names: Sequence[str]) -> list[str]:
@@ -219,17 +230,25 @@ def _parents(name: str) -> set[str]:
     return {reference.parent for reference in REFERENCES if reference.table == name}
 
 
-def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: Doubt, drafts: Mapping[str, _Draft]) -> _Draft:
+def _draft(
+    target: RosterTable,
+    mapped: pa.Table,
+    known: pa.Table,
+    current: CurrentTable,
+    doubt: Doubt,
+    drafts: Mapping[str, _Draft],
+) -> _Draft:
     refused = flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
-    numbers = np.flatnonzero(~refused)
-    known = current.hashes()
-    same, same_there = same_rows(hash_numbers(mapped.column(HASH))[numbers], hash_numbers(known.column(HASH)))
-    numbers = numbers[~same]
-    there = current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
+    numbers, there = _differing(mapped, np.flatnonzero(~refused), known, current)
     if not known.num_rows:  # a first load: nothing to compare with
-        hashes, updates, replaced, created = hash_numbers(mapped.column(HASH))[numbers], mapped.slice(0, 0), there, len(numbers)
+        hashes, updates, replaced, created = (
+            hash_numbers(mapped.column(HASH))[numbers],
+            mapped.schema.empty_table(),
+            there,
+            len(numbers),
+        )
         missing = deleted = gone = kept = pa.array([], pa.bool_())
-        stated = replaced_for = pa.array([], pa.string())
+        stated, replaced_for, rows = pa.array([], pa.string()), pa.array([], pa.string()), None
     else:
         accepted = mapped.take(pa.array(numbers))
         place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
@@ -242,8 +261,10 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
         kept = pc.and_(pc.or_(deleted, gone), _left_out(target, there, doubt.left_out, drafts))
         deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
-    opening = per_school(target, mapped.select([target.has_school]).take(pa.array(numbers)) if target.has_school else mapped)
-    having = _having(target, mapped.filter(pa.array(~refused)) if known.num_rows and target.has_school else there, opening, there)
+        rows = accepted if len(numbers) * _FEW <= mapped.num_rows else None
+    schools = mapped.select([target.has_school] if target.has_school else [])
+    opening = per_school(target, schools.take(pa.array(numbers)))
+    having = _having(target, schools.filter(pa.array(~refused)) if known.num_rows else there, opening, there)
     return _Draft(
         target=target,
         opens=numbers,
@@ -260,7 +281,14 @@ def _draft(target: RosterTable, mapped: pa.Table, current: CurrentTable, doubt: 
         gone=there.filter(gone),
         stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
         kept=there.filter(kept),
+        rows=rows,
     )
+
+
+def _differing(mapped: pa.Table, accepted: np.ndarray, known: pa.Table, current: CurrentTable) -> tuple[np.ndarray, pa.Table]:
+    """Return those of the `accepted` places that no current version equals, and the versions, whole, that none of them equals."""
+    same, same_there = same_rows(hash_numbers(mapped.column(HASH))[accepted], hash_numbers(known.column(HASH)))
+    return accepted[~same], current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
 
 
 def _having(target: RosterTable, accepted: pa.Table, opening: Mapping[str, int], there: pa.Table) -> Counter[str]:
@@ -311,6 +339,7 @@ def _finished(draft: _Draft, cascade: pa.Table) -> TablePlan:
     return TablePlan(
         table=draft.target.name,
         opens=pa.array(draft.opens),
+        rows=draft.rows,
         hashes=draft.hashes,
         closes=_closes(
             (draft.replaced, draft.replaced_for), (draft.deleted, draft.deleted_for), (draft.gone, "absent"), (cascade, "cascade")

@@ -23,7 +23,7 @@ from roster_etl.orchestration.metadata import (
 )
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.provenance import Provenance
-from roster_etl.orchestration.resources import Desk, HandedTables
+from roster_etl.orchestration.resources import Desk, handed_tables
 from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled, warehouse_key
 from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.plan import Planned
@@ -57,7 +57,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             planned = planned_of(desk.workspace, upload)
             if planned.decision != "publish":
                 return
-            publish_import(desk.workspace, upload, planned, HandedTables(desk, upload))
+            publish_import(desk.workspace, upload, planned, handed_tables(desk, upload))
             tag_run(context, import_status="published")
             yield from _published(context, upload, planned, report_link(desk.workspace, upload.import_id))
 

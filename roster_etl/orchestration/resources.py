@@ -7,7 +7,8 @@ Does not belong here: what is in a frame.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
 import dagster as dg
@@ -20,6 +21,7 @@ from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of
 from roster_etl.pipeline.map import files_for, tables_of
+from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -43,6 +45,8 @@ class Desk:
         self.upload: Upload | None = None
         self._frames: dict[str, pd.DataFrame] = {}
         self._wanted: Counter[str] = Counter()
+        self._clerk = ThreadPoolExecutor(1, thread_name_prefix="frames")
+        self._written: Future[None] | None = None
 
     def begin(self, upload: Upload) -> Upload:
         """Take `upload` in hand, and return it."""
@@ -52,18 +56,33 @@ class Desk:
         return upload
 
     def put(self, path: Sequence[str], frame: pd.DataFrame) -> None:
-        """Hand on the frame of the asset `path`: kept in memory if a later step wants it, and in staging."""
+        """Hand on the frame of the asset `path`: kept in memory if a later step wants it, and in staging.
+
+        It is written while the next step works, and what goes wrong then ends that step. Raises OSError.
+        """
+        self.settle()
         upload, name = self._in_hand(), _name(path)
         if self._wanted[name]:
             self._frames[name] = frame
-        self.workspace.frames.write(upload.district_id, upload.import_id, name, frame)
+        self._written = self._clerk.submit(self.workspace.frames.write, upload.district_id, upload.import_id, name, frame)
+        if self.apart:
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait until the last frame is written. Raises OSError: it could not be."""
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
 
     def take(self, path: Sequence[str]) -> pd.DataFrame:
-        """Return the frame of the asset `path`; its last reader takes it away from memory. Raises FrameError."""
+        """Return the frame of the asset `path`; its last reader takes it away from memory. Raises FrameError, OSError."""
         upload, name = self._in_hand(), _name(path)
         self._wanted[name] -= 1
         held = self._frames.get(name) if self._wanted[name] > 0 else self._frames.pop(name, None)
-        return self.workspace.frames.read(upload.district_id, upload.import_id, name) if held is None else held
+        if held is not None:
+            return held
+        self.settle()
+        return self.workspace.frames.read(upload.district_id, upload.import_id, name)
 
     def abandoned(self) -> Upload | None:
         """Return the upload in hand if its import has not ended: the run broke between its steps, or had not all of them."""
@@ -74,6 +93,7 @@ class Desk:
     def close(self) -> None:
         """Drop the frames, release the import, and close what was opened."""
         self._frames.clear()
+        self._clerk.shutdown()  # a frame that could not be written matters no more: whoever needs it says that it is not there
         if self.upload is not None:
             release(self.workspace, self.upload.import_id, goes_on=self.apart)
         self.workspace.close()
@@ -84,25 +104,9 @@ class Desk:
         return self.upload
 
 
-class HandedTables(Mapping[str, pd.DataFrame]):
-    """The mapped tables of the upload in hand, each taken from the desk when it is asked for: a table that was written is not kept."""
-
-    def __init__(self, desk: Desk, upload: Upload) -> None:
-        self._desk, self._names = desk, tables_of(upload.vendor)
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        """Return the table `name`, which memory then forgets. Raises KeyError, FrameError."""
-        if name not in self._names:
-            raise KeyError(name)
-        return self._desk.take(["roster", name])
-
-    def __iter__(self) -> Iterator[str]:
-        """Go through the names, in publishing order."""
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        """Return how many tables the upload's format fills."""
-        return len(self._names)
+def handed_tables(desk: Desk, upload: Upload) -> Loaded[pd.DataFrame]:
+    """Return the mapped tables of the upload in hand, in publishing order, each taken from the desk when it is asked for."""
+    return Loaded(tables_of(upload.vendor), lambda name: desk.take(["roster", name]))
 
 
 def _name(path: Sequence[str]) -> str:
@@ -110,13 +114,15 @@ def _name(path: Sequence[str]) -> str:
 
 
 def _readers(upload: Upload) -> Counter[str]:
-    """Return how many steps read each frame: files that refer to it, tables made of it, the fold; a table is planned, then published."""
+    """Return how many steps read each frame: files that refer to it, tables made of it, the fold.
+
+    Tables are not among them: all of them together, kept until they are published, would be half of an import's memory.
+    """
     vendor, source = upload.vendor, upload.source
     reads = [name for file in vendor.format.files for name in references_of(file, vendor.format)]
     reads += [name for table in tables_of(vendor) for name in files_for(vendor, table)]
     reads += [file.name for file in vendor.format.files] if vendor.fold is not None else []
-    tables = {_name(("roster", table)): 2 for table in tables_of(vendor)}
-    return Counter({_name((source, name)): count for name, count in Counter(reads).items()}) + Counter(tables)
+    return Counter({_name((source, name)): count for name, count in Counter(reads).items()})
 
 
 @dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")

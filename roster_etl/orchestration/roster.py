@@ -16,6 +16,7 @@ from roster_etl.orchestration.launchpad import how_to_decide
 from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers, plan_numbers, row_count, table_metadata
 from roster_etl.orchestration.partitions import DISTRICTS
 from roster_etl.orchestration.provenance import how_to_show
+from roster_etl.orchestration.resources import handed_tables
 from roster_etl.orchestration.state import before_table
 from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.fold import make_table
@@ -101,7 +102,8 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with step(context) as (desk, upload):
-            tables = {table: desk.take(["roster", table]) for table in tables_of(upload.vendor)}
+            desk.settle()
+            tables = handed_tables(desk, upload)
             planned = plan_import(desk.workspace, upload, tables)
             why = _why(planned, upload.import_id)
             numbers = plan_numbers(planned.tables, planned.decision, planned.sha256)

@@ -29,7 +29,7 @@ def likeness_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mappin
     absent = users.closes.filter(pc.equal(users.closes.column("close_reason"), "absent"))
     gone = workspace.warehouse.versions("users", absent.column("version_id")).select(_PERSON)
     born = workspace.warehouse.matching(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
-    opened = to_table(tables["users"]).select(_PERSON).take(users.opens)
+    opened = users.opening(lambda: to_table(tables["users"])).select(_PERSON)
     come = _without(opened, workspace.warehouse.versions("users", _replaced(users.closes)).select(_KEY))
     born_there = to_table(tables["student_profiles"]) if "student_profiles" in tables else born.slice(0, 0)
     return likeness(_with_birth(gone, born), _with_birth(come, born_there), current=users.current)

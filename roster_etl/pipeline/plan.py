@@ -412,10 +412,14 @@ def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:
 # ---- from the plan to the writer
 
 
+PLACE = "_place"
+
+
 def _keep(workspace: Workspace, upload: Upload, plan: Plan) -> None:
-    """Leave in staging which rows open (by their place in the mapped table) and which versions close."""
+    """Leave in staging which rows open (themselves, or by their place in the mapped table) and which versions close."""
     place = (upload.district_id, upload.import_id)
     for name in tables_of(upload.vendor):
         table = plan.tables[name]
         workspace.frames.write(*place, f"closes/{name}", to_frame(table.closes))
-        workspace.frames.write(*place, f"opens/{name}", to_frame(pa.table({"place": table.opens})))
+        opens = pa.table({PLACE: table.opens}) if table.rows is None else table.rows
+        workspace.frames.write(*place, f"opens/{name}", to_frame(opens))

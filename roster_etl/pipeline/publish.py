@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from roster_etl.engine.plan import CLOSES
 from roster_etl.engine.renames import TABLE
-from roster_etl.mapping.frames import DELETED, REFUSED, one_array, to_table
+from roster_etl.mapping.frames import DELETED, REFUSED, flat, to_table
 from roster_etl.pipeline.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.manifest import write_manifest
 from roster_etl.pipeline.map import tables_of
-from roster_etl.pipeline.plan import Planned
+from roster_etl.pipeline.plan import PLACE, Planned
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange
@@ -84,8 +84,10 @@ def _change(workspace: Workspace, upload: Upload, name: str, tables: Mapping[str
     place = (upload.district_id, upload.import_id)
 
     def opens() -> pa.Table:
-        places = one_array(workspace.frames.read(*place, f"opens/{name}")["place"])
-        mapped = to_table(tables[name]).drop_columns([REFUSED, DELETED])
-        return mapped if len(places) == mapped.num_rows else mapped.take(places)
+        opening = to_table(workspace.frames.read(*place, f"opens/{name}"))
+        if PLACE in opening.column_names:
+            mapped, places = to_table(tables[name]), flat(opening.column(PLACE))
+            opening = mapped if len(places) == mapped.num_rows else mapped.take(places)
+        return opening.drop_columns([REFUSED, DELETED])
 
     return TableChange(opens=opens, closes=to_table(workspace.frames.read(*place, f"closes/{name}")))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -193,10 +194,14 @@ def _proposed(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[
     if users is None or not (users.absent and users.created) or TABLE in filled or not set(_NEEDED) <= set(filled):
         return PROPOSALS.empty_table()
     closing = {name: _closing(workspace, plan, name, _absent if name == "users" else _going) for name in _tables(filled)}
-    opening = {name: to_table(tables[name]).take(plan.tables[name].opens) for name in _tables(filled)}
+    opening = {name: plan.tables[name].opening(partial(_mapped, tables, name)) for name in _tables(filled)}
     replaced = _closing(workspace, plan, "users", _replaced)
     opening["users"] = opening["users"].filter(_others(opening["users"], replaced))
     return propose(_people(closing), _people(opening))
+
+
+def _mapped(tables: Mapping[str, pd.DataFrame], name: str) -> pa.Table:
+    return to_table(tables[name])
 
 
 def _absent(reasons: pa.Array) -> pa.Array:

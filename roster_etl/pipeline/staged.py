@@ -28,6 +28,9 @@ class Loaded(Mapping[str, Value]):
             raise KeyError(name)
         return self._load(name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # what is inherited would load the value to find out
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+from threading import Event
+
 import dagster as dg
 import pandas as pd
 import pytest
 
 from roster_etl.mapping.frames import text
 from roster_etl.orchestration.io_manager import FrameIOManager
-from roster_etl.orchestration.resources import Desk, HandedTables
+from roster_etl.orchestration.resources import Desk, handed_tables
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
@@ -46,16 +49,18 @@ def test_a_frame_is_handed_on_as_it_is(desk: Desk):
 
 def test_the_last_reader_takes_a_frame_away_from_memory(desk: Desk):
     put = frame()
-    desk.put(["roster", "users"], put)
+    desk.put(["clever", "schools"], put)
+    readers = desk._wanted["frames/clever/schools"]
 
-    assert [desk.take(["roster", "users"]) is put for _ in range(3)] == [True, True, False]
+    assert readers > 1
+    assert [desk.take(["clever", "schools"]) is put for _ in range(readers + 1)] == [True] * readers + [False]
 
 
 def test_after_that_it_is_read_from_staging_the_same(desk: Desk):
-    desk.put(["roster", "users"], frame())
+    desk.put(["clever", "schools"], frame())
     desk.begin(desk.upload)
 
-    pd.testing.assert_frame_equal(desk.take(["roster", "users"]), frame())
+    pd.testing.assert_frame_equal(desk.take(["clever", "schools"]), frame())
 
 
 def test_a_frame_that_no_step_reads_is_not_kept(desk: Desk):
@@ -78,15 +83,55 @@ def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: Desk):
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_tables_are_taken_one_by_one_and_not_kept(desk: Desk):
-    put = frame()
-    desk.put(["roster", "users"], put)
-    desk.take(["roster", "users"])
-    tables = HandedTables(desk, desk.upload)
+def test_tables_are_not_kept_and_read_from_staging_one_by_one(desk: Desk):
+    desk.put(["roster", "users"], frame())
+    tables = handed_tables(desk, desk.upload)
 
-    assert tables["users"] is put
     assert desk._frames == {}
-    assert "users" in list(tables)
-    assert len(tables) > 1
+    assert "users" in tables
+    assert "sections" in tables  # which is not there: asking whether it is one of them loads nothing
+    pd.testing.assert_frame_equal(tables["users"], frame())
+    assert len(list(tables)) == len(tables) > 1
     with pytest.raises(KeyError):
         tables["attendance"]
+
+
+def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_read_back(desk: Desk, monkeypatch):
+    writing, go_on = Event(), Event()
+    write = desk.workspace.frames.write
+
+    def slowly(*words: object) -> None:
+        writing.set()
+        assert go_on.wait(10)
+        write(*words)
+
+    monkeypatch.setattr(desk.workspace.frames, "write", slowly)
+    desk.put(["roster", "users"], frame())
+
+    assert writing.wait(10)  # put has returned
+    assert not list((desk.workspace.home / "staging").rglob("*.parquet"))
+    go_on.set()
+    desk.settle()
+    assert list((desk.workspace.home / "staging").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("then", ["put", "settle"])
+def test_a_frame_that_could_not_be_written_ends_what_comes_next(desk: Desk, monkeypatch, then: str):
+    monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
+    desk.put(["roster", "users"], frame())
+
+    with pytest.raises(OSError):
+        desk.settle() if then == "settle" else desk.put(["roster", "sections"], frame())
+
+
+def test_where_steps_are_apart_a_frame_is_there_when_it_was_put(desk: Desk, monkeypatch):
+    apart = Desk(desk.workspace, apart=True)
+    apart.begin(desk.upload)
+    monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
+
+    with pytest.raises(OSError):
+        apart.put(["roster", "users"], frame())
+
+
+def _full_disk(*words: object) -> None:
+    raise OSError(errno.ENOSPC, "no space")

@@ -6,8 +6,8 @@ Belongs here: the statements of that one transaction. What is to be closed and o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
+from roster_etl.mapping.ahead import one_ahead
 from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import bulk, ledger
 from roster_etl.store.warehouse.conclusion import Conclusion, TableChange
@@ -69,9 +70,8 @@ def publish(
     for name in TABLES:
         if name in changes:
             _close(connection, found, conclusion, name, changes[name].closes, planned_on)
-    for name in TABLES:
-        if name in changes:
-            _open(connection, found, conclusion, name, changes[name].opening())
+    for part in one_ahead(_parts(changes)):
+        _open(connection, found, conclusion, part)
     ledger.conclude(connection, conclusion)
 
 
@@ -148,30 +148,49 @@ def _changed(connection: sa.Connection, result: sa.CursorResult[object]) -> int:
     return int(result.rowcount)
 
 
-def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion, name: str, opens: pa.Table) -> None:
-    if not opens.num_rows:
-        return
-    table, history = TABLES[name], history_table(name)
-    schema = opening_schema(table)
-    rows = opens.select(schema.names).cast(schema)
-    order = _key_order(rows, table)
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a table that open, as they are staged: those ``columns`` that differ, and the values ``same`` in all of them."""
+
+    table: str
+    columns: pa.Table
+    same: Mapping[str, Any]
+
+
+def _parts(changes: Mapping[str, TableChange]) -> Iterator[_Part]:
+    """Yield what opens, table by table in publishing order, in the order of the keys."""
+    for name in TABLES:
+        if name not in changes:
+            continue
+        opens = changes[name].opening()
+        schema = opening_schema(TABLES[name])
+        rows = opens.select(schema.names).cast(schema)
+        order = _key_order(rows, TABLES[name])
+        for start in range(0, rows.num_rows, _SLICE):
+            part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
+            same = _same_in_all_rows(part)
+            yield _Part(name, part.select([column for column in schema.names if column not in same]), same)
+            del part
+        del opens, rows  # before the next table is loaded
+
+
+def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion, part: _Part) -> None:
+    history = history_table(part.table)
     given: dict[str, sa.ColumnElement[Any]] = {
         "district_id": sa.literal(found["district_id"], sa.Text()),
         "source": sa.literal(found["source"], sa.Text()),
         "valid_from_import": sa.literal(conclusion.import_id, sa.BigInteger()),
         "valid_from": sa.literal(conclusion.finished_at, history.c.valid_from.type),
     }
-    for start in range(0, rows.num_rows, _SLICE):
-        part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
-        same = {column: sa.literal(value, history.c[column].type) for column, value in _same_in_all_rows(part).items()}
-        differing = [column for column in schema.names if column not in same]
-        filled = given | {column: value for column, value in same.items() if value.value is not None}
-        staged = bulk.stage(connection, f"opening_{name}", part.select(differing))
-        fault_point("publish.staged")
-        chosen = sa.select(*filled.values(), *staged.c)
-        connection.execute(sa.insert(history).from_select([*filled, *differing], chosen, include_defaults=False))
-        fault_point("publish.merged")
-        bulk.unstage(connection, staged)
+    same = {column: sa.literal(value, history.c[column].type) for column, value in part.same.items() if value is not None}
+    staged = bulk.stage(connection, f"opening_{part.table}", part.columns)
+    fault_point("publish.staged")
+    filled = given | same
+    chosen = sa.select(*filled.values(), *staged.c)
+    into = [*filled, *part.columns.schema.names]
+    connection.execute(sa.insert(history).from_select(into, chosen, include_defaults=False))
+    fault_point("publish.merged")
+    bulk.unstage(connection, staged)
 
 
 def _same_in_all_rows(rows: pa.Table) -> dict[str, Any]:

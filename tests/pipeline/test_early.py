@@ -1,0 +1,62 @@
+"""The gates start early only for an upload that must differ from the published one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roster_etl.pipeline import early
+from roster_etl.pipeline.early import start_gates_early
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.workspace import Workspace
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[bool]:
+    calls: list[bool] = []
+    monkeypatch.setattr(early, "start_gates", lambda: calls.append(True))
+    return calls
+
+
+class Ledger:
+    """A ledger of one published import."""
+
+    def __init__(self, sizes: dict[str, int] | None) -> None:
+        self._sizes = sizes
+
+    def last_published(self, *feed: str, file_set: str | None) -> dict[str, int] | None:
+        return None if self._sizes is None else {"import_id": 7}
+
+    def files(self, import_id: int) -> list[dict[str, object]]:
+        assert import_id == 7
+        return [{"file": name, "bytes": size} for name, size in (self._sizes or {}).items()]
+
+
+@pytest.mark.parametrize(
+    ("published", "starts"),
+    [
+        (None, True),
+        ({"schools.csv": 4}, True),
+        ({"schools.csv": 3}, False),  # it may be the same: the bytes will tell
+        ({"Other.csv": 99}, False),
+    ],
+)
+def test_a_first_upload_and_a_file_of_another_size_start_them(tmp_path, started, published, starts: bool):
+    (tmp_path / "schools.csv").write_bytes(b"abc")
+    workspace = Workspace.open(tmp_path / "home")
+    vars(workspace)["warehouse"] = Ledger(published)
+
+    start_gates_early(workspace, Order(district_id="lincoln", source="clever", path=str(tmp_path)))
+
+    assert started == [True] * starts
+
+
+@pytest.mark.parametrize("path", [None, "sftp://there/home", "absent", "upload.zip"])
+def test_what_is_no_local_folder_starts_nothing(tmp_path: Path, started, path: str | None):
+    (tmp_path / "upload.zip").write_bytes(b"")
+    where = path if path is None or "://" in path else str(tmp_path / path)
+
+    start_gates_early(Workspace.open(tmp_path / "home"), Order(district_id="lincoln", source="clever", path=where))
+
+    assert started == []
