@@ -118,6 +118,7 @@ def purge_district(workspace: Workspace, district_id: str, *, by: str) -> Purged
 def _purging(workspace: Workspace, district_id: str, what: str, by: str) -> Iterator[dict[str, int]]:
     """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import."""
     with workspace.warehouse.attempt(Entry(action="purge", who=by, district_id=district_id, about={"what": what})):
+        workspace.warehouse.ensure_purgeable()
         numbers = _opened(workspace, district_id)
         try:
             fault_point("purge.opened")

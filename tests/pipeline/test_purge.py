@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,6 +20,7 @@ from roster_etl.pipeline.report import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.warehouse import Warehouse
+from roster_etl.store.warehouse.errors import MayNotRewrite
 from roster_etl.vendors import vendor
 from tests.dumps import dump
 from tests.pipeline.test_rebuild import Rows, edit, registered, run
@@ -189,6 +191,30 @@ def test_what_is_older_than_an_age_is_removed_but_for_what_is_current(lived: Wor
     assert {member["key"] for member in manifest["members"]} == {None}
     assert all(member["key"] for member in lived.archive.read_manifest("lincoln", 2)["members"] if member["kind"])
     rebuilt(lived, tmp_path)
+
+
+@pytest.mark.pg
+def test_a_role_that_may_not_rewrite_the_files_removes_nothing(postgres_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE importer LOGIN")
+    with Warehouse(postgres_url) as owner:
+        owner.migrate()
+        owner.grant(loader="importer")
+    workspace = registered(tmp_path / "home", postgres_url.replace("//postgres:", "//importer:"))
+    workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
+
+    try:
+        with pytest.raises(MayNotRewrite):
+            purge_district(workspace, "lincoln", by="A. Steward")
+
+        assert [row["kind"] for row in workspace.warehouse.imports("lincoln")] == ["upload"]
+        (line,) = [line for line in workspace.warehouse.audit("lincoln") if line["action"] == "purge"]
+        assert (line["outcome"], line["about"]["code"]) == ("refused", "may_not_rewrite")
+    finally:
+        workspace.warehouse.close()
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY importer")
+            connection.execute("DROP ROLE importer")
 
 
 def test_nothing_is_removed_while_an_import_is_under_way(lived: Workspace) -> None:

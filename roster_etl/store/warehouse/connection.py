@@ -18,8 +18,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from roster_etl.store.warehouse import sqlite_adbc
-from roster_etl.store.warehouse.errors import BadWarehouseUrl, plain_errors
+from roster_etl.store.warehouse import rewriting, sqlite_adbc
+from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, plain_errors
 
 BUSY_TIMEOUT_S = 60
 CACHE_KIB = 64 * 1024  # an index of a large district stays in memory while it is written
@@ -118,7 +118,10 @@ class Database:
             return True
 
     def compact(self) -> None:
-        """Rewrite the database's files, so that no byte of a removed row stays in them. It must not be in use meanwhile."""
+        """Rewrite the database's files, so that no byte of a removed row stays in them. It must not be in use meanwhile.
+
+        Raises: NotRewritten: PostgreSQL passed over tables that are not this role's; their files are as they were.
+        """
         with plain_errors():
             if self.is_sqlite:
                 raw = self._writer.raw_connection()
@@ -129,7 +132,15 @@ class Database:
                     raw.close()
                 return
             with self._writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("VACUUM (FULL, ANALYZE)")
+                rewriting.rewrite(connection)
+
+    def ensure_compactable(self) -> None:
+        """Find out whether `compact` may rewrite every table. Raises MayNotRewrite."""
+        if self.is_sqlite:
+            return
+        with self.read() as connection:
+            if foreign := rewriting.foreign_tables(connection):
+                raise MayNotRewrite(count=len(foreign), first=foreign[0])
 
     def close(self) -> None:
         """Close the connections that are kept."""

@@ -66,6 +66,26 @@ class NoRoles(WarehouseError, PermanentError):
     template = "warehouse: a SQLite file has no roles; who may read it is said by its mode"
 
 
+class MayNotRewrite(WarehouseError, PermanentError):
+    """The role does not own the tables, so that removed rows would stay in their files."""
+
+    code = "may_not_rewrite"
+    template = (
+        "warehouse: this role may not rewrite {count} of its tables ({first} and so on), and what is removed would stay in their files; "
+        "nothing was changed: purge as the owner of the database (its role in ROSTER_ETL_WAREHOUSE)"
+    )
+
+
+class NotRewritten(WarehouseError, PermanentError):
+    """The rows are removed, and PostgreSQL passed over tables when it rewrote the files."""
+
+    code = "not_rewritten"
+    template = (
+        "warehouse: the rows are removed, but {count} tables were not rewritten ({first} and so on), and the rows' bytes are still in their "
+        "files; purge again as the owner of the database, which finishes it"
+    )
+
+
 class UnknownRole(WarehouseError, PermanentError):
     """The database has no such role."""
 

@@ -303,7 +303,10 @@ class Warehouse:
             return frozenset(purge.person_values(connection, district_id, kind, user_id))
 
     def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
-        """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed."""
+        """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed.
+
+        Raises: NotRewritten: the rows are gone, their bytes in PostgreSQL's files are not.
+        """
         with self._writing() as connection:
             counts = purge.remove(connection, removal)
             ended = conclusions(counts)
@@ -313,6 +316,11 @@ class Warehouse:
         fault_point("purge.removed")
         self._database.compact()
         return counts
+
+    def ensure_purgeable(self) -> None:
+        """Find out whether `purge` can remove every byte. Raises MayNotRewrite: not as this role of PostgreSQL."""
+        self._check()
+        self._database.ensure_compactable()
 
     def all_versions(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return every version of a table for a feed, without its number."""

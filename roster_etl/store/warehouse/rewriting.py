@@ -1,0 +1,53 @@
+"""Rewriting the files of a PostgreSQL database, so that no byte of a removed row stays in them; and who may.
+
+Belongs here: what ``VACUUM FULL`` passes over, told before and after. PostgreSQL only warns of a table that is not the role's to rewrite.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from roster_etl.canonical.base import METADATA
+from roster_etl.store.warehouse.errors import NotRewritten
+
+STATISTICS = "pg_statistic"
+"""What PostgreSQL notes of columns: values of single cells among it."""
+
+# Who may VACUUM: a table's owner, the database's owner (shared tables aside), since version 17 a role with MAINTAIN.
+_MAINTAINS = " OR has_table_privilege(c.oid, 'MAINTAIN')"
+_FOREIGN = """
+SELECT c.relname FROM pg_class c, pg_database d
+WHERE d.datname = current_database() AND c.relkind = 'r' AND c.relname IN :names AND pg_table_is_visible(c.oid)
+AND NOT (pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE'){maintains})
+ORDER BY c.relname
+"""
+_FILES = """
+SELECT c.relname, pg_relation_filenode(c.oid) FROM pg_class c
+WHERE c.relkind = 'r' AND c.relname IN :names AND pg_table_is_visible(c.oid) ORDER BY c.relname
+"""
+
+
+def foreign_tables(connection: sa.Connection) -> tuple[str, ...]:
+    """Return the tables with personal data that the role of `connection` may not rewrite."""
+    version = connection.dialect.server_version_info or (0,)
+    statement = _FOREIGN.format(maintains=_MAINTAINS if version >= (17,) else "")
+    return tuple(str(row[0]) for row in connection.execute(_about_tables(statement)))
+
+
+def rewrite(connection: sa.Connection) -> None:
+    """Rewrite every table; `connection` commits each statement at once. Raises NotRewritten: some were passed over."""
+    before = _files(connection)
+    connection.exec_driver_sql("VACUUM (FULL, ANALYZE)")
+    after = _files(connection)
+    if left := sorted(name for name, file in before.items() if after.get(name) == file):
+        raise NotRewritten(count=len(left), first=left[0])
+
+
+def _files(connection: sa.Connection) -> dict[str, int]:
+    """Return the file in which each table lies: a rewritten one lies in another."""
+    return {str(name): int(file) for name, file in connection.execute(_about_tables(_FILES))}
+
+
+def _about_tables(statement: str) -> sa.TextClause:
+    names = [*(table.name for table in METADATA.sorted_tables), STATISTICS]
+    return sa.text(statement).bindparams(sa.bindparam("names", names, expanding=True))
