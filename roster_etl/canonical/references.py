@@ -37,6 +37,9 @@ REFERENCES: tuple[RecordReference, ...] = (
     RecordReference("user_roles", ("organization_id",), "organizations", ("organization_id",)),
 )
 
+# Columns that name a user together, outside of keys.
+_KINDED = frozenset({("logins", "user_kind"), ("logins", "user_id")})
+
 # Where the id of a record stands: its own table, and every table that names it. A new id goes into all of them.
 MENTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "organizations": (
@@ -78,3 +81,16 @@ MENTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "group_categories": (("group_categories", "group_category_id"), ("groups", "group_category_id")),
     "groups": (("groups", "group_id"), ("group_memberships", "group_id")),
 }
+
+
+def named_by(table: str, column: str) -> tuple[str, dict[str, str]] | None:
+    """Return the table of which `column` of `table` names a record, and which columns say that there: own column → its column.
+
+    Users are named by kind and id; where a table has no kind beside the id, by the id alone. None: the column names no record.
+    """
+    if (table, column) in _KINDED:
+        return "users", dict(zip(_USER, _USER, strict=True))
+    for parent, ((_, own), *others) in MENTIONS.items():
+        if (table, column) in others:
+            return parent, {column: own}
+    return None

@@ -28,7 +28,14 @@ def set_(
     *,
     district: DistrictOption,
     field: _Field,
-    value: Annotated[str, typer.Option("--value", metavar="V", help="What the column is to have; an empty text clears it.")],
+    value: Annotated[
+        str,
+        typer.Option(
+            "--value",
+            metavar="V",
+            help="What the column is to have: as uploads could bring it, a code of the roster, a date such as 2026-09-01; an empty text clears it.",
+        ),
+    ],
     by: By,
     format: FormatOption = None,
 ) -> int:

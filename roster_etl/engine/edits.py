@@ -1,11 +1,12 @@
 """Edits of stewards: reading their values, and putting them into records.
 
-Belongs here: one value of one column of one record. Who made an edit, and when it ends, is kept in the ledger.
+Belongs here: one value of one column of one record, judged like a cell when it is set. Who made an edit, and when it ends, is kept in the ledger.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,10 +17,15 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import RosterTable
+from roster_etl.canonical.values import form_of
+from roster_etl.engine import cells
+from roster_etl.engine.column_checks import CELL_CHARS
+from roster_etl.engine.forms import broken, expected
 from roster_etl.engine.map import HASH, key_text, row_hash
 from roster_etl.mapping.columns import instant
 from roster_etl.mapping.frames import REFUSED, flat, one_array, text
 from roster_etl.spec.errors import PermanentError
+from roster_etl.spec.rules import Choice, Phone
 
 
 class BadEdit(PermanentError):
@@ -42,14 +48,36 @@ def edit_value(table: RosterTable, field: str, value: str | None) -> Any:
     """Return what the text of an edit stands for. Raises BadEdit."""
     if value is None:
         return None
-    expected, read = _KINDS[table.column(field).type]
+    words, read = _KINDS[table.column(field).type]
     try:
         found = read(value)
     except (ValueError, KeyError):
         found = None
     if found is None:
-        raise BadEdit(table=table.name, field=field, expected=expected)
+        raise BadEdit(table=table.name, field=field, expected=words)
     return found
+
+
+def judged_value(table: RosterTable, field: str, value: str | None) -> str | None:
+    """Return the text of a new edit as an edit keeps it: without white space at its ends, codes as they are listed, phones as digits.
+
+    An edit that was set once is not judged again: `edit_value` reads it. Raises BadEdit.
+    """
+    (cell,) = cells.trim(pa.array([value or None], pa.string()))[0].to_pylist()
+    if cell is None:
+        return None
+    form = form_of(table, field)
+    nul, control = cells.control_characters(pa.array([cell], pa.string()))
+    if nul.any() or control.any() or len(cell) > CELL_CHARS:
+        raise BadEdit(
+            table=table.name, field=field, expected=f"at most {CELL_CHARS} characters, none of them a control character"
+        )
+    if broken(form, pa.array([cell], pa.string())).any():
+        raise BadEdit(table=table.name, field=field, expected=expected(form))
+    edit_value(table, field, cell)
+    if isinstance(form, Choice):
+        return next(option for option in form.options if option.lower() == cell.lower())
+    return re.sub("[^0-9]", "", cell) if isinstance(form, Phone) else cell
 
 
 def with_edits(table: RosterTable, rows: pa.Table, edits: Sequence[RecordEdit]) -> pa.Table:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.audit import Action
+from roster_etl.canonical.references import named_by
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.edits import RecordEdit, edit_value, with_edits
+from roster_etl.engine.edits import BadEdit, RecordEdit, judged_value, with_edits
 from roster_etl.engine.map import HASH
 from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of
@@ -51,16 +52,24 @@ class Target:
 def set_override(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
     """Set a column by hand; imports leave it alone until the edit ends. Returns the number of the import that did it.
 
-    Raises: UnknownTable, UnknownColumn, UnknownRecord, BadEdit; RosterMoved: another import was published meanwhile.
+    Raises: UnknownTable, UnknownColumn, UnknownRecord; BadEdit: no upload could bring the value; RosterMoved: another import was
+    published meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=True)):
-        return _set(workspace, target, value, by)
+        table = _table(target)
+        value = judged_value(table, target.field, value)
+        on = _ground(workspace, target)
+        _ensure_named(workspace, table, target, value)
+        return _set(workspace, table, target, value, by, on)
 
 
-def _set(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
+def set_again(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
+    """Set a column as it was set once, whatever is asked of new edits."""
     table = _table(target)
-    edit_value(table, target.field, value)
-    on = _ground(workspace, target)
+    return _set(workspace, table, target, value, by, _ground(workspace, target))
+
+
+def _set(workspace: Workspace, table: RosterTable, target: Target, value: str | None, by: str, on: Ground) -> int:
     before = _record(workspace, table, target)
     key = {name: before.column(name)[0].as_py() for name in table.key}
     after = with_edits(table, before, [RecordEdit(key=key, field=target.field, value=value)])
@@ -127,6 +136,18 @@ def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Tabl
         problem = "no current record has this key" if not current.num_rows else "several records do; name more key columns"
         raise UnknownRecord(table=table.name, district_id=target.district_id, problem=problem)
     return current
+
+
+def _ensure_named(workspace: Workspace, table: RosterTable, target: Target, value: str | None) -> None:
+    """Find out whether the roster has the record that the edit would name, where the format has such records. Raises BadEdit."""
+    parent, columns = named_by(table.name, target.field) or ("", {})
+    if value is None or parent not in tables_of(vendor(target.source)):
+        return
+    row = {**_record(workspace, table, target).to_pylist()[0], target.field: value}
+    wanted = {there: row[own] for own, there in columns.items()}
+    found = workspace.warehouse.trace(parent, wanted, target.district_id, target.source)
+    if not pc.any(pc.is_null(found.column("valid_to_import"))).as_py():
+        raise BadEdit(table=table.name, field=target.field, expected=f"the id of a current record of {parent}")
 
 
 def _publish(workspace: Workspace, target: Target, on: Ground, before: pa.Table, after: pa.Table, edit: Edit) -> int:

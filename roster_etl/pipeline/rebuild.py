@@ -156,7 +156,7 @@ def _edit_again(replay: Replay, document: Document) -> None:
         field=edit["field"],
     )
     if edit["begins"]:
-        override.set_override(replay, target, edit["value"], edit["by"])
+        override.set_again(replay, target, edit["value"], edit["by"])
     else:
         override.clear_override(replay, target, edit["by"])
 

@@ -58,6 +58,7 @@ def test_a_cleared_edit_is_not_in_force(home: Path) -> None:
     [
         (("set", "users", "user_id=nobody", *TITLE, "--value", "x", "--by", "sam"), "unknown_record"),
         (("set", *STUDENT, "--district", "lincoln", "--field", "nickname", "--value", "x", "--by", "sam"), "unknown_column"),
+        (("set", *STUDENT, "--district", "lincoln", "--field", "status", "--value", "garbage", "--by", "sam"), "bad_edit"),
         (("set", *STUDENT, *TITLE, "--value", "x", "--by", " "), "bad_words"),
         (("clear", *STUDENT, *TITLE, "--by", "sam"), "not_edited"),
     ],

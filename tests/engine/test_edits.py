@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.edits import BadEdit, RecordEdit, edit_value, with_edits
+from roster_etl.engine.edits import BadEdit, RecordEdit, edit_value, judged_value, with_edits
 from roster_etl.engine.map import HASH, ORIGIN, row_hash
 from roster_etl.mapping.frames import REFUSED
 
@@ -55,6 +55,52 @@ def test_the_text_of_an_edit_has_the_type_of_its_column(table: str, field: str, 
 def test_a_text_that_is_no_value_is_refused_without_being_repeated(table: str, field: str, value: str) -> None:
     with pytest.raises(BadEdit) as refused:
         edit_value(TABLES[table], field, value)
+
+    assert value not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "value", "kept"),
+    [
+        ("users", "short_name", " Ann ", "Ann"),
+        ("users", "short_name", " ", None),
+        ("users", "short_name", None, None),
+        ("users", "status", "Suspended", "suspended"),
+        ("users", "email", "ann@example.org", "ann@example.org"),
+        ("users", "phone", "(555) 010-0100", "5550100100"),
+        ("student_profiles", "grade", "kg", "KG"),
+        ("student_profiles", "ell", "TRUE", "true"),
+        ("student_profiles", "graduation_year", "2030", "2030"),
+        ("student_profiles", "lunch_balance", "-2.50", "-2.50"),
+        ("student_profiles", "birth_date", "2015-02-28", "2015-02-28"),
+        ("terms", "start_at", "2026-08-01 08:00-05:00", "2026-08-01 08:00-05:00"),
+    ],
+)
+def test_a_new_edit_is_kept_as_a_cell_would_be(table: str, field: str, value: str | None, kept: str | None) -> None:
+    assert judged_value(TABLES[table], field, value) == kept
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "value", "words"),
+    [
+        ("student_profiles", "grade", "nograde", "one of: IT, PR, PK"),
+        ("student_profiles", "grade", "first", "one of: IT, PR, PK"),
+        ("users", "status", "garbage", "one of: active, suspended"),
+        ("users", "email", "no mail", "an address such as"),
+        ("users", "phone", "call me", "a phone number of 7 or 10"),
+        ("users", "short_name", "A\x00nn", "control character"),
+        ("users", "short_name", "A" * 65_536, "at most 65535 characters"),
+        ("student_profiles", "birth_date", "2015-02-30", "a date that exists"),
+        ("student_profiles", "birth_date", "20150228", "a date that exists"),
+        ("terms", "start_at", "2026-02-30T08:00:00Z", "a moment such as"),
+        ("student_profiles", "graduation_year", "2_030", "from 1900 to 3000"),
+        ("student_profiles", "weighted_gpa", "nan", "a number such as"),
+        ("student_profiles", "ell", "perhaps", "one of: true, false"),
+    ],
+)
+def test_a_new_edit_that_no_upload_could_bring_is_refused(table: str, field: str, value: str, words: str) -> None:
+    with pytest.raises(BadEdit, match=words) as refused:
+        judged_value(TABLES[table], field, value)
 
     assert value not in refused.value.message
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from roster_etl.engine.edits import BadEdit
 from roster_etl.pipeline import override
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import NotEdited, Target, clear_override, set_override
@@ -136,6 +137,36 @@ def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed
     failed = workspace.warehouse.import_(3)
     assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "RosterMoved")
     assert names(workspace)["U1"] == "Faster"
+
+
+def test_an_edit_names_records_that_are_there(workspace: Workspace) -> None:
+    course = {"course_id": "C1"}
+    for field, table in (("organization_id", "organizations"), ("term_id", "terms"), ("blueprint_course_id", "courses")):
+        with pytest.raises(BadEdit, match=f"courses.{field}: expected the id of a current record of {table}"):
+            set_override(workspace, target(field, "courses", **course), "nowhere", "sam")
+
+    assert set_override(workspace, target("blueprint_course_id", "courses", **course), "C1", "sam") == 2
+    assert set_override(workspace, target("blueprint_course_id", "courses", **course), None, "sam") == 3
+
+
+def test_an_edit_that_no_upload_could_bring_changes_nothing(workspace: Workspace) -> None:
+    with pytest.raises(BadEdit, match="one of: active, suspended"):
+        set_override(workspace, target("status"), "garbage", "sam")
+
+    assert len(workspace.warehouse.imports("lincoln")) == 1
+    (line,) = [line for line in workspace.warehouse.audit("lincoln") if line["action"] == "override_set"]
+    assert (line["outcome"], line["about"]["code"]) == ("refused", "bad_edit")
+
+
+def test_an_edit_is_kept_as_a_cell_would_be(workspace: Workspace) -> None:
+    set_override(workspace, target("status"), " SUSPENDED ", "sam")
+
+    (edit,) = workspace.warehouse.overrides("lincoln", "canvas")
+    assert edit["value"] == "suspended"
+
+
+def test_an_edit_that_was_set_once_is_set_again_as_it_was(workspace: Workspace) -> None:
+    assert override.set_again(workspace, target("status"), "garbage", "sam") == 2
 
 
 def test_an_edit_of_nothing_is_refused(workspace: Workspace) -> None:
