@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,7 +41,7 @@ def doctor(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     """Look at settings, warehouse, archive, districts and landing zones; say what is wrong and what to do."""
     call: Call = ctx.obj
     results: list[Examined] = []
-    for result in examine(call, district):
+    for result in told_once(examine(call, district)):
         results.append(result)
         if not call.json:
             call.print(f"{'ok   ' if result.ok else 'WRONG'}  {result.what}: {result.found}")
@@ -107,6 +107,18 @@ def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
             yield _looked(f"{found.id}/{feed.format} landing", _landing(call, found, feed))
             if feed.expected_by:
                 yield _looked(f"{found.id}/{feed.format} freshness", _fresh(call, found, feed))
+
+
+def told_once(results: Iterable[Examined]) -> Iterator[Examined]:
+    """Yield `results`; what is wrong with several things is told of the first, and the others lead there."""
+    first: dict[str, str] = {}
+    for result in results:
+        if result.ok:
+            yield result
+            continue
+        told = first.setdefault(result.found, result.what)
+        found = result.found.removeprefix(f"{told}: ") if told == result.what else f"cannot be looked at: see {told}"
+        yield replace(result, found=found)
 
 
 def _looked(what: str, look: Callable[[], str]) -> Examined:

@@ -10,7 +10,7 @@ import typer
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import noted, registered, save
 from roster_etl.cli.failures import FAILED, HELD, WORDS
-from roster_etl.cli.options import LARGEST, DistrictOption, FormatOption, Settings, one_format
+from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format, within
 from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def rerun(
     format: FormatOption = None,
     import_id: Annotated[
         int | None,
-        typer.Option("--import", metavar="N", max=LARGEST, help="The import whose upload is run again; default: the newest."),
+        typer.Option("--import", metavar="N", callback=within, help="The import whose upload is run again; default: the newest."),
     ] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Also where a newer upload is published: its plan is held for approval.")

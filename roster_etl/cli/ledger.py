@@ -11,7 +11,7 @@ import typer
 from roster_etl.cli.call import Call
 from roster_etl.cli.districts import refuse_unknown
 from roster_etl.cli.expecting import say_late
-from roster_etl.cli.options import LARGEST, ImportNumber, MaybeDistrict
+from roster_etl.cli.options import ImportNumber, MaybeDistrict, within
 from roster_etl.cli.words import BadWords
 
 _COLUMNS = (
@@ -34,7 +34,7 @@ def imports(
     ctx: typer.Context,
     district: MaybeDistrict = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", max=LARGEST, help="Only the newest N (for people: 30).")
+        int | None, typer.Option("--limit", metavar="N", callback=within, help="Only the newest N (for people: 30).")
     ] = None,
 ) -> int:
     """List imports, newest first: when, what, how many, how it ended."""

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 LARGEST = 2**63 - 1
 """No import has a larger number: the ledger could not keep it."""
+
+
+def within(value: int | None) -> int | None:
+    """Return the number of an import, or of so many, if the ledger could keep it; help does not show the limit. Raises BadParameter."""
+    if value is not None and value > LARGEST:
+        raise typer.BadParameter("no number is as large as that")
+    return value
+
+
 DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", help="The district.")]
 MaybeDistrict = Annotated[str | None, typer.Option("--district", metavar="ID", help="Only this district.")]
 FormatOption = Annotated[
@@ -23,7 +32,7 @@ Settings = Annotated[
     list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")
 ]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
-ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", max=LARGEST, help="The import's number.")]
+ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=within, help="The import's number.")]
 
 
 def one_format(district: District, named: str | None) -> str:

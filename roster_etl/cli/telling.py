@@ -11,7 +11,7 @@ import typer
 
 from roster_etl.cli.call import Call
 from roster_etl.cli.failures import FAILED
-from roster_etl.cli.options import LARGEST, DistrictOption, FormatOption, ImportNumber, one_format
+from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, one_format, within
 from roster_etl.cli.words import BadWords
 
 _PAGE = 10_000
@@ -133,7 +133,7 @@ def changes(
     ctx: typer.Context,
     district: DistrictOption,
     since: Annotated[
-        int, typer.Option("--since", metavar="IMPORT", min=0, max=LARGEST, help="The last import that you know; 0: none.")
+        int, typer.Option("--since", metavar="IMPORT", min=0, callback=within, help="The last import that you know; 0: none.")
     ],
     format: FormatOption = None,
     after: Annotated[

@@ -253,11 +253,12 @@ def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, 
 
 
 def _over_text(item: Exceeded) -> str:
-    where = f"{item.table} of school {item.school}" if item.school else item.table
+    """Return what exceeds a threshold; the table is the finding's field, which is told before it."""
+    where = f" of school {item.school}" if item.school else ""
     if item.what == "created":
-        return f"{item.records:,} records are new in {where}, which had {item.current:,} ({item.pct} %)."
+        return f"{item.records:,} records{where} are new, where there were {item.current:,} ({item.pct} %)."
     what = {"deleted": "removed"}.get(item.what, item.what)
-    return f"{item.records:,} of {item.current:,} current records of {where} ({item.pct} %) would be {what}."
+    return f"{item.records:,} of {item.current:,} current records{where} ({item.pct} %) would be {what}."
 
 
 def _pct(part: int, whole: int) -> float:

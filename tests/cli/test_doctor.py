@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.cli.doctor import Examined, told_once
 from tests.cli.calling import Answer, call
 
 
@@ -54,3 +55,22 @@ def test_a_threshold_of_next_summer_is_looked_at_now(share: str, fine: bool, tmp
 
     assert ok is fine
     assert fine or "delete_threshold_pct" in text
+
+
+def test_what_is_wrong_with_several_things_is_told_once() -> None:
+    same = "warehouse: its schema is empty, this version needs 1; run `roster-etl migrate`"
+    results = [
+        Examined(what="home", ok=True, found="private"),
+        Examined(what="warehouse", ok=False, found=same),
+        Examined(what="imports", ok=False, found=same),
+        Examined(what="disk", ok=False, found="full"),
+        Examined(what="holds", ok=False, found=same),
+    ]
+
+    assert [(result.what, result.found) for result in told_once(results)] == [
+        ("home", "private"),
+        ("warehouse", "its schema is empty, this version needs 1; run `roster-etl migrate`"),
+        ("imports", "cannot be looked at: see warehouse"),
+        ("disk", "full"),
+        ("holds", "cannot be looked at: see warehouse"),
+    ]

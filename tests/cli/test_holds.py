@@ -48,7 +48,7 @@ def test_a_hold_is_listed_and_shown_with_its_plan(held: Path) -> None:
     assert "holds approve 3 --by NAME" in text
     assert "holds discard 3 --by NAME" in text
     assert "holds show 3" not in text
-    assert re.search(r"current records of user_roles of school \S+ \([0-9.]+ %\) would be removed", text)
+    assert re.search(r"user_roles: [0-9,]+ of [0-9,]+ current records of school \S+ \([0-9.]+ %\) would be removed", text)
     assert "deleted" not in text
 
 

@@ -160,3 +160,10 @@ def test_one_process_calls_for_many_homes(told: Path, tmp_path: Path) -> None:
 
     assert [district["district_id"] for district in here.document] == ["other"]
     assert [district["district_id"] for district in there.document] == ["lincoln"]
+
+
+def test_help_does_not_show_the_largest_number_that_an_import_could_have(home: Path) -> None:
+    shown = [call(*words, "--help", home=home).out for words in (("show",), ("imports",), ("rerun",))]
+
+    assert ["x<=" in text for text in shown] == [False] * len(shown)
+    assert call("show", str(2**63), home=home).code == 2
