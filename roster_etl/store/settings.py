@@ -51,6 +51,7 @@ class LandingSettings:
     ``base``: folder (path or URL) with one folder per district, for feeds without a path of their own; empty: none.
     ``known_hosts``, ``key_file``, ``password_file``, ``password_env``: used by feeds that name none (see ``district_file.Feed``).
     ``stall_seconds``: a transfer without one new byte for so long is given up; ``deadline_seconds``: so is any single transfer after that.
+    ``tick_seconds``: for so long a tick of the sensor looks; what it did not get to comes in the next one.
     """
 
     base: str = ""
@@ -64,6 +65,7 @@ class LandingSettings:
     deadline_seconds: float = 3600
     keepalive_seconds: float = 15
     keepalive_count: int = 3
+    tick_seconds: float = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,7 +365,12 @@ def _absolute(home: Path, place: str) -> str:
     return place if is_url(place) else str(home / Path(place).expanduser())
 
 
+_LONGEST_TICK = 30  # seconds; Dagster gives a tick up after 60, and it has more to do than to look
+
+
 def _absolute_landing(home: Path, landing: LandingSettings) -> LandingSettings:
+    if landing.tick_seconds > _LONGEST_TICK:
+        raise SettingsError(where=FILE_NAME, problem=f'"landing.tick_seconds" must be at most {_LONGEST_TICK}')
     base = _absolute(home, landing.base) if landing.base else ""
     known_hosts = _absolute(home, landing.known_hosts or "known_hosts")
     return LandingSettings(**{**vars(landing), "base": base, "known_hosts": known_hosts})

@@ -48,7 +48,12 @@ class Zone:
     def tick(self, minutes: float) -> Tick:
         bounds = replace(Bounds(), again_seconds=60)
         tick = watch(
-            self.workspace, self.cursor, memory=self.memory, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=bounds
+            self.workspace,
+            self.cursor,
+            memory=self.memory,
+            clock=lambda: NOON + 60 * minutes,
+            running=lambda: self.busy,
+            bounds=bounds,
         )
         self.cursor = tick.cursor
         return tick
