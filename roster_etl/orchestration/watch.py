@@ -10,6 +10,7 @@ Source: ARCHITECTURE.md, section 5, "Arrival".
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,7 @@ class _Watch:
     bounds: Bounds
     running: Running
     states: dict[str, settle.FeedState]
+    take_in_until: float
     requests: list[Request] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
@@ -174,7 +176,9 @@ def watch(
         clock: our own, in seconds; running: the (district, format, set of files) with a run that has not ended.
     """
     last = json.loads(cursor) if cursor else {}
-    tick = _Watch(workspace=workspace, now=clock(), bounds=bounds or Bounds(), running=running, states={})
+    bounds = bounds or Bounds()
+    until = time.monotonic() + 2 * bounds.pace.seconds  # looking has one half of it at most
+    tick = _Watch(workspace=workspace, now=clock(), bounds=bounds, running=running, states={}, take_in_until=until)
     _remember(tick, last, memory.load() if cursor else {})
     districts, unread = _districts(tick)
     feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
@@ -423,7 +427,9 @@ def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, look
         rules, listing = rules_of(feed), look.found
         state, decision = settle.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
         tick.states[key] = state
-        if decision.import_now:
+        if decision.import_now and time.monotonic() >= tick.take_in_until:
+            _wait(tick, "next_tick", key)
+        elif decision.import_now:
             try:
                 take_in(tick.workspace, district.id, feed)
                 tick.states[key] = settle.imported(state, listing, tick.now, rules)
