@@ -28,8 +28,8 @@ class Pace:
     """How much is looked at, and how fast. Times in seconds.
 
     ``seconds``: for all looks together; ``answer``: what a look must have had before it counts as failed; ``threads``: looks at one time;
-    a look that has not answered for ``slow`` frees its place for another, up to ``most`` of them; ``again``: looks at one time at what could
-    not be looked at the last time, beside the others; ``feeds``: looked at in one tick.
+    a look that has not answered for ``slow`` frees its place for another, up to ``most`` in all; ``again``: looks at one time at what could
+    not be looked at the last time, beside the others, up to half of ``most``; ``feeds``: looked at in one tick.
     """
 
     seconds: float = 5.0
@@ -137,9 +137,8 @@ class _UnderWay:
     answers: SimpleQueue[tuple[str, Listing | BaseException, float]] = field(default_factory=SimpleQueue)
 
     def __post_init__(self) -> None:
-        self.pool = ThreadPoolExecutor(
-            max_workers=max(self.pace.threads, self.pace.most) + self.pace.again, thread_name_prefix="look"
-        )
+        workers = max(self.pace.threads, self.pace.most) + max(self.pace.again, self.pace.most // 2)  # each look has one at once
+        self.pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="look")
         self.start = time.monotonic()
         self.order = (*self.fresh, *self.again)
 
@@ -161,15 +160,17 @@ class _UnderWay:
         )
 
     def _begin(self) -> None:
+        self._fill(self.fresh, again=False, places=self.pace.threads, most=self.pace.most)
+        self._fill(self.again, again=True, places=self.pace.again, most=self.pace.most // 2)
+
+    def _fill(self, waiting: deque[str], *, again: bool, places: int, most: int) -> None:
+        """Begin looks of one kind: so many at a time, those that have become slow not counted, and never more than `most`."""
         now = self._elapsed()
-        fresh = [found for found in self.open.values() if not found.again]
-        busy, all_ = sum(now - found.began < self.pace.slow for found in fresh), len(fresh)
-        while self.fresh and busy < self.pace.threads and all_ < max(self.pace.threads, self.pace.most):
-            self._submit(self.fresh.popleft(), again=False)
-            busy, all_ = busy + 1, all_ + 1
-        for _ in range(self.pace.again - (len(self.open) - all_)):
-            if self.again:
-                self._submit(self.again.popleft(), again=True)
+        mine = [found for found in self.open.values() if found.again is again]
+        busy, under_way = sum(now - found.began < self.pace.slow for found in mine), len(mine)
+        while waiting and busy < places and under_way < max(places, most):
+            self._submit(waiting.popleft(), again=again)
+            busy, under_way = busy + 1, under_way + 1
 
     def _submit(self, key: str, *, again: bool) -> None:
         self.open[key] = _Open(began=self._elapsed(), at=self.clock(), again=again)

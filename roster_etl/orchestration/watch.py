@@ -183,15 +183,8 @@ def watch(
     districts, unread = _districts(tick)
     feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
     _pause(tick, feeds)
-    due = [
-        key
-        for key, (_, feed) in feeds.items()
-        if (key not in tick.paused or _every_upload_counts(feed)) and not _backing_off(tick, key)
-    ]
-    healthy = [key for key in due if not _has_failed(tick, key)]
-    turn = turn_of(
-        healthy, {key: tick.states[key].next_try for key in due if _has_failed(tick, key)}, last, tick.bounds.pace.feeds
-    )
+    healthy, failed = _due(tick, feeds)
+    turn = turn_of(healthy, failed, last, tick.bounds.pace.feeds)
     looks = _looks(tick, turn, feeds, clock)
     for key, look in looks.by_key.items():
         if key in feeds:
@@ -212,7 +205,7 @@ def watch(
         problems={**unread, **{key: text for key, text in problems.items() if key not in tick.paused}},
         watched=len(feeds),
         looked_at=looked_at,
-        left=len(due) - looked_at,
+        left=len(healthy) + len(failed) - looked_at,
     )
 
 
@@ -275,12 +268,19 @@ def _districts(tick: _Watch) -> tuple[tuple[District, ...], dict[str, str]]:
     return scan.districts, {f"districts/{name}": problem for name, problem in scan.problems.items()}
 
 
+def _due(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list[str], dict[str, float]]:
+    """Return the feeds that may be looked at now: those of which the last look succeeded, or none was; and the others, since when."""
+    due = [
+        key
+        for key, (_, feed) in feeds.items()
+        if (key not in tick.paused or _every_upload_counts(feed)) and not _backing_off(tick, key)
+    ]
+    failed = {key: tick.states[key].next_try for key in due if key in tick.states and tick.states[key].failures}
+    return [key for key in due if key not in failed], failed
+
+
 def _backing_off(tick: _Watch, key: str) -> bool:
     return settle.may_look(tick.states.get(key), tick.now) is not None
-
-
-def _has_failed(tick: _Watch, key: str) -> bool:
-    return key in tick.states and tick.states[key].failures > 0
 
 
 # ── looking, in threads ──

@@ -157,6 +157,20 @@ def test_retries_that_hang_leave_the_places_of_the_others_alone(never: threading
     assert set(looks.by_key) == {*keys(30), "a", "b"}
 
 
+def test_a_retry_that_hangs_frees_its_place_for_another_one(never: threading.Event):
+    looks = looked(
+        Turn(again=("a", "b", "c", "x")),
+        lambda key: () if key == "x" else never.wait(30),
+        seconds=0.5,
+        answer=0.3,
+        slow=0.02,
+        again=1,
+        most=8,
+    )
+
+    assert looks.by_key["x"].found == ()
+
+
 def test_looks_of_which_no_more_fit_in_are_not_begun(never: threading.Event):
     begun = []
     looks = looked(
