@@ -41,9 +41,16 @@ class Pace:
     feeds: int = 2000
 
     @classmethod
-    def within(cls, seconds: float) -> Pace:
-        """Return the usual pace for a tick that looks for so long."""
-        return cls(seconds=seconds, answer=min(cls.answer, 0.6 * seconds), slow=min(cls.slow, 0.2 * seconds))
+    def within(cls, seconds: float, looks: int = 16) -> Pace:
+        """Return the usual pace for a tick that looks for so long, at so many landing zones at one time."""
+        return cls(
+            seconds=seconds,
+            answer=min(cls.answer, 0.6 * seconds),
+            threads=looks,
+            slow=min(cls.slow, 0.2 * seconds),
+            most=2 * looks,
+            again=max(1, looks // 4),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,8 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
     if gone := end_what_was_left(workspace, context.instance):
         context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
     memory = InstanceMemory(context.instance)
-    bounds = Bounds(pace=Pace.within(workspace.settings.landing.tick_seconds))
+    landing = workspace.settings.landing
+    bounds = Bounds(pace=Pace.within(landing.tick_seconds, landing.tick_looks))
     tick = watch(
         workspace, context.cursor, memory=memory, clock=time.time, running=lambda: unfinished(context.instance), bounds=bounds
     )

@@ -15,6 +15,7 @@ from roster_etl.orchestration.looking import Listing, Looks, Pace, Turn, look_at
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store import settle
 from roster_etl.store.entries import Entry
+from roster_etl.store.settings import LandingSettings
 
 NOON = 1_800_000_000.0
 
@@ -200,6 +201,10 @@ def test_a_short_tick_asks_for_faster_answers(seconds: float, answer: float):
 
     assert (pace.seconds, pace.answer) == (seconds, pytest.approx(answer))
     assert pace.slow < pace.answer < pace.seconds
+
+
+def test_the_usual_pace_is_that_of_the_settings():
+    assert Pace.within(LandingSettings().tick_seconds, LandingSettings().tick_looks) == Pace()
 
 
 # ── what is looked at seldom ──
