@@ -102,6 +102,26 @@ def test_an_upload_that_changes_starts_the_quiet_period_anew(zone: Zone):
     assert [zone.asked(5), zone.asked(9), zone.asked(10)] == [[], [], ["lincoln"]]
 
 
+def test_the_quiet_period_begins_when_the_first_look_ends_and_ends_when_another_begins(zone: Zone, monkeypatch):
+    zone.district()
+    moment, real = [NOON], watching._list_feed
+
+    def look(*feed):
+        found = real(*feed)
+        moment[0] += 5
+        return found
+
+    monkeypatch.setattr(watching, "_list_feed", look)
+    asked = []
+    for second in (0, 304, 310):
+        moment[0] = NOON + second
+        tick = watch(zone.workspace, zone.cursor, memory=zone.memory, clock=lambda: moment[0], running=set)
+        zone.cursor = tick.cursor
+        asked.append(len(tick.requests))
+
+    assert asked == [0, 0, 1]
+
+
 def test_a_then_b_then_a_are_three_arrivals_with_keys_of_their_own(zone: Zone):
     folder = zone.district()
     keys = []
