@@ -45,7 +45,8 @@ def start() -> Iterator[Callable[..., Any]]:
 
     yield start
     for process in started:
-        process.kill()
+        if process.exitcode in (None, 255) and is_alive(process.pid):  # 255: its parent was killed, and could not tell
+            os.kill(process.pid, signal.SIGKILL)
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
     multiprocessing.set_forkserver_preload(["__main__"])
 
