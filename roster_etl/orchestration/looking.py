@@ -61,11 +61,6 @@ class Turn:
     ring: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
 
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Return everyone whose turn it is."""
-        return self.first + self.ring + self.again
-
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
