@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,9 @@ def night(home: Path, hours: float = 0.0) -> None:
     with _open(home) as workspace:
         for hour in (hours, hours + 1, hours + 2):
             before = cursor.read_text() if cursor.exists() else None
-            tick = watch(workspace, before, memory=_Remembered(home / MEMORY), now=NOON + HOUR * hour, running=set)
+            tick = watch(
+                workspace, before, memory=_Remembered(home / MEMORY), clock=partial(float, NOON + HOUR * hour), running=set
+            )
             cursor.write_text(tick.cursor)
             for request in tick.requests:
                 known = {name: value for name, value in asdict(request).items() if name in Order.__dataclass_fields__}
