@@ -20,8 +20,9 @@ from typing import Any
 from roster_etl.pipeline.abandoned import Abandoned
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
-from roster_etl.pipeline.workspace import Workspace
+from roster_etl.pipeline.workspace import HALF, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.urls import redact
@@ -85,6 +86,7 @@ def back_up(workspace: Workspace, to: str) -> BackedUp:
         archive, purges = Folder(workspace.settings.archive), _purges(workspace)
         _copy(archive, target, "arrivals", under="archive/")
         is_copied = _copy_warehouse(workspace, target)
+        fault_point("backup.warehouse")
         newest = workspace.warehouse.imports(limit=1)
         files = sum(_copy(archive, target, name, under="archive/") for name in ("objects", "manifests", "reports", "removals"))
         _copy_settings(workspace, target)
@@ -92,6 +94,7 @@ def back_up(workspace: Workspace, to: str) -> BackedUp:
             raise PurgedMeanwhile(where=redact(to))
         number = int(newest[0]["import_id"]) if newest else 0
         note = {"version": VERSION, "at": datetime.now(UTC).isoformat(), "warehouse": is_copied, "newest": number, "files": files}
+        fault_point("backup.note")
         target.write(_NOTE, json.dumps(note).encode())
     return BackedUp(where=redact(to), warehouse=is_copied, newest=number, files=files)
 
@@ -113,18 +116,23 @@ def restore(source: str, home: Path) -> Restored:
         if Folder(place).names():
             raise NotEmpty(where=redact(place), problem="the settings of the home name it; name another")
     try:
-        return _restored(workspace, folder, note)
+        own.write(HALF, b"")
+        done = _restored(workspace, folder, note)
+        own.remove(HALF)
     finally:
         workspace.close()
+    return done
 
 
 def _restored(workspace: Workspace, folder: Folder, note: dict[str, Any]) -> Restored:
     if note["warehouse"]:
         _restore_warehouse(workspace, folder)
+        fault_point("restore.warehouse")
     newest = max((row["import_id"] for row in workspace.warehouse.imports(limit=1)), default=0)
     for name in folder.names("districts"):
         _copy_under(folder, Folder(workspace.settings.districts), f"districts/{name}", under="districts/")
     files, forgotten = _restore_archive(folder, Folder(workspace.settings.archive), newest)
+    fault_point("restore.archive")
     ended = _end_running(workspace)
     for row in workspace.warehouse.imports():
         if is_behind(workspace, row):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,9 +148,9 @@ def canonical(warehouse: Warehouse) -> dict[str, list[str]]:
     with warehouse.reading() as connection:
         rows = connection.execute(sa.select(IMPORTS).order_by(IMPORTS.c.import_id)).mappings().all()
         published = [row for row in rows if row["status"] == "published"]
-        rank = {row["import_id"]: place for place, row in enumerate(published, 1)}
+        rank = _ranks(published)
         lines = {name: _versions(connection, name, rank) for name in TABLES}
-        lines["imports"] = [_line(_about(row)) for row in published if row["kind"] != "purge"]
+        lines["imports"] = sorted(f"{rank[row['import_id']]} {_line(_about(row))}" for row in published if row["kind"] != "purge")
         lines["purged"] = sorted(
             {_line({name: row[name] for name in ("district_id", "source")}) for row in published if row["kind"] == "purge"}
         )
@@ -170,7 +171,18 @@ def canonical(warehouse: Warehouse) -> dict[str, list[str]]:
     return lines
 
 
-def _versions(connection: sa.Connection, name: str, rank: Mapping[int, int]) -> list[str]:
+def _ranks(published: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Return which one of its feed each import is; a purge opens and closes nothing, and may have to be said twice."""
+    counts: Counter[str] = Counter()
+    ranks = {}
+    for row in published:
+        feed = f"{row['district_id']}/{row['source']}"
+        counts[feed] += row["kind"] != "purge"
+        ranks[row["import_id"]] = f"purge of {feed}" if row["kind"] == "purge" else f"{feed} {counts[feed]}"
+    return ranks
+
+
+def _versions(connection: sa.Connection, name: str, rank: Mapping[int, str]) -> list[str]:
     columns = [column for column in history_table(name).columns if column.name not in _TIMES]
     found = connection.execute(sa.select(*columns)).mappings()
     return sorted(_line({**row, **{name: rank.get(row[name]) for name in _RANKS}}) for row in found)

@@ -1,0 +1,59 @@
+"""Nights on end with kills anywhere come to the same as nights without. `make soak` runs many of them, a check two."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.forge import Forge
+from tests.faults.soak import DISTRICTS, Soak
+from tests.pg import _database
+
+pytestmark = [pytest.mark.faults]
+NIGHTS = int(os.environ.get("SOAK_NIGHTS", "0"))  # the long form: make soak
+SEED = int(os.environ.get("SOAK_SEED", "0"))
+
+
+def told(soak: Soak, nights: int) -> None:
+    """Live through nights, a line each."""
+    for _ in range(nights):
+        sys.stdout.write(f"{soak.night()}\n")
+        sys.stdout.flush()
+
+
+@pytest.fixture
+def urls(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """Two warehouses without any import."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        found = tuple(f"sqlite:///{tmp_path}/{name}/warehouse.sqlite" for name in ("soaked", "twin"))
+        yield (found[0], found[1])
+        return
+    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+    with _database(server, template) as soaked, _database(server, template) as twin:
+        yield (soaked, twin)
+
+
+@pytest.mark.skipif(bool(NIGHTS), reason="the long form is run")
+def test_two_nights_with_kills_come_to_the_same_as_without(tmp_path: Path, forge: Forge, urls: tuple[str, str]) -> None:
+    soak = Soak(tmp_path, forge, urls, seed=7, districts=3)
+    told(soak, 2)
+    soak.close()
+
+
+@pytest.mark.skipif(not NIGHTS, reason="many nights: make soak")
+@pytest.mark.slow
+@pytest.mark.pg
+@pytest.mark.timeout(86_400)
+@pytest.mark.parametrize("urls", ["sqlite", "postgresql"], indirect=True)
+def test_many_nights_with_kills_come_to_the_same_as_without(tmp_path: Path, forge: Forge, urls: tuple[str, str]) -> None:
+    seed = SEED or int.from_bytes(os.urandom(4), "big")
+    sys.stdout.write(f"\n{NIGHTS} nights of {len(DISTRICTS)} districts on {urls[0].partition(':')[0]}, SEED={seed}\n")
+    soak = Soak(tmp_path, forge, urls, seed=seed, districts=len(DISTRICTS), gates=True)
+    try:
+        told(soak, NIGHTS)
+    finally:
+        soak.close()
