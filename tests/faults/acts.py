@@ -197,6 +197,15 @@ def backup(home: Path, to: str) -> None:
         back_up(workspace, to)
 
 
+def restore(home: Path, to: str) -> None:
+    """Bring back the backup that lies in the home, into a home of its own; a database of PostgreSQL has been brought back by then."""
+    from roster_etl.pipeline import backup as copies
+
+    if os.environ["ROSTER_ETL_WAREHOUSE"].startswith("sqlite"):
+        del os.environ["ROSTER_ETL_WAREHOUSE"]  # a file of the new home's own
+    copies.restore(str(home / "copy"), Path(to))
+
+
 def data_docs(home: Path) -> None:
     """Make the Data Docs of the newest import."""
     from roster_etl.pipeline.data_docs import write_data_docs
@@ -269,6 +278,6 @@ ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
     for act in (
         *(cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night),
-        *(house, forget, backup, data_docs, twice, hurried, stay),
+        *(house, forget, backup, restore, data_docs, twice, hurried, stay),
     )
 }

@@ -79,7 +79,7 @@ def _serve(home: Path, folder: Path, *, gates: bool) -> None:
     for stream in (1, 2):
         os.dup2(log, stream)
     if gates:
-        del GATES.observe, GATES.start  # what the forge has put in their place
+        del GATES.observe, GATES.document, GATES.start  # what the forge has put in their place
     with (folder / _ORDERS).open() as orders, (folder / _ANSWERS).open("w") as answers:
         for line in orders:
             act, how = json.loads(line)

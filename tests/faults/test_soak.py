@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.forge import Forge
-from tests.faults.soak import DISTRICTS, Soak
+from tests.faults.soak import DISTRICTS, Night, Soak
 from tests.pg import _database
 
 pytestmark = [pytest.mark.faults]
@@ -18,11 +18,14 @@ NIGHTS = int(os.environ.get("SOAK_NIGHTS", "0"))  # the long form: make soak
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 
 
-def told(soak: Soak, nights: int) -> None:
+def told(soak: Soak, nights: int) -> list[Night]:
     """Live through nights, a line each."""
+    lived = []
     for _ in range(nights):
-        sys.stdout.write(f"{soak.night()}\n")
+        lived.append(soak.night())
+        sys.stdout.write(f"{lived[-1]}\n")
         sys.stdout.flush()
+    return lived
 
 
 @pytest.fixture
@@ -39,9 +42,16 @@ def urls(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, 
 
 @pytest.mark.skipif(bool(NIGHTS), reason="the long form is run")
 def test_two_nights_with_kills_come_to_the_same_as_without(tmp_path: Path, forge: Forge, urls: tuple[str, str]) -> None:
-    soak = Soak(tmp_path, forge, urls, seed=7, districts=3)
-    told(soak, 2)
-    soak.close()
+    soak = Soak(
+        tmp_path, forge, urls, seed=19, districts=3, points=("judge.done", "publish.commit", "manifest.write", "arrival.forget")
+    )
+    try:
+        nights = told(soak, 2)
+    finally:
+        soak.close()
+
+    assert nights[1].kills
+    assert nights[1].uploads
 
 
 @pytest.mark.skipif(not NIGHTS, reason="many nights: make soak")
