@@ -9,7 +9,6 @@ PostgreSQL is copied by its own tools (docs/operations/housekeeping.md), before 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.workspace import HALF, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
+from roster_etl.store.archive import named_keys
 from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 from roster_etl.store.scratch import scratch_folder
@@ -32,7 +32,6 @@ VERSION = 1
 _NOTE, _WAREHOUSE = "backup.json", "warehouse.sqlite"
 _SETTINGS = ("roster_etl.toml", "dagster.yaml")
 _DEPTHS = {"arrivals": 3, "objects": 2, "manifests": 2, "reports": 2, "removals": 1}
-_KEY = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 class NotEmpty(PermanentError):
@@ -237,7 +236,10 @@ def _restore_archive(folder: Folder, archive: Folder, newest: int) -> tuple[int,
     known = [file for file in found["manifests"] if _number(file) <= newest]
     wanted: set[str] = set()
     for file in (*known, *found["arrivals"]):
-        wanted |= set(_KEY.findall(folder.read(file).decode("utf-8")))
+        wanted |= named_keys(json.loads(folder.read(file)))
+    for file in found["removals"]:  # of a purge that broke off: what it has rewritten, and no manifest names yet
+        rewritten = json.loads(folder.read(file))["members"].values()
+        wanted |= set[str]().union(*(named_keys({"members": members}) for members in rewritten))
     objects = [file for file in found["objects"] if file.rpartition("/")[2] in wanted]
     pages = [file for file in found["reports"] if _number(file) <= newest]
     files = [*objects, *found["arrivals"], *known, *pages, *found["removals"]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
@@ -252,22 +253,30 @@ class _Remembered:
         self._file.write_text(json.dumps(dict(texts)))
 
 
-def night(home: Path, hours: float = 0.0, noon: float = NOON) -> None:
+def night(home: Path, hours: float | None = 0.0) -> None:
     """Be the sensor for three ticks an hour apart, and carry out what it asks for; its memory is kept after each tick.
 
-    Args: noon: what its clock says at hour 0; to the sensor, an import that began before the files lay there never began.
+    Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
     """
-    from roster_etl.orchestration.watch import watch
+    from roster_etl.orchestration.watch import Bounds, watch
     from roster_etl.pipeline.abandoned import end_left
     from roster_etl.pipeline.receive import Order
     from roster_etl.pipeline.road import import_upload
 
     cursor = home / CURSOR
     with _open(home) as workspace:
-        for hour in (hours, hours + 1, hours + 2):
+        for hour in range(3):
+            now = time.time() if hours is None else NOON + HOUR * (hours + hour)
             end_left(workspace)  # as each tick does
             before = cursor.read_text() if cursor.exists() else None
-            tick = watch(workspace, before, memory=_Remembered(home / MEMORY), now=noon + HOUR * hour, running=set)
+            tick = watch(
+                workspace,
+                before,
+                memory=_Remembered(home / MEMORY),
+                now=now,
+                running=set,
+                bounds=Bounds(again_seconds=0.001) if hours is None else None,
+            )
             cursor.write_text(tick.cursor)
             for request in tick.requests:
                 known = {name: value for name, value in asdict(request).items() if name in Order.__dataclass_fields__}

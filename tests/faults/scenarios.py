@@ -25,6 +25,7 @@ from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, I
 from roster_etl.pipeline.backup import NoBackup, restore
 from roster_etl.pipeline.manifest import is_behind
 from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
+from roster_etl.store.archive import named_keys
 from roster_etl.store.warehouse import Warehouse
 from tests.faults.forge import KILLED, Ended, Forge, Fresh
 
@@ -334,7 +335,8 @@ def leftovers(workspace: Workspace) -> list[str]:
     found = [f"import {row['import_id']} is running" for row in rows if row["status"] == "running"]
     found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_behind(workspace, row)]
     found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]
-    named = "".join(path.read_text("utf-8") for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
+    manifests = (json.loads(path.read_bytes()) for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
+    named = set[str]().union(*map(named_keys, manifests))
     objects = (workspace.home / "archive" / "objects").glob("*/*")
     found += [f"object {path.name} belongs to no import" for path in objects if path.suffix != ".part" and path.name not in named]
     found += [f"a purge of {district} has not ended" for district in archive.removals()]

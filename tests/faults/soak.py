@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -36,8 +36,7 @@ from tests.faults.scenarios import Place, canonical, differences, leftovers
 
 DISTRICTS = {"lincoln": "clever", "lake": "canvas", "elm": "dyknow", "mill": "mastery_connect", "oak": "catapult_connect"}
 STUDENTS = 10
-NIGHT_HOURS = 20.0
-NOON = 1_600_000_000.0  # of the sensor's clock: long ago, so that every import began after its files lay there
+NOW = {"quiet_period": "0s", "straggler_wait": "0s", "min_interval": "0s"}  # so that our own clock will do
 KEPT_IMPORTS = 3  # of a district, whose frames a sweep leaves
 MOST = 1.5  # a warehouse of which all but the current versions was removed, beside the first one of that kind
 _ENDS = (KILLED, -signal.SIGALRM)
@@ -178,7 +177,7 @@ class Soak:
         points: Sequence[str] = (),
     ) -> None:
         """Make both. `urls`: of their warehouses; `gates`: the twin asks Great Expectations itself; `points`: kill there, and not anywhere at any time."""
-        self._random = Random(seed)  # noqa: S311 - no secret depends on it
+        self._random = Random(seed)
         self._folder, names = folder, tuple(DISTRICTS)[:districts]
         self.uploads = Uploads(folder, names, self._random)
         homes = [self._home(folder / name, names) for name in ("soaked", "twin")]
@@ -194,7 +193,7 @@ class Soak:
         (home / "roster_etl.toml").write_text(f'[landing]\nbase = "{self.uploads.landing}"\n[imports]\ntries = 9\n')
         registry = Registry(str(home / "districts"))
         for name in names:
-            registry.add(District(id=name, feeds=(Feed(format=DISTRICTS[name]),)))
+            registry.add(District(id=name, feeds=(Feed(format=DISTRICTS[name], options=NOW),)))
         return home
 
     def night(self) -> Night:
@@ -225,18 +224,17 @@ class Soak:
             self._twice(night, looks)
         else:
             night.uploads = ["all"]
-        hours = self._nights * NIGHT_HOURS
-        self._disturbed(night, looks, "night", lambda turn: {"hours": hours + 3 * turn, "noon": NOON})
-        self._both(looks, "night", {"hours": hours + 12, "noon": NOON})
+        self._disturbed(night, looks, "night", {"hours": None})
+        self._both(looks, "night", {"hours": None})
         decision = self._random.choice(("approve", "discard", None))
         if decision:
-            self._disturbed(night, looks, decision, lambda _: {})
+            self._disturbed(night, looks, decision, {})
         if self._nights % 4 == 3:
             night.others.append("backup")
             self._backup(night, looks)
         if self._nights % 3 == 2:
             night.others.append("purge")
-            self._disturbed(night, looks, "forget", lambda _: {})
+            self._disturbed(night, looks, "forget", {})
         night.held = self._both(looks, "house", {"days": self._random.choice((0, 4000))})
 
     def _twice(self, night: Night, looks: Looks) -> None:
@@ -253,15 +251,15 @@ class Soak:
         """Return the districts that upload all of it each time."""
         return tuple(name for name in DISTRICTS if vendor(DISTRICTS[name]).format.mode != "changes")
 
-    def _disturbed(self, night: Night, looks: Looks, act: str, how: Callable[[int], Mapping[str, Any]]) -> None:
+    def _disturbed(self, night: Night, looks: Looks, act: str, how: Mapping[str, Any]) -> None:
         """Kill the process that does `act` no, one or two times, then let it be done; in the twin at once."""
-        for turn in range(self._random.choice((0, 1, 1, 2)) if self._nights > 1 else 0):
-            ended, where = self._killed(looks, act, how(turn))
+        for _ in range(self._random.choice((0, 1, 1, 2)) if self._nights > 1 else 0):
+            ended, where = self._killed(looks, act, how)
             if ended.code in _ENDS:
                 night.kills.append(f"{act} {where}")
             self._done(ended, looks, *_ENDS)
-        self._done(self.soaked.do(act, how(2), "", looks.glance), looks)
-        self.lasting.do(act, how(2))
+        self._done(self.soaked.do(act, how, "", looks.glance), looks)
+        self.lasting.do(act, how)
 
     def _killed(self, looks: Looks, act: str, how: Mapping[str, Any]) -> tuple[Ended, str]:
         """Do `act`, to be killed at a point, or after a time; by chance it ends before that."""
