@@ -172,13 +172,13 @@ class Soak:
         urls: tuple[str, str],
         *,
         seed: int,
-        districts: int,
+        districts: Sequence[str],
         gates: bool = False,
         points: Sequence[str] = (),
     ) -> None:
         """Make both. `urls`: of their warehouses; `gates`: the twin asks Great Expectations itself; `points`: kill there, and not anywhere at any time."""
         self._random = Random(seed)
-        self._folder, names = folder, tuple(DISTRICTS)[:districts]
+        self._folder, names = folder, tuple(districts)
         self.uploads = Uploads(folder, names, self._random)
         homes = [self._home(folder / name, names) for name in ("soaked", "twin")]
         self.soaked, self.twin = (Place(home, url, folder, forge) for home, url in zip(homes, urls, strict=True))
