@@ -35,6 +35,7 @@ from tests.faults.lasting import Held, Lasting
 from tests.faults.scenarios import Place, canonical, differences, leftovers
 
 DISTRICTS = {"lincoln": "clever", "lake": "canvas", "elm": "dyknow", "mill": "mastery_connect", "oak": "catapult_connect"}
+EVENTS = {"oak": {"attendance_quiet_period": "0s"}}
 STUDENTS = 10
 NOW = {"quiet_period": "0s", "straggler_wait": "0s", "min_interval": "0s"}  # so that our own clock will do
 KEPT_IMPORTS = 3  # of a district, whose frames a sweep leaves
@@ -193,7 +194,7 @@ class Soak:
         (home / "roster_etl.toml").write_text(f'[landing]\nbase = "{self.uploads.landing}"\n[imports]\ntries = 9\n')
         registry = Registry(str(home / "districts"))
         for name in names:
-            registry.add(District(id=name, feeds=(Feed(format=DISTRICTS[name], options=NOW),)))
+            registry.add(District(id=name, feeds=(Feed(format=DISTRICTS[name], options=NOW | EVENTS.get(name, {})),)))
         return home
 
     def night(self) -> Night:
