@@ -236,9 +236,9 @@ def _restore_archive(folder: Folder, archive: Folder, newest: int) -> tuple[int,
     known = [file for file in found["manifests"] if _number(file) <= newest]
     wanted: set[str] = set()
     for file in (*known, *found["arrivals"]):
-        wanted |= named_keys(json.loads(folder.read(file)))
+        wanted |= named_keys(_document(folder, file))
     for file in found["removals"]:  # of a purge that broke off: what it has rewritten, and no manifest names yet
-        rewritten = json.loads(folder.read(file))["members"].values()
+        rewritten = _document(folder, file)["members"].values()
         wanted |= set[str]().union(*(named_keys({"members": members}) for members in rewritten))
     objects = [file for file in found["objects"] if file.rpartition("/")[2] in wanted]
     pages = [file for file in found["reports"] if _number(file) <= newest]
@@ -246,6 +246,14 @@ def _restore_archive(folder: Folder, archive: Folder, newest: int) -> tuple[int,
     for file in files:
         archive.write(file.removeprefix("archive/"), folder.read(file))
     return len(files), len(found["manifests"]) - len(known)
+
+
+def _document(folder: Folder, file: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(folder.read(file))
+    except ValueError:
+        raise NoBackup(where=redact(folder.url), problem=f"{file} is damaged") from None
+    return document
 
 
 def _number(file: str) -> int:
