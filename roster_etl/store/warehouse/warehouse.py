@@ -266,6 +266,7 @@ class Warehouse:
         with self.attempt(entry):
             self._check()
             yield
+            fault_point("audit.note")
             self.write_down(entry)
 
     def refused(self, entry: Entry, error: Exception) -> None:
