@@ -72,7 +72,7 @@ def _too_many(state: State, unnamed: list[_Unnamed]) -> bool:
     limit = state.options.get("change_threshold")
     over = [found for found in unnamed if limit is not None and found.count * 100 > float(limit) * found.current]
     for found in over:
-        message = f"{found.count:,} of {found.current:,} current records of {found.table} would be removed; nothing was."
+        message = f"{found.count:,} of {found.current:,} current records would be removed; nothing was."
         state.notes.upload("change_threshold_exceeded", message, found.table)
     return bool(over)
 
