@@ -87,10 +87,16 @@ class Archive:
         return pq.read_table(io.BytesIO(self.get(key)))
 
     def remove_unreferenced(self, keys: Iterable[str]) -> int:
-        """Remove those of `keys` that no manifest of any district names any more, and return how many there were."""
+        """Remove those of `keys` that no manifest of any district names any more, and return how many there were.
+
+        Raises: ArchiveError: a manifest cannot be read, so that nobody knows what it names; nothing was removed.
+        """
         wanted = set(keys)
         for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
-            wanted -= named_keys(json.loads(self._folder.read(name)))
+            try:
+                wanted -= named_keys(json.loads(self._folder.read(name)))
+            except ValueError:
+                raise ArchiveError(key=name, problem="it is damaged; restore it from a backup, then purge again") from None
         for key in wanted:
             folder = _object(key).rpartition("/")[0]
             for name in self._folder.names(folder):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -266,14 +267,14 @@ def night(home: Path, hours: float | None = 0.0) -> None:
     cursor = home / CURSOR
     with _open(home) as workspace:
         for hour in range(3):
-            now = time.time() if hours is None else NOON + HOUR * (hours + hour)
+            clock = time.time if hours is None else partial(float, NOON + HOUR * (hours + hour))
             end_left(workspace)  # as each tick does
             before = cursor.read_text() if cursor.exists() else None
             tick = watch(
                 workspace,
                 before,
                 memory=_Remembered(home / MEMORY),
-                now=now,
+                clock=clock,
                 running=set,
                 bounds=Bounds(again_seconds=0.001) if hours is None else None,
             )

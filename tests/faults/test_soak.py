@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from roster_etl.canonical.history import history_table
+from roster_etl.store.warehouse import Warehouse
 from tests.faults.forge import Forge
-from tests.faults.soak import DISTRICTS, Night, Soak
+from tests.faults.soak import DISTRICTS, Looks, Night, Soak
 from tests.pg import _database
+from tests.rosters import change, published, user
 
 pytestmark = [pytest.mark.faults]
 NIGHTS = int(os.environ.get("SOAK_NIGHTS", "0"))  # the long form: make soak
@@ -43,7 +47,12 @@ def urls(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, 
 @pytest.mark.skipif(bool(NIGHTS), reason="the long form is run")
 def test_two_nights_with_kills_come_to_the_same_as_without(tmp_path: Path, forge: Forge, urls: tuple[str, str]) -> None:
     soak = Soak(
-        tmp_path, forge, urls, seed=19, districts=3, points=("judge.done", "publish.commit", "manifest.write", "arrival.forget")
+        tmp_path,
+        forge,
+        urls,
+        seed=13,
+        districts=("lake", "elm"),
+        points=("judge.done", "publish.commit", "manifest.write", "arrival.forget"),
     )
     try:
         nights = told(soak, 2)
@@ -62,8 +71,24 @@ def test_two_nights_with_kills_come_to_the_same_as_without(tmp_path: Path, forge
 def test_many_nights_with_kills_come_to_the_same_as_without(tmp_path: Path, forge: Forge, urls: tuple[str, str]) -> None:
     seed = SEED or int.from_bytes(os.urandom(4), "big")
     sys.stdout.write(f"\n{NIGHTS} nights of {len(DISTRICTS)} districts on {urls[0].partition(':')[0]}, SEED={seed}\n")
-    soak = Soak(tmp_path, forge, urls, seed=seed, districts=len(DISTRICTS), gates=True)
+    soak = Soak(tmp_path, forge, urls, seed=seed, districts=tuple(DISTRICTS), gates=True)
     try:
         told(soak, NIGHTS)
     finally:
         soak.close()
+
+
+def test_a_state_that_no_import_left_would_be_noticed(tmp_path: Path) -> None:
+    with Warehouse(f"sqlite:///{tmp_path}/w.sqlite") as warehouse:
+        warehouse.migrate()
+        published(warehouse, {"users": change("users", [user("1"), user("2")])})
+        looks = Looks(warehouse)
+        looks.look()
+        assert looks.problems() == []
+        table = history_table("users")
+        for row_hash in ("0" * 16, "0" * 15 + "1"):  # wrong for a moment
+            with warehouse._writing() as connection:
+                connection.execute(sa.update(table).values(row_hash=row_hash))
+            looks.look()
+
+        assert looks.problems() == ["a half state of lincoln was visible after 1 imports"]
