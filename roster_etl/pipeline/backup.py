@@ -351,13 +351,5 @@ def _keys(sealed: Sealed, file: str) -> set[str]:
         raise NoBackup(where=redact(sealed.folder.url), problem=problem) from None
 
 
-def _document(folder: Folder, file: str) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(folder.read(file))
-    except ValueError:
-        raise NoBackup(where=redact(folder.url), problem=f"{file} is damaged") from None
-    return document
-
-
 def _number(file: str) -> int:
     return int(Path(file).name.partition(".")[0])
