@@ -209,7 +209,7 @@ class Warehouse:
         with self._writing() as connection:
             row = ledger.own(connection, import_id, "held")
             ledger.decide_hold(connection, import_id, decision, by, at)
-            self._write_down(connection, [_decided(row, decision, by)])
+            self._write_down(connection, _decided(row, decision, by))
             if decision == "discarded":
                 ledger.change(connection, import_id, status="discarded")
             fault_point("decide.record")
@@ -524,9 +524,11 @@ class Warehouse:
             return ledger_read.sources(connection, district_id)
 
 
-def _decided(row: sa.RowMapping, decision: Decision, by: str) -> Entry:
+def _decided(row: sa.RowMapping, decision: Decision, by: str) -> list[Entry]:
+    """Return the audit's line of what a person decided; a hold that a newer import closes was decided by nobody: the import has its line."""
+    if decision == "superseded":
+        return []
     action: Action = "discard" if decision == "discarded" else "approve"
     about = {} if row["kind"] == "upload" else {"kind": row["kind"]}
-    return Entry(
-        action=action, who=by, district_id=row["district_id"], source=row["source"], import_id=row["import_id"], about=about
-    )
+    place = {name: row[name] for name in ("district_id", "source", "import_id")}
+    return [Entry(action=action, who=by, about=about, **place)]
