@@ -22,6 +22,7 @@ from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.by_hand import carried, keep_manifest
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.meanwhile import deciding
 from roster_etl.pipeline.plan import PlanMoved, planned_from
 from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.workspace import Workspace
@@ -86,7 +87,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
 def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> None:
     """Publish the undo that is held as import `import_id`, if its plan is still the one that `sha256` names.
 
-    Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold, ImportNotRunning: it was decided already.
+    Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold: it was decided already.
     """
     row = workspace.warehouse.import_(import_id)
     entry = Entry(
@@ -97,7 +98,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
         import_id=import_id,
         about={"undoes": row["summary"]["undoes"]},
     )
-    with workspace.warehouse.attempt(entry):
+    with workspace.warehouse.attempt(entry), deciding(workspace, import_id):
         undo = _published(workspace, row, sha256, by, entry)
     _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
     closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, datetime.now(UTC))

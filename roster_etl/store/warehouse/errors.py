@@ -7,7 +7,7 @@ module is the SQLSTATE and the name of the constraint, never a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -102,6 +102,19 @@ class NoHold(WarehouseError, PermanentError):
 
     code = "no_open_hold"
     template = "import {import_id} has no open hold; `roster-etl holds list` shows those that are open"
+
+
+class DecidedMeanwhile(NoHold):
+    """Somebody, or a newer import, was faster."""
+
+    template = "import {import_id} has no open hold any more: it was {decision} by {by}; `roster-etl show {import_id}` tells what became of it"
+
+
+def no_hold(import_id: int, hold: Mapping[str, Any] | None) -> NoHold:
+    """Return what is wrong with deciding about an import whose hold is `hold`, as the ledger has it; None: it never was held."""
+    if hold is None:
+        return NoHold(import_id=import_id)
+    return DecidedMeanwhile(import_id=import_id, decision=hold["decision"], by=hold["decided_by"])
 
 
 _CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_., ]+))?")
