@@ -302,6 +302,11 @@ class Warehouse:
         with self.reading() as connection:
             return frozenset(purge.person_values(connection, district_id, kind, user_id))
 
+    def names_person(self, district_id: str, kind: str, user_id: str) -> bool:
+        """Return whether any version, or a steward's edit, is about a user."""
+        with self.reading() as connection:
+            return purge.names_person(connection, district_id, kind, user_id)
+
     def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
         """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed."""
         with self._writing() as connection:
