@@ -129,9 +129,10 @@ def pause(
 def resume(ctx: typer.Context, district: _Id) -> int:
     """Resume a district that was paused; a planned pause that is under way ends."""
     call: Call = ctx.obj
+    before = registered(call, district)
     with noted(call, "district_resume", district):
         resumed = call.registry.resume(district, datetime.now(UTC))
-    return _tell(call, resumed, "resumed")
+    return _tell(call, resumed, "not paused, so nothing changed" if resumed == before else "resumed")
 
 
 def _day(text: str, word: str) -> date:

@@ -64,7 +64,9 @@ def purge(
         rows = sum(purged.versions.values())
         call.print(f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed.")
         if purged.holds:
-            call.print(f"Waits for no decision any more, as its plan was made before: import {', '.join(map(str, purged.holds))}.")
+            call.print(
+                f"Waits for no decision any more, as its plan was made before: import {', '.join(map(str, purged.holds))}."
+            )
     return 0
 
 

@@ -12,7 +12,9 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.warehouse import no_hold
 
-_LOST = frozenset({"roster_moved", "import_not_running", "no_open_hold"})  # what is found of another's decision, at one step or another
+_LOST = frozenset(
+    {"roster_moved", "import_not_running", "no_open_hold"}
+)  # what is found of another's decision, at one step or another
 
 
 def unless_decided(workspace: Workspace, import_id: int, error: Exception) -> Exception:

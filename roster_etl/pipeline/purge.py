@@ -45,7 +45,9 @@ class NobodyToPurge(PermanentError):
     """The user who is to be removed is in no version, and in no archived file."""
 
     code = "nobody_to_purge"
-    template = "nothing of {user} is in {district_id}: no version is about them, and no archived file names them; nothing was changed"
+    template = (
+        "nothing of {user} is in {district_id}: no version is about them, and no archived file names them; nothing was changed"
+    )
 
 
 class ImportUnderWay(RetryableError):

@@ -108,6 +108,7 @@ def test_a_newer_upload_closes_a_hold(held: Path, uploads: Path) -> None:
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "no_open_hold")
     assert "It was superseded by import 4" in page
+    assert "· superseded ·" in call("show", "3", home=held).out.splitlines()[0]
     assert "holds approve" not in page + call("show", "3", home=held).out
 
 

@@ -31,6 +31,12 @@ class WarehouseUnavailable(WarehouseError, RetryableError):
     template = "warehouse: {problem} (SQLSTATE {sqlstate}); nothing was written, try again"
 
 
+class NotAllowed(WarehouseError, PermanentError):
+    """The role that the warehouse is opened as has not the right."""
+
+    template = "warehouse: this role may not do that (SQLSTATE 42501); what a loader and a reader may is in docs/operations.md, and the owner may all"
+
+
 class ConstraintBroken(WarehouseError, PermanentError):
     """A row would break a promise of the schema."""
 
@@ -172,6 +178,8 @@ def _classified(error: Exception, driver: Any) -> WarehouseError:
         return WarehouseUnavailable(problem="another process is writing", sqlstate="55P03")
     if sqlstate.startswith(_RETRY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return WarehouseUnavailable(problem=_KNOWN.get(sqlstate, "the database broke off or is busy"), sqlstate=sqlstate)
+    if sqlstate == "42501":
+        return NotAllowed()
     if _FULL.search(text):  # of SQLite, which has no SQLSTATE
         return WarehouseUnavailable(problem=_KNOWN["53100"], sqlstate="53100")
     if type(driver).__name__ == "OperationalError" and sqlstate == "unknown":

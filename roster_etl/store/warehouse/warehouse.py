@@ -81,6 +81,13 @@ class Warehouse:
             self._write_down(connection, [entry])
             return statements
 
+    def check_roles(self, *, reader: str | None = None, loader: str | None = None) -> None:
+        """Refuse roles that `grant` would refuse, whatever revision the database has. Raises NoRoles, UnknownRole."""
+        named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
+        self._database.create()
+        with self.attempt(Entry(action="grant", about=named)), self._database.read() as connection:
+            roles.check(connection, *named.values())
+
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
         """Let one process at a time, on whatever host, do `what`: PostgreSQL keeps the lock until the block ends, or its process does."""
