@@ -12,12 +12,14 @@ JOBS = 4
 SIZES = 10000 100000
 DISTRICTS = 1000
 UPLOADING = 200
+NIGHTS = 20
+SEED = 0
 
 # Some images switch byte code off; importing Dagster and Great Expectations then takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults cluster format bench bench-many pictures lock licences audit clean
+.PHONY: help setup setup-runtime demo ui check lint types contracts generated generate test cover faults soak cluster format bench bench-many pictures lock licences audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +69,9 @@ test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ra
 faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon (ARGS='-k purge' takes a part)
 	FAULTS=1 $(PY) -m pytest tests/faults -m faults -s $(ARGS)
 
+soak: $(VENV)/.dev ## nights on end of uploads, kills, purges and backups, on both databases, a line each: make soak NIGHTS=30 SEED=7
+	SOAK_NIGHTS=$(NIGHTS) SOAK_SEED=$(SEED) $(PY) -m pytest tests/faults/test_soak.py -m faults -s $(ARGS)
+
 format: $(VENV)/.dev ## rewrite the code in the house's format, with the safe fixes
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
@@ -77,7 +82,7 @@ cluster: $(VENV)/.dev ## workers of a cluster that die, come back, and share not
 bench: $(VENV)/.dev ## time the Clever import beside the reference pipeline: make bench SIZES=10000
 	$(PY) benchmarks/run.py --sizes $(SIZES) $(ARGS)
 
-bench-many: $(VENV)/.dev ## a night of many districts: make bench-many DISTRICTS=1000 UPLOADING=200 ARGS='--sftp 300 --imports 20'
+bench-many: $(VENV)/.dev ## a night of many districts: make bench-many DISTRICTS=1000 UPLOADING=200 ARGS='--sftp 1000 --imports 20'
 	$(PY) benchmarks/many.py --districts $(DISTRICTS) --uploading $(UPLOADING) $(ARGS)
 
 lock: ## resolve both lock files again (needs uv)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from roster_etl.pipeline.receive import Order
 
 
+_RECENT = 50  # imports of a feed that others may begin while one runs
 _SENDING = 10.0
 """Seconds after which no more mail is begun: who imports by hand waits for it, and the rest goes later."""
 
@@ -40,20 +43,18 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     from roster_etl.pipeline.tell import send_out, tell_of
     from roster_etl.vendors import vendor
 
-    before = _newest(call, order)
+    begun: list[str] = []
     try:
         order = of_one_set(call.workspace, order)
         steps = steps_of(vendor(order.source).of_set(order.file_set or "")) + 1
         what = "/".join(filter(None, (order.district_id, order.source, order.file_set)))
         with call.progress(steps, what) as progress:
-            import_id = run_import(call.settings.home, order, tell=progress)
-        failure = _abandoned(call, import_id)
-        if failure is not None:
-            tell_of(call.workspace, import_id)
+            import_id = run_import(call.settings.home, order, tell=progress, began=begun.append)
+        failure = _broken(call, import_id)
         return import_id, failure
     except Exception as error:
-        found = order.approves[0] if order.approves else _newest(call, order)
-        if found is None or (found == before and not order.approves):
+        found = order.approves[0] if order.approves else _opened(call, order, begun)
+        if found is None:
             raise
         tell_of(call.workspace, found)
         failure = failure_of(unless_decided(call.workspace, found, error) if order.approves else error)
@@ -64,21 +65,32 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
             call.say(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
 
 
-def _abandoned(call: Call, import_id: int) -> Failure | None:
-    """End an import that its run left as it was: something between its steps broke, which they could not tell the ledger."""
+def _broken(call: Call, import_id: int) -> Failure | None:
+    """Return what went wrong between the steps of an import, which none of them could raise; None: nothing did.
+
+    One that its run left as it was is ended: the ledger could not be told then.
+    """
+    from roster_etl.pipeline.tell import tell_of
     from roster_etl.store.warehouse import Conclusion
 
-    if call.workspace.warehouse.import_(import_id)["status"] != "running":
+    row = call.workspace.warehouse.import_(import_id)
+    if row["status"] not in ("running", "failed"):
         return None
     failure = failure_of(RunBroken(import_id=import_id))
     summary = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
-    call.workspace.warehouse.conclude(
-        Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
-    )
+    if row["status"] == "running":
+        call.workspace.warehouse.conclude(
+            Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
+        )
+        tell_of(call.workspace, import_id)
+    else:
+        told = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
+        failure = replace(failure, code=told["code"], message=told["message"])
     call.say(f"roster-etl: {failure.message}")
     return failure
 
 
-def _newest(call: Call, order: Order) -> int | None:
-    found = call.workspace.warehouse.imports(order.district_id, order.source, limit=1)
-    return int(found[0]["import_id"]) if found else None
+def _opened(call: Call, order: Order, begun: Sequence[str]) -> int | None:
+    """Return the import that the run has opened; others may have been opened since."""
+    found = call.workspace.warehouse.imports(order.district_id, order.source, limit=_RECENT) if begun else []
+    return next((row["import_id"] for row in found if row["run_id"] in begun), None)

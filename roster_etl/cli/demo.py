@@ -46,7 +46,7 @@ MODULE = "roster_etl.orchestration.definitions"
 UI_PORT = 3000  # of the command that opens the UI later
 PATIENCE_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
 _OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
-_HASTE = {"ROSTER_ETL_SENSOR_SECONDS": "2"}
+_HASTE = {"ROSTER_ETL_SENSOR_SECONDS": "2", "ROSTER_ETL_WARM_RUNS": "1"}
 _POLL_SECONDS = 0.5
 
 

@@ -204,7 +204,7 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name
 
     resolve(vendor(feed.format).format, feed.options)
     about = {word: text for word, text in (("name", name), ("time_zone", time_zone)) if text}
-    new = District(id=district_id, feeds=(feed,), **about)
+    new = replace(District(id=district_id, feeds=(feed,)), **about)  # type: ignore[arg-type]
     with _registry_words():
         check_district(new)
         check_replacements(vendor(feed.format).format, feed.replacements)

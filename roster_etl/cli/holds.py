@@ -70,12 +70,15 @@ def approve(
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
-    from roster_etl.cli.importing import decide_and_show, run_and_show
+    from roster_etl.cli.importing import decide_and_show, run_and_show, stays_held
     from roster_etl.orchestration.launchpad import APPROVE
-    from roster_etl.pipeline.decide import Decision, approval
+    from roster_etl.pipeline.decide import Decision, Overtaken, approval
 
     decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ()))
-    given = approval(call.workspace, decision)
+    try:
+        given = approval(call.workspace, decision)
+    except Overtaken as error:
+        return stays_held(call, import_id, error)
     if given.is_upload:
         return run_and_show(call, given.order())
     return decide_and_show(call, APPROVE, {"import_id": import_id, "plan": given.sha256, "by": given.by}, about=import_id)

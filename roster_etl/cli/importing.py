@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from roster_etl.pipeline.receive import Order
+    from roster_etl.spec.errors import RosterError
 
 _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
 
@@ -139,7 +140,7 @@ def _run(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
         return document, EXIT_CODES[document["status"]]
     if document["error"] is None:  # a plan that was approved and has moved: the import stays held, or another's call ended it
         document["error"] = failure.document()["error"]
-    return document, HELD if failure.code == "roster_moved" else failure.exit_code
+    return document, HELD if order.approves and failure.code == "roster_moved" else failure.exit_code
 
 
 def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int | None = None) -> int:
@@ -147,7 +148,6 @@ def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int 
 
     Args: about: the import that is decided about; it stays as it is where the roster has moved on.
     """
-    from roster_etl.cli.failures import failure_of
     from roster_etl.cli.showing import show_document, show_hold
     from roster_etl.orchestration.runs import run_decision
     from roster_etl.pipeline.outcome import EXIT_CODES, outcome
@@ -156,15 +156,29 @@ def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int 
     try:
         document = outcome(call.workspace, run_decision(call.settings.home, job, config))
     except RosterError as error:
-        failure = failure_of(error)
-        if about is None or failure.code != "roster_moved":
+        if about is None:
             raise
-        call.say(f"roster-etl: {failure.message}")
-        show_document(call, {**outcome(call.workspace, about), "error": failure.document()["error"]})
-        return HELD
+        return stays_held(call, about, error)
     show = show_hold if document["status"] == "held" else show_document
     show(call, document)
     return EXIT_CODES[document["status"]]
+
+
+def stays_held(call: Call, import_id: int, error: RosterError) -> int:
+    """Say that an import cannot be approved because the roster has moved on, print it as it is, and return the exit code.
+
+    Raises: `error`, if that is not why.
+    """
+    from roster_etl.cli.failures import failure_of
+    from roster_etl.cli.showing import show_document
+    from roster_etl.pipeline.outcome import outcome
+
+    failure = failure_of(error)
+    if failure.code != "roster_moved":
+        raise error
+    call.say(f"roster-etl: {failure.message}")
+    show_document(call, {**outcome(call.workspace, import_id), "error": failure.document()["error"]})
+    return HELD
 
 
 def _refuse_missing(path: str) -> None:

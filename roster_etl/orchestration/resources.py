@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import dagster as dg
 import pandas as pd
@@ -25,7 +25,7 @@ from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.errors import RetryableError
+from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.acting import Via, acting
 
 
@@ -37,7 +37,10 @@ class RunBroken(RetryableError):
 
 
 class Desk:
-    """The desk at which one run sits. In the in-process executor all steps share it; where steps are `apart`, each gets an empty one."""
+    """The desk at which one run sits. In the in-process executor all steps share it; where steps are `apart`, each gets an empty one.
+
+    ``broken``: why a frame could not be written.
+    """
 
     def __init__(self, workspace: Workspace, *, apart: bool = False) -> None:
         self.workspace = workspace
@@ -47,6 +50,7 @@ class Desk:
         self._wanted: Counter[str] = Counter()
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="frames")
         self._written: Future[None] | None = None
+        self.broken: Exception | None = None
 
     def begin(self, upload: Upload) -> Upload:
         """Take `upload` in hand, and return it."""
@@ -72,7 +76,11 @@ class Desk:
         """Wait until the last frame is written. Raises OSError: it could not be."""
         written, self._written = self._written, None
         if written is not None:
-            written.result()
+            try:
+                written.result()
+            except (RosterError, OSError) as error:
+                self.broken = error
+                raise
 
     def take(self, path: Sequence[str]) -> pd.DataFrame:
         """Return the frame of the asset `path`; its last reader takes it away from memory. Raises FrameError, OSError."""
@@ -93,7 +101,7 @@ class Desk:
     def close(self) -> None:
         """Drop the frames, release the import, and close what was opened."""
         self._frames.clear()
-        self._clerk.shutdown()  # a frame that could not be written matters no more: whoever needs it says that it is not there
+        self._clerk.shutdown()
         if self.upload is not None:
             release(self.workspace, self.upload.import_id, goes_on=self.apart)
         self.workspace.close()
@@ -147,10 +155,12 @@ def _via(context: dg.InitResourceContext) -> Via:
 
 def _end(context: dg.InitResourceContext, desk: Desk) -> None:
     """Tell ledger and run of an import that nobody ended: a frame of the wrong shape, or a full disk, stops a run between its steps."""
+    with suppress(RosterError, OSError):
+        desk.settle()
     upload = desk.abandoned()
     if upload is None:
         return
-    broken = RunBroken(import_id=upload.import_id)
+    broken = desk.broken or RunBroken(import_id=upload.import_id)
     fail(desk.workspace, upload, broken)
     tell_anyway(desk.workspace, upload.import_id, broken)
     if context.instance is not None and context.run is not None:

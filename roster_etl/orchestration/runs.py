@@ -47,11 +47,17 @@ class PasswordInPath(PermanentError):
 
 
 def run_import(
-    home: Path, order: Order, *, instance: dg.DagsterInstance | None = None, tell: Callable[[str], None] = lambda _: None
+    home: Path,
+    order: Order,
+    *,
+    instance: dg.DagsterInstance | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    began: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Import one upload by the partitioned job, in this process, and return its import id; the ledger tells how it ended.
 
-    Args:   instance: where runs are kept; the one of `home` unless given. tell: takes the name of each step that was done.
+    Args:   instance: where runs are kept; the one of `home` unless given. tell: takes the name of each step that was done. began:
+        takes the id of the run, before its first step.
     Raises: what made the import fail, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
         held or rejected raises nothing. BadDecision: it names renames by ids, which the run would keep.
     """
@@ -69,6 +75,7 @@ def run_import(
         with closing(Workspace.open(home)) as workspace:
             order = of_one_set(workspace, order)
         run = _created(here, order)
+        began(run.run_id)
         for event in execute_run_iterator(InMemoryJob(_job(order)), run, here):
             if event.is_step_success:
                 tell(str(event.step_key).replace("__", "/"))

@@ -14,10 +14,11 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.home import current_home
 from roster_etl.orchestration.left import end_what_was_left
+from roster_etl.orchestration.looking import Pace
 from roster_etl.orchestration.memory import InstanceMemory
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.steps import DISTRICT, FILE_SET, FORMAT
-from roster_etl.orchestration.watch import Request, watch
+from roster_etl.orchestration.watch import Bounds, Request, watch
 from roster_etl.pipeline.workspace import Workspace
 
 INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
@@ -48,10 +49,15 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
     if gone := end_what_was_left(workspace, context.instance):
         context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
     memory = InstanceMemory(context.instance)
-    tick = watch(workspace, context.cursor, memory=memory, now=time.time(), running=lambda: unfinished(context.instance))
+    landing = workspace.settings.landing
+    bounds = Bounds(pace=Pace.within(landing.tick_seconds, landing.tick_looks))
+    tick = watch(
+        workspace, context.cursor, memory=memory, clock=time.time, running=lambda: unfinished(context.instance), bounds=bounds
+    )
     for note in tick.notes:
         context.log.warning(note)
     context.log.info(tick.summary)
+    context.log.info("looked at %d of %d feeds; left for the next tick: %d", tick.looked_at, tick.watched, tick.left)
     requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
     return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
 

@@ -3,6 +3,7 @@
 Belongs here: one measured short cut, off unless ``ROSTER_ETL_WARM_RUNS=1``. Dagster's code server starts each run as a new interpreter,
 which spends seconds of a core on loading what it has loaded for the run before. Every run still has a process of its own, with all that
 follows: its memory is given back, its death is noticed, ending it from the UI works, and partitions have the status of their runs.
+That process is started with the first run, and anew if it died; code and environment are those of its start, settings those of each run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 VARIABLE = "ROSTER_ETL_WARM_RUNS"
 _SERVER, _CONTEXT = "dagster._grpc.server", "_mp_ctx"
 PRELOADED = (
+    "roster_etl.orchestration.warm_parent",
     "roster_etl.orchestration.definitions",
     "dagster._grpc.impl",
     "adbc_driver_sqlite.dbapi",

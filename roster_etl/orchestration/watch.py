@@ -12,23 +12,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from roster_etl.orchestration.looking import Listing, Look, Looks, Pace, Turn, look_at, place_after, turn_of
 from roster_etl.orchestration.memory import Memory
 from roster_etl.pipeline.archived import NotArchived, archived_import
 from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.tries import is_parked, may_be_tried_again
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
-from roster_etl.spec.errors import ArchiveError, LandingUnavailable, RosterError
+from roster_etl.spec.errors import ArchiveError, RosterError
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
-from roster_etl.store.entries import Entry
 from roster_etl.store.faults import fault_point
 from roster_etl.store.landing import open_folder, open_landing, unregistered
 from roster_etl.store.settings import Settings, landing_folder
@@ -36,20 +35,17 @@ from roster_etl.vendors import discover, vendor
 
 DAY = 86_400.0
 Running = Callable[[], set[tuple[str, str, str]]]
-Listing = tuple[Entry, ...]
+_BASE = ""  # the key of the look at the landing base; those of feeds are never empty
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """How much one tick may do. ``seconds``: for looking; ``answer_seconds``: what a look must have had before it counts as failed;
-    ``answers``: questions to the ledger; ``again_seconds``: before a run that came to nothing is asked for again.
+    """How much one tick may do. ``pace``: of looking; ``answers``: questions to the ledger; ``again_seconds``: before a run that came to
+    nothing is asked for again.
     """
 
     requests: int = 25
-    feeds: int = 2000
-    threads: int = 16
-    seconds: float = 5.0
-    answer_seconds: float = 3.0
+    pace: Pace = field(default_factory=Pace)
     answers: int = 200
     again_seconds: float = 300.0
 
@@ -93,6 +89,7 @@ _NAMED, _TEXT = 5, 300  # feeds that a summary names of each kind; characters of
 class Tick:
     """What came of one tick. ``notes``: what is new that a person should hear of; ``waiting``: the feeds that wait, by reason;
     ``problems``: what hinders a look, by feed (or file of the registry), also where nobody looked because it is too soon to try again.
+    ``looked_at``: how many feeds were, and ``left`` how many more would have been: the next ticks begin with them.
     """
 
     requests: tuple[Request, ...]
@@ -101,6 +98,8 @@ class Tick:
     waiting: Mapping[str, Sequence[str]]
     problems: Mapping[str, str]
     watched: int
+    looked_at: int
+    left: int
 
     @property
     def waits(self) -> dict[str, int]:
@@ -122,6 +121,8 @@ class Tick:
         said += [
             f"{words.capitalize()}: {_some(self.waiting[reason])}." for reason, words in WORDS.items() if reason in self.waiting
         ]
+        if self.left:
+            said.append(f"Looked at {self.looked_at:,} feeds in the time of a tick; {self.left:,} more in the next ones.")
         return " ".join(said)
 
 
@@ -139,6 +140,7 @@ class _Watch:
     bounds: Bounds
     running: Running
     states: dict[str, settle.FeedState]
+    take_in_until: float
     requests: list[Request] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
@@ -160,44 +162,50 @@ class _Settled:
 
 
 def watch(
-    workspace: Workspace, cursor: str | None, *, memory: Memory, now: float, running: Running, bounds: Bounds | None = None
+    workspace: Workspace,
+    cursor: str | None,
+    *,
+    memory: Memory,
+    clock: Callable[[], float],
+    running: Running,
+    bounds: Bounds | None = None,
 ) -> Tick:
     """Look at the landing zone of every feed whose turn it is, and return what is to be imported.
 
     Args: cursor: what the last tick returned; none: all that was remembered is forgotten. memory: what is remembered of each feed.
-        now: our own clock, in seconds; running: the (district, format, set of files) with a run that has not ended.
+        clock: our own, in seconds; running: the (district, format, set of files) with a run that has not ended.
     """
     last = json.loads(cursor) if cursor else {}
-    tick = _Watch(workspace=workspace, now=now, bounds=bounds or Bounds(), running=running, states={})
+    bounds = bounds or Bounds()
+    until = time.monotonic() + 2 * bounds.pace.seconds  # looking has one half of it at most
+    tick = _Watch(workspace=workspace, now=clock(), bounds=bounds, running=running, states={}, take_in_until=until)
     _remember(tick, last, memory.load() if cursor else {})
     districts, unread = _districts(tick)
     feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
     _pause(tick, feeds)
-    looked_at = [key for key, (_, feed) in feeds.items() if key not in tick.paused or _every_upload_counts(feed)]
-    turn = _turn(looked_at, last.get("next", ""), tick.bounds.feeds)
-    with_base = bool(workspace.settings.landing.base)
-    listings, base = _listings(tick, {key: feeds[key] for key in _healthy_first(tick, turn)}, with_base=with_base)
-    for key, listing in listings.items():
-        _take(tick, key, *feeds[key], listing)
+    healthy, failed = _due(tick, feeds)
+    turn = turn_of(healthy, failed, last, tick.bounds.pace.feeds)
+    looks = _looks(tick, turn, feeds, clock)
+    for key, look in looks.by_key.items():
+        if key in feeds:
+            _take(tick, key, *feeds[key], look)
     asked = _ask(tick)
-    if isinstance(base, Exception):
-        unread["landing base"] = _text(base)
-        tick.notes.append(f"landing base: {_text(base)}")
-    elif base and (strangers := unregistered(base, districts, workspace.settings)):
-        tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
+    unread |= _strangers(tick, looks.by_key.get(_BASE), districts)
     problems = {
         key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures
     }
     memory.save({key: _written(state, problems.get(key)) for key, state in tick.states.items() if _feed_of(key) in feeds})
-    after = next((key for key in turn if key not in listings and not _backing_off(tick, key)), _following(turn, feeds))
     fault_point("cursor.asked")
+    looked_at = sum(key in feeds for key in looks.by_key)
     return Tick(
         requests=tuple(tick.requests),
-        cursor=json.dumps({"next": after, "asked": asked}, separators=(",", ":")),
+        cursor=json.dumps({**place_after(turn, looks, healthy), "asked": asked}, separators=(",", ":")),
         notes=tuple(tick.notes),
         waiting=tick.waiting,
         problems={**unread, **{key: text for key, text in problems.items() if key not in tick.paused}},
         watched=len(feeds),
+        looked_at=looked_at,
+        left=len(healthy) + len(failed) - looked_at,
     )
 
 
@@ -260,22 +268,15 @@ def _districts(tick: _Watch) -> tuple[tuple[District, ...], dict[str, str]]:
     return scan.districts, {f"districts/{name}": problem for name, problem in scan.problems.items()}
 
 
-def _turn(keys: Sequence[str], first: str, most: int) -> list[str]:
-    """Return the feeds whose turn it is: from `first` on, round and round."""
-    ordered = sorted(keys)
-    start = next((place for place, key in enumerate(ordered) if key >= first), 0)
-    return [*ordered[start:], *ordered[:start]][:most]
-
-
-def _following(turn: Sequence[str], feeds: Mapping[str, object]) -> str:
-    """Return the feed after the last of `turn`, empty if all had theirs."""
-    return next((key for key in sorted(feeds) if turn and key > turn[-1]), "")
-
-
-def _healthy_first(tick: _Watch, turn: Sequence[str]) -> list[str]:
-    """Return the feeds of `turn` to look at, those whose last look failed at the end: they may use up the time of a tick."""
-    looked = [key for key in turn if not _backing_off(tick, key)]
-    return sorted(looked, key=lambda key: key in tick.states and tick.states[key].failures > 0)
+def _due(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list[str], dict[str, float]]:
+    """Return the feeds that may be looked at now: those of which the last look succeeded, or none was; and the others, since when."""
+    due = [
+        key
+        for key, (_, feed) in feeds.items()
+        if (key not in tick.paused or _every_upload_counts(feed)) and not _backing_off(tick, key)
+    ]
+    failed = {key: tick.states[key].next_try for key in due if key in tick.states and tick.states[key].failures}
+    return [key for key in due if key not in failed], failed
 
 
 def _backing_off(tick: _Watch, key: str) -> bool:
@@ -285,38 +286,26 @@ def _backing_off(tick: _Watch, key: str) -> bool:
 # ── looking, in threads ──
 
 
-def _listings(
-    tick: _Watch, feeds: Mapping[str, tuple[District, Feed]], *, with_base: bool
-) -> tuple[dict[str, Listing | Exception], Listing | Exception | None]:
-    """List what lies there for each feed, and in the landing base.
-
-    What was not begun in time is left out, and so is what was begun too late to be answered; what had its time and no answer is an error.
-    """
-    pool = ThreadPoolExecutor(max_workers=tick.bounds.threads, thread_name_prefix="look")
-    base = pool.submit(_list_base, tick.workspace) if with_base else None
-    begun: dict[str, float] = {}
+def _looks(tick: _Watch, turn: Turn, feeds: Mapping[str, tuple[District, Feed]], clock: Callable[[], float]) -> Looks:
+    """List what lies there for each feed whose turn it is, and in the landing base, before all others."""
 
     def look(key: str) -> Listing:
-        begun[key] = time.monotonic()
-        return _list_feed(*feeds[key], tick.workspace)
+        return _list_feed(*feeds[key], tick.workspace) if key else _list_base(tick.workspace)
 
-    looks = {key: pool.submit(look, key) for key in feeds}
-    wait([*looks.values(), *([base] if base else [])], timeout=tick.bounds.seconds)
-    pool.shutdown(wait=False, cancel_futures=True)
-    latest = time.monotonic() - tick.bounds.answer_seconds
-    found = {key: _result(future, in_time=begun.get(key, latest) <= latest) for key, future in looks.items()}
-    return {key: listing for key, listing in found.items() if listing is not None}, _result(base, in_time=True) if base else None
+    base = (_BASE,) if tick.workspace.settings.landing.base else ()
+    return look_at(replace(turn, first=base + turn.first), look, pace=tick.bounds.pace, clock=clock)
 
 
-def _result(look: Future[Listing], *, in_time: bool) -> Listing | Exception | None:
-    if look.cancelled() or not (look.done() or in_time):
-        return None
-    if not look.done():
-        return LandingUnavailable(where="the landing zone", problem="did not answer within the time of a tick")
-    error = look.exception()
-    if error is not None and not isinstance(error, Exception):
-        raise error
-    return error or look.result()
+def _strangers(tick: _Watch, base: Look | None, districts: Sequence[District]) -> dict[str, str]:
+    """Note the folders of the landing base that are nobody's; return why it could not be looked at, if so."""
+    if base is None:
+        return {}
+    if isinstance(base.found, Exception):
+        tick.notes.append(f"landing base: {_text(base.found)}")
+        return {"landing base": _text(base.found)}
+    if strangers := unregistered(base.found, districts, tick.workspace.settings):
+        tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
+    return {}
 
 
 def _list_feed(district: District, feed: Feed, workspace: Workspace) -> Listing:
@@ -332,17 +321,17 @@ def _list_base(workspace: Workspace) -> Listing:
 # ── deciding, feed by feed ──
 
 
-def _take(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
+def _take(tick: _Watch, key: str, district: District, feed: Feed, look: Look) -> None:
     """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
     try:
         if _every_upload_counts(feed):
-            _decide_changes(tick, key, district, feed, listing)
+            _decide_changes(tick, key, district, feed, look)
             return
-        if not isinstance(listing, Exception):
-            for arrival in _arrivals(key, district, feed, listing):
-                _decide(tick, arrival)
+        if not isinstance(look.found, Exception):
+            for arrival in _arrivals(key, district, feed, look.found):
+                _decide(tick, arrival, look)
             return
-        problem = listing
+        problem = look.found
     except Exception as error:  # noqa: BLE001 - whatever it is, no other district may suffer from it
         problem = error
     tick.states[key] = settle.failed(tick.states.get(key), tick.now)
@@ -382,16 +371,16 @@ def _arrivals(key: str, district: District, feed: Feed, listing: Listing) -> Ite
         )
 
 
-def _decide(tick: _Watch, arrival: _Arrival) -> None:
+def _decide(tick: _Watch, arrival: _Arrival, look: Look) -> None:
     key, listing = arrival.key, arrival.listing
     if key != _feed_of(key):
         tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
     rules = rules_of(arrival.feed, arrival.file_set)
-    state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
+    state, decision = settle.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
     parked = False
     if decision.reason == "nothing_new" and not state.answered:
         state, parked = _with_answer(tick, arrival, state)
-        state, decision = settle.settle(state, listing, tick.now, rules)
+        state, decision = settle.settle(state, listing, look.ended, rules, begun=look.begun)
     tick.states[key] = state
     if parked:
         _wait(tick, "parked", key)
@@ -428,17 +417,19 @@ def _is_ready(tick: _Watch, arrival: _Arrival) -> bool:
     return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
 
 
-def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, listing: Listing | Exception) -> None:
+def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, look: Look) -> None:
     """Take in what has settled, and ask for the import of the upload that waits longest: of changes, every upload counts.
 
     Raises: what went wrong with the landing zone, once the uploads that wait have had their turn.
     """
-    problem = listing if isinstance(listing, Exception) else None
-    if not isinstance(listing, Exception):
-        rules = rules_of(feed)
-        state, decision = settle.settle(tick.states.get(key), listing, tick.now, rules)
+    problem = look.found if isinstance(look.found, Exception) else None
+    if not isinstance(look.found, Exception):
+        rules, listing = rules_of(feed), look.found
+        state, decision = settle.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
         tick.states[key] = state
-        if decision.import_now:
+        if decision.import_now and time.monotonic() >= tick.take_in_until:
+            _wait(tick, "next_tick", key)
+        elif decision.import_now:
             try:
                 take_in(tick.workspace, district.id, feed)
                 tick.states[key] = settle.imported(state, listing, tick.now, rules)

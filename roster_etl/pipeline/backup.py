@@ -9,7 +9,6 @@ PostgreSQL is copied by its own tools (docs/operations/housekeeping.md), before 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,10 @@ from typing import Any
 from roster_etl.pipeline.abandoned import Abandoned
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
-from roster_etl.pipeline.workspace import Workspace
+from roster_etl.pipeline.workspace import HALF, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
+from roster_etl.store.archive import named_keys
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.urls import redact
@@ -31,7 +32,6 @@ VERSION = 1
 _NOTE, _WAREHOUSE = "backup.json", "warehouse.sqlite"
 _SETTINGS = ("roster_etl.toml", "dagster.yaml")
 _DEPTHS = {"arrivals": 3, "objects": 2, "manifests": 2, "reports": 2, "removals": 1}
-_KEY = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 class NotEmpty(PermanentError):
@@ -85,6 +85,7 @@ def back_up(workspace: Workspace, to: str) -> BackedUp:
         archive, purges = Folder(workspace.settings.archive), _purges(workspace)
         _copy(archive, target, "arrivals", under="archive/")
         is_copied = _copy_warehouse(workspace, target)
+        fault_point("backup.warehouse")
         newest = workspace.warehouse.imports(limit=1)
         files = sum(_copy(archive, target, name, under="archive/") for name in ("objects", "manifests", "reports", "removals"))
         _copy_settings(workspace, target)
@@ -92,6 +93,7 @@ def back_up(workspace: Workspace, to: str) -> BackedUp:
             raise PurgedMeanwhile(where=redact(to))
         number = int(newest[0]["import_id"]) if newest else 0
         note = {"version": VERSION, "at": datetime.now(UTC).isoformat(), "warehouse": is_copied, "newest": number, "files": files}
+        fault_point("backup.note")
         target.write(_NOTE, json.dumps(note).encode())
     return BackedUp(where=redact(to), warehouse=is_copied, newest=number, files=files)
 
@@ -113,18 +115,23 @@ def restore(source: str, home: Path) -> Restored:
         if Folder(place).names():
             raise NotEmpty(where=redact(place), problem="the settings of the home name it; name another")
     try:
-        return _restored(workspace, folder, note)
+        own.write(HALF, b"")
+        done = _restored(workspace, folder, note)
+        own.remove(HALF)
     finally:
         workspace.close()
+    return done
 
 
 def _restored(workspace: Workspace, folder: Folder, note: dict[str, Any]) -> Restored:
     if note["warehouse"]:
         _restore_warehouse(workspace, folder)
+        fault_point("restore.warehouse")
     newest = max((row["import_id"] for row in workspace.warehouse.imports(limit=1)), default=0)
     for name in folder.names("districts"):
         _copy_under(folder, Folder(workspace.settings.districts), f"districts/{name}", under="districts/")
     files, forgotten = _restore_archive(folder, Folder(workspace.settings.archive), newest)
+    fault_point("restore.archive")
     ended = _end_running(workspace)
     for row in workspace.warehouse.imports():
         if is_behind(workspace, row):
@@ -229,13 +236,24 @@ def _restore_archive(folder: Folder, archive: Folder, newest: int) -> tuple[int,
     known = [file for file in found["manifests"] if _number(file) <= newest]
     wanted: set[str] = set()
     for file in (*known, *found["arrivals"]):
-        wanted |= set(_KEY.findall(folder.read(file).decode("utf-8")))
+        wanted |= named_keys(_document(folder, file))
+    for file in found["removals"]:  # of a purge that broke off: what it has rewritten, and no manifest names yet
+        rewritten = _document(folder, file)["members"].values()
+        wanted |= set[str]().union(*(named_keys({"members": members}) for members in rewritten))
     objects = [file for file in found["objects"] if file.rpartition("/")[2] in wanted]
     pages = [file for file in found["reports"] if _number(file) <= newest]
     files = [*objects, *found["arrivals"], *known, *pages, *found["removals"]]
     for file in files:
         archive.write(file.removeprefix("archive/"), folder.read(file))
     return len(files), len(found["manifests"]) - len(known)
+
+
+def _document(folder: Folder, file: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(folder.read(file))
+    except ValueError:
+        raise NoBackup(where=redact(folder.url), problem=f"{file} is damaged") from None
+    return document
 
 
 def _number(file: str) -> int:

@@ -5,7 +5,7 @@ Belongs here: gathering what the steps left in staging into one conclusion. Publ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +30,9 @@ from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import Check, Conclusion, Entry, Hold, ImportFile
+from roster_etl.vendors import vendor
 
+_WALKED = ("published", "held")  # no import ends so before its last step but one
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
     ("suite", "error", ("critical",)),
     ("tolerances", "warn", ("warning", "info")),
@@ -62,18 +64,28 @@ def conclude(
 
 
 def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False, planned: bool = True) -> None:
-    """Close the holds of the feed that are older than `upload`, in the ledger and in their reports.
+    """Close the holds of the feed that are older than `upload`, as `close_holds` does.
 
     An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
-    Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides. The plan of an
-    undo is over in any case, and so is that of an earlier run of this very upload, once this one is planned.
+    The plan of an earlier run of this very upload is over in any case, once this one is planned.
     """
     before = None if published else upload.came_with + 1
-    feed = (upload.district_id, upload.source)
-    kind: ImportKind | None = "undo" if upload.format.mode == "changes" else None
-    closed = workspace.warehouse.supersede_holds(*feed, upload.import_id, at, before=before, kind=kind)
-    if planned and kind is not None:
-        closed += _earlier_runs(workspace, upload, at)
+    close_holds(workspace, (upload.district_id, upload.source), upload.import_id, at, before=before)
+    if planned and upload.format.mode == "changes":
+        _told(workspace, _earlier_runs(workspace, upload, at))
+
+
+def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None) -> None:
+    """Close the holds of a feed that are older than `by_import` (and `before`, where given): in the ledger, manifests and reports.
+
+    Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides. The plan of an
+    undo is over in any case.
+    """
+    kind: ImportKind | None = "undo" if vendor(feed[1]).format.mode == "changes" else None
+    _told(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
+
+
+def _told(workspace: Workspace, closed: Sequence[int]) -> None:
     for import_id in closed:
         refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, closed)
@@ -133,7 +145,7 @@ def conclusion_of(
     hold: Hold | None = None,
 ) -> Conclusion:
     """Return all that the ledger is to know of an import, gathered from what its steps left in staging."""
-    steps = _Steps(workspace, upload)
+    steps = _Steps(workspace, upload, whole=status in _WALKED)
     return Conclusion(
         import_id=upload.import_id,
         status=status,
@@ -141,18 +153,23 @@ def conclusion_of(
         findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *steps.tables("findings", FINDINGS)]),
         rejected=pa.concat_tables([QUARANTINE.empty_table(), *steps.tables("quarantine", QUARANTINE)]),
         files=steps.files(),
-        checks=[check for verdict in verdicts(workspace, upload) for check in checks_of(verdict)],
+        checks=[check for verdict in verdicts(workspace, upload, whole=steps.whole) for check in checks_of(verdict)],
         summary={"content": upload.content, "settings": upload.settings, "came_with": upload.came_with, **summary},
         hold=hold,
     )
 
 
-def verdicts(workspace: Workspace, upload: Upload) -> list[Verdict]:
-    """Return the verdicts of the gates that have judged so far, in the order of the road."""
-    names = [f"{upload.source}/{file.name}" for file in upload.format.files]
-    names += [f"canonical/{table}" for table in tables_of(upload.vendor)]
+def verdicts(workspace: Workspace, upload: Upload, *, whole: bool = False) -> list[Verdict]:
+    """Return the verdicts of the gates that have judged so far, in the order of the road.
+
+    Args:   whole: every step has been walked, so that a verdict which is not there was lost.
+    Raises: FrameError: one was lost.
+    """
+    files = [file.name for file in upload.format.files]
+    names = [f"{upload.source}/{name}" for name in files] + [f"canonical/{table}" for table in tables_of(upload.vendor)]
+    absent = {f"{upload.source}/{name}" for name in files if upload.member(name) is None}
     place = (upload.district_id, upload.import_id)
-    found = [f"verdicts/{name}" for name in names if workspace.frames.exists(*place, f"verdicts/{name}")]
+    found = [f"verdicts/{n}" for n in names if (whole and n not in absent) or workspace.frames.exists(*place, f"verdicts/{n}")]
     return [Verdict.from_dict(workspace.frames.read_json(*place, name)) for name in found]
 
 
@@ -179,17 +196,28 @@ def error_summary(error: Exception) -> dict[str, str]:
 class _Steps:
     """What the steps of an import left in staging."""
 
-    def __init__(self, workspace: Workspace, upload: Upload) -> None:
+    def __init__(self, workspace: Workspace, upload: Upload, *, whole: bool) -> None:
+        """`whole`: every step has been walked, so that what is not there was lost."""
         self.frames, self.place = workspace.frames, (upload.district_id, upload.import_id)
-        self.upload = upload
+        self.upload, self.whole = upload, whole
         self.refused = refused_by_fold(workspace, upload)
 
     def tables(self, what: str, schema: pa.Schema) -> list[pa.Table]:
+        """Return what the steps left of `what`, in the order of the road. Raises FrameError: it was lost."""
         stages = ["upload", *(file.name for file in self.upload.format.files)]
         stages += [STAGE, *(f"roster-{table}" for table in tables_of(self.upload.vendor))]
         stages.append("plan")
-        names = [f"{what}/{stage}" for stage in stages if self.frames.exists(*self.place, f"{what}/{stage}")]
+        left = {stage for stage in stages if self.whole and self._leaves(what, stage)}
+        names = [f"{what}/{s}" for s in stages if s in left or self.frames.exists(*self.place, f"{what}/{s}")]
         return [to_table(self.frames.read(*self.place, name)).cast(schema) for name in names]
+
+    def _leaves(self, what: str, stage: str) -> bool:
+        """Return whether a step leaves `what` in any case."""
+        if stage in {file.name for file in self.upload.format.files}:
+            return self.upload.member(stage) is not None
+        if stage == STAGE:
+            return self.upload.vendor.fold is not None
+        return what == "findings" and stage != "plan"
 
     def files(self) -> list[ImportFile]:
         return [

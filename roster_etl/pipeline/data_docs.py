@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import RULE_TYPE, Suite, label
 from roster_etl.quality import CheckResult, Verdict, write_data_docs_of
 from roster_etl.spec.errors import PermanentError, RosterError
+from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import make_private
+from roster_etl.store.scratch import scratch_folder
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,12 +55,14 @@ def write_data_docs(workspace: Workspace, import_id: int) -> Path:
     }
     index = data_docs_path(workspace, *place)
     make_private(index.parent.parent)
-    with tempfile.TemporaryDirectory(dir=index.parent.parent, prefix=f".{import_id}.") as folder:
-        pages = Path(folder, "pages")
+    with scratch_folder(workspace.settings.scratch) as folder:
+        pages = folder / "pages"
         pages.mkdir(mode=0o700)
         write_data_docs_of(pages, about, [_request(verdict, workspace.suites[verdict.name]) for verdict in judged])
+        fault_point("data_docs.made")
         shutil.rmtree(index.parent, ignore_errors=True)
-        pages.rename(index.parent)
+        fault_point("data_docs.removed")
+        shutil.move(pages, index.parent)
     return index
 
 

@@ -7,7 +7,7 @@ The statements are ``store.warehouse.purge``, the bytes ``engine.scrub``. Landin
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from roster_etl.engine.read import read_csv
 from roster_etl.engine.scrub import Person, scrub, scrub_lines
 from roster_etl.mapping.plan import Const
 from roster_etl.pipeline.abandoned import end_abandoned, opened, release
+from roster_etl.pipeline.conclude import close_holds
 from roster_etl.pipeline.manifest import refresh_manifest, settle_manifest
 from roster_etl.pipeline.outcome import data_docs_path, report_path
 from roster_etl.pipeline.report import write_report
@@ -209,8 +210,7 @@ def _carried_out(
         return [replace(ended[0], entries=[entry]), *ended[1:]]
 
     counts = workspace.warehouse.purge(removal, conclusions)
-    for source, number in numbers.items():
-        workspace.warehouse.supersede_holds(district_id, source, number, done)
+    _close_holds(workspace, district_id, numbers, removal.imports, done)
     _settled(workspace, district_id, numbers)
     fault_point("purge.settled")
     workspace.archive.remove_unreferenced(workspace.archive.removal(district_id)["keys"])
@@ -234,6 +234,17 @@ def _closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -
     by = {f"import {number}" for number in numbers}
     holds = workspace.warehouse.holds(district_id, undecided=False)
     return tuple(sorted(hold["import_id"] for hold in holds if hold["decided_by"] in by))
+
+
+def _close_holds(
+    workspace: Workspace, district_id: str, numbers: Mapping[str, int], emptied: Collection[int], at: datetime
+) -> None:
+    """Close the holds that a purge makes void: plans of snapshots and undos, and uploads whose bytes are gone."""
+    for source, number in numbers.items():
+        close_holds(workspace, (district_id, source), number, at)
+    for hold in workspace.warehouse.holds(district_id):
+        if hold["import_id"] in emptied:
+            workspace.warehouse.decide_hold(hold["import_id"], "superseded", f"import {numbers[hold['source']]}", at)
 
 
 def _conclusion(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.faults import fault_point
 
 _PAGES = ("html", "json", "csv", "data_docs")
 
@@ -46,6 +47,7 @@ def _frames(workspace: Workspace, before: datetime) -> int:
         ended = {row["import_id"]: row["finished_at"] for row in workspace.warehouse.imports(district_id)} if numbers else {}
         for number in set(numbers) - spared:
             if (at := ended.get(number)) is not None and at < before:
+                fault_point("retention.frames")
                 workspace.frames.drop(district_id, number)
                 removed += 1
     return removed
@@ -58,6 +60,7 @@ def _reports(workspace: Workspace, before: datetime) -> int:
         number, _, kind = page.name.partition(".")
         is_old = kind in _PAGES and number.isdigit() and page.stat().st_mtime < before.timestamp()
         if is_old and int(number) not in spared:
+            fault_point("retention.report")
             shutil.rmtree(page) if page.is_dir() else page.unlink(missing_ok=True)
             removed.add(number)
     return len(removed)

@@ -21,6 +21,7 @@ from roster_etl.engine.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.by_hand import carried, keep_manifest
+from roster_etl.pipeline.conclude import close_holds
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.meanwhile import deciding
@@ -102,8 +103,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     with workspace.warehouse.attempt(entry), deciding(workspace, import_id):
         undo = _published(workspace, row, sha256, by, entry)
     _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
-    closed = workspace.warehouse.supersede_holds(undo.district_id, undo.source, import_id, datetime.now(UTC))
-    rewrite_reports(workspace, closed)
+    close_holds(workspace, (undo.district_id, undo.source), import_id, datetime.now(UTC))
 
 
 def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: Entry) -> _Undo:

@@ -12,6 +12,7 @@ from typing import Any
 
 from roster_etl.mapping.frames import return_memory
 from roster_etl.quality import load_suites
+from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import Registry, open_registry
 from roster_etl.store.frames import FrameStore
@@ -21,6 +22,15 @@ from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Warehouse
 
 PROJECT = Path(__file__).resolve().parents[2]
+HALF = "half_restored"
+"""The file that a home has while a backup is brought back into it."""
+
+
+class HalfRestored(PermanentError):
+    """A restore was broken off: some of the backup is in this home, and some is not."""
+
+    code = "half_restored"
+    template = "{home}: a restore did not come to its end here; remove this folder, and restore the backup into a new one"
 
 
 @dataclass(frozen=True)
@@ -29,9 +39,14 @@ class Workspace:
 
     settings: Settings
 
+    def __post_init__(self) -> None:
+        """Refuse a home that is half there."""
+        if (self.settings.home / HALF).exists():
+            raise HalfRestored(home=self.settings.home)
+
     @classmethod
     def open(cls, home: Path) -> Workspace:
-        """Open `home`; one that is missing or empty works with defaults. Raises SettingsError."""
+        """Open `home`; one that is missing or empty works with defaults. Raises SettingsError, HalfRestored."""
         return_memory()
         return cls(Settings.load(home))
 

@@ -24,7 +24,6 @@ from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 
 _KEY = re.compile(r"[0-9a-f]{64}")
-_ANY_KEY = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +87,16 @@ class Archive:
         return pq.read_table(io.BytesIO(self.get(key)))
 
     def remove_unreferenced(self, keys: Iterable[str]) -> int:
-        """Remove those of `keys` that no manifest of any district names any more, and return how many there were."""
+        """Remove those of `keys` that no manifest of any district names any more, and return how many there were.
+
+        Raises: ArchiveError: a manifest cannot be read, so that nobody knows what it names; nothing was removed.
+        """
         wanted = set(keys)
         for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
-            wanted -= set(_ANY_KEY.findall(self._folder.read(name).decode("utf-8")))
+            try:
+                wanted -= named_keys(json.loads(self._folder.read(name)))
+            except ValueError:
+                raise ArchiveError(key=name, problem="it is damaged; restore it from a backup, then purge again") from None
         for key in wanted:
             folder = _object(key).rpartition("/")[0]
             for name in self._folder.names(folder):
@@ -205,6 +210,16 @@ class Archive:
         """Forget that an upload waits; its bytes stay."""
         fault_point("arrival.forget")
         self._folder.remove(_arrival(district_id, source, number))
+
+
+def named_keys(document: Mapping[str, Any]) -> set[str]:
+    """Return the keys of what a manifest, or an upload that waits, has in the archive.
+
+    ``sha256`` of a member is none of them: it says what the district uploaded, whose bytes may have been removed since, and often looks
+    the same as the key that they had.
+    """
+    members = {member["key"] for member in document.get("members", ()) if member["key"]}
+    return members | set(document.get("checkpoint", {}).values())
 
 
 def _arrival(district_id: str, source: str, number: int) -> str:

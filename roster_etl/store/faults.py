@@ -93,6 +93,15 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "rebuild.import": "an import was replayed, and others are to come",
         "migrate.upgraded": "the schema is this version's, and nothing is committed",
         "migrate.done": "it is committed",
+        "data_docs.made": "the pages of an import are made, and those of before are still in their place",
+        "data_docs.removed": "those of before are gone, and the new ones are not in their place yet",
+        "retention.frames": "the frames of an import are about to go, as their time has come",
+        "retention.report": "a page about an import is about to go",
+        "backup.warehouse": "the warehouse is in the backup, and the archive is not",
+        "backup.note": "all is in the backup, and nothing says that it is whole",
+        "restore.warehouse": "the warehouse is in the new home, and the archive is not",
+        "restore.archive": "the archive is there too; imports that were under way are running for the ledger",
+        "audit.note": "what lies outside of the database was done (a backup, a change of the registry), and the audit has no line of it",
         "sweep.ended": "imports of killed processes are ended, and nothing else is tidied up",
     }
 )

@@ -51,6 +51,8 @@ class LandingSettings:
     ``base``: folder (path or URL) with one folder per district, for feeds without a path of their own; empty: none.
     ``known_hosts``, ``key_file``, ``password_file``, ``password_env``: used by feeds that name none (see ``district_file.Feed``).
     ``stall_seconds``: a transfer without one new byte for so long is given up; ``deadline_seconds``: so is any single transfer after that.
+    ``tick_seconds``: for so long a tick of the sensor looks, at ``tick_looks`` landing zones at one time; what it did not get to comes in
+    the next one.
     """
 
     base: str = ""
@@ -64,6 +66,8 @@ class LandingSettings:
     deadline_seconds: float = 3600
     keepalive_seconds: float = 15
     keepalive_count: int = 3
+    tick_seconds: float = 5
+    tick_looks: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +218,7 @@ def _kinds(of: type) -> dict[str, tuple[type, ...]]:
 
 _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     **{place: {"url": (str,)} for place in _PLACES},
-    "landing": {f.name: (str,) if isinstance(f.default, str) else (int, float) for f in fields(LandingSettings)},
+    "landing": _kinds(LandingSettings),
     "limits": {f.name: (int,) for f in fields(Limits)},
     "mail": _kinds(MailSettings),
     "alerts": _kinds(AlertSettings),
@@ -363,7 +367,12 @@ def _absolute(home: Path, place: str) -> str:
     return place if is_url(place) else str(home / Path(place).expanduser())
 
 
+_MOST = {"tick_seconds": 30, "tick_looks": 64}  # Dagster gives a tick up after 60 s; each look has a thread and a connection
+
+
 def _absolute_landing(home: Path, landing: LandingSettings) -> LandingSettings:
+    if over := [f'"landing.{name}" must be at most {most}' for name, most in _MOST.items() if getattr(landing, name) > most]:
+        raise SettingsError(where=FILE_NAME, problem="; ".join(over))
     base = _absolute(home, landing.base) if landing.base else ""
     known_hosts = _absolute(home, landing.known_hosts or "known_hosts")
     return LandingSettings(**{**vars(landing), "base": base, "known_hosts": known_hosts})

@@ -70,11 +70,17 @@ class Decision:
         return self.reason == "settled"
 
 
-def settle(state: FeedState | None, listing: Iterable[Entry], now: float, rules: Rules) -> tuple[FeedState, Decision]:
-    """Take in a fresh listing and decide. The caller asks `may_look` first, and tells `imported` or `failed` afterwards."""
+def settle(
+    state: FeedState | None, listing: Iterable[Entry], now: float, rules: Rules, *, begun: float | None = None
+) -> tuple[FeedState, Decision]:
+    """Take in a fresh listing and decide. The caller asks `may_look` first, and tells `imported` or `failed` afterwards.
+
+    Args: now: when the listing was complete; begun: when it was begun, if that was earlier. What it says was so at some time between them:
+        a new one counts from `now`, and one that is unchanged has stood still no longer than until `begun`.
+    """
     entries = [entry for entry in listing if entry.regular]
     seen = _seen(state or FeedState(), fingerprint(entries), now)
-    return seen, _decide(seen, entries, now, rules)
+    return seen, _decide(seen, entries, max(seen.since, now if begun is None else begun), rules)
 
 
 def may_look(state: FeedState | None, now: float) -> Decision | None:

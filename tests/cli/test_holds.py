@@ -100,6 +100,27 @@ def test_an_import_stays_held_when_the_roster_has_moved_on(held: Path) -> None:
     assert call("holds", "list", "--json", home=held).document
 
 
+def test_an_import_that_was_published_meanwhile_leaves_a_held_upload_of_changes_as_it_is(tmp_path: Path) -> None:
+    def uploaded(*rows: str) -> Path:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        (folder / "users.csv").write_text("\n".join(["user_id,login_id,status,full_name", *rows, ""]), "utf-8")
+        return folder
+
+    home = tmp_path / "home"
+    for name in ("Ann", "Bo"):
+        folder = uploaded(*(f"u{n},l{n},active,{name} {n}" for n in range(20)))
+        last = call("import", folder, "--district", "lincoln", "--format", "canvas", "--json", home=home)
+    assert last.code == 4
+    assert call("import", uploaded("u90,l90,active,Cy"), "--district", "lincoln", "--json", home=home).code == 0
+
+    answer = call("holds", "approve", "2", "--by", "A. Steward", "--json", home=home)
+
+    assert (answer.code, answer.document["import_id"], answer.document["error"]["code"]) == (4, 2, "roster_moved")
+    assert "--rollback" in answer.err
+    assert [hold["import_id"] for hold in call("holds", "list", "--json", home=home).document] == [2]
+
+
 def test_a_newer_upload_closes_a_hold(held: Path, uploads: Path) -> None:
     call("import", uploads / "a", "--district", "lincoln", home=held)
 

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from roster_etl.pipeline import plan
 from roster_etl.pipeline.archived import newest_archived
+from roster_etl.pipeline.override import Target, set_override
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import FolderUnavailable
 from roster_etl.store.archive import Archive
+from roster_etl.store.frames import FrameStore
 from roster_etl.store.warehouse import Warehouse
 from tests.cli.calling import call
 
@@ -233,7 +237,7 @@ def test_a_zip_is_an_upload_and_a_single_csv_is_not_enough(kind: str, uploads: P
 
 
 def test_an_import_that_its_run_abandoned_has_failed(uploads: Path, home: Path, monkeypatch) -> None:
-    def broken(home: Path, order, *, tell) -> int:
+    def broken(home: Path, order, *, tell, began) -> int:
         with Warehouse(f"sqlite:///{home / 'warehouse.sqlite'}") as warehouse:
             return warehouse.open_import(
                 kind="upload", district_id=order.district_id, source=order.source, started_at=datetime.now(UTC)
@@ -243,3 +247,44 @@ def test_an_import_that_its_run_abandoned_has_failed(uploads: Path, home: Path, 
     answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)
 
     assert (answer.code, answer.document["status"], answer.document["error"]["code"]) == (1, "failed", "run_broken")
+
+
+def test_an_import_that_fails_tells_of_itself_and_not_of_what_others_published_meanwhile(
+    uploads: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=home).code == 0
+    user = call("as-of", "now", "users", "--district", "lincoln", "--json", home=home).document[0]
+
+    def meanwhile(*words: object) -> None:
+        target = Target(
+            district_id="lincoln",
+            source="clever",
+            table="users",
+            key={"user_kind": user["user_kind"], "user_id": user["user_id"]},
+            field="last_name",
+        )
+        set_override(Workspace.open(home), target, "Nightingale", "A. Steward")
+
+    monkeypatch.setattr(plan, "_keep", meanwhile)
+    answer = call("import", uploads / "b", "--district", "lincoln", "--json", home=home)
+
+    assert (answer.code, answer.document["import_id"], answer.document["kind"]) == (1, 2, "upload")
+    assert answer.document["status"] == "failed"
+    assert answer.document["error"]
+
+
+def test_a_frame_that_cannot_be_written_beside_the_next_step_is_told_in_a_clear_line(
+    uploads: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = FrameStore.write
+
+    def full(store: FrameStore, district_id: str, import_id: int, name: str, frame: object) -> None:
+        if name == "frames/roster/organizations":
+            raise FolderUnavailable(where="staging", problem="No space left on device")
+        write(store, district_id, import_id, name, frame)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FrameStore, "write", full)
+    answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)
+
+    assert (answer.code, answer.document["status"], answer.document["error"]["code"]) == (1, "failed", "folder_unavailable")
+    assert "No space left on device" in answer.err

@@ -6,11 +6,18 @@ Belongs here: plain calls of the road; ``cli`` has the same done by the command 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tests.faults.lasting import stay
 
 FEED = ("lincoln", "clever")
 HOUR, NOON = 3600.0, 1_900_000_000.0
@@ -25,12 +32,12 @@ def warm() -> None:
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
     from roster_etl.orchestration import watch  # noqa: F401
-    from roster_etl.pipeline import decide, override, purge, rebuild, receive, road, sweep, undo
+    from roster_etl.pipeline import backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo
     from roster_etl.projections.samples import write_sample
     from roster_etl.store import mail
     from roster_etl.vendors import discover, vendor
 
-    assert all((decide, override, purge, rebuild, receive, road, sweep, undo, mail))
+    assert all((backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo, mail))
     for known in discover().values():
         receive._code_digest(known.package)
     with tempfile.TemporaryDirectory() as folder:
@@ -164,6 +171,76 @@ def sweep(home: Path) -> None:
         tidy.sweep(workspace)
 
 
+def house(home: Path, days: float = 0.0) -> None:
+    """Do what the nightly job does but for Dagster's runs, `days` later than it is."""
+    from roster_etl.pipeline import retention
+    from roster_etl.pipeline import sweep as tidy
+
+    with _open(home) as workspace:
+        tidy.sweep(workspace)
+        retention.let_go(workspace, datetime.now(UTC) + timedelta(days=days))
+
+
+def forget(home: Path) -> None:
+    """Remove of every district what is not current, and every upload but the last."""
+    from roster_etl.pipeline.purge import purge_older
+
+    with _open(home) as workspace:
+        for district in workspace.registry.scan().districts:
+            if workspace.warehouse.imports(district.id):
+                purge_older(workspace, district.id, timedelta(0), by="A. Steward")
+
+
+def backup(home: Path, to: str) -> None:
+    """Copy all of it."""
+    from roster_etl.pipeline.backup import back_up
+
+    with _open(home) as workspace:
+        back_up(workspace, to)
+
+
+def restore(home: Path, to: str) -> None:
+    """Bring back the backup that lies in the home, into a home of its own; a database of PostgreSQL has been brought back by then."""
+    from roster_etl.pipeline import backup as copies
+
+    if os.environ["ROSTER_ETL_WAREHOUSE"].startswith("sqlite"):
+        del os.environ["ROSTER_ETL_WAREHOUSE"]  # a file of the new home's own
+    copies.restore(str(home / "copy"), Path(to))
+
+
+def data_docs(home: Path) -> None:
+    """Make the Data Docs of the newest import."""
+    from roster_etl.pipeline.data_docs import write_data_docs
+
+    with _open(home) as workspace:
+        write_data_docs(workspace, workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"])
+
+
+def twice(home: Path, feed: tuple[str, str]) -> int:
+    """Import what lies in the landing zone of a feed in two processes at once; 0: at least one of them had its way."""
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                import_(home, feed=feed)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    return min(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+
+
+def hurried(home: Path, seconds: float, what: str, so: Mapping[str, Any]) -> int | None:
+    """Do the act `what`, and be ended by the system after so many seconds wherever that is."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which nobody can catch, and nothing is tidied up
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    ended = ACTS[what](home, **so)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return ended
+
+
 class _Remembered:
     """The sensor's memory in a file: it outlives a kill, as Dagster's storage does."""
 
@@ -177,17 +254,30 @@ class _Remembered:
         self._file.write_text(json.dumps(dict(texts)))
 
 
-def night(home: Path, hours: float = 0.0) -> None:
-    """Be the sensor for two ticks an hour apart, and carry out what it asks for; its memory is kept after each tick."""
-    from roster_etl.orchestration.watch import watch
+def night(home: Path, hours: float | None = 0.0) -> None:
+    """Be the sensor for three ticks an hour apart, and carry out what it asks for; its memory is kept after each tick.
+
+    Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
+    """
+    from roster_etl.orchestration.watch import Bounds, watch
+    from roster_etl.pipeline.abandoned import end_left
     from roster_etl.pipeline.receive import Order
     from roster_etl.pipeline.road import import_upload
 
     cursor = home / CURSOR
     with _open(home) as workspace:
-        for hour in (hours, hours + 1, hours + 2):
+        for hour in range(3):
+            clock = time.time if hours is None else partial(float, NOON + HOUR * (hours + hour))
+            end_left(workspace)  # as each tick does
             before = cursor.read_text() if cursor.exists() else None
-            tick = watch(workspace, before, memory=_Remembered(home / MEMORY), now=NOON + HOUR * hour, running=set)
+            tick = watch(
+                workspace,
+                before,
+                memory=_Remembered(home / MEMORY),
+                clock=clock,
+                running=set,
+                bounds=Bounds(again_seconds=0.001) if hours is None else None,
+            )
             cursor.write_text(tick.cursor)
             for request in tick.requests:
                 known = {name: value for name, value in asdict(request).items() if name in Order.__dataclass_fields__}
@@ -196,5 +286,8 @@ def night(home: Path, hours: float = 0.0) -> None:
 
 ACTS: dict[str, Callable[..., int | None]] = {
     act.__name__.strip("_"): act
-    for act in (cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night)
+    for act in (
+        *(cli, import_, resume, approve, discard, undo, override, purge, rebuild, migrate, send, sweep, night),
+        *(house, forget, backup, restore, data_docs, twice, hurried, stay),
+    )
 }

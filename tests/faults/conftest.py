@@ -24,6 +24,7 @@ MADE = {
     "first": (("import", {"path": "a"}), ("import", {"path": "a", "feed": (OTHER, "clever")})),
     "second": (("import", {"path": "b"}),),
     "held": (("import", {"path": "half"}),),
+    "copied": (("backup", {"to": "HOME/copy"}),),
     "undone": (("undo", {"import_id": 3}),),
     "empty": (),
     "lake": (("import", {"path": "a", "feed": (OTHER, "clever")}), ("import", {"path": "users", "feed": (LAKE, "canvas")})),

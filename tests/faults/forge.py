@@ -134,7 +134,8 @@ def _child(job: Mapping[str, Any], acts: Mapping[str, Callable[..., int | None]]
 
 
 def _remember_verdicts(folder: Path) -> None:
-    """Let suites be judged in this process, and answer from `folder` what was asked before."""
+    """Let suites be judged, and Data Docs written, in this process, and answer from `folder` what was asked before."""
+    from roster_etl.quality.data_docs import write_pages
     from roster_etl.quality.gate_process import GATES
     from roster_etl.quality.gate_server import answer
     from roster_etl.quality.observed import Observed
@@ -149,6 +150,7 @@ def _remember_verdicts(folder: Path) -> None:
         return tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in json.loads(file.read_text()))
 
     GATES.observe = observe  # type: ignore[method-assign]
+    GATES.document = write_pages  # type: ignore[method-assign]
     GATES.start = lambda: None  # type: ignore[method-assign]
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,10 @@ import sqlalchemy as sa
 from roster_etl.canonical import TABLES
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
+from roster_etl.pipeline.backup import NoBackup, restore
 from roster_etl.pipeline.manifest import is_behind
-from roster_etl.pipeline.workspace import Workspace
+from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
+from roster_etl.store.archive import named_keys
 from roster_etl.store.warehouse import Warehouse
 from tests.faults.forge import KILLED, Ended, Forge, Fresh
 
@@ -37,7 +40,11 @@ _SURROGATE = ("came_with", "plan_base", "sha256", "read_in", "undoes", "hold", "
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Something that is done in a home. ``after``: the acts that made the home; ``again``: what is done after a kill, if not the same."""
+    """Something that is done in a home.
+
+    ``after``: the acts that made the home; ``again``: what is done after a kill, if not the same; ``beside``: says what is wrong with what
+    is neither in the warehouse nor in the archive.
+    """
 
     name: str
     act: str
@@ -45,12 +52,79 @@ class Scenario:
     after: tuple[str, ...] = ("first",)
     again: tuple[tuple[str, Mapping[str, Any]], ...] | None = None
     own: tuple[str, ...] = ()
+    beside: Callable[[Place], list[str]] = lambda _: []
 
     @property
     def recovery(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """What a person or the next tick does when the process was killed."""
         tidy: tuple[tuple[str, Mapping[str, Any]], ...] = () if self.act == "migrate" else (("sweep", {}),)
         return (*tidy, *(self.again if self.again is not None else ((self.act, self.how),)))
+
+
+def _a_half_backup_is_refused_and_a_whole_one_comes_back(place: Place) -> list[str]:
+    """Look at the backup that was killed (``first``, whole if it came so far) and the one after it."""
+    problems = []
+    for name in ("first", "second"):
+        try:
+            problems += _brought_back(place, name)
+        except NoBackup:
+            problems += ["the second backup is refused"] if name == "second" else []
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no clear word
+            problems.append(f"the {name} backup ends in {type(error).__name__}")
+    return problems
+
+
+def _brought_back(place: Place, name: str) -> list[str]:
+    """Restore a backup beside the home, and return how that differs from it; a database of PostgreSQL is not among it."""
+    if (place.home / name / "backup.json").exists() and place.url.startswith("postgresql"):
+        return []
+    restore(str(place.home / name), place.home / f"from-{name}")
+    with place.opened() as workspace:
+        return _difference(workspace, place.home / f"from-{name}")
+
+
+def _a_half_home_says_so_and_the_next_is_whole(place: Place) -> list[str]:
+    half, problems = place.home / "first", []
+    if (half / HALF).exists():
+        try:
+            Workspace.open(half)
+            problems.append("a half restored home can be opened")
+        except HalfRestored:
+            pass
+    elif (half / "warehouse.sqlite").exists():
+        problems += _difference_to(place, half)
+    return problems + _difference_to(place, place.home / "second")
+
+
+def _difference_to(place: Place, home: Path) -> list[str]:
+    if place.url.startswith("postgresql"):  # both homes have the one database
+        return []
+    with place.opened() as workspace:
+        return _difference(workspace, home)
+
+
+def _difference(workspace: Workspace, home: Path) -> list[str]:
+    again = Workspace.open(home)
+    try:
+        return differences(canonical(again.warehouse), canonical(workspace.warehouse)) + leftovers(again)
+    finally:
+        again.close()
+
+
+def _nothing_old_is_kept(place: Place) -> list[str]:
+    with place.opened() as workspace:
+        kept = workspace.frames.kept()
+    pages = [path.name for path in (place.home / "reports").glob("*/*")]
+    return [f"frames of {name} are kept" for name in kept] + [f"{name} is kept" for name in pages]
+
+
+def _the_docs_are_whole(place: Place) -> list[str]:
+    made = list((place.home / "reports").glob("*/*.data_docs"))
+    strangers = [path.name for path in (place.home / "reports").glob("*/.*")]
+    whole = [len(list(folder.glob("*.html"))) > 1 and (folder / "index.html").exists() for folder in made]
+    return [f"{name} is left beside the reports" for name in strangers] + (
+        ["no Data Docs are there"] if not whole or not all(whole) else []
+    )
 
 
 SCENARIOS = {
@@ -81,6 +155,39 @@ SCENARIOS = {
             own=("purge.opened", "purge.scrubbed", "purge.remove", "purge.removed", "purge.settled", "purge.bytes"),
         ),
         Scenario(name="rebuild", act="rebuild", how={"url": "TARGET"}, after=("first", "second"), own=("rebuild.import",)),
+        Scenario(
+            name="backup",
+            act="backup",
+            how={"to": "HOME/first"},
+            after=("first", "second"),
+            again=(("backup", {"to": "HOME/second"}),),
+            own=("backup.warehouse", "backup.note", "audit.note"),
+            beside=_a_half_backup_is_refused_and_a_whole_one_comes_back,
+        ),
+        Scenario(
+            name="restore",
+            act="restore",
+            how={"to": "HOME/first"},
+            after=("first", "second", "copied"),
+            again=(("restore", {"to": "HOME/second"}),),
+            own=("restore.warehouse", "restore.archive"),
+            beside=_a_half_home_says_so_and_the_next_is_whole,
+        ),
+        Scenario(
+            name="house",
+            act="house",
+            how={"days": 4000},
+            after=("first",),
+            own=("retention.frames", "retention.report"),
+            beside=_nothing_old_is_kept,
+        ),
+        Scenario(
+            name="data docs",
+            act="data_docs",
+            after=("first",),
+            own=("data_docs.made", "data_docs.removed"),
+            beside=_the_docs_are_whole,
+        ),
         Scenario(name="migrate", act="migrate", after=("empty",), own=("migrate.upgraded", "migrate.done")),
         Scenario(name="send", act="send", after=("first", "held"), own=("outbox.send", "outbox.sent")),
         Scenario(name="sweep", act="sweep", after=("first", "left"), again=(("import", {"path": "b"}),), own=("sweep.ended",)),
@@ -123,6 +230,8 @@ class Place:
             return str(self.uploads / value)
         if value == "USER":
             return (self.uploads / "user").read_text()
+        if name == "to":
+            return value.replace("HOME", str(self.home))
         return f"sqlite:///{self.home}/rebuilt.sqlite" if value == "TARGET" else value
 
     @contextmanager
@@ -147,9 +256,9 @@ def canonical(warehouse: Warehouse) -> dict[str, list[str]]:
     with warehouse.reading() as connection:
         rows = connection.execute(sa.select(IMPORTS).order_by(IMPORTS.c.import_id)).mappings().all()
         published = [row for row in rows if row["status"] == "published"]
-        rank = {row["import_id"]: place for place, row in enumerate(published, 1)}
+        rank = _ranks(published)
         lines = {name: _versions(connection, name, rank) for name in TABLES}
-        lines["imports"] = [_line(_about(row)) for row in published if row["kind"] != "purge"]
+        lines["imports"] = sorted(f"{rank[row['import_id']]} {_line(_about(row))}" for row in published if row["kind"] != "purge")
         lines["purged"] = sorted(
             {_line({name: row[name] for name in ("district_id", "source")}) for row in published if row["kind"] == "purge"}
         )
@@ -170,7 +279,18 @@ def canonical(warehouse: Warehouse) -> dict[str, list[str]]:
     return lines
 
 
-def _versions(connection: sa.Connection, name: str, rank: Mapping[int, int]) -> list[str]:
+def _ranks(published: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Return which one of its feed each import is; a purge opens and closes nothing, and may have to be said twice."""
+    counts: Counter[str] = Counter()
+    ranks = {}
+    for row in published:
+        feed = f"{row['district_id']}/{row['source']}"
+        counts[feed] += row["kind"] != "purge"
+        ranks[row["import_id"]] = f"purge of {feed}" if row["kind"] == "purge" else f"{feed} {counts[feed]}"
+    return ranks
+
+
+def _versions(connection: sa.Connection, name: str, rank: Mapping[int, str]) -> list[str]:
     columns = [column for column in history_table(name).columns if column.name not in _TIMES]
     found = connection.execute(sa.select(*columns)).mappings()
     return sorted(_line({**row, **{name: rank.get(row[name]) for name in _RANKS}}) for row in found)
@@ -215,7 +335,8 @@ def leftovers(workspace: Workspace) -> list[str]:
     found = [f"import {row['import_id']} is running" for row in rows if row["status"] == "running"]
     found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_behind(workspace, row)]
     found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]
-    named = "".join(path.read_text("utf-8") for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
+    manifests = (json.loads(path.read_bytes()) for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
+    named = set[str]().union(*map(named_keys, manifests))
     objects = (workspace.home / "archive" / "objects").glob("*/*")
     found += [f"object {path.name} belongs to no import" for path in objects if path.suffix != ".part" and path.name not in named]
     found += [f"a purge of {district} has not ended" for district in archive.removals()]
@@ -280,6 +401,7 @@ def kill_and_recover(place: Place, scenario: Scenario, fault: str, clean: Clean)
     with place.opened() as workspace:
         problems = leftovers(workspace) + differences(canonical(workspace.warehouse), clean.canonical)
         problems += ["another district was touched"] if of_others(workspace.warehouse) != others else []
+    problems += scenario.beside(place)
     assert not problems, "\n".join(problems)
 
 

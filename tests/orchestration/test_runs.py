@@ -19,6 +19,7 @@ from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
 from roster_etl.store.districts import District, Feed
+from roster_etl.store.faults import InjectedFault
 from tests.orchestration.conftest import Home, register, rewrite, selected
 
 PERSON = "Jane " + "Sample"
@@ -394,3 +395,20 @@ def test_an_error_in_receiving_ends_the_run_as_failed(fresh: Home, sample: Path,
         fresh.run(sample)
 
     assert fresh.newest_run().tags["import_status"] == "failed"
+
+
+@pytest.mark.parametrize("fault", ["frames.write:raise", "frames.written:raise:15"], ids=["the first", "the last"])
+def test_a_frame_that_cannot_be_written_behind_ends_the_import_in_the_next_step(
+    published: Home, upload: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Frames are written by a thread: a failure there comes up where the next frame is handed on, before anything is published."""
+    rewrite(upload / "teachers.csv", lambda rows: [{**rows[0], "Last_name": "Changed"}, *rows[1:]])
+    monkeypatch.setenv("ROSTER_ETL_FAIL_AT", fault)
+    with pytest.raises(InjectedFault):
+        published.run(upload)
+    monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
+
+    row = published.workspace.warehouse.imports("lincoln", limit=1)[0]
+    assert (row["status"], row["summary"]["error"]["code"]) == ("failed", "injected_fault")
+    assert published.workspace.warehouse.base("lincoln", "clever") == 1
+    assert published.status(published.run(upload)) == "published"

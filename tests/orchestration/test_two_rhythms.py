@@ -61,7 +61,12 @@ class Zone:
     def tick(self, minutes: float) -> Tick:
         patient = Bounds(again_seconds=10**9)  # here nobody carries out what is asked for
         tick = watch(
-            self.workspace, self.cursor, memory=self.memory, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=patient
+            self.workspace,
+            self.cursor,
+            memory=self.memory,
+            clock=lambda: NOON + 60 * minutes,
+            running=lambda: self.busy,
+            bounds=patient,
         )
         self.cursor = tick.cursor
         return tick

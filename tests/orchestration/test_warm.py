@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from dagster._grpc import server as dagster_server
 
-from roster_etl.orchestration import warm
+from roster_etl.orchestration import warm, warm_parent
 
 
 class Server:
@@ -69,3 +70,28 @@ def test_what_is_loaded_beforehand_starts_no_thread_and_no_great_expectations():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "1 []"
+
+
+@pytest.mark.parametrize(("server_lives", "killed"), [(True, [signal.SIGKILL]), (False, [])])
+def test_a_run_whose_parent_died_ends_unless_the_code_server_died_as_well(
+    monkeypatch: pytest.MonkeyPatch, server_lives: bool, killed: list[int]
+):
+    signals: list[int] = []
+    monkeypatch.setattr(warm_parent, "_PARENT", -1)
+    monkeypatch.setattr(warm_parent, "is_alive", lambda _: server_lives)
+    monkeypatch.setattr(warm_parent.os, "kill", lambda _, number: signals.append(number))
+    warm_parent._watch()
+
+    assert signals == killed
+
+
+def test_a_run_goes_on_while_its_parent_lives(monkeypatch: pytest.MonkeyPatch):
+    waits: list[float] = []
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr(warm_parent, "_PARENT", 7)
+    monkeypatch.setattr(warm_parent.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(warm_parent.time, "sleep", waits.append)
+    monkeypatch.setattr(warm_parent, "is_alive", lambda _: False)
+    warm_parent._watch()
+
+    assert len(waits) == 2

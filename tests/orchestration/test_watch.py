@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.orchestration import watch as watching
+from roster_etl.orchestration.looking import Pace
 from roster_etl.orchestration.watch import Bounds, Tick, rules_of, watch
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
@@ -48,19 +49,19 @@ class Zone:
             settle(folder, 1)
         return folder
 
-    def tick(self, minutes: float, **bounds: float) -> Tick:
+    def tick(self, minutes: float, *, requests: int = 25, answers: int = 200, **pace: float) -> Tick:
         tick = watch(
             self.workspace,
             self.cursor,
             memory=self.memory,
-            now=NOON + 60 * minutes,
+            clock=lambda: NOON + 60 * minutes,
             running=lambda: self.busy,
-            bounds=replace(Bounds(), **bounds),  # type: ignore[arg-type]
+            bounds=Bounds(requests=requests, answers=answers, pace=Pace(**pace)),  # type: ignore[arg-type]
         )
         self.cursor = tick.cursor
         return tick
 
-    def asked(self, minutes: float, **bounds: float) -> list[str]:
+    def asked(self, minutes: float, **bounds: int) -> list[str]:
         return [request.district_id for request in self.tick(minutes, **bounds).requests]
 
     def imported(self, minutes: float, status: str = "unchanged", code: str | None = None, **summary: bool) -> None:
@@ -99,6 +100,26 @@ def test_an_upload_that_changes_starts_the_quiet_period_anew(zone: Zone):
     settle(folder, 2)
 
     assert [zone.asked(5), zone.asked(9), zone.asked(10)] == [[], [], ["lincoln"]]
+
+
+def test_the_quiet_period_begins_when_the_first_look_ends_and_ends_when_another_begins(zone: Zone, monkeypatch):
+    zone.district()
+    moment, real = [NOON], watching._list_feed
+
+    def look(*feed):
+        found = real(*feed)
+        moment[0] += 5
+        return found
+
+    monkeypatch.setattr(watching, "_list_feed", look)
+    asked = []
+    for second in (0, 304, 310):
+        moment[0] = NOON + second
+        tick = watch(zone.workspace, zone.cursor, memory=zone.memory, clock=lambda: moment[0], running=set)
+        zone.cursor = tick.cursor
+        asked.append(len(tick.requests))
+
+    assert asked == [0, 0, 1]
 
 
 def test_a_then_b_then_a_are_three_arrivals_with_keys_of_their_own(zone: Zone):
@@ -186,7 +207,7 @@ def test_a_feed_without_a_folder_is_not_watched(tmp_path: Path):
     workspace = Workspace.open(tmp_path)
     register(workspace, "lincoln")
 
-    tick = watch(workspace, None, memory=Remembered(), now=NOON, running=set)
+    tick = watch(workspace, None, memory=Remembered(), clock=lambda: NOON, running=set)
 
     assert (tick.requests, tick.notes, tick.waits) == ((), (), {})
     assert tick.summary == "No feed has a landing folder to watch; uploads are imported by command."
@@ -295,7 +316,7 @@ def test_a_peer_that_does_not_answer_does_not_hold_up_the_tick(zone: Zone, monke
         watching, "_list_feed", lambda district, *rest: (district.id == "monroe" and answer.wait(10)) or lists(district, *rest)
     )
     begun = time.monotonic()
-    tick = zone.tick(0, seconds=0.3, answer_seconds=0.1)
+    tick = zone.tick(0, seconds=0.3, answer=0.1)
     answer.set()
 
     assert time.monotonic() - begun < 3
@@ -342,17 +363,49 @@ def test_nobody_is_passed_over_for_a_district_that_uploads_all_the_time(zone: Zo
     assert order.index("district-5") <= 5
 
 
-def test_a_look_that_failed_comes_after_all_others(zone: Zone, monkeypatch):
+def test_a_look_that_failed_is_tried_again_and_takes_nobodys_turn(zone: Zone, monkeypatch):
     for name in ("a", "b", "c"):
         zone.district(name)
     shutil.rmtree(zone.base / "a")
-    looked = []
-    real = watching._list_feed
-    monkeypatch.setattr(watching, "_list_feed", lambda d, *rest: (looked.append(d.id), real(d, *rest))[1])
-    zone.tick(0, threads=1)
-    zone.tick(2, threads=1)
+    zone.tick(0)
+    still, real = threading.Event(), watching._list_feed
+    monkeypatch.setattr(watching, "_list_feed", lambda d, *rest: (d.id == "a" and still.wait(5), real(d, *rest))[1])
+    tick = zone.tick(2, threads=1, seconds=0.2, answer=0.1)
+    still.set()
 
-    assert looked == ["a", "b", "c", "b", "c", "a"]
+    assert tick.waits == {"quiet": 2, "failed": 1}
+    assert (tick.looked_at, tick.left) == (3, 0)
+
+
+def test_a_look_that_failed_is_tried_again_however_many_others_there_are(zone: Zone):
+    for name in ("a", "b", "c", "d"):
+        zone.district(name)
+    shutil.rmtree(zone.base / "a")
+    ticks = [zone.tick(minute, feeds=1) for minute in range(8)]
+
+    assert [minute for minute, tick in enumerate(ticks) if "failed" in tick.waits] == [0, 1, 3, 7]
+    assert [tick.waiting["quiet"] for tick in ticks[1:4]] == [["b/clever"], ["c/clever"], ["d/clever"]]
+
+
+def test_one_that_fails_does_not_stop_the_round_of_the_others(zone: Zone, monkeypatch):
+    for name in ("a", "b", "c", "d", "e"):
+        zone.district(name)
+    shutil.rmtree(zone.base / "a")
+    zone.tick(0)
+    still, real, looked = threading.Event(), watching._list_feed, []
+
+    def look(district, *rest):
+        looked.append(district.id)
+        if district.id == "a" or len(looked) % 3 == 0:  # there is time for two in a tick
+            still.wait(5)
+        return real(district, *rest)
+
+    monkeypatch.setattr(watching, "_list_feed", look)
+    for minute in range(2, 5):
+        zone.tick(minute, threads=1, seconds=0.2, answer=3, again=1)
+    still.set()
+
+    assert {"b", "c", "d", "e"} <= set(looked)
 
 
 def test_what_was_not_looked_at_in_time_begins_the_next_tick(zone: Zone, monkeypatch):
@@ -368,7 +421,7 @@ def test_what_was_not_looked_at_in_time_begins_the_next_tick(zone: Zone, monkeyp
         return real(district, *rest)
 
     monkeypatch.setattr(watching, "_list_feed", look)
-    zone.tick(0, threads=1, seconds=0.2, answer_seconds=0.1)
+    zone.tick(0, threads=1, seconds=0.2, answer=0.1)
     slow.set()
     del looked[:]
     zone.tick(0.5, threads=1)
@@ -381,10 +434,12 @@ def test_a_look_that_began_too_late_to_be_answered_begins_the_next_tick(zone: Zo
         zone.district(name)
     slow, real = threading.Event(), watching._list_feed
     monkeypatch.setattr(watching, "_list_feed", lambda d, *rest: (d.id == "b" and slow.wait(5), real(d, *rest))[1])
-    first = zone.tick(0, threads=1, seconds=0.2, answer_seconds=3)
+    first = zone.tick(0, threads=1, seconds=0.2, answer=3)
     slow.set()
 
-    assert (first.problems, json.loads(first.cursor)["next"]) == ({}, "b/clever")
+    assert (first.problems, json.loads(first.cursor)["first"], json.loads(first.cursor)["next"]) == ({}, ["b/clever"], "c/clever")
+    assert (first.looked_at, first.left) == (1, 2)
+    assert first.summary.endswith("Looked at 1 feeds in the time of a tick; 2 more in the next ones.")
     assert zone.tick(0.5).waits == {"quiet": 3}
 
 

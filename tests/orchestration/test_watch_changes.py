@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 
 import pytest
 
+from roster_etl.orchestration.looking import Pace
 from roster_etl.orchestration.orders import newest_order
 from roster_etl.orchestration.watch import Bounds, Tick, watch
 from roster_etl.pipeline import road
@@ -45,10 +46,15 @@ class Zone:
         self.folder.mkdir()
         (self.folder / "u.csv").write_text(USER.format(name))
 
-    def tick(self, minutes: float) -> Tick:
-        bounds = replace(Bounds(), again_seconds=60)
+    def tick(self, minutes: float, seconds: float = 5) -> Tick:
+        bounds = Bounds(pace=Pace.within(seconds), again_seconds=60)
         tick = watch(
-            self.workspace, self.cursor, memory=self.memory, now=NOON + 60 * minutes, running=lambda: self.busy, bounds=bounds
+            self.workspace,
+            self.cursor,
+            memory=self.memory,
+            clock=lambda: NOON + 60 * minutes,
+            running=lambda: self.busy,
+            bounds=bounds,
         )
         self.cursor = tick.cursor
         return tick
@@ -160,6 +166,20 @@ def test_an_unsafe_archive_is_taken_in_and_rejected(zone: Zone) -> None:
 
     assert document["status"] == "rejected"
     assert "unsafe_archive" in {f["code"] for f in document["findings"]}
+
+
+def test_uploads_that_do_not_fit_into_a_tick_are_taken_in_by_the_next(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone.upload("1")
+    shutil.copytree(zone.folder, zone.folder.with_name("monroe"))
+    zone.workspace.registry.add(District(id="monroe", feeds=(Feed(format="canvas"),)))
+    zone.tick(0)
+    taken: list[str] = []
+    monkeypatch.setattr("roster_etl.orchestration.watch.take_in", lambda _, district, __: (taken.append(district), sleep(0.5)))
+    first = zone.tick(6, seconds=0.2)
+    second = zone.tick(7, seconds=0.2)
+
+    assert (taken, first.waiting["next_tick"]) == (["lincoln", "monroe"], ["monroe/canvas"])
+    assert "next_tick" not in second.waiting
 
 
 def test_materializing_takes_the_upload_that_waits_longest(zone: Zone) -> None:

@@ -14,11 +14,12 @@ import pytest
 from roster_etl.pipeline import road
 from roster_etl.pipeline.archived import OlderUpload
 from roster_etl.pipeline.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
-from roster_etl.pipeline.purge import purge_district
+from roster_etl.pipeline.purge import purge_district, purge_person
 from roster_etl.pipeline.trace import trace_record
-from roster_etl.pipeline.workspace import Workspace
+from roster_etl.pipeline.workspace import HalfRestored, Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed
+from roster_etl.store.faults import InjectedFault
 from roster_etl.store.warehouse import WarehouseError
 from roster_etl.vendors import vendor
 from tests.dumps import dump
@@ -180,3 +181,64 @@ def test_a_purge_meanwhile_spoils_a_backup(
 
     assert not (tmp_path / "copy" / "backup.json").exists()
     assert told_by(workspace) == [("purge", "done"), ("backup", "refused")]
+
+
+@pytest.mark.parametrize("point", ["purge.removed", "purge.settled"])
+def test_a_purge_that_broke_off_before_the_backup_comes_to_its_end_in_the_restored_home(
+    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    run(workspace, path=str(uploads / "a"))
+    student = student_of(workspace, datetime.now(UTC))
+    monkeypatch.setenv("ROSTER_ETL_FAIL_AT", f"{point}:raise")
+    with pytest.raises(InjectedFault):
+        purge_person(workspace, "lincoln", "student", student, by="A. Steward")
+    monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
+    back_up(workspace, str(tmp_path / "copy"))
+    restore(str(tmp_path / "copy"), tmp_path / "again")
+    again = Workspace.open(tmp_path / "again")
+
+    assert again.archive.removals() == ("lincoln",)
+    assert again.archive.removal("lincoln") == workspace.archive.removal("lincoln")
+    goes = again.archive.removal("lincoln")["keys"]
+    purge_person(again, "lincoln", "student", student, by="A. Steward")
+    assert again.archive.removals() == ()
+    assert goes
+    assert not any(again.archive.has(key) for key in goes)
+    members = [
+        m for n in again.archive.manifests("lincoln") for m in again.archive.read_manifest("lincoln", n).get("members", [])
+    ]
+    assert members
+    assert all(again.archive.has(member["key"]) for member in members)
+
+
+def test_a_home_that_was_restored_in_part_is_not_opened(
+    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace, path=str(uploads / "a"))
+    back_up(workspace, str(tmp_path / "copy"))
+    monkeypatch.setenv("ROSTER_ETL_FAIL_AT", "restore.warehouse:raise")
+    with pytest.raises(InjectedFault):
+        restore(str(tmp_path / "copy"), tmp_path / "half")
+    monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
+
+    with pytest.raises(HalfRestored, match="into a new one"):
+        Workspace.open(tmp_path / "half")
+    with pytest.raises(NotEmpty):
+        restore(str(tmp_path / "copy"), tmp_path / "half")
+    restore(str(tmp_path / "copy"), tmp_path / "whole")
+    assert dump(Workspace.open(tmp_path / "whole").warehouse) == dump(workspace.warehouse)
+
+
+def test_a_backup_that_broke_off_is_told_and_brings_nothing_back(
+    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(workspace, path=str(uploads / "a"))
+    monkeypatch.setenv("ROSTER_ETL_FAIL_AT", "backup.note:raise")
+    with pytest.raises(InjectedFault):
+        back_up(workspace, str(tmp_path / "copy"))
+    monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
+
+    with pytest.raises(NoBackup, match="no backup that was finished"):
+        restore(str(tmp_path / "copy"), tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    assert told_by(workspace) == [("backup", "refused")]

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from roster_etl.pipeline import road
 from roster_etl.pipeline.check import check_upload
 from roster_etl.pipeline.decide import Decision, Overtaken, approval, carry_out
 from roster_etl.pipeline.next_steps import next_steps
 from roster_etl.pipeline.outcome import outcome
+from roster_etl.pipeline.plan import plan_import
+from roster_etl.pipeline.purge import purge_older, purge_person
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.trace import trace_record
+from roster_etl.pipeline.undo import plan_undo, publish_undo
+from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.spec.errors import FrameError
 from roster_etl.store.districts import District, Feed
 from roster_etl.vendors import vendor
 
@@ -187,6 +194,60 @@ def test_a_hold_of_changes_waits_for_a_person_and_is_planned_anew_on_top_of_what
     assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [again]
     carry_out(roster.workspace, approval(roster.workspace, Decision(import_id=again, by="A. Steward")))
     assert len(roster.records("enrollments", "user_id")) == 20
+
+
+def _held(roster: Roster) -> int:
+    """Publish two uploads and leave a third held, which takes another person's place in every row. Returns its import."""
+    for number in (20, 21):
+        roster.upload(u=USERS + "".join(f"u{n},l{n},active,Ann {n}\n" for n in range(number)))
+    held = roster.upload(u=USERS + "".join(f"u{n},l{n},active,Bo {n}\n" for n in range(20)))
+    assert held["status"] == "held"
+    return int(held["import_id"])
+
+
+def test_a_held_upload_of_changes_outlasts_an_undo(roster: Roster) -> None:
+    held = _held(roster)
+    number = plan_undo(roster.workspace, 2, "A. Steward")
+
+    publish_undo(roster.workspace, number, roster.workspace.warehouse.hold(number)["plan_sha256"], "A. Steward")
+
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [held]
+
+
+def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster: Roster) -> None:
+    held = _held(roster)
+
+    purge_person(roster.workspace, "lincoln", "user", "u20", by="A. Steward")
+    assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [held]
+
+    purge_older(roster.workspace, "lincoln", timedelta(0), by="A. Steward")
+    assert roster.workspace.warehouse.holds("lincoln") == []
+    assert roster.workspace.archive.read_manifest("lincoln", held)["hold"]["decision"] == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("findings/users", "findings/users"),
+        ("quarantine/fold", "quarantine/fold"),
+        ("verdicts/canvas/users", "verdicts/canvas/users"),
+    ],
+)
+def test_what_a_step_left_and_is_lost_before_publishing_stops_the_import(
+    roster: Roster, monkeypatch: pytest.MonkeyPatch, lost: str, said: str
+) -> None:
+    def losing(workspace: Workspace, upload: Upload, tables: Any) -> Any:
+        (file,) = (workspace.home / "staging").rglob(f"{lost}.*")
+        file.unlink()
+        return plan_import(workspace, upload, tables)
+
+    monkeypatch.setattr(road, "plan_import", losing)
+    with pytest.raises(FrameError, match=said):
+        roster.upload(u=USERS + "u1,l1,active,Ann\nu2,,active,Bo\n")
+
+    (row,) = roster.workspace.warehouse.imports("lincoln")
+    assert row["status"] == "failed"
+    assert roster.records("users", "user_id") == []
 
 
 def test_a_refused_file_stops_every_removal(roster: Roster) -> None:

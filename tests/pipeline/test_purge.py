@@ -143,6 +143,21 @@ def test_a_person_is_found_nowhere_any_more_and_the_rest_is_rebuilt(
     rebuilt(lived, tmp_path)
 
 
+def test_of_a_file_that_was_kept_as_it_came_the_old_bytes_go_too(uploads: Path, tmp_path: Path) -> None:
+    """Its key is the hash that the manifest goes on to tell of what the district uploaded."""
+    workspace = registered(tmp_path / "home", f"sqlite:///{tmp_path}/w.sqlite")
+    run(workspace, path=str(uploads / "a"))
+    before = {member["name"]: member for member in workspace.archive.read_manifest("lincoln", 1)["members"]}
+    purge_person(workspace, "lincoln", "student", STUDENT, by="A. Steward")
+    after = {member["name"]: member for member in workspace.archive.read_manifest("lincoln", 1)["members"]}
+    workspace.close()
+
+    assert before["enrollments.csv"]["key"] == before["enrollments.csv"]["sha256"] == after["enrollments.csv"]["sha256"]
+    assert before["enrollments.csv"]["key"] != after["enrollments.csv"]["key"]
+    assert not workspace.archive.has(before["enrollments.csv"]["key"])
+    assert traces(workspace, CANARIES[STUDENT], "lincoln") == {}
+
+
 def test_imports_go_on_after_a_purge_and_are_rebuilt_too(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
     purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
     rerun = run(lived, archived=2)

@@ -273,6 +273,7 @@ class Warehouse:
         with self.attempt(entry):
             self._check()
             yield
+            fault_point("audit.note")
             self.write_down(entry)
 
     def refused(self, entry: Entry, error: Exception) -> None:

@@ -1,0 +1,134 @@
+"""Warm runs that are killed, and the process that they are forked from: nothing goes on beside its own retry, nothing stays behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from multiprocessing import forkserver
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from roster_etl.orchestration import warm
+from roster_etl.orchestration.warm_parent import is_alive
+from roster_etl.pipeline.abandoned import end_left
+from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.road import import_upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store import faults
+from tests.orchestration.conftest import Home, register
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[..., Any]]:
+    """Starts a process as a code server starts its warm runs."""
+    server = type("Server", (), {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "dagster._grpc.server", SimpleNamespace(DagsterApiServer=server))
+        patch.setenv(warm.VARIABLE, "1")
+        assert warm.warm_runs()
+    started: list[Any] = []
+
+    def start(target: Callable[..., None], *words: Any) -> Any:
+        process = server()._mp_ctx.Process(target=target, args=words)  # type: ignore[attr-defined]
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.exitcode in (None, 255) and is_alive(process.pid):  # 255: its parent was killed, and could not tell
+            os.kill(process.pid, signal.SIGKILL)
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    multiprocessing.set_forkserver_preload(["__main__"])
+
+
+@pytest.fixture
+def home(tmp_path: Path, sample: Path) -> Home:
+    """A home in whose landing zone the upload of one district lies."""
+    path = tmp_path / "home"
+    path.mkdir(mode=0o700)
+    shutil.copytree(sample, tmp_path / "landing" / "lincoln")
+    (path / "roster_etl.toml").write_text(f'[landing]\nbase = "{tmp_path / "landing"}"\n')
+    found = Home(path)
+    register(found.workspace, "lincoln")
+    return found
+
+
+def imports(home: Path, sample: Path, fault: str) -> None:
+    """Do what a run does, in a process of its own."""
+    os.environ[faults.VARIABLE] = fault
+    with closing(Workspace.open(home)) as workspace:
+        import_upload(workspace, Order(district_id="lincoln", source="clever", path=str(sample)))
+
+
+def says(home: Path, file: Path) -> None:
+    """Write down which process it is forked from, and a setting of the home."""
+    with closing(Workspace.open(home)) as workspace:
+        file.write_text(f"{os.getppid()} {workspace.settings.imports.tries}")
+
+
+def parent() -> int:
+    return int(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
+
+
+def statuses(home: Home) -> list[str]:
+    return [str(row["status"]) for row in home.workspace.warehouse.imports("lincoln")]
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_a_run_that_is_killed_hurts_neither_its_parent_nor_the_next_run(start: Any, home: Home, sample: Path):
+    killed = start(imports, home.path, sample, "map.begin:kill")
+    killed.join(60)
+    before = parent()
+    left = statuses(home)
+    ended = end_left(home.workspace)
+    again = start(imports, home.path, sample, "")
+    again.join(120)
+
+    assert (killed.exitcode, left, len(ended)) == (-signal.SIGKILL, ["running"], 1)
+    assert (again.exitcode, statuses(home)) == (0, ["published", "failed"])
+    assert parent() == before
+
+
+def test_runs_end_with_the_process_that_they_are_forked_from_and_the_next_run_has_a_new_one(
+    start: Any, home: Home, sample: Path, tmp_path: Path
+):
+    run = start(imports, home.path, sample, "map.begin:sleep")
+    wait_for(lambda: statuses(home) == ["running"])
+    before = parent()
+    os.kill(before, signal.SIGKILL)
+    run.join(60)
+    wait_for(lambda: not is_alive(run.pid))
+    after = start(says, home.path, tmp_path / "said")
+    after.join(60)
+
+    assert run.exitcode not in (None, 0)
+    assert len(end_left(home.workspace)) == 1
+    assert statuses(home) == ["failed"]
+    assert (after.exitcode, parent() == before) == (0, False)
+    assert (tmp_path / "said").read_text().split()[0] == str(parent())
+
+
+def test_settings_that_changed_hold_for_the_next_run_of_the_same_parent(start: Any, home: Home, tmp_path: Path):
+    said = []
+    for tries in (4, 5):
+        (home.path / "roster_etl.toml").write_text(f"[imports]\ntries = {tries}\n")
+        start(says, home.path, tmp_path / "said").join(60)
+        said.append((tmp_path / "said").read_text())
+
+    assert said == [f"{parent()} 4", f"{parent()} 5"]
