@@ -12,9 +12,8 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.warehouse import no_hold
 
-_LOST = frozenset(
-    {"roster_moved", "import_not_running", "no_open_hold"}
-)  # what is found of another's decision, at one step or another
+# How another's decision shows, at one step or another.
+_LOST = frozenset({"roster_moved", "import_not_running", "no_open_hold"})
 
 
 def unless_decided(workspace: Workspace, import_id: int, error: Exception) -> Exception:
