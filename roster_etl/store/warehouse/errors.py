@@ -34,7 +34,7 @@ class WarehouseUnavailable(WarehouseError, RetryableError):
 class NotAllowed(WarehouseError, PermanentError):
     """The role that the warehouse is opened as has not the right."""
 
-    template = "warehouse: this role may not do that (SQLSTATE 42501); what a loader and a reader may is in docs/operations.md, and the owner may all"
+    template = "warehouse: this role may not do that (SQLSTATE 42501); docs/operations.md says what a loader and a reader may"
 
 
 class ConstraintBroken(WarehouseError, PermanentError):
