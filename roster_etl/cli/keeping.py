@@ -113,10 +113,14 @@ def backup(
 def restore(
     ctx: typer.Context,
     source: Annotated[str, typer.Option("--from", metavar="DIR_OR_URL", help="A folder that `backup` has written.")],
+    check: Annotated[bool, typer.Option("--check", help="Only read all of the backup, and say whether it is whole.")] = False,
 ) -> int:
     """Make a new home (--home DIR) of a backup. Imports that were under way end as failed, and can be run again."""
     call: Call = ctx.obj
     from roster_etl.pipeline.backup import restore as bring_back
+
+    if check:
+        return _checked(call, source)
 
     if not call.home_named:
         raise BadWords(problem="--home: name the new home that is to be made")
@@ -130,6 +134,19 @@ def restore(
             f"Ended as failed, since they were under way: {', '.join(map(str, done.ended))}; `roster-etl rerun --district ID --import N` runs one again."
         )
     call.print("Put back what holds secrets (password and key files, known_hosts), then look with `roster-etl doctor`.")
+    return 0
+
+
+def _checked(call: Call, source: str) -> int:
+    from roster_etl.pipeline.backup import look_at
+
+    whole = look_at(source)
+    if call.json:
+        call.document(asdict(whole))
+    else:
+        call.print(
+            f"{whole.where}: whole. {whole.listed:,} files, {whole.bytes:,} bytes, imports up to {whole.newest}; of {whole.at}."
+        )
     return 0
 
 

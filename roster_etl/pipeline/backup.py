@@ -9,14 +9,29 @@ PostgreSQL is copied by its own tools (docs/operations/housekeeping.md), before 
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.abandoned import Abandoned
+from roster_etl.pipeline.backup_form import (
+    ARCHIVED,
+    CLAIM,
+    NOTE,
+    SETTINGS,
+    WAREHOUSE,
+    NoBackup,
+    Note,
+    Sealed,
+    Writing,
+    carry,
+    check,
+    is_claim,
+)
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.workspace import HALF, Workspace
@@ -25,13 +40,10 @@ from roster_etl.store.archive import named_keys
 from roster_etl.store.faults import fault_point
 from roster_etl.store.folder import Folder
 from roster_etl.store.scratch import scratch_folder
-from roster_etl.store.urls import redact
-from roster_etl.store.warehouse import Conclusion, Entry
+from roster_etl.store.urls import local_path, redact
+from roster_etl.store.warehouse import Conclusion, Entry, Warehouse
 
-VERSION = 1
-_NOTE, _WAREHOUSE = "backup.json", "warehouse.sqlite"
-_SETTINGS = ("roster_etl.toml", "dagster.yaml")
-_DEPTHS = {"arrivals": 3, "objects": 2, "manifests": 2, "reports": 2, "removals": 1}
+__all__ = ["BackedUp", "NoBackup", "NotEmpty", "PurgedMeanwhile", "Restored", "Whole", "back_up", "look_at", "restore"]
 
 
 class NotEmpty(PermanentError):
@@ -39,13 +51,6 @@ class NotEmpty(PermanentError):
 
     code = "not_empty"
     template = "{where} is not empty: {problem}"
-
-
-class NoBackup(PermanentError):
-    """There is no backup, or one that was not finished."""
-
-    code = "no_backup"
-    template = "{where}: {problem}"
 
 
 class PurgedMeanwhile(RetryableError):
@@ -76,68 +81,155 @@ class Restored:
     forgotten: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """A backup that could be restored. ``at``: when it was made (ISO 8601); ``listed``: how many files it has; ``bytes``: of all of them."""
+
+    where: str
+    at: str
+    warehouse: bool
+    newest: int
+    listed: int
+    bytes: int
+
+
 def back_up(workspace: Workspace, to: str) -> BackedUp:
     """Copy all that cannot be made again into the empty folder `to` (path or fsspec URL). Raises NotEmpty, PurgedMeanwhile."""
     target = Folder(to)
     with workspace.warehouse.noting(Entry(action="backup", about={"to": redact(to)})):
-        if target.names():
-            raise NotEmpty(where=redact(to), problem="name a new folder for each backup")
-        archive, purges = Folder(workspace.settings.archive), _purges(workspace)
-        _copy(archive, target, "arrivals", under="archive/")
-        is_copied = _copy_warehouse(workspace, target)
-        fault_point("backup.warehouse")
-        newest = workspace.warehouse.imports(limit=1)
-        files = sum(_copy(archive, target, name, under="archive/") for name in ("objects", "manifests", "reports", "removals"))
-        _copy_settings(workspace, target)
-        if _purges(workspace) != purges or any(row["status"] == "running" for row in purges):
-            raise PurgedMeanwhile(where=redact(to))
-        number = int(newest[0]["import_id"]) if newest else 0
-        note = {"version": VERSION, "at": datetime.now(UTC).isoformat(), "warehouse": is_copied, "newest": number, "files": files}
-        fault_point("backup.note")
-        target.write(_NOTE, json.dumps(note).encode())
-    return BackedUp(where=redact(to), warehouse=is_copied, newest=number, files=files)
+        _claim(target)
+        with scratch_folder(workspace.settings.scratch) as scratch:
+            note = _copied(workspace, Writing(target, scratch))
+    return BackedUp(where=redact(to), warehouse=note.warehouse, newest=note.newest, files=note.files)
+
+
+def _claim(target: Folder) -> None:
+    """Make an empty folder that of this backup alone. Raises NotEmpty: it is not empty, or another backup was quicker."""
+    found, where = target.names(), redact(target.url)
+    if NOTE not in found and any(is_claim(name) for name in found):
+        raise NotEmpty(
+            where=where, problem="a backup into it goes on, or broke off; name a new folder, and remove one that broke off"
+        )
+    if found:
+        raise NotEmpty(where=where, problem="name a new folder for each backup")
+    if not target.claim(CLAIM, datetime.now(UTC).isoformat().encode()) or not all(is_claim(name) for name in target.names()):
+        raise NotEmpty(where=where, problem="another backup into it has just begun; name a new folder for each backup")
+
+
+def _copied(workspace: Workspace, writing: Writing) -> Note:
+    archive, purges = Folder(workspace.settings.archive), _purges(workspace)
+    _copy(archive, writing, "arrivals")
+    newest = _copy_warehouse(workspace, writing)
+    fault_point("backup.warehouse")
+    is_copied = newest is not None
+    number = _newest(workspace.warehouse) if newest is None else newest
+    files = sum(_copy(archive, writing, name) for name in ("objects", "manifests", "reports", "removals"))
+    _copy_settings(workspace, writing)
+    if _purges(workspace) != purges or any(row["status"] == "running" for row in purges):
+        raise PurgedMeanwhile(where=redact(writing.folder.url))
+    note = writing.seal(at=datetime.now(UTC).isoformat(), warehouse=is_copied, newest=number, files=files)
+    fault_point("backup.note")
+    writing.write_note(note)
+    return note
 
 
 def restore(source: str, home: Path) -> Restored:
     """Make `home`, a new folder, of the backup in `source`. A PostgreSQL warehouse has been restored by its own tools before.
 
+    All of the backup is looked at before anything is written, and where it fails all the same `home` is left as it was.
     Raises: NoBackup; NotEmpty: `home`, or the archive, registry or warehouse that its settings name, has something already.
     """
-    note, folder = _note(source), Folder(source)
-    if home.exists() and {path.name for path in home.iterdir()} - set(_SETTINGS):
+    sealed = check(source)
+    wanted = _wanted(sealed)
+    if home.is_dir() and {path.name for path in home.iterdir()} - set(SETTINGS):
         raise NotEmpty(where=str(home), problem="name a new folder as --home")
+    with ExitStack() as undo:
+        done = _made(sealed, wanted, home, undo)
+        undo.pop_all()
+    return done
+
+
+def look_at(source: str) -> Whole:
+    """Read all of the backup in `source`, as `restore` does before it writes anything. Raises NoBackup."""
+    sealed = check(source)
+    _wanted(sealed)
+    note, size = sealed.note, sum(file.size for file in sealed.files.values())
+    where = redact(source)
+    return Whole(where=where, at=note.at, warehouse=note.warehouse, newest=note.newest, listed=note.listed, bytes=size)
+
+
+def _made(sealed: Sealed, wanted: _Wanted, home: Path, undo: ExitStack) -> Restored:
+    """Make the home. Args: undo: gets what takes back all that was done, if it breaks off."""
     own = Folder(str(home))
-    for name in _SETTINGS:  # settings that lie there already win: other places are to be filled
-        if folder.exists(name) and not own.exists(name):
-            own.write(name, folder.read(name))
+    if not home.exists():
+        undo.callback(_remove_empty, home)
+    for name in SETTINGS:  # settings that lie there already win: other places are to be filled
+        if name in sealed.files and not own.exists(name):
+            undo.callback(own.remove, name)
+            own.write(name, sealed.read(name))
     workspace = Workspace.open(home)
     for place in (workspace.settings.archive, workspace.settings.districts):
         if Folder(place).names():
-            raise NotEmpty(where=redact(place), problem="the settings of the home name it; name another")
+            problem = (
+                "the settings of the home name it; put a roster_etl.toml that names another into the home, then restore again"
+            )
+            raise NotEmpty(where=redact(place), problem=problem)
+    before = set(own.names())
+    if not own.claim(HALF, b""):
+        raise NotEmpty(where=str(home), problem="another restore into it has just begun")
+    undo.callback(_leave, own, before)
+    for place in (workspace.settings.archive, workspace.settings.districts):
+        path = local_path(place)
+        if path is not None and not path.exists():
+            undo.callback(_remove_empty, path)
+        undo.callback(_leave, Folder(place), set())
     try:
-        own.write(HALF, b"")
-        done = _restored(workspace, folder, note)
+        done = _restored(workspace, sealed, wanted, undo)
         own.remove(HALF)
     finally:
         workspace.close()
     return done
 
 
-def _restored(workspace: Workspace, folder: Folder, note: dict[str, Any]) -> Restored:
-    if note["warehouse"]:
-        _restore_warehouse(workspace, folder)
-        fault_point("restore.warehouse")
-    newest = max((row["import_id"] for row in workspace.warehouse.imports(limit=1)), default=0)
-    for name in folder.names("districts"):
-        _copy_under(folder, Folder(workspace.settings.districts), f"districts/{name}", under="districts/")
-    files, forgotten = _restore_archive(folder, Folder(workspace.settings.archive), newest)
+def _leave(folder: Folder, before: set[str]) -> None:
+    """Remove all that was not in a folder before; what says that the home is a half, last."""
+    for name in sorted(set(folder.names()) - before, key=lambda name: name == HALF):
+        folder.remove(name)
+
+
+def _remove_empty(path: Path) -> None:
+    with suppress(OSError):  # it is not empty, or not there
+        path.rmdir()
+
+
+def _restored(workspace: Workspace, sealed: Sealed, wanted: _Wanted, undo: ExitStack) -> Restored:
+    with scratch_folder(workspace.settings.scratch) as scratch:
+        if sealed.note.warehouse:
+            _restore_warehouse(workspace, sealed, scratch, undo)
+            fault_point("restore.warehouse")
+        newest = _newest(workspace.warehouse)
+        if sealed.note.warehouse and newest != sealed.note.newest:
+            raise NoBackup(
+                where=redact(sealed.folder.url), problem=f"{NOTE} tells of another warehouse than the one that lies there"
+            )
+        registry, archive = Folder(workspace.settings.districts), Folder(workspace.settings.archive)
+        for name in sealed.under("districts"):
+            carry(sealed.pieces(name), registry, name.removeprefix("districts/"), scratch)
+        files = wanted.files(newest)
+        for name in files:
+            carry(sealed.pieces(name), archive, name.removeprefix("archive/"), scratch)
     fault_point("restore.archive")
     ended = _end_running(workspace)
     for row in workspace.warehouse.imports():
         if is_behind(workspace, row):
             refresh_manifest(workspace, row["import_id"])
-    workspace.warehouse.write_down(Entry(action="restore", about={"made_at": note["at"], "newest": newest}))
-    return Restored(home=str(workspace.home), newest=newest, files=files, ended=ended, forgotten=forgotten)
+    workspace.warehouse.write_down(Entry(action="restore", about={"made_at": sealed.note.at, "newest": newest}))
+    forgotten = sum(_number(name) > newest for name in wanted.manifests)
+    return Restored(home=str(workspace.home), newest=newest, files=len(files), ended=ended, forgotten=forgotten)
+
+
+def _newest(warehouse: Warehouse) -> int:
+    return max((int(row["import_id"]) for row in warehouse.imports(limit=1)), default=0)
 
 
 def _end_running(workspace: Workspace) -> tuple[int, ...]:
@@ -153,107 +245,110 @@ def _purges(workspace: Workspace) -> list[dict[str, Any]]:
     return [row for row in workspace.warehouse.imports() if row["kind"] == "purge"]
 
 
-def _note(source: str) -> dict[str, Any]:
-    try:
-        note: dict[str, Any] = json.loads(Folder(source).read(_NOTE))
-    except FileNotFoundError:
-        raise NoBackup(where=redact(source), problem="no backup that was finished lies here") from None
-    except ValueError:
-        raise NoBackup(where=redact(source), problem=f"{_NOTE} is damaged") from None
-    if note["version"] != VERSION:
-        raise NoBackup(where=redact(source), problem=f"it was made by a version that writes form {note['version']}")
-    return note
-
-
 # ---- the warehouse
 
 
-def _copy_warehouse(workspace: Workspace, target: Folder) -> bool:
-    """Copy the warehouse as of one moment, if it is a file. Returns whether it is."""
-    with scratch_folder(workspace.settings.scratch) as scratch:
-        copy = scratch / _WAREHOUSE
-        if not workspace.warehouse.copy_to(copy):
-            return False
-        with copy.open("rb") as found:
-            target.write_by(_WAREHOUSE, lambda out: shutil.copyfileobj(found, out, 1 << 20))
-    return True
+def _copy_warehouse(workspace: Workspace, writing: Writing) -> int | None:
+    """Copy the warehouse as of one moment, if it is a file. Returns the newest import that the copy knows, None if it is no file."""
+    copy = writing.scratch / WAREHOUSE
+    if not workspace.warehouse.copy_to(copy):
+        return None
+    with Warehouse(f"sqlite:///{copy}") as copied:
+        newest = _newest(copied)
+    writing.take(WAREHOUSE, Folder(str(writing.scratch)).pieces(WAREHOUSE))
+    copy.unlink()
+    return newest
 
 
-def _restore_warehouse(workspace: Workspace, folder: Folder) -> None:
-    with scratch_folder(workspace.settings.scratch) as scratch:
-        copy = scratch / _WAREHOUSE
-        copy.write_bytes(folder.read(_WAREHOUSE))
-        if not workspace.warehouse.put_file(copy):
-            where = workspace.warehouse.url
-            raise NotEmpty(where=where, problem="the backup has a SQLite file, for which the home needs a place of its own")
+def _restore_warehouse(workspace: Workspace, sealed: Sealed, scratch: Path, undo: ExitStack) -> None:
+    Folder(str(scratch)).write_by(WAREHOUSE, lambda out: out.writelines(sealed.pieces(WAREHOUSE)))
+    if not workspace.warehouse.put_file(scratch / WAREHOUSE):
+        where = workspace.warehouse.url
+        raise NotEmpty(where=where, problem="the backup has a SQLite file, for which the home needs a place of its own")
+    undo.callback(workspace.warehouse.remove_file)
 
 
 # ---- files
 
 
 def _files(folder: Folder, name: str, depth: int) -> Iterator[str]:
-    """Yield the files `depth` levels below a folder, without those that are being written."""
+    """Yield the files `depth` levels below a folder."""
     for entry in folder.names(name):
-        if depth > 1:
+        if depth:
             yield from _files(folder, f"{name}/{entry}", depth - 1)
-        elif not entry.endswith(".part"):
+        else:
             yield f"{name}/{entry}"
 
 
-def _copy(source: Folder, target: Folder, name: str, *, under: str) -> int:
-    files = list(_files(source, name, _DEPTHS[name]))
-    for file in files:
-        try:
-            target.write(f"{under}{file}", source.read(file))
-        except FileNotFoundError:  # an upload that waited, and has been taken in
-            continue
-    return len(files)
+def _copy(archive: Folder, writing: Writing, name: str) -> int:
+    """Copy a folder of the archive, without what is being written there. Returns how many files that were."""
+    form, copied = re.compile(f"{name}/{ARCHIVED[name]}"), 0
+    for file in list(_files(archive, name, ARCHIVED[name].count("/"))):
+        if form.fullmatch(file):
+            with suppress(FileNotFoundError):  # an upload that waited, and has been taken in
+                writing.take(f"archive/{file}", archive.pieces(file))
+                copied += 1
+    return copied
 
 
-def _copy_under(source: Folder, target: Folder, file: str, *, under: str) -> None:
-    if file.endswith(".toml"):
-        target.write(file.removeprefix(under), source.read(file))
-        return
-    for name in source.names(file):
-        _copy_under(source, target, f"{file}/{name}", under=under)
-
-
-def _copy_settings(workspace: Workspace, target: Folder) -> None:
+def _copy_settings(workspace: Workspace, writing: Writing) -> None:
     own, registry = Folder(str(workspace.home)), Folder(workspace.settings.districts)
-    for name in _SETTINGS:
+    for name in SETTINGS:
         if own.exists(name):
-            target.write(name, own.read(name))
+            writing.take(name, own.pieces(name))
     for name in registry.names():
         if name.endswith(".toml"):
-            target.write(f"districts/{name}", registry.read(name))
+            writing.take(f"districts/{name}", registry.pieces(name))
     for name in registry.names("removed"):
-        target.write(f"districts/removed/{name}", registry.read(f"removed/{name}"))
+        writing.take(f"districts/removed/{name}", registry.pieces(f"removed/{name}"))
 
 
-def _restore_archive(folder: Folder, archive: Folder, newest: int) -> tuple[int, int]:
-    """Copy what imports up to `newest` name. Returns how many files that were, and how many manifests were left behind."""
-    found = {name: list(_files(folder, f"archive/{name}", depth)) for name, depth in _DEPTHS.items()}
-    known = [file for file in found["manifests"] if _number(file) <= newest]
-    wanted: set[str] = set()
-    for file in (*known, *found["arrivals"]):
-        wanted |= named_keys(_document(folder, file))
-    for file in found["removals"]:  # of a purge that broke off: what it has rewritten, and no manifest names yet
-        rewritten = _document(folder, file)["members"].values()
-        wanted |= set[str]().union(*(named_keys({"members": members}) for members in rewritten))
-    objects = [file for file in found["objects"] if file.rpartition("/")[2] in wanted]
-    pages = [file for file in found["reports"] if _number(file) <= newest]
-    files = [*objects, *found["arrivals"], *known, *pages, *found["removals"]]
-    for file in files:
-        archive.write(file.removeprefix("archive/"), folder.read(file))
-    return len(files), len(found["manifests"]) - len(known)
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What of the archive comes back. ``manifests``: each with the keys that it names; ``always``: what comes whatever the newest import
+    is; ``keys``: those that this names; ``pages``: reports; ``objects``: all there are.
+    """
+
+    manifests: dict[str, set[str]]
+    always: list[str]
+    keys: set[str]
+    pages: list[str]
+    objects: list[str]
+
+    def files(self, newest: int) -> list[str]:
+        """Return the files that imports up to `newest` name."""
+        known = [file for file in self.manifests if _number(file) <= newest]
+        keys = self.keys.union(*(self.manifests[file] for file in known))
+        objects = [file for file in self.objects if file.rpartition("/")[2] in keys]
+        return [*objects, *self.always, *known, *(page for page in self.pages if _number(page) <= newest)]
 
 
-def _document(folder: Folder, file: str) -> dict[str, Any]:
+def _wanted(sealed: Sealed) -> _Wanted:
+    """Read what names objects. Raises NoBackup: one of these files was damaged before it was backed up."""
+    arrivals, removals = sealed.under("archive/arrivals"), sealed.under("archive/removals")
+    keys: set[str] = set()
+    for file in arrivals:
+        keys |= _keys(sealed, file)
+    for file in removals:  # of a purge that broke off: what it has rewritten, and no manifest names yet
+        keys |= _keys(sealed, file)
+    return _Wanted(
+        manifests={file: _keys(sealed, file) for file in sealed.under("archive/manifests")},
+        always=[*arrivals, *removals],
+        keys=keys,
+        pages=sealed.under("archive/reports"),
+        objects=sealed.under("archive/objects"),
+    )
+
+
+def _keys(sealed: Sealed, file: str) -> set[str]:
     try:
-        document: dict[str, Any] = json.loads(folder.read(file))
-    except ValueError:
-        raise NoBackup(where=redact(folder.url), problem=f"{file} is damaged") from None
-    return document
+        document = json.loads(sealed.read(file))
+        if not file.startswith("archive/removals/"):
+            return named_keys(document)
+        return set[str]().union(*(named_keys({"members": members}) for members in document["members"].values()))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        problem = f"{file} cannot be understood: it was damaged before it was backed up"
+        raise NoBackup(where=redact(sealed.folder.url), problem=problem) from None
 
 
 def _number(file: str) -> int:

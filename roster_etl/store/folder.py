@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from roster_etl.spec.errors import FolderUnavailable, UnsafePath
 from roster_etl.store.faults import fault_point
-from roster_etl.store.objects import ObjectFolder
+from roster_etl.store.objects import PIECE, ObjectFolder
 from roster_etl.store.urls import local_path, redact
 
 PART_SECONDS = 86_400.0  # no file takes a day to be written
@@ -64,6 +64,12 @@ class Folder:
         """Return the bytes of `name`. Raises FileNotFoundError."""
         return self._objects.read(safe(name)) if self._objects else self._local(name).read_bytes()
 
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Open `name`, and return its bytes a piece at a time: for files that are too large for memory. Raises FileNotFoundError."""
+        if self._objects:
+            return self._objects.pieces(safe(name))
+        return _pieces(self._local(name).open("rb"))
+
     def read_all(self, names: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes of each of `names` that is there; an object store is asked for many at a time."""
         if self._objects:
@@ -96,6 +102,37 @@ class Folder:
         with _written(self.url):
             _write_local(path, path.with_name(f"{path.name}.{secrets.token_hex(6)}.part"), fill, durable=durable)
 
+    def put(self, name: str, path: Path) -> None:
+        """Copy the local file `path` under `name`, as a whole or not at all, a piece at a time. Raises as `write_by`."""
+        if self._objects:
+            self._objects.put(safe(name), path)
+            return
+        with path.open("rb") as found:
+            self.write_by(name, lambda out: shutil.copyfileobj(found, out, PIECE))
+
+    def claim(self, name: str, content: bytes) -> bool:
+        """Write `content` under `name` unless somebody has before; of many who ask at once at most one is told True.
+
+        An object store has no exclusive creation that all of them know: each writes an object of its own (``name.<token>``) and looks
+        whether there is another. Two at the same moment may see each other, and then neither has it. What did not win is removed.
+        """
+        if self._objects:
+            own = f"{safe(name)}.{secrets.token_hex(6)}"
+            self._objects.write(own, content)
+            if [found for found in self.names() if found == name or found.startswith(f"{name}.")] == [own]:
+                return True
+            self._objects.remove(own)
+            return False
+        path = self._local(name)
+        with _written(self.url):
+            make_private(path.parent)
+            try:
+                with create_private(path) as out:
+                    out.write(content)
+            except FileExistsError:
+                return False
+        return True
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Let one process at a time read and write here, as far as all of them ask; only for a folder that is local."""
@@ -127,6 +164,24 @@ class Folder:
             return tuple(sorted(os.listdir(self._local(name) if name else str(self._path))))
         except (FileNotFoundError, NotADirectoryError):
             return ()
+
+    def walk(self) -> Iterator[tuple[str, bool]]:
+        """Yield every file below by its name, and whether it is a plain one: no link, pipe or socket. No link is followed.
+
+        The names are as they are found, not all of them safe. Raises OSError: a folder cannot be read.
+        """
+        if self._objects:
+            yield from ((name, True) for name in self._objects.walk())
+            return
+        waiting = [""]
+        while waiting:
+            above = waiting.pop()
+            with os.scandir(f"{self._path}/{above}") as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{above}{entry.name}/")
+                    else:
+                        yield f"{above}{entry.name}", entry.is_file(follow_symlinks=False)
 
     def modified(self, name: str) -> float:
         """Return when `name` was last written, in seconds since 1970. Raises FileNotFoundError."""
@@ -178,6 +233,12 @@ class Folder:
     def _local(self, name: str) -> Path:
         assert self._path is not None
         return self._path / safe(name)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE):
+            yield piece
 
 
 @contextmanager

@@ -8,14 +8,17 @@ takes them from the environment or from files of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import SettingsError, StoreRefused, StoreUnavailable
 from roster_etl.store.urls import has_password, redact, scheme
 
+PIECE = 1 << 20
+"""How many bytes are in memory at once where a file is read a piece at a time."""
 _BUCKETS = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"})
 """Stores that have no folders: where something is not found on writing, the bucket is missing, and it is not ours to create."""
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
@@ -43,6 +46,20 @@ class ObjectFolder:
             content: bytes = self._fs.cat_file(self._at(name))
             return content
 
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Open `name`, and return its bytes a piece at a time. Raises as `read`, at once or on the way."""
+        with told(self.where):
+            return self._pieces(self._fs.open(self._at(name), "rb"))
+
+    def _pieces(self, file: Any) -> Iterator[bytes]:
+        with file:
+            while True:
+                with told(self.where):
+                    piece: bytes = file.read(PIECE)
+                if not piece:
+                    return
+                yield piece
+
     def read_all(self, names: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes of each of `names` that is there: many at a time, where the store can."""
         if not names:
@@ -56,23 +73,29 @@ class ObjectFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Put `content` under `name` as one object: stores replace an object as a whole. Raises StoreUnavailable, StoreRefused."""
-        target = self._at(name)
+        self._put(self._at(name), lambda target: self._fs.pipe_file(target, content))
+
+    def put(self, name: str, path: Path) -> None:
+        """Copy the local file `path` under `name` as one object, which is seen when it is whole. Raises as `write`."""
+        self._put(self._at(name), lambda target: self._fs.put_file(str(path), target))
+
+    def _put(self, target: str, put: Callable[[str], Any]) -> None:
         try:
             with told(self.where):
-                self._put(target, content)
+                self._put_in_folder(target, put)
         except FileNotFoundError:
             problem = "there is no such bucket or folder, or it may not be written to; create it first"
             raise StoreRefused(where=self.where, problem=problem) from None
 
-    def _put(self, target: str, content: bytes) -> None:
+    def _put_in_folder(self, target: str, put: Callable[[str], Any]) -> None:
         try:
-            self._fs.pipe_file(target, content)
+            put(target)
         except FileNotFoundError:
             protocols = (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
             if _BUCKETS & set(protocols):
                 raise
             self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-            self._fs.pipe_file(target, content)
+            put(target)
 
     def size(self, name: str) -> int | None:
         """Return the size of `name` in bytes (0 or None: of a folder), None if it is not there."""
@@ -94,6 +117,14 @@ class ObjectFolder:
         inside = (entry.rstrip("/") for entry in entries)
         # some tools mark a folder by an object of its own name
         return tuple(sorted({entry.rsplit("/", 1)[-1] for entry in inside if entry.strip("/") != folder.strip("/")}))
+
+    def walk(self) -> Iterator[str]:
+        """Yield the names of all objects; none if nothing is there."""
+        with told(self.where):
+            found = self._fs.find(self._root)
+        start = len(self._root.strip("/")) + 1
+        # some tools mark a folder by an object whose name ends in a slash
+        yield from (path.lstrip("/")[start:] for path in found if not path.endswith("/") and len(path.lstrip("/")) > start)
 
     def modified(self, name: str) -> float:
         """Return when `name` was last written, in seconds since 1970. Raises FileNotFoundError."""

@@ -72,6 +72,8 @@ def test_a_home_is_backed_up_and_restored_by_command(home: Path, tmp_path: Path)
     call("districts", "add", "lincoln", "--format", "clever", home=home)
 
     assert call("backup", "--to", tmp_path / "copy", home=home).code == 0
+    looked = call("restore", "--from", tmp_path / "copy", "--check", "--json", home=tmp_path / "again")
+    assert (looked.code, looked.document["newest"], (tmp_path / "again").exists()) == (0, 0, False)
     back = call("restore", "--from", tmp_path / "copy", "--json", home=tmp_path / "again")
 
     assert (back.code, back.document["newest"], back.document["ended"]) == (0, 0, [])
@@ -79,3 +81,6 @@ def test_a_home_is_backed_up_and_restored_by_command(home: Path, tmp_path: Path)
     assert [one["district_id"] for one in districts] == ["lincoln"]
     actions = [row["action"] for row in call("audit", "--json", home=tmp_path / "again").document]
     assert actions == ["district_add", "restore"]
+    (tmp_path / "copy" / "warehouse.sqlite").write_bytes(b"")
+    damaged = call("restore", "--from", tmp_path / "copy", "--check", "--json", home=tmp_path / "again")
+    assert (damaged.code, damaged.document["error"]["code"]) == (1, "no_backup")

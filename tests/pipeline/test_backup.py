@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline import road
+from roster_etl.pipeline import backup, road
 from roster_etl.pipeline.archived import OlderUpload
 from roster_etl.pipeline.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
 from roster_etl.pipeline.purge import purge_district, purge_person
 from roster_etl.pipeline.trace import trace_record
-from roster_etl.pipeline.workspace import HalfRestored, Workspace
+from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed
 from roster_etl.store.faults import InjectedFault
@@ -92,22 +92,28 @@ def test_a_backup_made_during_an_import_is_restored_whole(
     assert third in workspace.archive.manifests("lincoln")
 
 
-def test_what_the_archive_has_of_later_imports_is_left_behind(workspace: Workspace, uploads: Path, tmp_path: Path) -> None:
+def test_what_the_archive_has_of_later_imports_is_left_behind(
+    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(workspace, path=str(uploads / "a"))
-    back_up(workspace, str(tmp_path / "copy"))
-    run(workspace, path=str(uploads / "b"))
+    copy_warehouse = backup._copy_warehouse
+
+    def import_meanwhile(*args: Any) -> int | None:
+        newest = copy_warehouse(*args)
+        run(workspace, path=str(uploads / "b"))
+        return newest
+
+    monkeypatch.setattr(backup, "_copy_warehouse", import_meanwhile)
+    assert back_up(workspace, str(tmp_path / "copy")).newest == 1
     late = workspace.archive.read_manifest("lincoln", 2)
     objects = {member["key"] for member in late["members"]} - {
         member["key"] for member in workspace.archive.read_manifest("lincoln", 1)["members"]
     }
-    for name in ("manifests/lincoln/2.json", *(f"objects/{key[:2]}/{key}" for key in objects)):  # as if copied a moment later
-        place = tmp_path / "copy" / "archive" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes((tmp_path / "home" / "archive" / name).read_bytes())
 
     back = restore(str(tmp_path / "copy"), tmp_path / "again")
 
     again = Workspace.open(tmp_path / "again")
+    assert (tmp_path / "copy" / "archive" / "manifests" / "lincoln" / "2.json").exists()
     assert (back.newest, back.forgotten, again.archive.manifests("lincoln")) == (1, 1, (1,))
     assert objects
     assert not any(again.archive.has(key) for key in objects)
@@ -211,22 +217,41 @@ def test_a_purge_that_broke_off_before_the_backup_comes_to_its_end_in_the_restor
     assert all(again.archive.has(member["key"]) for member in members)
 
 
-def test_a_home_that_was_restored_in_part_is_not_opened(
-    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_that_was_restored_in_part_is_not_opened(workspace: Workspace, uploads: Path, tmp_path: Path) -> None:
     run(workspace, path=str(uploads / "a"))
     back_up(workspace, str(tmp_path / "copy"))
-    monkeypatch.setenv("ROSTER_ETL_FAIL_AT", "restore.warehouse:raise")
-    with pytest.raises(InjectedFault):
-        restore(str(tmp_path / "copy"), tmp_path / "half")
-    monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / HALF).touch()  # as a killed process leaves it
 
     with pytest.raises(HalfRestored, match="into a new one"):
         Workspace.open(tmp_path / "half")
     with pytest.raises(NotEmpty):
         restore(str(tmp_path / "copy"), tmp_path / "half")
-    restore(str(tmp_path / "copy"), tmp_path / "whole")
-    assert dump(Workspace.open(tmp_path / "whole").warehouse) == dump(workspace.warehouse)
+
+
+@pytest.mark.parametrize(("point", "named"), [("restore.warehouse", False), ("restore.archive", True)])
+def test_a_restore_that_fails_leaves_all_as_it_was(
+    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, named: bool
+) -> None:
+    run(workspace, path=str(uploads / "a"))
+    (tmp_path / "home" / "dagster.yaml").write_text("# ours\n")
+    back_up(workspace, str(tmp_path / "copy"))
+    again, far = tmp_path / "again", tmp_path / "far"
+    if named:
+        again.mkdir()
+        places = f'[archive]\nurl = "{far}/archive"\n[warehouse]\nurl = "sqlite:///{far}/warehouse.sqlite"\n'
+        (again / "roster_etl.toml").write_text(places)
+    monkeypatch.setenv("ROSTER_ETL_FAIL_AT", f"{point}:raise")
+    with pytest.raises(InjectedFault):
+        restore(str(tmp_path / "copy"), again)
+    monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
+
+    assert again.exists() == named
+    assert not named or [path.name for path in again.iterdir()] == ["roster_etl.toml"]
+    assert not named or list(far.iterdir()) == []
+    restore(str(tmp_path / "copy"), again)
+    assert dump(Workspace.open(again).warehouse) == dump(workspace.warehouse)
+    assert (far / "archive" / "objects").exists() == named
 
 
 def test_a_backup_that_broke_off_is_told_and_brings_nothing_back(
@@ -241,4 +266,6 @@ def test_a_backup_that_broke_off_is_told_and_brings_nothing_back(
     with pytest.raises(NoBackup, match="no backup that was finished"):
         restore(str(tmp_path / "copy"), tmp_path / "again")
     assert not (tmp_path / "again").exists()
-    assert told_by(workspace) == [("backup", "refused")]
+    with pytest.raises(NotEmpty, match="broke off"):
+        back_up(workspace, str(tmp_path / "copy"))
+    assert told_by(workspace) == [("backup", "refused"), ("backup", "refused")]

@@ -33,18 +33,63 @@ def test_what_is_written_can_be_read_listed_moved_and_removed(folder: Folder) ->
     assert not folder.exists("c/d.txt")
 
 
+def test_large_files_go_in_and_out_a_piece_at_a_time(folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in ("folder", "objects"):
+        monkeypatch.setattr(f"roster_etl.store.{room}.PIECE", 4)
+    (tmp_path / "large").write_bytes(b"0123456789")
+    folder.put("a/large", tmp_path / "large")
+
+    assert list(folder.pieces("a/large")) == [b"0123", b"4567", b"89"]
+    assert (folder.read("a/large"), folder.names("a")) == (b"0123456789", ("large",))
+    with pytest.raises(FileNotFoundError):
+        folder.pieces("a/none")
+
+
+def test_who_claims_first_has_it(folder: Folder) -> None:
+    assert [folder.claim("begun", b"1"), folder.claim("begun", b"2")] == [True, False]
+
+    (name,) = folder.names()
+    assert folder.read(name) == b"1"
+
+
+def test_of_two_claims_in_an_object_store_that_see_each_other_none_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Folder(f"memory://{uuid4().hex}")
+    names = Folder.names
+    monkeypatch.setattr(Folder, "names", lambda self, name="": (*names(self, name), "begun.0123456789ab"))
+
+    assert not folder.claim("begun", b"1")
+    monkeypatch.undo()
+    assert folder.names() == ()
+
+
+def test_a_walk_names_every_file_and_follows_no_link(tmp_path: Path) -> None:
+    folder = Folder(str(tmp_path / "f"))
+    folder.write("a/b/c", b"1")
+    (tmp_path / "f" / "a" / "loop").symlink_to("..")
+    (tmp_path / "f" / "a" / ".hidden").touch()
+
+    assert sorted(folder.walk()) == [("a/.hidden", True), ("a/b/c", True), ("a/loop", False)]
+    behind = Folder(f"memory://{uuid4().hex}")
+    assert list(behind.walk()) == []
+    behind.write("a/b", b"1")
+    assert list(behind.walk()) == [("a/b", True)]
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "/x", "a//b", "", ".", "..", "a/../b", ".hidden", "-x", "a b", "a\n", "ä", "a\x00", "x" * 129, "a\\b"]
 )
 def test_a_name_that_could_leave_the_folder_is_refused(folder: Folder, name: str) -> None:
     for act in (
         folder.read,
+        folder.pieces,
         folder.exists,
         folder.size,
         folder.remove,
         folder.modified,
         lambda n: folder.write(n, b""),
         lambda n: folder.move("x", n),
+        lambda n: folder.put(n, Path(__file__)),
+        lambda n: folder.claim(n, b""),
     ):
         with pytest.raises(UnsafePath):
             act(name)

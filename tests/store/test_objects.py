@@ -47,6 +47,24 @@ def test_an_object_is_replaced_listed_moved_and_removed(folder: Folder) -> None:
     assert not folder.exists("c/d.txt")
 
 
+def test_a_large_object_goes_in_and_out_a_piece_at_a_time(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roster_etl.store.objects.PIECE", 4)
+    (tmp_path / "large").write_bytes(b"0123456789")
+    folder.put("a/large", tmp_path / "large")
+
+    assert list(folder.pieces("a/large")) == [b"0123", b"4567", b"89"]
+    assert list(folder.walk()) == [("a/large", True)]
+    with pytest.raises(FileNotFoundError):
+        folder.pieces("a/none")
+
+
+def test_who_claims_a_folder_first_has_it(folder: Folder) -> None:
+    assert [folder.claim("begun", b"1"), folder.claim("begun", b"2")] == [True, False]
+    assert [folder.read(name) for name in folder.names()] == [b"1"]
+
+
 def test_removing_one_import_leaves_those_whose_numbers_begin_alike(folder: Folder) -> None:
     for number in (1, 10, 11):
         folder.write(f"lincoln/{number}/upload.json", b"{}")
@@ -87,7 +105,7 @@ def test_an_object_that_marks_a_folder_is_no_file_of_it(bucket: str) -> None:
 def test_archive_and_frames_hold_what_was_put(bucket: str) -> None:
     archive, frames = Archive(f"{bucket}/archive"), FrameStore(f"{bucket}/staging")
     stored = archive.put(b"a,b\n", original_sha256="0" * 64)
-    archive.write_manifest("lincoln", 1, {"keys": [stored.key]})
+    archive.write_manifest("lincoln", 1, {"members": [{"key": stored.key}]})
     frame = to_frame(pa.table({"name": ["Ann", None], "_row": pa.array([2, 3], pa.int64())}))
     for number in (1, 2, 3):
         frames.write("lincoln", number, "frames/clever/students", frame)

@@ -114,8 +114,18 @@ class Database:
         copy.chmod(0o600)
         shutil.move(copy, self.path)
         once = _sqlite_engine(self.url, "BEGIN", (*_ALWAYS, "journal_mode = WAL"))
-        with plain_errors(), once.connect():
-            return True
+        try:
+            with plain_errors(), once.connect():
+                return True
+        except Exception:
+            self.remove_file()
+            raise
+
+    def remove_file(self) -> None:
+        """Remove the file that `put_file` has put here, and what SQLite keeps beside it. Nobody may have it open."""
+        self.close()
+        for ending in ("", "-wal", "-shm") if self.path else ():
+            Path(f"{self.path}{ending}").unlink(missing_ok=True)
 
     def compact(self) -> None:
         """Rewrite the database's files, so that no byte of a removed row stays in them. It must not be in use meanwhile."""

@@ -250,6 +250,11 @@ class Warehouse:
         """Make what `copy_to` wrote this warehouse, which has no file yet; False: it has, or is none."""
         return self._database.put_file(copy)
 
+    def remove_file(self) -> None:
+        """Take back what `put_file` did."""
+        self._database.remove_file()
+        self._checked = False
+
     # The audit
 
     def write_down(self, *entries: Entry) -> None:

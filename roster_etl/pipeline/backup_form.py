@@ -1,0 +1,243 @@
+"""What a whole backup is: the list of its files, each with size and hash, and the note that seals the list.
+
+Belongs here: writing a list and a note, and finding out whether a folder holds just what they say. All of that is asked before a byte is
+brought back, and each file again while it is copied: who restores gets what was backed up, or a refusal that names the first wrong file.
+Does not belong here: what is copied and where to (``backup``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from roster_etl.spec.errors import PermanentError
+from roster_etl.store.folder import Folder
+from roster_etl.store.urls import redact, shown
+
+VERSION = 2
+NOTE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "warehouse.sqlite"
+"""What seals the backup, the list of its files, what its folder is claimed by before anything else is written, the database."""
+SETTINGS = ("roster_etl.toml", "dagster.yaml")
+ARCHIVED: Mapping[str, str] = {
+    "arrivals": r"[\w-]+/[\w-]+/[0-9]+\.json",
+    "objects": r"[0-9a-f]{2}/[0-9a-f]{64}",
+    "manifests": r"[\w-]+/[0-9]+\.json",
+    "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)",
+    "removals": r"[\w-]+\.json",
+}
+"""The folders of the archive that are copied, and the names of their files; others are none of ours."""
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+_PLACES = re.compile(
+    rf"{'|'.join(re.escape(name) for name in (*SETTINGS, WAREHOUSE))}|districts/{_NAME}\.toml|districts/removed/{_NAME}"
+    rf"|archive/(?:{'|'.join(f'{name}/{form}' for name, form in ARCHIVED.items())})"
+)
+_LINE = re.compile(r"([0-9a-f]{64}) ([0-9]{1,19}) ([A-Za-z0-9_./-]+)", re.ASCII)
+
+
+class NoBackup(PermanentError):
+    """There is no backup, or one that was not finished, or that is no longer what was written."""
+
+    code = "no_backup"
+    template = "{where}: {problem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A file of a backup. ``size`` in bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What ``backup.json`` says. ``newest``: the newest import that the warehouse knows; ``files``: how many the archive has, without what
+    waits; ``listed``, ``list_sha256``: how many files the list names, and the hash of the list itself.
+    """
+
+    version: int = VERSION
+    at: str
+    warehouse: bool
+    newest: int
+    files: int
+    listed: int
+    list_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A backup of which every file has been looked at."""
+
+    folder: Folder
+    note: Note
+    files: Mapping[str, Listed]
+
+    def under(self, name: str) -> list[str]:
+        """Return the names of the files in a folder, sorted."""
+        return [file for file in self.files if file.startswith(f"{name}/")]
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a file. Raises NoBackup, at the end at the latest: they are not those that were backed up."""
+        return _pieces(self.folder, self.files[name])
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file, as `pieces`."""
+        return b"".join(self.pieces(name))
+
+
+@dataclass
+class Writing:
+    """A backup that is being written into a folder of ours. ``scratch``: a private folder, for what goes to an object store."""
+
+    folder: Folder
+    scratch: Path
+    files: list[Listed] = field(default_factory=list)
+
+    def take(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Copy a file, and note its size and hash."""
+        seen = _Seen()
+        carry(seen.through(pieces), self.folder, name, self.scratch)
+        self.files.append(Listed(name=name, size=seen.size, sha256=seen.digest.hexdigest()))
+
+    def seal(self, *, at: str, warehouse: bool, newest: int, files: int) -> Note:
+        """Write the list, and return the note that tells of it, which `write_note` is to write last."""
+        lines = [f"{file.sha256} {file.size} {file.name}\n" for file in sorted(self.files, key=lambda file: file.name)]
+        content = "".join(lines).encode()
+        self.folder.write(LIST, content)
+        digest = hashlib.sha256(content).hexdigest()
+        return Note(at=at, warehouse=warehouse, newest=newest, files=files, listed=len(lines), list_sha256=digest)
+
+    def write_note(self, note: Note) -> None:
+        """Say that the backup is whole."""
+        self.folder.write(NOTE, json.dumps(asdict(note)).encode())
+
+
+def is_claim(name: str) -> bool:
+    """Return whether a file is what the folder was claimed by; in an object store its name has a token."""
+    return name.partition(".")[0] == CLAIM
+
+
+def carry(pieces: Iterable[bytes], target: Folder, name: str, scratch: Path) -> None:
+    """Write a file as a whole or not at all, never all of it in memory; an object store takes it from a file in `scratch`."""
+    if target.is_local:
+        target.write_by(name, lambda out: out.writelines(pieces))
+        return
+    waiting = Folder(str(scratch))
+    waiting.write_by("carried", lambda out: out.writelines(pieces), durable=False)
+    target.put(name, scratch / "carried")
+
+
+def check(source: str) -> Sealed:
+    """Read every file of the backup in `source`, and return what it holds. Raises NoBackup naming the first file that is wrong."""
+    folder = Folder(source)
+    if NOTE not in folder.names():
+        begun = any(is_claim(name) for name in folder.names())
+        rest = ": one was begun and did not come to its end" if begun else ""
+        raise NoBackup(where=redact(source), problem=f"no backup that was finished lies here{rest}")
+    found = _plain_files(folder)
+    note = _note(folder)
+    files = {file.name: file for file in _list(folder, note)}
+    if wrong := sorted(found ^ set(files)):
+        why = "is missing" if wrong[0] in files else "is no file of this backup"
+        raise NoBackup(where=redact(source), problem=f"{shown(wrong[0])} {why}")
+    if note.warehouse != (WAREHOUSE in files):
+        raise NoBackup(where=redact(source), problem=f"{NOTE} is damaged: it says otherwise of {WAREHOUSE} than the list")
+    for file in files.values():
+        for _ in _pieces(folder, file):
+            pass
+    return Sealed(folder=folder, note=note, files=files)
+
+
+def _plain_files(folder: Folder) -> set[str]:
+    """Return the names of the files, without the backup's own. Raises NoBackup: something else lies among them, such as a link."""
+    where, found = redact(folder.url), set()
+    try:
+        for name, is_plain in folder.walk():
+            if not is_plain:
+                raise NoBackup(
+                    where=where, problem=f"{shown(name)} is a link, or no file; a backup has none, and none is followed"
+                )
+            if name not in (NOTE, LIST) and not is_claim(name):
+                found.add(name)
+    except OSError as error:
+        raise NoBackup(where=where, problem=f"it cannot be read ({error.strerror})") from None
+    return found
+
+
+def _note(folder: Folder) -> Note:
+    where = redact(folder.url)
+    damaged = NoBackup(where=where, problem=f"{NOTE} is damaged")
+    try:
+        document = json.loads(_whole(folder, NOTE))
+    except (ValueError, RecursionError):
+        raise damaged from None
+    if not isinstance(document, dict) or type(document.get("version")) is not int:
+        raise damaged
+    if document["version"] < VERSION:
+        problem = "it is of an older form, which does not list its files, so nobody can tell whether it is whole"
+        raise NoBackup(where=where, problem=f"{problem}; restore it with the version that made it, and back that home up anew")
+    if document["version"] > VERSION:
+        raise NoBackup(where=where, problem="a newer version of this program made it; restore it with that one")
+    types = {"int": int, "str": str, "bool": bool}
+    if any(type(document.get(name.name)) is not types[str(name.type)] for name in fields(Note)):
+        raise damaged
+    return Note(**{name.name: document[name.name] for name in fields(Note)})
+
+
+def _list(folder: Folder, note: Note) -> Iterator[Listed]:
+    """Yield what the list names. Raises NoBackup: it is not the one that was sealed, or names what is no part of a backup."""
+    content, where = _whole(folder, LIST), redact(folder.url)
+    if hashlib.sha256(content).hexdigest() != note.list_sha256:
+        raise NoBackup(where=where, problem=f"{LIST} is damaged")
+    lines = content.decode("ascii", "replace").splitlines()
+    names = set()
+    for line in lines:
+        match = _LINE.fullmatch(line)
+        if match is None or not _PLACES.fullmatch(match[3]) or match[3] in names:
+            raise NoBackup(where=where, problem=f"{LIST} is damaged")
+        names.add(match[3])
+        yield Listed(name=match[3], size=int(match[2]), sha256=match[1])
+    if len(names) != note.listed:
+        raise NoBackup(where=where, problem=f"{LIST} names {len(names)} files, and {NOTE} says {note.listed}")
+
+
+def _whole(folder: Folder, name: str) -> bytes:
+    try:
+        return folder.read(name)
+    except FileNotFoundError:
+        raise NoBackup(where=redact(folder.url), problem=f"{name} is missing") from None
+    except OSError as error:
+        raise NoBackup(where=redact(folder.url), problem=f"{name} cannot be read ({error.strerror})") from None
+
+
+def _pieces(folder: Folder, file: Listed) -> Iterator[bytes]:
+    where, seen = redact(folder.url), _Seen()
+    try:
+        for piece in seen.through(folder.pieces(file.name)):
+            if seen.size > file.size:
+                break
+            yield piece
+    except FileNotFoundError:
+        raise NoBackup(where=where, problem=f"{file.name} is missing") from None
+    except OSError as error:
+        raise NoBackup(where=where, problem=f"{file.name} cannot be read ({error.strerror})") from None
+    if seen.size != file.size or seen.digest.hexdigest() != file.sha256:
+        raise NoBackup(where=where, problem=f"{file.name} is damaged: its bytes are not those that were backed up")
+
+
+class _Seen:
+    """Size and hash of what went through."""
+
+    def __init__(self) -> None:
+        self.size, self.digest = 0, hashlib.sha256()
+
+    def through(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.size += len(piece)
+            self.digest.update(piece)
+            yield piece
