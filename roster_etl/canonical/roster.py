@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,6 +137,7 @@ def _at(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "timestamp", comment)
 
 
+USER_KINDS: Final = ("student", "teacher", "staff", "user")
 _USER_KIND = _text("user_kind", "Which id space the user's id belongs to: student, teacher, staff or user")
 _USER_ID = _text("user_id", "The source's id of the user")
 _START_AT = _at("start_at", "When it starts (UTC)")

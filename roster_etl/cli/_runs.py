@@ -37,6 +37,7 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
 
     start_gates_early(call.workspace, order)
     from roster_etl.orchestration.runs import run_import
+    from roster_etl.pipeline.meanwhile import unless_decided
     from roster_etl.pipeline.road import steps_of
     from roster_etl.pipeline.sets import of_one_set
     from roster_etl.pipeline.tell import send_out, tell_of
@@ -56,23 +57,12 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
         if found is None:
             raise
         tell_of(call.workspace, found)
-        failure = failure_of(_decided(call, order, error))
+        failure = failure_of(unless_decided(call.workspace, found, error) if order.approves else error)
         call.say(f"roster-etl: {failure.message}")
         return found, failure
     finally:
         for problem in send_out(call.workspace, seconds=_SENDING).problems:
             call.say(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
-
-
-def _decided(call: Call, order: Order, error: Exception) -> Exception:
-    """Return `error`, or that there is no open hold where somebody else decided meanwhile about what was to be approved."""
-    from roster_etl.store.warehouse import NoHold
-
-    if order.approves:
-        hold = call.workspace.warehouse.hold(order.approves[0])
-        if hold is None or hold["decision"] is not None:
-            return NoHold(import_id=order.approves[0])
-    return error
 
 
 def _broken(call: Call, import_id: int) -> Failure | None:

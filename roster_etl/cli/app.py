@@ -5,6 +5,8 @@ Belongs here: which word runs which function. The functions stand beside this mo
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -36,6 +38,7 @@ Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of
 --debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
 
 Command = Callable[..., int]
+_MARKUP = re.compile(r"\[(?=[a-z#/@])")
 _COMMANDS: dict[str, dict[str, Command]] = {
     "Begin": {"demo": demo.demo, "sample": projecting.sample},
     "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun, "backfill": backfilling.backfill},
@@ -81,8 +84,8 @@ def command() -> Any:
     app = _typer(_ABOUT)
     for panel, words in _COMMANDS.items():
         for word, function in words.items():
-            app.command(word, rich_help_panel=panel)(function)
-    app.command("undo", rich_help_panel="Decide")(holds.undo)
+            _add(app, word, function, panel)
+    _add(app, "undo", holds.undo, "Decide")
     app.add_typer(_group("Review what a gate or a threshold stopped.", _HOLDS), name="holds", rich_help_panel="Decide")
     app.add_typer(
         _group("Say of people under new ids that they are who they were.", _RENAMES), name="renames", rich_help_panel="Decide"
@@ -100,13 +103,22 @@ def command() -> Any:
 def _group(about: str, words: dict[str, Command]) -> typer.Typer:
     app = _typer(about)
     for word, function in words.items():
-        app.command(word)(function)
+        _add(app, word, function)
     return app
+
+
+def _add(app: typer.Typer, word: str, function: Command, panel: str | None = None) -> None:
+    app.command(word, rich_help_panel=panel, help=_as_it_is(inspect.getdoc(function) or ""))(function)
+
+
+def _as_it_is(text: str) -> str:
+    """Return help so that words in brackets, such as a table of the settings, are shown, and not read as markup."""
+    return _MARKUP.sub(r"\\[", text)
 
 
 def _typer(about: str) -> typer.Typer:
     return typer.Typer(
-        help=about,
+        help=_as_it_is(about),
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,

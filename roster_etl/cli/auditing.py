@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.call import Call
+from roster_etl.cli.districts import refuse_unknown
 from roster_etl.cli.options import MaybeDistrict
 from roster_etl.cli.tracing import moment_of
 from roster_etl.cli.words import BadWords
@@ -24,6 +25,8 @@ def audit(
     """List who decided what: approvals, discards, undos, edits, reruns, purges, grants, changes of the registry. Nothing can be taken out."""
     call: Call = ctx.obj
     rows = call.warehouse.audit(district, _moment(since) if since else None)
+    if district is not None and not rows and not call.warehouse.audit(district):
+        refuse_unknown(call, district)
     if call.json:
         call.document(rows)
     elif not rows:

@@ -67,8 +67,7 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     if replacements is not None:
         feed = replace(feed, replacements=_rules(replacements))
     with noted(call, "district_change" if known else "district_add", district, format=format):
-        save(call, district, feed, update=update)
-        saved = _about(call, district, name, time_zone)
+        saved = save(call, district, feed, update=update, name=name, time_zone=time_zone)
     return _tell(call, saved, "registered")
 
 
@@ -130,9 +129,10 @@ def pause(
 def resume(ctx: typer.Context, district: _Id) -> int:
     """Resume a district that was paused; a planned pause that is under way ends."""
     call: Call = ctx.obj
+    before = registered(call, district)
     with noted(call, "district_resume", district):
         resumed = call.registry.resume(district, datetime.now(UTC))
-    return _tell(call, resumed, "resumed")
+    return _tell(call, resumed, "not paused, so nothing changed" if resumed == before else "resumed")
 
 
 def _day(text: str, word: str) -> date:
@@ -189,9 +189,10 @@ def zone_of(district: District, format_: str | None) -> str:
     return zones.pop() if len(zones) == 1 else district.time_zone
 
 
-def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> None:
-    """Register `district_id` with `feed`, or add the feed to it; with `update`, change it.
+def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name: str = "", time_zone: str = "") -> District:
+    """Register `district_id` with `feed`, or add the feed to it; with `update`, change it. Its file is written once, or not at all.
 
+    Args:   name, time_zone: of the district; an empty one leaves what it has.
     Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; BadWords: what the registry refuses.
     """
     from roster_etl.spec.errors import DistrictExists
@@ -202,13 +203,15 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False) -> N
     from roster_etl.vendors import vendor
 
     resolve(vendor(feed.format).format, feed.options)
+    about = {word: text for word, text in (("name", name), ("time_zone", time_zone)) if text}
+    new = replace(District(id=district_id, feeds=(feed,)), **about)  # type: ignore[arg-type]
     with _registry_words():
-        check_district(District(id=district_id, feeds=(feed,)))
+        check_district(new)
         check_replacements(vendor(feed.format).format, feed.replacements)
         try:
-            call.registry.add(District(id=district_id, feeds=(feed,)))
+            return call.registry.add(new)
         except DistrictExists:  # perhaps since a moment ago, by another call
-            call.registry.add_feed(district_id, feed, update=update)
+            return call.registry.add_feed(district_id, feed, update=update, **about)
 
 
 @contextmanager
@@ -222,14 +225,6 @@ def _registry_words() -> Iterator[None]:
         if error.code == RegistryError.code:
             raise BadWords(error.message) from None
         raise
-
-
-def _about(call: Call, district_id: str, name: str, time_zone: str) -> District:
-    district = call.registry.get(district_id)
-    if not (name or time_zone):
-        return district
-    with _registry_words():
-        return call.registry.update(replace(district, name=name or district.name, time_zone=time_zone or district.time_zone))
 
 
 def _feed(known: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:

@@ -60,6 +60,8 @@ def migrate(
     from roster_etl.pipeline.upgrade import upgrade
     from roster_etl.store.migrations import HEAD
 
+    if reader or loader:  # first: a slip of the pen is no reason to migrate
+        call.warehouse.check_roles(reader=reader, loader=loader)
     before = upgrade(call.workspace)
     granted = call.warehouse.grant(reader=reader, loader=loader) if reader or loader else ()
     if call.json:

@@ -49,7 +49,9 @@ def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None
 
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
-        _no_hold(import_id)
+        from roster_etl.store.warehouse import NoHold
+
+        raise NoHold(import_id=import_id)
     if leave_out or rename:
         document |= _in_part(call, import_id, leave_out or [], rename or [], document["hold"])
     show_hold(call, document)
@@ -127,12 +129,6 @@ def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str]
         "renames": found["renames"],
         "hold": {**hold, **part, "plan_sha256": found["plan_sha256"]},
     }
-
-
-def _no_hold(import_id: int) -> None:
-    from roster_etl.store.warehouse import NoHold
-
-    raise NoHold(import_id=import_id)
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,10 @@ def purge(
     else:
         rows = sum(purged.versions.values())
         call.print(f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed.")
+        if purged.holds:
+            call.print(
+                f"Waits for no decision any more, as its plan was made before: import {', '.join(map(str, purged.holds))}."
+            )
     return 0
 
 
@@ -127,7 +131,7 @@ def restore(
     call.print(f"{done.home}: {done.files:,} files of the archive, imports up to {done.newest}.")
     if done.ended:
         call.print(
-            f"Ended as failed, since they were under way: {', '.join(map(str, done.ended))}; `roster-etl rerun` runs them again."
+            f"Ended as failed, since they were under way: {', '.join(map(str, done.ended))}; `roster-etl rerun --district ID --import N` runs one again."
         )
     call.print("Put back what holds secrets (password and key files, known_hosts), then look with `roster-etl doctor`.")
     return 0

@@ -83,10 +83,11 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 def _line(row: dict[str, Any], waiting: AbstractSet[int]) -> tuple[object, ...]:
     """Return an import as a line of the list. ``waiting``: the held imports about which a person may still decide."""
     counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
-    finished = row["finished_at"] or row["started_at"]
+    finished = f"{row['finished_at']:%Y-%m-%d %H:%M:%S}" if row["finished_at"] else ""
     status = "superseded" if row["status"] == "held" and row["import_id"] not in waiting else row["status"]
     status = f"{status}, parked" if (row["summary"] or {}).get("parked") else status
-    return (row["import_id"], f"{finished:%Y-%m-%d %H:%M:%S}", row["district_id"], feed_words(row), status, *counts)
+    status = f"{status} since {row['started_at']:%Y-%m-%d %H:%M:%S}" if not finished else status
+    return (row["import_id"], finished, row["district_id"], feed_words(row), status, *counts)
 
 
 def feed_words(row: Mapping[str, Any]) -> str:

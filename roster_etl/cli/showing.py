@@ -121,7 +121,9 @@ def when(text: str | None) -> str:
 
 def _title(document: Mapping[str, Any]) -> str:
     number = f"import {document['import_id']}" if document["import_id"] is not None else "check"
-    parts = [number, document["district_id"], document["source"], document["file_set"], document["status"]]
+    superseded = document["status"] == "held" and (document["hold"] or {}).get("decision") == "superseded"
+    status = "superseded" if superseded else document["status"]
+    parts = [number, document["district_id"], document["source"], document["file_set"], status]
     if document["import_id"] is not None:
         parts.append(when(document["finished_at"] or document["started_at"]))
     return " · ".join(part for part in parts if part)

@@ -78,7 +78,7 @@ WORDS = {
     "min_interval": "imported a short while ago",
     "unpublished": "refers to files of which nothing is published yet",
     "running": "an import is under way",
-    "parked": "parked, as it failed again and again: until the upload changes, or `roster-etl rerun`",
+    "parked": "parked, as it failed again and again: until the upload changes, or `roster-etl rerun --district ID`",
     "paused": "paused",
     "next_tick": "its turn comes in the next tick",
 }

@@ -26,7 +26,7 @@ class OlderUpload(PermanentError):
     code = "older_upload"
     template = (
         "import {import_id} of {district_id}: its upload is older than that of import {newer}, which is published; "
-        "`roster-etl rerun --import {import_id} --rollback` plans it all the same, and holds the plan for approval"
+        "`roster-etl rerun --district {district_id} --import {import_id} --rollback` plans it all the same, and holds the plan for approval"
     )
 
 

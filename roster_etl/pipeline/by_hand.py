@@ -16,11 +16,20 @@ from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.faults import fault_point
-from roster_etl.store.warehouse import Conclusion, Edit, Entry, TableChange
+from roster_etl.store.warehouse import Conclusion, Edit, Entry, RosterMoved, TableChange
 from roster_etl.vendors import vendor
 
 CARRIED = ("content", "settings", "headers", "compared")
 """Of an import's summary: what later uploads are judged against, and which one is unchanged."""
+
+
+class SaidMeanwhile(RosterMoved):
+    """Another import was published while a person's word was being carried out."""
+
+    template = (
+        "district {district_id}, {source}: import {found} was published while this was carried out; nothing was changed. Look at the record "
+        "as it is now, and say it again"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +73,9 @@ def publish_by_hand(
 
     Args: said: what its manifest tells of it. entry: the audit's line, which learns the import's number.
 
-    Raises: RosterMoved: another import was published since `on` was taken; the import is ``failed`` then.
+    Raises: SaidMeanwhile: another import was published since `on` was taken; the import is ``failed`` then.
     """
-    warehouse, now = workspace.warehouse, datetime.now(UTC)
+    now = datetime.now(UTC)
     feed = (on.district_id, on.source)
     number = begin(workspace, *feed, kind="override", file_set=on.file_set, started_at=now, received_at=now)
     conclusion = Conclusion(
@@ -83,7 +92,7 @@ def publish_by_hand(
     try:
         fault_point("override.opened")
         keep_manifest(workspace, number, at=now.isoformat(), **said)  # before it is done: whatever ends this process
-        warehouse.publish(conclusion, changes, on.base)
+        _publish(workspace, conclusion, changes, on.base)
         fault_point("override.published")
     except Exception as error:
         fail_running(workspace, number, error)
@@ -92,6 +101,13 @@ def publish_by_hand(
         release(workspace, number)
     refresh_manifest(workspace, number)
     return number
+
+
+def _publish(workspace: Workspace, conclusion: Conclusion, changes: Mapping[str, TableChange], base: int | None) -> None:
+    try:
+        workspace.warehouse.publish(conclusion, changes, base)
+    except RosterMoved as error:
+        raise SaidMeanwhile(**error.data) from None
 
 
 def keep_manifest(workspace: Workspace, import_id: int, **said: Any) -> None:

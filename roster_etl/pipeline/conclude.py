@@ -19,6 +19,7 @@ from roster_etl.pipeline.archived import came_with, is_upload
 from roster_etl.pipeline.fold import STAGE, refused_by_fold
 from roster_etl.pipeline.manifest import refresh_manifest, write_manifest
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.meanwhile import unless_decided
 from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.tries import about as about_tries
 from roster_etl.pipeline.tries import parking
@@ -110,7 +111,7 @@ def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
     Where the ledger cannot be told (it may be what failed), `error` says so; the import stays ``running`` until it is resumed or swept.
     """
     if upload.approved_plan is not None:
-        workspace.warehouse.refused(approval_entry(upload, {}), error)
+        workspace.warehouse.refused(approval_entry(upload, {}), unless_decided(workspace, upload.import_id, error))
         return
     try:
         conclude(workspace, upload, "failed", parking(workspace, upload.import_id, error), error=error)

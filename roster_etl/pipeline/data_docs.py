@@ -32,7 +32,7 @@ class NothingJudged(PermanentError):
     code = "nothing_judged"
     template = (
         "import {import_id}: no verdict of a gate is kept of it. Imports that were unchanged, or refused at the door, have none, nor do edits and "
-        "undos; of the others they are kept with the frames of the newest three imports of a district. `rerun --import N` judges an upload again"
+        "undos; of the others they are kept with the frames of the newest three imports of a district. `roster-etl rerun --district ID --import N` judges an upload again"
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.manifest import refresh_manifest
+from roster_etl.pipeline.meanwhile import deciding
 from roster_etl.pipeline.next_steps import again_command
 from roster_etl.pipeline.outcome import overtaken_by
 from roster_etl.pipeline.partial import preview
@@ -27,7 +28,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.faults import fault_point
 from roster_etl.store.settings import is_line
-from roster_etl.store.warehouse import Entry, NoHold
+from roster_etl.store.warehouse import Entry, no_hold
 
 LONGEST_NAME = 200
 
@@ -133,7 +134,8 @@ def carry_out(workspace: Workspace, given: Approval, run_id: str | None = None, 
     """
     fault_point("approve.begin")
     if given.is_upload:
-        import_upload(workspace, given.order(run_id), tell)
+        with deciding(workspace, given.row["import_id"]):
+            import_upload(workspace, given.order(run_id), tell)
     else:
         publish_undo(workspace, given.row["import_id"], given.sha256, given.by)
 
@@ -143,7 +145,8 @@ def discard(workspace: Workspace, import_id: int, by: str) -> None:
     with workspace.warehouse.attempt(decision_entry(workspace, "discard", import_id, by)):
         name = somebody(by)
         open_hold(workspace, import_id)
-        workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
+        with deciding(workspace, import_id):
+            workspace.warehouse.decide_hold(import_id, "discarded", name, datetime.now(UTC))
     refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, [import_id])
 
@@ -153,7 +156,7 @@ def open_hold(workspace: Workspace, import_id: int) -> tuple[dict[str, Any], dic
     row = workspace.warehouse.import_(import_id)
     hold = workspace.warehouse.hold(import_id)
     if hold is None or hold["decision"] is not None:
-        raise NoHold(import_id=import_id)
+        raise no_hold(import_id, hold)
     return row, hold
 
 

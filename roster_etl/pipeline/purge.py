@@ -7,13 +7,13 @@ The statements are ``store.warehouse.purge``, the bytes ``engine.scrub``. Landin
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from roster_etl.canonical.roster import TABLES
+from roster_etl.canonical.roster import TABLES, USER_KINDS
 from roster_etl.engine.headers import match_header
 from roster_etl.engine.read import read_csv
 from roster_etl.engine.scrub import Person, scrub, scrub_lines
@@ -42,6 +42,15 @@ class NothingToPurge(PermanentError):
     template = "nothing of {district_id} was ever imported"
 
 
+class NobodyToPurge(PermanentError):
+    """The user who is to be removed is in no version, and in no archived file."""
+
+    code = "nobody_to_purge"
+    template = (
+        "nothing of {user} is in {district_id}: no version is about them, and no archived file names them; nothing was changed"
+    )
+
+
 class ImportUnderWay(RetryableError):
     """What is being imported cannot be removed yet."""
 
@@ -59,7 +68,8 @@ class UploadsWait(RetryableError):
 @dataclass(frozen=True, kw_only=True)
 class Purged:
     """What was removed. ``imports``: under which numbers the ledger has it, one a feed; ``versions``: rows of histories by table;
-    ``records``: of archived files; ``files``: objects of the archive that were rewritten or removed.
+    ``records``: of archived files; ``files``: objects of the archive that were rewritten or removed; ``holds``: imports that waited for
+    a decision, and cannot be approved any more.
     """
 
     district_id: str
@@ -68,6 +78,7 @@ class Purged:
     versions: Mapping[str, int]
     records: int
     files: int
+    holds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +91,12 @@ class _Archived:
 
 
 def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> Purged:
-    """Remove one user: every version that is about them, findings and quarantine of their records, and their records in the archive."""
+    """Remove one user: every version that is about them, findings and quarantine of their records, and their records in the archive.
+
+    Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait.
+    """
     person = (kind, user_id)
-    with _purging(workspace, district_id, "user", by) as numbers:
+    with _purging(workspace, district_id, "user", by, lambda: _refuse_nobody(workspace, district_id, kind, user_id)) as numbers:
         values = workspace.warehouse.person_values(district_id, kind, user_id)
         archived = _scrubbed(workspace, district_id, kind, Person(ids=frozenset({user_id}), values=values))
         removal = Removal(district_id=district_id, person=person, values=values, places=archived.places, masked=mask(user_id))
@@ -116,10 +130,16 @@ def purge_district(workspace: Workspace, district_id: str, *, by: str) -> Purged
 
 
 @contextmanager
-def _purging(workspace: Workspace, district_id: str, what: str, by: str) -> Iterator[dict[str, int]]:
-    """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import."""
+def _purging(
+    workspace: Workspace, district_id: str, what: str, by: str, look: Callable[[], None] = lambda: None
+) -> Iterator[dict[str, int]]:
+    """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import.
+
+    Args: look: refuses what cannot be meant, before anything is opened.
+    """
     with workspace.warehouse.attempt(Entry(action="purge", who=by, district_id=district_id, about={"what": what})):
         workspace.warehouse.ensure_purgeable()
+        look()
         numbers = _opened(workspace, district_id)
         try:
             fault_point("purge.opened")
@@ -130,21 +150,48 @@ def _purging(workspace: Workspace, district_id: str, what: str, by: str) -> Iter
 
 
 def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
-    """Enter an import of kind ``purge`` for each feed, and return their numbers. Raises NothingToPurge, ImportUnderWay."""
+    """Enter an import of kind ``purge`` for each feed, and return their numbers. Raises NothingToPurge, ImportUnderWay, UploadsWait."""
+    numbers = {}
+    with workspace.holders.gate():
+        for source in _idle(workspace, district_id):
+            numbers[source] = opened(workspace, district_id, source, kind="purge", started_at=datetime.now(UTC))
+    return numbers
+
+
+def _idle(workspace: Workspace, district_id: str) -> list[str]:
+    """Return the feeds of a district of which nothing is under way; nothing begins until the gate, which is held, is let go.
+
+    Raises: NothingToPurge, ImportUnderWay, UploadsWait.
+    """
     warehouse = workspace.warehouse
     sources = warehouse.sources(district_id)
     if not sources:
         raise NothingToPurge(district_id=district_id)
-    numbers = {}
+    end_abandoned(workspace, district_id)
+    if waiting := [source for source in sources if workspace.archive.arrivals(district_id, source)]:
+        raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
+    if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
+        raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
+    return sources
+
+
+def _refuse_nobody(workspace: Workspace, district_id: str, kind: str, user_id: str) -> None:
+    """Refuse a user of whom nothing is there: a slip of the pen would end every feed's holds, and look like a removal.
+
+    What an earlier purge was about to remove, and has not, is there.
+    Raises: NobodyToPurge; NothingToPurge, ImportUnderWay, UploadsWait.
+    """
     with workspace.holders.gate():
-        end_abandoned(workspace, district_id)
-        if waiting := [source for source in sources if workspace.archive.arrivals(district_id, source)]:
-            raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
-        if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
-            raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
-        for source in sources:
-            numbers[source] = opened(workspace, district_id, source, kind="purge", started_at=datetime.now(UTC))
-    return numbers
+        _idle(workspace, district_id)
+    if workspace.warehouse.names_person(district_id, kind, user_id) or district_id in workspace.archive.removals():
+        return
+    person = Person(ids=frozenset({user_id}), values=frozenset())
+    for import_id in workspace.archive.manifests(district_id):
+        document = workspace.archive.read_manifest(district_id, import_id)
+        for member in document.get("members", []):
+            if member["key"] and member["kind"] and _cleaned(workspace, document, member, kind, person) is not None:
+                return
+    raise NobodyToPurge(user=f"{kind if kind in USER_KINDS else mask(kind)}:{mask(user_id)}", district_id=district_id)
 
 
 def _carried_out(
@@ -179,7 +226,15 @@ def _carried_out(
         versions=counts,
         records=len(archived.places),
         files=len(archived.dropped),
+        holds=_closed_by(workspace, district_id, numbers.values()),
     )
+
+
+def _closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -> tuple[int, ...]:
+    """Return the imports whose holds the ledger says were closed by imports `numbers`."""
+    by = {f"import {number}" for number in numbers}
+    holds = workspace.warehouse.holds(district_id, undecided=False)
+    return tuple(sorted(hold["import_id"] for hold in holds if hold["decided_by"] in by))
 
 
 def _close_holds(
@@ -282,6 +337,17 @@ def _without(
     workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: Person
 ) -> tuple[str, tuple[int, ...]] | None:
     """Store a file without the person, and return its new key and the records that were emptied; None: it does not name them."""
+    found = _cleaned(workspace, document, member, kind, person)
+    if found is None:
+        return None
+    cleaned, rows = found
+    return workspace.archive.put(cleaned, original_sha256=member["sha256"]).key, rows
+
+
+def _cleaned(
+    workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: Person
+) -> tuple[bytes, tuple[int, ...]] | None:
+    """Return the bytes of a file without the person, and the records that are emptied; None: it does not name them."""
     content = workspace.archive.get(member["key"])
     facts = vendor(document["source"])
     file = facts.format.file(member["kind"])
@@ -290,9 +356,7 @@ def _without(
     own, mentions = _positions(facts, file, raw.header, kind)
     scrubbed = scrub(content, person, own=own, mentions=mentions, encoding=encoding)
     cleaned = scrub_lines(scrubbed.content, person) if raw.refused or raw.damaged else scrubbed.content
-    if cleaned == content:
-        return None
-    return workspace.archive.put(cleaned, original_sha256=member["sha256"]).key, scrubbed.rows
+    return None if cleaned == content else (cleaned, scrubbed.rows)
 
 
 def _positions(facts: Vendor, file: File, header: tuple[str, ...], kind: str) -> tuple[set[int], set[int]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,13 +24,14 @@ from roster_etl.pipeline.by_hand import carried, keep_manifest
 from roster_etl.pipeline.conclude import close_holds
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.meanwhile import deciding
 from roster_etl.pipeline.plan import PlanMoved, planned_from
 from roster_etl.pipeline.report import rewrite_reports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.faults import fault_point
-from roster_etl.store.warehouse import Conclusion, Edit, Entry, Hold, TableChange
+from roster_etl.store.warehouse import Conclusion, Edit, Entry, Hold, TableChange, UnknownImport
 from roster_etl.vendors import vendor
 
 REASON = "undo"
@@ -64,7 +66,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     It ends as ``held``, or as ``unchanged`` where the roster is in that state already.
     Raises: UnknownImport. NotUndoable: it published nothing, or personal data was purged since.
     """
-    entry = Entry(action="undo", who=by, about={"of_import": import_id})
+    entry = _asked(workspace, import_id, by)
     with workspace.warehouse.attempt(entry):
         row = _undoable(workspace, import_id)
         number = _begun(workspace, row, run_id, entry)
@@ -87,7 +89,7 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
 def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> None:
     """Publish the undo that is held as import `import_id`, if its plan is still the one that `sha256` names.
 
-    Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold, ImportNotRunning: it was decided already.
+    Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold: it was decided already.
     """
     row = workspace.warehouse.import_(import_id)
     entry = Entry(
@@ -98,7 +100,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
         import_id=import_id,
         about={"undoes": row["summary"]["undoes"]},
     )
-    with workspace.warehouse.attempt(entry):
+    with workspace.warehouse.attempt(entry), deciding(workspace, import_id):
         undo = _published(workspace, row, sha256, by, entry)
     _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
     close_holds(workspace, (undo.district_id, undo.source), import_id, datetime.now(UTC))
@@ -138,6 +140,15 @@ def undo_again(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, Any
     return planned_from(undo.plan, "held").tables
 
 
+def _asked(workspace: Workspace, import_id: int, by: str) -> Entry:
+    """Return the audit's line of who asked for an undo, refused or not; an import that the ledger does not know has no district."""
+    place = {}
+    with suppress(UnknownImport):
+        row = workspace.warehouse.import_(import_id)
+        place = {"district_id": row["district_id"], "source": row["source"]}
+    return Entry(action="undo", who=by, about={"of_import": import_id}, **place)
+
+
 def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
     row = workspace.warehouse.import_(import_id)
     if row["status"] != "published":
@@ -152,7 +163,7 @@ def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None, ent
     now = datetime.now(UTC)
     feed = (row["district_id"], row["source"])
     given = {"file_set": row["file_set"], "run_id": run_id, "received_at": now, "started_at": now}
-    return begin(workspace, *feed, kind="undo", entry=replace(entry, district_id=feed[0], source=feed[1]), **given)
+    return begin(workspace, *feed, kind="undo", entry=entry, **given)
 
 
 def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:

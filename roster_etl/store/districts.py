@@ -85,10 +85,15 @@ class Registry:
         check_district(district)
         return self._edit(district.id, lambda _: district)
 
-    def add_feed(self, district_id: str, feed: Feed, *, update: bool = False) -> District:
-        """Add a feed in one more format, or replace (`update`) the one in this format. Raises DistrictExists, UnknownDistrict."""
+    def add_feed(self, district_id: str, feed: Feed, *, update: bool = False, **about: str) -> District:
+        """Add a feed in one more format, or replace (`update`) the one in this format, and what is said `about` the district with it.
 
-        def change(district: District) -> District:
+        Args:   about: ``name``, ``time_zone``.
+        Raises: DistrictExists, UnknownDistrict, RegistryError.
+        """
+
+        def change(known: District) -> District:
+            district = replace(known, **about)  # type: ignore[arg-type]
             formats = [known.format for known in district.feeds]
             if feed.format not in formats:
                 return replace(district, feeds=(*district.feeds, feed))

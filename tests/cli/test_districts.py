@@ -84,6 +84,39 @@ def test_a_feed_that_exists_is_changed_with_update_only(home: Path) -> None:
     assert (feed["format"], feed["path"], feed["options"]) == ("clever", "/new", {"min_interval": "0"})
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--time-zone", "America/Chicgo"), "bad_words"),
+        (("--name", "Lincoln\nCounty"), "bad_words"),
+        (("--option", "min_interval=soon"), "bad_option"),
+    ],
+)
+def test_what_is_refused_takes_no_effect_at_all(words: tuple[str, ...], code: str, home: Path) -> None:
+    add = ("districts", "add", "lincoln", "--format", "clever")
+    file = home / "districts" / "lincoln.toml"
+
+    refused = call(*add, "--path", "/in", *words, "--json", home=home)
+    assert (refused.code, refused.document["error"]["code"], file.exists()) == (2, code, False)
+
+    call(*add, "--path", "/in", "--name", "Lincoln", home=home)
+    before = file.read_bytes()
+    refused = call(*add, "--path", "/new", "--option", "delete_threshold_pct=5", *words, "--update", "--json", home=home)
+    assert (refused.code, refused.document["error"]["code"], file.read_bytes()) == (2, code, before)
+
+    said = [(row["action"], row["outcome"]) for row in call("audit", "--json", home=home).document]
+    assert said == [("district_add", "refused"), ("district_add", "done"), ("district_change", "refused")]
+
+
+def test_name_and_time_zone_are_changed_with_the_feed_and_stay_where_none_is_said(home: Path) -> None:
+    add = ("districts", "add", "lincoln", "--format", "clever", "--json")
+    call(*add, "--name", "Lincoln", "--time-zone", "America/Chicago", home=home)
+
+    changed = call(*add, "--path", "/new", "--name", "Lincoln County", "--update", home=home).document
+
+    assert (changed["name"], changed["time_zone"], changed["feeds"][0]["path"]) == ("Lincoln County", "America/Chicago", "/new")
+
+
 def test_a_feed_names_its_host_key_and_its_log_in(home: Path) -> None:
     words = ("districts", "add", "lincoln", "--format", "clever", "--path", "sftp://lincoln@sftp.example.org/home")
 
@@ -119,7 +152,8 @@ def test_a_district_is_paused_resumed_and_removed(home: Path) -> None:
 
     assert call("districts", "pause", "lincoln", "--json", home=home).document["paused"] is True
     assert "paused" in call("districts", "list", home=home).out
-    assert call("districts", "resume", "lincoln", "--json", home=home).document["paused"] is False
+    assert "is resumed" in call("districts", "resume", "lincoln", home=home).out
+    assert "is not paused, so nothing changed" in call("districts", "resume", "lincoln", home=home).out
     assert call("districts", "remove", "lincoln", "--json", home=home).document["removed"] is True
     assert call("districts", "list", "--json", home=home).document == []
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from roster_etl.cli.showing import approving_words
+from roster_etl.pipeline.decide import Decision, approval, carry_out
 from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.warehouse import ImportNotRunning
+from roster_etl.store.warehouse import ImportNotRunning, NoHold
 from tests.cli.calling import call
 
 
@@ -127,6 +129,7 @@ def test_a_newer_upload_closes_a_hold(held: Path, uploads: Path) -> None:
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "no_open_hold")
     assert "It was superseded by import 4" in page
+    assert "· superseded ·" in call("show", "3", home=held).out.splitlines()[0]
     assert "holds approve" not in page + call("show", "3", home=held).out
 
 
@@ -169,6 +172,19 @@ def test_the_exit_code_of_an_approval_follows_what_failed(
 
     assert (answer.code, answer.document.get("status")) == expected
     assert answer.document["error"]["code"] == code
+
+
+def test_two_approvals_at_once_publish_once_and_the_slower_learns_of_the_faster(held: Path) -> None:
+    workspace = Workspace.open(held)
+    with closing(workspace.warehouse) as warehouse:
+        one, other = (approval(workspace, Decision(import_id=3, by=name)) for name in ("Ada", "Bob"))
+        carry_out(workspace, one)
+        with pytest.raises(NoHold, match="it was approved by Ada"):
+            carry_out(workspace, other)
+        told = [(row["action"], row["who"], row["outcome"], row["about"].get("code")) for row in warehouse.audit()]
+
+    assert told[-2:] == [("approve", "Ada", "done", None), ("approve", "Bob", "refused", "no_open_hold")]
+    assert "approved by Ada" in call("holds", "discard", "3", "--by", "Cid", home=held).err
 
 
 def test_what_would_leave_nothing_out_is_not_shown_as_a_plan(held: Path) -> None:

@@ -61,6 +61,7 @@ def _student(uploads: Path) -> str:
     [
         (("undo", "9", "--by", "A"), "unknown_import"),
         (("undo", "2", "--by", " "), "bad_words"),
+        (("purge", "--district", "lincoln", "--user", "student:nosuch", "--by", "A"), "nobody_to_purge"),
         (("renames", "approve", "1", "--by", "A"), "bad_rename"),
         (("renames", "approve", "2", "--by", "A", "--rename", "a=b"), "bad_rename"),
     ],

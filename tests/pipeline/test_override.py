@@ -131,11 +131,11 @@ def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed
         return record
 
     monkeypatch.setattr(override, "_record", overtaken)
-    with pytest.raises(RosterMoved):
+    with pytest.raises(RosterMoved, match="say it again"):
         set_override(workspace, target(), "Slower", "sam")
 
     failed = workspace.warehouse.import_(3)
-    assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "RosterMoved")
+    assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "SaidMeanwhile")
     assert names(workspace)["U1"] == "Faster"
 
 

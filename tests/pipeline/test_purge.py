@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from roster_etl.pipeline.outcome import data_docs_path
-from roster_etl.pipeline.purge import ImportUnderWay, NothingToPurge, purge_district, purge_older, purge_person
+from roster_etl.pipeline.purge import ImportUnderWay, NobodyToPurge, NothingToPurge, purge_district, purge_older, purge_person
 from roster_etl.pipeline.rebuild import rebuild
 from roster_etl.pipeline.report import write_report
 from roster_etl.pipeline.workspace import Workspace
@@ -244,9 +244,35 @@ def test_a_district_that_was_never_imported_has_nothing_to_remove(lived: Workspa
         purge_district(lived, "nowhere", by="A. Steward")
 
 
-def test_a_plan_that_waited_cannot_be_approved_any_more(lived: Workspace) -> None:
+def test_only_a_purge_of_somebody_who_is_there_is_one_and_it_says_which_plan_waits_no_more(lived: Workspace) -> None:
     (hold,) = lived.warehouse.holds("lincoln")
+    imports, files = lived.warehouse.imports(), sorted(lived.home.glob("archive/**/*"))
 
-    purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+    for kind, user_id in (("student", "nosuch-student"), ("teacher", STUDENT), ("nosuch-student", "student")):
+        with pytest.raises(NobodyToPurge) as refused:
+            purge_person(lived, "lincoln", kind, user_id, by="A. Steward")
+        assert "nosuch-student" not in refused.value.message
+        assert STUDENT not in refused.value.message
+    assert lived.warehouse.holds("lincoln") == [hold]
+    assert (lived.warehouse.imports(), sorted(lived.home.glob("archive/**/*"))) == (imports, files)
+    told = [(row["action"], row["outcome"], row["about"].get("code")) for row in lived.warehouse.audit()]
+    assert told[-3:] == [("purge", "refused", "nobody_to_purge")] * 3
 
+    purged = purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+
+    assert purged.holds == (hold["import_id"],)
     assert lived.warehouse.hold(hold["import_id"])["decision"] == "superseded"
+    with pytest.raises(NobodyToPurge):
+        purge_person(lived, "lincoln", "student", STUDENT, by="A. Steward")
+
+
+def test_who_stands_in_an_archived_file_only_is_somebody(lived: Workspace, uploads: Path, tmp_path: Path) -> None:
+    shutil.copytree(uploads / "a", tmp_path / "c")
+    edit(tmp_path / "c" / "students.csv", lambda rows: [*rows, {**rows[0], "Student_id": "zz-only-refused", "Last_name": ""}])
+    run(lived, path=str(tmp_path / "c"))
+    assert not lived.warehouse.names_person("lincoln", "student", "zz-only-refused")
+
+    purged = purge_person(lived, "lincoln", "student", "zz-only-refused", by="A. Steward")
+
+    assert purged.records > 0
+    assert traces(lived, ("zz-only-refused",), "lincoln") == {}

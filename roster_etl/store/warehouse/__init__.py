@@ -17,6 +17,7 @@ from roster_etl.store.warehouse.errors import (
     UnknownImport,
     WarehouseError,
     WarehouseUnavailable,
+    no_hold,
 )
 from roster_etl.store.warehouse.purge import Removal
 from roster_etl.store.warehouse.read import Known
@@ -45,4 +46,5 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "WarehouseUnavailable",
+    "no_hold",
 ]

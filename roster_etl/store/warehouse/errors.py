@@ -7,7 +7,7 @@ module is the SQLSTATE and the name of the constraint, never a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,12 @@ class WarehouseUnavailable(WarehouseError, RetryableError):
 
     code = "warehouse_unavailable"
     template = "warehouse: {problem} (SQLSTATE {sqlstate}); nothing was written, try again"
+
+
+class NotAllowed(WarehouseError, PermanentError):
+    """The role that the warehouse is opened as has not the right."""
+
+    template = "warehouse: this role may not do that (SQLSTATE 42501); docs/operations.md says what a loader and a reader may"
 
 
 class ConstraintBroken(WarehouseError, PermanentError):
@@ -124,6 +130,19 @@ class NoHold(WarehouseError, PermanentError):
     template = "import {import_id} has no open hold; `roster-etl holds list` shows those that are open"
 
 
+class DecidedMeanwhile(NoHold):
+    """Somebody, or a newer import, was faster."""
+
+    template = "import {import_id} has no open hold any more: it was {decision} by {by}; `roster-etl show {import_id}` tells what became of it"
+
+
+def no_hold(import_id: int, hold: Mapping[str, Any] | None) -> NoHold:
+    """Return what is wrong with deciding about an import whose hold is `hold`, as the ledger has it; None: it never was held."""
+    if hold is None:
+        return NoHold(import_id=import_id)
+    return DecidedMeanwhile(import_id=import_id, decision=hold["decision"], by=hold["decided_by"])
+
+
 _CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_., ]+))?")
 _BUSY = re.compile(r"database (?:table )?is locked|database schema is locked", re.IGNORECASE)
 _FULL = re.compile(r"database or disk is full|disk I/O error", re.IGNORECASE)
@@ -179,6 +198,8 @@ def _classified(error: Exception, driver: Any) -> WarehouseError:
         return WarehouseUnavailable(problem="another process is writing", sqlstate="55P03")
     if sqlstate.startswith(_RETRY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return WarehouseUnavailable(problem=_KNOWN.get(sqlstate, "the database broke off or is busy"), sqlstate=sqlstate)
+    if sqlstate == "42501":
+        return NotAllowed()
     if _FULL.search(text):  # of SQLite, which has no SQLSTATE
         return WarehouseUnavailable(problem=_KNOWN["53100"], sqlstate="53100")
     if type(driver).__name__ == "OperationalError" and sqlstate == "unknown":

@@ -67,6 +67,18 @@ def person_values(connection: sa.Connection, district_id: str, kind: str, user_i
     return {text for text in found if len(text) > 3}
 
 
+def names_person(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> bool:
+    """Return whether any version, or a steward's edit, is about a user."""
+    abouts = ((history, _about(history, kind, user_id)) for history in HISTORIES.values())
+    found = [sa.select(sa.literal(1)).where(h.c.district_id == district_id, about) for h, about in abouts if about is not None]
+    found.append(sa.select(sa.literal(1)).where(OVERRIDES.c.district_id == district_id, _edits_of(user_id)))
+    return any(connection.execute(query.limit(1)).first() is not None for query in found)
+
+
+def _edits_of(user_id: str) -> sa.ColumnElement[bool]:
+    return OVERRIDES.c.key.contains(f'"{user_id}"', autoescape=True)
+
+
 def _remove_person(
     connection: sa.Connection, district_id: str, kind: str, user_id: str, values: Collection[str]
 ) -> dict[str, int]:
@@ -81,8 +93,7 @@ def _remove_person(
         history = history_table(table)
         named = sa.and_(history.c.district_id == district_id, sa.func.lower(history.c[column]).in_(sorted(values)))
         connection.execute(sa.update(history).where(named).values({column: None}))
-    key = OVERRIDES.c.key.contains(f'"{user_id}"', autoescape=True)
-    _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, key)
+    _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, _edits_of(user_id))
     return {name: count for name, count in counts.items() if count}
 
 

@@ -38,18 +38,25 @@ def loader_statements(role: str) -> Iterator[str]:
 
 def grant(connection: sa.Connection, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
     """Give the roles what they need, and return the statements. Raises NoRoles (SQLite has none), UnknownRole."""
-    if connection.dialect.name != "postgresql":
-        raise NoRoles
+    check(connection, reader, loader)
     statements: list[str] = []
     for role, say in ((reader, reader_statements), (loader, loader_statements)):
         if role is not None:
             statements += say(_quoted(connection, role))
-    for statement in statements:
-        connection.exec_driver_sql(statement)
     if loader is not None:
         database = connection.dialect.identifier_preparer.quote(str(connection.engine.url.database))
-        connection.exec_driver_sql(f"GRANT TEMPORARY ON DATABASE {database} TO {_quoted(connection, loader)}")
+        statements.append(f"GRANT TEMPORARY ON DATABASE {database} TO {_quoted(connection, loader)}")
+    for statement in statements:
+        connection.exec_driver_sql(statement)
     return tuple(statements)
+
+
+def check(connection: sa.Connection, *names: str | None) -> None:
+    """Refuse roles that the database has not; it need have no schema yet. Raises NoRoles (SQLite has none), UnknownRole."""
+    if connection.dialect.name != "postgresql":
+        raise NoRoles
+    for name in filter(None, names):
+        _quoted(connection, name)
 
 
 def granted(connection: sa.Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:

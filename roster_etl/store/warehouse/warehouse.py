@@ -81,6 +81,13 @@ class Warehouse:
             self._write_down(connection, [entry])
             return statements
 
+    def check_roles(self, *, reader: str | None = None, loader: str | None = None) -> None:
+        """Refuse roles that `grant` would refuse, whatever revision the database has. Raises NoRoles, UnknownRole."""
+        named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
+        self._database.create()
+        with self.attempt(Entry(action="grant", about=named)), self._database.read() as connection:
+            roles.check(connection, *named.values())
+
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
         """Let one process at a time, on whatever host, do `what`: PostgreSQL keeps the lock until the block ends, or its process does."""
@@ -209,7 +216,7 @@ class Warehouse:
         with self._writing() as connection:
             row = ledger.own(connection, import_id, "held")
             ledger.decide_hold(connection, import_id, decision, by, at)
-            self._write_down(connection, [_decided(row, decision, by)])
+            self._write_down(connection, _decided(row, decision, by))
             if decision == "discarded":
                 ledger.change(connection, import_id, status="discarded")
             fault_point("decide.record")
@@ -307,6 +314,11 @@ class Warehouse:
         """Return what tells a user in any cell, in small letters."""
         with self.reading() as connection:
             return frozenset(purge.person_values(connection, district_id, kind, user_id))
+
+    def names_person(self, district_id: str, kind: str, user_id: str) -> bool:
+        """Return whether any version, or a steward's edit, is about a user."""
+        with self.reading() as connection:
+            return purge.names_person(connection, district_id, kind, user_id)
 
     def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
         """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed.
@@ -538,9 +550,11 @@ class Warehouse:
             return ledger_read.sources(connection, district_id)
 
 
-def _decided(row: sa.RowMapping, decision: Decision, by: str) -> Entry:
+def _decided(row: sa.RowMapping, decision: Decision, by: str) -> list[Entry]:
+    """Return the audit's line of what a person decided; a hold that a newer import closes was decided by nobody: the import has its line."""
+    if decision == "superseded":
+        return []
     action: Action = "discard" if decision == "discarded" else "approve"
     about = {} if row["kind"] == "upload" else {"kind": row["kind"]}
-    return Entry(
-        action=action, who=by, district_id=row["district_id"], source=row["source"], import_id=row["import_id"], about=about
-    )
+    place = {name: row[name] for name in ("district_id", "source", "import_id")}
+    return [Entry(action=action, who=by, about=about, **place)]

@@ -10,7 +10,8 @@ import pytest
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.store.warehouse.connection import Database
-from roster_etl.store.warehouse.errors import NoRoles, UnknownRole
+from roster_etl.store.warehouse.errors import NoRoles, UnknownRole, WarehouseError
+from tests.cli.calling import call
 from tests.rosters import change, published, user
 
 pytestmark = pytest.mark.pg
@@ -59,7 +60,9 @@ def test_a_reader_reads_the_roster_and_nothing_else(owned: str) -> None:
 
 def test_a_loader_imports_and_changes_no_table(owned: str) -> None:
     with Warehouse(owned) as warehouse:
-        warehouse.grant(loader="the loader")
+        told = warehouse.grant(loader="the loader")
+
+    assert [statement for statement in told if statement.startswith("GRANT TEMPORARY ON DATABASE ")]
 
     with Warehouse(owned.replace("//postgres:", "//the%20loader:")) as loader:
         assert published(loader, {"users": change("users", [user("1")])}) == 1
@@ -85,6 +88,31 @@ def test_a_migration_keeps_what_was_granted(owned: str, monkeypatch: pytest.Monk
 def test_a_role_that_is_not_there_is_named(owned: str) -> None:
     with Warehouse(owned) as warehouse, pytest.raises(UnknownRole, match="nobody"):
         warehouse.grant(reader="nobody")
+
+
+def test_roles_are_looked_for_before_anything_is_migrated(postgres_url: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("ROSTER_ETL_WAREHOUSE", postgres_url)
+
+    answer = call("migrate", "--reader", "mispelt", "--json", home=tmp_path / "home")
+
+    assert (answer.code, answer.document["error"]["code"]) == (2, "unknown_role_name")
+    with Warehouse(postgres_url) as warehouse:
+        assert warehouse.revision() is None
+
+
+def test_what_a_role_may_not_do_is_said(owned: str) -> None:
+    with Warehouse(owned) as warehouse:
+        warehouse.grant(loader="the loader")
+
+    def forbidden(loader: Warehouse) -> None:
+        with loader._writing() as connection:
+            connection.exec_driver_sql("TRUNCATE imports")
+
+    with (
+        Warehouse(owned.replace("//postgres:", "//the%20loader:")) as loader,
+        pytest.raises(WarehouseError, match="role may not"),
+    ):
+        forbidden(loader)
 
 
 def test_sqlite_has_no_roles(tmp_path) -> None:

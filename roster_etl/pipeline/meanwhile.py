@@ -1,0 +1,38 @@
+"""What became of a hold while somebody else was deciding about it.
+
+Belongs here: who was faster, and how that is said, the same at the prompt, in the UI and in the audit. Deciding is ``pipeline.decide``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.errors import RosterError
+from roster_etl.store.warehouse import no_hold
+
+# How another's decision shows, at one step or another.
+_LOST = frozenset({"roster_moved", "import_not_running", "no_open_hold"})
+
+
+def unless_decided(workspace: Workspace, import_id: int, error: Exception) -> Exception:
+    """Return why a decision about a held import failed: `error`, or that somebody else has decided meanwhile (``NoHold``)."""
+    if getattr(error, "code", None) in _LOST:
+        with suppress(RosterError):
+            hold = workspace.warehouse.hold(import_id)
+            if hold is None or hold["decision"] is not None:
+                return no_hold(import_id, hold)
+    return error
+
+
+@contextmanager
+def deciding(workspace: Workspace, import_id: int) -> Iterator[None]:
+    """Have the block, which decides about a held import, say so where somebody else was faster. Raises NoHold."""
+    try:
+        yield
+    except RosterError as error:
+        found = unless_decided(workspace, import_id, error)
+        if found is error:
+            raise
+        raise found from None

@@ -1,0 +1,96 @@
+"""The commands as they are put together: what their help shows, and that every command which is suggested anywhere is one."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from roster_etl.cli.app import command
+from tests.cli.calling import call
+
+ROOT = Path(__file__).parents[2]
+_STANDS_FOR = {"N": "1", "IMPORT": "1", "DAY": "2026-09-01"}
+_GAPS = {"feed": "--district 1 --format 1", "key": "a=1", "verb": "rerun", "approving_words(document)": ""}
+_USAGE_ERROR: type[Any] = typer.BadParameter.__mro__[1]  # typer shows the narrower one only
+_BRACKETS = re.compile(r"\[[^\]]+\]")
+
+
+def commands(group: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every command, and every group, with its words."""
+    yield words, group
+    for word, inner in getattr(group, "commands", {}).items():
+        yield from commands(inner, *words, word)
+
+
+def test_no_help_loses_a_word_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    lost = []
+    for words, one in commands(command()):
+        said = [one.callback.__doc__ or ""] if words and not hasattr(one, "commands") else []
+        said += [getattr(parameter, "help", None) or "" for parameter in one.params]
+        wanted = {found for text in said for found in _BRACKETS.findall(text)}
+        shown = call(*words, "--help").out if wanted else ""
+        lost += [(words, word) for word in wanted if word not in shown]
+
+    assert lost == []
+    assert "[retention]" in call("sweep", "--help").out
+
+
+def suggested() -> Iterator[tuple[str, str]]:
+    """Yield the commands with words of their own that the program or its documents suggest, and where; a bare verb only names one."""
+    for path in sorted((ROOT / "roster_etl").rglob("*.py")):
+        for text in _texts(ast.parse(path.read_text("utf-8"))):
+            found = [text] if text.startswith("roster-etl ") else re.findall(r"`(roster-etl [^`]+)`", text)
+            yield from ((str(path.relative_to(ROOT)), one) for one in found)
+    for path in (*ROOT.glob("docs/*.md"), *ROOT.glob("docs/operations/*.md"), *ROOT.glob("roster_etl/vendors/*/README.md")):
+        found = re.findall(r"`(roster-etl [^`\n]+)`|^(roster-etl [^#\n]+)", path.read_text("utf-8"), re.MULTILINE)
+        yield from ((str(path.relative_to(ROOT)), inline or line) for inline, line in found)
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """Yield the texts of a module; what is filled in stands as a number, and a text within another is not told twice."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else _filled(part) for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield re.sub(r"\{\w+\}", "1", node.value)
+        else:
+            yield from _texts(node)
+
+
+def _filled(part: ast.expr) -> str:
+    """Return what may stand in a gap of a text: words where its name says that several do, else a number."""
+    name = ast.unparse(part).strip("{}")
+    return _GAPS.get(name, "1")
+
+
+def _wrong(text: str) -> str | None:
+    """Return what is wrong with a command as it is suggested; None: nothing is."""
+    first = re.sub(r" …(?= \|)|\[[^\]]*\]|--home \S+", "", text).split(" | ")[0]  # of alternatives
+    words = [_STANDS_FOR.get(word, word) for word in shlex.split(first)[1:]]
+    found = command()
+    while words and words[0] in getattr(found, "commands", {}):
+        found = found.commands[words.pop(0)]
+    rest = [word for word in words if word not in ("--json", "--debug")]
+    if not rest:
+        return None
+    if hasattr(found, "commands"):
+        return "no such command"
+    try:
+        found.make_context("roster-etl", rest)
+    except _USAGE_ERROR as error:
+        return error.format_message()
+    return None
+
+
+def test_every_command_that_is_suggested_can_be_called() -> None:
+    wrong = [(where, text, problem) for where, text in suggested() if (problem := _wrong(text))]
+
+    assert wrong == []
