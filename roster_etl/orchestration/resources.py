@@ -62,7 +62,7 @@ class Desk:
     def put(self, path: Sequence[str], frame: pd.DataFrame) -> None:
         """Hand on the frame of the asset `path`: kept in memory if a later step wants it, and in staging.
 
-        It is written while the next step works, and what goes wrong then ends that step. Raises OSError.
+        It is written while the next step works, and what goes wrong then ends that step. Raises as `settle`.
         """
         self.settle()
         upload, name = self._in_hand(), _name(path)
@@ -73,7 +73,7 @@ class Desk:
             self.settle()
 
     def settle(self) -> None:
-        """Wait until the last frame is written. Raises OSError: it could not be."""
+        """Wait until the last frame is written. Raises FolderUnavailable, StoreUnavailable, OSError: it could not be."""
         written, self._written = self._written, None
         if written is not None:
             try:
@@ -83,7 +83,7 @@ class Desk:
                 raise
 
     def take(self, path: Sequence[str]) -> pd.DataFrame:
-        """Return the frame of the asset `path`; its last reader takes it away from memory. Raises FrameError, OSError."""
+        """Return the frame of the asset `path`; its last reader takes it away from memory. Raises FrameError, and as `settle`."""
         upload, name = self._in_hand(), _name(path)
         self._wanted[name] -= 1
         held = self._frames.get(name) if self._wanted[name] > 0 else self._frames.pop(name, None)
