@@ -24,7 +24,7 @@ from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give
 from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.compare import compared
 from roster_etl.pipeline.judge import gate_lines
-from roster_etl.pipeline.map import map_roster_table, table_lines, tables_of
+from roster_etl.pipeline.map import count_before, map_roster_table, table_lines, tables_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.promises import REFUSED_ROWS
@@ -72,7 +72,8 @@ def _taken(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:
     place = (upload.district_id, upload.import_id)
     frame = workspace.frames.read(*place, f"folded/{table}")
     workspace.frames.write(*place, f"findings/roster-{table}", findings_frame([]))
-    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(table_lines(workspace, upload, table, to_table(frame), 0)))
+    lines = table_lines(table, to_table(frame), 0, count_before(workspace, upload, table))
+    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(lines))
     return frame
 
 
