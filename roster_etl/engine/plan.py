@@ -240,48 +240,55 @@ def _draft(
 ) -> _Draft:
     refused = flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
     numbers, there = _differing(mapped, np.flatnonzero(~refused), known, current)
-    if not known.num_rows:  # a first load: nothing to compare with
-        hashes, updates, replaced, created = (
-            hash_numbers(mapped.column(HASH))[numbers],
-            mapped.schema.empty_table(),
-            there,
-            len(numbers),
-        )
-        missing = deleted = gone = kept = pa.array([], pa.bool_())
-        stated, replaced_for, rows = pa.array([], pa.string()), pa.array([], pa.string()), None
-    else:
-        accepted = mapped.take(pa.array(numbers))
-        place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
-        replaced, updates = there.take(pc.drop_null(place)), accepted.filter(pc.is_valid(place))
-        hashes, created = hash_numbers(accepted.column(HASH)), accepted.num_rows - updates.num_rows
-        missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
-        stated = _stated(target, there, mapped)
-        replaced_for = pc.fill_null(stated.take(pc.drop_null(place)), "changed")
-        deleted = pc.and_(missing, pc.is_valid(stated))
-        gone = _gone(target, there, pc.and_not(missing, deleted), mapped.filter(pa.array(refused)), doubt, drafts)
-        kept = pc.and_(pc.or_(deleted, gone), _left_out(target, there, doubt.left_out, drafts))
-        deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
-        rows = accepted if len(numbers) * _FEW <= mapped.num_rows else None
     schools = mapped.select([target.has_school] if target.has_school else [])
     opening = per_school(target, schools.take(pa.array(numbers)))
     having = _having(target, schools.filter(pa.array(~refused)) if known.num_rows else there, opening, there)
-    return _Draft(
+    nothing = there.slice(0, 0)
+    draft = _Draft(
         target=target,
         opens=numbers,
-        hashes=np.sort(hashes),
-        created=created,
+        hashes=np.sort(hash_numbers(mapped.column(HASH))[numbers]),
+        created=len(numbers),
         current=known.num_rows,
         opening=opening,
         having=lambda: having,
+        updates=mapped.schema.empty_table(),
+        replaced=nothing,
+        replaced_for=pa.array([], pa.string()),
+        deleted=nothing,
+        deleted_for=pa.array([], pa.string()),
+        gone=nothing,
+        stays=nothing,
+        kept=nothing,
+    )
+    return _compared(draft, mapped, mapped.filter(pa.array(refused)), there, doubt, drafts) if known.num_rows else draft
+
+
+def _compared(
+    draft: _Draft, mapped: pa.Table, refused: pa.Table, there: pa.Table, doubt: Doubt, drafts: Mapping[str, _Draft]
+) -> _Draft:
+    """Return the draft of what only opens, with what becomes of the versions `there` that no accepted row equals."""
+    target, accepted = draft.target, mapped.take(pa.array(draft.opens))
+    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
+    updates = accepted.filter(pc.is_valid(place))
+    missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
+    stated = _stated(target, there, mapped)
+    deleted = pc.and_(missing, pc.is_valid(stated))
+    gone = _gone(target, there, pc.and_not(missing, deleted), refused, doubt, drafts)
+    kept = pc.and_(pc.or_(deleted, gone), _left_out(target, there, doubt.left_out, drafts))
+    deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
+    return replace(
+        draft,
+        created=accepted.num_rows - updates.num_rows,
         updates=updates,
-        replaced=replaced,
-        replaced_for=replaced_for,
+        replaced=there.take(pc.drop_null(place)),
+        replaced_for=pc.fill_null(stated.take(pc.drop_null(place)), "changed"),
         deleted=there.filter(deleted),
         deleted_for=stated.filter(deleted),
         gone=there.filter(gone),
         stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
         kept=there.filter(kept),
-        rows=rows,
+        rows=accepted if accepted.num_rows * _FEW <= mapped.num_rows else None,
     )
 
 

@@ -191,9 +191,7 @@ def watch(
             _take(tick, key, *feeds[key], look)
     asked = _ask(tick)
     unread |= _strangers(tick, looks.by_key.get(_BASE), districts)
-    problems = {
-        key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures
-    }
+    problems = _failing(tick, feeds)
     memory.save({key: _written(state, problems.get(key)) for key, state in tick.states.items() if _feed_of(key) in feeds})
     fault_point("cursor.asked")
     looked_at = sum(key in feeds for key in looks.by_key)
@@ -207,6 +205,11 @@ def watch(
         looked_at=looked_at,
         left=len(healthy) + len(failed) - looked_at,
     )
+
+
+def _failing(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
+    """Return what is wrong with each feed whose last look failed."""
+    return {key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures}
 
 
 def _remember(tick: _Watch, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:

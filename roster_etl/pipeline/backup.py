@@ -8,7 +8,6 @@ PostgreSQL is copied by its own tools (docs/operations/housekeeping.md), before 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -327,9 +326,7 @@ def _wanted(sealed: Sealed) -> _Wanted:
     """Read what names objects. Raises NoBackup: one of these files was damaged before it was backed up."""
     arrivals, removals = sealed.under("archive/arrivals"), sealed.under("archive/removals")
     keys: set[str] = set()
-    for file in arrivals:
-        keys |= _keys(sealed, file)
-    for file in removals:  # of a purge that broke off: what it has rewritten, and no manifest names yet
+    for file in (*arrivals, *removals):  # a purge that broke off has rewritten what no manifest names yet
         keys |= _keys(sealed, file)
     return _Wanted(
         manifests={file: _keys(sealed, file) for file in sealed.under("archive/manifests")},
@@ -342,11 +339,8 @@ def _wanted(sealed: Sealed) -> _Wanted:
 
 def _keys(sealed: Sealed, file: str) -> set[str]:
     try:
-        document = json.loads(sealed.read(file))
-        if not file.startswith("archive/removals/"):
-            return named_keys(document)
-        return set[str]().union(*(named_keys({"members": members}) for members in document["members"].values()))
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return named_keys(sealed.read(file))
+    except ValueError:
         problem = f"{file} cannot be understood: it was damaged before it was backed up"
         raise NoBackup(where=redact(sealed.folder.url), problem=problem) from None
 

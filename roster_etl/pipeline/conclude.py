@@ -200,7 +200,7 @@ class _Steps:
         """`whole`: every step has been walked, so that what is not there was lost."""
         self.frames, self.place = workspace.frames, (upload.district_id, upload.import_id)
         self.upload, self.whole = upload, whole
-        self.refused = refused_by_fold(workspace, upload)
+        self.refused = refused_by_fold(workspace, upload, whole=whole)
 
     def tables(self, what: str, schema: pa.Schema) -> list[pa.Table]:
         """Return what the steps left of `what`, in the order of the road. Raises FrameError: it was lost."""
@@ -226,7 +226,7 @@ class _Steps:
 
     def _counts(self, member: Member) -> dict[str, int]:
         none = {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
-        if member.kind is None or not self.frames.exists(*self.place, f"judged/{member.kind}"):
+        if member.kind is None or not (self.whole or self.frames.exists(*self.place, f"judged/{member.kind}")):
             return none
         judged = self.frames.read_json(*self.place, f"judged/{member.kind}")["files"][member.name]
         more = self.refused.get(member.name, 0)

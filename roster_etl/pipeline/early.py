@@ -24,12 +24,17 @@ def _must_be_judged(workspace: Workspace, order: Order) -> bool:
     folder = local_path(order.path) if order.path else None
     if folder is None or not folder.is_dir():
         return False
+    found = _sizes(folder)
     published = workspace.warehouse.last_published(order.district_id, order.source, file_set=order.file_set)
     if published is None:
-        return True
+        return bool(found)
     sizes = {row["file"]: row["bytes"] for row in workspace.warehouse.files(published["import_id"])}
-    return any(name in sizes and sizes[name] != size for name, size in _sizes(folder).items())
+    return any(name in sizes and sizes[name] != size for name, size in found.items())
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    """Return the sizes of a folder's files; none if it cannot be read, of which whoever reads it says more."""
+    try:
+        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    except OSError:
+        return {}

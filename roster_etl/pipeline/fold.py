@@ -77,43 +77,45 @@ def _taken(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:
     return frame
 
 
-def refused_by_fold(workspace: Workspace, upload: Upload) -> dict[str, int]:
-    """Return by file as uploaded how many of its rows the fold refused; nothing for formats without one."""
+def refused_by_fold(workspace: Workspace, upload: Upload, *, whole: bool = True) -> dict[str, int]:
+    """Return by file as uploaded how many of its rows the fold refused; nothing for formats without one.
+
+    Args: whole: the fold has been walked; an import that failed may not have come to it.
+    """
     place = (upload.district_id, upload.import_id)
-    if not workspace.frames.exists(*place, STAGE):
+    if upload.vendor.fold is not None and not whole and not workspace.frames.exists(*place, STAGE):
         return {}
-    refused: dict[str, int] = workspace.frames.read_json(*place, STAGE)["refused"]
-    return refused
+    return dict(_about_fold(workspace, upload).get("refused", {}))
 
 
 def how_compared(workspace: Workspace, upload: Upload) -> str | None:
     """Return how the upload was compared with the last one of its data set; ``refused``: too often too different; None: not at all."""
-    place = (upload.district_id, upload.import_id)
-    how: str | None = workspace.frames.read_json(*place, STAGE)["compared"] if workspace.frames.exists(*place, STAGE) else None
+    how: str | None = _about_fold(workspace, upload).get("compared")
     return how
 
 
 def released_rows(workspace: Workspace, upload: Upload) -> list[list[Any]]:
     """Return import, file and row of each refused row of an earlier import that was applied now."""
-    place = (upload.district_id, upload.import_id)
-    return list(workspace.frames.read_json(*place, STAGE)["released"]) if workspace.frames.exists(*place, STAGE) else []
+    return list(_about_fold(workspace, upload).get("released", []))
 
 
 def leaving_quarantine(workspace: Workspace, upload: Upload) -> pa.Table:
     """Return the refused rows of earlier imports that were applied, or gave way to newer ones (LEAVING)."""
-    place = (upload.district_id, upload.import_id)
-    lines = workspace.frames.read_json(*place, STAGE)["leaving"] if workspace.frames.exists(*place, STAGE) else []
+    lines = _about_fold(workspace, upload).get("leaving", [])
     return pa.Table.from_pylist([dict(zip(LEAVING.names, line, strict=True)) for line in lines], schema=LEAVING)
 
 
 def edits_of(workspace: Workspace, upload: Upload) -> list[Edit]:
     """Return what the import does to stewards' edits."""
-    place = (upload.district_id, upload.import_id)
-    return (
-        [Edit(**edit) for edit in workspace.frames.read_json(*place, STAGE)["edits"]]
-        if workspace.frames.exists(*place, STAGE)
-        else []
-    )
+    return [Edit(**edit) for edit in _about_fold(workspace, upload).get("edits", [])]
+
+
+def _about_fold(workspace: Workspace, upload: Upload) -> Mapping[str, Any]:
+    """Return what the fold left to be told; nothing for formats without one. Raises FrameError: it was lost."""
+    if upload.vendor.fold is None:
+        return {}
+    about: Mapping[str, Any] = workspace.frames.read_json(upload.district_id, upload.import_id, STAGE)
+    return about
 
 
 # ---- what goes in

@@ -38,6 +38,8 @@ from roster_etl.store.faults import fault_point
 from roster_etl.store.warehouse import Hold, Warehouse
 
 Decision = Literal["publish", "unchanged", "held", "rejected"]
+PLACE = "_place"
+"""The column of places in the mapped table, where staging has those in place of the rows that open."""
 
 
 class PlanMoved(PermanentError):
@@ -411,9 +413,6 @@ def _identity(upload: Upload) -> dict[tuple[str, str], Mapping[str, str]]:
 
 
 # ---- from the plan to the writer
-
-
-PLACE = "_place"
 
 
 def _keep(workspace: Workspace, upload: Upload, plan: Plan) -> None:

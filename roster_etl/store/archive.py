@@ -94,7 +94,7 @@ class Archive:
         wanted = set(keys)
         for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
             try:
-                wanted -= named_keys(json.loads(self._folder.read(name)))
+                wanted -= named_keys(self._folder.read(name))
             except ValueError:
                 raise ArchiveError(key=name, problem="it is damaged; restore it from a backup, then purge again") from None
         for key in wanted:
@@ -212,14 +212,20 @@ class Archive:
         self._folder.remove(_arrival(district_id, source, number))
 
 
-def named_keys(document: Mapping[str, Any]) -> set[str]:
-    """Return the keys of what a manifest, or an upload that waits, has in the archive.
+def named_keys(content: bytes) -> set[str]:
+    """Return the keys of what a manifest, an upload that waits, or a removal that broke off, has in the archive.
 
     ``sha256`` of a member is none of them: it says what the district uploaded, whose bytes may have been removed since, and often looks
-    the same as the key that they had.
+    the same as the key that they had. Raises ValueError: it cannot be understood.
     """
-    members = {member["key"] for member in document.get("members", ()) if member["key"]}
-    return members | set(document.get("checkpoint", {}).values())
+    try:
+        document = json.loads(content)
+        members = document.get("members", [])
+        of_imports = members.values() if isinstance(members, dict) else [members]  # a removal has those of several
+        named = {member["key"] for some in of_imports for member in some if member["key"]}
+        return named | set(document.get("checkpoint", {}).values())
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"no manifest: {type(error).__name__}") from None
 
 
 def _arrival(district_id: str, source: str, number: int) -> str:

@@ -335,7 +335,7 @@ def leftovers(workspace: Workspace) -> list[str]:
     found = [f"import {row['import_id']} is running" for row in rows if row["status"] == "running"]
     found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_behind(workspace, row)]
     found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]
-    manifests = (json.loads(path.read_bytes()) for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
+    manifests = (path.read_bytes() for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
     named = set[str]().union(*map(named_keys, manifests))
     objects = (workspace.home / "archive" / "objects").glob("*/*")
     found += [f"object {path.name} belongs to no import" for path in objects if path.suffix != ".part" and path.name not in named]

@@ -60,3 +60,16 @@ def test_what_is_no_local_folder_starts_nothing(tmp_path: Path, started, path: s
     start_gates_early(Workspace.open(tmp_path / "home"), Order(district_id="lincoln", source="clever", path=where))
 
     assert started == []
+
+
+def test_a_folder_that_cannot_be_read_is_left_to_whoever_reads_it(tmp_path: Path, started, monkeypatch: pytest.MonkeyPatch):
+    def refused(folder: Path):
+        raise PermissionError(13, "no")
+
+    workspace = Workspace.open(tmp_path / "home")
+    vars(workspace)["warehouse"] = Ledger(None)
+    monkeypatch.setattr(Path, "iterdir", refused)
+
+    start_gates_early(workspace, Order(district_id="lincoln", source="clever", path=str(tmp_path)))
+
+    assert started == []
