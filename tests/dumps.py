@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from roster_etl.canonical.base import METADATA
+from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse import Warehouse
 
 

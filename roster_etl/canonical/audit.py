@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 import sqlalchemy as sa
 
-from roster_etl.canonical.base import METADATA, NUMBERED, JsonText, Timestamp
+from roster_etl.canonical.sql_types import METADATA, NUMBERED, JsonText, Timestamp
 
 Action = Literal[
     "approve", "discard", "undo", "override_set", "override_clear", "renames_approve", "rerun", "rollback", "purge", "grant", "backup", "restore",

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from roster_etl.canonical.base import METADATA, NUMBERED, Timestamp
 from roster_etl.canonical.roster import COMMON, FEED, TABLES, RosterColumn, RosterTable
+from roster_etl.canonical.sql_types import METADATA, NUMBERED, Timestamp
 
 _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "text": sa.Text,

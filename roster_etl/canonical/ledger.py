@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 import sqlalchemy as sa
 
-from roster_etl.canonical.base import METADATA, NUMBERED, JsonText, Timestamp
+from roster_etl.canonical.sql_types import METADATA, NUMBERED, JsonText, Timestamp
 
 ImportKind = Literal["upload", "override", "undo", "purge"]
 ImportStatus = Literal["running", "published", "unchanged", "held", "rejected", "failed", "discarded"]

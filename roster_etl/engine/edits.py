@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from roster_etl.canonical.allowed_values import form_of
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.canonical.values import form_of
 from roster_etl.engine import cells
 from roster_etl.engine.column_checks import CELL_CHARS
 from roster_etl.engine.forms import broken, expected

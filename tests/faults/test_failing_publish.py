@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from roster_etl.canonical import TABLES
-from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import history_table
+from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse import Check, ImportFile, Warehouse
 from tests.rosters import begin, change, end, enrollment, published, user, version_of
 

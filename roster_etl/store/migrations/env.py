@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from roster_etl.canonical.base import METADATA
+from roster_etl.canonical.sql_types import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

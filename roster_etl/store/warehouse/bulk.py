@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from pyarrow import csv
 
-from roster_etl.canonical.base import SQLITE_MOMENT, Timestamp
+from roster_etl.canonical.sql_types import SQLITE_MOMENT, Timestamp
 from roster_etl.store.warehouse.sqlite_adbc import ONE_BATCH
 
 _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {

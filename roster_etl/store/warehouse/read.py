@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.base import SQLITE_MOMENT
 from roster_etl.canonical.history import history_table, key_expressions
 from roster_etl.canonical.references import MENTIONS, REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
+from roster_etl.canonical.sql_types import SQLITE_MOMENT
 from roster_etl.store.warehouse import bulk
 
 

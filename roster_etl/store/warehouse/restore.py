@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from roster_etl.canonical.base import Timestamp
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
+from roster_etl.canonical.sql_types import Timestamp
 from roster_etl.store.warehouse import ledger
 
 Row = Mapping[str, Any]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from roster_etl.canonical.base import METADATA
+from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse.errors import NotRewritten
 
 STATISTICS = "pg_statistic"

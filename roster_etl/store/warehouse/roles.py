@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from roster_etl.canonical.audit import AUDIT
-from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import HISTORIES
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS
 from roster_etl.canonical.roster import TABLES
+from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse.errors import NoRoles, UnknownRole
 
 _TOLD = (IMPORTS, IMPORT_FILES, FINDINGS, HOLDS, CHECKS)  # not the quarantine, which has rows as they came, nor stewards' edits

@@ -15,8 +15,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from roster_etl.canonical import TABLES
-from roster_etl.canonical.base import METADATA
 from roster_etl.canonical.history import changes_view, current_view
+from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import BadWarehouseUrl, SchemaBehind, Warehouse
 from roster_etl.store.warehouse.connection import Database

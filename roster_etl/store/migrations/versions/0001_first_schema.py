@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from roster_etl.canonical.base import NUMBERED, JsonText, Timestamp
+from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
 revision = "0001"
 down_revision = None

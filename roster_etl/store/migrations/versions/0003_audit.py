@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from roster_etl.canonical.base import NUMBERED, JsonText, Timestamp
+from roster_etl.canonical.sql_types import NUMBERED, JsonText, Timestamp
 
 revision = "0003"
 down_revision = "0002"

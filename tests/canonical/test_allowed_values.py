@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from roster_etl.canonical.allowed_values import FORMS, form_of
 from roster_etl.canonical.roster import TABLES
-from roster_etl.canonical.values import FORMS, form_of
 from roster_etl.spec.rules import Choice, Date, Decimal, Email, Moment, Phone, Text, WholeNumber
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from roster_etl.canonical.base import JsonText, Timestamp
+from roster_etl.canonical.sql_types import JsonText, Timestamp
 
 NOON = datetime(2026, 1, 2, 13, 0, 0, 5, tzinfo=timezone(timedelta(hours=1)))
 
