@@ -20,14 +20,14 @@ def main(argv: Sequence[str]) -> int:
 
     Args: argv: the words without the program's name, such as ``["imports", "--json"]``.
     """
-    from roster_etl.cli.running import run
+    from roster_etl.cli.entry_point import run
 
     return run(list(argv))
 
 
 def entry() -> None:
     """Run the words of this process, and end it with the exit code."""
-    from roster_etl.cli.collector import COLLECTOR
+    from roster_etl.cli.gc_tuning import COLLECTOR
 
     COLLECTOR.rest()
     code = main(sys.argv[1:])

@@ -15,21 +15,21 @@ import typer
 from typer.main import get_command
 
 from roster_etl.cli import (
-    auditing,
-    backfilling,
+    audit,
+    backfill,
     demo,
     districts,
     doctor,
     expecting,
+    generate,
+    history,
     holds,
-    importing,
-    keeping,
-    ledger,
-    overriding,
-    projecting,
-    renaming,
+    imports,
+    lineage,
+    maintenance,
+    overrides,
+    renames,
     telling,
-    tracing,
 )
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
@@ -40,33 +40,33 @@ Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of
 Command = Callable[..., int]
 _MARKUP = re.compile(r"\[(?=[a-z#/@])")
 _COMMANDS: dict[str, dict[str, Command]] = {
-    "Begin": {"demo": demo.demo, "sample": projecting.sample},
-    "Import": {"import": importing.import_, "check": importing.check, "rerun": importing.rerun, "backfill": backfilling.backfill},
+    "Begin": {"demo": demo.demo, "sample": generate.sample},
+    "Import": {"import": imports.import_, "check": imports.check, "rerun": imports.rerun, "backfill": backfill.backfill},
     "Look": {
-        "imports": ledger.imports,
-        "show": ledger.show,
-        "trace": tracing.trace,
-        "as-of": tracing.as_of,
+        "imports": history.imports,
+        "show": history.show,
+        "trace": lineage.trace,
+        "as-of": lineage.as_of,
         "report": telling.report,
         "data-docs": telling.data_docs,
         "refused": telling.refused,
         "changes": telling.changes,
-        "audit": auditing.audit,
+        "audit": audit.audit,
     },
     "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
     "Keep": {
-        "rebuild": keeping.rebuild,
-        "purge": keeping.purge,
-        "sweep": keeping.sweep,
-        "backup": keeping.backup,
-        "restore": keeping.restore,
+        "rebuild": maintenance.rebuild,
+        "purge": maintenance.purge,
+        "sweep": maintenance.sweep,
+        "backup": maintenance.backup,
+        "restore": maintenance.restore,
     },
-    "Formats": {"generate": projecting.generate, "new-vendor": projecting.new_vendor},
+    "Formats": {"generate": generate.generate, "new-vendor": generate.new_vendor},
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}
-_RENAMES: dict[str, Command] = {"list": renaming.list_, "approve": renaming.approve}
+_RENAMES: dict[str, Command] = {"list": renames.list_, "approve": renames.approve}
 _OUTBOX: dict[str, Command] = {"list": telling.outbox_list, "send": telling.outbox_send, "discard": telling.outbox_discard}
-_OVERRIDES: dict[str, Command] = {"set": overriding.set_, "clear": overriding.clear, "list": overriding.list_}
+_OVERRIDES: dict[str, Command] = {"set": overrides.set_, "clear": overrides.clear, "list": overrides.list_}
 _DISTRICTS: dict[str, Command] = {
     "add": districts.add,
     "list": districts.list_,

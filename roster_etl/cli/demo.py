@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.ledger import feed_words
+from roster_etl.cli.context import Call
+from roster_etl.cli.global_options import PROJECT, BadWords
+from roster_etl.cli.history import feed_words
 from roster_etl.cli.processes import free_port, started
-from roster_etl.cli.words import PROJECT, BadWords
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class _Story:
         self.call.print("A row can make several records: a student's is a user, a role, a profile and contacts.")
 
     def _second(self, guest: Guest, document: dict[str, Any]) -> None:
-        from roster_etl.cli.showing import text_of
+        from roster_etl.cli.render_import import text_of
 
         self.call.print()
         self.call.print(f"— The next day of {guest.name}")
@@ -308,7 +308,7 @@ class _Story:
         self.call.table(head, [_line(document) for document in documents])
 
     def _trace(self, guest: Guest, document: dict[str, Any]) -> None:
-        from roster_etl.cli.tracing import trace_text
+        from roster_etl.cli.lineage import trace_text
         from roster_etl.pipeline.trace import trace_record
 
         key = self._renamed(guest, document["import_id"])
@@ -327,7 +327,7 @@ class _Story:
 
     def _hold(self, guest: Guest, document: dict[str, Any]) -> None:
         """Tell of the upload that waits for a decision, and how to take it."""
-        from roster_etl.cli.showing import text_before_files
+        from roster_etl.cli.render_import import text_before_files
 
         number, home = document["import_id"], self.call.home
         self.call.print()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.cli.expecting import stands
+from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import Settings
-from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
+from roster_etl.cli.errors import FAILED, failure_of
 from roster_etl.cli.expecting import stands
-from roster_etl.cli.failures import FAILED, failure_of
 from roster_etl.cli.options import MaybeDistrict
 from roster_etl.spec.errors import RosterError
 

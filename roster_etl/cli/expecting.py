@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
+from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import FormatOption, one_format
-from roster_etl.cli.words import BadWords
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.freshness import Freshness

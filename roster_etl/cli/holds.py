@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.ledger import feed_words
+from roster_etl.cli.context import Call
+from roster_etl.cli.history import feed_words
 from roster_etl.cli.options import By, ImportNumber, MaybeDistrict
 
 LeaveOut = Annotated[
@@ -44,7 +44,7 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
 def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
-    from roster_etl.cli.showing import show_hold
+    from roster_etl.cli.render_import import show_hold
     from roster_etl.pipeline.outcome import outcome
 
     document = outcome(call.workspace, import_id)
@@ -70,7 +70,7 @@ def approve(
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
-    from roster_etl.cli.importing import decide_and_show, run_and_show, stays_held
+    from roster_etl.cli.imports import decide_and_show, run_and_show, stays_held
     from roster_etl.orchestration.launchpad import APPROVE
     from roster_etl.pipeline.decide import Decision, Overtaken, approval
 
@@ -102,7 +102,7 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
 def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Plan the state before an import, as a new import to approve; what followed it is undone too."""
     call: Call = ctx.obj
-    from roster_etl.cli.importing import decide_and_show
+    from roster_etl.cli.imports import decide_and_show
     from roster_etl.orchestration.launchpad import UNDO
     from roster_etl.pipeline.decide import somebody
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roster_etl.cli.words import BadWords
+from roster_etl.cli.global_options import BadWords
 
 if TYPE_CHECKING:
     from roster_etl.store.districts import District

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from roster_etl.cli.words import PROJECT
+from roster_etl.cli.global_options import PROJECT
 
 _PATIENCE_SECONDS = 12.0
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.failures import FAILED
+from roster_etl.cli.context import Call
+from roster_etl.cli.errors import FAILED
+from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, one_format, within
-from roster_etl.cli.words import BadWords
 
 _PAGE = 10_000
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.cli import demo
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.vendors import discover
 from tests.cli.calling import call
 

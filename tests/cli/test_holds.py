@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.showing import approving_words
+from roster_etl.cli.render_import import approving_words
 from roster_etl.pipeline.decide import Decision, approval, carry_out
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace

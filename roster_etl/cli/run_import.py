@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.failures import Failure, failure_of
+from roster_etl.cli.context import Call
+from roster_etl.cli.errors import Failure, failure_of
 from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:

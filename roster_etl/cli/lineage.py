@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.cli.districts import refuse_unknown, registered, zone_of
-from roster_etl.cli.layout import aligned
+from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import DistrictOption, FormatOption
-from roster_etl.cli.words import BadWords, pairs
+from roster_etl.cli.text_tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

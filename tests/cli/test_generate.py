@@ -30,7 +30,7 @@ def test_what_is_committed_is_what_the_specs_generate() -> None:
 
 
 def test_a_file_that_differs_is_named_with_exit_code_1_and_written_without_check(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("roster_etl.cli.projecting.PROJECT", tmp_path)
+    monkeypatch.setattr("roster_etl.cli.generate.PROJECT", tmp_path)
 
     checked = call("generate", "--check")
     written = call("generate", "--json")

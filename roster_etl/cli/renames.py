@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.cli.options import By, ImportNumber
 
 
@@ -46,7 +46,7 @@ def approve(
 ) -> int:
     """Say, after an import was published, that people under new ids are who they were: their history is one line."""
     call: Call = ctx.obj
-    from roster_etl.cli.showing import show_document
+    from roster_etl.cli.render_import import show_document
     from roster_etl.pipeline.decide import somebody
     from roster_etl.pipeline.outcome import outcome
     from roster_etl.pipeline.rename_words import ALL

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.failures import FAILED, HELD, REJECTED
+from roster_etl.cli.context import Call
+from roster_etl.cli.errors import FAILED, HELD, REJECTED
+from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import FormatOption
-from roster_etl.cli.words import BadWords
 
 if TYPE_CHECKING:
     from roster_etl.orchestration.backfill import Filled

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from roster_etl.cli.call import Progress
-from roster_etl.cli.collector import COLLECTOR, Collector
+from roster_etl.cli.context import Progress
+from roster_etl.cli.gc_tuning import COLLECTOR, Collector
 
 
 @pytest.fixture(autouse=True)

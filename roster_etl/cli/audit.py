@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.cli.districts import refuse_unknown
+from roster_etl.cli.global_options import BadWords
+from roster_etl.cli.lineage import moment_of
 from roster_etl.cli.options import MaybeDistrict
-from roster_etl.cli.tracing import moment_of
-from roster_etl.cli.words import BadWords
 
 
 def audit(

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.cli.districts import refuse_unknown
 from roster_etl.cli.expecting import say_late
+from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import ImportNumber, MaybeDistrict, within
-from roster_etl.cli.words import BadWords
 
 _COLUMNS = (
     "import_id",
@@ -62,7 +62,7 @@ def imports(
 def show(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Show one import in full: files, changes, findings by cause, checks."""
     call: Call = ctx.obj
-    from roster_etl.cli.showing import show_document
+    from roster_etl.cli.render_import import show_document
     from roster_etl.pipeline.outcome import outcome
 
     show_document(call, outcome(call.workspace, import_id))

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.cli.tracing import moment_of
-from roster_etl.cli.words import BadWords
+from roster_etl.cli.global_options import BadWords
+from roster_etl.cli.lineage import moment_of
 from roster_etl.store.warehouse import Warehouse
 from tests.cli.calling import call
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.cli.districts import refuse_unknown, registered
+from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import By, DistrictOption, FormatOption, MaybeDistrict, one_format
-from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.override import Target

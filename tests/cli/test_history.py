@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from roster_etl.cli.ledger import _line
+from roster_etl.cli.history import _line
 
 ROW: dict[str, Any] = {
     "import_id": 7, "district_id": "lincoln", "source": "clever", "file_set": "", "summary": {},

@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from roster_etl.cli.collector import COLLECTOR
-from roster_etl.cli.failures import Failure
-from roster_etl.cli.layout import aligned, plain
+from roster_etl.cli.errors import Failure
+from roster_etl.cli.gc_tuning import COLLECTOR
+from roster_etl.cli.text_tables import aligned, plain
 from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:

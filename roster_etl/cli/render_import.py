@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.pipeline.causes import CHECKS, causes
 from roster_etl.pipeline.plan_lines import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
@@ -71,7 +71,7 @@ def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
 
 def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell a person of an import."""
-    from roster_etl.cli.layout import aligned
+    from roster_etl.cli.text_tables import aligned
 
     yield _title(document)
     yield from _why(document)
@@ -170,7 +170,7 @@ def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:
-    from roster_etl.cli.layout import aligned
+    from roster_etl.cli.text_tables import aligned
 
     tables, schools = table_lines(document), school_lines(document)
     if tables:
@@ -187,7 +187,7 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
     """Yield what changes by school: those that lose most."""
-    from roster_etl.cli.layout import aligned
+    from roster_etl.cli.text_tables import aligned
 
     if not schools:
         return

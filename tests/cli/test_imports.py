@@ -214,7 +214,7 @@ def test_a_district_that_is_registered_by_two_calls_at_once_is_no_error(
     uploads: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("districts", "add", "lincoln", "--format", "clever", home=home)
-    monkeypatch.setattr("roster_etl.cli.importing.registered", lambda *_: None)  # it was not there a moment ago
+    monkeypatch.setattr("roster_etl.cli.imports.registered", lambda *_: None)  # it was not there a moment ago
 
     assert call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=home).code == 0
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roster_etl.cli.call import Call
+from roster_etl.cli.context import Call
 from roster_etl.cli.districts import noted, registered, save
-from roster_etl.cli.failures import FAILED, HELD, WORDS
+from roster_etl.cli.errors import FAILED, HELD, WORDS
+from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format, within
-from roster_etl.cli.words import BadWords, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +89,7 @@ def check(
     _refuse_missing(path)
     source = _format_to_check(call, district, format)
     _refuse_unknown_options(source, options)
-    from roster_etl.cli.showing import show_document
+    from roster_etl.cli.render_import import show_document
     from roster_etl.pipeline.check import check_upload
     from roster_etl.pipeline.road import steps_of
     from roster_etl.vendors import vendor
@@ -111,7 +111,7 @@ def _worst(codes: Iterable[int]) -> int:
 
 def run_and_show(call: Call, *orders: Order) -> int:
     """Have `orders` carried out one after the other, print what became of them, and return the exit code of the worst."""
-    from roster_etl.cli.showing import show_document
+    from roster_etl.cli.render_import import show_document
     from roster_etl.pipeline.outcome import together
 
     documents, codes = [], []
@@ -127,7 +127,7 @@ def run_and_show(call: Call, *orders: Order) -> int:
 
 def _run(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Return the document of an import that was carried out, and its exit code; None: the call's words were off, as was said."""
-    from roster_etl.cli._runs import run_order
+    from roster_etl.cli.run_import import run_order
     from roster_etl.pipeline.outcome import EXIT_CODES, outcome
 
     import_id, failure = run_order(call, order)
@@ -148,7 +148,7 @@ def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int 
 
     Args: about: the import that is decided about; it stays as it is where the roster has moved on.
     """
-    from roster_etl.cli.showing import show_document, show_hold
+    from roster_etl.cli.render_import import show_document, show_hold
     from roster_etl.orchestration.runs import run_decision
     from roster_etl.pipeline.outcome import EXIT_CODES, outcome
     from roster_etl.spec.errors import RosterError
@@ -169,8 +169,8 @@ def stays_held(call: Call, import_id: int, error: RosterError) -> int:
 
     Raises: `error`, if that is not why.
     """
-    from roster_etl.cli.failures import failure_of
-    from roster_etl.cli.showing import show_document
+    from roster_etl.cli.errors import failure_of
+    from roster_etl.cli.render_import import show_document
     from roster_etl.pipeline.outcome import outcome
 
     failure = failure_of(error)

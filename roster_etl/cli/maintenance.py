@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.failures import FAILED
+from roster_etl.cli.context import Call
+from roster_etl.cli.errors import FAILED
+from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import By, DistrictOption
-from roster_etl.cli.words import BadWords
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.purge import Purged

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.layout import aligned, plain
-from roster_etl.cli.words import PROJECT
+from roster_etl.cli.context import Call
+from roster_etl.cli.global_options import PROJECT
+from roster_etl.cli.text_tables import aligned, plain
 from tests.cli.calling import call
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from roster_etl.cli.call import Call
-from roster_etl.cli.failures import FAILED
-from roster_etl.cli.words import PROJECT, BadWords
+from roster_etl.cli.context import Call
+from roster_etl.cli.errors import FAILED
+from roster_etl.cli.global_options import PROJECT, BadWords
 
 ASSET_KEYS = "tests/orchestration/asset_keys.txt"
 

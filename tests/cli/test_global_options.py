@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.words import BadWords, default_home, pairs, take_everywhere
+from roster_etl.cli.global_options import BadWords, default_home, pairs, take_everywhere
 from tests.cli.calling import call
 
 HEAVY = ("dagster", "pandas", "pyarrow", "great_expectations", "sqlalchemy", "asyncssh", "alembic")
