@@ -24,7 +24,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from roster_etl.cli.processes import free_port
+from roster_etl.cli.demo.processes import free_port
 from roster_etl.orchestration.partitions import NAME
 from roster_etl.orchestration.runs import MODULE
 from roster_etl.orchestration.storage import opened

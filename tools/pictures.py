@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.cli.processes import free_port, started
+from roster_etl.cli.demo.processes import free_port, started
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.workspace import Workspace
 

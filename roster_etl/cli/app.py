@@ -17,7 +17,6 @@ from typer.main import get_command
 from roster_etl.cli import (
     audit,
     backfill,
-    demo,
     districts,
     doctor,
     expecting,
@@ -31,6 +30,7 @@ from roster_etl.cli import (
     renames,
     telling,
 )
+from roster_etl.cli.demo.story import story
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -40,7 +40,7 @@ Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of
 Command = Callable[..., int]
 _MARKUP = re.compile(r"\[(?=[a-z#/@])")
 _COMMANDS: dict[str, dict[str, Command]] = {
-    "Begin": {"demo": demo.demo, "sample": generate.sample},
+    "Begin": {"demo": story.demo, "sample": generate.sample},
     "Import": {"import": imports.import_, "check": imports.check, "rerun": imports.rerun, "backfill": backfill.backfill},
     "Look": {
         "imports": history.imports,

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
+from roster_etl.cli.demo.processes import free_port, started
 from roster_etl.cli.global_options import PROJECT, BadWords
 from roster_etl.cli.history import feed_words
-from roster_etl.cli.processes import free_port, started
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:
