@@ -2,7 +2,7 @@
 
 Belongs here: the facts that are regular, as data: which column gives what, what a blank cell does, which words end a record,
 what must exist. How rows are applied, and what is irregular (cross-listing, logins that change hands), lives in
-``engine.fold``.
+``engine.changes``.
 """
 
 from __future__ import annotations

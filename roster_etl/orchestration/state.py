@@ -1,6 +1,6 @@
 """The asset of formats of changes: an upload folded over what the district has, once for all tables.
 
-Belongs here: the step between such a format's files and the roster's tables. How rows are applied is decided in ``engine.fold``.
+Belongs here: the step between such a format's files and the roster's tables. How rows are applied is decided in ``engine.changes``.
 """
 
 from collections.abc import Iterator

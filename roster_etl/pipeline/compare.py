@@ -1,7 +1,7 @@
 """Compare an upload of changes with the last one of its data set, where the district asks for it.
 
 Belongs here: finding that upload in the ledger and its bytes in the archive. What differs, and when there is no comparing, is decided in
-``engine.fold.diff``.
+``engine.changes.upload_diff``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from roster_etl.engine.fold import Compared, Source, Uploaded, base_of, differences
+from roster_etl.engine.changes import Compared, Source, Uploaded, base_of, differences
 from roster_etl.engine.judge import judge_file
 from roster_etl.engine.read import read_csv
 from roster_etl.mapping.frames import to_table

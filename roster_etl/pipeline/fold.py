@@ -1,7 +1,7 @@
 """Fold an upload of changes over what the district has, and hand each canonical table on as the upload would have it.
 
 Belongs here: gathering what the fold needs (judged files, the quarantine, current and past versions, stewards' edits), and leaving
-what follows in staging. What rows do is decided in ``engine.fold``, by the vendor's plan.
+what follows in staging. What rows do is decided in ``engine.changes``, by the vendor's plan.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.fold import Folded, FoldInput, IdChange, Override, Source, fold
+from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Source, fold
 from roster_etl.engine.judge import judge_file
 from roster_etl.engine.read import as_read
 from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table

@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.changes.apply import tables_of as tables_of_fold
 from roster_etl.engine.edits import RecordEdit, with_edits
-from roster_etl.engine.fold.fold import tables_of as tables_of_fold
 from roster_etl.engine.judge import VERDICTS
 from roster_etl.engine.map import MappedTable, SourceFile, map_table
 from roster_etl.engine.silence import keep_unstated

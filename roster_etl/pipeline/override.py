@@ -1,7 +1,7 @@
 """Stewards' edits: setting and ending them. Each takes effect at once, as an import of its own.
 
 Belongs here: finding the record that is meant, publishing the one version that follows, and the ledger's entry. That imports leave
-an edited column alone is seen to where records are made (``pipeline.map``, ``engine.fold``).
+an edited column alone is seen to where records are made (``pipeline.map``, ``engine.changes``).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.fold import (
+from roster_etl.engine.changes import (
     Compared,
     Folded,
     FoldInput,

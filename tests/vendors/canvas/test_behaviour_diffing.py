@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.fold import Compared, base_of
+from roster_etl.engine.changes import Compared, base_of
 from tests.vendors.canvas.folding import Case, case, run, up
 
 BASE = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.fold import Override, OverrideChange
+from roster_etl.engine.changes import Override, OverrideChange
 from tests.vendors.canvas.folding import Case, case, run, up
 
 BASE = {

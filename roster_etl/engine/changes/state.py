@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.fold.notes import Notes, Refused
-from roster_etl.engine.fold.rows import Read, Row
-from roster_etl.engine.fold.sticky import Sticky
-from roster_etl.engine.fold.working import Key, Record, Working
+from roster_etl.engine.changes.change_findings import Notes, Refused
+from roster_etl.engine.changes.change_rows import Read, Row
+from roster_etl.engine.changes.protected_edits import Sticky
+from roster_etl.engine.changes.working_table import Key, Record, Working
 from roster_etl.mapping.fold import FoldPlan, RowKind
 
 Apply = Callable[[Row], None]

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.fold.enrolling import Wanted, wanted_rows
-from roster_etl.engine.fold.observers import AT, KEY, MADE, are_followed, follow_students
-from roster_etl.engine.fold.state import State
-from roster_etl.engine.fold.working import Working, hashed
+from roster_etl.engine.changes.enrollment_lookup import Wanted, wanted_rows
+from roster_etl.engine.changes.observers import AT, KEY, MADE, are_followed, follow_students
+from roster_etl.engine.changes.state import State
+from roster_etl.engine.changes.working_table import Working, hashed
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat, row_codes
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from roster_etl.engine.fold.ids import note_change
-from roster_etl.engine.fold.names import MADE, PARTS, in_force, named
-from roster_etl.engine.fold.notes import Refused
-from roster_etl.engine.fold.renames import Renamed, apply_renames
-from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, Unique, given_values, second_id, status_of
-from roster_etl.engine.fold.working import Record
+from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_rows import Row
+from roster_etl.engine.changes.id_changes import note_change
+from roster_etl.engine.changes.person_names import MADE, PARTS, in_force, named
+from roster_etl.engine.changes.renames import Renamed, apply_renames
+from roster_etl.engine.changes.state import State, Unique, given_values, second_id, status_of
+from roster_etl.engine.changes.working_table import Record
 from roster_etl.mapping.fold import RowKind
 
 OF_A_PERSON = (

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.references import MENTIONS
-from roster_etl.engine.fold.rows import Source
-from roster_etl.engine.fold.state import IdChange, State
+from roster_etl.engine.changes.change_rows import Source
+from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat
 

@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from roster_etl.engine.fold.notes import Refused
-from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, given_values, integration_ids, second_id, status_of
-from roster_etl.engine.fold.working import Record
+from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_rows import Row
+from roster_etl.engine.changes.state import State, given_values, integration_ids, second_id, status_of
+from roster_etl.engine.changes.working_table import Record
 from roster_etl.mapping.fold import RowKind
 
 PLACE = "organization_id"

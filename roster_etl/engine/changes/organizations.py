@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from roster_etl.engine.fold.notes import Refused
-from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, second_id
+from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_rows import Row
+from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id
 from roster_etl.mapping.fold import RowKind
 
 PARENT = "parent_organization_id"

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.fold.courses import copy_of
-from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, second_id, status_of
-from roster_etl.engine.fold.working import Record
+from roster_etl.engine.changes.change_rows import Row
+from roster_etl.engine.changes.courses import copy_of
+from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id, status_of
+from roster_etl.engine.changes.working_table import Record
 from roster_etl.mapping.fold import RowKind
 
 

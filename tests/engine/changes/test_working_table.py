@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.fold.working import Working, hashed
+from roster_etl.engine.changes.working_table import Working, hashed
 from roster_etl.mapping.frames import CLOSE
 
 COURSES = TABLES["courses"]

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.references import MENTIONS
-from roster_etl.engine.fold.enrolling import bases, by_integration_id, live_persons, role_of
-from roster_etl.engine.fold.rows import key_cells
-from roster_etl.engine.fold.state import State
+from roster_etl.engine.changes.change_rows import key_cells
+from roster_etl.engine.changes.enrollment_lookup import bases, by_integration_id, live_persons, role_of
+from roster_etl.engine.changes.state import State
 from roster_etl.engine.map import key_text
 from roster_etl.mapping.fold import RowKind
 

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.fold.enrolling import bases
-from roster_etl.engine.fold.notes import Refused
-from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, given_values, status_of
-from roster_etl.engine.fold.working import Record
+from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_rows import Row
+from roster_etl.engine.changes.enrollment_lookup import bases
+from roster_etl.engine.changes.state import State, given_values, status_of
+from roster_etl.engine.changes.working_table import Record
 from roster_etl.engine.map import key_text
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat

@@ -14,23 +14,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.fold.courses import courses
-from roster_etl.engine.fold.enrollments import enrollments
-from roster_etl.engine.fold.groups import admins, drop_memberships, group_categories, group_memberships, groups
-from roster_etl.engine.fold.ids import gone_now, said_now
-from roster_etl.engine.fold.notes import Notes, Place, remember_refused
-from roster_etl.engine.fold.observers import observers
-from roster_etl.engine.fold.organizations import organizations
-from roster_etl.engine.fold.people import logins, people
-from roster_etl.engine.fold.removals import remove_unnamed
-from roster_etl.engine.fold.renames import rename
-from roster_etl.engine.fold.rows import Source, read_source, without_superseded
-from roster_etl.engine.fold.same import record_keys
-from roster_etl.engine.fold.sections import cross_lists, sections
-from roster_etl.engine.fold.state import IdChange, State
-from roster_etl.engine.fold.sticky import Override, OverrideChange, Sticky
-from roster_etl.engine.fold.terms import terms
-from roster_etl.engine.fold.working import Working
+from roster_etl.engine.changes.batch_removals import remove_unnamed
+from roster_etl.engine.changes.change_findings import Notes, Place, remember_refused
+from roster_etl.engine.changes.change_rows import Source, read_source, without_superseded
+from roster_etl.engine.changes.courses import courses
+from roster_etl.engine.changes.enrollments import enrollments
+from roster_etl.engine.changes.groups import admins, drop_memberships, group_categories, group_memberships, groups
+from roster_etl.engine.changes.id_changes import gone_now, said_now
+from roster_etl.engine.changes.observers import observers
+from roster_etl.engine.changes.organizations import organizations
+from roster_etl.engine.changes.people import logins, people
+from roster_etl.engine.changes.protected_edits import Override, OverrideChange, Sticky
+from roster_etl.engine.changes.record_identity import record_keys
+from roster_etl.engine.changes.renames import rename
+from roster_etl.engine.changes.sections import cross_lists, sections
+from roster_etl.engine.changes.state import IdChange, State
+from roster_etl.engine.changes.terms import terms
+from roster_etl.engine.changes.working_table import Working
 from roster_etl.mapping.fold import FoldPlan, RowKind
 
 Verb = Callable[[State, RowKind], None]

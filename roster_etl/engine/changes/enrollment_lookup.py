@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.fold.notes import Refused
-from roster_etl.engine.fold.rows import Read, Source
-from roster_etl.engine.fold.state import BUILT_IN_BASES, State
+from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_rows import Read, Source
+from roster_etl.engine.changes.state import BUILT_IN_BASES, State
 from roster_etl.mapping.fold import Roles, RowKind
 from roster_etl.mapping.frames import flat
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from roster_etl.engine.fold.notes import Refused
-from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State, check_needed, given_values, integration_ids, second_id, status_of
+from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_rows import Row
+from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id, status_of
 from roster_etl.mapping.fold import RowKind
 
 DATES = ("start_at", "end_at")

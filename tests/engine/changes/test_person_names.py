@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.fold.names import named, sortable
+from roster_etl.engine.changes.person_names import named, sortable
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.references import MENTIONS
-from roster_etl.engine.fold.ids import note_change
-from roster_etl.engine.fold.notes import Refused
-from roster_etl.engine.fold.rows import Row
-from roster_etl.engine.fold.state import State
-from roster_etl.engine.fold.working import Working
+from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_rows import Row
+from roster_etl.engine.changes.id_changes import note_change
+from roster_etl.engine.changes.state import State
+from roster_etl.engine.changes.working_table import Working
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import flat
 

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.fold.enrolling import NAMED, true
-from roster_etl.engine.fold.observers import LINK, follow_students
-from roster_etl.engine.fold.state import State
+from roster_etl.engine.changes.enrollment_lookup import NAMED, true
+from roster_etl.engine.changes.observers import LINK, follow_students
+from roster_etl.engine.changes.state import State
 from roster_etl.engine.map import key_text
 from roster_etl.mapping.frames import flat
 
