@@ -11,9 +11,9 @@ from datetime import date
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.engine.map import MappedTable, SourceFile, map_table
-from roster_etl.engine.read import read_csv
 from roster_etl.mapping.frames import REFUSED, to_table
 from roster_etl.mapping.plan import RECEIVED_ON
 from roster_etl.spec import File

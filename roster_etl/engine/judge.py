@@ -24,13 +24,13 @@ from roster_etl.engine.column_checks import (
     note_absent_columns,
     take_columns,
 )
-from roster_etl.engine.headers import match_header
+from roster_etl.engine.csv.header_match import match_header
+from roster_etl.engine.csv.reader import RawFile
+from roster_etl.engine.csv.redact_columns import hides_key
 from roster_etl.engine.key_checks import check_keys, check_unique
 from roster_etl.engine.quarantine import QUARANTINE, evidence, named, quarantine
-from roster_etl.engine.read import RawFile
 from roster_etl.engine.report import Findings
 from roster_etl.engine.row_checks import check_rule, doubt_emptied_records
-from roster_etl.engine.secrets import hides_key
 from roster_etl.engine.sheet import VERDICTS, Sheet, rows_frame
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec import File

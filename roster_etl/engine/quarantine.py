@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.secrets import blank_cells
+from roster_etl.engine.csv.redact_columns import blank_cells
 from roster_etl.engine.sheet import Sheet, true
 from roster_etl.mapping.frames import flat
 

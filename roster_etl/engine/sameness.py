@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.parse import column_names
-from roster_etl.engine.read import RawFile
+from roster_etl.engine.csv.arrow_columns import column_names
+from roster_etl.engine.csv.reader import RawFile
 
 
 def same_records(one: RawFile, other: RawFile) -> bool:

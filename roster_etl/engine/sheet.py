@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.headers import Header
-from roster_etl.engine.read import RawFile
+from roster_etl.engine.csv.header_match import Header
+from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, to_frame
 from roster_etl.spec import Column, File, Where

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from roster_etl.engine.headers import match_header
-from roster_etl.engine.read import read_csv
+from roster_etl.engine.csv.header_match import match_header
+from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.frames import to_table
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace

@@ -1,7 +1,7 @@
 """Remove personal data for good: a person, a whole district, or what is older than an age.
 
 Belongs here: the order of it, over archive, warehouse, staging and reports, and what stays on record: that it was done, when and by whom.
-The statements are ``store.warehouse.purge``, the bytes ``engine.scrub``. Landing zones belong to the districts: they are left alone.
+The statements are ``store.warehouse.purge``, the bytes ``engine.csv.erase_person``. Landing zones belong to the districts: they are left alone.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roster_etl.canonical.roster import TABLES, USER_KINDS
-from roster_etl.engine.headers import match_header
-from roster_etl.engine.read import read_csv
-from roster_etl.engine.scrub import Person, scrub, scrub_lines
+from roster_etl.engine.csv.erase_person import Person, scrub, scrub_lines
+from roster_etl.engine.csv.header_match import match_header
+from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.plan import Const
 from roster_etl.pipeline.abandoned import end_abandoned, opened, release
 from roster_etl.pipeline.conclude import close_holds

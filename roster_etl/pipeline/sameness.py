@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from roster_etl.engine.read import read_csv
+from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.sameness import same_records
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from roster_etl.engine.read import DEFAULT_LIMITS, Limits, RawFile, read_csv
-from roster_etl.engine.structure import WINDOW
+from roster_etl.engine.csv.reader import DEFAULT_LIMITS, Limits, RawFile, read_csv
+from roster_etl.engine.csv.record_offsets import WINDOW
 from tests.engine.reference import Reading
 
 

@@ -1,6 +1,6 @@
 """A second reader, written to be obviously right: one byte after the other, no numpy, no pyarrow, no regular expression.
 
-Only for comparing with `roster_etl.engine.read`: same grammar, same verdicts, no shared code.
+Only for comparing with `roster_etl.engine.csv.reader`: same grammar, same verdicts, no shared code.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.canonical.codes import GRADES as CEDS
-from roster_etl.engine.headers import match_header
+from roster_etl.engine.csv.header_match import match_header
 from roster_etl.vendors.catapult_connect import FORMAT, VENDOR
 from roster_etl.vendors.catapult_connect.codes import GRADES
 from tests.walking import accepted, found, judge, judge_upload, lines, map_upload

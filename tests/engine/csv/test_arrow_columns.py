@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine import parse
-from roster_etl.engine.survey import SOUND, survey
+from roster_etl.engine.csv import arrow_columns
+from roster_etl.engine.csv.record_scan import SOUND, survey
 from tests.engine.readings import reading
 
 
@@ -14,7 +14,7 @@ from tests.engine.readings import reading
 def test_cells_are_whole_wherever_the_parts_for_pyarrow_end(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     content = b"a,b\r\n" + b"".join(b'%d,"line\r\n,""%d"\r\n\n' % (i, i) for i in range(300))
     expected = {i + 2: (str(i), f'line\r\n,"{i}') for i in range(300)}
-    monkeypatch.setattr(parse, "_PART", size)
+    monkeypatch.setattr(arrow_columns, "_PART", size)
 
     assert reading(content).records == expected
 
@@ -26,7 +26,7 @@ def test_the_exact_road_reads_what_the_fast_one_reads(monkeypatch: pytest.Monkey
 
     assert (sound.codes == SOUND).all()
     for failure in (pa.ArrowInvalid, None):
-        monkeypatch.setattr(parse, "_parsed", _Failing(failure))
+        monkeypatch.setattr(arrow_columns, "_parsed", _Failing(failure))
         assert reading(content) == fast
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.engine.structure import WINDOW, Fault, read_record, scan
+from roster_etl.engine.csv.record_offsets import WINDOW, Fault, read_record, scan
 
 
 def records(content: bytes, window: int = WINDOW) -> list[bytes]:

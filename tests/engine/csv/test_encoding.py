@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
-from roster_etl.engine.encoding import Text, ends_inside_character, keeps_ascii, to_utf8
-from roster_etl.engine.read import read_csv
+from roster_etl.engine.csv.encoding import Text, ends_inside_character, keeps_ascii, to_utf8
+from roster_etl.engine.csv.reader import read_csv
 from roster_etl.spec.findings import Finding
 
 TEXT = "School_id,Name\n1,Zoë\n"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roster_etl.engine.read import read_csv
-from roster_etl.engine.secrets import blank_cells, blank_columns, hides_key, looks_secret
+from roster_etl.engine.csv.reader import read_csv
+from roster_etl.engine.csv.redact_columns import blank_cells, blank_columns, hides_key, looks_secret
 from tests.engine.readings import reading
 
 

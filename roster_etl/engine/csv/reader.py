@@ -18,7 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.damage import (
+from roster_etl.engine.csv.arrow_columns import column_names, sound_columns
+from roster_etl.engine.csv.damaged_records import (
     DEFAULT_LIMITS,
     FAULTS,
     FIRST_ROW,
@@ -28,10 +29,9 @@ from roster_etl.engine.damage import (
     damaged_records,
     record_findings,
 )
-from roster_etl.engine.encoding import Text, ends_inside_character, refusal, to_utf8
-from roster_etl.engine.parse import column_names, sound_columns
-from roster_etl.engine.structure import WINDOW, cell_text, read_record, skip_line_ends
-from roster_etl.engine.survey import REPEATED, SOUND, STRAY, UNDECODABLE, Survey, survey
+from roster_etl.engine.csv.encoding import Text, ends_inside_character, refusal, to_utf8
+from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
+from roster_etl.engine.csv.record_scan import REPEATED, SOUND, STRAY, UNDECODABLE, Survey, survey
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec.findings import Finding
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from roster_etl.engine.structure import WINDOW, Block, Fault, cell_text, read_record, scan
+from roster_etl.engine.csv.record_offsets import WINDOW, Block, Fault, cell_text, read_record, scan
 
 Codes = npt.NDArray[np.uint8]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.engine.scrub import Person, scrub, scrub_lines
+from roster_etl.engine.csv.erase_person import Person, scrub, scrub_lines
 
 PERSON = Person(ids=frozenset({"s1"}), values=frozenset({"ann@example.org", "ann lee"}))
 

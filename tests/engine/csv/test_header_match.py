@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from roster_etl.engine.headers import Header, is_secret, match_header
+from roster_etl.engine.csv.header_match import Header, is_secret, match_header
 from roster_etl.spec import Column, Family, File
 
 PETS = File(

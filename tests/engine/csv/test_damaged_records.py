@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roster_etl.engine.structure import WINDOW
+from roster_etl.engine.csv.record_offsets import WINDOW
 from tests.engine import reference
 from tests.engine.readings import reading
 from tests.engine.reference import Reading

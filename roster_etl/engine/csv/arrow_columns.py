@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from roster_etl.engine.structure import cell_text, read_record
-from roster_etl.engine.survey import SOUND, Survey
+from roster_etl.engine.csv.record_offsets import cell_text, read_record
+from roster_etl.engine.csv.record_scan import SOUND, Survey
 
 _PART = 1 << 22  # bytes that pyarrow parses at a time
 

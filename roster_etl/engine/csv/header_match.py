@@ -1,6 +1,6 @@
 """Match the header line of an upload with the columns that a file's spec promises.
 
-Belongs here: names only. Reading is in ``engine.read``, the cells are judged in ``engine.judge``.
+Belongs here: names only. Reading is in ``engine.csv.reader``, the cells are judged in ``engine.judge``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from roster_etl.engine.secrets import looks_secret
+from roster_etl.engine.csv.redact_columns import looks_secret
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.findings import Finding, printable
 

@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from roster_etl.engine.encoding import to_utf8
-from roster_etl.engine.structure import Block, Offsets, cell_text, read_record, scan, skip_line_ends
+from roster_etl.engine.csv.encoding import to_utf8
+from roster_etl.engine.csv.record_offsets import Block, Offsets, cell_text, read_record, scan, skip_line_ends
 from roster_etl.spec.findings import Finding
 
 Fills = Mapping[int, bytes]  # by where it begins: what stands in place of an emptied cell, if anything does
