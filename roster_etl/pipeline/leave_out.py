@@ -1,6 +1,6 @@
 """The words that name removals to be left out of a plan.
 
-Belongs here: reading them, and whether they hit anything. What is left out is decided in ``engine.plan``, and shown beforehand by ``partial``.
+Belongs here: reading them, and whether they hit anything. What is left out is decided in ``engine.planning.plan``, and shown beforehand by ``partial``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.plan import LeftOut
+from roster_etl.engine.planning.plan import LeftOut
 from roster_etl.spec.errors import PermanentError
 
 SCHOOL = "school:"

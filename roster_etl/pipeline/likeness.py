@@ -1,6 +1,6 @@
 """Does an upload look like the district's own?
 
-Belongs here: gathering the people who would go and those who would come. What they tell is in ``engine.likeness``.
+Belongs here: gathering the people who would go and those who would come. What they tell is in ``engine.planning.wrong_district``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.likeness import MANY, Likeness, likeness
-from roster_etl.engine.plan import Plan
+from roster_etl.engine.planning.plan import Plan
+from roster_etl.engine.planning.wrong_district import MANY, Likeness, likeness
 from roster_etl.mapping.frames import to_table
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace

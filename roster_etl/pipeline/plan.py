@@ -14,9 +14,9 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.likeness import Likeness
-from roster_etl.engine.plan import Doubt, Plan, make_plan
-from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
+from roster_etl.engine.planning.plan import Doubt, Plan, make_plan
+from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
+from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.mapping.frames import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.archived import overtaken_by
@@ -128,7 +128,7 @@ def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.D
 
 @dataclass(frozen=True)
 class _Current:
-    """What is current of one table of the upload's feed (engine.plan.CurrentTable)."""
+    """What is current of one table of the upload's feed (engine.planning.plan.CurrentTable)."""
 
     warehouse: Warehouse
     upload: Upload

@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from roster_etl.engine.plan import CLOSES
-from roster_etl.engine.renames import TABLE
+from roster_etl.engine.planning.plan import CLOSES
+from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.mapping.frames import DELETED, REFUSED, flat, to_table
 from roster_etl.pipeline.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows

@@ -24,7 +24,7 @@ class BadRename(PermanentError):
 
 
 def numbered(proposed: pa.Table) -> pa.Table:
-    """Return proposals (``engine.renames.PROPOSALS``, in their order) with their ``number``, from 1 on, in front."""
+    """Return proposals (``engine.planning.rename_detection.PROPOSALS``, in their order) with their ``number``, from 1 on, in front."""
     return proposed.add_column(0, NUMBER, pa.array(range(1, proposed.num_rows + 1), pa.int64()))
 
 

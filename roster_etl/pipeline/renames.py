@@ -1,7 +1,7 @@
 """Renames: which people an import seems to have given other ids, and what a person says to that, before or after it is published.
 
 Belongs here: gathering who vanishes and who appears, the words that approve, and the import of kind ``override`` that says it afterwards.
-Who may be whom is decided in ``engine.renames``. A format whose uploads say themselves what was renamed is believed: nothing is proposed.
+Who may be whom is decided in ``engine.planning.rename_detection``. A format whose uploads say themselves what was renamed is believed: nothing is proposed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,17 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.map import key_text
-from roster_etl.engine.plan import Plan
-from roster_etl.engine.renames import ENTITY, PERSON, PROPOSALS, TABLE, People, change_rows, propose, with_renames
+from roster_etl.engine.planning.plan import Plan
+from roster_etl.engine.planning.rename_detection import (
+    ENTITY,
+    PERSON,
+    PROPOSALS,
+    TABLE,
+    People,
+    change_rows,
+    propose,
+    with_renames,
+)
 from roster_etl.mapping.frames import flat, to_frame, to_table
 from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of

@@ -1,6 +1,6 @@
 """Whether an upload is the last published one again, with its rows and columns in another order.
 
-Belongs here: finding the two in the archive. What makes two files the same is ``engine.sameness``.
+Belongs here: finding the two in the archive. What makes two files the same is ``engine.planning.same_content``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.sameness import same_records
+from roster_etl.engine.planning.same_content import same_records
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 

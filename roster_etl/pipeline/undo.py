@@ -1,7 +1,7 @@
 """Undo: plan the state before an import as an import of its own, and publish that once a person has approved it.
 
 Belongs here: what the history of a feed says of that state, and the ledger's entries. The archive's bytes are not needed. What would
-open and close is compared in ``engine.undo``; a person's decision comes in by ``pipeline.decide``.
+open and close is compared in ``engine.planning.undo``; a person's decision comes in by ``pipeline.decide``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.engine.plan import Plan
-from roster_etl.engine.renames import ENTITY, TABLE
-from roster_etl.engine.undo import UNDONE, Since, make_undo
+from roster_etl.engine.planning.plan import Plan
+from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
+from roster_etl.engine.planning.undo import UNDONE, Since, make_undo
 from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.by_hand import carried, keep_manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.renames import PROPOSALS
+from roster_etl.engine.planning.rename_detection import PROPOSALS
 from roster_etl.pipeline.rename_words import BadRename, chosen, in_numbers, numbered, says_ids
 
 PROPOSED = numbered(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.thresholds import Thresholds, exceeded
+from roster_etl.engine.planning.thresholds import Thresholds, exceeded
 from roster_etl.spec.options import COMMON_OPTIONS
 from tests.vendors.canvas.folding import Case, District, case, run, up
 

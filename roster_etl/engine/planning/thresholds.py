@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.plan import Plan, TablePlan
+from roster_etl.engine.planning.plan import Plan, TablePlan
 
 What = Literal["deleted", "updated", "created"]
 

@@ -1,7 +1,7 @@
 """The plan: what publishing an upload would open and close, compared with what is there.
 
 Belongs here: desired state − current state = plan, why a record is kept although the upload does not have it, the
-plan's hash. What is too much is decided in ``engine.thresholds``. Grain: one row a version that opens or closes. No I/O: current rows are handed in.
+plan's hash. What is too much is decided in ``engine.planning.thresholds``. Grain: one row a version that opens or closes. No I/O: current rows are handed in.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.likeness import likeness, same_people
+from roster_etl.engine.planning.wrong_district import likeness, same_people
 
 SCHEMA = pa.schema(
     [

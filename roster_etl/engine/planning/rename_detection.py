@@ -1,7 +1,7 @@
 """People whose id was changed: told from those who vanish and those who appear, and what a plan is once that is agreed.
 
 Belongs here: who may be the same person, one to one, and closing as ``renamed`` what a plan would remove. That many at once were
-renumbered is told in ``engine.likeness``. Grain of tables of people: one row a person. No I/O.
+renumbered is told in ``engine.planning.wrong_district``. Grain of tables of people: one row a person. No I/O.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.map import HASH, key_text, row_hash
-from roster_etl.engine.plan import CLOSES, Plan, TablePlan, per_school, plan_hash
+from roster_etl.engine.planning.plan import CLOSES, Plan, TablePlan, per_school, plan_hash
 from roster_etl.mapping.frames import flat
 from roster_etl.mapping.hashes import hash_numbers
 

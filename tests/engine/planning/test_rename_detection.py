@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.renames import PROPOSALS, People, change_rows, propose
+from roster_etl.engine.planning.rename_detection import PROPOSALS, People, change_rows, propose
 
 Person = tuple[str, str, str | None, str | None, str | None, str | None]  # kind, id, first name, e-mail, birth date, school
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from roster_etl.engine.plan import SchoolPlan
-from roster_etl.engine.thresholds import Exceeded, Thresholds, exceeded, many_additions
+from roster_etl.engine.planning.plan import SchoolPlan
+from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.mapping.frames import REFUSED
 from tests.engine.planning import Row, many, plan_of, user
 
