@@ -1,6 +1,6 @@
 """Row hashes between numbers and the text that people query: 16 hex digits, without a Python loop.
 
-Belongs here: the two directions. What is hashed is ``engine.map``'s business.
+Belongs here: the two directions. What is hashed is ``engine.transform.mapper``'s business.
 """
 
 from __future__ import annotations

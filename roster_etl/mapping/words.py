@@ -1,6 +1,6 @@
 """A column plan in words: what a target column is made of, and by which function.
 
-Belongs here: sentences printed from the same objects that run. Does not belong here: running them (``engine.map``).
+Belongs here: sentences printed from the same objects that run. Does not belong here: running them (``engine.transform.mapper``).
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.references import named_by
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.edits import BadEdit, RecordEdit, judged_value, with_edits
-from roster_etl.engine.map import HASH
+from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, judged_value, with_edits
+from roster_etl.engine.transform.mapper import HASH
 from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.map import key_text
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import (
     ENTITY,
@@ -29,6 +28,7 @@ from roster_etl.engine.planning.rename_detection import (
     propose,
     with_renames,
 )
+from roster_etl.engine.transform.mapper import key_text
 from roster_etl.mapping.frames import flat, to_frame, to_table
 from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of

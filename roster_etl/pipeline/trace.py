@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
-from roster_etl.engine.edits import edit_value
+from roster_etl.engine.transform.manual_edits import edit_value
 from roster_etl.mapping.frames import flat
 from roster_etl.mapping.plan import Const, Lookup, Mapping
 from roster_etl.mapping.words import column_words, fold_words

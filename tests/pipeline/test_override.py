@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.edits import BadEdit
+from roster_etl.engine.transform.manual_edits import BadEdit
 from roster_etl.pipeline import override
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import NotEdited, Target, clear_override, set_override

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.changes.enrollment_lookup import NAMED, true
 from roster_etl.engine.changes.observers import LINK, follow_students
 from roster_etl.engine.changes.state import State
-from roster_etl.engine.map import key_text
+from roster_etl.engine.transform.mapper import key_text
 from roster_etl.mapping.frames import flat
 
 REASON = "batch_mode"

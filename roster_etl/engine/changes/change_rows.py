@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.map import key_text
+from roster_etl.engine.transform.mapper import key_text
 from roster_etl.mapping.fold import RowKind
 from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array
 

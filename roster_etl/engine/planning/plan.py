@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.map import HASH, key_text
+from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.mapping.ahead import one_ahead
 from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
 from roster_etl.mapping.hashes import hash_numbers

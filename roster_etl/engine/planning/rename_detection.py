@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.map import HASH, key_text, row_hash
 from roster_etl.engine.planning.plan import CLOSES, Plan, TablePlan, per_school, plan_hash
+from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.mapping.frames import flat
 from roster_etl.mapping.hashes import hash_numbers
 

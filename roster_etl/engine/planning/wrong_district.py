@@ -11,7 +11,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.map import key_text
+from roster_etl.engine.transform.mapper import key_text
 from roster_etl.mapping.frames import flat
 
 Likeness = Literal["another_district", "renumbered"]

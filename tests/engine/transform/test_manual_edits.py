@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.edits import BadEdit, RecordEdit, edit_value, judged_value, with_edits
-from roster_etl.engine.map import HASH, ORIGIN, row_hash
+from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, edit_value, judged_value, with_edits
+from roster_etl.engine.transform.mapper import HASH, ORIGIN, row_hash
 from roster_etl.mapping.frames import REFUSED
 
 USERS = TABLES["users"]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.map import HASH, key_text, row_hash
+from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.mapping.frames import REFUSED, flat
 
 

@@ -21,7 +21,7 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine import cells
 from roster_etl.engine.column_checks import CELL_CHARS
 from roster_etl.engine.forms import broken, expected
-from roster_etl.engine.map import HASH, key_text, row_hash
+from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.mapping.columns import instant
 from roster_etl.mapping.frames import REFUSED, flat, one_array, text
 from roster_etl.spec.errors import PermanentError
