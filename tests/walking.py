@@ -1,6 +1,6 @@
 """Walk a small upload through the engine, without a home: text of CSV files in, judged files and canonical tables out.
 
-Belongs here: what tests of more than one room need to feed ``engine.judge`` and ``engine.transform.mapper``.
+Belongs here: what tests of more than one room need to feed ``engine.validation.validate`` and ``engine.transform.mapper``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.judge import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
+from roster_etl.engine.validation.validate import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.mapping.frames import REFUSED, to_table
 from roster_etl.mapping.plan import RECEIVED_ON
 from roster_etl.spec import File

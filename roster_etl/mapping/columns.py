@@ -1,7 +1,7 @@
 """Value functions: text columns in, typed columns out.
 
 Belongs here: pure functions over Arrow-backed Series that a column plan can name, each for any vendor.
-Does not belong here: which column goes where (a vendor's ``mapping``), judging (``engine.judge``), joins and groups.
+Does not belong here: which column goes where (a vendor's ``mapping``), judging (``engine.validation.validate``), joins and groups.
 
 All of them keep length and index and pass null on as null, unless they say otherwise. A value that a function cannot read
 becomes null: the rules have reported it before, and a refused row still walks through here to be seen.

@@ -1,7 +1,7 @@
 """The gate: is a file, or a table, as a whole believable? A suite over a verdict frame gives a verdict.
 
 Belongs here: loading suites, judging by them, and what severity a failure has in the end. Does not belong here: judging rows
-(``engine.judge``), deciding what a failed gate stops (``pipeline``).
+(``engine.validation.validate``), deciding what a failed gate stops (``pipeline``).
 """
 
 from __future__ import annotations

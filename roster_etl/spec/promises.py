@@ -1,6 +1,6 @@
 """The promises of a file or a table, one line each, by the names that suites and verdicts share.
 
-Belongs here: which rules a specification makes, and what each is called. A verdict frame (``engine.judge``) and a suite
+Belongs here: which rules a specification makes, and what each is called. A verdict frame (``engine.validation.validate``) and a suite
 (``projections.suites``) meet by these names and nowhere else, so neither may spell one itself.
 Does not belong here: how a rule is judged, and how many rows may break it.
 """

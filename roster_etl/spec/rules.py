@@ -1,6 +1,6 @@
 """Forms that a cell can be promised to have, and rules over the cells of one row.
 
-Belongs here: what the promise is. How it is checked lives in ``engine.judge``; how it reads in a suite in ``projections``.
+Belongs here: what the promise is. How it is checked lives in ``engine.validation.validate``; how it reads in a suite in ``projections``.
 Source: the "Format" and "Notes" columns of the format documents.
 """
 

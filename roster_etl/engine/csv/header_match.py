@@ -1,6 +1,6 @@
 """Match the header line of an upload with the columns that a file's spec promises.
 
-Belongs here: names only. Reading is in ``engine.csv.reader``, the cells are judged in ``engine.judge``.
+Belongs here: names only. Reading is in ``engine.csv.reader``, the cells are judged in ``engine.validation.validate``.
 """
 
 from __future__ import annotations

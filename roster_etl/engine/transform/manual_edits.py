@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from roster_etl.canonical.allowed_values import form_of
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine import cells
-from roster_etl.engine.column_checks import CELL_CHARS
-from roster_etl.engine.forms import broken, expected
 from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
+from roster_etl.engine.validation import cell_cleanup
+from roster_etl.engine.validation.cell_formats import broken, expected
+from roster_etl.engine.validation.column_checks import CELL_CHARS
 from roster_etl.mapping.columns import instant
 from roster_etl.mapping.frames import REFUSED, flat, one_array, text
 from roster_etl.spec.errors import PermanentError
@@ -63,11 +63,11 @@ def judged_value(table: RosterTable, field: str, value: str | None) -> str | Non
 
     An edit that was set once is not judged again: `edit_value` reads it. Raises BadEdit.
     """
-    (cell,) = cells.trim(pa.array([value or None], pa.string()))[0].to_pylist()
+    (cell,) = cell_cleanup.trim(pa.array([value or None], pa.string()))[0].to_pylist()
     if cell is None:
         return None
     form = form_of(table, field)
-    nul, control = cells.control_characters(pa.array([cell], pa.string()))
+    nul, control = cell_cleanup.control_characters(pa.array([cell], pa.string()))
     if nul.any() or control.any() or len(cell) > CELL_CHARS:
         raise BadEdit(
             table=table.name, field=field, expected=f"at most {CELL_CHARS} characters, none of them a control character"

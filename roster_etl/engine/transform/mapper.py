@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.report import Findings, joined_keys
 from roster_etl.engine.transform.row_steps import run_step
+from roster_etl.engine.validation.findings_builder import Findings, joined_keys
 from roster_etl.mapping.ahead import one_ahead
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.hashes import hash_texts

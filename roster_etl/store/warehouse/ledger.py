@@ -137,7 +137,7 @@ def numbered(findings: pa.Table) -> pa.Table:
 
     The cause of a finding is the first finding of severity ``reject`` about that file and row; if the cause has no row, the
     first that refuses the whole file or many of its rows, else any. A negative row is the place of a record that no row has
-    (``engine.missing_records``): of several findings there one stays, and its row becomes NULL.
+    (``engine.validation.missing_records``): of several findings there one stays, and its row becomes NULL.
     """
     findings = _once_each(findings)
     ids = pa.array(range(1, findings.num_rows + 1), pa.int64())

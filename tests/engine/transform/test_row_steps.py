@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.report import Findings
 from roster_etl.engine.transform.row_steps import members, run_step
+from roster_etl.engine.validation.findings_builder import Findings
 from roster_etl.mapping.columns import joined
 from roster_etl.mapping.frames import REFUSED, ROW
 from roster_etl.mapping.plan import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.engine.judge import JudgedFile
+from roster_etl.engine.validation.validate import JudgedFile
 from roster_etl.vendors import vendor
 from tests.walking import found, judge, lines, rows
 

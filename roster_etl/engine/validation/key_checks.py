@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.sheet import Mask, Places, Sheet, same_cells, true
+from roster_etl.engine.validation.row_state import Mask, Places, Sheet, same_cells, true
 from roster_etl.mapping.frames import row_codes
 from roster_etl.spec import Repeats, Unique
 

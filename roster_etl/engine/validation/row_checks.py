@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine import forms
-from roster_etl.engine.column_checks import Judged
-from roster_etl.engine.sheet import Sheet, true
+from roster_etl.engine.validation import cell_formats
+from roster_etl.engine.validation.column_checks import Judged
+from roster_etl.engine.validation.row_state import Sheet, true
 from roster_etl.mapping.frames import REFUSED, flat, one_array, to_table
 from roster_etl.spec import AnyOf, Date, FoundTogether, NotBefore, RowRule, Together
 
@@ -64,7 +64,10 @@ def _not_before(sheet: Sheet, rule: NotBefore) -> None:
     form, other = sheet.file.column(rule.column).form, sheet.file.column(rule.other).form
     assert isinstance(form, Date)
     assert isinstance(other, Date)
-    days, others = forms.parse_dates(form, sheet.columns[rule.column]), forms.parse_dates(other, sheet.columns[rule.other])
+    days, others = (
+        cell_formats.parse_dates(form, sheet.columns[rule.column]),
+        cell_formats.parse_dates(other, sheet.columns[rule.other]),
+    )
     wrong = true(pc.less(days, others))
     sheet.note(f"{rule.column}: not before {rule.other}", "not_before", len(wrong), int(wrong.sum()))
     sheet.fail(rule.column, wrong, "bad_date", f"{rule.column} is before {rule.other}.")

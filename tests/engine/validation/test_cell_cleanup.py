@@ -5,11 +5,11 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine import cells
+from roster_etl.engine.validation import cell_cleanup
 
 
 def _trimmed(*values: str | None) -> tuple[list[str | None], list[bool]]:
-    column, changed = cells.trim(pa.array(values, pa.string()))
+    column, changed = cell_cleanup.trim(pa.array(values, pa.string()))
     return column.to_pylist(), changed.tolist()
 
 
@@ -33,7 +33,7 @@ def test_other_values_stay_as_they_are(value: str) -> None:
 
 
 def test_a_part_of_a_longer_column_is_trimmed_by_itself() -> None:
-    column, changed = cells.trim(pa.array([" x", " b", "c", " "]).slice(1, 2))
+    column, changed = cell_cleanup.trim(pa.array([" x", " b", "c", " "]).slice(1, 2))
 
     assert (column.to_pylist(), changed.tolist()) == (["b", "c"], [True, False])
 
@@ -44,7 +44,7 @@ def test_an_empty_column_stays_empty(values: list[None]) -> None:
 
 
 def _control(*values: str | None) -> tuple[list[bool], list[bool]]:
-    nul, other = cells.control_characters(pa.array(values, pa.string()))
+    nul, other = cell_cleanup.control_characters(pa.array(values, pa.string()))
     return nul.tolist(), other.tolist()
 
 
@@ -60,7 +60,7 @@ def test_a_line_break_inside_a_cell_is_no_control_character() -> None:
 
 
 def test_control_characters_of_neighbours_do_not_count() -> None:
-    nul, other = cells.control_characters(pa.array(["\x00", "a", "\x07"]).slice(1, 1))
+    nul, other = cell_cleanup.control_characters(pa.array(["\x00", "a", "\x07"]).slice(1, 1))
 
     assert (nul.tolist(), other.tolist()) == ([False], [False])
 
@@ -68,6 +68,6 @@ def test_control_characters_of_neighbours_do_not_count() -> None:
 def test_length_is_counted_in_characters_and_an_empty_cell_has_none() -> None:
     column = pa.array(["xxxxx", "éééé", None, "ééééé", "x"])
 
-    assert cells.longer(column, 4).tolist() == [True, False, False, True, False]
-    assert cells.longer(column.slice(3), 4).tolist() == [True, False]
-    assert cells.longer(pa.nulls(2, pa.string()), 4).tolist() == [False, False]
+    assert cell_cleanup.longer(column, 4).tolist() == [True, False, False, True, False]
+    assert cell_cleanup.longer(column.slice(3), 4).tolist() == [True, False]
+    assert cell_cleanup.longer(pa.nulls(2, pa.string()), 4).tolist() == [False, False]

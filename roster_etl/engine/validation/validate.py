@@ -14,7 +14,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from roster_etl.engine.column_checks import (
+from roster_etl.engine.csv.header_match import match_header
+from roster_etl.engine.csv.reader import RawFile
+from roster_etl.engine.csv.redact_columns import hides_key
+from roster_etl.engine.validation.column_checks import (
     Judged,
     Known,
     check_column,
@@ -24,14 +27,11 @@ from roster_etl.engine.column_checks import (
     note_absent_columns,
     take_columns,
 )
-from roster_etl.engine.csv.header_match import match_header
-from roster_etl.engine.csv.reader import RawFile
-from roster_etl.engine.csv.redact_columns import hides_key
-from roster_etl.engine.key_checks import check_keys, check_unique
-from roster_etl.engine.quarantine import QUARANTINE, evidence, named, quarantine
-from roster_etl.engine.report import Findings
-from roster_etl.engine.row_checks import check_rule, doubt_emptied_records
-from roster_etl.engine.sheet import VERDICTS, Sheet, rows_frame
+from roster_etl.engine.validation.findings_builder import Findings
+from roster_etl.engine.validation.key_checks import check_keys, check_unique
+from roster_etl.engine.validation.quarantine import QUARANTINE, evidence, named, quarantine
+from roster_etl.engine.validation.row_checks import check_rule, doubt_emptied_records
+from roster_etl.engine.validation.row_state import VERDICTS, Sheet, rows_frame
 from roster_etl.mapping.frames import findings_frame
 from roster_etl.spec import File
 from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS

@@ -1,6 +1,6 @@
 """Checks of one column at a time: white space, control characters, presence, form, reference.
 
-Belongs here: what can be said of a cell without looking at the rest of its row. Forms are checked in ``engine.forms``.
+Belongs here: what can be said of a cell without looking at the rest of its row. Forms are checked in ``engine.validation.cell_formats``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine import cells, forms
-from roster_etl.engine.missing_records import with_missing
-from roster_etl.engine.sheet import Mask, Sheet, true
+from roster_etl.engine.validation import cell_cleanup, cell_formats
+from roster_etl.engine.validation.missing_records import with_missing
+from roster_etl.engine.validation.row_state import Mask, Sheet, true
 from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Match, Reference, Text
 from roster_etl.spec.findings import Finding
@@ -52,7 +52,7 @@ def take_columns(sheet: Sheet, replacements: Replacements) -> None:
     for name, place in {**sheet.header.positions, **sheet.header.extensions}.items():
         if name in secret:
             continue
-        column, spaced[name] = cells.trim(flat(sheet.raw.table.column(place)))
+        column, spaced[name] = cell_cleanup.trim(flat(sheet.raw.table.column(place)))
         codes = codes_of(sheet.file, name, replacements) if replacements else {}
         sheet.columns[name] = _replaced(sheet, name, column, codes) if codes else column
     for name, rows in spaced.items():
@@ -68,7 +68,7 @@ def _length(sheet: Sheet, name: str) -> None:
     limit = ID_CHARS if is_id else CELL_CHARS
     if column is not None and isinstance(column.form, Text) and column.form.max_length and column.form.max_length <= limit:
         return  # judged by its form
-    wrong = cells.longer(sheet.columns[name], limit)
+    wrong = cell_cleanup.longer(sheet.columns[name], limit)
     message = f"Expected at most {limit:,} characters."
     if name in sheet.file.key:
         sheet.refuse(wrong, "too_long", name, message)
@@ -98,7 +98,7 @@ def check_control_characters(sheet: Sheet) -> None:
     Where rows are changes, a NUL refuses its row: the cell left empty could be read as a wish to clear a value.
     """
     for name in list(sheet.columns):
-        nul, other = cells.control_characters(sheet.columns[name])
+        nul, other = cell_cleanup.control_characters(sheet.columns[name])
         _other_control_characters(sheet, name, other & ~nul)
         if nul.any():
             message = "The cell holds a NUL character."
@@ -170,16 +170,16 @@ def _presence(sheet: Sheet, column: Column) -> None:
 
 def _form(sheet: Sheet, column: Column) -> None:
     values = sheet.columns[column.name]
-    wrong = forms.broken(column.form, values)
+    wrong = cell_formats.broken(column.form, values)
     sheet.note(f"{column.name}: form", "form", len(values) - values.null_count, int(wrong.sum()))
     if not wrong.any():
         return
-    message = f"Expected {forms.expected(column.form)}."
+    message = f"Expected {cell_formats.expected(column.form)}."
     if isinstance(column.form, Choice) and column.form.otherwise is not None:
         sheet.warn(wrong, "bad_value", column.name, f"{message} It is read as {column.form.otherwise}.")
         sheet.put(column.name, wrong, column.form.otherwise)
     else:
-        sheet.fail(column.name, wrong, forms.code_of(column.form), message)
+        sheet.fail(column.name, wrong, cell_formats.code_of(column.form), message)
 
 
 def _reference(sheet: Sheet, column: Column, reference: Reference, others: Mapping[str, Judged]) -> None:
