@@ -25,7 +25,7 @@ import pyarrow.csv
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import FoldInput, Source, fold
 from roster_etl.engine.transform.mapper import HASH, row_hash
-from roster_etl.mapping.frames import REFUSED, ROW, return_memory
+from roster_etl.frames.arrow import REFUSED, ROW, return_memory
 from roster_etl.vendors.canvas.fold import FOLD
 
 KEY = ["section_id", "user_id", "role"]

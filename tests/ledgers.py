@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.mapping.frames import findings_frame, to_table
+from roster_etl.frames.arrow import findings_frame, to_table
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import REJECTED, Conclusion, Hold, ImportFile

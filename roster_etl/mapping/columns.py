@@ -22,8 +22,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.mapping.frames import arrow
-from roster_etl.mapping.moments import INSTANT, parse_moments
+from roster_etl.frames.arrow import arrow
+from roster_etl.frames.timestamps import INSTANT, parse_moments
 
 if TYPE_CHECKING:
     Chunk: TypeAlias = "pa.Array[Any]"

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from roster_etl.frames.arrow import arrow, one_array
 from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_day, parse_us_date
-from roster_etl.mapping.frames import arrow, one_array
 
 
 def begins_us(days: pd.Series, zone: object) -> pd.Series:

@@ -12,7 +12,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 from dagster_pandas.constraints import ColumnDTypeInSetConstraint
 
 from roster_etl.canonical.roster import ColumnType, RosterTable
-from roster_etl.mapping.frames import DELETED, FILE, REFUSED, ROW
+from roster_etl.frames.arrow import DELETED, FILE, REFUSED, ROW
 from roster_etl.spec import File, Format
 
 NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset that hands on no frame

@@ -14,7 +14,7 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.mapping.frames import to_table
+from roster_etl.frames.arrow import to_table
 from roster_etl.orchestration.markdown import markdown_table, plain
 from roster_etl.orchestration.provenance import Provenance
 from roster_etl.pipeline.data_docs import data_docs_url

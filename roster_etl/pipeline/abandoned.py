@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.tell import tell_anyway

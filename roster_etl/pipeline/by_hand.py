@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from roster_etl.mapping.frames import FINDINGS
+from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from roster_etl.engine.changes import Compared, Source, Uploaded, base_of, differences
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import judge_file
-from roster_etl.mapping.frames import to_table
+from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.judge import limits_of
 from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.upload import Member, Upload

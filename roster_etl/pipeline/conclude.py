@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from roster_etl.canonical.ledger import ImportKind, ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
-from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.archived import came_with, is_upload
 from roster_etl.pipeline.fold import STAGE, refused_by_fold
 from roster_etl.pipeline.manifest import refresh_manifest, write_manifest

@@ -20,7 +20,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Source, fold
 from roster_etl.engine.csv.reader import as_read
 from roster_etl.engine.validation.validate import judge_file
-from roster_etl.mapping.frames import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
 from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.compare import compared
 from roster_etl.pipeline.judge import gate_lines

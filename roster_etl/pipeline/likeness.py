@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.wrong_district import MANY, Likeness, likeness
-from roster_etl.mapping.frames import to_table
+from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 

@@ -91,7 +91,7 @@ def _door(workspace: Workspace, upload: Upload) -> Document:
 
 
 def _records(frame: Any) -> list[Document]:
-    from roster_etl.mapping.frames import to_table
+    from roster_etl.frames.arrow import to_table
 
     return list(to_table(frame).to_pylist())
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
-from roster_etl.mapping.frames import DELETED, REFUSED, flat, to_table
+from roster_etl.frames.arrow import DELETED, REFUSED, flat, to_table
 from roster_etl.pipeline.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.manifest import write_manifest

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from roster_etl.mapping.frames import FINDINGS, to_frame
+from roster_etl.frames.arrow import FINDINGS, to_frame
 from roster_etl.pipeline import override, renames, undo
 from roster_etl.pipeline.road import Tell, walk
 from roster_etl.pipeline.upload import Upload

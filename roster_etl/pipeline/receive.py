@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from roster_etl.mapping.frames import findings_frame
+from roster_etl.frames.arrow import findings_frame
 from roster_etl.pipeline.abandoned import begin, release
 from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, lost_members, refuse_older
 from roster_etl.pipeline.arrivals import arrived, forget, keep_member

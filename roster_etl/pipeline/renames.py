@@ -29,7 +29,7 @@ from roster_etl.engine.planning.rename_detection import (
     with_renames,
 )
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.mapping.frames import flat, to_frame, to_table
+from roster_etl.frames.arrow import flat, to_frame, to_table
 from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.rename_words import ALL, NUMBER, BadRename, chosen, in_numbers, numbered, says_ids

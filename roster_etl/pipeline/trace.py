@@ -20,7 +20,7 @@ from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
 from roster_etl.engine.transform.manual_edits import edit_value
-from roster_etl.mapping.frames import flat
+from roster_etl.frames.arrow import flat
 from roster_etl.mapping.plan import Const, Lookup, Mapping
 from roster_etl.mapping.words import column_words, fold_words
 from roster_etl.pipeline.line import Under, other_keys

@@ -18,7 +18,7 @@ import pyarrow as pa
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, Since, make_undo
-from roster_etl.mapping.frames import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.abandoned import begin, fail_running, release
 from roster_etl.pipeline.by_hand import carried, keep_manifest
 from roster_etl.pipeline.conclude import close_holds

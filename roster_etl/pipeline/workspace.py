@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from roster_etl.mapping.frames import return_memory
+from roster_etl.frames.arrow import return_memory
 from roster_etl.quality import load_suites
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive

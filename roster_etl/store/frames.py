@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from roster_etl.mapping.frames import to_frame, to_table
+from roster_etl.frames.arrow import to_frame, to_table
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.district import check_id
 from roster_etl.store.faults import fault_point

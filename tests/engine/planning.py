@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Doubt, Plan, TablePlan, make_plan
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
-from roster_etl.mapping.frames import DELETED, REFUSED, flat
+from roster_etl.frames.arrow import DELETED, REFUSED, flat
 
 Row = Mapping[str, Any]
 CERTAIN = Doubt(file_of=lambda name: name.rpartition("/")[2].removesuffix(".csv"))

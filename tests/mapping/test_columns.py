@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from roster_etl.frames.arrow import text
 from roster_etl.mapping import columns
-from roster_etl.mapping.frames import text
 
 
 def _days(*values: date | None) -> pd.Series:

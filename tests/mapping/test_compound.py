@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from roster_etl.frames.arrow import arrow, text
 from roster_etl.mapping.columns import derived_id, joined
 from roster_etl.mapping.compound import (
     begins,
@@ -20,7 +21,6 @@ from roster_etl.mapping.compound import (
     with_texts,
     with_us_days,
 )
-from roster_etl.mapping.frames import arrow, text
 
 
 def _list(values: pd.Series) -> list[object]:

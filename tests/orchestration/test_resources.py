@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from roster_etl.mapping.frames import text
+from roster_etl.frames.arrow import text
 from roster_etl.orchestration.io_manager import FrameIOManager
 from roster_etl.orchestration.resources import Desk, handed_tables
 from roster_etl.pipeline.upload import Upload

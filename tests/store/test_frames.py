@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from roster_etl.mapping.frames import findings_frame, to_frame, to_table
+from roster_etl.frames.arrow import findings_frame, to_frame, to_table
 from roster_etl.spec.errors import BadDistrictId, FrameError, UnsafePath
 from roster_etl.store.frames import FrameStore
 

@@ -12,7 +12,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from roster_etl.mapping.frames import to_frame
+from roster_etl.frames.arrow import to_frame
 from roster_etl.spec.errors import ArchiveError, RosterError, SettingsError, StoreRefused, StoreUnavailable
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import Feed

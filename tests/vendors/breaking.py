@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from roster_etl.engine.validation.validate import Judged, JudgedFile
-from roster_etl.mapping.frames import REFUSED, ROW
+from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec import AnyOf, Column, File, Together
 from roster_etl.vendors import Vendor, vendor

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from roster_etl.mapping.frames import REFUSED
+from roster_etl.frames.arrow import REFUSED
 from roster_etl.spec import (
     AnyOf,
     Choice,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from roster_etl.mapping.moments import parse_moments
+from roster_etl.frames.timestamps import parse_moments
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec import (
     AnyOf,

@@ -16,7 +16,7 @@ from roster_etl.engine.changes.enrollment_lookup import NAMED, true
 from roster_etl.engine.changes.observers import LINK, follow_students
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.mapping.frames import flat
+from roster_etl.frames.arrow import flat
 
 REASON = "batch_mode"
 

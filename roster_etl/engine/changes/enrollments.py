@@ -17,8 +17,8 @@ from roster_etl.engine.changes.enrollment_lookup import Wanted, wanted_rows
 from roster_etl.engine.changes.observers import AT, KEY, MADE, are_followed, follow_students
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.changes.working_table import Working, hashed
+from roster_etl.frames.arrow import flat, row_codes
 from roster_etl.mapping.fold import RowKind
-from roster_etl.mapping.frames import flat, row_codes
 
 TARGET = TABLES["enrollments"]
 VALUES = ("start_at", "end_at", "limit_section_privileges", "status", "cause")

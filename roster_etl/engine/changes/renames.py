@@ -17,8 +17,8 @@ from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.id_changes import note_change
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.changes.working_table import Working
+from roster_etl.frames.arrow import flat
 from roster_etl.mapping.fold import RowKind
-from roster_etl.mapping.frames import flat
 
 CLEAR = "<delete>"
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
-from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
+from roster_etl.frames.arrow import CLOSE, DELETED, REFUSED, flat
 
 Key = Any  # the text of a single key column, or the tuple of several
 REASONS: Final = ("changed", "deleted", "cascade", "batch_mode", "diffed", "renamed")

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from roster_etl.engine.csv.record_offsets import Fault, cell_text, read_record
 from roster_etl.engine.csv.record_scan import CODE_OF, LONG, RAGGED, REPEATED, STRAY, UNDECODABLE, Codes, Survey
-from roster_etl.mapping.frames import FINDINGS, findings_frame, to_frame
+from roster_etl.frames.arrow import FINDINGS, findings_frame, to_frame
 from roster_etl.spec.findings import Finding
 
 FIRST_ROW = 2  # the number of the record under the header

@@ -32,7 +32,7 @@ from roster_etl.engine.csv.damaged_records import (
 from roster_etl.engine.csv.encoding import Text, ends_inside_character, refusal, to_utf8
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
 from roster_etl.engine.csv.record_scan import REPEATED, SOUND, STRAY, UNDECODABLE, Survey, survey
-from roster_etl.mapping.frames import findings_frame
+from roster_etl.frames.arrow import findings_frame
 from roster_etl.spec.findings import Finding
 
 __all__ = ["DEFAULT_LIMITS", "UNFORGIVING", "Damaged", "Limits", "RawFile", "as_read", "read_csv", "read_header"]
@@ -48,7 +48,7 @@ class RawFile:
     ``header``: the names as uploaded, BOM and outer white space off. ``table``: one row a complete record, columns
     "c0", "c1", … of text, an empty cell is null. ``rows``: the record number of each row of the table (header = 1).
     ``rows_read``: records under the header, those of commas only counted, empty lines not. ``findings``: as
-    `mapping.frames.FINDINGS`, ``file`` null. ``refused``: the code that the whole file is refused for; then ``table`` is
+    `frames.arrow.FINDINGS`, ``file`` null. ``refused``: the code that the whole file is refused for; then ``table`` is
     empty.
     """
 

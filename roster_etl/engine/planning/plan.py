@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.transform.mapper import HASH, key_text
-from roster_etl.mapping.ahead import one_ahead
-from roster_etl.mapping.frames import CLOSE, DELETED, REFUSED, flat
-from roster_etl.mapping.hashes import hash_numbers
+from roster_etl.frames.arrow import CLOSE, DELETED, REFUSED, flat
+from roster_etl.frames.prefetch import one_ahead
+from roster_etl.frames.row_hashes import hash_numbers
 
 # Stated for records that an upload was asked to be the whole truth about, and left out.
 UNNAMED = pa.array(["batch_mode", "diffed"], pa.string())

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.planning.plan import CLOSES, Plan, SchoolPlan, TablePlan, changed_columns, per_school, plan_hash, same_rows
 from roster_etl.engine.transform.mapper import HASH, key_text
-from roster_etl.mapping.frames import flat
-from roster_etl.mapping.hashes import hash_numbers
+from roster_etl.frames.arrow import flat
+from roster_etl.frames.row_hashes import hash_numbers
 
 UNDONE = "undone"
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.mapping.frames import flat
+from roster_etl.frames.arrow import flat
 
 Likeness = Literal["another_district", "renumbered"]
 

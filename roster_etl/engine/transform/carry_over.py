@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
-from roster_etl.mapping.frames import REFUSED, flat
+from roster_etl.frames.arrow import REFUSED, flat
 
 
 def keep_unstated(

@@ -22,8 +22,8 @@ from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.engine.validation import cell_cleanup
 from roster_etl.engine.validation.cell_formats import broken, expected
 from roster_etl.engine.validation.column_checks import CELL_CHARS
+from roster_etl.frames.arrow import REFUSED, flat, one_array, text
 from roster_etl.mapping.columns import instant
-from roster_etl.mapping.frames import REFUSED, flat, one_array, text
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.rules import Choice, Phone
 

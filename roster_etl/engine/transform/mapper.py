@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.row_steps import run_step
 from roster_etl.engine.validation.findings_builder import Findings, joined_keys
-from roster_etl.mapping.ahead import one_ahead
-from roster_etl.mapping.frames import DELETED, REFUSED, ROW, flat, one_array, row_codes
-from roster_etl.mapping.hashes import hash_texts
+from roster_etl.frames.arrow import DELETED, REFUSED, ROW, flat, one_array, row_codes
+from roster_etl.frames.prefetch import one_ahead
+from roster_etl.frames.row_hashes import hash_texts
 from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of, OfUpload
 
 ORIGIN = pa.schema(

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation.findings_builder import Findings
-from roster_etl.mapping.frames import REFUSED, ROW, flat, one_array, row_codes
+from roster_etl.frames.arrow import REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.mapping.plan import (
     Agreed,
     AnyGiven,

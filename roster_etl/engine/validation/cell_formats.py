@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.mapping.moments import parse_moments
+from roster_etl.frames.timestamps import parse_moments
 from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Status, Text, WholeNumber
 from roster_etl.spec.rules import Form
 

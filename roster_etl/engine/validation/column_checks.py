@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.validation import cell_cleanup, cell_formats
 from roster_etl.engine.validation.missing_records import with_missing
 from roster_etl.engine.validation.row_state import Mask, Sheet, true
-from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, one_array
+from roster_etl.frames.arrow import DELETED, REFUSED, ROW, findings_frame, flat, one_array
 from roster_etl.spec import Choice, Column, Match, Reference, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, codes_of, folded

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.mapping.frames import FINDINGS, to_frame
+from roster_etl.frames.arrow import FINDINGS, to_frame
 from roster_etl.spec.findings import CODES, Severity, mask, printable
 
 

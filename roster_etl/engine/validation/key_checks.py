@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation.row_state import Mask, Places, Sheet, same_cells, true
-from roster_etl.mapping.frames import row_codes
+from roster_etl.frames.arrow import row_codes
 from roster_etl.spec import Repeats, Unique
 
 

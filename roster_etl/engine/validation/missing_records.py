@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.validation.row_state import Mask, Sheet
-from roster_etl.mapping.frames import findings_frame
+from roster_etl.frames.arrow import findings_frame
 from roster_etl.spec import Reference
 from roster_etl.spec.findings import Finding, mask
 

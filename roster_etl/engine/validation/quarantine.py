@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.csv.redact_columns import blank_cells
 from roster_etl.engine.validation.row_state import Sheet, true
-from roster_etl.mapping.frames import flat
+from roster_etl.frames.arrow import flat
 
 QUARANTINE = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])
 

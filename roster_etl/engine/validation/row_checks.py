@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.validation import cell_formats
 from roster_etl.engine.validation.column_checks import Judged
 from roster_etl.engine.validation.row_state import Sheet, true
-from roster_etl.mapping.frames import REFUSED, flat, one_array, to_table
+from roster_etl.frames.arrow import REFUSED, flat, one_array, to_table
 from roster_etl.spec import AnyOf, Date, FoundTogether, NotBefore, RowRule, Together
 
 

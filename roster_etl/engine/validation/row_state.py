@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
 from roster_etl.engine.validation.findings_builder import Findings, joined_keys
-from roster_etl.mapping.frames import DELETED, REFUSED, ROW, findings_frame, flat, to_frame
+from roster_etl.frames.arrow import DELETED, REFUSED, ROW, findings_frame, flat, to_frame
 from roster_etl.spec import Column, File, Where
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.promises import Check

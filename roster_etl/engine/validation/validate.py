@@ -32,7 +32,7 @@ from roster_etl.engine.validation.key_checks import check_keys, check_unique
 from roster_etl.engine.validation.quarantine import QUARANTINE, evidence, named, quarantine
 from roster_etl.engine.validation.row_checks import check_rule, doubt_emptied_records
 from roster_etl.engine.validation.row_state import VERDICTS, Sheet, rows_frame
-from roster_etl.mapping.frames import findings_frame
+from roster_etl.frames.arrow import findings_frame
 from roster_etl.spec import File
 from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS
 from roster_etl.spec.replacements import Replacements

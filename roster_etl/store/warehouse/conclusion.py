@@ -70,7 +70,7 @@ class Edit:
 class Conclusion:
     """How an import ended.
 
-    ``findings``: schema ``mapping.frames.FINDINGS``; ``rejected``: schema REJECTED. None, for these and for files and checks:
+    ``findings``: schema ``frames.arrow.FINDINGS``; ``rejected``: schema REJECTED. None, for these and for files and checks:
     what the ledger has of them stays (a held import that is approved later).
     ``leaving``: refused rows of earlier imports (columns LEAVING) that leave the quarantine, as they were applied or gave way;
     ``edits``: stewards' edits that this import begins or ends; both for published imports alone. ``entries``: lines of the audit.

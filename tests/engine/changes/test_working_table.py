@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes.working_table import Working, hashed
-from roster_etl.mapping.frames import CLOSE
+from roster_etl.frames.arrow import CLOSE
 
 COURSES = TABLES["courses"]
 ROW = ("tomorrow.csv", 7)

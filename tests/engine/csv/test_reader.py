@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.csv.reader import UNFORGIVING, Limits, RawFile, as_read, read_csv, read_header
-from roster_etl.mapping.frames import FINDINGS, to_table
+from roster_etl.frames.arrow import FINDINGS, to_table
 from roster_etl.spec.findings import Finding
 from tests.engine.readings import as_reading, reading
 from tests.engine.reference import Reading

@@ -11,7 +11,7 @@ import pytest
 
 from roster_etl.engine.planning.plan import Doubt, LeftOut, TablePlan, make_plan
 from roster_etl.engine.planning.thresholds import Thresholds, exceeded
-from roster_etl.mapping.frames import CLOSE, REFUSED
+from roster_etl.frames.arrow import CLOSE, REFUSED
 from tests.engine.planning import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan
 
 # ---- created, changed, absent

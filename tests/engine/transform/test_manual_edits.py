@@ -11,7 +11,7 @@ import pytest
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, edit_value, judged_value, with_edits
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, row_hash
-from roster_etl.mapping.frames import REFUSED
+from roster_etl.frames.arrow import REFUSED
 
 USERS = TABLES["users"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from roster_etl.engine.transform.row_steps import members, run_step
 from roster_etl.engine.validation.findings_builder import Findings
+from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.mapping.columns import joined
-from roster_etl.mapping.frames import REFUSED, ROW
 from roster_etl.mapping.plan import (
     Agreed,
     AnyGiven,

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.validation.cell_formats import broken, code_of, expected, parse_dates
+from roster_etl.frames.arrow import arrow, text
 from roster_etl.mapping import columns
-from roster_etl.mapping.frames import arrow, text
 from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Form, Phone, Status, Text, WholeNumber
 
 GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))

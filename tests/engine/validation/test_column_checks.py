@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from roster_etl.engine.validation.column_checks import Known
 from roster_etl.engine.validation.validate import JudgedFile
-from roster_etl.mapping.frames import REFUSED
+from roster_etl.frames.arrow import REFUSED
 from roster_etl.spec import Choice, Column, Digits, File, Match, Status, Unique, Where
 from tests.walking import found, judge, lines
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.validation.findings_builder import Findings, joined_keys
-from roster_etl.mapping.frames import FINDINGS, findings_frame
+from roster_etl.frames.arrow import FINDINGS, findings_frame
 from roster_etl.spec.findings import Finding
 
 

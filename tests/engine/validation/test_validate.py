@@ -7,7 +7,7 @@ import json
 import pytest
 
 from roster_etl.engine.validation.validate import QUARANTINE, VERDICTS, Judged, JudgedFile, absent_file
-from roster_etl.mapping.frames import REFUSED, ROW
+from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.spec import (
     Choice,
     Column,

@@ -32,7 +32,7 @@ from roster_etl.engine.changes import (
 )
 from roster_etl.engine.planning.plan import Doubt, Plan, make_plan
 from roster_etl.engine.transform.mapper import HASH, key_text
-from roster_etl.mapping.frames import REFUSED, ROW, flat
+from roster_etl.frames.arrow import REFUSED, ROW, flat
 from roster_etl.vendors.canvas.fold import FOLD
 
 Files = Mapping[str, str]

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from roster_etl.mapping import frames
-from roster_etl.mapping.frames import FINDINGS, findings_frame, flat, one_array, row_codes, text, to_frame, to_table
+from roster_etl.frames import arrow
+from roster_etl.frames.arrow import FINDINGS, findings_frame, flat, one_array, row_codes, text, to_frame, to_table
 from roster_etl.spec.findings import Finding
 
 
@@ -15,7 +15,7 @@ def test_a_table_and_a_frame_are_the_same_data() -> None:
     table = pa.table({"a": ["x", None], "b": [1, 2]})
 
     assert to_table(to_frame(table)).equals(table)
-    assert to_frame(table)["a"].dtype == frames.TEXT
+    assert to_frame(table)["a"].dtype == arrow.TEXT
 
 
 @pytest.mark.parametrize("chunks", [[], [["a"]], [["a"], ["b", None]]])
@@ -59,6 +59,6 @@ def test_rows_have_one_code_where_all_cells_are_equal_and_missing_equals_missing
 
 def test_codes_of_many_columns_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     columns = [[str((row >> bit) & 1) for row in range(64)] for bit in range(6)]
-    monkeypatch.setattr(frames, "_MOST_CODES", 8)
+    monkeypatch.setattr(arrow, "_MOST_CODES", 8)
 
     assert _groups(*columns) == [[row] for row in range(64)]

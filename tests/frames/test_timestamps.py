@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from roster_etl.mapping.moments import parse_moments
+from roster_etl.frames.timestamps import parse_moments
 
 
 def moment(text: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from roster_etl.mapping.ahead import one_ahead
+from roster_etl.frames.prefetch import one_ahead
 
 
 def test_all_items_come_in_their_order():
