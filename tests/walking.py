@@ -15,7 +15,7 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import Judged, JudgedFile, absent_file, judge_file
 from roster_etl.frames.arrow import REFUSED, to_table
-from roster_etl.mapping.plan import RECEIVED_ON
+from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.spec import File
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import Replacements

@@ -18,7 +18,7 @@ from roster_etl.engine.planning.plan import Doubt, Plan, make_plan
 from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.frames.arrow import findings_frame, give_back, to_frame, to_table
-from roster_etl.mapping.plan import AnyGiven, OnlyRows, Unpivot, identity_columns
+from roster_etl.mapping.column_plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.archived import overtaken_by
 from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.conclude import conclude, verdicts

@@ -21,8 +21,8 @@ from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
 from roster_etl.engine.transform.manual_edits import edit_value
 from roster_etl.frames.arrow import flat
-from roster_etl.mapping.plan import Const, Lookup, Mapping
-from roster_etl.mapping.words import column_words, fold_words
+from roster_etl.mapping.column_plan import Const, Lookup, Mapping
+from roster_etl.mapping.describe import column_words, fold_words
 from roster_etl.pipeline.line import Under, other_keys
 from roster_etl.pipeline.map import mappings_to
 from roster_etl.pipeline.teachers import teachers_of

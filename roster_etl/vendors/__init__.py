@@ -13,8 +13,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.mapping.fold import FoldPlan
-from roster_etl.mapping.plan import Mapping
+from roster_etl.mapping.change_plan import FoldPlan
+from roster_etl.mapping.column_plan import Mapping
 from roster_etl.spec import Format
 from roster_etl.spec.errors import PermanentError
 
@@ -30,7 +30,7 @@ class UnknownVendor(PermanentError):
 class Vendor:
     """One vendor: what its document promises, and how its files become canonical tables.
 
-    ``mappings`` are column plans of ``mapping.plan``; for a format of changes, ``fold`` says instead what its rows do to what is
+    ``mappings`` are column plans of ``mapping.column_plan``; for a format of changes, ``fold`` says instead what its rows do to what is
     there. ``package`` is the folder's module, for its codes, sample and README.
     """
 

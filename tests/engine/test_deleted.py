@@ -15,8 +15,8 @@ from roster_etl.engine.planning.thresholds import Thresholds, exceeded
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import Judged, JudgedFile, absent_file
 from roster_etl.frames.arrow import DELETED, REFUSED, flat, to_table
-from roster_etl.mapping.plan import Const, From, Lookup
-from roster_etl.mapping.plan import Mapping as ColumnPlan
+from roster_etl.mapping.column_plan import Const, From, Lookup
+from roster_etl.mapping.column_plan import Mapping as ColumnPlan
 from roster_etl.spec import Column, File, Reference, Status, Unique, Where
 from tests.walking import found, judge, lines
 

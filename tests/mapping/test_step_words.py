@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
-from roster_etl.mapping.compound import if_first, looked_up, with_texts
-from roster_etl.mapping.plan import Claim, Const, FirstOf, From, IfOption, Lookup, Mapping, Of
-from roster_etl.mapping.words import column_words, expression_words
+from roster_etl.mapping.column_plan import Claim, Const, FirstOf, From, IfOption, Lookup, Mapping, Of
+from roster_etl.mapping.combinators import if_first, looked_up, with_texts
+from roster_etl.mapping.describe import column_words, expression_words
+from roster_etl.mapping.value_functions import chained, derived_id, joined, range_low, recode
 from roster_etl.spec import Where
 
 CODES = recode({"1": "01"})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.mapping.plan import Lookup
+from roster_etl.mapping.column_plan import Lookup
 from roster_etl.pipeline.check import check_upload
 from roster_etl.pipeline.published import known_columns, unpublished_files
 from roster_etl.pipeline.receive import Order, receive

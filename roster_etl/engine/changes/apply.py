@@ -31,7 +31,7 @@ from roster_etl.engine.changes.sections import cross_lists, sections
 from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.engine.changes.terms import terms
 from roster_etl.engine.changes.working_table import Working
-from roster_etl.mapping.fold import FoldPlan, RowKind
+from roster_etl.mapping.change_plan import FoldPlan, RowKind
 
 Verb = Callable[[State, RowKind], None]
 VERBS: Mapping[str, Verb] = {

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.changes.change_rows import DROPPED, Row, Source
 from roster_etl.engine.validation.quarantine import QUARANTINE
 from roster_etl.frames.arrow import FINDINGS, REFUSED, ROW, findings_frame, flat, to_table
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 from roster_etl.spec.findings import CODES, Finding, Severity, mask, printable
 
 Place = tuple[int | None, str, int]  # import (None: this one), file, row

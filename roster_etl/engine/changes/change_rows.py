@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, ROW, flat, one_array
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 DROPPED = "_dropped"  # of a row that a comparison with an earlier upload made: the record was left out (bool)
 STATUS = "status"

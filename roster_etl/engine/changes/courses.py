@@ -14,7 +14,7 @@ from roster_etl.engine.changes.change_findings import Refused
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.state import State, given_values, integration_ids, second_id, status_of
 from roster_etl.engine.changes.working_table import Record
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 PLACE = "organization_id"
 COPIED = ("organization_id", "term_id", "short_name", "name", "start_at", "end_at")  # to a course that cross-listing makes

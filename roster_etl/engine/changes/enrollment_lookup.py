@@ -17,7 +17,7 @@ from roster_etl.engine.changes.change_findings import Refused
 from roster_etl.engine.changes.change_rows import Read, Source
 from roster_etl.engine.changes.state import BUILT_IN_BASES, State
 from roster_etl.frames.arrow import flat
-from roster_etl.mapping.fold import Roles, RowKind
+from roster_etl.mapping.change_plan import Roles, RowKind
 
 COLUMNS: Mapping[str, pa.DataType] = {
     "course_id": pa.string(),

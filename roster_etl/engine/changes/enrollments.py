@@ -18,7 +18,7 @@ from roster_etl.engine.changes.observers import AT, KEY, MADE, are_followed, fol
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.changes.working_table import Working, hashed
 from roster_etl.frames.arrow import flat, row_codes
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 TARGET = TABLES["enrollments"]
 VALUES = ("start_at", "end_at", "limit_section_privileges", "status", "cause")

@@ -19,7 +19,7 @@ from roster_etl.engine.changes.state import State, given_values, status_of
 from roster_etl.engine.changes.working_table import Record
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import flat
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 CONTEXT = ("organization_id", "course_id")
 

@@ -19,7 +19,7 @@ from roster_etl.canonical.references import MENTIONS
 from roster_etl.engine.changes.change_rows import Source
 from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.frames.arrow import flat
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 NOW = sys.maxsize  # the import that is being folded comes after all others
 TIMES = "times"

@@ -19,7 +19,7 @@ from roster_etl.engine.changes.state import State, status_of
 from roster_etl.engine.changes.working_table import hashed
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import flat
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 TARGET = TABLES["enrollments"]
 LINK = "observer_link"

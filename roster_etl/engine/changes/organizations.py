@@ -10,7 +10,7 @@ from collections import Counter
 from roster_etl.engine.changes.change_findings import Refused
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 PARENT = "parent_organization_id"
 

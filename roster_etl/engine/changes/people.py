@@ -15,7 +15,7 @@ from roster_etl.engine.changes.person_names import MADE, PARTS, in_force, named
 from roster_etl.engine.changes.renames import Renamed, apply_renames
 from roster_etl.engine.changes.state import State, Unique, given_values, second_id, status_of
 from roster_etl.engine.changes.working_table import Record
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 OF_A_PERSON = (
     ("enrollments", ("user_id", "associated_user_id")),

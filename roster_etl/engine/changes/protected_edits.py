@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from roster_etl.canonical.references import MENTIONS
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 
 @dataclass(frozen=True, kw_only=True)

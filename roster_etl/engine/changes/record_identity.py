@@ -16,7 +16,7 @@ from roster_etl.engine.changes.change_rows import key_cells
 from roster_etl.engine.changes.enrollment_lookup import bases, by_integration_id, live_persons, role_of
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 _MAKES_PERSONS = ("people", "logins", "rename")
 _NOTHING = pa.scalar(None, pa.string())

@@ -18,7 +18,7 @@ from roster_etl.engine.changes.id_changes import note_change
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.changes.working_table import Working
 from roster_etl.frames.arrow import flat
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 CLEAR = "<delete>"
 

@@ -14,7 +14,7 @@ from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.courses import copy_of
 from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id, status_of
 from roster_etl.engine.changes.working_table import Record
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 
 def sections(state: State, kind: RowKind) -> None:

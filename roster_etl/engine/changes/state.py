@@ -17,7 +17,7 @@ from roster_etl.engine.changes.change_findings import Notes, Refused
 from roster_etl.engine.changes.change_rows import Read, Row
 from roster_etl.engine.changes.protected_edits import Sticky
 from roster_etl.engine.changes.working_table import Key, Record, Working
-from roster_etl.mapping.fold import FoldPlan, RowKind
+from roster_etl.mapping.change_plan import FoldPlan, RowKind
 
 Apply = Callable[[Row], None]
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")

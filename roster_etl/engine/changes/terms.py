@@ -5,7 +5,7 @@ from __future__ import annotations
 from roster_etl.engine.changes.change_findings import Refused
 from roster_etl.engine.changes.change_rows import Row
 from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id, status_of
-from roster_etl.mapping.fold import RowKind
+from roster_etl.mapping.change_plan import RowKind
 
 DATES = ("start_at", "end_at")
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.changes.change_rows import DROPPED, STATUS, Source, raw_keys
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, ROW, flat
-from roster_etl.mapping.fold import FoldPlan, RowKind
+from roster_etl.mapping.change_plan import FoldPlan, RowKind
 from roster_etl.spec.findings import Finding
 
 How = Literal["whole", "diffed", "remaster", "exceeded"]

@@ -23,7 +23,7 @@ from roster_etl.engine.validation import cell_cleanup
 from roster_etl.engine.validation.cell_formats import broken, expected
 from roster_etl.engine.validation.column_checks import CELL_CHARS
 from roster_etl.frames.arrow import REFUSED, flat, one_array, text
-from roster_etl.mapping.columns import instant
+from roster_etl.mapping.value_functions import instant
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.rules import Choice, Phone
 

@@ -1,6 +1,6 @@
 """Run mappings: judged vendor files in, one canonical table out.
 
-Belongs here: evaluating the expressions of ``mapping.plan``, what was derived, one row a key, and the hash of a row.
+Belongs here: evaluating the expressions of ``mapping.column_plan``, what was derived, one row a key, and the hash of a row.
 Grain of the result: one row a record of the canonical table; refused rows that name a record not accepted elsewhere stay
 in it with ``_refused``, so that the record counts as seen. So do rows that say ``_deleted``, so that it counts as deleted.
 """
@@ -23,7 +23,7 @@ from roster_etl.engine.validation.findings_builder import Findings, joined_keys
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW, flat, one_array, row_codes
 from roster_etl.frames.prefetch import one_ahead
 from roster_etl.frames.row_hashes import hash_texts
-from roster_etl.mapping.plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of, OfUpload
+from roster_etl.mapping.column_plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of, OfUpload
 
 ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]

@@ -1,6 +1,6 @@
 """The steps of a mapping: how the rows of a file become the rows that are mapped.
 
-Belongs here: one function for each step of ``mapping.plan``, from a table to a table. Tables hold text columns, ``_row``
+Belongs here: one function for each step of ``mapping.column_plan``, from a table to a table. Tables hold text columns, ``_row``
 and ``_refused``; refused rows take part wherever a record must be known to have been seen, and never where a value is
 inferred for an accepted one.
 """
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.validation.findings_builder import Findings
 from roster_etl.frames.arrow import REFUSED, ROW, flat, one_array, row_codes
-from roster_etl.mapping.plan import (
+from roster_etl.mapping.column_plan import (
     Agreed,
     AnyGiven,
     AnyRow,

@@ -1,10 +1,10 @@
 """How the files become canonical tables: one column plan for each pair of file and table.
 
-Belongs here: which column goes where, by which function of ``mapping.columns``. A column that no plan names is read, judged and kept out.
+Belongs here: which column goes where, by which function of ``mapping.value_functions``. A column that no plan names is read, judged and kept out.
 """
 
-from roster_etl.mapping.columns import joined, recode
-from roster_etl.mapping.plan import Const, From, Mapping
+from roster_etl.mapping.column_plan import Const, From, Mapping
+from roster_etl.mapping.value_functions import joined, recode
 from roster_etl.vendors._template.codes import ROLES
 
 _ORGANIZATIONS = (

@@ -3,8 +3,8 @@
 Sources: the document, and how the vendor's own programs behave (README.md, "Behaviour").
 """
 
-from roster_etl.mapping.columns import instant, switch
-from roster_etl.mapping.fold import FoldPlan, Given, Refers, Roles, RowKind
+from roster_etl.mapping.change_plan import FoldPlan, Given, Refers, Roles, RowKind
+from roster_etl.mapping.value_functions import instant, switch
 
 CLEAR = "<delete>"
 LIVING = {"active": "active", "deleted": "deleted"}

@@ -1,12 +1,10 @@
 """How CatapultCONNECT's files become canonical tables.
 
-Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.value_functions``;
 the decisions behind ambiguous columns are written down in this folder's README.
 """
 
-from roster_etl.mapping.columns import decimal, derived_id, digits, joined, parse_us_day, recode
-from roster_etl.mapping.compound import looked_up, or_else, unless_looked_up, with_texts
-from roster_etl.mapping.plan import (
+from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
     Agreed,
     AnyGiven,
@@ -20,6 +18,8 @@ from roster_etl.mapping.plan import (
     OfUpload,
     Unnamed,
 )
+from roster_etl.mapping.combinators import looked_up, or_else, unless_looked_up, with_texts
+from roster_etl.mapping.value_functions import decimal, derived_id, digits, joined, parse_us_day, recode
 from roster_etl.vendors.catapult_connect.codes import (
     GRADES,
     HOMEROOM_PERIODS,

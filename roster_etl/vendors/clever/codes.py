@@ -1,6 +1,6 @@
 """Clever's code lists, and what each code is in the canonical roster.
 
-Belongs here: literals. Does not belong here: functions that apply them (``mapping.columns``).
+Belongs here: literals. Does not belong here: functions that apply them (``mapping.value_functions``).
 Keys are compared without regard to case. Source: the "Format" and "Notes" columns of the document's tables.
 """
 

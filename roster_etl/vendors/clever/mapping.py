@@ -1,26 +1,11 @@
 """How Clever's files become canonical tables.
 
-Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.value_functions``;
 the decisions behind ambiguous columns are written down in this folder's README.
 """
 
 from roster_etl.canonical.codes import GRADES as CEDS_GRADES
-from roster_etl.mapping.columns import (
-    chained,
-    decimal,
-    derived_id,
-    digits,
-    first_given,
-    flag,
-    joined,
-    keyword_subject,
-    parse_us_date,
-    range_low,
-    recode,
-    whole,
-)
-from roster_etl.mapping.compound import begins_us, ends_us, if_first, with_us_days
-from roster_etl.mapping.plan import (
+from roster_etl.mapping.column_plan import (
     Agreed,
     AnyRow,
     Const,
@@ -36,6 +21,21 @@ from roster_etl.mapping.plan import (
     OnlyWith,
     Unpivot,
     Varied,
+)
+from roster_etl.mapping.combinators import begins_us, ends_us, if_first, with_us_days
+from roster_etl.mapping.value_functions import (
+    chained,
+    decimal,
+    derived_id,
+    digits,
+    first_given,
+    flag,
+    joined,
+    keyword_subject,
+    parse_us_date,
+    range_low,
+    recode,
+    whole,
 )
 from roster_etl.vendors.clever.codes import (
     DISTRICT_OFFICE,

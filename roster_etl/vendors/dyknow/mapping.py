@@ -1,12 +1,12 @@
 """How Dyknow's files become canonical tables.
 
-Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.value_functions``;
 the decisions behind ambiguous columns are written down in this folder's README.
 """
 
-from roster_etl.mapping.columns import derived_id, joined, recode
-from roster_etl.mapping.compound import begins, ends, of_days
-from roster_etl.mapping.plan import Const, From, Lookup, Mapping, Unpivot
+from roster_etl.mapping.column_plan import Const, From, Lookup, Mapping, Unpivot
+from roster_etl.mapping.combinators import begins, ends, of_days
+from roster_etl.mapping.value_functions import derived_id, joined, recode
 from roster_etl.vendors.dyknow.codes import GRADES
 
 _COURSE_ID = From("school_id", "course_name", via=derived_id("course"), derived=True)

@@ -1,11 +1,11 @@
 """How Mastery Connect's files become canonical tables.
 
-Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.columns``;
+Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.value_functions``;
 the decisions behind ambiguous columns are written down in this folder's README.
 """
 
-from roster_etl.mapping.columns import joined, recode
-from roster_etl.mapping.plan import Claim, Const, Differs, FirstOf, From, Lookup, Mapping, OnlyRows
+from roster_etl.mapping.column_plan import Claim, Const, Differs, FirstOf, From, Lookup, Mapping, OnlyRows
+from roster_etl.mapping.value_functions import joined, recode
 from roster_etl.spec import Where
 from roster_etl.vendors.mastery_connect.codes import FLAGS, GENDERS, GRADES, RACES, ROLES, STATUSES, STUDENT, TEACHER
 

@@ -14,8 +14,8 @@ import pytest
 from roster_etl.canonical.roster import RosterColumn, RosterTable
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, key_text, map_table, row_hash
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW
-from roster_etl.mapping.columns import first_given, flag, joined, recode, whole
-from roster_etl.mapping.plan import Const, FirstOf, From, IfOption, Mapping, Numbered, Of, OnlyRows, Unnamed
+from roster_etl.mapping.column_plan import Const, FirstOf, From, IfOption, Mapping, Numbered, Of, OnlyRows, Unnamed
+from roster_etl.mapping.value_functions import first_given, flag, joined, recode, whole
 from tests.walking import accepted, found
 
 PETS = RosterTable(

@@ -10,8 +10,7 @@ import pytest
 from roster_etl.engine.transform.row_steps import members, run_step
 from roster_etl.engine.validation.findings_builder import Findings
 from roster_etl.frames.arrow import REFUSED, ROW
-from roster_etl.mapping.columns import joined
-from roster_etl.mapping.plan import (
+from roster_etl.mapping.column_plan import (
     Agreed,
     AnyGiven,
     AnyRow,
@@ -28,6 +27,7 @@ from roster_etl.mapping.plan import (
     Unpivot,
     Varied,
 )
+from roster_etl.mapping.value_functions import joined
 from roster_etl.spec import Where
 
 Cells = Mapping[str, str | None]

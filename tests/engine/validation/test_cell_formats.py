@@ -9,7 +9,7 @@ import pytest
 
 from roster_etl.engine.validation.cell_formats import broken, code_of, expected, parse_dates
 from roster_etl.frames.arrow import arrow, text
-from roster_etl.mapping import columns
+from roster_etl.mapping import value_functions
 from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Form, Phone, Status, Text, WholeNumber
 
 GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))
@@ -91,9 +91,14 @@ def test_any_text_is_text() -> None:
 
 @pytest.mark.parametrize(
     ("form", "function"),
-    [(US, columns.parse_us_date), (Decimal(), columns.decimal), (YEAR, columns.whole), (PHONE, columns.digits)],
+    [
+        (US, value_functions.parse_us_date),
+        (Decimal(), value_functions.decimal),
+        (YEAR, value_functions.whole),
+        (PHONE, value_functions.digits),
+    ],
 )
-def test_what_has_the_form_can_be_read_by_the_mapping(form: Form, function: columns.Values) -> None:
+def test_what_has_the_form_can_be_read_by_the_mapping(form: Form, function: value_functions.Values) -> None:
     assert function(text(GOOD[form])).isna().tolist() == [False] * len(GOOD[form])
 
 
@@ -107,7 +112,7 @@ def test_dates_may_be_written_in_several_ways() -> None:
     days = [date(2012, 8, 1)] * 3 + [None] * 4
 
     assert parse_dates(EITHER, pa.array(cells)).to_pylist() == days
-    assert arrow(columns.parse_day(text(cells))).to_pylist() == days
+    assert arrow(value_functions.parse_day(text(cells))).to_pylist() == days
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.frames.arrow import text
-from roster_etl.mapping.columns import keyword_subject
+from roster_etl.mapping.value_functions import keyword_subject
 from roster_etl.spec import Choice
 from roster_etl.vendors.clever import FORMAT
 from roster_etl.vendors.clever.codes import GRADES, SUBJECT_KEYWORDS, SUBJECT_OPTIONS, SUBJECT_OTHERWISE

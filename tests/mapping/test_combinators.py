@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from roster_etl.frames.arrow import arrow, text
-from roster_etl.mapping.columns import derived_id, joined
-from roster_etl.mapping.compound import (
+from roster_etl.mapping.combinators import (
     begins,
     begins_us,
     ends,
@@ -21,6 +20,7 @@ from roster_etl.mapping.compound import (
     with_texts,
     with_us_days,
 )
+from roster_etl.mapping.value_functions import derived_id, joined
 
 
 def _list(values: pd.Series) -> list[object]:

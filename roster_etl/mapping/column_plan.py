@@ -1,7 +1,7 @@
 """The language "target column ← source columns, by this function", which is also the lineage.
 
 Belongs here: what a mapping can say. How it is run lives in ``engine.transform.mapper`` and ``engine.transform.row_steps``; the functions that it
-names live in ``mapping.columns``. A function receives only the columns that its plan declares, so an undeclared read
+names live in ``mapping.value_functions``. A function receives only the columns that its plan declares, so an undeclared read
 cannot happen.
 """
 

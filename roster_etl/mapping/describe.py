@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 
-from roster_etl.mapping.fold import FoldPlan
-from roster_etl.mapping.plan import (
+from roster_etl.mapping.change_plan import FoldPlan
+from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
     Agreed,
     AnyRow,

@@ -1,6 +1,6 @@
 """Functions of column plans that are put together from others, or that take the value of a district option.
 
-Belongs here: what several vendors need as one step. The plain functions are in ``mapping.columns``.
+Belongs here: what several vendors need as one step. The plain functions are in ``mapping.value_functions``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.frames.arrow import arrow, one_array
-from roster_etl.mapping.columns import Values, day_after_midnight, local_midnight, parse_day, parse_us_date
+from roster_etl.mapping.value_functions import Values, day_after_midnight, local_midnight, parse_day, parse_us_date
 
 
 def begins_us(days: pd.Series, zone: object) -> pd.Series:

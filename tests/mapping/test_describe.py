@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.mapping.columns import chained, derived_id, joined, range_low, recode
-from roster_etl.mapping.compound import begins_us, if_first, of_days, or_else, with_us_days
-from roster_etl.mapping.plan import (
+from roster_etl.mapping.column_plan import (
     Agreed,
     AnyRow,
     Computed,
@@ -25,7 +23,9 @@ from roster_etl.mapping.plan import (
     Unpivot,
     Varied,
 )
-from roster_etl.mapping.words import column_words, expression_words, step_words
+from roster_etl.mapping.combinators import begins_us, if_first, of_days, or_else, with_us_days
+from roster_etl.mapping.describe import column_words, expression_words, step_words
+from roster_etl.mapping.value_functions import chained, derived_id, joined, range_low, recode
 from roster_etl.vendors.clever import VENDOR
 
 

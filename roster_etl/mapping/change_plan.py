@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from roster_etl.mapping.plan import Function
+from roster_etl.mapping.column_plan import Function
 
 Blank = Literal["clears", "keeps"]
 Deleted = Literal["refuse", "warn", "accept"]

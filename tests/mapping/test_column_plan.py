@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.mapping.columns import joined
-from roster_etl.mapping.plan import (
+from roster_etl.mapping.column_plan import (
     Agreed,
     AnyRow,
     Computed,
@@ -24,6 +23,7 @@ from roster_etl.mapping.plan import (
     Varied,
     identity_columns,
 )
+from roster_etl.mapping.value_functions import joined
 
 MAPPING = Mapping(
     source="sections",
