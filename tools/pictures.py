@@ -227,7 +227,7 @@ def _newest(home: Path, status: str) -> int:
 
 def _look_for_late_feeds(home: Path) -> None:
     """Do what the sensor `freshness` does in a minute: write mail, and have a run show it."""
-    from roster_etl.orchestration.freshness import late_feeds, look_at_feeds, say_late
+    from roster_etl.orchestration.assets.freshness_checks import late_feeds, look_at_feeds, say_late
     from roster_etl.orchestration.home import visiting
     from roster_etl.orchestration.runs import home_instance
 

@@ -71,7 +71,7 @@ def approve(
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
     from roster_etl.cli.imports import decide_and_show, run_and_show, stays_held
-    from roster_etl.orchestration.launchpad import APPROVE
+    from roster_etl.orchestration.assets.launchpad_links import APPROVE
     from roster_etl.pipeline.decide import Decision, Overtaken, approval
 
     decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ()))
@@ -103,7 +103,7 @@ def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Plan the state before an import, as a new import to approve; what followed it is undone too."""
     call: Call = ctx.obj
     from roster_etl.cli.imports import decide_and_show
-    from roster_etl.orchestration.launchpad import UNDO
+    from roster_etl.orchestration.assets.launchpad_links import UNDO
     from roster_etl.pipeline.decide import somebody
 
     return decide_and_show(call, UNDO, {"import_id": import_id, "by": somebody(by)})

@@ -13,16 +13,16 @@ from typing import Any
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
+from roster_etl.orchestration.assets.changes_asset import state_asset, state_key
+from roster_etl.orchestration.assets.early_exit import REPORT
+from roster_etl.orchestration.assets.freshness_checks import fresh_check
+from roster_etl.orchestration.assets.io_manager import frames
+from roster_etl.orchestration.assets.roster_assets import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
+from roster_etl.orchestration.assets.run_resources import desk
+from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
+from roster_etl.orchestration.assets.vendor_assets import file_asset, file_key, upload_asset, upload_key
+from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
 from roster_etl.orchestration.decisions import decision_jobs
-from roster_etl.orchestration.endings import REPORT
-from roster_etl.orchestration.freshness import fresh_check
-from roster_etl.orchestration.io_manager import frames
-from roster_etl.orchestration.publish import report_asset, warehouse_assets
-from roster_etl.orchestration.raw import file_asset, file_key, upload_asset, upload_key
-from roster_etl.orchestration.resources import desk
-from roster_etl.orchestration.roster import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
-from roster_etl.orchestration.state import state_asset, state_key
-from roster_etl.orchestration.steps import FILE_SET, FORMAT, PRIORITY
 from roster_etl.pipeline.map import tables_of
 from roster_etl.spec import FileSet
 from roster_etl.vendors import Vendor, discover, vendor

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from roster_etl.orchestration.orders import newest_order
+from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.runs import run_import
 from roster_etl.pipeline.abandoned import end_abandoned
 from roster_etl.pipeline.archived import newest_archived

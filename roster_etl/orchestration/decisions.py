@@ -13,15 +13,15 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from pydantic import Field
 
 from roster_etl.canonical.audit import Action
-from roster_etl.orchestration.checks import PUBLISHABLE
-from roster_etl.orchestration.endings import REPORT
-from roster_etl.orchestration.launchpad import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
-from roster_etl.orchestration.metadata import Metadata, plan_numbers, published_numbers, report_link, report_metadata
+from roster_etl.orchestration.assets.early_exit import REPORT
+from roster_etl.orchestration.assets.gate_checks import PUBLISHABLE
+from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
+from roster_etl.orchestration.assets.lineage_metadata import Provenance
+from roster_etl.orchestration.assets.metadata import Metadata, plan_numbers, published_numbers, report_link, report_metadata
+from roster_etl.orchestration.assets.roster_assets import PLAN, warehouse_key
+from roster_etl.orchestration.assets.run_resources import Desk
+from roster_etl.orchestration.assets.step_context import district_tags, reported, tag_run
 from roster_etl.orchestration.partitions import sync_partitions
-from roster_etl.orchestration.provenance import Provenance
-from roster_etl.orchestration.resources import Desk
-from roster_etl.orchestration.roster import PLAN, warehouse_key
-from roster_etl.orchestration.steps import district_tags, reported, tag_run
 from roster_etl.pipeline.decide import Decision, approval, carry_out, decision_entry, discard, refuse_ids, somebody
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.undo import plan_undo

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from roster_etl.orchestration.steps import DISTRICT, FORMAT
+from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
 from roster_etl.pipeline.abandoned import Abandoned, end_left
 from roster_etl.pipeline.workspace import Workspace
 

@@ -61,7 +61,7 @@ def test_only_those_that_failed_are_chosen_and_then_succeed(published: Home, upl
         raise OSError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("roster_etl.orchestration.publish.publish_import", breaks)
+        broken.setattr("roster_etl.orchestration.assets.warehouse_assets.publish_import", breaks)
         filled = fill(published.path, ("adams", "clever"))
     assert (filled.status, filled.import_id, filled.code) == ("failed", 2, "failed")
     assert "disk" not in (filled.message or "")

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
+from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
 from roster_etl.orchestration.left import end_what_was_left
 from roster_etl.orchestration.sensors import unfinished
-from roster_etl.orchestration.steps import DISTRICT, FORMAT
 from roster_etl.pipeline.workspace import Workspace
 from tests.orchestration.conftest import Home
 

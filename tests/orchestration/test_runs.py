@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from roster_etl.orchestration import publish, raw
 from roster_etl.orchestration.assembly import job_name
+from roster_etl.orchestration.assets import vendor_assets, warehouse_assets
 from roster_etl.orchestration.definitions import FRESH_CHECKS, defs
 from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
@@ -271,7 +271,7 @@ def _bad_date(row: dict[str, str]) -> dict[str, str]:
 
 def test_a_step_that_breaks_ends_the_import_as_failed_and_shows_no_foreign_text(published: Home, upload: Path, monkeypatch):
     _change_a_name(upload)
-    monkeypatch.setattr(publish, "publish_import", _breaks)
+    monkeypatch.setattr(warehouse_assets, "publish_import", _breaks)
     with pytest.raises(RuntimeError):
         published.run(upload)
     run = published.newest_run()
@@ -290,8 +290,8 @@ def _change_a_name(upload: Path) -> None:
 
 
 def test_a_frame_of_the_wrong_shape_ends_the_import_as_failed(fresh: Home, sample: Path, monkeypatch):
-    judge = raw.judge_member
-    monkeypatch.setattr(raw, "judge_member", lambda *given: judge(*given).drop(columns="_row"))
+    judge = vendor_assets.judge_member
+    monkeypatch.setattr(vendor_assets, "judge_member", lambda *given: judge(*given).drop(columns="_row"))
     done = fresh.run(sample)
 
     assert fresh.status(done) == "failed"
@@ -302,7 +302,7 @@ def test_a_frame_of_the_wrong_shape_ends_the_import_as_failed(fresh: Home, sampl
 def test_going_on_from_the_failed_step_keeps_the_import(published: Home, upload: Path, monkeypatch):
     _change_a_name(upload)
     with monkeypatch.context() as broken:
-        broken.setattr(publish, "publish_import", _breaks)
+        broken.setattr(warehouse_assets, "publish_import", _breaks)
         with pytest.raises(RuntimeError):
             published.run(upload)
     run = again(published, published.newest_run().run_id, from_failure=True)
@@ -317,7 +317,7 @@ def test_going_on_from_the_failed_step_keeps_the_import(published: Home, upload:
 def test_starting_over_opens_a_new_import(published: Home, upload: Path, monkeypatch):
     _change_a_name(upload)
     with monkeypatch.context() as broken:
-        broken.setattr(publish, "publish_import", _breaks)
+        broken.setattr(warehouse_assets, "publish_import", _breaks)
         with pytest.raises(RuntimeError):
             published.run(upload)
     run = again(published, published.newest_run().run_id, from_failure=False)
@@ -390,7 +390,7 @@ def test_a_run_can_be_started_again_from_the_ui(published: Home):
 
 
 def test_an_error_in_receiving_ends_the_run_as_failed(fresh: Home, sample: Path, monkeypatch):
-    monkeypatch.setattr(raw, "receive", _breaks)
+    monkeypatch.setattr(vendor_assets, "receive", _breaks)
     with pytest.raises(RuntimeError):
         fresh.run(sample)
 

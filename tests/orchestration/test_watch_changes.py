@@ -9,8 +9,8 @@ from time import sleep
 
 import pytest
 
+from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.looking import Pace
-from roster_etl.orchestration.orders import newest_order
 from roster_etl.orchestration.watch import Bounds, Tick, watch
 from roster_etl.pipeline import road
 from roster_etl.pipeline.arrivals import waiting

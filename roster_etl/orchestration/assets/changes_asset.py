@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from roster_etl.orchestration.frame_types import NOTHING
-from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers
+from roster_etl.orchestration.assets.frame_types import NOTHING
+from roster_etl.orchestration.assets.metadata import OWNERS, code_references, found_numbers
+from roster_etl.orchestration.assets.step_context import step
+from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.partitions import DISTRICTS
-from roster_etl.orchestration.raw import file_key
-from roster_etl.orchestration.steps import step
 from roster_etl.pipeline.fold import STAGE, fold_upload
 from roster_etl.pipeline.map import files_for
 from roster_etl.vendors import Vendor

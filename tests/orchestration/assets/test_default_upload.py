@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.orders import newest_order
+from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.spec.errors import LandingNotFound, UnknownFeed
 from tests.orchestration.conftest import Home
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.orchestration.endings import REPORT
-from roster_etl.orchestration.frame_types import NOTHING
-from roster_etl.orchestration.freshness import say_fresh
-from roster_etl.orchestration.launchpad import how_to_undo
-from roster_etl.orchestration.metadata import (
+from roster_etl.orchestration.assets.early_exit import REPORT
+from roster_etl.orchestration.assets.frame_types import NOTHING
+from roster_etl.orchestration.assets.freshness_checks import say_fresh
+from roster_etl.orchestration.assets.launchpad_links import how_to_undo
+from roster_etl.orchestration.assets.lineage_metadata import Provenance
+from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     Metadata,
     code_references,
@@ -21,11 +22,10 @@ from roster_etl.orchestration.metadata import (
     report_link,
     report_metadata,
 )
+from roster_etl.orchestration.assets.roster_assets import PLAN, roster_key, tables_filled, warehouse_key
+from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
+from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.partitions import DISTRICTS
-from roster_etl.orchestration.provenance import Provenance
-from roster_etl.orchestration.resources import Desk, handed_tables
-from roster_etl.orchestration.roster import PLAN, roster_key, tables_filled, warehouse_key
-from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.publish import planned_of, publish_import
 from roster_etl.pipeline.tell import tell_of

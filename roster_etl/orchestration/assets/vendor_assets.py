@@ -8,14 +8,21 @@ from contextlib import suppress
 
 import dagster as dg
 
-from roster_etl.orchestration.checks import suite_results, suite_specs
-from roster_etl.orchestration.endings import ended_at_the_door
-from roster_etl.orchestration.frame_types import NOTHING, file_type
-from roster_etl.orchestration.metadata import OWNERS, code_references, file_metadata, judged_numbers, row_count, upload_numbers
-from roster_etl.orchestration.orders import newest_order
+from roster_etl.orchestration.assets.default_upload import newest_order
+from roster_etl.orchestration.assets.early_exit import ended_at_the_door
+from roster_etl.orchestration.assets.frame_types import NOTHING, file_type
+from roster_etl.orchestration.assets.gate_checks import suite_results, suite_specs
+from roster_etl.orchestration.assets.metadata import (
+    OWNERS,
+    code_references,
+    file_metadata,
+    judged_numbers,
+    row_count,
+    upload_numbers,
+)
+from roster_etl.orchestration.assets.run_resources import Desk
+from roster_etl.orchestration.assets.step_context import reported, step, tag_run
 from roster_etl.orchestration.partitions import DISTRICTS
-from roster_etl.orchestration.resources import Desk
-from roster_etl.orchestration.steps import reported, step, tag_run
 from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.receive import Order, receive, refuse_paused

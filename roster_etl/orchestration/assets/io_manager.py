@@ -9,7 +9,7 @@ from __future__ import annotations
 import dagster as dg
 import pandas as pd
 
-from roster_etl.orchestration.resources import Desk
+from roster_etl.orchestration.assets.run_resources import Desk
 
 
 class FrameIOManager(dg.IOManager):

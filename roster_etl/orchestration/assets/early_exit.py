@@ -10,10 +10,10 @@ from typing import NoReturn
 
 import dagster as dg
 
-from roster_etl.orchestration.freshness import say_fresh
-from roster_etl.orchestration.metadata import Metadata, report_metadata
-from roster_etl.orchestration.resources import Desk
-from roster_etl.orchestration.steps import BACKFILL, tag_import
+from roster_etl.orchestration.assets.freshness_checks import say_fresh
+from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
+from roster_etl.orchestration.assets.run_resources import Desk
+from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
 from roster_etl.pipeline.tell import tell_of
 from roster_etl.pipeline.upload import Upload
 

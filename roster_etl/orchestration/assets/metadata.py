@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.frames.arrow import to_table
-from roster_etl.orchestration.markdown import markdown_table, plain
-from roster_etl.orchestration.provenance import Provenance
+from roster_etl.orchestration.assets.lineage_metadata import Provenance
+from roster_etl.orchestration.assets.markdown import markdown_table, plain
 from roster_etl.pipeline.data_docs import data_docs_url
 from roster_etl.pipeline.map import reads_of
 from roster_etl.pipeline.notices import summary_text

@@ -8,7 +8,7 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.validation.validate import absent_file
-from roster_etl.orchestration.frame_types import file_type, table_type
+from roster_etl.orchestration.assets.frame_types import file_type, table_type
 from roster_etl.vendors import vendor
 
 CLEVER = vendor("clever").format

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from roster_etl.frames.arrow import text
-from roster_etl.orchestration.io_manager import FrameIOManager
-from roster_etl.orchestration.resources import Desk, handed_tables
+from roster_etl.orchestration.assets.io_manager import FrameIOManager
+from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 

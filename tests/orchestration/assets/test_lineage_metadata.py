@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from roster_etl.orchestration.provenance import Provenance
+from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.pipeline.override import Target, set_override
 from tests.orchestration.conftest import Home
 

@@ -9,16 +9,23 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.orchestration.checks import publishable_result, publishable_spec, suite_results, suite_specs
-from roster_etl.orchestration.endings import REPORT, end_unchanged, stop
-from roster_etl.orchestration.frame_types import NOTHING, table_type
-from roster_etl.orchestration.launchpad import how_to_decide
-from roster_etl.orchestration.metadata import OWNERS, code_references, found_numbers, plan_numbers, row_count, table_metadata
+from roster_etl.orchestration.assets.changes_asset import before_table
+from roster_etl.orchestration.assets.early_exit import REPORT, end_unchanged, stop
+from roster_etl.orchestration.assets.frame_types import NOTHING, table_type
+from roster_etl.orchestration.assets.gate_checks import publishable_result, publishable_spec, suite_results, suite_specs
+from roster_etl.orchestration.assets.launchpad_links import how_to_decide
+from roster_etl.orchestration.assets.lineage_metadata import how_to_show
+from roster_etl.orchestration.assets.metadata import (
+    OWNERS,
+    code_references,
+    found_numbers,
+    plan_numbers,
+    row_count,
+    table_metadata,
+)
+from roster_etl.orchestration.assets.run_resources import handed_tables
+from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.partitions import DISTRICTS
-from roster_etl.orchestration.provenance import how_to_show
-from roster_etl.orchestration.resources import handed_tables
-from roster_etl.orchestration.state import before_table
-from roster_etl.orchestration.steps import step, tag_run
 from roster_etl.pipeline.fold import make_table
 from roster_etl.pipeline.map import files_for, gate_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import

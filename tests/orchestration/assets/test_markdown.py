@@ -1,6 +1,6 @@
 """Tables for the UI."""
 
-from roster_etl.orchestration.markdown import Link, markdown_table, plain
+from roster_etl.orchestration.assets.markdown import Link, markdown_table, plain
 
 
 def test_a_table_has_a_head_and_a_line_a_row():
