@@ -25,8 +25,8 @@ import dagster as dg
 import pytest
 
 from roster_etl.cli.demo.processes import free_port
+from roster_etl.orchestration.jobs.in_process_runs import MODULE
 from roster_etl.orchestration.partitions import NAME
-from roster_etl.orchestration.runs import MODULE
 from roster_etl.orchestration.storage import opened
 from roster_etl.pipeline.workspace import Workspace
 from tests.conftest import ROOT

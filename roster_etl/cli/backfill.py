@@ -13,7 +13,7 @@ from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import FormatOption
 
 if TYPE_CHECKING:
-    from roster_etl.orchestration.backfill import Filled
+    from roster_etl.orchestration.jobs.backfill import Filled
 
 
 def backfill(
@@ -32,8 +32,8 @@ def backfill(
         raise BadWords(problem="--all and --district: one of them")
     if not (all_ or district or failed):
         raise BadWords(problem="say which: --district ID, --failed or --all")
-    from roster_etl.orchestration.backfill import backfill as run_all
-    from roster_etl.orchestration.backfill import chosen_feeds
+    from roster_etl.orchestration.jobs.backfill import backfill as run_all
+    from roster_etl.orchestration.jobs.backfill import chosen_feeds
 
     feeds = chosen_feeds(call.workspace, districts=district or (), source=format, failed=failed)
     with call.progress(len(feeds), "backfill") as progress:
@@ -47,7 +47,7 @@ def _step(one: Filled) -> str:
 
 
 def _show(call: Call, filled: tuple[Filled, ...]) -> None:
-    from roster_etl.orchestration.backfill import counted
+    from roster_etl.orchestration.jobs.backfill import counted
 
     counts = counted(filled)
     if call.json:

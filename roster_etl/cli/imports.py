@@ -149,7 +149,7 @@ def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int 
     Args: about: the import that is decided about; it stays as it is where the roster has moved on.
     """
     from roster_etl.cli.render_import import show_document, show_hold
-    from roster_etl.orchestration.runs import run_decision
+    from roster_etl.orchestration.jobs.in_process_runs import run_decision
     from roster_etl.pipeline.outcome import EXIT_CODES, outcome
     from roster_etl.spec.errors import RosterError
 

@@ -153,8 +153,8 @@ def _checked(call: Call, source: str) -> int:
 def sweep(ctx: typer.Context) -> int:
     """Keep house, as every night: end what killed processes left, and let go what [retention] says is past its time."""
     call: Call = ctx.obj
-    from roster_etl.orchestration.housekeeping import keep_house
-    from roster_etl.orchestration.runs import home_instance
+    from roster_etl.orchestration.jobs.in_process_runs import home_instance
+    from roster_etl.orchestration.jobs.nightly_cleanup import keep_house
 
     with home_instance(call.settings.home) as instance:
         kept = keep_house(call.workspace, instance, datetime.now(UTC))

@@ -36,7 +36,7 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     from roster_etl.pipeline.early import start_gates_early
 
     start_gates_early(call.workspace, order)
-    from roster_etl.orchestration.runs import run_import
+    from roster_etl.orchestration.jobs.in_process_runs import run_import
     from roster_etl.pipeline.meanwhile import unless_decided
     from roster_etl.pipeline.road import steps_of
     from roster_etl.pipeline.sets import of_one_set

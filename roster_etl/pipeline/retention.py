@@ -1,6 +1,6 @@
 """Retention: what is let go after its time, so that a home does not grow for ever. Everything here can be made again, or was told.
 
-Belongs here: frames, pages in ``reports/`` and messages that were parked, by age. Runs of Dagster are ``orchestration.housekeeping``.
+Belongs here: frames, pages in ``reports/`` and messages that were parked, by age. Runs of Dagster are ``orchestration.jobs.nightly_cleanup``.
 Never touched: warehouse, archive, manifests, quarantine, and whatever belongs to a hold that is open. Personal data is ``purge``.
 """
 

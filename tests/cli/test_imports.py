@@ -243,7 +243,7 @@ def test_an_import_that_its_run_abandoned_has_failed(uploads: Path, home: Path, 
                 kind="upload", district_id=order.district_id, source=order.source, started_at=datetime.now(UTC)
             )
 
-    monkeypatch.setattr("roster_etl.orchestration.runs.run_import", broken)
+    monkeypatch.setattr("roster_etl.orchestration.jobs.in_process_runs.run_import", broken)
     answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)
 
     assert (answer.code, answer.document["status"], answer.document["error"]["code"]) == (1, "failed", "run_broken")

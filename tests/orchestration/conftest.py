@@ -12,9 +12,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.assembly import job_name
 from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.runs import home_instance, run_import
+from roster_etl.orchestration.jobs.build import job_name
+from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample

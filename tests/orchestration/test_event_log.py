@@ -11,7 +11,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.event_log import kept_connections
-from roster_etl.orchestration.runs import home_instance
+from roster_etl.orchestration.jobs.in_process_runs import home_instance
 
 
 def messages(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.orchestration import storage
-from roster_etl.orchestration.runs import run_import
+from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.orchestration.storage import StorageBehind, StorageUnavailable, described, opened, plain_errors
 from roster_etl.pipeline.receive import Order
 from roster_etl.spec.errors import SettingsError

@@ -11,13 +11,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.assembly import job_name
 from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.assets.step_context import PRIORITY
 from roster_etl.orchestration.assets.vendor_assets import SeveralUploads, one_set
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.home import visiting
-from roster_etl.orchestration.runs import home_instance, run_import
+from roster_etl.orchestration.jobs.build import job_name
+from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.orchestration.sensors import landing_zone, unfinished
 from roster_etl.orchestration.watch import Bounds, Tick, watch
 from roster_etl.pipeline.receive import Order

@@ -157,7 +157,7 @@ def _server(call: Call, guests: Sequence[Guest]) -> Iterator[SftpServer]:
 
 @contextmanager
 def _daemon(call: Call, guests: Sequence[Guest]) -> Iterator[Popen[bytes]]:
-    from roster_etl.orchestration.runs import home_instance
+    from roster_etl.orchestration.jobs.in_process_runs import home_instance
 
     with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
         instance.get_runs_count()
@@ -401,7 +401,7 @@ class _Story:
 
     def _unfinished(self) -> bool:
         """Return whether a run goes on: after publishing it still writes the report."""
-        from roster_etl.orchestration.runs import home_instance
+        from roster_etl.orchestration.jobs.in_process_runs import home_instance
         from roster_etl.orchestration.sensors import unfinished
 
         with home_instance(self.call.home) as instance:

@@ -17,11 +17,11 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from roster_etl.orchestration.assembly import decisions, job_name, one_format
 from roster_etl.orchestration.assets.launchpad_links import STEP
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags
 from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.jobs.build import decisions, job_name, one_format
 from roster_etl.orchestration.partitions import sync_partitions
 from roster_etl.orchestration.storage import opened
 from roster_etl.pipeline.decide import refuse_ids
@@ -85,7 +85,7 @@ def run_import(
 
 
 def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: dg.DagsterInstance | None = None) -> int:
-    """Run a job with which a person decides (``orchestration.decisions``), in this process, and return the import that it is about.
+    """Run a job with which a person decides (``orchestration.jobs.decision_jobs``), in this process, and return the import that it is about.
 
     Raises: what the job raised, as it was raised.
     """

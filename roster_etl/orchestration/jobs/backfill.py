@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from roster_etl.orchestration.assets.default_upload import newest_order
-from roster_etl.orchestration.runs import run_import
+from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.pipeline.abandoned import end_abandoned
 from roster_etl.pipeline.archived import newest_archived
 from roster_etl.pipeline.workspace import Workspace

@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.backfill import backfill, chosen_feeds, counted, fill
-from roster_etl.orchestration.runs import home_instance, upload_config
+from roster_etl.orchestration.jobs.backfill import backfill, chosen_feeds, counted, fill
+from roster_etl.orchestration.jobs.in_process_runs import home_instance, upload_config
 from roster_etl.pipeline import road
 from roster_etl.pipeline.archived import OlderUpload
 from roster_etl.pipeline.receive import Order

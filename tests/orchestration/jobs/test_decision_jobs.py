@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP, UNDO, config_yaml, launchpad
-from roster_etl.orchestration.decisions import DistrictBusy
 from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.runs import home_instance, run_decision, run_import
+from roster_etl.orchestration.jobs.decision_jobs import DistrictBusy
+from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_decision, run_import
 from roster_etl.pipeline.decide import Decision, approval
 from roster_etl.pipeline.partial import preview
 from roster_etl.spec.errors import RosterError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.orchestration.assembly import decisions, job_name, one_format
-from roster_etl.orchestration.decisions import decision_jobs
 from roster_etl.orchestration.definitions import VENDORS, defs
+from roster_etl.orchestration.jobs.build import decisions, job_name, one_format
+from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 
 SETS = [(vendor.format.name, found.name) for vendor in VENDORS for found in vendor.format.file_sets]
 

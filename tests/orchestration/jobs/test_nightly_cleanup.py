@@ -9,8 +9,8 @@ import pytest
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.home import visiting
-from roster_etl.orchestration.housekeeping import forget_runs, housekeeping, nightly
-from roster_etl.orchestration.runs import home_instance
+from roster_etl.orchestration.jobs.in_process_runs import home_instance
+from roster_etl.orchestration.jobs.nightly_cleanup import forget_runs, housekeeping, nightly
 from tests.orchestration.conftest import Home
 
 
@@ -46,7 +46,7 @@ def test_runs_past_their_time_go_and_what_the_ui_shows_stays(thrice: Home):
 
 
 def test_the_newest_run_of_each_job_and_partition_stays_through_many_pages(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("roster_etl.orchestration.housekeeping._PAGE", 2)
+    monkeypatch.setattr("roster_etl.orchestration.jobs.nightly_cleanup._PAGE", 2)
     with dg.DagsterInstance.ephemeral() as instance:
 
         def created(partition: str | None, status: dg.DagsterRunStatus = dg.DagsterRunStatus.FAILURE) -> str:
