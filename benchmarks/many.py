@@ -33,8 +33,8 @@ import dagster as dg
 
 from roster_etl.orchestration import sensors, watch
 from roster_etl.orchestration.definitions import JOBS
-from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
+from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample

@@ -26,8 +26,8 @@ import pytest
 
 from roster_etl.cli.demo.processes import free_port
 from roster_etl.orchestration.jobs.in_process_runs import MODULE
-from roster_etl.orchestration.partitions import NAME
-from roster_etl.orchestration.storage import opened
+from roster_etl.orchestration.runtime.dagster_storage import opened
+from roster_etl.orchestration.runtime.partitions import NAME
 from roster_etl.pipeline.workspace import Workspace
 from tests.conftest import ROOT
 
@@ -127,7 +127,7 @@ class Cluster:
         worker = self._host(name)
         words = (
             "-A",
-            "roster_etl.orchestration.celery_steps",
+            "roster_etl.orchestration.runtime.celery_executor",
             "worker",
             "--concurrency",
             "1",

@@ -15,7 +15,7 @@ from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config_schema
 from dagster._core.instance.ref import InstanceRef
 
-from roster_etl.orchestration.executors import VARIABLE, executor
+from roster_etl.orchestration.runtime.executors import VARIABLE, executor
 from tests.conftest import ROOT
 
 k8s = pytest.importorskip("dagster_k8s")

@@ -179,7 +179,7 @@ def _warehouse(call: Call) -> str:
 
 def _imports(call: Call) -> str:
     """Tell of imports that are said to be running, and that no process of this home works on."""
-    from roster_etl.orchestration.executors import IN_PROCESS, chosen
+    from roster_etl.orchestration.runtime.executors import IN_PROCESS, chosen
 
     running = [row["import_id"] for row in call.warehouse.imports(status="running")]
     left = [number for number in running if not call.workspace.holders.held(number)]
@@ -240,7 +240,7 @@ def _retention(call: Call) -> str:
 
 def _storage(call: Call) -> str:
     """Tell where Dagster keeps runs and events, and whether it can."""
-    from roster_etl.orchestration.storage import described
+    from roster_etl.orchestration.runtime.dagster_storage import described
 
     if not (call.settings.home / "dagster.yaml").exists():
         return "none yet: the home has no dagster.yaml"
@@ -249,7 +249,7 @@ def _storage(call: Call) -> str:
 
 def _executor(call: Call) -> str:
     """Tell where the steps of runs are done; of a cluster also whether its hosts share what they must, and who answers."""
-    from roster_etl.orchestration.executors import IN_PROCESS, chosen, executor
+    from roster_etl.orchestration.runtime.executors import IN_PROCESS, chosen, executor
     from roster_etl.store.urls import local_path
 
     name = chosen()
@@ -262,11 +262,13 @@ def _executor(call: Call) -> str:
     mounted = f"; every host must have mounted the same folders: {', '.join(places)}" if places else ""
     if name != "celery":
         return f"{name}{mounted}"
-    from roster_etl.orchestration.celery_steps import answering
+    from roster_etl.orchestration.runtime.celery_executor import answering
 
     workers, where = answering()
     if not workers:
-        raise Wrong(f"no worker answers at {where}; start one: `celery -A roster_etl.orchestration.celery_steps worker`")
+        raise Wrong(
+            f"no worker answers at {where}; start one: `celery -A roster_etl.orchestration.runtime.celery_executor worker`"
+        )
     return f"celery at {where}, workers: {', '.join(workers)}{mounted}"
 
 
@@ -280,7 +282,7 @@ def _daemon(call: Call) -> str:
     ]
     if not watched:
         return "not needed: no district has a landing folder"
-    from roster_etl.orchestration.storage import opened
+    from roster_etl.orchestration.runtime.dagster_storage import opened
 
     if not (call.settings.home / "dagster.yaml").exists():
         raise Wrong(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")

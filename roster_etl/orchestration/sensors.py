@@ -13,11 +13,11 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FORMAT
-from roster_etl.orchestration.home import current_home
 from roster_etl.orchestration.left import end_what_was_left
 from roster_etl.orchestration.looking import Pace
 from roster_etl.orchestration.memory import InstanceMemory
-from roster_etl.orchestration.partitions import sync_partitions
+from roster_etl.orchestration.runtime.current_home import current_home
+from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.orchestration.watch import Bounds, Request, watch
 from roster_etl.pipeline.workspace import Workspace
 

@@ -14,8 +14,8 @@ import dagster as dg
 import pytest
 
 from roster_etl.orchestration.definitions import JOBS, defs
-from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
+from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors import landing_zone
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.outcome import outcome

@@ -13,7 +13,7 @@ import pytest
 from roster_etl.orchestration import definitions
 from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.orchestration.jobs.build import job_name
-from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.spec import File
 from tests.parsing import parsed
 

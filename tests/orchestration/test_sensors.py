@@ -8,7 +8,7 @@ import dagster as dg
 
 from roster_etl.orchestration import sensors
 from roster_etl.orchestration.definitions import JOBS, defs
-from roster_etl.orchestration.home import visiting
+from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors import INTERVAL, landing_zone, run_request, unfinished
 from roster_etl.orchestration.watch import Request, watch
 from roster_etl.store.districts import Feed

@@ -15,9 +15,9 @@ from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.assets.step_context import PRIORITY
 from roster_etl.orchestration.assets.vendor_assets import SeveralUploads, one_set
 from roster_etl.orchestration.definitions import JOBS, defs
-from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
+from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors import landing_zone, unfinished
 from roster_etl.orchestration.watch import Bounds, Tick, watch
 from roster_etl.pipeline.receive import Order

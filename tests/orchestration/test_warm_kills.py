@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from roster_etl.orchestration import warm
-from roster_etl.orchestration.warm_parent import is_alive
+from roster_etl.orchestration.runtime import forkserver as warm
+from roster_etl.orchestration.runtime.forkserver_watchdog import is_alive
 from roster_etl.pipeline.abandoned import end_left
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.road import import_upload

@@ -11,7 +11,7 @@ from roster_etl.orchestration.assets.frame_types import NOTHING
 from roster_etl.orchestration.assets.metadata import OWNERS, code_references, found_numbers
 from roster_etl.orchestration.assets.step_context import step
 from roster_etl.orchestration.assets.vendor_assets import file_key
-from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.fold import STAGE, fold_upload
 from roster_etl.pipeline.map import files_for
 from roster_etl.vendors import Vendor

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-from roster_etl.orchestration.home import current_home
-from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.current_home import current_home
+from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.freshness import Freshness, freshness, tell_late
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError

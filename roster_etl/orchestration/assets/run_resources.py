@@ -14,9 +14,9 @@ from contextlib import ExitStack, suppress
 import dagster as dg
 import pandas as pd
 
-from roster_etl.orchestration.event_log import kept_connections
-from roster_etl.orchestration.executors import steps_apart
-from roster_etl.orchestration.home import current_home
+from roster_etl.orchestration.runtime.current_home import current_home
+from roster_etl.orchestration.runtime.event_log_pool import kept_connections
+from roster_etl.orchestration.runtime.executors import steps_apart
 from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of

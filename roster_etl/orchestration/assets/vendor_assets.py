@@ -22,7 +22,7 @@ from roster_etl.orchestration.assets.metadata import (
 )
 from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.assets.step_context import reported, step, tag_run
-from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.receive import Order, receive, refuse_paused

@@ -25,7 +25,7 @@ from roster_etl.orchestration.assets.metadata import (
 from roster_etl.orchestration.assets.roster_assets import PLAN, roster_key, tables_filled, warehouse_key
 from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
-from roster_etl.orchestration.partitions import DISTRICTS
+from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.publish import planned_of, publish_import
 from roster_etl.pipeline.tell import tell_of

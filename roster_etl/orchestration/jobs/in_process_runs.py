@@ -19,11 +19,11 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from roster_etl.orchestration.assets.launchpad_links import STEP
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags
-from roster_etl.orchestration.event_log import kept_connections
-from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.jobs.build import decisions, job_name, one_format
-from roster_etl.orchestration.partitions import sync_partitions
-from roster_etl.orchestration.storage import opened
+from roster_etl.orchestration.runtime.current_home import visiting
+from roster_etl.orchestration.runtime.dagster_storage import opened
+from roster_etl.orchestration.runtime.event_log_pool import kept_connections
+from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.receive import Order, refuse_paused
 from roster_etl.pipeline.sets import of_one_set

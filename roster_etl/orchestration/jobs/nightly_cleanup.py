@@ -14,7 +14,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunRecord
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.assets.step_context import IMPORT
-from roster_etl.orchestration.home import current_home
+from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.pipeline.retention import LetGo, let_go, open_holds
 from roster_etl.pipeline.sweep import Swept, sweep
 from roster_etl.pipeline.workspace import Workspace

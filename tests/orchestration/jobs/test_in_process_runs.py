@@ -12,9 +12,9 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration.assets import vendor_assets, warehouse_assets
 from roster_etl.orchestration.definitions import FRESH_CHECKS, defs
-from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
+from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict

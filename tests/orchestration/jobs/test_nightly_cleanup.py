@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.jobs.nightly_cleanup import forget_runs, housekeeping, nightly
+from roster_etl.orchestration.runtime.current_home import visiting
 from tests.orchestration.conftest import Home
 
 

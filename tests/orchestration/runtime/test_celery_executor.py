@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("dagster_celery")
 
 from roster_etl.cli.doctor import _executor
-from roster_etl.orchestration import celery_steps
-from roster_etl.orchestration.celery_steps import (
+from roster_etl.orchestration.runtime import celery_executor
+from roster_etl.orchestration.runtime.celery_executor import (
     BACKEND,
     BROKER,
     BrokerUnavailable,
@@ -22,7 +22,7 @@ from roster_etl.orchestration.celery_steps import (
     answering,
     celery_app,
 )
-from roster_etl.orchestration.executors import VARIABLE
+from roster_etl.orchestration.runtime.executors import VARIABLE
 from roster_etl.spec.errors import SettingsError
 
 SECRET = "canary-secret-4711"
@@ -67,7 +67,7 @@ class App:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(celery_steps, "time", clock)
+    monkeypatch.setattr(celery_executor, "time", clock)
     return clock
 
 
@@ -75,7 +75,7 @@ def looks(watched: Watched, clock: Clock, times: int) -> list[bool]:
     """Look again after each pause."""
     found = []
     for _ in range(times):
-        clock.now += celery_steps.LOOK_SECONDS
+        clock.now += celery_executor.LOOK_SECONDS
         found.append(watched.ready())
     return found
 
@@ -140,9 +140,9 @@ def test_workers_listen_where_steps_are_handed_out(monkeypatch: pytest.MonkeyPat
     app = celery_app()
 
     assert (app.conf.task_default_queue, [queue.name for queue in app.conf.task_queues]) == ("dagster", ["dagster"])
-    assert celery_steps.StepsOnWorkers().app_args()["config_source"]["task_default_queue"] == "dagster"
+    assert celery_executor.StepsOnWorkers().app_args()["config_source"]["task_default_queue"] == "dagster"
     assert (app.conf.worker_prefetch_multiplier, app.conf.worker_disable_prefetch, app.conf.task_track_started) == (1, True, True)
-    assert "execute_plan" in celery_steps.app.tasks
+    assert "execute_plan" in celery_executor.app.tasks
 
 
 def test_a_broker_of_another_machine_must_be_asked_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_a_broker_that_does_not_answer_is_said_without_its_password(monkeypatch:
 
 def test_doctor_says_what_a_cluster_shares_and_who_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "celery")
-    monkeypatch.setattr(celery_steps, "answering", lambda: (("celery@east", "celery@west"), "redis://localhost/0"))
+    monkeypatch.setattr(celery_executor, "answering", lambda: (("celery@east", "celery@west"), "redis://localhost/0"))
     settings = SimpleNamespace(
         warehouse="postgresql://db/roster", archive="s3://b/a", staging="/srv/staging", districts="s3://b/d"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.home import current_home, remember, visiting
+from roster_etl.orchestration.runtime.current_home import current_home, remember, visiting
 
 
 def test_without_a_word_it_is_the_projects(root: Path):

@@ -16,7 +16,7 @@ from typing import Any
 VARIABLE = "ROSTER_ETL_WARM_RUNS"
 _SERVER, _CONTEXT = "dagster._grpc.server", "_mp_ctx"
 PRELOADED = (
-    "roster_etl.orchestration.warm_parent",
+    "roster_etl.orchestration.runtime.forkserver_watchdog",
     "roster_etl.orchestration.definitions",
     "dagster._grpc.impl",
     "adbc_driver_sqlite.dbapi",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration import storage
 from roster_etl.orchestration.jobs.in_process_runs import run_import
-from roster_etl.orchestration.storage import StorageBehind, StorageUnavailable, described, opened, plain_errors
+from roster_etl.orchestration.runtime import dagster_storage
+from roster_etl.orchestration.runtime.dagster_storage import StorageBehind, StorageUnavailable, described, opened, plain_errors
 from roster_etl.pipeline.receive import Order
 from roster_etl.spec.errors import SettingsError
 from tests.cli.calling import call
@@ -95,7 +95,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_asked(tmp_path
 
 def test_a_database_that_demands_tls_may_be_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(storage, "opened", asked.append)
+    monkeypatch.setattr(dagster_storage, "opened", asked.append)
     with pytest.raises(TypeError):  # what is not there is not opened
         described(configured(tmp_path / "h", "postgres_url: postgresql+psycopg2://u@db.example.org/d?sslmode=verify-full"))
 

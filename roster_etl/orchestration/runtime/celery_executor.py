@@ -1,6 +1,6 @@
 """Steps on Celery's workers: the app that workers run, the executor that hands steps out to them, and an end to waiting for a dead one.
 
-A worker is started by ``celery -A roster_etl.orchestration.celery_steps worker``. It and the process that hands out the steps read the
+A worker is started by ``celery -A roster_etl.orchestration.runtime.celery_executor worker``. It and the process that hands out the steps read the
 same variables, so that they meet at the same broker.
 Belongs here: what Dagster and Celery need beside ``dagster_celery``. This module is imported by workers and by runs on them, never when the
 code location is loaded.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.partitions import sync_partitions
+from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.spec.errors import BadDistrictId
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.executors import VARIABLE, chosen, executor, steps_apart
-from roster_etl.orchestration.home import visiting
 from roster_etl.orchestration.jobs.build import one_format
+from roster_etl.orchestration.runtime.current_home import visiting
+from roster_etl.orchestration.runtime.executors import VARIABLE, chosen, executor, steps_apart
 from roster_etl.spec.errors import SettingsError
 
 LOADED = """

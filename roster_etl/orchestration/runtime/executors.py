@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from roster_etl.orchestration.home import is_visiting
+from roster_etl.orchestration.runtime.current_home import is_visiting
 from roster_etl.spec.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def _celery() -> dg.ExecutorDefinition:
     @dg.executor(name="celery", requirements=dg.multiple_process_executor_requirements())
     def celery(context: dg.InitExecutorContext) -> dg.Executor:
         """Each step on a worker that listens to the broker which the environment names; nothing of that stands in a run's config."""
-        from roster_etl.orchestration.celery_steps import StepsOnWorkers  # half a second, for the process that hands out steps
+        from roster_etl.orchestration.runtime.celery_executor import (
+            StepsOnWorkers,  # half a second, for the process that hands out steps
+        )
 
         return StepsOnWorkers()
 

@@ -10,8 +10,8 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from roster_etl.orchestration.definitions import defs
-from roster_etl.orchestration.event_log import kept_connections
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
+from roster_etl.orchestration.runtime.event_log_pool import kept_connections
 
 
 def messages(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str | None]:

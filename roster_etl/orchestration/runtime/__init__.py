@@ -1,0 +1,1 @@
+"""How Dagster runs here: home, storage, executors, partitions and warm processes."""
