@@ -31,10 +31,10 @@ from typing import Any
 
 import dagster as dg
 
-from roster_etl.orchestration import sensors, watch
 from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import visiting
+from roster_etl.orchestration.sensors.landing_sensor import landing_sensor, landing_watch
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -44,7 +44,7 @@ from roster_etl.vendors import vendor
 
 NIGHT = 1_800_000_000.0  # the clock of the ticks: one every STEP seconds, however long it took
 STEP = 30.0
-LIST_FEED = watch._list_feed  # noqa: SLF001
+LIST_FEED = landing_watch._list_feed  # noqa: SLF001
 SAMPLES = 10  # different uploads; districts share them
 TICK_BAR, REQUEST_BAR, CURSOR_BAR = 10.0, 25, 10_000
 HERTZ = os.sysconf("SC_CLK_TCK")
@@ -81,14 +81,14 @@ class Night:
 
     def tick(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition) -> Cost:
         """Evaluate the sensor once."""
-        sensors.time = SimpleNamespace(time=lambda: self.now)  # type: ignore[assignment,attr-defined]
+        landing_sensor.time = SimpleNamespace(time=lambda: self.now)  # type: ignore[assignment,attr-defined]
         looked_at: set[str] = set()
 
         def listed(district: District, *rest: Any) -> Any:
             looked_at.add(district.id)
             return LIST_FEED(district, *rest)
 
-        watch._list_feed = listed  # type: ignore[assignment]  # noqa: SLF001
+        landing_watch._list_feed = listed  # type: ignore[assignment]  # noqa: SLF001
         wall, cpu = time.perf_counter(), time.process_time()
         with visiting(self.home), dg.build_sensor_context(instance=instance, cursor=self.cursor) as context:
             result = sensor(context)
@@ -165,7 +165,7 @@ def bench_sensor(work: Path, samples: Sequence[Path], districts: int, uploading:
     for number, district in enumerate(ids):
         workspace.registry.add(District(id=district, feeds=(Feed(format="clever"),)))
         night.upload(district, number)
-    sensor = sensors.landing_zone(JOBS)
+    sensor = landing_sensor.landing_zone(JOBS)
     with ExitStack() as stack:
         instance = stack.enter_context(home_instance(night.home))
         first = night.until(instance, sensor, districts)
@@ -263,7 +263,7 @@ def bench_sftp(work: Path, samples: Sequence[Path], districts: int, uploading: i
     """
     night = begin(work, samples)
     workspace, ids = Workspace.open(night.home), names(districts)
-    sensor = sensors.landing_zone(JOBS)
+    sensor = landing_sensor.landing_zone(JOBS)
     with server(work, ids) as sftp, home_instance(night.home) as instance:
         night.landing = sftp.root
         for number, district in enumerate(ids):

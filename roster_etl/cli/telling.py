@@ -170,7 +170,7 @@ def metrics(
 ) -> int:
     """Print numbers for monitoring in Prometheus' text form, for a scraper or node_exporter's textfile collector."""
     call: Call = ctx.obj
-    from roster_etl.orchestration.ticks import last_ticks
+    from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
     from roster_etl.pipeline.metrics import exposition
     from roster_etl.pipeline.metrics import metrics as measure
 

@@ -9,10 +9,10 @@ from roster_etl.orchestration.assets.freshness_checks import freshness_sensor, l
 from roster_etl.orchestration.jobs.build import check_keys, checks, import_jobs, put_together
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
-from roster_etl.orchestration.post import canceled_runs, failed_runs, outbox_sensor
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import warm_runs
-from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.orchestration.sensors.landing_sensor import landing_zone
+from roster_etl.orchestration.sensors.notification_sensors import canceled_runs, failed_runs, outbox_sensor
 from roster_etl.vendors import discover
 
 VENDORS = tuple(discover().values())

@@ -16,7 +16,7 @@ import pytest
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors import landing_zone
+from roster_etl.orchestration.sensors.landing_sensor import landing_zone
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.workspace import Workspace

@@ -31,7 +31,7 @@ def warm() -> None:
     import psycopg  # noqa: F401
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
-    from roster_etl.orchestration import watch  # noqa: F401
+    from roster_etl.orchestration.sensors.landing_sensor import landing_watch  # noqa: F401
     from roster_etl.pipeline import backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo
     from roster_etl.projections.samples import write_sample
     from roster_etl.store import mail
@@ -259,7 +259,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 
     Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
     """
-    from roster_etl.orchestration.watch import Bounds, watch
+    from roster_etl.orchestration.sensors.landing_watch import Bounds
     from roster_etl.pipeline.abandoned import end_left
     from roster_etl.pipeline.receive import Order
     from roster_etl.pipeline.road import import_upload
@@ -270,7 +270,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
             clock = time.time if hours is None else partial(float, NOON + HOUR * (hours + hour))
             end_left(workspace)  # as each tick does
             before = cursor.read_text() if cursor.exists() else None
-            tick = watch(
+            tick = landing_watch(
                 workspace,
                 before,
                 memory=_Remembered(home / MEMORY),

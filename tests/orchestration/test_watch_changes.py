@@ -10,8 +10,8 @@ from time import sleep
 import pytest
 
 from roster_etl.orchestration.assets.default_upload import newest_order
-from roster_etl.orchestration.looking import Pace
-from roster_etl.orchestration.watch import Bounds, Tick, watch
+from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, watch
+from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.pipeline import road
 from roster_etl.pipeline.arrivals import waiting
 from roster_etl.pipeline.outcome import outcome
@@ -174,7 +174,9 @@ def test_uploads_that_do_not_fit_into_a_tick_are_taken_in_by_the_next(zone: Zone
     zone.workspace.registry.add(District(id="monroe", feeds=(Feed(format="canvas"),)))
     zone.tick(0)
     taken: list[str] = []
-    monkeypatch.setattr("roster_etl.orchestration.watch.take_in", lambda _, district, __: (taken.append(district), sleep(0.5)))
+    monkeypatch.setattr(
+        "roster_etl.orchestration.sensors.landing_watch.take_in", lambda _, district, __: (taken.append(district), sleep(0.5))
+    )
     first = zone.tick(6, seconds=0.2)
     second = zone.tick(7, seconds=0.2)
 

@@ -402,7 +402,7 @@ class _Story:
     def _unfinished(self) -> bool:
         """Return whether a run goes on: after publishing it still writes the report."""
         from roster_etl.orchestration.jobs.in_process_runs import home_instance
-        from roster_etl.orchestration.sensors import unfinished
+        from roster_etl.orchestration.sensors.landing_sensor import unfinished
 
         with home_instance(self.call.home) as instance:
             return bool(unfinished(instance))

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from roster_etl.orchestration.looking import Listing, Look, Looks, Pace, Turn, look_at, place_after, turn_of
-from roster_etl.orchestration.memory import Memory
+from roster_etl.orchestration.sensors.feed_state_store import Memory
+from roster_etl.orchestration.sensors.polling import Listing, Look, Looks, Pace, Turn, look_at, place_after, turn_of
 from roster_etl.pipeline.archived import NotArchived, archived_import
 from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.tries import is_parked, may_be_tried_again

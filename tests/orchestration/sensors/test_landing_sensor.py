@@ -6,11 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from roster_etl.orchestration import sensors
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors import INTERVAL, landing_zone, run_request, unfinished
-from roster_etl.orchestration.watch import Request, watch
+from roster_etl.orchestration.sensors.landing_sensor import INTERVAL, landing_sensor, landing_zone, run_request, unfinished
+from roster_etl.orchestration.sensors.landing_watch import Request, watch
 from roster_etl.store.districts import Feed
 from tests.orchestration.conftest import Home
 
@@ -57,7 +56,9 @@ def test_a_skipped_tick_names_the_feed_that_cannot_be_read(fresh: Home, instance
 def test_how_long_and_at_how_many_a_tick_looks_is_a_setting(fresh: Home, instance: dg.DagsterInstance, monkeypatch):
     (fresh.path / "roster_etl.toml").write_text("[landing]\ntick_seconds = 7\ntick_looks = 3\n")
     bounds = []
-    monkeypatch.setattr(sensors, "watch", lambda *words, **named: (bounds.append(named["bounds"]), watch(*words, **named))[1])
+    monkeypatch.setattr(
+        landing_sensor, "watch", lambda *words, **named: (bounds.append(named["bounds"]), watch(*words, **named))[1]
+    )
     evaluated(fresh, instance)
 
     assert [(found.pace.seconds, found.pace.threads) for found in bounds] == [(7, 3)]

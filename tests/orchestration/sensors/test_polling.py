@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.orchestration.looking import Listing, Looks, Pace, Turn, look_at, place_after, turn_of
+from roster_etl.orchestration.sensors.polling import Listing, Looks, Pace, Turn, look_at, place_after, turn_of
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store import settle
 from roster_etl.store.entries import Entry

@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
-from roster_etl.orchestration.left import end_what_was_left
-from roster_etl.orchestration.sensors import unfinished
+from roster_etl.orchestration.sensors.landing_sensor import unfinished
+from roster_etl.orchestration.sensors.zombie_runs import end_what_was_left
 from roster_etl.pipeline.workspace import Workspace
 from tests.orchestration.conftest import Home
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration import watch as watching
-from roster_etl.orchestration.looking import Pace
-from roster_etl.orchestration.watch import Bounds, Tick, rules_of, watch
+from roster_etl.orchestration.sensors.landing_sensor import landing_watch as watching
+from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, rules_of, watch
+from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.districts import Feed, Window

@@ -13,12 +13,12 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FORMAT
-from roster_etl.orchestration.left import end_what_was_left
-from roster_etl.orchestration.looking import Pace
-from roster_etl.orchestration.memory import InstanceMemory
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import sync_partitions
-from roster_etl.orchestration.watch import Bounds, Request, watch
+from roster_etl.orchestration.sensors.feed_state_store import InstanceMemory
+from roster_etl.orchestration.sensors.landing_watch import Bounds, Request, watch
+from roster_etl.orchestration.sensors.polling import Pace
+from roster_etl.orchestration.sensors.zombie_runs import end_what_was_left
 from roster_etl.pipeline.workspace import Workspace
 
 INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste

@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.post import look_for_untold, outbox_sensor, tell_of_run
 from roster_etl.orchestration.runtime.current_home import visiting
+from roster_etl.orchestration.sensors.notification_sensors import look_for_untold, outbox_sensor, tell_of_run
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.ledgers import ended

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
-from roster_etl.orchestration.memory import InstanceMemory
+from roster_etl.orchestration.sensors.feed_state_store import InstanceMemory
 
 
 def test_what_was_saved_is_loaded_by_another_process(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""Dagster sensors: landing zones, freshness, notifications and orphaned runs."""
