@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.canonical.audit import Action
+from roster_etl.pipeline.import_upload import Tell, import_upload
 from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.meanwhile import deciding
 from roster_etl.pipeline.next_steps import again_command
@@ -22,7 +23,6 @@ from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.rename_words import says_ids
 from roster_etl.pipeline.renames import without_ids
 from roster_etl.pipeline.report import rewrite_reports
-from roster_etl.pipeline.road import Tell, import_upload
 from roster_etl.pipeline.undo import publish_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError

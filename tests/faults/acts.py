@@ -32,7 +32,8 @@ def warm() -> None:
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
     from roster_etl.orchestration.sensors.landing_sensor import landing_watch  # noqa: F401
-    from roster_etl.pipeline import backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo
+    from roster_etl.pipeline import backup, decide, override, purge, rebuild, receive, retention, sweep, undo
+    from roster_etl.pipeline import import_upload as road
     from roster_etl.projections.samples import write_sample
     from roster_etl.store import mail
     from roster_etl.vendors import discover, vendor
@@ -70,8 +71,8 @@ def cli(home: Path, words: list[str]) -> int:
 
 def import_(home: Path, path: str | None = None, archived: int | None = None, feed: tuple[str, str] = FEED) -> None:
     """Import what lies at `path`, or an archived upload."""
+    from roster_etl.pipeline.import_upload import import_upload
     from roster_etl.pipeline.receive import Order
-    from roster_etl.pipeline.road import import_upload
 
     with _open(home) as workspace:
         import_upload(workspace, Order(district_id=feed[0], source=feed[1], path=path, archived=archived))
@@ -80,7 +81,7 @@ def import_(home: Path, path: str | None = None, archived: int | None = None, fe
 def resume(home: Path) -> None:
     """Go on with the newest import, which failed at a step, as a re-executed run does."""
     from roster_etl.pipeline.abandoned import release
-    from roster_etl.pipeline.road import walk
+    from roster_etl.pipeline.import_upload import walk
     from roster_etl.pipeline.tell import tell_of
     from roster_etl.pipeline.upload import Upload
 
@@ -261,8 +262,8 @@ def night(home: Path, hours: float | None = 0.0) -> None:
     """
     from roster_etl.orchestration.sensors.landing_watch import Bounds
     from roster_etl.pipeline.abandoned import end_left
+    from roster_etl.pipeline.import_upload import import_upload
     from roster_etl.pipeline.receive import Order
-    from roster_etl.pipeline.road import import_upload
 
     cursor = home / CURSOR
     with _open(home) as workspace:

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
-from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import FolderUnavailable, RetryableError, RosterError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline import backup, road
+from roster_etl.pipeline import backup, import_upload
 from roster_etl.pipeline.archived import OlderUpload
 from roster_etl.pipeline.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
 from roster_etl.pipeline.purge import purge_district, purge_person
@@ -56,14 +56,14 @@ def test_a_backup_made_during_an_import_is_restored_whole(
 ) -> None:
     run(workspace, path=str(uploads / "a"))
     moment, before = datetime.now(UTC), dump(workspace.warehouse)
-    gate_table = road.gate_table
+    gate_table = import_upload.gate_table
 
     def gate_while_it_is_copied(*args: Any) -> Any:
         if not (tmp_path / "copy").exists():
             back_up(workspace, str(tmp_path / "copy"))
         return gate_table(*args)
 
-    monkeypatch.setattr(road, "gate_table", gate_while_it_is_copied)
+    monkeypatch.setattr(import_upload, "gate_table", gate_while_it_is_copied)
     second = run(workspace, path=str(uploads / "b"))["import_id"]  # the backup sees it under way
     third = run(workspace, archived=1, rollback=True)["import_id"]  # and never this
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.archived import OlderUpload, newest_archived
+from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
-from roster_etl.pipeline.road import import_upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed
@@ -123,7 +123,7 @@ def test_the_newest_archived_upload_is_told_by_when_it_came(home: Path) -> None:
 
 
 def test_an_import_that_a_newer_one_has_overtaken_publishes_nothing(home: Path, two_days: Path, monkeypatch) -> None:
-    from roster_etl.pipeline import road
+    from roster_etl.pipeline import import_upload as road
 
     def overtaken(*arguments: Any) -> None:
         monkeypatch.setattr(road, "publish_import", publish)

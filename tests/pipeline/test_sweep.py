@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline import road
+from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.rebuild import rebuild
 from roster_etl.pipeline.sweep import sweep
 from roster_etl.pipeline.workspace import Workspace
@@ -48,7 +48,7 @@ def test_an_import_that_was_published_and_not_written_down_is_rebuilt_all_the_sa
 
 def test_an_import_whose_process_was_killed_is_ended_and_its_upload_can_run_again(workspace, tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(road, "walk", killed)
+        broken.setattr(import_upload, "walk", killed)
         with pytest.raises(Killed):
             run(workspace, path=str(tmp_path / "a"))
 

@@ -10,7 +10,7 @@ import pytest
 
 from roster_etl.orchestration.jobs.backfill import backfill, chosen_feeds, counted, fill
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, upload_config
-from roster_etl.pipeline import road
+from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.archived import OlderUpload
 from roster_etl.pipeline.receive import Order
 from tests.orchestration.conftest import Home, register, without_half_of_the_students
@@ -81,8 +81,8 @@ def test_an_import_whose_process_is_gone_has_failed(published: Home, sample: Pat
         raise Killed
 
     register(published.workspace, "adams")
-    monkeypatch.setattr(road, "walk", killed)
+    monkeypatch.setattr(import_upload, "walk", killed)
     with pytest.raises(Killed):
-        road.import_upload(published.workspace, Order(district_id="adams", source="clever", path=str(sample)))
+        import_upload.import_upload(published.workspace, Order(district_id="adams", source="clever", path=str(sample)))
 
     assert chosen_feeds(published.workspace, failed=True) == (("adams", "clever"),)
