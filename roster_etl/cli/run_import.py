@@ -38,7 +38,7 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     start_gates_early(call.workspace, order)
     from roster_etl.orchestration.jobs.in_process_runs import run_import
     from roster_etl.pipeline.import_upload import steps_of
-    from roster_etl.pipeline.meanwhile import unless_decided
+    from roster_etl.pipeline.lifecycle.holds import unless_decided
     from roster_etl.pipeline.sets import of_one_set
     from roster_etl.pipeline.tell import send_out, tell_of
     from roster_etl.vendors import vendor

@@ -17,12 +17,12 @@ from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.archived import came_with, is_upload
 from roster_etl.pipeline.fold import STAGE, refused_by_fold
-from roster_etl.pipeline.manifest import refresh_manifest, write_manifest
+from roster_etl.pipeline.lifecycle.holds import unless_decided
+from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, write_manifest
+from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
+from roster_etl.pipeline.lifecycle.retry_policy import parking
 from roster_etl.pipeline.map import tables_of
-from roster_etl.pipeline.meanwhile import unless_decided
 from roster_etl.pipeline.report import rewrite_reports
-from roster_etl.pipeline.tries import about as about_tries
-from roster_etl.pipeline.tries import parking
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity

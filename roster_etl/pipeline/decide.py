@@ -14,8 +14,8 @@ from typing import Any
 
 from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.import_upload import Tell, import_upload
-from roster_etl.pipeline.manifest import refresh_manifest
-from roster_etl.pipeline.meanwhile import deciding
+from roster_etl.pipeline.lifecycle.holds import deciding
+from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.next_steps import again_command
 from roster_etl.pipeline.outcome import overtaken_by
 from roster_etl.pipeline.partial import preview

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.fold import fold_upload, make_table
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
+from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.map import files_for, gate_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.causes import Cause, causes
+from roster_etl.pipeline.lifecycle.retry_policy import CODE as PARKED
 from roster_etl.pipeline.next_steps import Step, next_steps
 from roster_etl.pipeline.outcome import report_path
 from roster_etl.pipeline.plan_lines import TableLine, table_lines
 from roster_etl.pipeline.report import report_document, report_url
-from roster_etl.pipeline.tries import CODE as PARKED
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.spec.findings import CODES

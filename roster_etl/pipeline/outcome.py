@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from roster_etl.pipeline.tries import is_parked
+from roster_etl.pipeline.lifecycle.retry_policy import is_parked
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.districts import check_id

@@ -17,7 +17,7 @@ from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, flat, to_table
 from roster_etl.pipeline.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
-from roster_etl.pipeline.manifest import write_manifest
+from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PLACE, Planned
 from roster_etl.pipeline.upload import Upload

@@ -18,9 +18,9 @@ from roster_etl.engine.csv.erase_person import Person, scrub, scrub_lines
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
-from roster_etl.pipeline.abandoned import end_abandoned, opened, release
 from roster_etl.pipeline.conclude import close_holds
-from roster_etl.pipeline.manifest import refresh_manifest, settle_manifest
+from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned, opened, release
+from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, settle_manifest
 from roster_etl.pipeline.outcome import data_docs_path, report_path
 from roster_etl.pipeline.report import write_report
 from roster_etl.pipeline.workspace import Workspace

@@ -1,7 +1,7 @@
 """Rebuild a district: replay the manifests of its archive into a warehouse that has nothing of it.
 
 Belongs here: the order of the replay, and the workspace in which the steps of the road walk as they did then: with the numbers, times,
-settings and decisions of the manifests. What is in a manifest is said in ``pipeline.manifest``.
+settings and decisions of the manifests. What is in a manifest is said in ``pipeline.lifecycle.manifest``.
 """
 
 from __future__ import annotations

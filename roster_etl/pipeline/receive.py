@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.frames.arrow import findings_frame
-from roster_etl.pipeline.abandoned import begin, release
 from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, lost_members, refuse_older
 from roster_etl.pipeline.arrivals import arrived, forget, keep_member
 from roster_etl.pipeline.conclude import conclude, fail
 from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
-from roster_etl.pipeline.manifest import write_manifest
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
+from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.published import unpublished_files
 from roster_etl.pipeline.retention import open_holds
 from roster_etl.pipeline.sets import of_one_set
@@ -74,7 +74,7 @@ class Order:
 
 
 def receive(workspace: Workspace, order: Order) -> Upload:
-    """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.abandoned``).
+    """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.lifecycle.import_lifecycle``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
     Raises:  DistrictPaused; OlderUpload; RosterError: the district, its feed, an option or a column to replace is not known; the landing

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roster_etl.pipeline.abandoned import end_abandoned
-from roster_etl.pipeline.manifest import is_behind, refresh_manifest
+from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned
+from roster_etl.pipeline.lifecycle.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.retention import open_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import scratch

@@ -1,6 +1,6 @@
 """Which imports a process of this home works on: a lock each, which the system lets go of when the process is gone, whatever ended it.
 
-Belongs here: taking, releasing and looking at the locks. What becomes of an import whose process is gone is ``pipeline.abandoned``.
+Belongs here: taking, releasing and looking at the locks. What becomes of an import whose process is gone is ``pipeline.lifecycle.import_lifecycle``.
 """
 
 from __future__ import annotations

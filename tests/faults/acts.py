@@ -80,8 +80,8 @@ def import_(home: Path, path: str | None = None, archived: int | None = None, fe
 
 def resume(home: Path) -> None:
     """Go on with the newest import, which failed at a step, as a re-executed run does."""
-    from roster_etl.pipeline.abandoned import release
     from roster_etl.pipeline.import_upload import walk
+    from roster_etl.pipeline.lifecycle.import_lifecycle import release
     from roster_etl.pipeline.tell import tell_of
     from roster_etl.pipeline.upload import Upload
 
@@ -261,8 +261,8 @@ def night(home: Path, hours: float | None = 0.0) -> None:
     Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
     """
     from roster_etl.orchestration.sensors.landing_watch import Bounds
-    from roster_etl.pipeline.abandoned import end_left
     from roster_etl.pipeline.import_upload import import_upload
+    from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
     from roster_etl.pipeline.receive import Order
 
     cursor = home / CURSOR

@@ -15,7 +15,7 @@ import pytest
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline import override
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.manifest import refresh_manifest
+from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.abandoned import release
+from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample

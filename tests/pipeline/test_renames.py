@@ -14,8 +14,8 @@ import pytest
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.decide import Decision, approval, carry_out
 from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.line import other_keys
-from roster_etl.pipeline.manifest import refresh_manifest
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.rebuild import rebuild

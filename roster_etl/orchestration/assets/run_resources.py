@@ -17,9 +17,9 @@ import pandas as pd
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.event_log_pool import kept_connections
 from roster_etl.orchestration.runtime.executors import steps_apart
-from roster_etl.pipeline.abandoned import release
 from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of
+from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.map import files_for, tables_of
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.tell import tell_anyway

@@ -11,7 +11,7 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT, IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.abandoned import end_with_run
+from roster_etl.pipeline.lifecycle.import_lifecycle import end_with_run
 from roster_etl.pipeline.notices import queue_alert
 from roster_etl.pipeline.tell import Looked, send_out, tell_of, tell_untold
 from roster_etl.pipeline.workspace import Workspace

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
-from roster_etl.pipeline.abandoned import Abandoned, end_left
+from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, end_left
 from roster_etl.pipeline.workspace import Workspace
 
 _AT_WORK = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]

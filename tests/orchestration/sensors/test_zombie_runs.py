@@ -49,7 +49,7 @@ def test_import_and_run_of_a_killed_process_are_ended_and_the_district_is_free(f
 
 
 def test_a_run_whose_import_was_ended_before_is_ended_too(fresh: Home, instance: dg.DagsterInstance) -> None:
-    from roster_etl.pipeline.abandoned import end_left
+    from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
 
     workspace = Workspace.open(fresh.path)
     _, run_id = begun(workspace, instance, killed=True)
