@@ -34,7 +34,7 @@ def trace(
     call: Call = ctx.obj
     given = pairs(key, what="KEY=VALUE")
     refuse_unknown(call, district)
-    from roster_etl.pipeline.trace import trace_record
+    from roster_etl.pipeline.lineage.trace import trace_record
 
     document = trace_record(call.workspace, district, table, given, field=field, source=format)
     if call.json:
@@ -59,7 +59,7 @@ def as_of(
     known = registered(call, district)
     moment = moment_of(time, zone_of(known, format) if known else "UTC")
     refuse_unknown(call, district)
-    from roster_etl.pipeline.trace import roster_table
+    from roster_etl.pipeline.lineage.trace import roster_table
 
     target = roster_table(table)
     records = call.warehouse.as_of(moment, table, district, format).to_pylist()

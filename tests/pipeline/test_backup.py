@@ -14,8 +14,8 @@ import pytest
 from roster_etl.pipeline import backup, import_upload
 from roster_etl.pipeline.archived import OlderUpload
 from roster_etl.pipeline.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
+from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.purge import purge_district, purge_person
-from roster_etl.pipeline.trace import trace_record
 from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed

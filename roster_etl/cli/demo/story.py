@@ -309,7 +309,7 @@ class _Story:
 
     def _trace(self, guest: Guest, document: dict[str, Any]) -> None:
         from roster_etl.cli.lineage import trace_text
-        from roster_etl.pipeline.trace import trace_record
+        from roster_etl.pipeline.lineage.trace import trace_record
 
         key = self._renamed(guest, document["import_id"])
         if key is None:

@@ -1,6 +1,6 @@
 """One record under several ids: which keys its history goes on under, as ``id_changes`` tells.
 
-Belongs here: following changes of ids back and forth. What stood in the versions is put together in ``pipeline.trace``.
+Belongs here: following changes of ids back and forth. What stood in the versions is put together in ``pipeline.lineage.trace``.
 """
 
 from __future__ import annotations
