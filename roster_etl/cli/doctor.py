@@ -57,7 +57,7 @@ def migrate(
 ) -> int:
     """Bring the warehouse to this version's schema, as its owner; say who may read it, and who import."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.upgrade import upgrade
+    from roster_etl.pipeline.maintenance.migrate import upgrade
     from roster_etl.store.migrations import HEAD
 
     if reader or loader:  # first: a slip of the pen is no reason to migrate

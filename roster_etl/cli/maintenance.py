@@ -14,7 +14,7 @@ from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import By, DistrictOption
 
 if TYPE_CHECKING:
-    from roster_etl.pipeline.purge import Purged
+    from roster_etl.pipeline.maintenance.purge import Purged
 
 
 def rebuild(
@@ -24,7 +24,7 @@ def rebuild(
 ) -> int:
     """Replay a district's archive into an empty warehouse: the same roster and the same history come out."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.rebuild import rebuild as replay
+    from roster_etl.pipeline.maintenance.rebuild import rebuild as replay
 
     total = len(call.workspace.archive.manifests(district))
     with call.progress(total, f"rebuild {district}") as progress:
@@ -71,7 +71,7 @@ def purge(
 
 
 def _purged(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> Purged:
-    from roster_etl.pipeline.purge import purge_district, purge_older, purge_person
+    from roster_etl.pipeline.maintenance.purge import purge_district, purge_older, purge_person
 
     if user is not None:
         kind, colon, user_id = user.partition(":")
@@ -98,7 +98,7 @@ def backup(
 ) -> int:
     """Copy warehouse, archive, registry and settings into a new folder, while imports go on; PostgreSQL: all but the database."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.backup import back_up
+    from roster_etl.pipeline.maintenance.backup import back_up
 
     done = back_up(call.workspace, to)
     if call.json:
@@ -117,7 +117,7 @@ def restore(
 ) -> int:
     """Make a new home (--home DIR) of a backup. Imports that were under way end as failed, and can be run again."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.backup import restore as bring_back
+    from roster_etl.pipeline.maintenance.backup import restore as bring_back
 
     if check:
         return _checked(call, source)
@@ -138,7 +138,7 @@ def restore(
 
 
 def _checked(call: Call, source: str) -> int:
-    from roster_etl.pipeline.backup import look_at
+    from roster_etl.pipeline.maintenance.backup import look_at
 
     whole = look_at(source)
     if call.json:

@@ -23,8 +23,8 @@ from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
+from roster_etl.pipeline.maintenance.retention import open_holds
 from roster_etl.pipeline.published import unpublished_files
-from roster_etl.pipeline.retention import open_holds
 from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace

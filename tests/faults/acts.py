@@ -32,8 +32,10 @@ def warm() -> None:
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
     from roster_etl.orchestration.sensors.landing_sensor import landing_watch  # noqa: F401
-    from roster_etl.pipeline import backup, decide, override, purge, rebuild, receive, retention, sweep, undo
+    from roster_etl.pipeline import decide, override, receive, undo
     from roster_etl.pipeline import import_upload as road
+    from roster_etl.pipeline.maintenance import backup, purge, rebuild, retention
+    from roster_etl.pipeline.maintenance import cleanup as sweep
     from roster_etl.projections.samples import write_sample
     from roster_etl.store import mail
     from roster_etl.vendors import discover, vendor
@@ -136,7 +138,7 @@ def override(home: Path, value: str) -> None:
 
 def purge(home: Path, user_id: str) -> None:
     """Remove a student for good."""
-    from roster_etl.pipeline.purge import purge_person
+    from roster_etl.pipeline.maintenance.purge import purge_person
 
     with _open(home) as workspace:
         purge_person(workspace, FEED[0], "student", user_id, by="A. Steward")
@@ -144,7 +146,7 @@ def purge(home: Path, user_id: str) -> None:
 
 def rebuild(home: Path, url: str) -> None:
     """Replay the archive into another warehouse."""
-    from roster_etl.pipeline import rebuild as again
+    from roster_etl.pipeline.maintenance import rebuild as again
 
     with _open(home) as workspace:
         again.rebuild(workspace, FEED[0], url)
@@ -166,7 +168,7 @@ def send(home: Path) -> None:
 
 def sweep(home: Path) -> None:
     """Tidy up."""
-    from roster_etl.pipeline import sweep as tidy
+    from roster_etl.pipeline.maintenance import cleanup as tidy
 
     with _open(home) as workspace:
         tidy.sweep(workspace)
@@ -174,8 +176,8 @@ def sweep(home: Path) -> None:
 
 def house(home: Path, days: float = 0.0) -> None:
     """Do what the nightly job does but for Dagster's runs, `days` later than it is."""
-    from roster_etl.pipeline import retention
-    from roster_etl.pipeline import sweep as tidy
+    from roster_etl.pipeline.maintenance import cleanup as tidy
+    from roster_etl.pipeline.maintenance import retention
 
     with _open(home) as workspace:
         tidy.sweep(workspace)
@@ -184,7 +186,7 @@ def house(home: Path, days: float = 0.0) -> None:
 
 def forget(home: Path) -> None:
     """Remove of every district what is not current, and every upload but the last."""
-    from roster_etl.pipeline.purge import purge_older
+    from roster_etl.pipeline.maintenance.purge import purge_older
 
     with _open(home) as workspace:
         for district in workspace.registry.scan().districts:
@@ -194,7 +196,7 @@ def forget(home: Path) -> None:
 
 def backup(home: Path, to: str) -> None:
     """Copy all of it."""
-    from roster_etl.pipeline.backup import back_up
+    from roster_etl.pipeline.maintenance.backup import back_up
 
     with _open(home) as workspace:
         back_up(workspace, to)
@@ -202,7 +204,7 @@ def backup(home: Path, to: str) -> None:
 
 def restore(home: Path, to: str) -> None:
     """Bring back the backup that lies in the home, into a home of its own; a database of PostgreSQL has been brought back by then."""
-    from roster_etl.pipeline import backup as copies
+    from roster_etl.pipeline.maintenance import backup as copies
 
     if os.environ["ROSTER_ETL_WAREHOUSE"].startswith("sqlite"):
         del os.environ["ROSTER_ETL_WAREHOUSE"]  # a file of the new home's own

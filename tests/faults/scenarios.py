@@ -22,8 +22,8 @@ import sqlalchemy as sa
 from roster_etl.canonical import TABLES
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
-from roster_etl.pipeline.backup import NoBackup, restore
 from roster_etl.pipeline.lifecycle.manifest import is_behind
+from roster_etl.pipeline.maintenance.backup import NoBackup, restore
 from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
 from roster_etl.store.archive import named_keys
 from roster_etl.store.warehouse import Warehouse

@@ -9,9 +9,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from roster_etl.pipeline.purge import purge_person
-from roster_etl.pipeline.rebuild import rebuild
-from roster_etl.pipeline.sweep import sweep
+from roster_etl.pipeline.maintenance.cleanup import sweep
+from roster_etl.pipeline.maintenance.purge import purge_person
+from roster_etl.pipeline.maintenance.rebuild import rebuild
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.settings import Settings

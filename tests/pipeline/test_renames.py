@@ -17,9 +17,9 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lineage.id_history import other_keys
 from roster_etl.pipeline.lineage.trace import trace_record
+from roster_etl.pipeline.maintenance.rebuild import rebuild
 from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
-from roster_etl.pipeline.rebuild import rebuild
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.rename_words import BadRename
 from roster_etl.pipeline.renames import approve_afterwards, proposals

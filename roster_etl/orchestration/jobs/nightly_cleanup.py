@@ -1,6 +1,6 @@
 """Keeping house every night: what killed processes left, what is past its time, and runs of Dagster that nobody looks at any more.
 
-Belongs here: the schedule, its job, and which runs may go. What else is let go is ``pipeline.retention`` and ``pipeline.sweep``.
+Belongs here: the schedule, its job, and which runs may go. What else is let go is ``pipeline.maintenance.retention`` and ``pipeline.maintenance.cleanup``.
 Ticks of sensors and schedules are Dagster's own business (``retention`` in ``dagster.yaml``).
 """
 
@@ -15,8 +15,8 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.assets.step_context import IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.retention import LetGo, let_go, open_holds
-from roster_etl.pipeline.sweep import Swept, sweep
+from roster_etl.pipeline.maintenance.cleanup import Swept, sweep
+from roster_etl.pipeline.maintenance.retention import LetGo, let_go, open_holds
 from roster_etl.pipeline.workspace import Workspace
 
 _PAGE = 200

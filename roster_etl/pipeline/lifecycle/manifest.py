@@ -1,6 +1,6 @@
 """The manifest of an import: all that is needed to run its bytes again, and to tell how it was decided when they were.
 
-Belongs here: what a manifest says, and keeping it true when a person decides later. Replaying manifests is ``pipeline.rebuild``.
+Belongs here: what a manifest says, and keeping it true when a person decides later. Replaying manifests is ``pipeline.maintenance.rebuild``.
 """
 
 from __future__ import annotations

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.pipeline.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
-from roster_etl.pipeline.rebuild import rebuild
-from roster_etl.pipeline.sweep import sweep
+from roster_etl.pipeline.maintenance.cleanup import sweep
+from roster_etl.pipeline.maintenance.rebuild import rebuild
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests.dumps import dump
-from tests.pipeline.test_rebuild import registered, run
 
 
 class Killed(BaseException):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned
 from roster_etl.pipeline.lifecycle.manifest import is_behind, refresh_manifest
-from roster_etl.pipeline.retention import open_holds
+from roster_etl.pipeline.maintenance.retention import open_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import scratch
 from roster_etl.store.faults import fault_point

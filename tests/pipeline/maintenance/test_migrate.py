@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from roster_etl.pipeline.upgrade import ImportsUnderWay, upgrade
+from roster_etl.pipeline.maintenance.migrate import ImportsUnderWay, upgrade
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import SchemaAhead, SchemaBehind

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.pipeline.test_rebuild import registered, run
 
-from roster_etl.pipeline import backup, import_upload
+from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.archived import OlderUpload
-from roster_etl.pipeline.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
 from roster_etl.pipeline.lineage.trace import trace_record
-from roster_etl.pipeline.purge import purge_district, purge_person
+from roster_etl.pipeline.maintenance import backup
+from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
+from roster_etl.pipeline.maintenance.purge import purge_district, purge_person
 from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed
@@ -24,7 +26,6 @@ from roster_etl.store.warehouse import WarehouseError
 from roster_etl.vendors import vendor
 from tests.dumps import dump
 from tests.pg import _database
-from tests.pipeline.test_rebuild import registered, run
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +180,7 @@ def test_a_purge_meanwhile_spoils_a_backup(
 ) -> None:
     run(workspace, path=str(uploads / "a"))
     monkeypatch.setattr(
-        "roster_etl.pipeline.backup._copy_settings", lambda *_: purge_district(workspace, "lincoln", by="A. Steward")
+        "roster_etl.pipeline.maintenance.backup._copy_settings", lambda *_: purge_district(workspace, "lincoln", by="A. Steward")
     )
 
     with pytest.raises(PurgedMeanwhile):

@@ -12,10 +12,18 @@ from pathlib import Path
 import psycopg
 import pyarrow.parquet as pq
 import pytest
+from tests.pipeline.test_rebuild import Rows, edit, registered, run
 
+from roster_etl.pipeline.maintenance.purge import (
+    ImportUnderWay,
+    NobodyToPurge,
+    NothingToPurge,
+    purge_district,
+    purge_older,
+    purge_person,
+)
+from roster_etl.pipeline.maintenance.rebuild import rebuild
 from roster_etl.pipeline.outcome import data_docs_path
-from roster_etl.pipeline.purge import ImportUnderWay, NobodyToPurge, NothingToPurge, purge_district, purge_older, purge_person
-from roster_etl.pipeline.rebuild import rebuild
 from roster_etl.pipeline.report import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -23,7 +31,6 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.store.warehouse.errors import MayNotRewrite
 from roster_etl.vendors import vendor
 from tests.dumps import dump
-from tests.pipeline.test_rebuild import Rows, edit, registered, run
 
 STUDENT, TEACHER = "zz-student-77001", "zz-teacher-88002"
 CANARIES = {

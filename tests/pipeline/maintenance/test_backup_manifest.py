@@ -12,10 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.pipeline.test_rebuild import run
 
-from roster_etl.pipeline import backup
-from roster_etl.pipeline.backup import NoBackup, NotEmpty, back_up, look_at, restore
-from roster_etl.pipeline.backup_form import VERSION
+from roster_etl.pipeline.maintenance import backup
+from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, back_up, look_at, restore
+from roster_etl.pipeline.maintenance.backup_manifest import VERSION
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec.errors import RosterError
@@ -23,7 +24,6 @@ from roster_etl.store.district import District, Feed
 from roster_etl.store.folder import Folder
 from roster_etl.vendors import vendor
 from tests.dumps import dump
-from tests.pipeline.test_rebuild import run
 
 
 @pytest.fixture(scope="module")

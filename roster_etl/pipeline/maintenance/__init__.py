@@ -1,0 +1,1 @@
+"""Maintenance of a home: backup, restore, purge, rebuild, retention, cleanup and migration."""
