@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.cli.demo.processes import free_port, started
-from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.reporting.announce import tell_of
 from roster_etl.pipeline.workspace import Workspace
 
 if TYPE_CHECKING:

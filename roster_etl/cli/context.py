@@ -85,7 +85,7 @@ class Call:
 
     def document(self, document: Any) -> None:
         """Print the one JSON document of a call."""
-        from roster_etl.pipeline.indented import indented
+        from roster_etl.pipeline.reporting.json_text import indented
 
         utf8 = (getattr(self.out, "encoding", None) or "utf-8").casefold().replace("-", "") == "utf8"
         self.write(indented(document, ensure_ascii=not utf8, default=_as_text) + "\n")

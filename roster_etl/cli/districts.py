@@ -20,7 +20,7 @@ from roster_etl.cli.options import Settings
 
 if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
-    from roster_etl.pipeline.freshness import Freshness
+    from roster_etl.pipeline.reporting.freshness import Freshness
     from roster_etl.store.districts import District, Feed, Window
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

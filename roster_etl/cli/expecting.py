@@ -14,7 +14,7 @@ from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import FormatOption, one_format
 
 if TYPE_CHECKING:
-    from roster_etl.pipeline.freshness import Freshness
+    from roster_etl.pipeline.reporting.freshness import Freshness
     from roster_etl.store.districts import District
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id.")]
@@ -75,7 +75,7 @@ def stands(call: Call, districts: Sequence[District]) -> dict[str, Freshness]:
     """Return how the feeds of `districts` stand that are expected by a time of day, by district and format; nothing is read if none is."""
     if not any(feed.expected_by for district in districts for feed in district.feeds):
         return {}
-    from roster_etl.pipeline.freshness import freshness
+    from roster_etl.pipeline.reporting.freshness import freshness
 
     return {found.key: found for found in freshness(call.workspace, datetime.now(UTC), districts)}
 

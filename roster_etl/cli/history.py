@@ -63,7 +63,7 @@ def show(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Show one import in full: files, changes, findings by cause, checks."""
     call: Call = ctx.obj
     from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.outcome import outcome
+    from roster_etl.pipeline.reporting.import_summary import outcome
 
     show_document(call, outcome(call.workspace, import_id))
     return 0

@@ -45,7 +45,7 @@ def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
     from roster_etl.cli.render_import import show_hold
-    from roster_etl.pipeline.outcome import outcome
+    from roster_etl.pipeline.reporting.import_summary import outcome
 
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
@@ -91,7 +91,7 @@ def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
 
     decide.discard(call.workspace, import_id, by)
     if call.json:
-        from roster_etl.pipeline.outcome import outcome
+        from roster_etl.pipeline.reporting.import_summary import outcome
 
         call.document(outcome(call.workspace, import_id))
     else:

@@ -112,7 +112,7 @@ def _worst(codes: Iterable[int]) -> int:
 def run_and_show(call: Call, *orders: Order) -> int:
     """Have `orders` carried out one after the other, print what became of them, and return the exit code of the worst."""
     from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.outcome import together
+    from roster_etl.pipeline.reporting.import_summary import together
 
     documents, codes = [], []
     for order in orders:
@@ -128,7 +128,7 @@ def run_and_show(call: Call, *orders: Order) -> int:
 def _run(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Return the document of an import that was carried out, and its exit code; None: the call's words were off, as was said."""
     from roster_etl.cli.run_import import run_order
-    from roster_etl.pipeline.outcome import EXIT_CODES, outcome
+    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
 
     import_id, failure = run_order(call, order)
     if failure is not None and failure.exit_code == WORDS:
@@ -150,7 +150,7 @@ def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int 
     """
     from roster_etl.cli.render_import import show_document, show_hold
     from roster_etl.orchestration.jobs.in_process_runs import run_decision
-    from roster_etl.pipeline.outcome import EXIT_CODES, outcome
+    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
     from roster_etl.spec.errors import RosterError
 
     try:
@@ -171,7 +171,7 @@ def stays_held(call: Call, import_id: int, error: RosterError) -> int:
     """
     from roster_etl.cli.errors import failure_of
     from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.outcome import outcome
+    from roster_etl.pipeline.reporting.import_summary import outcome
 
     failure = failure_of(error)
     if failure.code != "roster_moved":

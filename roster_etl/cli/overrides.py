@@ -106,7 +106,7 @@ def _target(call: Call, table: str, key: list[str], district: str, field: str, f
 
 def _shown(call: Call, import_id: int, what: str) -> int:
     if call.json:
-        from roster_etl.pipeline.outcome import outcome
+        from roster_etl.pipeline.reporting.import_summary import outcome
 
         call.document(outcome(call.workspace, import_id))
     else:

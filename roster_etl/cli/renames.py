@@ -48,9 +48,9 @@ def approve(
     call: Call = ctx.obj
     from roster_etl.cli.render_import import show_document
     from roster_etl.pipeline.decide import somebody
-    from roster_etl.pipeline.outcome import outcome
     from roster_etl.pipeline.rename_words import ALL
     from roster_etl.pipeline.renames import approve_afterwards
+    from roster_etl.pipeline.reporting.import_summary import outcome
 
     number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
     show_document(call, outcome(call.workspace, number))

@@ -1,6 +1,6 @@
 """One import, for people: what came, what changed, what was found and why, what to do next.
 
-Belongs here: the words and the order. The facts are the document of ``pipeline.outcome``; the same document is what ``--json`` prints.
+Belongs here: the words and the order. The facts are the document of ``pipeline.reporting.import_summary``; the same document is what ``--json`` prints.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.context import Call
-from roster_etl.pipeline.causes import CHECKS, causes
-from roster_etl.pipeline.plan_lines import SchoolLine, school_lines, table_lines
+from roster_etl.pipeline.reporting.findings_summary import CHECKS, causes
+from roster_etl.pipeline.reporting.plan_summary import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
 
 _PLACES = 3
@@ -62,7 +62,7 @@ def approving_words(document: Mapping[str, Any]) -> str:
 
 
 def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
-    from roster_etl.pipeline.next_steps import again_command, overtaken_text
+    from roster_etl.pipeline.reporting.next_steps import again_command, overtaken_text
 
     call.print(overtaken_text(document))
     call.print(f"to plan it anew: {again_command(document)}")
@@ -102,7 +102,7 @@ def text_before_files(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _advice(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what to do about an import, in the words of its report and mail."""
-    from roster_etl.pipeline.next_steps import next_steps
+    from roster_etl.pipeline.reporting.next_steps import next_steps
 
     steps = next_steps(document) if document["import_id"] is not None else []
     if steps:

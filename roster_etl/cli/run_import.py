@@ -39,8 +39,8 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     from roster_etl.orchestration.jobs.in_process_runs import run_import
     from roster_etl.pipeline.import_upload import steps_of
     from roster_etl.pipeline.lifecycle.holds import unless_decided
+    from roster_etl.pipeline.reporting.announce import send_out, tell_of
     from roster_etl.pipeline.sets import of_one_set
-    from roster_etl.pipeline.tell import send_out, tell_of
     from roster_etl.vendors import vendor
 
     begun: list[str] = []
@@ -70,7 +70,7 @@ def _broken(call: Call, import_id: int) -> Failure | None:
 
     One that its run left as it was is ended: the ledger could not be told then.
     """
-    from roster_etl.pipeline.tell import tell_of
+    from roster_etl.pipeline.reporting.announce import tell_of
     from roster_etl.store.warehouse import Conclusion
 
     row = call.workspace.warehouse.import_(import_id)

@@ -20,7 +20,7 @@ _PAGE = 10_000
 def report(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Write the report of an import again from the ledger, and say where it lies."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.report import report_url, write_report
+    from roster_etl.pipeline.reporting.report_files import report_url, write_report
 
     page = write_report(call.workspace, import_id)
     url = report_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
@@ -35,8 +35,8 @@ def report(ctx: typer.Context, import_id: ImportNumber) -> int:
 def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Build Great Expectations' Data Docs of an import, beside its report: every expectation, and how many rows failed it."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.data_docs import data_docs_url, write_data_docs
-    from roster_etl.pipeline.report import write_report
+    from roster_etl.pipeline.reporting.data_docs import data_docs_url, write_data_docs
+    from roster_etl.pipeline.reporting.report_files import write_report
 
     index = write_data_docs(call.workspace, import_id)
     write_report(call.workspace, import_id)
@@ -51,7 +51,7 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
 def refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
     """Count the rows that are refused now, by file, reason and age; `show` says where each stands."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.refused import AGES, refused_rows
+    from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 
     source = one_format(call.registry.get(district), format)
     found = refused_rows(call.workspace, district, source, datetime.now(UTC))
@@ -96,7 +96,7 @@ def outbox_list(ctx: typer.Context) -> int:
 def outbox_send(ctx: typer.Context) -> int:
     """Send all that is in the outbox now, also what is parked. Exit code 1: something could not be sent."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.tell import send_out
+    from roster_etl.pipeline.reporting.announce import send_out
 
     done = send_out(call.workspace, everything=True, seconds=600)
     left = len(call.workspace.outbox.messages())
@@ -143,7 +143,7 @@ def changes(
 ) -> int:
     """List what imports created, updated and deleted after import IMPORT: a cursor for those who keep a copy of the roster."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.changes import changes_page
+    from roster_etl.pipeline.reporting.change_feed import changes_page
 
     source = one_format(call.registry.get(district), format)
     page = changes_page(call.workspace, district, source, since=since, after=after, limit=limit)
@@ -171,8 +171,8 @@ def metrics(
     """Print numbers for monitoring in Prometheus' text form, for a scraper or node_exporter's textfile collector."""
     call: Call = ctx.obj
     from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
-    from roster_etl.pipeline.metrics import exposition
-    from roster_etl.pipeline.metrics import metrics as measure
+    from roster_etl.pipeline.reporting.prometheus import exposition
+    from roster_etl.pipeline.reporting.prometheus import metrics as measure
 
     found = measure(call.workspace, datetime.now(UTC), last_ticks(call.settings.home))
     text = exposition(found)

@@ -22,7 +22,7 @@ from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, write_manif
 from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
 from roster_etl.pipeline.lifecycle.retry_policy import parking
 from roster_etl.pipeline.map import tables_of
-from roster_etl.pipeline.report import rewrite_reports
+from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity

@@ -17,8 +17,8 @@ from roster_etl.pipeline.map import files_for, gate_table, tables_of
 from roster_etl.pipeline.plan import Planned, plan_import
 from roster_etl.pipeline.publish import publish_import
 from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
 from roster_etl.pipeline.staged import keep_table, kept_tables
-from roster_etl.pipeline.tell import tell_anyway, tell_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor

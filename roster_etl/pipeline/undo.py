@@ -26,7 +26,7 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import begin, fail_running, 
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PlanMoved, planned_from
-from roster_etl.pipeline.report import rewrite_reports
+from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding

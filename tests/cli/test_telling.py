@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.reporting.announce import tell_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.cli.calling import call

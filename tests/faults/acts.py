@@ -84,7 +84,7 @@ def resume(home: Path) -> None:
     """Go on with the newest import, which failed at a step, as a re-executed run does."""
     from roster_etl.pipeline.import_upload import walk
     from roster_etl.pipeline.lifecycle.import_lifecycle import release
-    from roster_etl.pipeline.tell import tell_of
+    from roster_etl.pipeline.reporting.announce import tell_of
     from roster_etl.pipeline.upload import Upload
 
     with _open(home) as workspace:
@@ -160,7 +160,7 @@ def migrate(home: Path) -> None:
 
 def send(home: Path) -> None:
     """Empty the outbox."""
-    from roster_etl.pipeline.tell import send_out
+    from roster_etl.pipeline.reporting.announce import send_out
 
     with _open(home) as workspace:
         send_out(workspace, everything=True)
@@ -213,7 +213,7 @@ def restore(home: Path, to: str) -> None:
 
 def data_docs(home: Path) -> None:
     """Make the Data Docs of the newest import."""
-    from roster_etl.pipeline.data_docs import write_data_docs
+    from roster_etl.pipeline.reporting.data_docs import write_data_docs
 
     with _open(home) as workspace:
         write_data_docs(workspace, workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"])

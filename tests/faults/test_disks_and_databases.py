@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import FolderUnavailable, RetryableError, RosterError
@@ -217,7 +217,7 @@ def test_mail_that_cannot_be_sent_stops_no_import_and_goes_out_later(workspace: 
     workspace.registry.add(District(id="lincoln", feeds=(FEED,), contacts=("ann@example.org",), mail="always"))
     down = Workspace.open(workspace.home)
     number = import_upload(down, order(tmp_path / "a"))
-    from roster_etl.pipeline.tell import send_out
+    from roster_etl.pipeline.reporting.announce import send_out
 
     problems = send_out(down).problems
     with post_office() as office:

@@ -15,8 +15,8 @@ from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.arrivals import waiting
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.orchestration.conftest import Remembered

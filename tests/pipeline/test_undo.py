@@ -17,11 +17,11 @@ from roster_etl.pipeline.decide import discard
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild
-from roster_etl.pipeline.next_steps import next_steps
-from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.override import Target, set_override
 from roster_etl.pipeline.plan import PlanMoved, _older
 from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.workspace import Workspace

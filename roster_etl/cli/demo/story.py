@@ -408,7 +408,7 @@ class _Story:
             return bool(unfinished(instance))
 
     def _outcome(self, guest: Guest, file_set: str, day: int) -> dict[str, Any]:
-        from roster_etl.pipeline.outcome import outcome
+        from roster_etl.pipeline.reporting.import_summary import outcome
 
         return outcome(self.call.workspace, self._imports(guest, file_set)[day]["import_id"])
 

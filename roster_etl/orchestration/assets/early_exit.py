@@ -14,7 +14,7 @@ from roster_etl.orchestration.assets.freshness_checks import say_fresh
 from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
 from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
-from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.reporting.announce import tell_of
 from roster_etl.pipeline.upload import Upload
 
 REPORT = dg.AssetKey("report")

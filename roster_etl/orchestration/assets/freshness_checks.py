@@ -1,6 +1,6 @@
 """Freshness in Dagster: a check on each vendor's uploads, and who says for each district how it stands.
 
-Belongs here: what Dagster needs around ``pipeline.freshness``. Dagster's own freshness policies know an asset, not its partitions, so a
+Belongs here: what Dagster needs around ``pipeline.reporting.freshness``. Dagster's own freshness policies know an asset, not its partitions, so a
 district that is late would hide behind those that are not; hence a check with an evaluation for each district.
 
 An evaluation belongs to a run: outside of runs Dagster's storage takes one for a check and partition, once and for all. So an import says in
@@ -18,7 +18,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.freshness import Freshness, freshness, tell_late
+from roster_etl.pipeline.reporting.freshness import Freshness, freshness, tell_late
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.vendors import Vendor

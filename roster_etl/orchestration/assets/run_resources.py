@@ -21,8 +21,8 @@ from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.judge import references_of
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.map import files_for, tables_of
+from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.staged import Loaded
-from roster_etl.pipeline.tell import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError

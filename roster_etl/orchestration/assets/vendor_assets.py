@@ -26,7 +26,7 @@ from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.decide import refuse_ids
 from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.receive import Order, receive, refuse_paused
-from roster_etl.pipeline.tell import tell_anyway
+from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format

@@ -28,7 +28,7 @@ from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.plan import Planned
 from roster_etl.pipeline.publish import planned_of, publish_import
-from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.reporting.announce import tell_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor

@@ -23,7 +23,7 @@ from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.assets.step_context import district_tags, reported, tag_run
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.decide import Decision, approval, carry_out, decision_entry, discard, refuse_ids, somebody
-from roster_etl.pipeline.tell import tell_of
+from roster_etl.pipeline.reporting.announce import tell_of
 from roster_etl.pipeline.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError

@@ -1,6 +1,6 @@
 """The sensors that tell people: one that empties the outbox, and one that hears of runs that failed.
 
-Belongs here: what Dagster needs around ``pipeline.tell``. Held and rejected imports are failed runs too; what each is, its ledger row says.
+Belongs here: what Dagster needs around ``pipeline.reporting.announce``. Held and rejected imports are failed runs too; what each is, its ledger row says.
 """
 
 import json
@@ -12,8 +12,8 @@ import dagster as dg
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT, IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_with_run
-from roster_etl.pipeline.notices import queue_alert
-from roster_etl.pipeline.tell import Looked, send_out, tell_of, tell_untold
+from roster_etl.pipeline.reporting.announce import Looked, send_out, tell_of, tell_untold
+from roster_etl.pipeline.reporting.notifications import queue_alert
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 

@@ -21,8 +21,8 @@ from roster_etl.mapping.column_plan import Const
 from roster_etl.pipeline.conclude import close_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned, opened, release
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, settle_manifest
-from roster_etl.pipeline.outcome import data_docs_path, report_path
-from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
+from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError

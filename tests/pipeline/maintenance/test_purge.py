@@ -23,8 +23,8 @@ from roster_etl.pipeline.maintenance.purge import (
     purge_person,
 )
 from roster_etl.pipeline.maintenance.rebuild import rebuild
-from roster_etl.pipeline.outcome import data_docs_path
-from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.reporting.import_summary import data_docs_path
+from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.warehouse import Warehouse

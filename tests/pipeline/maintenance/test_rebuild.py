@@ -17,9 +17,9 @@ from roster_etl.pipeline import override
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild
-from roster_etl.pipeline.outcome import outcome
 from roster_etl.pipeline.partial import preview
 from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed, Gate, Window

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from roster_etl.pipeline.metrics import Metric, exposition, metrics
+from roster_etl.pipeline.reporting.prometheus import Metric, exposition, metrics
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.ledgers import NOON, ended

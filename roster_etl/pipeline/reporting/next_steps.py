@@ -1,6 +1,6 @@
 """What a person should do about an import: in words, and the command that does it.
 
-Belongs here: the steps after each ending. What was found, and what to correct in a file, stands with the findings (``pipeline.causes``).
+Belongs here: the steps after each ending. What was found, and what to correct in a file, stands with the findings (``pipeline.reporting.findings_summary``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Step:
 
 
 def next_steps(document: Mapping[str, Any]) -> list[Step]:
-    """Return what to do about the import of `document` (as ``pipeline.outcome`` gives it), the first thing first; none if nothing is."""
+    """Return what to do about the import of `document` (as ``pipeline.reporting.import_summary`` gives it), the first thing first; none if nothing is."""
     steps = _STEPS.get(document["status"])
     return steps(document) if steps else []
 

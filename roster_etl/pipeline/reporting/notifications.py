@@ -1,7 +1,7 @@
 """What is told of an import outside: mail to the district's contacts, and alerts to whoever runs this.
 
 Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell but ids of
-schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.report``), carrying (``store.mail``, ``store.webhook``).
+schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.mail``, ``store.webhook``).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.pipeline.causes import Cause, causes
 from roster_etl.pipeline.lifecycle.retry_policy import CODE as PARKED
-from roster_etl.pipeline.next_steps import Step, next_steps
-from roster_etl.pipeline.outcome import report_path
-from roster_etl.pipeline.plan_lines import TableLine, table_lines
-from roster_etl.pipeline.report import report_document, report_url
+from roster_etl.pipeline.reporting.findings_summary import Cause, causes
+from roster_etl.pipeline.reporting.import_summary import report_path
+from roster_etl.pipeline.reporting.next_steps import Step, next_steps
+from roster_etl.pipeline.reporting.plan_summary import TableLine, table_lines
+from roster_etl.pipeline.reporting.report_files import report_document, report_url
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.spec.findings import CODES

@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from roster_etl.pipeline.next_steps import Step
-from roster_etl.pipeline.notices import queue_alert, queue_mail, recipients
-from roster_etl.pipeline.outcome import district_name
+from roster_etl.pipeline.reporting.import_summary import district_name
+from roster_etl.pipeline.reporting.next_steps import Step
+from roster_etl.pipeline.reporting.notifications import queue_alert, queue_mail, recipients
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import DAYS, District, Feed
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline.refused import refused_rows
+from roster_etl.pipeline.reporting.quarantine_age import refused_rows
 from roster_etl.pipeline.workspace import Workspace
 from tests.ledgers import NOON, ended
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline.indented import indented
+from roster_etl.pipeline.reporting.json_text import indented
 
 
 class Colour(IntEnum):

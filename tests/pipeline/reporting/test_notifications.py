@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.notices import is_problem, notify
-from roster_etl.pipeline.outcome import outcome
-from roster_etl.pipeline.tell import Looked, send_out, tell_of, tell_untold
+from roster_etl.pipeline.reporting.announce import Looked, send_out, tell_of, tell_untold
+from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.reporting.notifications import is_problem, notify
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.ledgers import ended, refused

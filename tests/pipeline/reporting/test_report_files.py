@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline.causes import causes
-from roster_etl.pipeline.charts import change_bars, chart, rows_bars
-from roster_etl.pipeline.report import CSV_COLUMNS, findings_csv, report_page, write_report
+from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
+from roster_etl.pipeline.reporting.findings_summary import causes
+from roster_etl.pipeline.reporting.report_files import CSV_COLUMNS, findings_csv, report_page, write_report
 from roster_etl.pipeline.workspace import Workspace
 from tests.ledgers import ended, refused
 

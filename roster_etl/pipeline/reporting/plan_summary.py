@@ -47,7 +47,7 @@ class SchoolLine:
 
 
 def table_lines(document: Mapping[str, Any]) -> list[TableLine]:
-    """Return the tables where something changes, in publishing order. Args: document: as ``pipeline.outcome`` gives it."""
+    """Return the tables where something changes, in publishing order. Args: document: as ``pipeline.reporting.import_summary`` gives it."""
     plan = document["plan"]
     return [
         TableLine(table=name, **_counts(counts), **_words(plan.get(name, {}), counts))

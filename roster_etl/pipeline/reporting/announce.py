@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from roster_etl.pipeline.data_docs import try_data_docs
-from roster_etl.pipeline.notices import notify
-from roster_etl.pipeline.outcome import report_path
-from roster_etl.pipeline.report import write_report
+from roster_etl.pipeline.reporting.data_docs import try_data_docs
+from roster_etl.pipeline.reporting.import_summary import report_path
+from roster_etl.pipeline.reporting.notifications import notify
+from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.mail import Mailer

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from roster_etl.pipeline.freshness import freshness
+from roster_etl.pipeline.reporting.freshness import freshness
 from roster_etl.pipeline.workspace import Workspace
 
 Kind = Literal["counter", "gauge"]

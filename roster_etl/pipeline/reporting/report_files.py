@@ -1,7 +1,7 @@
 """The report of one import, for people: a page that needs nothing else, the document as JSON, the findings as CSV.
 
 Belongs here: writing the three under ``<home>/reports``, and keeping them in the archive. What happened is read from the ledger
-(``pipeline.outcome``), and nothing else: a report written again is the same. No value of a cell stands in a report, but for ids of schools.
+(``pipeline.reporting.import_summary``), and nothing else: a report written again is the same. No value of a cell stands in a report, but for ids of schools.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.pipeline.causes import CHECKS, causes
-from roster_etl.pipeline.charts import change_bars, chart, rows_bars
-from roster_etl.pipeline.indented import indented
-from roster_etl.pipeline.next_steps import next_steps
-from roster_etl.pipeline.outcome import outcome, report_path
-from roster_etl.pipeline.plan_lines import school_lines, table_lines
+from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
+from roster_etl.pipeline.reporting.findings_summary import CHECKS, causes
+from roster_etl.pipeline.reporting.import_summary import outcome, report_path
+from roster_etl.pipeline.reporting.json_text import indented
+from roster_etl.pipeline.reporting.next_steps import next_steps
+from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
 from roster_etl.store.faults import fault_point
@@ -60,7 +60,7 @@ def write_report(workspace: Workspace, import_id: int) -> Path:
 
 
 def report_document(workspace: Workspace, import_id: int) -> dict[str, Any]:
-    """Return the document of an import (``pipeline.outcome``) with ``next_steps``, and in ``history`` the last imports of its feed."""
+    """Return the document of an import (``pipeline.reporting.import_summary``) with ``next_steps``, and in ``history`` the last imports of its feed."""
     document = outcome(workspace, import_id)
     document["report"] = str(report_path(workspace, document["district_id"], import_id))
     if document["hold"]:

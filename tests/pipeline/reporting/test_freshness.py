@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from roster_etl.pipeline.freshness import deadlines, freshness, late_feeds, moment_of, tell_late
+from roster_etl.pipeline.reporting.freshness import deadlines, freshness, late_feeds, moment_of, tell_late
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import Window
 from roster_etl.store.districts import District, Feed

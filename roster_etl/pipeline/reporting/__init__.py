@@ -1,0 +1,1 @@
+"""What people and programs are told about an import: summary, report, notifications, metrics, change feed."""
