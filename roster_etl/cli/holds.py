@@ -72,7 +72,7 @@ def approve(
     call: Call = ctx.obj
     from roster_etl.cli.imports import decide_and_show, run_and_show, stays_held
     from roster_etl.orchestration.assets.launchpad_links import APPROVE
-    from roster_etl.pipeline.decide import Decision, Overtaken, approval
+    from roster_etl.pipeline.review.approve import Decision, Overtaken, approval
 
     decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ()))
     try:
@@ -87,7 +87,7 @@ def approve(
 def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Discard a held import: the roster stays as it is."""
     call: Call = ctx.obj
-    from roster_etl.pipeline import decide
+    from roster_etl.pipeline.review import approve as decide
 
     decide.discard(call.workspace, import_id, by)
     if call.json:
@@ -104,16 +104,16 @@ def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     call: Call = ctx.obj
     from roster_etl.cli.imports import decide_and_show
     from roster_etl.orchestration.assets.launchpad_links import UNDO
-    from roster_etl.pipeline.decide import somebody
+    from roster_etl.pipeline.review.approve import somebody
 
     return decide_and_show(call, UNDO, {"import_id": import_id, "by": somebody(by)})
 
 
 def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]) -> dict[str, Any]:
     """Return what differs in the document of a held import once removals are left out, or taken for renames."""
-    from roster_etl.pipeline.decide import open_hold
-    from roster_etl.pipeline.partial import preview
     from roster_etl.pipeline.renames import without_ids
+    from roster_etl.pipeline.review.approve import open_hold
+    from roster_etl.pipeline.review.preview import preview
 
     open_hold(call.workspace, import_id)
     renamed = without_ids(call.workspace, import_id, rename)

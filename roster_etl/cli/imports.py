@@ -90,8 +90,8 @@ def check(
     source = _format_to_check(call, district, format)
     _refuse_unknown_options(source, options)
     from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.check import check_upload
     from roster_etl.pipeline.import_upload import steps_of
+    from roster_etl.pipeline.review.dry_run import check_upload
     from roster_etl.vendors import vendor
 
     with call.progress(steps_of(vendor(source)), "check") as progress:

@@ -53,7 +53,7 @@ def purge(
 ) -> int:
     """Remove personal data for good, from roster, history, quarantine, archive, frames and reports; nobody can undo it."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.decide import somebody
+    from roster_etl.pipeline.review.approve import somebody
 
     if user is not None and older_than is not None:
         raise BadWords(problem="--user and --older-than: one of them")

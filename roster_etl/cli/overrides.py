@@ -14,7 +14,7 @@ from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import By, DistrictOption, FormatOption, MaybeDistrict, one_format
 
 if TYPE_CHECKING:
-    from roster_etl.pipeline.override import Target
+    from roster_etl.pipeline.review.override import Target
 
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 _Key = Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns; as many as it takes to name one record.")]
@@ -42,8 +42,8 @@ def set_(
     """Set a column of a record by hand, at once; imports leave it alone until the edit is cleared."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
-    from roster_etl.pipeline.decide import somebody
-    from roster_etl.pipeline.override import set_override
+    from roster_etl.pipeline.review.approve import somebody
+    from roster_etl.pipeline.review.override import set_override
 
     return _shown(call, set_override(call.workspace, target, value or None, somebody(by)), "set")
 
@@ -61,8 +61,8 @@ def clear(
     """End an edit: the value stays until an import brings another one."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
-    from roster_etl.pipeline.decide import somebody
-    from roster_etl.pipeline.override import clear_override
+    from roster_etl.pipeline.review.approve import somebody
+    from roster_etl.pipeline.review.override import clear_override
 
     return _shown(call, clear_override(call.workspace, target, somebody(by)), "cleared")
 
@@ -98,7 +98,7 @@ def _target(call: Call, table: str, key: list[str], district: str, field: str, f
     known = registered(call, district)
     if known is None and format is None:
         raise BadWords(problem=f"district {district} is not registered any more; say which format is meant with --format")
-    from roster_etl.pipeline.override import Target
+    from roster_etl.pipeline.review.override import Target
 
     source = one_format(known, format) if known is not None else str(format)
     return Target(district_id=district, source=source, table=table, key=given, field=field)

@@ -1,6 +1,6 @@
 """Which imports count no more, because an undo took back what they did.
 
-Belongs here: reading that from ledger rows. Undoing is ``pipeline.undo``.
+Belongs here: reading that from ledger rows. Undoing is ``pipeline.review.undo``.
 """
 
 from __future__ import annotations

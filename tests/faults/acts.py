@@ -32,10 +32,12 @@ def warm() -> None:
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
     from roster_etl.orchestration.sensors.landing_sensor import landing_watch  # noqa: F401
-    from roster_etl.pipeline import decide, override, receive, undo
     from roster_etl.pipeline import import_upload as road
+    from roster_etl.pipeline import receive
     from roster_etl.pipeline.maintenance import backup, purge, rebuild, retention
     from roster_etl.pipeline.maintenance import cleanup as sweep
+    from roster_etl.pipeline.review import approve as decide
+    from roster_etl.pipeline.review import override, undo
     from roster_etl.projections.samples import write_sample
     from roster_etl.store import mail
     from roster_etl.vendors import discover, vendor
@@ -99,7 +101,7 @@ def resume(home: Path) -> None:
 
 def approve(home: Path) -> None:
     """Approve what is held."""
-    from roster_etl.pipeline.decide import Decision, approval, carry_out
+    from roster_etl.pipeline.review.approve import Decision, approval, carry_out
 
     with _open(home) as workspace:
         for hold in workspace.warehouse.holds():
@@ -108,7 +110,7 @@ def approve(home: Path) -> None:
 
 def discard(home: Path) -> None:
     """Discard what is held."""
-    from roster_etl.pipeline import decide
+    from roster_etl.pipeline.review import approve as decide
 
     with _open(home) as workspace:
         for hold in workspace.warehouse.holds():
@@ -117,7 +119,7 @@ def discard(home: Path) -> None:
 
 def undo(home: Path, import_id: int) -> None:
     """Plan the state before an import."""
-    from roster_etl.pipeline.undo import plan_undo
+    from roster_etl.pipeline.review.undo import plan_undo
 
     with _open(home) as workspace:
         plan_undo(workspace, import_id, "A. Steward")
@@ -125,7 +127,7 @@ def undo(home: Path, import_id: int) -> None:
 
 def override(home: Path, value: str) -> None:
     """Set a cell by hand, unless it is set."""
-    from roster_etl.pipeline.override import Target, set_override
+    from roster_etl.pipeline.review.override import Target, set_override
 
     with _open(home) as workspace:
         if workspace.warehouse.overrides(*FEED):

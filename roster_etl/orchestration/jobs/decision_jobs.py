@@ -1,7 +1,7 @@
 """The jobs with which a person decides in the UI: approve or discard what is held, and ask for an undo.
 
 Belongs here: what Dagster needs around a decision: config, tags, and the news for the assets of the district that it is about. What may
-be decided, and what it does, is in ``pipeline.decide`` and ``pipeline.undo``; the command line goes the same way.
+be decided, and what it does, is in ``pipeline.review.approve`` and ``pipeline.review.undo``; the command line goes the same way.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,9 +22,9 @@ from roster_etl.orchestration.assets.roster_assets import PLAN, warehouse_key
 from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.assets.step_context import district_tags, reported, tag_run
 from roster_etl.orchestration.runtime.partitions import sync_partitions
-from roster_etl.pipeline.decide import Decision, approval, carry_out, decision_entry, discard, refuse_ids, somebody
 from roster_etl.pipeline.reporting.announce import tell_of
-from roster_etl.pipeline.undo import plan_undo
+from roster_etl.pipeline.review.approve import Decision, approval, carry_out, decision_entry, discard, refuse_ids, somebody
+from roster_etl.pipeline.review.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 

@@ -1,6 +1,6 @@
 """What became of a hold while somebody else was deciding about it.
 
-Belongs here: who was faster, and how that is said, the same at the prompt, in the UI and in the audit. Deciding is ``pipeline.decide``.
+Belongs here: who was faster, and how that is said, the same at the prompt, in the UI and in the audit. Deciding is ``pipeline.review.approve``.
 """
 
 from __future__ import annotations

@@ -17,8 +17,9 @@ from typing import Any, Self
 import pyarrow as pa
 
 from roster_etl.frames.arrow import FINDINGS, to_frame
-from roster_etl.pipeline import override, renames, undo
+from roster_etl.pipeline import renames
 from roster_etl.pipeline.import_upload import Tell, walk
+from roster_etl.pipeline.review import override, undo
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError

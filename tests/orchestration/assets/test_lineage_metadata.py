@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
-from roster_etl.pipeline.override import Target, set_override
+from roster_etl.pipeline.review.override import Target, set_override
 from tests.orchestration.conftest import Home
 
 CANARY = "Zanzibar-Quill"

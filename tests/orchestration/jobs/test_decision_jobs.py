@@ -16,8 +16,8 @@ from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, ST
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.decision_jobs import DistrictBusy
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_decision, run_import
-from roster_etl.pipeline.decide import Decision, approval
-from roster_etl.pipeline.partial import preview
+from roster_etl.pipeline.review.approve import Decision, approval
+from roster_etl.pipeline.review.preview import preview
 from roster_etl.spec.errors import RosterError
 from tests.orchestration.conftest import Home, rewrite, without_half_of_the_students
 

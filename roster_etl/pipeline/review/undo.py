@@ -1,7 +1,7 @@
 """Undo: plan the state before an import as an import of its own, and publish that once a person has approved it.
 
 Belongs here: what the history of a feed says of that state, and the ledger's entries. The archive's bytes are not needed. What would
-open and close is compared in ``engine.planning.undo``; a person's decision comes in by ``pipeline.decide``.
+open and close is compared in ``engine.planning.undo``; a person's decision comes in by ``pipeline.review.approve``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, Since, make_undo
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
-from roster_etl.pipeline.by_hand import carried, keep_manifest
 from roster_etl.pipeline.conclude import close_holds
 from roster_etl.pipeline.lifecycle.holds import deciding
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, fail_running, release
@@ -27,6 +26,7 @@ from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.plan import PlanMoved, planned_from
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
+from roster_etl.pipeline.review.manual_import import carried, keep_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding

@@ -19,9 +19,9 @@ from roster_etl.canonical.references import named_by
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, judged_value, with_edits
 from roster_etl.engine.transform.mapper import HASH
-from roster_etl.pipeline.by_hand import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
 from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.review.manual_import import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import Edit, Entry, TableChange

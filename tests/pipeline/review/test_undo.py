@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline import decide
 from roster_etl.pipeline.archived import NotArchived, archived_import, newest_archived
-from roster_etl.pipeline.decide import discard
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild
-from roster_etl.pipeline.override import Target, set_override
 from roster_etl.pipeline.plan import PlanMoved, _older
 from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
-from roster_etl.pipeline.undo import NotUndoable, plan_undo, publish_undo
+from roster_etl.pipeline.review import approve
+from roster_etl.pipeline.review.approve import discard
+from roster_etl.pipeline.review.override import Target, set_override
+from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -241,7 +241,7 @@ def test_an_undo_that_is_asked_for_again_replaces_the_first_and_nobody_is_said_t
 def test_who_is_slower_learns_who_decided_and_so_does_the_audit(twice: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     number = plan_undo(twice, 2, "sam")
     sha256 = twice.warehouse.hold(number)["plan_sha256"]
-    monkeypatch.setattr(decide, "open_hold", lambda *_: approved(twice, number))  # between the look and the decision
+    monkeypatch.setattr(approve, "open_hold", lambda *_: approved(twice, number))  # between the look and the decision
 
     with pytest.raises(NoHold, match=r"approved by A\. Steward"):
         discard(twice, number, "Bob")

@@ -1,0 +1,1 @@
+"""Decisions of people: approve or discard a hold, undo, renames, overrides, and the dry run."""
