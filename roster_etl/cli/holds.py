@@ -111,9 +111,9 @@ def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
 
 def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]) -> dict[str, Any]:
     """Return what differs in the document of a held import once removals are left out, or taken for renames."""
-    from roster_etl.pipeline.renames import without_ids
     from roster_etl.pipeline.review.approve import open_hold
     from roster_etl.pipeline.review.preview import preview
+    from roster_etl.pipeline.steps.rename_proposals import without_ids
 
     open_hold(call.workspace, import_id)
     renamed = without_ids(call.workspace, import_id, rename)

@@ -13,7 +13,7 @@ from roster_etl.cli.options import By, ImportNumber
 def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
     """List who vanished with an import, and who appeared that may be the same: ids, and what is the same about them."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.renames import proposals
+    from roster_etl.pipeline.steps.rename_proposals import proposals
 
     rows = proposals(call.workspace, import_id).to_pylist()
     if call.json:
@@ -48,9 +48,9 @@ def approve(
     call: Call = ctx.obj
     from roster_etl.cli.render_import import show_document
     from roster_etl.pipeline.rename_words import ALL
-    from roster_etl.pipeline.renames import approve_afterwards
     from roster_etl.pipeline.reporting.import_summary import outcome
     from roster_etl.pipeline.review.approve import somebody
+    from roster_etl.pipeline.steps.rename_proposals import approve_afterwards
 
     number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
     show_document(call, outcome(call.workspace, number))

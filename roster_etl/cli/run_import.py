@@ -12,7 +12,7 @@ from roster_etl.cli.errors import Failure, failure_of
 from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:
-    from roster_etl.pipeline.receive import Order
+    from roster_etl.pipeline.steps.receive import Order
 
 
 _RECENT = 50  # imports of a feed that others may begin while one runs

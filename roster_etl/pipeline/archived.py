@@ -1,6 +1,6 @@
 """Which archived bytes an earlier import stands for.
 
-Belongs here: finding the manifest to run again, before an import is opened for it. Reading the bytes is ``pipeline.receive``.
+Belongs here: finding the manifest to run again, before an import is opened for it. Reading the bytes is ``pipeline.steps.receive``.
 """
 
 from __future__ import annotations

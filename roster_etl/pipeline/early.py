@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
 from roster_etl.store.urls import local_path

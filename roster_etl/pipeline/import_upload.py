@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from roster_etl.pipeline.conclude import fail
-from roster_etl.pipeline.fold import fold_upload, make_table
-from roster_etl.pipeline.judge import gate_member, judge_member, references_of
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
-from roster_etl.pipeline.map import files_for, gate_table, tables_of
-from roster_etl.pipeline.plan import Planned, plan_import
-from roster_etl.pipeline.publish import publish_import
-from roster_etl.pipeline.receive import Order, receive
 from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
 from roster_etl.pipeline.staged import keep_table, kept_tables
+from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
+from roster_etl.pipeline.steps.conclude import fail
+from roster_etl.pipeline.steps.map_tables import files_for, gate_table, tables_of
+from roster_etl.pipeline.steps.plan import Planned, plan_import
+from roster_etl.pipeline.steps.publish import publish_import
+from roster_etl.pipeline.steps.receive import Order, receive
+from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor

@@ -1,7 +1,7 @@
 """The words with which a person says what is a rename: the number of a proposal, the ids of both sides, or all of them.
 
 Belongs here: numbering proposals, and finding those that words name. Ids are for the prompt alone: what a run, a tag or a log keeps has
-numbers. Who may be whom is ``pipeline.renames``.
+numbers. Who may be whom is ``pipeline.steps.rename_proposals``.
 """
 
 from __future__ import annotations

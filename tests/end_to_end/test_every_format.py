@@ -17,8 +17,8 @@ from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone
-from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import NoNextDay, next_day, write_sample
 from roster_etl.spec import Choice, File

@@ -33,11 +33,11 @@ def warm() -> None:
 
     from roster_etl.orchestration.sensors.landing_sensor import landing_watch  # noqa: F401
     from roster_etl.pipeline import import_upload as road
-    from roster_etl.pipeline import receive
     from roster_etl.pipeline.maintenance import backup, purge, rebuild, retention
     from roster_etl.pipeline.maintenance import cleanup as sweep
     from roster_etl.pipeline.review import approve as decide
     from roster_etl.pipeline.review import override, undo
+    from roster_etl.pipeline.steps import receive
     from roster_etl.projections.samples import write_sample
     from roster_etl.store import mail
     from roster_etl.vendors import discover, vendor
@@ -76,7 +76,7 @@ def cli(home: Path, words: list[str]) -> int:
 def import_(home: Path, path: str | None = None, archived: int | None = None, feed: tuple[str, str] = FEED) -> None:
     """Import what lies at `path`, or an archived upload."""
     from roster_etl.pipeline.import_upload import import_upload
-    from roster_etl.pipeline.receive import Order
+    from roster_etl.pipeline.steps.receive import Order
 
     with _open(home) as workspace:
         import_upload(workspace, Order(district_id=feed[0], source=feed[1], path=path, archived=archived))
@@ -267,7 +267,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
     from roster_etl.orchestration.sensors.landing_watch import Bounds
     from roster_etl.pipeline.import_upload import import_upload
     from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
-    from roster_etl.pipeline.receive import Order
+    from roster_etl.pipeline.steps.receive import Order
 
     cursor = home / CURSOR
     with _open(home) as workspace:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.quality.gate_process import GATES

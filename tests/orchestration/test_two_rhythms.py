@@ -21,7 +21,7 @@ from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone, unfinished
 from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, watch
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from roster_etl.store.sftp_server import HOST, Account, SftpServer

@@ -15,8 +15,8 @@ from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.arrivals import waiting
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.orchestration.conftest import Remembered
@@ -249,7 +249,7 @@ def test_an_upload_waits_until_an_import_answers_for_it(zone: Zone, monkeypatch:
     zone.upload("1")
     (first,) = zone.settle(0).requests
     with monkeypatch.context() as patch:
-        patch.setattr("roster_etl.pipeline.receive.write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr("roster_etl.pipeline.steps.receive.write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             zone.import_(first.arrival)
 

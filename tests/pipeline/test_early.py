@@ -8,7 +8,7 @@ import pytest
 
 from roster_etl.pipeline import early
 from roster_etl.pipeline.early import start_gates_early
-from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 
 

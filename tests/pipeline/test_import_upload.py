@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline import plan
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.plan import PlanMoved
-from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.steps import plan
+from roster_etl.pipeline.steps.plan import PlanMoved
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import PASSWORD, write_sample
 from roster_etl.store.district import District, Feed, Window

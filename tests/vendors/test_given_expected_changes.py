@@ -17,9 +17,9 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.map import tables_of
-from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.steps.map_tables import tables_of
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from roster_etl.vendors import Vendor, discover

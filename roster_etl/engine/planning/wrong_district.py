@@ -1,7 +1,7 @@
 """Whose upload is this? Told from the people who would go and those who would come.
 
 Belongs here: when so many people go that it is no change of a roster, and whether those who come are the same under other ids.
-Grain of every table here: one row a person. What follows from it is decided in ``pipeline.plan``.
+Grain of every table here: one row a person. What follows from it is decided in ``pipeline.steps.plan``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from roster_etl.pipeline.archived import newest_archived
 from roster_etl.pipeline.arrivals import waiting
-from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import resolve
 from roster_etl.store.district import Feed

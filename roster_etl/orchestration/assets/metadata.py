@@ -17,13 +17,13 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.frames.arrow import to_table
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.markdown import markdown_table, plain
-from roster_etl.pipeline.map import reads_of
 from roster_etl.pipeline.reporting.data_docs import data_docs_url
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
 from roster_etl.pipeline.reporting.notifications import summary_text
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 from roster_etl.pipeline.reporting.report_files import report_url
+from roster_etl.pipeline.steps.map_tables import reads_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File

@@ -26,9 +26,9 @@ from roster_etl.orchestration.assets.metadata import (
 from roster_etl.orchestration.assets.run_resources import handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.fold import make_table
-from roster_etl.pipeline.map import files_for, gate_table, tables_of
-from roster_etl.pipeline.plan import Planned, plan_import
+from roster_etl.pipeline.steps.apply_changes import make_table
+from roster_etl.pipeline.steps.map_tables import files_for, gate_table, tables_of
+from roster_etl.pipeline.steps.plan import Planned, plan_import
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
 

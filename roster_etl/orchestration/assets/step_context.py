@@ -15,8 +15,8 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from roster_etl.orchestration.assets.freshness_checks import say_fresh
 from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.runtime.current_home import remember
-from roster_etl.pipeline.conclude import fail
 from roster_etl.pipeline.reporting.announce import tell_anyway
+from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.upload import Upload
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 

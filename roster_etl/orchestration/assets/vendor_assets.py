@@ -23,10 +23,10 @@ from roster_etl.orchestration.assets.metadata import (
 from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.assets.step_context import reported, step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.judge import gate_member, judge_member, references_of
-from roster_etl.pipeline.receive import Order, receive, refuse_paused
 from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.review.approve import refuse_ids
+from roster_etl.pipeline.steps.receive import Order, receive, refuse_paused
+from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format

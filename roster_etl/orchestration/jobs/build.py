@@ -23,7 +23,7 @@ from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIOR
 from roster_etl.orchestration.assets.vendor_assets import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
-from roster_etl.pipeline.map import tables_of
+from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.spec import FileSet
 from roster_etl.vendors import Vendor, discover, vendor
 

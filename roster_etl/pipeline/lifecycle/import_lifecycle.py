@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
-from roster_etl.pipeline.conclude import error_summary
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import about, parking
 from roster_etl.pipeline.reporting.announce import tell_anyway
+from roster_etl.pipeline.steps.conclude import error_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.warehouse import Conclusion, ImportNotRunning, UnknownImport

@@ -17,9 +17,9 @@ from typing import Any, Self
 import pyarrow as pa
 
 from roster_etl.frames.arrow import FINDINGS, to_frame
-from roster_etl.pipeline import renames
 from roster_etl.pipeline.import_upload import Tell, walk
 from roster_etl.pipeline.review import override, undo
+from roster_etl.pipeline.steps import rename_proposals
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -142,7 +142,7 @@ def replay_override(replay: Replay, document: Document) -> bool:
     elif "edit" in document:
         _edit_again(replay, document)
     else:
-        renames.say_again(replay, (document["district_id"], document["source"]), document["renames"])
+        rename_proposals.say_again(replay, (document["district_id"], document["source"]), document["renames"])
     replay.warehouse.end_again(document)
     return True
 

@@ -1,7 +1,7 @@
 """Imports that have no upload: a person's word, published under a number of its own, with a manifest in the archive.
 
 Belongs here: what such imports share: the roster that they stand on, what of an earlier import's summary goes on to count, the ledger's
-entry and the manifest. What is published belongs to ``pipeline.review.override``, ``pipeline.renames`` and ``pipeline.review.undo``.
+entry and the manifest. What is published belongs to ``pipeline.review.override``, ``pipeline.steps.rename_proposals`` and ``pipeline.review.undo``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stewards' edits: setting and ending them. Each takes effect at once, as an import of its own.
 
 Belongs here: finding the record that is meant, publishing the one version that follows, and the ledger's entry. That imports leave
-an edited column alone is seen to where records are made (``pipeline.map``, ``engine.changes``).
+an edited column alone is seen to where records are made (``pipeline.steps.map_tables``, ``engine.changes``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, judged_value, with_edits
 from roster_etl.engine.transform.mapper import HASH
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
-from roster_etl.pipeline.map import tables_of
 from roster_etl.pipeline.review.manual_import import Ground, carried, ground, publish_by_hand
+from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import Edit, Entry, TableChange

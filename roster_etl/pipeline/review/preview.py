@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from roster_etl.pipeline.leave_out import left_out, refuse_idle
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.dry_run import check_upload
+from roster_etl.pipeline.steps.exclusions import left_out, refuse_idle
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.scratch import scratch_folder
 

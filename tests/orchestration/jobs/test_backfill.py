@@ -12,7 +12,7 @@ from roster_etl.orchestration.jobs.backfill import backfill, chosen_feeds, count
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, upload_config
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.archived import OlderUpload
-from roster_etl.pipeline.receive import Order
+from roster_etl.pipeline.steps.receive import Order
 from tests.orchestration.conftest import Home, register, without_half_of_the_students
 
 

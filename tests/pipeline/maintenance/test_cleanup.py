@@ -33,7 +33,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_an_import_that_was_published_and_not_written_down_is_rebuilt_all_the_same(workspace, tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("roster_etl.pipeline.publish.write_manifest", killed)
+        broken.setattr("roster_etl.pipeline.steps.publish.write_manifest", killed)
         with pytest.raises(Killed):
             run(workspace, path=str(tmp_path / "a"))
     assert workspace.archive.read_manifest("lincoln", 1)["status"] == "running"

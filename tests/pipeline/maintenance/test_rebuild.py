@@ -16,10 +16,10 @@ from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild
-from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review import override
 from roster_etl.pipeline.review.preview import preview
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed, Gate, Window

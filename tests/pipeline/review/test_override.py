@@ -12,10 +12,10 @@ import pytest
 from roster_etl.engine.transform.manual_edits import BadEdit
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, trace_record
-from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review import override
 from roster_etl.pipeline.review.override import NotEdited, Target, clear_override, set_override
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.district import District, Feed
 from roster_etl.store.warehouse import RosterMoved

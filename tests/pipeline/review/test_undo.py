@@ -15,14 +15,14 @@ from roster_etl.pipeline.archived import NotArchived, archived_import, newest_ar
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild
-from roster_etl.pipeline.plan import PlanMoved, _older
-from roster_etl.pipeline.receive import Order
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review import approve
 from roster_etl.pipeline.review.approve import discard
 from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
+from roster_etl.pipeline.steps.plan import PlanMoved, _older
+from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample

@@ -21,10 +21,10 @@ from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Sou
 from roster_etl.engine.csv.reader import as_read
 from roster_etl.engine.validation.validate import judge_file
 from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
-from roster_etl.pipeline.compare import REFUSED as REFUSED_WHOLE
-from roster_etl.pipeline.compare import compared
-from roster_etl.pipeline.judge import gate_lines
-from roster_etl.pipeline.map import count_before, map_roster_table, table_lines, tables_of
+from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.steps.diff_baseline import compared
+from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines, tables_of
+from roster_etl.pipeline.steps.validate import gate_lines
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.promises import REFUSED_ROWS

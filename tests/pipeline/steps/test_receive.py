@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
-from roster_etl.pipeline.receive import Order, receive
+from roster_etl.pipeline.steps.receive import Order, receive
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.districts import District, Feed

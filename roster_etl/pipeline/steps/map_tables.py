@@ -23,8 +23,8 @@ from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_tabl
 from roster_etl.engine.validation.validate import VERDICTS
 from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_frame, to_table
 from roster_etl.mapping.column_plan import RECEIVED_ON, Mapping
-from roster_etl.pipeline.judge import keep_verdict, tolerances
 from roster_etl.pipeline.stand_ins import without_stand_ins
+from roster_etl.pipeline.steps.validate import keep_verdict, tolerances
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict, judge_suite

@@ -15,11 +15,11 @@ import pyarrow as pa
 from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, flat, to_table
-from roster_etl.pipeline.conclude import approval_entry, conclusion_of, supersede_holds
-from roster_etl.pipeline.fold import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
-from roster_etl.pipeline.map import tables_of
-from roster_etl.pipeline.plan import PLACE, Planned
+from roster_etl.pipeline.steps.apply_changes import edits_of, how_compared, leaving_quarantine, released_rows
+from roster_etl.pipeline.steps.conclude import approval_entry, conclusion_of, supersede_holds
+from roster_etl.pipeline.steps.map_tables import tables_of
+from roster_etl.pipeline.steps.plan import PLACE, Planned
 from roster_etl.pipeline.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange

@@ -17,8 +17,6 @@ from typing import Any
 from roster_etl.frames.arrow import findings_frame
 from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, lost_members, refuse_older
 from roster_etl.pipeline.arrivals import arrived, forget, keep_member
-from roster_etl.pipeline.conclude import conclude, fail
-from roster_etl.pipeline.judge import unkept_name
 from roster_etl.pipeline.kinds import classified
 from roster_etl.pipeline.lasting import with_lasting
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
@@ -26,6 +24,8 @@ from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.maintenance.retention import open_holds
 from roster_etl.pipeline.published import unpublished_files
 from roster_etl.pipeline.sets import of_one_set
+from roster_etl.pipeline.steps.conclude import conclude, fail
+from roster_etl.pipeline.steps.validate import unkept_name
 from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates

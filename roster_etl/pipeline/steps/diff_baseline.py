@@ -13,7 +13,7 @@ from roster_etl.engine.changes import Compared, Source, Uploaded, base_of, diffe
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import judge_file
 from roster_etl.frames.arrow import to_table
-from roster_etl.pipeline.judge import limits_of
+from roster_etl.pipeline.steps.validate import limits_of
 from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace

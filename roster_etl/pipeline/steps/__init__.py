@@ -1,0 +1,1 @@
+"""The steps of an import, in order: receive, validate, apply changes, map, plan, publish, conclude."""
