@@ -30,8 +30,8 @@ def import_(
     options = pairs(option or (), what="--option")
     _refuse_missing(path)
     source = _feed_for(call, district, format, options)
-    from roster_etl.pipeline.sets import sets_at
     from roster_etl.pipeline.steps.receive import Order
+    from roster_etl.pipeline.uploads.file_sets import sets_at
     from roster_etl.vendors import vendor
 
     order = Order(district_id=district, source=source, path=path, options=options)
@@ -58,8 +58,8 @@ def rerun(
     if rollback and import_id is None:
         raise BadWords(problem="--rollback: say with --import N which upload to go back to")
     known = call.registry.get(district)
-    from roster_etl.pipeline.archived import archived_import, refuse_older
     from roster_etl.pipeline.steps.receive import Order, rerun_entry
+    from roster_etl.pipeline.uploads.archived_uploads import archived_import, refuse_older
 
     options = pairs(option or (), what="--option")
     source = one_format(known, format) if import_id is None else _archived_source(call, district, import_id)
@@ -242,7 +242,7 @@ def _archived_source(call: Call, district_id: str, import_id: int) -> str:
 
 
 def _newest_archived(call: Call, district_id: str, source: str) -> int:
-    from roster_etl.pipeline.archived import newest_archived
+    from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 
     found = newest_archived(call.workspace, district_id, source)
     if found is None:

@@ -40,7 +40,7 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     from roster_etl.pipeline.import_upload import steps_of
     from roster_etl.pipeline.lifecycle.holds import unless_decided
     from roster_etl.pipeline.reporting.announce import send_out, tell_of
-    from roster_etl.pipeline.sets import of_one_set
+    from roster_etl.pipeline.uploads.file_sets import of_one_set
     from roster_etl.vendors import vendor
 
     begun: list[str] = []

@@ -19,7 +19,7 @@ from roster_etl.pipeline.steps.plan import Planned, plan_import
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.steps.receive import Order, receive
 from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.wrong_district import MANY, Likeness, likeness
 from roster_etl.frames.arrow import to_table
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 _KEY = ["user_kind", "user_id"]

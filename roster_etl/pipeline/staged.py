@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 Value = TypeVar("Value")

@@ -15,7 +15,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.transform.carry_over import stand_aside
 from roster_etl.engine.transform.mapper import MappedTable
 from roster_etl.frames.arrow import flat
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.archived import newest_archived
 from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.steps import plan
+from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import FolderUnavailable
 from roster_etl.store.archive import Archive

@@ -87,7 +87,7 @@ def resume(home: Path) -> None:
     from roster_etl.pipeline.import_upload import walk
     from roster_etl.pipeline.lifecycle.import_lifecycle import release
     from roster_etl.pipeline.reporting.announce import tell_of
-    from roster_etl.pipeline.upload import Upload
+    from roster_etl.pipeline.uploads.upload import Upload
 
     with _open(home) as workspace:
         number = workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"]

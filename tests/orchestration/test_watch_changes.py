@@ -13,10 +13,10 @@ from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, watch
 from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.pipeline import import_upload as road
-from roster_etl.pipeline.arrivals import waiting
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.pending_uploads import waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.districts import District, Feed
 from tests.orchestration.conftest import Remembered

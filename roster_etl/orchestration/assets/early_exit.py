@@ -15,7 +15,7 @@ from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
 from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
 from roster_etl.pipeline.reporting.announce import tell_of
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 
 REPORT = dg.AssetKey("report")
 

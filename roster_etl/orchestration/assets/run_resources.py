@@ -23,7 +23,7 @@ from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.steps.map_tables import files_for, tables_of
 from roster_etl.pipeline.steps.validate import references_of
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.acting import Via, acting

@@ -17,7 +17,7 @@ from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.runtime.current_home import remember
 from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.steps.conclude import fail
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
 DISTRICT, FORMAT, UPLOAD, IMPORT, STATUS = "district", "format", "upload_id", "import_id", "import_status"

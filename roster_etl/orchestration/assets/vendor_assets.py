@@ -27,7 +27,7 @@ from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.review.approve import refuse_ids
 from roster_etl.pipeline.steps.receive import Order, receive, refuse_paused
 from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.errors import DistrictPaused, PermanentError, RosterError, UnknownFeed

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.jobs.in_process_runs import run_import
-from roster_etl.pipeline.archived import newest_archived
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned
+from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.acting import Via, acting, acting_via

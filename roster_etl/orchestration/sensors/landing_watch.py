@@ -18,9 +18,9 @@ from typing import Any
 
 from roster_etl.orchestration.sensors.feed_state_store import Memory
 from roster_etl.orchestration.sensors.polling import Listing, Look, Looks, Pace, Turn, look_at, place_after, turn_of
-from roster_etl.pipeline.archived import NotArchived, archived_import
-from roster_etl.pipeline.arrivals import take_in, waiting
 from roster_etl.pipeline.lifecycle.retry_policy import is_parked, may_be_tried_again
+from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import
+from roster_etl.pipeline.uploads.pending_uploads import take_in, waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import ArchiveError, RosterError

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.pipeline.steps.validate import unkept_name
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, RegistryError
 

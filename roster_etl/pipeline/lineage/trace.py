@@ -26,7 +26,7 @@ from roster_etl.mapping.describe import column_words, fold_words
 from roster_etl.pipeline.lineage.id_history import Under, other_keys
 from roster_etl.pipeline.steps.map_tables import mappings_to
 from roster_etl.pipeline.teachers import teachers_of
-from roster_etl.pipeline.upload import Member
+from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve

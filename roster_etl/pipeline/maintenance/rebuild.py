@@ -20,7 +20,7 @@ from roster_etl.frames.arrow import FINDINGS, to_frame
 from roster_etl.pipeline.import_upload import Tell, walk
 from roster_etl.pipeline.review import override, undo
 from roster_etl.pipeline.steps import rename_proposals
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive

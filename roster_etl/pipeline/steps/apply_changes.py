@@ -25,7 +25,7 @@ from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import compared
 from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines, tables_of
 from roster_etl.pipeline.steps.validate import gate_lines
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.promises import REFUSED_ROWS
 from roster_etl.store.faults import fault_point

@@ -15,7 +15,6 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportKind, ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
-from roster_etl.pipeline.archived import came_with, is_upload
 from roster_etl.pipeline.lifecycle.holds import unless_decided
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
@@ -23,7 +22,8 @@ from roster_etl.pipeline.lifecycle.retry_policy import parking
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.steps.apply_changes import STAGE, refused_by_fold
 from roster_etl.pipeline.steps.map_tables import tables_of
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.uploads.archived_uploads import came_with, is_upload
+from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_files import Severity
 from roster_etl.quality import Verdict

@@ -15,7 +15,7 @@ from roster_etl.engine.validation.validate import judge_file
 from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.steps.validate import limits_of
 from roster_etl.pipeline.undone import undone_imports
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
 

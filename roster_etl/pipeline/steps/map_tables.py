@@ -25,7 +25,7 @@ from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_fram
 from roster_etl.mapping.column_plan import RECEIVED_ON, Mapping
 from roster_etl.pipeline.stand_ins import without_stand_ins
 from roster_etl.pipeline.steps.validate import keep_verdict, tolerances
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict, judge_suite
 from roster_etl.vendors import Vendor

@@ -19,7 +19,6 @@ from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded
 from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.frames.arrow import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.column_plan import AnyGiven, OnlyRows, Unpivot, identity_columns
-from roster_etl.pipeline.archived import overtaken_by
 from roster_etl.pipeline.likeness import likeness_of
 from roster_etl.pipeline.staged import Loaded
 from roster_etl.pipeline.steps.apply_changes import how_compared
@@ -30,7 +29,8 @@ from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames, plan_with, renames_of
 from roster_etl.pipeline.steps.upload_identity import repeats_last_published
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.archived_uploads import overtaken_by
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding

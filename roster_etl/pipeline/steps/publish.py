@@ -20,7 +20,7 @@ from roster_etl.pipeline.steps.apply_changes import edits_of, how_compared, leav
 from roster_etl.pipeline.steps.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.steps.plan import PLACE, Planned
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange
 

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.frames.arrow import findings_frame
-from roster_etl.pipeline.archived import NotArchived, archived_import, came_with, lost_members, refuse_older
-from roster_etl.pipeline.arrivals import arrived, forget, keep_member
-from roster_etl.pipeline.kinds import classified
-from roster_etl.pipeline.lasting import with_lasting
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.maintenance.retention import open_holds
-from roster_etl.pipeline.published import unpublished_files
-from roster_etl.pipeline.sets import of_one_set
 from roster_etl.pipeline.steps.conclude import conclude, fail
 from roster_etl.pipeline.steps.validate import unkept_name
-from roster_etl.pipeline.upload import Member, Upload, refused_at_the_door
+from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, came_with, lost_members, refuse_older
+from roster_etl.pipeline.uploads.carry_forward import with_lasting
+from roster_etl.pipeline.uploads.classify import classified
+from roster_etl.pipeline.uploads.file_sets import of_one_set
+from roster_etl.pipeline.uploads.pending_uploads import arrived, forget, keep_member
+from roster_etl.pipeline.uploads.published_values import unpublished_files
+from roster_etl.pipeline.uploads.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
 from roster_etl.spec import Format
@@ -48,7 +48,7 @@ class Order:
     """What is to be imported, for whom, and how.
 
     ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
-    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.arrivals``). ``approves``:
+    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.uploads.pending_uploads``). ``approves``:
     the held import that is carried out under its own number, the hash of its plan, and who approved it.
     ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
     ``renames``: what is taken for renames (``all``, the number of a proposal, or ``OLD=NEW``).

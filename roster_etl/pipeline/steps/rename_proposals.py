@@ -33,7 +33,7 @@ from roster_etl.frames.arrow import flat, to_frame, to_table
 from roster_etl.pipeline.rename_words import ALL, NUMBER, BadRename, chosen, in_numbers, numbered, says_ids
 from roster_etl.pipeline.review.manual_import import Ground, carried, ground, publish_by_hand
 from roster_etl.pipeline.steps.map_tables import tables_of
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding, mask
 from roster_etl.store.warehouse import Entry, TableChange

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.planning.same_content import same_records
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 
 

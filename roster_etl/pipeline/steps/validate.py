@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
 from roster_etl.engine.validation.validate import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
 from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
-from roster_etl.pipeline.published import published_files
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.uploads.published_values import published_files
+from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
 from roster_etl.spec import File, Format

@@ -12,7 +12,7 @@ import pytest
 from roster_etl.frames.arrow import text
 from roster_etl.orchestration.assets.io_manager import FrameIOManager
 from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 

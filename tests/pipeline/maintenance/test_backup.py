@@ -13,11 +13,11 @@ import pytest
 from tests.pipeline.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
-from roster_etl.pipeline.archived import OlderUpload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance import backup
 from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
 from roster_etl.pipeline.maintenance.purge import purge_district, purge_person
+from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
 from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.district import District, Feed

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline.archived import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild
@@ -24,6 +23,7 @@ from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.steps.plan import PlanMoved, _older
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.undone import undone_imports
+from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.district import District, Feed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.pipeline.kinds import kinds_of
+from roster_etl.pipeline.uploads.classify import kinds_of
 from roster_etl.spec import Column
 from roster_etl.vendors import vendor
 

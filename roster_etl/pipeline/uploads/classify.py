@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roster_etl.engine.csv.reader import read_header
-from roster_etl.pipeline.upload import Member
+from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.spec import File, Format, Unsupported
 from roster_etl.spec.findings import Finding
 from roster_etl.store.entries import FetchedFile

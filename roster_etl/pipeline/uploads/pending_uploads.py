@@ -16,8 +16,8 @@ from roster_etl.engine.csv.header_match import is_secret, match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_columns
 from roster_etl.frames.arrow import findings_frame
-from roster_etl.pipeline.kinds import classified
-from roster_etl.pipeline.upload import Member
+from roster_etl.pipeline.uploads.classify import classified
+from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.errors import UnsafeArchive

@@ -12,7 +12,7 @@ from dataclasses import replace
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.frames.arrow import to_table
-from roster_etl.pipeline.upload import Member, Upload
+from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
 from roster_etl.spec.findings import Finding

@@ -16,7 +16,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.validation.validate import Judged
 from roster_etl.frames.arrow import REFUSED, ROW, to_frame
 from roster_etl.mapping.column_plan import Const, From, Mapping
-from roster_etl.pipeline.upload import Upload
+from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.store.warehouse import Known
