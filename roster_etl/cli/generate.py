@@ -64,7 +64,7 @@ def new_vendor(
     """Start a new format's folder from the template."""
     call: Call = ctx.obj
     from roster_etl import vendors
-    from roster_etl.projections.template import new_vendor as write
+    from roster_etl.projections.vendor_template import new_vendor as write
 
     files = write(name, Path(vendors.__file__).parent)
     if call.json:
@@ -80,8 +80,8 @@ def projected(root: Path) -> dict[str, str]:
     """Return the text of every generated file by its path below `root`, which holds the committed ones."""
     from roster_etl.orchestration.definitions import asset_keys
     from roster_etl.projections.docs import generated_files as documents
-    from roster_etl.projections.suites import FOLDER
-    from roster_etl.projections.suites import generated_files as suites
+    from roster_etl.projections.suite_generator import FOLDER
+    from roster_etl.projections.suite_generator import generated_files as suites
     from roster_etl.vendors import discover
 
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}

@@ -3,7 +3,7 @@
 Belongs here: suites in action, verdicts, a district's tolerances. Does not belong here: judging rows, publishing or holding.
 """
 
-from roster_etl.projections.suite_files import SuiteError
+from roster_etl.projections.suite_format import SuiteError
 from roster_etl.quality.gate import VERDICT_COLUMNS, judge_suite, load_suite, load_suites
 from roster_etl.quality.gate_process import GatesUnavailable, start_gates, write_data_docs_of
 from roster_etl.quality.observed import SuiteBroken

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from roster_etl.projections.suite_files import label
+from roster_etl.projections.suite_format import label
 from roster_etl.quality.observed import Observed, SuiteBroken
 
 PLACE = "place"  # meta key: results come back in an order of their own

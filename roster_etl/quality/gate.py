@@ -12,7 +12,16 @@ from typing import Any
 
 import pandas as pd
 
-from roster_etl.projections.suite_files import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, least_rows, parse_suite
+from roster_etl.projections.suite_format import (
+    RULE_TYPE,
+    Severity,
+    Suite,
+    SuiteError,
+    check_suite,
+    label,
+    least_rows,
+    parse_suite,
+)
 from roster_etl.quality.gate_process import GATES
 from roster_etl.quality.observed import Observed
 from roster_etl.quality.overrides import ToleranceOverride, with_overrides

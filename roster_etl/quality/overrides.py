@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.projections.suite_files import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, nearest
+from roster_etl.projections.suite_format import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, nearest
 from roster_etl.spec.promises import REFUSED_ROWS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from roster_etl.projections.suite_files import Severity
+from roster_etl.projections.suite_format import Severity
 from roster_etl.quality.tolerance import allowed_text, share_text
 from roster_etl.spec.promises import ANY_ROW
 

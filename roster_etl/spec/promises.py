@@ -1,7 +1,7 @@
 """The promises of a file or a table, one line each, by the names that suites and verdicts share.
 
 Belongs here: which rules a specification makes, and what each is called. A verdict frame (``engine.validation.validate``) and a suite
-(``projections.suites``) meet by these names and nowhere else, so neither may spell one itself.
+(``projections.suite_generator``) meet by these names and nowhere else, so neither may spell one itself.
 Does not belong here: how a rule is judged, and how many rows may break it.
 """
 

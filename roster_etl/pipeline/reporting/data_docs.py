@@ -16,7 +16,7 @@ from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.steps.conclude import verdicts
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.suite_files import RULE_TYPE, Suite, label
+from roster_etl.projections.suite_format import RULE_TYPE, Suite, label
 from roster_etl.quality import CheckResult, Verdict, write_data_docs_of
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.faults import fault_point

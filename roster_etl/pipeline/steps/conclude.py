@@ -25,7 +25,7 @@ from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.uploads.archived_uploads import came_with, is_upload
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.suite_files import Severity
+from roster_etl.projections.suite_format import Severity
 from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from roster_etl.canonical import TABLES, RosterTable
-from roster_etl.projections.suite_files import RULE_TYPE, Severity, SuiteError, nearest, parse_suite
+from roster_etl.projections.suite_format import RULE_TYPE, Severity, SuiteError, nearest, parse_suite
 from roster_etl.spec import File, Format
 from roster_etl.spec.promises import Check, Promise, promises, table_promises
 from roster_etl.vendors import discover

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from roster_etl.canonical import TABLES
-from roster_etl.projections.suite_files import SuiteError, parse_suite
-from roster_etl.projections.suites import generated_files
+from roster_etl.projections.suite_format import SuiteError, parse_suite
+from roster_etl.projections.suite_generator import generated_files
 from roster_etl.spec import Choice, Column, File, Format
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl import vendors
-from roster_etl.projections.template import BadVendorName, VendorExists, new_vendor
+from roster_etl.projections.vendor_template import BadVendorName, VendorExists, new_vendor
 
 
 def test_a_new_vendor_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

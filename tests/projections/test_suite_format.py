@@ -5,7 +5,15 @@ import re
 
 import pytest
 
-from roster_etl.projections.suite_files import SuiteError, check_suite, expectation_types, label, least_rows, nearest, parse_suite
+from roster_etl.projections.suite_format import (
+    SuiteError,
+    check_suite,
+    expectation_types,
+    label,
+    least_rows,
+    nearest,
+    parse_suite,
+)
 
 
 def suite(**changes):
