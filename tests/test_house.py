@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from roster_etl.quality import gate_process
+from roster_etl.quality import gx_client
 from tests.parsing import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,7 +109,7 @@ def test_nobody_is_told_that_we_run():
     for place in ("dagster.yaml", "dagster_home/dagster.yaml"):
         settings = yaml.safe_load((ROOT / place).read_text("utf-8"))
         assert (settings["telemetry"], settings["nux"]) == ({"enabled": False}, {"enabled": False})
-    assert gate_process._environment()["GX_ANALYTICS_ENABLED"] == "false"
+    assert gx_client._environment()["GX_ANALYTICS_ENABLED"] == "false"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -4,10 +4,16 @@ Belongs here: suites in action, verdicts, a district's tolerances. Does not belo
 """
 
 from roster_etl.projections.suite_format import SuiteError
+from roster_etl.quality.expectation_result import SuiteBroken
 from roster_etl.quality.gate import VERDICT_COLUMNS, judge_suite, load_suite, load_suites
-from roster_etl.quality.gate_process import GatesUnavailable, start_gates, write_data_docs_of
-from roster_etl.quality.observed import SuiteBroken
-from roster_etl.quality.overrides import ToleranceOverride, check_overrides, registry_overrides, with_overrides, with_refused_rows
+from roster_etl.quality.gx_client import GatesUnavailable, start_gates, write_data_docs_of
+from roster_etl.quality.tolerance_overrides import (
+    ToleranceOverride,
+    check_overrides,
+    registry_overrides,
+    with_overrides,
+    with_refused_rows,
+)
 from roster_etl.quality.verdict import CheckResult, Verdict
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from roster_etl.quality.engine_room import great_expectations, suite_of, validate
+from roster_etl.quality.gx_runner import great_expectations, suite_of, validate
 
 INDEX = "index.html"
 _TEMPLATES = Path(__file__).with_name("data_docs_templates")

@@ -22,9 +22,9 @@ from roster_etl.projections.suite_format import (
     least_rows,
     parse_suite,
 )
-from roster_etl.quality.gate_process import GATES
-from roster_etl.quality.observed import Observed
-from roster_etl.quality.overrides import ToleranceOverride, with_overrides
+from roster_etl.quality.expectation_result import Observed
+from roster_etl.quality.gx_client import GATES
+from roster_etl.quality.tolerance_overrides import ToleranceOverride, with_overrides
 from roster_etl.quality.verdict import CheckResult, Verdict
 
 VERDICT_COLUMNS = ("rule", "column", "check", "judged", "failing")

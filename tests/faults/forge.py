@@ -136,9 +136,9 @@ def _child(job: Mapping[str, Any], acts: Mapping[str, Callable[..., int | None]]
 def _remember_verdicts(folder: Path) -> None:
     """Let suites be judged, and Data Docs written, in this process, and answer from `folder` what was asked before."""
     from roster_etl.quality.data_docs import write_pages
-    from roster_etl.quality.gate_process import GATES
-    from roster_etl.quality.gate_server import answer
-    from roster_etl.quality.observed import Observed
+    from roster_etl.quality.expectation_result import Observed
+    from roster_etl.quality.gx_client import GATES
+    from roster_etl.quality.gx_server import answer
 
     def observe(name: str, expectations: Sequence[Mapping[str, Any]], lines: Mapping[str, list[Any]]) -> Any:
         wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in expectations]

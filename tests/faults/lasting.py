@@ -72,7 +72,7 @@ def stay(home: Path, folder: str, *, gates: bool) -> None:
 
 
 def _serve(home: Path, folder: Path, *, gates: bool) -> None:
-    from roster_etl.quality.gate_process import GATES
+    from roster_etl.quality.gx_client import GATES
     from tests.faults.acts import ACTS
 
     log = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT, 0o600)

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from roster_etl.quality.engine_room import great_expectations
+from roster_etl.quality.gx_runner import great_expectations
 
 
 @pytest.fixture(scope="session", autouse=True)

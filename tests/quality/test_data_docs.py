@@ -6,7 +6,7 @@ import pytest
 
 from roster_etl.quality import SuiteBroken
 from roster_etl.quality.data_docs import write_pages
-from roster_etl.quality.gate_process import GateProcess
+from roster_etl.quality.gx_client import GateProcess
 
 ABOUT = {"title": "import 7 of lincoln", "district": "lincoln", "run": "import 7", "at": "2026-11-03T02:30:00+00:00"}
 FORM = {

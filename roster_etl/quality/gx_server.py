@@ -1,4 +1,4 @@
-"""The gates' process from the inside: ``python -m roster_etl.quality.gate_server``, requests in, answers out, one JSON line each.
+"""The gates' process from the inside: ``python -m roster_etl.quality.gx_server``, requests in, answers out, one JSON line each.
 
 Belongs here: the loop, and keeping the pipe clean of what libraries print. It ends when its standard input does, so that a parent that
 was killed leaves nothing. Not here: how expectations are run (``engine_room``).
@@ -32,7 +32,7 @@ def serve(requests: IO[bytes], answers: IO[bytes], judge: Callable[[Mapping[str,
 
 def answer(request: Mapping[str, Any]) -> Answer:
     """Return what every expectation of the request observed, or that its Data Docs are written, or which suite is broken. No cell is in it."""
-    from roster_etl.quality.observed import SuiteBroken
+    from roster_etl.quality.expectation_result import SuiteBroken
 
     try:
         return _documented(request) if "docs" in request else _judged(request)
@@ -43,7 +43,7 @@ def answer(request: Mapping[str, Any]) -> Answer:
 def _judged(request: Mapping[str, Any]) -> Answer:
     import pandas as pd
 
-    from roster_etl.quality.engine_room import run_expectations
+    from roster_etl.quality.gx_runner import run_expectations
 
     found = run_expectations(request["suite"], request["expectations"], pd.DataFrame(request["lines"]))
     return {"observed": [(one.passed, one.judged, one.failing) for one in found]}
@@ -86,7 +86,7 @@ def main() -> None:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type] # so `import` says that it is not there
     for name in SELDOM:
         later(name)
-    from roster_etl.quality.engine_room import great_expectations
+    from roster_etl.quality.gx_runner import great_expectations
 
     great_expectations()
     gc.freeze()

@@ -20,10 +20,10 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any, TypeVar
 
-from roster_etl.quality.observed import Observed, SuiteBroken
+from roster_etl.quality.expectation_result import Observed, SuiteBroken
 from roster_etl.spec.errors import RetryableError
 
-_SERVER = "roster_etl.quality.gate_server"
+_SERVER = "roster_etl.quality.gx_server"
 _PATIENCE = 300.0  # seconds for an answer; a slow machine takes half a minute to load the library
 _HANDED_ON = (
     "PATH",

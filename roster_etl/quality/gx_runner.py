@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from roster_etl.projections.suite_format import label
-from roster_etl.quality.observed import Observed, SuiteBroken
+from roster_etl.quality.expectation_result import Observed, SuiteBroken
 
 PLACE = "place"  # meta key: results come back in an order of their own
 COUNTS_ONLY = {

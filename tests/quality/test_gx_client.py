@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from roster_etl.quality import GatesUnavailable, SuiteBroken, gate_process
-from roster_etl.quality.gate_process import GateProcess
-from roster_etl.quality.observed import Observed
+from roster_etl.quality import GatesUnavailable, SuiteBroken, gx_client
+from roster_etl.quality.expectation_result import Observed
+from roster_etl.quality.gx_client import GateProcess
 
 RULE = {"type": "expect_rule_to_hold", "kwargs": {"rule": "Grade: form", "mostly": 0.5}, "severity": "warning", "meta": {}}
 LINES = {"rule": ["Grade: form"], "judged": [4], "failing": [1]}
@@ -112,7 +112,7 @@ def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next_suites(monke
     gates = fake("""import sys
 for line in sys.stdin: print('{"observed": [[true, 4, 1]]}', flush=True)""")
     with monkeypatch.context() as patch:
-        patch.setattr(gate_process.select, "select", interrupted)
+        patch.setattr(gx_client.select, "select", interrupted)
         with pytest.raises(KeyboardInterrupt):
             gates.observe("demo/students", [RULE], LINES)
     assert gates._process is None
@@ -133,9 +133,9 @@ def test_a_child_that_cannot_be_started_is_an_error_that_says_so():
 
 
 def test_starting_early_says_nothing_of_a_child_that_cannot_be_started(monkeypatch):
-    monkeypatch.setattr(gate_process, "GATES", GateProcess(["/nowhere/python"]))
+    monkeypatch.setattr(gx_client, "GATES", GateProcess(["/nowhere/python"]))
 
-    gate_process.start_gates()
+    gx_client.start_gates()
 
 
 def test_closing_ends_the_child():
@@ -161,12 +161,12 @@ def test_the_child_gets_no_secrets(monkeypatch):
     monkeypatch.setenv("ROSTER_ETL_SFTP_PASSWORD", "hunter2")
     monkeypatch.setenv("PGPASSWORD", "hunter2")
 
-    assert "hunter2" not in gate_process._environment().values()
+    assert "hunter2" not in gx_client._environment().values()
 
 
 @pytest.mark.faults
 def test_a_parent_that_is_killed_leaves_nothing():
-    code = "from roster_etl.quality.gate_process import GATES; GATES.start(); print(GATES._process.pid, flush=True); input()"
+    code = "from roster_etl.quality.gx_client import GATES; GATES.start(); print(GATES._process.pid, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
@@ -189,7 +189,7 @@ def is_zombie(pid):
 def test_judging_loads_great_expectations_elsewhere_and_a_process_ends_with_its_child():
     code = """
 import sys
-from roster_etl.quality.gate_process import GATES
+from roster_etl.quality.gx_client import GATES
 assert GATES.observe("demo", [], {"rule": [], "judged": [], "failing": []}) == ()
 print("great_expectations" in sys.modules, GATES._process.pid)
 """

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from roster_etl.quality import SuiteBroken
-from roster_etl.quality.engine_room import run_expectations
-from roster_etl.quality.observed import Observed
+from roster_etl.quality.expectation_result import Observed
+from roster_etl.quality.gx_runner import run_expectations
 
 CANARY = "Zebrafink-4711"
 
