@@ -137,7 +137,7 @@ class Wrong(RosterError):
 
 
 def _faults() -> str:
-    from roster_etl.store.faults import VARIABLE, armed
+    from roster_etl.store.fault_injection import VARIABLE, armed
 
     if fault := armed():
         raise Wrong(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")

@@ -20,7 +20,7 @@ from typer.exceptions import Abort, TyperException
 from roster_etl.cli.context import Call, OutputGone
 from roster_etl.cli.errors import FAILED, STOPPED, WORDS, Failure, debug_text, failure_of
 from roster_etl.cli.global_options import BadWords, Everywhere, default_home, take_everywhere
-from roster_etl.store.acting import acting
+from roster_etl.store.actor import acting
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 

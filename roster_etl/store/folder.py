@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from roster_etl.spec.errors import FolderUnavailable, UnsafePath
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.objects import PIECE, ObjectFolder
 from roster_etl.store.urls import local_path, redact
 

@@ -19,7 +19,7 @@ from typing import Any
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, NoLanding, UploadMoved, UploadTooLarge
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry, FetchedFile, is_litter
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.folder import create_private
 from roster_etl.store.settings import Limits, Settings, landing_folder
 from roster_etl.store.urls import join, local_path, shown

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.folder import Folder, make_private
 
 Kind = Literal["mail", "webhook"]

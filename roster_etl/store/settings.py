@@ -19,7 +19,7 @@ from typing import Any
 
 from roster_etl.spec.errors import BadHome, SettingsError
 from roster_etl.spec.options import parse_duration
-from roster_etl.store.faults import armed
+from roster_etl.store.fault_injection import armed
 from roster_etl.store.folder import make_private
 from roster_etl.store.urls import is_url, join, redact, shown
 

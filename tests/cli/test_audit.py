@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roster_etl.store.acting import os_user
+from roster_etl.store.actor import os_user
 from tests.cli.calling import call
 
 

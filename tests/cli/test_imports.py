@@ -16,7 +16,7 @@ from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import FolderUnavailable
 from roster_etl.store.archive import Archive
-from roster_etl.store.frames import FrameStore
+from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import Warehouse
 from tests.cli.calling import call
 

@@ -114,7 +114,7 @@ def _serve() -> None:
 
 
 def _child(job: Mapping[str, Any], acts: Mapping[str, Callable[..., int | None]]) -> None:
-    from roster_etl.store.faults import passed
+    from roster_etl.store.fault_injection import passed
 
     code = 70
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.store.faults import POINTS
+from roster_etl.store.fault_injection import POINTS
 from tests.faults.conftest import Bases
 from tests.faults.forge import Fresh
 from tests.faults.scenarios import SCENARIOS, kill_and_recover, scenario_of

@@ -23,7 +23,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store import faults
+from roster_etl.store import fault_injection
 from tests.orchestration.conftest import Home, register
 
 
@@ -65,7 +65,7 @@ def home(tmp_path: Path, sample: Path) -> Home:
 
 def imports(home: Path, sample: Path, fault: str) -> None:
     """Do what a run does, in a process of its own."""
-    os.environ[faults.VARIABLE] = fault
+    os.environ[fault_injection.VARIABLE] = fault
     with closing(Workspace.open(home)) as workspace:
         import_upload(workspace, Order(district_id="lincoln", source="clever", path=str(sample)))
 

@@ -17,9 +17,9 @@ from roster_etl.spec.errors import ArchiveError, RosterError, SettingsError, Sto
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import Feed
 from roster_etl.store.folder import Folder
-from roster_etl.store.frames import FrameStore
 from roster_etl.store.landing import open_folder, open_landing
 from roster_etl.store.settings import Settings
+from roster_etl.store.staging_frames import FrameStore
 from tests.s3 import SECRET
 
 

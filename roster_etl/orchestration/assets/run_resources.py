@@ -26,7 +26,7 @@ from roster_etl.pipeline.steps.validate import references_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
-from roster_etl.store.acting import Via, acting
+from roster_etl.store.actor import Via, acting
 
 
 class RunBroken(RetryableError):

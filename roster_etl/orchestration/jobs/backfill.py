@@ -19,7 +19,7 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned
 from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
-from roster_etl.store.acting import Via, acting, acting_via
+from roster_etl.store.actor import Via, acting, acting_via
 from roster_etl.store.settings import landing_folder
 
 FeedName = tuple[str, str]

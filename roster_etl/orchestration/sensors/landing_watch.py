@@ -28,7 +28,7 @@ from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.landing import open_folder, open_landing, unregistered
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover, vendor

@@ -1,6 +1,6 @@
 """Imports as processes hold them: how one begins, is let go of, and ends where its process was killed.
 
-Belongs here: the ledger's word on them. The locks are ``store.holders``.
+Belongs here: the ledger's word on them. The locks are ``store.import_locks``.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from roster_etl.pipeline.steps.conclude import error_summary
 from roster_etl.pipeline.workspace import HALF, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.store.archive import named_keys
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.folder import Folder
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.urls import local_path, redact

@@ -27,7 +27,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Conclusion, Entry, Removal
 from roster_etl.vendors import Vendor, vendor
 

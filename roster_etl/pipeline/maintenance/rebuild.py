@@ -25,7 +25,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import District, Feed, Gate, Registry
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.scratch import scratch_folder
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Conclusion, Entry, TableChange, Warehouse

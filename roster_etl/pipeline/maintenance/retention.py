@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 
 _PAGES = ("html", "json", "csv", "data_docs")
 

@@ -26,7 +26,7 @@ from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.steps.rename_proposals import without_ids
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.settings import is_line
 from roster_etl.store.warehouse import Entry, no_hold
 

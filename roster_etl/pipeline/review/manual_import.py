@@ -15,7 +15,7 @@ from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, fail_running, release
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Conclusion, Edit, Entry, RosterMoved, TableChange
 from roster_etl.vendors import vendor
 

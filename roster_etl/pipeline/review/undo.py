@@ -30,7 +30,7 @@ from roster_etl.pipeline.steps.plan import PlanMoved, planned_from
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Conclusion, Edit, Entry, Hold, TableChange, UnknownImport
 from roster_etl.vendors import vendor
 

@@ -34,7 +34,7 @@ from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Hold, Warehouse
 
 Decision = Literal["publish", "unchanged", "held", "rejected"]

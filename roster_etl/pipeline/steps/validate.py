@@ -22,7 +22,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 
 COUNTS = ("rows_read", "rows_accepted", "rows_rejected")
 

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from roster_etl.canonical.audit import ACTIONS, AUDIT, Action, Outcome
-from roster_etl.store.acting import acting_via, os_user
+from roster_etl.store.actor import acting_via, os_user
 
 
 @dataclass

@@ -26,7 +26,7 @@ from roster_etl.canonical.ledger import (
     Decision,
     ImportKind,
 )
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import bulk
 from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport

@@ -19,7 +19,7 @@ from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
 from roster_etl.frames.prefetch import one_ahead
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import bulk, ledger
 from roster_etl.store.warehouse.conclusion import Conclusion, TableChange
 from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved

@@ -17,7 +17,7 @@ from roster_etl.canonical.history import changes_view, current_view
 from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store import migrations
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import roles
 from roster_etl.store.warehouse.connection import Database
 from roster_etl.store.warehouse.errors import SchemaAhead, SchemaBehind

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from roster_etl.canonical.audit import Action
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
 from roster_etl.spec.errors import RosterError
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import audit, changes, ledger, ledger_read, publish, purge, read, restore, roles, schema
 from roster_etl.store.warehouse.audit import Entry
 from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange

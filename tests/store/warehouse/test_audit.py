@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from roster_etl.store.acting import acting, os_user
+from roster_etl.store.actor import acting, os_user
 from roster_etl.store.warehouse import Entry, NoHold, Warehouse, WarehouseError
 from roster_etl.store.warehouse.connection import Database
 from roster_etl.store.warehouse.errors import NoRoles

@@ -156,7 +156,7 @@ def parse(told: str) -> Fault:
     action, _, turn = rest.partition(":")
     problem = None
     if point not in POINTS:
-        problem = f"there is no fault point {point[:80]!r}; roster_etl/store/faults.py lists them"
+        problem = f"there is no fault point {point[:80]!r}; roster_etl/store/fault_injection.py lists them"
     elif action not in ACTIONS:
         problem = f"{action[:80]!r} cannot be done at a fault point; {', '.join(ACTIONS)} can"
     elif turn and not (turn.isascii() and turn.isdigit() and int(turn)):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.store import faults
-from roster_etl.store.faults import BadFault, Fault, InjectedFault, armed, fault_point, parse
+from roster_etl.store import fault_injection
+from roster_etl.store.fault_injection import BadFault, Fault, InjectedFault, armed, fault_point, parse
 from tests.cli.calling import call
 
 
 def test_a_point_does_nothing_unless_a_fault_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(faults.VARIABLE, raising=False)
+    monkeypatch.delenv(fault_injection.VARIABLE, raising=False)
     began = time.perf_counter()
     for _ in range(1000):
         fault_point("publish.begin")
@@ -25,30 +25,30 @@ def test_a_point_does_nothing_unless_a_fault_is_set(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_fault_happens_at_its_point_and_in_its_turn_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "_passed", faults.Counter())
-    monkeypatch.setenv(faults.VARIABLE, "publish.begin:raise:2")
+    monkeypatch.setattr(fault_injection, "_passed", fault_injection.Counter())
+    monkeypatch.setenv(fault_injection.VARIABLE, "publish.begin:raise:2")
     fault_point("publish.commit")
     fault_point("publish.begin")
 
     with pytest.raises(InjectedFault, match="publish.begin"):
         fault_point("publish.begin")
     fault_point("publish.begin")
-    assert faults.passed() == {"publish.commit": 1, "publish.begin": 3}
+    assert fault_injection.passed() == {"publish.commit": 1, "publish.begin": 3}
 
 
 def test_a_process_that_stands_still_goes_on_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(faults, "_passed", faults.Counter())
-    monkeypatch.setattr(faults.time, "sleep", slept.append)
-    monkeypatch.setenv(faults.VARIABLE, "plan.begin:sleep")
+    monkeypatch.setattr(fault_injection, "_passed", fault_injection.Counter())
+    monkeypatch.setattr(fault_injection.time, "sleep", slept.append)
+    monkeypatch.setenv(fault_injection.VARIABLE, "plan.begin:sleep")
     fault_point("plan.begin")
 
-    assert slept == [faults.SLEEP_SECONDS]
+    assert slept == [fault_injection.SLEEP_SECONDS]
 
 
 def test_a_killed_process_ends_by_the_signal(root: Path) -> None:
-    script = "from roster_etl.store.faults import fault_point; fault_point('plan.made'); print('never')"
-    environment = {faults.VARIABLE: "plan.made:kill", "PYTHONPATH": str(root)}
+    script = "from roster_etl.store.fault_injection import fault_point; fault_point('plan.made'); print('never')"
+    environment = {fault_injection.VARIABLE: "plan.made:kill", "PYTHONPATH": str(root)}
     ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
 
     assert (ended.returncode, ended.stdout) == (-9, b"")
@@ -67,14 +67,14 @@ def test_a_turn_may_be_left_out() -> None:
 
 
 def test_a_command_refuses_to_start_with_a_fault_that_is_misspelt(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(faults.VARIABLE, "publish.begun:kill")
+    monkeypatch.setenv(fault_injection.VARIABLE, "publish.begun:kill")
     answer = call("imports", "--json", home=home)
 
     assert (answer.code, answer.document["error"]["code"]) == (2, "bad_fault")
 
 
 def test_doctor_says_that_a_fault_is_put_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(faults.VARIABLE, "migrate.done:sleep:100000")
+    monkeypatch.setenv(fault_injection.VARIABLE, "migrate.done:sleep:100000")
     found = {thing["what"]: thing for thing in call("doctor", "--json", home=home).document}
 
     assert not found["faults"]["ok"]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from roster_etl.frames.arrow import to_frame, to_table
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.district import check_id
-from roster_etl.store.faults import fault_point
+from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.folder import Folder
 
 

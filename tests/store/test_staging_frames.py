@@ -12,7 +12,7 @@ import pytest
 
 from roster_etl.frames.arrow import findings_frame, to_frame, to_table
 from roster_etl.spec.errors import BadDistrictId, FrameError, UnsafePath
-from roster_etl.store.frames import FrameStore
+from roster_etl.store.staging_frames import FrameStore
 
 TABLE = pa.table(
     {
