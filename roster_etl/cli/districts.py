@@ -304,7 +304,7 @@ def _planned(window: Window) -> dict[str, Any]:
 
 
 def _shown(path: str) -> str:
-    from roster_etl.store.urls import redact
+    from roster_etl.store.files.urls import redact
 
     return redact(path)
 

@@ -157,7 +157,7 @@ def _private(call: Call) -> str:
 
 def _personal(call: Call) -> list[Path]:
     """Return what may hold personal data, or tell of it, on this machine's disks."""
-    from roster_etl.store.urls import local_path
+    from roster_etl.store.files.urls import local_path
 
     settings = call.settings
     database = Path(settings.warehouse.removeprefix(_SQLITE)) if settings.warehouse.startswith(_SQLITE) else None
@@ -196,8 +196,8 @@ def _imports(call: Call) -> str:
 
 def _archive(call: Call) -> str:
     from roster_etl.store.archive import Archive
-    from roster_etl.store.folder import Folder
-    from roster_etl.store.urls import redact
+    from roster_etl.store.files.folder import Folder
+    from roster_etl.store.files.urls import redact
 
     for place in (call.settings.archive, call.settings.staging):
         Folder(place).probe()
@@ -250,7 +250,7 @@ def _storage(call: Call) -> str:
 def _executor(call: Call) -> str:
     """Tell where the steps of runs are done; of a cluster also whether its hosts share what they must, and who answers."""
     from roster_etl.orchestration.runtime.executors import IN_PROCESS, chosen, executor
-    from roster_etl.store.urls import local_path
+    from roster_etl.store.files.urls import local_path
 
     name = chosen()
     if name == IN_PROCESS:

@@ -183,7 +183,7 @@ def stays_held(call: Call, import_id: int, error: RosterError) -> int:
 
 def _refuse_missing(path: str) -> None:
     """Refuse a path that is not there, or can be no upload, before anything is written about it."""
-    from roster_etl.store.urls import local_path, scheme, shown
+    from roster_etl.store.files.urls import local_path, scheme, shown
 
     local = local_path(path)
     if local is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
-from roster_etl.store.urls import local_path
+from roster_etl.store.files.urls import local_path
 
 
 def start_gates_early(workspace: Workspace, order: Order) -> None:

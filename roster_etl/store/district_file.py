@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.district import DAYS, District, Feed, Gate, MailWhen, Raised, Window, check_id
+from roster_etl.store.files.urls import has_password
 from roster_etl.store.settings import is_address, is_line, nearest
-from roster_etl.store.urls import has_password
 
 
 def parse_district(district_id: str, text: str) -> District:

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, RegistryUnlocked, UnknownDistrict
 from roster_etl.store.district import District, Feed, Gate, Window, check_id
 from roster_etl.store.district_file import check_district, edit_district, parse_district
-from roster_etl.store.folder import Folder
+from roster_etl.store.files.folder import Folder
+from roster_etl.store.files.urls import redact
 from roster_etl.store.settings import Settings
-from roster_etl.store.urls import redact
 
 __all__ = ["District", "Feed", "Gate", "Registry", "Scan", "Window", "check_id", "open_registry"]
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from roster_etl.store.urls import shown
+from roster_etl.store.files.urls import shown
 
 _LITTER = re.compile(
     r"(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini|~\$[^/]*|\._[^/]*|__MACOSX(?:/.*)?)$", re.IGNORECASE | re.DOTALL

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from roster_etl.store.folder import make_private
-from roster_etl.store.urls import redact
+from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.urls import redact
 
 _mine: dict[Path, int] = {}  # the locks of this process, by their files
 

@@ -20,9 +20,9 @@ from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavail
 from roster_etl.store.district import District, Feed
 from roster_etl.store.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.folder import create_private
+from roster_etl.store.files.folder import create_private
+from roster_etl.store.files.urls import join, local_path, shown
 from roster_etl.store.settings import Limits, Settings, landing_folder
-from roster_etl.store.urls import join, local_path, shown
 
 Sink = Callable[[bytes], Any]
 BLOCK = 1 << 20  # bytes read at a time

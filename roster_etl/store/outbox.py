@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.folder import Folder, make_private
+from roster_etl.store.files.folder import Folder, make_private
 
 Kind = Literal["mail", "webhook"]
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))

@@ -20,8 +20,8 @@ from typing import Any
 from roster_etl.spec.errors import BadHome, SettingsError
 from roster_etl.spec.options import parse_duration
 from roster_etl.store.fault_injection import armed
-from roster_etl.store.folder import make_private
-from roster_etl.store.urls import is_url, join, redact, shown
+from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.urls import is_url, join, redact, shown
 
 FILE_NAME = "roster_etl.toml"
 _NOT_IN_A_URL = "?%#"  # Dagster makes its databases' URLs from the path as it stands

@@ -31,8 +31,8 @@ from roster_etl.spec.errors import (
     UnsafeSecretFile,
 )
 from roster_etl.store.district import Feed
+from roster_etl.store.files.urls import redact
 from roster_etl.store.settings import LandingSettings, Settings
-from roster_etl.store.urls import redact
 
 if TYPE_CHECKING:
     from sshfs import SSHFileSystem

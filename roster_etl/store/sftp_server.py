@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import asyncssh
 
-from roster_etl.store.folder import create_private, make_private
+from roster_etl.store.files.folder import create_private, make_private
 
 HOST = "127.0.0.1"
 

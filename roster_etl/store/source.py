@@ -17,9 +17,9 @@ from typing import Literal, Protocol
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
 from roster_etl.store.district import Feed
 from roster_etl.store.entries import Entry, FetchedFile
+from roster_etl.store.files.urls import local_path, redact, shown
 from roster_etl.store.landing import Landing, open_folder
 from roster_etl.store.settings import Settings
-from roster_etl.store.urls import local_path, redact, shown
 from roster_etl.store.zips import Zip
 
 Kind = Literal["folder", "zip", "csv"]

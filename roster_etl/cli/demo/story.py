@@ -141,7 +141,7 @@ def _demo_home(call: Call) -> Path:
 
 @contextmanager
 def _server(call: Call, guests: Sequence[Guest]) -> Iterator[SftpServer]:
-    from roster_etl.store.folder import make_private
+    from roster_etl.store.files.folder import make_private
     from roster_etl.store.sftp_server import Account, SftpServer
     from roster_etl.store.sftp_upload import make_key
 

@@ -18,7 +18,7 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.assets.markdown import Link, markdown_table
 from roster_etl.pipeline.steps.map_tables import reads_of
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.urls import join, redact
+from roster_etl.store.files.urls import join, redact
 from roster_etl.vendors import vendor
 
 EDITS = "edits in force"

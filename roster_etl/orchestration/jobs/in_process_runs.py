@@ -29,8 +29,8 @@ from roster_etl.pipeline.steps.receive import Order, refuse_paused
 from roster_etl.pipeline.uploads.file_sets import of_one_set
 from roster_etl.pipeline.workspace import PROJECT, Workspace
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.folder import make_private
-from roster_etl.store.urls import has_password
+from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.urls import has_password
 
 MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
 _CONFIG = "dagster.yaml"

@@ -22,8 +22,8 @@ from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task, create_task
 
 from roster_etl.spec.errors import RetryableError, SettingsError
-from roster_etl.store.secret import read_secret
-from roster_etl.store.urls import redact
+from roster_etl.store.files.secrets import read_secret
+from roster_etl.store.files.urls import redact
 
 BROKER, BACKEND = "ROSTER_ETL_CELERY_BROKER", "ROSTER_ETL_CELERY_BACKEND"
 LOOK_SECONDS, MISSES = 10.0, 3  # a worker that does not answer so often, in such steps, is gone

@@ -37,9 +37,9 @@ from roster_etl.pipeline.workspace import HALF, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.store.archive import named_keys
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.folder import Folder
-from roster_etl.store.scratch import scratch_folder
-from roster_etl.store.urls import local_path, redact
+from roster_etl.store.files.folder import Folder
+from roster_etl.store.files.temp_folders import scratch_folder
+from roster_etl.store.files.urls import local_path, redact
 from roster_etl.store.warehouse import Conclusion, Entry, Warehouse
 
 __all__ = ["BackedUp", "NoBackup", "NotEmpty", "PurgedMeanwhile", "Restored", "Whole", "back_up", "look_at", "restore"]

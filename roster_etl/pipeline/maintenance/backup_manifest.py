@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.folder import Folder
-from roster_etl.store.urls import redact, shown
+from roster_etl.store.files.folder import Folder
+from roster_etl.store.files.urls import redact, shown
 
 VERSION = 2
 NOTE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "warehouse.sqlite"

@@ -11,8 +11,8 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned
 from roster_etl.pipeline.lifecycle.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.maintenance.retention import open_holds
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store import scratch
 from roster_etl.store.fault_injection import fault_point
+from roster_etl.store.files import temp_folders as scratch
 
 KEPT_FRAMES = 3
 """Imports of a district whose frames stay, for a run that goes on from a failed step."""

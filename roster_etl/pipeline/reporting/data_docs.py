@@ -20,8 +20,8 @@ from roster_etl.projections.suite_format import RULE_TYPE, Suite, label
 from roster_etl.quality import CheckResult, Verdict, write_data_docs_of
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.folder import make_private
-from roster_etl.store.scratch import scratch_folder
+from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.temp_folders import scratch_folder
 
 _LOG = logging.getLogger(__name__)
 

@@ -26,8 +26,8 @@ from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import CODES
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.folder import Folder
-from roster_etl.store.urls import join
+from roster_etl.store.files.folder import Folder
+from roster_etl.store.files.urls import join
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -14,7 +14,7 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.steps.exclusions import left_out, refuse_idle
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.scratch import scratch_folder
+from roster_etl.store.files.temp_folders import scratch_folder
 
 
 def preview(workspace: Workspace, import_id: int, words: Sequence[str], renames: Sequence[str] = ()) -> dict[str, Any]:

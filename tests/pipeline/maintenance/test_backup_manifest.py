@@ -21,7 +21,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.district import District, Feed
-from roster_etl.store.folder import Folder
+from roster_etl.store.files.folder import Folder
 from roster_etl.vendors import vendor
 from tests.dumps import dump
 
@@ -241,6 +241,6 @@ def test_no_file_is_read_into_memory_as_a_whole(home: Path, tmp_path: Path, monk
         return read(folder, name)
 
     monkeypatch.setattr(Folder, "read", read_small)
-    monkeypatch.setattr("roster_etl.store.folder.PIECE", 1 << 10)
+    monkeypatch.setattr("roster_etl.store.files.folder.PIECE", 1 << 10)
     back_up(workspace, str(tmp_path / "copy"))
     restore(str(tmp_path / "copy"), tmp_path / "again")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from roster_etl.store.folder import make_private
+from roster_etl.store.files.folder import make_private
 
 _LOCK = ".lock"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import SettingsError, StoreRefused, StoreUnavailable
-from roster_etl.store.urls import has_password, redact, scheme
+from roster_etl.store.files.urls import has_password, redact, scheme
 
 PIECE = 1 << 20
 """How many bytes are in memory at once where a file is read a piece at a time."""

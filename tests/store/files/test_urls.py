@@ -2,7 +2,7 @@
 
 import pytest
 
-from roster_etl.store.urls import has_password, is_url, local_path, redact, scheme, shown
+from roster_etl.store.files.urls import has_password, is_url, local_path, redact, scheme, shown
 
 
 @pytest.mark.parametrize(

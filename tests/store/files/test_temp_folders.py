@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.store.scratch import scratch_folder, sweep
+from roster_etl.store.files.temp_folders import scratch_folder, sweep
 
-DIES = "import os, sys; from pathlib import Path; from roster_etl.store.scratch import scratch_folder\nwith scratch_folder(Path(sys.argv[1])): os._exit(9)"
+DIES = "import os, sys; from pathlib import Path; from roster_etl.store.files.temp_folders import scratch_folder\nwith scratch_folder(Path(sys.argv[1])): os._exit(9)"
 
 
 def test_a_scratch_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 
 from roster_etl.spec.errors import FolderUnavailable, UnsafePath
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.objects import PIECE, ObjectFolder
-from roster_etl.store.urls import local_path, redact
+from roster_etl.store.files.object_store import PIECE, ObjectFolder
+from roster_etl.store.files.urls import local_path, redact
 
 PART_SECONDS = 86_400.0  # no file takes a day to be written
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)

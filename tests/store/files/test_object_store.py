@@ -16,7 +16,7 @@ from roster_etl.frames.arrow import to_frame
 from roster_etl.spec.errors import ArchiveError, RosterError, SettingsError, StoreRefused, StoreUnavailable
 from roster_etl.store.archive import Archive
 from roster_etl.store.districts import Feed
-from roster_etl.store.folder import Folder
+from roster_etl.store.files.folder import Folder
 from roster_etl.store.landing import open_folder, open_landing
 from roster_etl.store.settings import Settings
 from roster_etl.store.staging_frames import FrameStore
@@ -50,7 +50,7 @@ def test_an_object_is_replaced_listed_moved_and_removed(folder: Folder) -> None:
 def test_a_large_object_goes_in_and_out_a_piece_at_a_time(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("roster_etl.store.objects.PIECE", 4)
+    monkeypatch.setattr("roster_etl.store.files.object_store.PIECE", 4)
     (tmp_path / "large").write_bytes(b"0123456789")
     folder.put("a/large", tmp_path / "large")
 

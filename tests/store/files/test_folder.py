@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from roster_etl.spec.errors import SettingsError, UnsafePath
-from roster_etl.store.folder import Folder
+from roster_etl.store.files.folder import Folder
 
 
 @pytest.fixture(params=["local", "memory"])

@@ -1,0 +1,1 @@
+"""Folders and objects at rest: local folders, object stores, temporary folders, credentials."""
