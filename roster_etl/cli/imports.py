@@ -187,7 +187,7 @@ def _refuse_missing(path: str) -> None:
 
     local = local_path(path)
     if local is None:
-        from roster_etl.store.source import is_readable_scheme
+        from roster_etl.store.landing.upload_source import is_readable_scheme
 
         if not is_readable_scheme(scheme(path)):
             raise BadWords(problem=f"PATH: {shown(scheme(path))}:// is no kind of URL that can be read")

@@ -18,10 +18,10 @@ from typing import Any
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, NoLanding, UploadMoved, UploadTooLarge
 from roster_etl.store.district import District, Feed
-from roster_etl.store.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import create_private
 from roster_etl.store.files.urls import join, local_path, shown
+from roster_etl.store.landing.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.settings import Limits, Settings, landing_folder
 
 Sink = Callable[[bytes], Any]
@@ -175,7 +175,7 @@ def open_folder(
         _check_no_link_below(settings.landing.base, path)
         yield LocalLanding(path, settings.limits)
     else:
-        from roster_etl.store.remote import open_remote  # 0.2 s that a local folder does not need
+        from roster_etl.store.landing.remote import open_remote  # 0.2 s that a local folder does not need
 
         with open_remote(url, settings, feed or Feed(format=""), os.environ if environ is None else environ) as landing:
             yield landing

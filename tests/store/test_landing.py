@@ -10,8 +10,8 @@ import pytest
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, NoLanding, UploadMoved, UploadTooLarge
 from roster_etl.store.district import District, Feed
-from roster_etl.store.entries import Entry, is_litter
 from roster_etl.store.landing import LocalLanding, open_folder, open_landing, unregistered
+from roster_etl.store.landing.entries import Entry, is_litter
 from roster_etl.store.settings import Limits, Settings
 
 LIMITS = Limits()

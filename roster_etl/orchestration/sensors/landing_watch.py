@@ -1,7 +1,7 @@
 """Watching the landing zones: one look at every feed, and what is to be imported because of it.
 
 Belongs here: the plain function behind the sensor: bounded in time, fair between districts, none of which can hurt another. What has
-settled is decided in ``store.settle``; what is known already, by the memory, the cursor and, in doubt, the ledger. No Dagster.
+settled is decided in ``store.landing.quiet_period``; what is known already, by the memory, the cursor and, in doubt, the ledger. No Dagster.
 The memory has each feed's state. That an import was asked for goes into the cursor first, which is kept together with the request, and
 into the memory with the next tick: a tick that is repeated, or lost, asks again under the same key.
 Source: ARCHITECTURE.md, section 5, "Arrival".
@@ -26,10 +26,9 @@ from roster_etl.spec import FileSet
 from roster_etl.spec.errors import ArchiveError, RosterError
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import check_replacements
-from roster_etl.store import settle
 from roster_etl.store.district import District, Feed
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.landing import open_folder, open_landing, unregistered
+from roster_etl.store.landing import open_folder, open_landing, quiet_period, unregistered
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover, vendor
 
@@ -139,7 +138,7 @@ class _Watch:
     now: float
     bounds: Bounds
     running: Running
-    states: dict[str, settle.FeedState]
+    states: dict[str, quiet_period.FeedState]
     take_in_until: float
     requests: list[Request] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -158,7 +157,7 @@ class _Settled:
     key: str
     since: float
     request: Request
-    after: settle.FeedState | None
+    after: quiet_period.FeedState | None
 
 
 def watch(
@@ -217,11 +216,11 @@ def _remember(tick: _Watch, last: Mapping[str, Any], texts: Mapping[str, str]) -
     values = {key: json.loads(text) for key, text in texts.items()}
     tick.problems.update({key: value.pop("problem") for key, value in values.items() if "problem" in value})
     of_cursor = {**last.get("feeds", {}), **last.get("asked", {})}  # "feeds": a cursor of a version that kept every state there
-    tick.states.update({key: settle.load_state(value) for key, value in {**values, **of_cursor}.items()})
+    tick.states.update({key: quiet_period.load_state(value) for key, value in {**values, **of_cursor}.items()})
 
 
-def _written(state: settle.FeedState, problem: str | None) -> str:
-    values = settle.dump_state(state) | ({"problem": problem} if problem else {})
+def _written(state: quiet_period.FeedState, problem: str | None) -> str:
+    values = quiet_period.dump_state(state) | ({"problem": problem} if problem else {})
     return json.dumps(values, separators=(",", ":"))
 
 
@@ -239,7 +238,7 @@ def _ask(tick: _Watch) -> dict[str, Any]:
         _wait(tick, "next_tick", found.key)
     chosen = ordered[: tick.bounds.requests]
     tick.requests.extend(found.request for found in chosen)
-    return {found.key: settle.dump_state(found.after) for found in chosen if found.after is not None}
+    return {found.key: quiet_period.dump_state(found.after) for found in chosen if found.after is not None}
 
 
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
@@ -283,7 +282,7 @@ def _due(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list
 
 
 def _backing_off(tick: _Watch, key: str) -> bool:
-    return settle.may_look(tick.states.get(key), tick.now) is not None
+    return quiet_period.may_look(tick.states.get(key), tick.now) is not None
 
 
 # ── looking, in threads ──
@@ -337,7 +336,7 @@ def _take(tick: _Watch, key: str, district: District, feed: Feed, look: Look) ->
         problem = look.found
     except Exception as error:  # noqa: BLE001 - whatever it is, no other district may suffer from it
         problem = error
-    tick.states[key] = settle.failed(tick.states.get(key), tick.now)
+    tick.states[key] = quiet_period.failed(tick.states.get(key), tick.now)
     minutes = (tick.states[key].next_try - tick.now) / 60
     tick.notes.append(f"{key}: {_text(problem)}; looking again in {minutes:.0f} min")
     tick.problems[key] = _text(problem)[:_TEXT]
@@ -379,11 +378,11 @@ def _decide(tick: _Watch, arrival: _Arrival, look: Look) -> None:
     if key != _feed_of(key):
         tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
     rules = rules_of(arrival.feed, arrival.file_set)
-    state, decision = settle.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
+    state, decision = quiet_period.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
     parked = False
     if decision.reason == "nothing_new" and not state.answered:
         state, parked = _with_answer(tick, arrival, state)
-        state, decision = settle.settle(state, listing, look.ended, rules, begun=look.begun)
+        state, decision = quiet_period.settle(state, listing, look.ended, rules, begun=look.begun)
     tick.states[key] = state
     if parked:
         _wait(tick, "parked", key)
@@ -396,12 +395,12 @@ def _decide(tick: _Watch, arrival: _Arrival, look: Look) -> None:
         _wait(tick, "unpublished", key)
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
-        after = settle.imported(state, listing, tick.now, rules)
+        after = quiet_period.imported(state, listing, tick.now, rules)
         request = _request(arrival, name, state, decision)
         tick.settled.append(_Settled(key=key, since=state.since, request=request, after=after))
 
 
-def _request(arrival: _Arrival, name: str, state: settle.FeedState, decision: settle.Decision) -> Request:
+def _request(arrival: _Arrival, name: str, state: quiet_period.FeedState, decision: quiet_period.Decision) -> Request:
     seen = datetime.fromtimestamp(state.since, UTC).isoformat() if arrival.file_set.mode == "events" else None
     return Request(
         district_id=arrival.district_id,
@@ -428,14 +427,14 @@ def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, look
     problem = look.found if isinstance(look.found, Exception) else None
     if not isinstance(look.found, Exception):
         rules, listing = rules_of(feed), look.found
-        state, decision = settle.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
+        state, decision = quiet_period.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
         tick.states[key] = state
         if decision.import_now and time.monotonic() >= tick.take_in_until:
             _wait(tick, "next_tick", key)
         elif decision.import_now:
             try:
                 take_in(tick.workspace, district.id, feed)
-                tick.states[key] = settle.imported(state, listing, tick.now, rules)
+                tick.states[key] = quiet_period.imported(state, listing, tick.now, rules)
             except RosterError as error:
                 problem = error
         elif key not in tick.paused:
@@ -483,7 +482,7 @@ def _is_archived(tick: _Watch, row: dict[str, Any]) -> bool:
     return True
 
 
-def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
+def rules_of(feed: Feed, file_set: FileSet | None = None) -> quiet_period.Rules:
     """Return how long a set of the feed's files (the first one unless given) waits for what.
 
     Raises: UnknownVendor, UnknownOption, BadOption, BadReplacements.
@@ -498,7 +497,7 @@ def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
         assert isinstance(value, timedelta)
         return value.total_seconds()
 
-    return settle.Rules(
+    return quiet_period.Rules(
         quiet=seconds("quiet_period"),
         straggler_wait=seconds("straggler_wait"),
         min_interval=seconds("min_interval"),
@@ -506,7 +505,7 @@ def rules_of(feed: Feed, file_set: FileSet | None = None) -> settle.Rules:
     )
 
 
-def _is_of_late(tick: _Watch, state: settle.FeedState | None) -> bool:
+def _is_of_late(tick: _Watch, state: quiet_period.FeedState | None) -> bool:
     """Return whether an import was asked for within a day: the ledger need not be asked about all others in each tick."""
     return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY
 
@@ -515,7 +514,7 @@ def _newest(tick: _Watch, district_id: str, source: str, file_set: str) -> dict[
     return next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
 
 
-def _with_answer(tick: _Watch, arrival: _Arrival, state: settle.FeedState) -> tuple[settle.FeedState, bool]:
+def _with_answer(tick: _Watch, arrival: _Arrival, state: quiet_period.FeedState) -> tuple[quiet_period.FeedState, bool]:
     """Return the state with what the ledger says of the import that was asked for, and whether its upload is parked.
 
     Again, if it never began, or failed for a reason that may have passed. It began if any did since the listing came to be what it is:

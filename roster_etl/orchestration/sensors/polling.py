@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from roster_etl.spec.errors import LandingUnavailable
-from roster_etl.store.entries import Entry
+from roster_etl.store.landing.entries import Entry
 
 Listing = tuple[Entry, ...]
 _GLANCE = 0.1  # seconds after which a look that has become slow is noticed

@@ -38,7 +38,7 @@ from roster_etl.store.district import District, Feed, Window
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import scratch_folder, sweep
 from roster_etl.store.landing import open_landing
-from roster_etl.store.source import Arrival, collect, collect_path, unpacked
+from roster_etl.store.landing.upload_source import Arrival, collect, collect_path, unpacked
 from roster_etl.store.warehouse import Entry
 from roster_etl.vendors import Vendor, vendor
 

@@ -11,8 +11,8 @@ from roster_etl.engine.csv.reader import read_header
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.spec import File, Format, Unsupported
 from roster_etl.spec.findings import Finding
-from roster_etl.store.entries import FetchedFile
-from roster_etl.store.source import Arrival
+from roster_etl.store.landing.entries import FetchedFile
+from roster_etl.store.landing.upload_source import Arrival
 
 Classified = tuple[tuple[Member, ...], list[Finding]]
 

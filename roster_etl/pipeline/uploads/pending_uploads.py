@@ -1,7 +1,7 @@
 """Uploads that have settled and wait for their turn, their bytes kept, so that a newer upload in the same folder replaces nothing.
 
 Belongs here: keeping the bytes of an upload, its secrets blanked; and, for formats of changes, where every upload counts, taking one in
-before its import begins. Does not belong here: when an upload has settled (``store.settle``), and what becomes of it (``receive``).
+before its import begins. Does not belong here: when an upload has settled (``store.landing.quiet_period``), and what becomes of it (``receive``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from roster_etl.store.archive import Archive
 from roster_etl.store.district import Feed
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.landing import open_landing
-from roster_etl.store.source import collect, unpacked
+from roster_etl.store.landing.upload_source import collect, unpacked
 from roster_etl.vendors import vendor
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from roster_etl.orchestration.sensors.polling import Listing, Looks, Pace, Turn, look_at, place_after, turn_of
 from roster_etl.spec.errors import LandingUnavailable
-from roster_etl.store import settle
-from roster_etl.store.entries import Entry
+from roster_etl.store.landing import quiet_period
+from roster_etl.store.landing.entries import Entry
 from roster_etl.store.settings import LandingSettings
 
 NOON = 1_800_000_000.0
@@ -213,12 +213,12 @@ def test_the_usual_pace_is_that_of_the_settings():
 @pytest.mark.parametrize("every", [1, 2, 3, 7, 20])
 def test_nothing_settles_before_it_stood_still_for_the_quiet_period_however_seldom_it_is_looked_at(every: int):
     """Ticks of 30 s; looks take 4 s; the upload changes for the last time at second 100."""
-    state, rules = None, settle.Rules(quiet=300)
+    state, rules = None, quiet_period.Rules(quiet=300)
     for tick in range(0, 200, every):
         begun = NOON + 30.0 * tick
         ended = begun + 4
         listing = (Entry(name="a.csv", size=2 if ended - NOON > 100 else 1, mtime=1.0, regular=True),)
-        state, decision = settle.settle(state, listing, ended, rules, begun=begun)
+        state, decision = quiet_period.settle(state, listing, ended, rules, begun=begun)
         if decision.import_now:
             break
 
@@ -228,15 +228,15 @@ def test_nothing_settles_before_it_stood_still_for_the_quiet_period_however_seld
 
 
 def test_a_look_that_took_long_proves_no_standing_still():
-    rules = settle.Rules(quiet=300)
+    rules = quiet_period.Rules(quiet=300)
     listing = (Entry(name="a.csv", size=1, mtime=1.0, regular=True),)
-    state, _ = settle.settle(None, listing, NOON + 5, rules, begun=NOON)
+    state, _ = quiet_period.settle(None, listing, NOON + 5, rules, begun=NOON)
 
-    assert settle.settle(state, listing, NOON + 306, rules, begun=NOON + 304)[1].reason == "quiet"
-    assert settle.settle(state, listing, NOON + 306, rules, begun=NOON + 305)[1].reason == "settled"
+    assert quiet_period.settle(state, listing, NOON + 306, rules, begun=NOON + 304)[1].reason == "quiet"
+    assert quiet_period.settle(state, listing, NOON + 306, rules, begun=NOON + 305)[1].reason == "settled"
 
 
 def test_without_a_quiet_period_the_first_look_is_enough():
     listing = (Entry(name="a.csv", size=1, mtime=1.0, regular=True),)
 
-    assert settle.settle(None, listing, NOON + 5, settle.Rules(quiet=0), begun=NOON)[1].reason == "settled"
+    assert quiet_period.settle(None, listing, NOON + 5, quiet_period.Rules(quiet=0), begun=NOON)[1].reason == "settled"

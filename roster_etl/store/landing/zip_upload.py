@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from roster_etl.spec.errors import UnsafeArchive
-from roster_etl.store.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.files.folder import create_private
+from roster_etl.store.landing.entries import Entry, FetchedFile, is_litter
 from roster_etl.store.settings import Limits
 
 

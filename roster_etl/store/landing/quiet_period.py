@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from roster_etl.store.entries import Entry
+from roster_etl.store.landing.entries import Entry
 
 BACKOFF_FIRST = 60.0  # seconds after the first error; doubled for each further one
 BACKOFF_MOST = 6 * 3600.0

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from roster_etl.store.entries import Entry
-from roster_etl.store.settle import (
+from roster_etl.store.landing.entries import Entry
+from roster_etl.store.landing.quiet_period import (
     BACKOFF_MOST,
     Decision,
     FeedState,

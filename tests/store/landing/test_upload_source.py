@@ -9,10 +9,10 @@ import fsspec
 import pytest
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UnsafeArchive, UploadMoved
-from roster_etl.store.entries import Entry, FetchedFile
 from roster_etl.store.landing import LocalLanding
+from roster_etl.store.landing.entries import Entry, FetchedFile
+from roster_etl.store.landing.upload_source import Arrival, collect, collect_path, unpacked
 from roster_etl.store.settings import Limits, Settings
-from roster_etl.store.source import Arrival, collect, collect_path, unpacked
 
 FILES = {"students.csv": b"id\n1\n", "schools.csv": b"id\n9\n"}
 

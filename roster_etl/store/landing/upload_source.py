@@ -16,11 +16,11 @@ from typing import Literal, Protocol
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
 from roster_etl.store.district import Feed
-from roster_etl.store.entries import Entry, FetchedFile
 from roster_etl.store.files.urls import local_path, redact, shown
 from roster_etl.store.landing import Landing, open_folder
+from roster_etl.store.landing.entries import Entry, FetchedFile
+from roster_etl.store.landing.zip_upload import Zip
 from roster_etl.store.settings import Settings
-from roster_etl.store.zips import Zip
 
 Kind = Literal["folder", "zip", "csv"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from roster_etl.spec.errors import UnsafeArchive
+from roster_etl.store.landing.upload_source import collect_path
 from roster_etl.store.settings import Settings
-from roster_etl.store.source import collect_path
 
 
 @pytest.fixture
