@@ -7,7 +7,7 @@ from pathlib import Path
 from roster_etl import vendors
 from roster_etl.projections import vendor_template  # noqa: F401 - it finds its folder when it is imported
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.sftp_server import Account, SftpServer
+from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 

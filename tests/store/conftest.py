@@ -12,8 +12,8 @@ import pytest
 
 from roster_etl.store.districts import Feed
 from roster_etl.store.landing import Landing, open_landing
+from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.settings import Settings
-from roster_etl.store.sftp_server import Account, SftpServer
 
 PASSWORD = "open-Sesame-4711"
 ENVIRON = {"LINCOLN_PASSWORD": PASSWORD}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from roster_etl.spec.samples import Change
-    from roster_etl.store.sftp_server import SftpServer
+    from roster_etl.store.loopback.sftp_server import SftpServer
 
 TOLD_IN_FULL = "clever"  # the format whose next day is told in full, and whose cell is traced
 PLACES = (
@@ -142,8 +142,8 @@ def _demo_home(call: Call) -> Path:
 @contextmanager
 def _server(call: Call, guests: Sequence[Guest]) -> Iterator[SftpServer]:
     from roster_etl.store.files.folder import make_private
-    from roster_etl.store.sftp_server import Account, SftpServer
-    from roster_etl.store.sftp_upload import make_key
+    from roster_etl.store.loopback.sftp_client import make_key
+    from roster_etl.store.loopback.sftp_server import Account, SftpServer
 
     keys = call.home / "sftp.keys"
     make_private(keys)
@@ -359,7 +359,7 @@ class _Story:
         return self.call.home / "samples" / guest.id / f"day{day}"
 
     def _upload(self, guest: Guest, files: Sequence[Path]) -> None:
-        from roster_etl.store.sftp_upload import upload_files
+        from roster_etl.store.loopback.sftp_client import upload_files
 
         key_file = None if guest.password else self.server.keys / f"{guest.id}_key"
         upload_files(

@@ -32,8 +32,8 @@ from roster_etl.spec.errors import (
 from roster_etl.store.districts import Feed
 from roster_etl.store.landing import Landing, open_folder, open_landing
 from roster_etl.store.landing.sftp import parse_address
+from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.settings import Settings
-from roster_etl.store.sftp_server import Account, SftpServer
 
 PASSWORD = "open-Sesame-4711"  # as in conftest
 ENVIRON = {"LINCOLN_PASSWORD": PASSWORD}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncssh
 
-from roster_etl.store.sftp_server import HOST, load_host_key
+from roster_etl.store.loopback.sftp_server import HOST, load_host_key
 
 
 def upload_files(

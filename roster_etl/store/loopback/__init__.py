@@ -1,0 +1,1 @@
+"""An SFTP server and client on loopback, for the demo and the tests."""
