@@ -299,7 +299,7 @@ def _daemon(call: Call) -> str:
 
 def _mail(call: Call) -> str:
     """Log in to the mail server, where there is one; tell of contacts that get no mail."""
-    from roster_etl.store.mail import Mailer
+    from roster_etl.store.outbox.smtp import Mailer
 
     if not call.settings.mail.host:
         told = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
@@ -311,7 +311,7 @@ def _mail(call: Call) -> str:
 
 
 def _alerts(call: Call) -> str:
-    from roster_etl.store.webhook import webhook_url
+    from roster_etl.store.outbox.webhook import webhook_url
 
     if not call.settings.alerts.wanted:
         return "none are sent: [alerts] names no webhook"

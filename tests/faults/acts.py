@@ -39,10 +39,10 @@ def warm() -> None:
     from roster_etl.pipeline.review import override, undo
     from roster_etl.pipeline.steps import receive
     from roster_etl.projections.samples import write_sample
-    from roster_etl.store import mail
+    from roster_etl.store.outbox.outbox import smtp
     from roster_etl.vendors import discover, vendor
 
-    assert all((backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo, mail))
+    assert all((backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo, smtp))
     for known in discover().values():
         receive._code_digest(known.package)
     with tempfile.TemporaryDirectory() as folder:

@@ -17,9 +17,9 @@ from roster_etl.pipeline.reporting.notifications import notify
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
-from roster_etl.store.mail import Mailer
-from roster_etl.store.outbox import Kind, Round, Send
-from roster_etl.store.webhook import Webhook
+from roster_etl.store.outbox.outbox import Kind, Round, Send
+from roster_etl.store.outbox.smtp import Mailer
+from roster_etl.store.outbox.webhook import Webhook
 
 AT_ONCE = 200  # imports that one look takes in
 

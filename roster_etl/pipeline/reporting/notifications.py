@@ -1,7 +1,7 @@
 """What is told of an import outside: mail to the district's contacts, and alerts to whoever runs this.
 
 Belongs here: who is told when, and in which words; the messages go to the outbox. Counts and places only: no cell but ids of
-schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.mail``, ``store.webhook``).
+schools where much changes, no name of a person, no password. Not here: the report itself (``pipeline.reporting.report_files``), carrying (``store.outbox.smtp``, ``store.outbox.outbox.webhook``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from roster_etl.pipeline.reporting.report_files import report_document, report_u
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.spec.findings import CODES
-from roster_etl.store.outbox import Message
+from roster_etl.store.outbox.outbox import Message
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -14,7 +14,7 @@ from roster_etl.pipeline.maintenance.cleanup import sweep
 from roster_etl.pipeline.maintenance.retention import let_go, open_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import SettingsError
-from roster_etl.store.outbox import Message
+from roster_etl.store.outbox.outbox import Message
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Conclusion, Hold
 

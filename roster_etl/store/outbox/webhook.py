@@ -14,7 +14,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.files.secrets import read_secret
-from roster_etl.store.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
+from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
 from roster_etl.store.settings import AlertSettings
 
 _WHERE = "[alerts] in roster_etl.toml"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from roster_etl.spec.errors import SettingsError
-from roster_etl.store.outbox import PAUSES, REMEMBERED, CarrierBusy, CarrierDown, Message, MessageRefused, Outbox
+from roster_etl.store.outbox.outbox import PAUSES, REMEMBERED, CarrierBusy, CarrierDown, Message, MessageRefused, Outbox
 
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 

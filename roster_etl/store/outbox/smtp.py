@@ -20,7 +20,7 @@ from typing import Self
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.files.secrets import read_secret
-from roster_etl.store.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
+from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
 from roster_etl.store.settings import MailSettings
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}

@@ -1,7 +1,7 @@
 """The outbox: what is to be told outside, kept on disk until somebody has taken it.
 
 Belongs here: queueing a message once, trying it with growing pauses, parking it after too many tries. Does not belong here: what a
-message says (``pipeline.reporting.notifications``), and how it travels (``store.mail``, ``store.webhook``).
+message says (``pipeline.reporting.notifications``), and how it travels (``store.outbox.smtp``, ``store.outbox.outbox.webhook``).
 
 ``<home>/outbox/<id>.json`` is a message that waits or is parked; ``sent/<id>`` says that it was taken, for as long as it could be
 queued again. A crash between the other side's yes and that note sends it twice, with the same Message-ID.

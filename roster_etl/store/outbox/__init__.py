@@ -1,0 +1,1 @@
+"""The outbox of notifications, and the SMTP and webhook transports that empty it."""
