@@ -38,8 +38,8 @@ from roster_etl.orchestration.sensors.landing_sensor import landing_sensor, land
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.districts import District, Feed
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 
 NIGHT = 1_800_000_000.0  # the clock of the ticks: one every STEP seconds, however long it took

@@ -22,7 +22,7 @@ from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.workspace import Workspace
-    from roster_etl.store.districts import Registry
+    from roster_etl.store.registry.registry import Registry
     from roster_etl.store.settings import Settings
     from roster_etl.store.warehouse import Warehouse
 
@@ -54,7 +54,7 @@ class Call:
     @cached_property
     def registry(self) -> Registry:
         """The districts; nothing heavy is imported for them."""
-        from roster_etl.store.districts import open_registry
+        from roster_etl.store.registry.registry import open_registry
 
         return open_registry(self.settings)
 

@@ -21,7 +21,7 @@ from roster_etl.cli.options import Settings
 if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
     from roster_etl.pipeline.reporting.freshness import Freshness
-    from roster_etl.store.districts import District, Feed, Window
+    from roster_etl.store.registry.registry import District, Feed, Window
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
@@ -117,7 +117,7 @@ def pause(
         return _tell(call, paused, "paused")
     if not (first and last and reason.strip()):
         raise BadWords(problem="a planned pause needs --from, --to and --reason")
-    from roster_etl.store.districts import Window
+    from roster_etl.store.registry.registry import Window
 
     window = Window(first=_day(first, "--from"), last=_day(last, "--to"), reason=reason.strip(), pause=True)
     days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
@@ -198,8 +198,8 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name
     from roster_etl.spec.errors import DistrictExists
     from roster_etl.spec.options import resolve
     from roster_etl.spec.replacements import check_replacements
-    from roster_etl.store.district_file import check_district
-    from roster_etl.store.districts import District
+    from roster_etl.store.registry.registry import District
+    from roster_etl.store.registry.toml_file import check_district
     from roster_etl.vendors import vendor
 
     resolve(vendor(feed.format).format, feed.options)
@@ -229,7 +229,7 @@ def _registry_words() -> Iterator[None]:
 
 def _feed(known: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:
     """Return the feed as it shall be; what an update does not name stays."""
-    from roster_etl.store.districts import Feed
+    from roster_etl.store.registry.registry import Feed
 
     before = next((feed for feed in known.feeds if feed.format == format_), None) if known else None
     if before is None:

@@ -18,7 +18,7 @@ from roster_etl.cli.options import MaybeDistrict
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:
-    from roster_etl.store.districts import District, Feed
+    from roster_etl.store.registry.registry import District, Feed
 
 
 _ALIVE_SECONDS = 300

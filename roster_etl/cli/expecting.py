@@ -15,7 +15,7 @@ from roster_etl.cli.options import FormatOption, one_format
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.reporting.freshness import Freshness
-    from roster_etl.store.districts import District
+    from roster_etl.store.registry.registry import District
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id.")]
 

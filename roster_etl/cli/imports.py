@@ -200,7 +200,7 @@ def _refuse_missing(path: str) -> None:
 def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
     """Return the format to import in; a district, or a feed, that is not registered is registered."""
     from roster_etl.spec.errors import DistrictExists, RegistryMoved
-    from roster_etl.store.districts import Feed
+    from roster_etl.store.registry.registry import Feed
 
     known = registered(call, district_id)
     if known is None and format_ is None:

@@ -14,9 +14,9 @@ from roster_etl.frames.arrow import return_memory
 from roster_etl.quality import load_suites
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
-from roster_etl.store.districts import Registry, open_registry
 from roster_etl.store.import_locks import Holders
 from roster_etl.store.outbox.outbox import Outbox
+from roster_etl.store.registry.registry import Registry, open_registry
 from roster_etl.store.settings import Settings
 from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import Warehouse

@@ -1,6 +1,6 @@
 """A district's own tolerances: which expectation, how else, why, and since when.
 
-Belongs here: reading and applying them. Does not belong here: where the district's file lies (``store.districts``).
+Belongs here: reading and applying them. Does not belong here: where the district's file lies (``store.registry.registry``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from roster_etl.projections.suite_format import RULE_TYPE, Severity, Suite, Suit
 from roster_etl.spec.promises import REFUSED_ROWS
 
 if TYPE_CHECKING:
-    from roster_etl.store.district import Gate
+    from roster_etl.store.registry.district import Gate
 
 SEVERITIES: Mapping[str | None, Severity | None] = {None: None, "error": "critical", "warning": "warning"}
 

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from roster_etl.spec.errors import ArchiveError
-from roster_etl.store.district import check_id
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder
+from roster_etl.store.registry.district import check_id
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, NoLanding, UploadMoved, UploadTooLarge
-from roster_etl.store.district import District, Feed
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import create_private
 from roster_etl.store.files.urls import join, local_path, shown
 from roster_etl.store.landing.entries import Entry, FetchedFile, is_litter
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Limits, Settings, landing_folder
 
 Sink = Callable[[bytes], Any]

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from roster_etl.frames.arrow import to_frame, to_table
 from roster_etl.spec.errors import FrameError
-from roster_etl.store.district import check_id
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder
+from roster_etl.store.registry.district import check_id
 
 
 class FrameStore:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.cli.districts import zone_of
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
 
 

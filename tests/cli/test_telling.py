@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from roster_etl.pipeline.reporting.announce import tell_of
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
 from tests.ledgers import ended, refused
 from tests.post_office import PostOffice, post_office

@@ -17,8 +17,8 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
-from roster_etl.store.districts import District, Feed
 from roster_etl.store.files.folder import Folder
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import Settings
 from roster_etl.vendors import vendor
 from tests.cluster import Cluster, redis_server

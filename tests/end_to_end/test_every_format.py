@@ -24,8 +24,8 @@ from roster_etl.projections.samples import NoNextDay, next_day, write_sample
 from roster_etl.spec import Choice, File
 from roster_etl.spec.options import arrival_options
 from roster_etl.spec.replacements import codes_of
-from roster_etl.store.districts import District, Feed
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import Vendor, discover
 from tests.cli.calling import call
 

@@ -16,7 +16,7 @@ from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests import rosters
 

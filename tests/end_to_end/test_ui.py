@@ -21,7 +21,7 @@ from roster_etl.orchestration.runtime.current_home import VARIABLE
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.districts import Feed
+from roster_etl.store.registry.registry import Feed
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import register, selected, without_half_of_the_students
 

@@ -54,7 +54,7 @@ def warm() -> None:
 
 def register(home: Path) -> None:
     """Register the district."""
-    from roster_etl.store.district import District, Feed
+    from roster_etl.store.registry.district import District, Feed
 
     with _open(home) as workspace:
         workspace.registry.add(District(id=FEED[0], feeds=(Feed(format=FEED[1]),)))

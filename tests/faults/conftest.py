@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from roster_etl.projections.samples import next_day, write_sample
-from roster_etl.store.district import District, Feed
-from roster_etl.store.districts import Registry
+from roster_etl.store.registry.district import District, Feed
+from roster_etl.store.registry.registry import Registry
 from roster_etl.vendors import vendor
 from tests.faults.acts import FEED
 from tests.faults.forge import Forge

@@ -25,9 +25,9 @@ from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.pipeline.maintenance.backup import NoBackup, restore
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
-from roster_etl.store.district import District, Feed
-from roster_etl.store.districts import Registry
 from roster_etl.store.fault_injection import POINTS
+from roster_etl.store.registry.district import District, Feed
+from roster_etl.store.registry.registry import Registry
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests.faults.forge import KILLED, Ended, Forge

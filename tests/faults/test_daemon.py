@@ -15,7 +15,7 @@ from roster_etl.cli.demo.processes import started
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 from tests.faults.test_matrix import ALL
 

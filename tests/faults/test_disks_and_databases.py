@@ -19,8 +19,8 @@ from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import FolderUnavailable, RetryableError, RosterError
-from roster_etl.store.district import District, Feed
 from roster_etl.store.files.folder import Folder
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import RosterMoved, Warehouse, WarehouseUnavailable, connection
 from roster_etl.store.warehouse.connection import Database
 from roster_etl.vendors import vendor

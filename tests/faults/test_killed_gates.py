@@ -14,7 +14,7 @@ from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.quality.gx_client import GATES
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 
 pytestmark = pytest.mark.faults

@@ -18,7 +18,7 @@ from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_imp
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 
 

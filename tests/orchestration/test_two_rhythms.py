@@ -23,9 +23,9 @@ from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, watch
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
 from roster_etl.store.loopback.sftp_client import upload_files
 from roster_etl.store.loopback.sftp_server import HOST, Account, SftpServer
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
 from tests.orchestration.conftest import Remembered

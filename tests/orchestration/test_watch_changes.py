@@ -18,7 +18,7 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.uploads.pending_uploads import waiting
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from tests.orchestration.conftest import Remembered
 
 NOON = 1_800_000_000.0

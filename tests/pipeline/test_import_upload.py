@@ -19,7 +19,7 @@ from roster_etl.pipeline.steps.plan import PlanMoved
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import PASSWORD, write_sample
-from roster_etl.store.district import District, Feed, Window
+from roster_etl.store.registry.district import District, Feed, Window
 from roster_etl.vendors import vendor
 
 Rows = list[dict[str, str]]

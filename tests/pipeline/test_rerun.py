@@ -15,7 +15,7 @@ from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload, newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import RosterMoved
 from roster_etl.vendors import vendor
 

@@ -7,7 +7,7 @@ import pytest
 
 from roster_etl.projections.suite_format import SuiteError
 from roster_etl.quality import ToleranceOverride, check_overrides, registry_overrides, with_overrides, with_refused_rows
-from roster_etl.store.district_file import Gate
+from roster_etl.store.registry.toml_file import Gate
 
 SUITE = {
     "name": "demo/students",

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from roster_etl.store.districts import Feed
 from roster_etl.store.landing import Landing, open_landing
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
+from roster_etl.store.registry.registry import Feed
 from roster_etl.store.settings import Settings
 
 PASSWORD = "open-Sesame-4711"

@@ -186,7 +186,7 @@ class _Story:
 
     def register(self) -> None:
         """Register the districts, each with a folder on the server of its own."""
-        from roster_etl.store.districts import District, Feed
+        from roster_etl.store.registry.registry import District, Feed
         from roster_etl.vendors import vendor
 
         self.call.say(f"Everything of this demo lies in {self.call.home}")

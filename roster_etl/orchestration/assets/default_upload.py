@@ -16,8 +16,8 @@ from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 from roster_etl.pipeline.uploads.pending_uploads import waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import resolve
-from roster_etl.store.district import Feed
 from roster_etl.store.landing import open_landing
+from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import landing_folder
 from roster_etl.vendors import vendor
 

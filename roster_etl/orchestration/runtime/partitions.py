@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from roster_etl.store.districts import check_id
+from roster_etl.store.registry.registry import check_id
 
 NAME = "districts"
 DISTRICTS = dg.DynamicPartitionsDefinition(name=NAME)

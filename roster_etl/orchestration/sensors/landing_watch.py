@@ -26,9 +26,9 @@ from roster_etl.spec import FileSet
 from roster_etl.spec.errors import ArchiveError, RosterError
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import check_replacements
-from roster_etl.store.district import District, Feed
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.landing import open_folder, open_landing, quiet_period, unregistered
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover, vendor
 

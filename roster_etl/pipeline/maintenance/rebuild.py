@@ -24,9 +24,9 @@ from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
-from roster_etl.store.districts import District, Feed, Gate, Registry
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import scratch_folder
+from roster_etl.store.registry.registry import District, Feed, Gate, Registry
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Conclusion, Entry, TableChange, Warehouse
 

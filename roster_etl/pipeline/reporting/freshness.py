@@ -18,7 +18,7 @@ from roster_etl.pipeline.reporting.import_summary import district_name
 from roster_etl.pipeline.reporting.next_steps import Step
 from roster_etl.pipeline.reporting.notifications import queue_alert, queue_mail, recipients
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.district import DAYS, District, Feed
+from roster_etl.store.registry.district import DAYS, District, Feed
 
 State = Literal["fresh", "late", "awaited", "paused"]
 GOOD = ("published", "unchanged")

@@ -12,7 +12,7 @@ from typing import Any
 from roster_etl.pipeline.lifecycle.retry_policy import is_parked
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
-from roster_etl.store.districts import check_id
+from roster_etl.store.registry.registry import check_id
 from roster_etl.vendors import vendor
 
 EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}

@@ -20,9 +20,9 @@ from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.uploads.file_sets import sets_at
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.archive import Archive
-from roster_etl.store.districts import District, Feed
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.import_locks import Holders
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import AlertSettings, MailSettings, ReportSettings, Settings
 from roster_etl.store.warehouse import Conclusion, Known, TableChange, Warehouse
 from roster_etl.vendors import vendor

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Format
 from roster_etl.spec.errors import RosterError
-from roster_etl.store.district import Feed
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.landing.upload_source import open_source
+from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
 if TYPE_CHECKING:

@@ -30,8 +30,8 @@ from roster_etl.spec.errors import (
     LoginRefused,
     UnsafeSecretFile,
 )
-from roster_etl.store.district import Feed
 from roster_etl.store.files.urls import redact
+from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import LandingSettings, Settings
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
-from roster_etl.store.district import Feed
 from roster_etl.store.files.urls import local_path, redact, shown
 from roster_etl.store.landing import Landing, open_folder
 from roster_etl.store.landing.entries import Entry, FetchedFile
 from roster_etl.store.landing.zip_upload import Zip
+from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import Settings
 
 Kind = Literal["folder", "zip", "csv"]

@@ -16,7 +16,7 @@ from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended
 from tests.orchestration.conftest import Home
 

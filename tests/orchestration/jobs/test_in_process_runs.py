@@ -18,8 +18,8 @@ from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
-from roster_etl.store.districts import District, Feed
 from roster_etl.store.fault_injection import InjectedFault
+from roster_etl.store.registry.registry import District, Feed
 from tests.orchestration.conftest import Home, register, rewrite, selected
 
 PERSON = "Jane " + "Sample"

@@ -10,7 +10,7 @@ from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors.landing_sensor import INTERVAL, landing_sensor, landing_zone, run_request, unfinished
 from roster_etl.orchestration.sensors.landing_watch import Request, watch
-from roster_etl.store.districts import Feed
+from roster_etl.store.registry.registry import Feed
 from tests.orchestration.conftest import Home
 
 

@@ -18,7 +18,7 @@ from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, rules_o
 from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
-from roster_etl.store.districts import Feed, Window
+from roster_etl.store.registry.registry import Feed, Window
 from roster_etl.store.warehouse import Conclusion
 from tests.orchestration.conftest import Remembered, register
 

@@ -12,7 +12,7 @@ import pytest
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors.notification_sensors import look_for_untold, outbox_sensor, tell_of_run
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended
 from tests.orchestration.conftest import Home
 from tests.post_office import Hook, PostOffice, post_office, webhook

@@ -13,7 +13,7 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned, end_wi
 from roster_etl.pipeline.steps.receive import Order, receive
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingNotFound
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
 
 DIES = """

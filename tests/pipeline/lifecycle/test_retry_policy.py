@@ -17,7 +17,7 @@ from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 

@@ -10,7 +10,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 
 WHO = ("lincoln", "catapult_connect")
 FILES = {

@@ -20,8 +20,8 @@ from roster_etl.pipeline.maintenance.purge import purge_district, purge_person
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
 from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
 from roster_etl.projections.samples import next_day, write_sample
-from roster_etl.store.district import District, Feed
 from roster_etl.store.fault_injection import InjectedFault
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import WarehouseError
 from roster_etl.vendors import vendor
 from tests.dumps import dump

@@ -20,8 +20,8 @@ from roster_etl.pipeline.maintenance.backup_manifest import VERSION
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec.errors import RosterError
-from roster_etl.store.district import District, Feed
 from roster_etl.store.files.folder import Folder
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 from tests.dumps import dump
 

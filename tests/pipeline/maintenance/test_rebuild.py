@@ -22,7 +22,7 @@ from roster_etl.pipeline.review.preview import preview
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
-from roster_etl.store.district import District, Feed, Gate, Window
+from roster_etl.store.registry.district import District, Feed, Gate, Window
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests import bells

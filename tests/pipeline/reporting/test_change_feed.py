@@ -11,7 +11,7 @@ from roster_etl.pipeline.reporting.change_feed import BadCursor, changes_page
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.warehouse import UnknownImport
 from roster_etl.vendors import vendor
 from tests.ledgers import ended

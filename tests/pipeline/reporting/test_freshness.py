@@ -11,8 +11,8 @@ import pytest
 
 from roster_etl.pipeline.reporting.freshness import deadlines, freshness, late_feeds, moment_of, tell_late
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.district import Window
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.district import Window
+from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended
 
 CHICAGO = ZoneInfo("America/Chicago")

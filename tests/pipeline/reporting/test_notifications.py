@@ -10,7 +10,7 @@ from roster_etl.pipeline.reporting.announce import Looked, send_out, tell_of, te
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.notifications import is_problem, notify
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended, refused
 from tests.post_office import Hook, PostOffice, post_office, webhook
 

@@ -17,7 +17,7 @@ from roster_etl.pipeline.review import override
 from roster_etl.pipeline.review.override import NotEdited, Target, clear_override, set_override
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import RosterMoved
 
 FILES = {

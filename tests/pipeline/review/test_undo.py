@@ -26,7 +26,7 @@ from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import NoHold, Warehouse
 from roster_etl.vendors import vendor

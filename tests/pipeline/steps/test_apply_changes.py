@@ -24,7 +24,7 @@ from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import FrameError
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 
 USERS = "user_id,login_id,status,full_name\n"

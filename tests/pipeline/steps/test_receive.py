@@ -10,8 +10,8 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.steps.receive import Order, receive
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.districts import District, Feed
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 
 PASSWORD = "open-Sesame-4711"

@@ -25,7 +25,7 @@ from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.steps.rename_proposals import approve_afterwards, proposals
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests.dumps import dump

@@ -14,7 +14,7 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 
 WHO = ("lincoln", "catapult_connect")
 FILES = {

@@ -11,7 +11,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 
 USERS = "user_id,login_id,status,password,ssha_password\nu1,ana,active,Sesame-4711,{SSHA}c2Vz\n"
 MORE_USERS = "login_id,user_id,status,email\nben,u2,active,ben@example.org\nben,u2,suspended,ben@example.org\n"

@@ -17,7 +17,7 @@ from roster_etl.pipeline.steps.receive import Order, receive
 from roster_etl.pipeline.uploads.file_sets import of_one_set, sets_at
 from roster_etl.pipeline.uploads.published_values import known_columns, unpublished_files
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.districts import District, Feed
+from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import discover, vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
 

@@ -29,10 +29,10 @@ from roster_etl.spec.errors import (
     UnsafeSecretFile,
     UploadMoved,
 )
-from roster_etl.store.districts import Feed
 from roster_etl.store.landing import Landing, open_folder, open_landing
 from roster_etl.store.landing.sftp import parse_address
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
+from roster_etl.store.registry.registry import Feed
 from roster_etl.store.settings import Settings
 
 PASSWORD = "open-Sesame-4711"  # as in conftest

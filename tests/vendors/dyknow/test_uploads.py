@@ -13,7 +13,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.store.district import District, Feed
+from roster_etl.store.registry.district import District, Feed
 
 FILES = {
     "Schools": "school_id,school_name\ns1,Cedar Hill\ns2,Lakeview\n",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.spec.errors import BadDistrictId, DistrictExists, RegistryError, RegistryUnlocked, UnknownDistrict, UnknownFeed
-from roster_etl.store.districts import District, Feed, Gate, Registry, Window, open_registry
+from roster_etl.store.registry.registry import District, Feed, Gate, Registry, Window, open_registry
 from roster_etl.store.settings import Settings
 
 GATE = Gate(expectation="clever/students/grade", mostly=0.9, severity="warning", reason="new SIS", date=datetime.date(2026, 8, 1))

@@ -15,8 +15,8 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import RegistryError
-from roster_etl.store.district import DAYS, District, Feed, Gate, MailWhen, Raised, Window, check_id
 from roster_etl.store.files.urls import has_password
+from roster_etl.store.registry.district import DAYS, District, Feed, Gate, MailWhen, Raised, Window, check_id
 from roster_etl.store.settings import is_address, is_line, nearest
 
 

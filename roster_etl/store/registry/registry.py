@@ -13,10 +13,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec.errors import DistrictExists, RegistryError, RegistryMoved, RegistryUnlocked, UnknownDistrict
-from roster_etl.store.district import District, Feed, Gate, Window, check_id
-from roster_etl.store.district_file import check_district, edit_district, parse_district
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.urls import redact
+from roster_etl.store.registry.district import District, Feed, Gate, Window, check_id
+from roster_etl.store.registry.toml_file import check_district, edit_district, parse_district
 from roster_etl.store.settings import Settings
 
 __all__ = ["District", "Feed", "Gate", "Registry", "Scan", "Window", "check_id", "open_registry"]

@@ -1,0 +1,1 @@
+"""The registry of districts and their feeds, one TOML file each."""
