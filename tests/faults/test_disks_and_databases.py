@@ -21,8 +21,9 @@ from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import FolderUnavailable, RetryableError, RosterError
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.registry.district import District, Feed
-from roster_etl.store.warehouse import RosterMoved, Warehouse, WarehouseUnavailable, connection
-from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse import RosterMoved, Warehouse, WarehouseUnavailable
+from roster_etl.store.warehouse import database as connection
+from roster_etl.store.warehouse.database import Database
 from roster_etl.vendors import vendor
 
 pytestmark = pytest.mark.faults

@@ -5,7 +5,6 @@ decided by a plan.
 """
 
 from roster_etl.store.warehouse.audit import Entry
-from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
 from roster_etl.store.warehouse.errors import (
     BadWarehouseUrl,
     ConstraintBroken,
@@ -19,8 +18,9 @@ from roster_etl.store.warehouse.errors import (
     WarehouseUnavailable,
     no_hold,
 )
+from roster_etl.store.warehouse.import_result import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
 from roster_etl.store.warehouse.purge import Removal
-from roster_etl.store.warehouse.read import Known
+from roster_etl.store.warehouse.roster_read import Known
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [

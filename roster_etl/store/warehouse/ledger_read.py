@@ -22,7 +22,7 @@ from roster_etl.canonical.ledger import (
     ImportKind,
     ImportStatus,
 )
-from roster_etl.store.warehouse import bulk
+from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.errors import UnknownImport
 
 QUARANTINE: pa.Schema = pa.schema(
@@ -170,7 +170,7 @@ def findings(connection: sa.Connection, import_id: int, fold: int | None) -> lis
     query = sa.select(*(chosen.c[name] for name in _FOUND.names)).order_by(chosen.c.id)
     if fold is not None:
         query = query.where(sa.or_(chosen.c.size <= fold, chosen.c.nth == 1))
-    return [_folded(row, fold) for row in bulk.fetch(connection, query, _FOUND).to_pylist()]
+    return [_folded(row, fold) for row in bulk_load.fetch(connection, query, _FOUND).to_pylist()]
 
 
 def _folded(row: dict[str, Any], fold: int | None) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def quarantined(
         for column, wanted in ((IMPORTS.c.district_id, district_id), (IMPORTS.c.source, source)):
             if wanted is not None:
                 query = query.where(column == wanted)
-    return bulk.fetch(connection, query.order_by(rows.import_id, rows.file, rows.row), QUARANTINE)
+    return bulk_load.fetch(connection, query.order_by(rows.import_id, rows.file, rows.row), QUARANTINE)
 
 
 OPEN_QUARANTINE: pa.Schema = pa.schema(
@@ -232,7 +232,7 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
     query = query.join(IMPORT_FILES, sa.and_(files.import_id == rows.import_id, files.file == rows.file))
     query = query.where(imports_.district_id == district_id, imports_.source == source, imports_.status == "published")
     query = query.group_by(rows.import_id, rows.file, files.kind, rows.row).order_by(rows.import_id, rows.file, rows.row)
-    return bulk.fetch(connection, query, OPEN_QUARANTINE)
+    return bulk_load.fetch(connection, query, OPEN_QUARANTINE)
 
 
 def refused_since(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:

@@ -20,9 +20,9 @@ from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
 from roster_etl.frames.prefetch import one_ahead
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import bulk, ledger
-from roster_etl.store.warehouse.conclusion import Conclusion, TableChange
+from roster_etl.store.warehouse import bulk_load, ledger_write
 from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved
+from roster_etl.store.warehouse.import_result import Conclusion, TableChange
 
 _GIVEN = ("source_file", "source_row", "row_hash", "derived", "extensions")
 _CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
@@ -59,7 +59,7 @@ def publish(
 
     Raises: ImportNotRunning, RosterMoved, UnknownImport, NoHold; ConstraintBroken if two current versions have one key.
     """
-    found = ledger.own(connection, conclusion.import_id, "running", "held")
+    found = ledger_write.own(connection, conclusion.import_id, "running", "held")
     lock_district(connection, found["district_id"])
     if found["status"] == "held":
         _approve(connection, conclusion, approved_by)
@@ -72,7 +72,7 @@ def publish(
             _close(connection, found, conclusion, name, changes[name].closes, planned_on)
     for part in one_ahead(_parts(changes)):
         _open(connection, found, conclusion, part)
-    ledger.conclude(connection, conclusion)
+    ledger_write.conclude(connection, conclusion)
 
 
 def lock_district(connection: sa.Connection, district_id: str) -> None:
@@ -89,8 +89,8 @@ def lock(connection: sa.Connection, what: str) -> None:
 
 def _approve(connection: sa.Connection, conclusion: Conclusion, approved_by: str | None) -> None:
     if approved_by is not None:
-        ledger.decide_hold(connection, conclusion.import_id, "approved", approved_by, conclusion.finished_at)
-    elif not ledger.approved(connection, conclusion.import_id):
+        ledger_write.decide_hold(connection, conclusion.import_id, "approved", approved_by, conclusion.finished_at)
+    elif not ledger_write.approved(connection, conclusion.import_id):
         raise ImportNotRunning(import_id=conclusion.import_id, status="held", expected="approved")
 
 
@@ -127,7 +127,7 @@ def _close(
         return
     history = history_table(name)
     rows = closes.select(_CLOSES.names).cast(_CLOSES).sort_by("version_id")
-    staged = bulk.stage(connection, f"closing_{name}", rows)
+    staged = bulk_load.stage(connection, f"closing_{name}", rows)
     # The version is looked up by its number alone: the feed is checked in the set, not searched by.
     closed = sa.update(history).where(history.c.version_id == staged.c.version_id, history.c.valid_to_import.is_(None))
     closed = closed.where(
@@ -139,7 +139,7 @@ def _close(
     if _changed(connection, result) != rows.num_rows:
         raise _moved(found, planned_on, planned_on)
     fault_point("publish.closed")
-    bulk.unstage(connection, staged)
+    bulk_load.unstage(connection, staged)
 
 
 def _changed(connection: sa.Connection, result: sa.CursorResult[object]) -> int:
@@ -183,14 +183,14 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
         "valid_from": sa.literal(conclusion.finished_at, history.c.valid_from.type),
     }
     same = {column: sa.literal(value, history.c[column].type) for column, value in part.same.items() if value is not None}
-    staged = bulk.stage(connection, f"opening_{part.table}", part.columns)
+    staged = bulk_load.stage(connection, f"opening_{part.table}", part.columns)
     fault_point("publish.staged")
     filled = given | same
     chosen = sa.select(*filled.values(), *staged.c)
     into = [*filled, *part.columns.schema.names]
     connection.execute(sa.insert(history).from_select(into, chosen, include_defaults=False))
     fault_point("publish.merged")
-    bulk.unstage(connection, staged)
+    bulk_load.unstage(connection, staged)
 
 
 def _same_in_all_rows(rows: pa.Table) -> dict[str, Any]:

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
-from roster_etl.store.warehouse import bulk, ledger, read
-from roster_etl.store.warehouse.conclusion import Conclusion
+from roster_etl.store.warehouse import bulk_load, ledger_write, roster_read
+from roster_etl.store.warehouse.import_result import Conclusion
 
 Place = tuple[int, str, int]
 """An import, a file and a record of it."""
@@ -166,26 +166,26 @@ def _remove_district(connection: sa.Connection, district_id: str, imports: Colle
 def end(connection: sa.Connection, conclusions: Iterable[Conclusion]) -> None:
     """End the imports of kind ``purge``, in the transaction that removed."""
     for conclusion in conclusions:
-        ledger.own(connection, conclusion.import_id, "running")
-        ledger.conclude(connection, conclusion)
+        ledger_write.own(connection, conclusion.import_id, "running")
+        ledger_write.conclude(connection, conclusion)
 
 
 def versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return every version of a table for a feed, without its number, in the order of the numbers."""
     history, schema = history_table(name), TABLES[name].full_schema
-    chosen = [read.selected(connection, history.c[field.name], field.type) for field in schema]
+    chosen = [roster_read.selected(connection, history.c[field.name], field.type) for field in schema]
     query = sa.select(*chosen).where(history.c.district_id == district_id, history.c.source == source)
-    return bulk.fetch(connection, query.order_by(history.c.version_id), schema).drop_columns("version_id")
+    return bulk_load.fetch(connection, query.order_by(history.c.version_id), schema).drop_columns("version_id")
 
 
 def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> None:
     """Enter versions as they were elsewhere; they are numbered anew."""
     if rows.num_rows:
         history = history_table(name)
-        staged = bulk.stage(connection, f"restored_{name}", rows)
+        staged = bulk_load.stage(connection, f"restored_{name}", rows)
         chosen = sa.select(*staged.c)
         connection.execute(sa.insert(history).from_select(rows.schema.names, chosen, include_defaults=False))
-        bulk.unstage(connection, staged)
+        bulk_load.unstage(connection, staged)
 
 
 def _forget(connection: sa.Connection, imports: Collection[int], tables: Iterable[sa.Table]) -> None:

@@ -19,7 +19,7 @@ from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store import migrations
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import roles
-from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse.database import Database
 from roster_etl.store.warehouse.errors import SchemaAhead, SchemaBehind
 
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.Text()))

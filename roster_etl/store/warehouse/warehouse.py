@@ -20,12 +20,23 @@ from roster_etl.canonical.audit import Action
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import audit, changes, ledger, ledger_read, publish, purge, read, restore, roles, schema
+from roster_etl.store.warehouse import (
+    audit,
+    ledger_read,
+    ledger_write,
+    publish,
+    purge,
+    replayed_imports,
+    roles,
+    roster_read,
+    schema,
+)
+from roster_etl.store.warehouse import change_feed as changes
 from roster_etl.store.warehouse.audit import Entry
-from roster_etl.store.warehouse.conclusion import Conclusion, ImportFile, TableChange
-from roster_etl.store.warehouse.connection import BUSY_TIMEOUT_S, Database
+from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
+from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.purge import Removal
-from roster_etl.store.warehouse.read import Known
+from roster_etl.store.warehouse.roster_read import Known
 
 
 class Warehouse:
@@ -145,7 +156,7 @@ class Warehouse:
         columns["file_set"] = file_set
         given = {} if import_id is None else {"import_id": import_id}
         with self._writing() as connection:
-            number = ledger.open_import(
+            number = ledger_write.open_import(
                 connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
             )
             claim(number)
@@ -160,21 +171,23 @@ class Warehouse:
         """Say which upload a running import reads, once that is known."""
         columns = {"upload_id": upload_id, "received_at": received_at, "options": None if options is None else dict(options)}
         with self._writing() as connection:
-            ledger.own(connection, import_id, "running")
-            ledger.change(connection, import_id, **{name: value for name, value in columns.items() if value is not None})
+            ledger_write.own(connection, import_id, "running")
+            ledger_write.change(connection, import_id, **{name: value for name, value in columns.items() if value is not None})
             fault_point("ledger.upload")
 
     def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
         """Write the files of a running import, instead of those that the ledger has."""
         with self._writing() as connection:
-            ledger.own(connection, import_id, "running")
-            ledger.replace_files(connection, import_id, files)
+            ledger_write.own(connection, import_id, "running")
+            ledger_write.replace_files(connection, import_id, files)
 
     def resume(self, import_id: int, run_id: str | None = None) -> None:
         """Take up an import that failed, or that a dead process left running."""
         with self._writing() as connection:
-            ledger.own(connection, import_id, "running", "failed")
-            ledger.change(connection, import_id, status="running", finished_at=None, **({"run_id": run_id} if run_id else {}))
+            ledger_write.own(connection, import_id, "running", "failed")
+            ledger_write.change(
+                connection, import_id, status="running", finished_at=None, **({"run_id": run_id} if run_id else {})
+            )
             fault_point("ledger.resume")
 
     def conclude(self, conclusion: Conclusion) -> None:
@@ -182,8 +195,8 @@ class Warehouse:
         if conclusion.status in ("published", "discarded"):
             raise ValueError(f"{conclusion.status}: use publish or decide_hold")
         with self._writing() as connection:
-            ledger.own(connection, conclusion.import_id, "running")
-            ledger.conclude(connection, conclusion)
+            ledger_write.own(connection, conclusion.import_id, "running")
+            ledger_write.conclude(connection, conclusion)
             self._write_down(connection, conclusion.entries)
             fault_point("ledger.conclude")
         fault_point("ledger.concluded")
@@ -214,11 +227,11 @@ class Warehouse:
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
         with self._writing() as connection:
-            row = ledger.own(connection, import_id, "held")
-            ledger.decide_hold(connection, import_id, decision, by, at)
+            row = ledger_write.own(connection, import_id, "held")
+            ledger_write.decide_hold(connection, import_id, decision, by, at)
             self._write_down(connection, _decided(row, decision, by))
             if decision == "discarded":
-                ledger.change(connection, import_id, status="discarded")
+                ledger_write.change(connection, import_id, status="discarded")
             fault_point("decide.record")
         fault_point("decide.recorded")
 
@@ -234,7 +247,7 @@ class Warehouse:
     ) -> list[int]:
         """Decide the open holds (of a `kind`, before `before`) that a newer import of the same set of files replaces; return their imports."""
         with self._writing() as connection:
-            closed = ledger.supersede_holds(connection, district_id, source, by_import, at, before=before, kind=kind)
+            closed = ledger_write.supersede_holds(connection, district_id, source, by_import, at, before=before, kind=kind)
             fault_point("ledger.supersede")
         fault_point("ledger.superseded")
         return closed
@@ -301,12 +314,12 @@ class Warehouse:
     def restore_import(self, row: Mapping[str, Any]) -> None:
         """Enter an import under the number and the times that it had elsewhere, as ``running``."""
         with self._writing() as connection:
-            restore.begin(connection, row)
+            replayed_imports.begin(connection, row)
 
     def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
         """Write how an import ended elsewhere, as `restore.end` takes it."""
         with self._writing() as connection:
-            restore.end(connection, row, **parts)
+            replayed_imports.end(connection, row, **parts)
 
     # Removing for good
 
@@ -348,7 +361,7 @@ class Warehouse:
     def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
         """Enter versions as they were elsewhere, by table, and stewards' edits."""
         with self._writing() as connection:
-            restore.enter_edits(connection, edits)
+            replayed_imports.enter_edits(connection, edits)
             for name, rows in tables.items():
                 purge.restore_versions(connection, name, rows)
 
@@ -362,69 +375,69 @@ class Warehouse:
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""
         with self.reading() as connection:
-            return read.current(connection, district_id, source, table)
+            return roster_read.current(connection, district_id, source, table)
 
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return ``version_id`` and ``row_hash`` of every current version of a table for a feed."""
         with self.reading() as connection:
-            return read.current_hashes(connection, district_id, source, table)
+            return roster_read.current_hashes(connection, district_id, source, table)
 
     def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
         """Return how many versions of a table are current for a feed, by school; empty where records belong to none."""
         with self.reading() as connection:
-            return read.current_by_school(connection, district_id, source, table)
+            return roster_read.current_by_school(connection, district_id, source, table)
 
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many versions of a table are current for a feed."""
         with self.reading() as connection:
-            return read.count_current(connection, district_id, source, table)
+            return roster_read.count_current(connection, district_id, source, table)
 
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return the versions with these numbers, whole (``full_schema``), in the order of their numbers."""
         with self.reading() as connection:
-            return read.versions(connection, table, version_ids)
+            return roster_read.versions(connection, table, version_ids)
 
     def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
         """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
         with self.reading() as connection:
-            return read.matching(connection, district_id, source, table, keys)
+            return roster_read.matching(connection, district_id, source, table, keys)
 
     def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
         """Return the different combinations of values that current records of a feed have in `columns`, as text."""
         with self.reading() as connection:
-            return read.known(connection, district_id, source, columns)
+            return roster_read.known(connection, district_id, source, columns)
 
     def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the last version (``full_schema``) of each record that has no current one."""
         with self.reading() as connection:
-            return read.last_of_the_gone(connection, district_id, source, table)
+            return roster_read.last_of_the_gone(connection, district_id, source, table)
 
     def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the versions (``full_schema``) of records that were gone when their id changed."""
         with self.reading() as connection:
-            return read.left_behind(connection, district_id, source, table)
+            return roster_read.left_behind(connection, district_id, source, table)
 
     def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""
         with self.reading() as connection:
             place = (district_id, source, table, import_id)
-            return read.ended_since(connection, *place), read.begun_since(connection, *place)
+            return roster_read.ended_since(connection, *place), roster_read.begun_since(connection, *place)
 
     def turned(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) of a feed that import `import_id` closed, and those that it opened."""
         with self.reading() as connection:
             place = (district_id, source, table, import_id)
-            return read.closed_by(connection, *place), read.opened_by(connection, *place)
+            return roster_read.closed_by(connection, *place), roster_read.opened_by(connection, *place)
 
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
         with self.reading() as connection:
-            return read.as_of(connection, moment, table, district_id, source)
+            return roster_read.as_of(connection, moment, table, district_id, source)
 
     def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
         """Return every version (``full_schema``) of the records with these key values, oldest first; None is NULL."""
         with self.reading() as connection:
-            return read.trace(connection, table, key, district_id, source)
+            return roster_read.trace(connection, table, key, district_id, source)
 
     # The ledger
 

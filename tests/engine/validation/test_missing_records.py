@@ -8,7 +8,7 @@ from roster_etl.engine.validation.missing_records import MANY, MOST, place_of
 from roster_etl.engine.validation.validate import Judged
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.spec import Column, File, Reference
-from roster_etl.store.warehouse.ledger import numbered
+from roster_etl.store.warehouse.ledger_write import numbered
 from tests.walking import judge, lines
 
 HOMES = File(

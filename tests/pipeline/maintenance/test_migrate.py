@@ -14,7 +14,7 @@ from roster_etl.pipeline.maintenance.migrate import ImportsUnderWay, upgrade
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import SchemaAhead, SchemaBehind
-from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse.database import Database
 
 
 @pytest.fixture

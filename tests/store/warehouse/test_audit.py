@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from roster_etl.store.actor import acting, os_user
 from roster_etl.store.warehouse import Entry, NoHold, Warehouse, WarehouseError
-from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse.database import Database
 from roster_etl.store.warehouse.errors import NoRoles
 
 PAUSE = Entry(action="district_pause", district_id="lincoln")

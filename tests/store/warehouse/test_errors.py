@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.warehouse import ConstraintBroken, RosterMoved, Warehouse, WarehouseError, WarehouseUnavailable
-from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse.database import Database
 from roster_etl.store.warehouse.errors import plain_errors
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import Warehouse
-from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse.database import Database
 from roster_etl.store.warehouse.errors import NoRoles, UnknownRole, WarehouseError
 from tests.cli.calling import call
 from tests.rosters import change, published, user

@@ -19,7 +19,7 @@ from roster_etl.canonical.history import changes_view, current_view
 from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import BadWarehouseUrl, SchemaBehind, Warehouse
-from roster_etl.store.warehouse.connection import Database
+from roster_etl.store.warehouse.database import Database
 
 
 def objects(path):

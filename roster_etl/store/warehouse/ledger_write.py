@@ -27,9 +27,9 @@ from roster_etl.canonical.ledger import (
     ImportKind,
 )
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import bulk
-from roster_etl.store.warehouse.conclusion import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
+from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
+from roster_etl.store.warehouse.import_result import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
 
 _FINDING_COLUMNS = ("severity", "code", "file", "row", "field", "key", "message", "cause_id", "count")
 _NUMBERS = {"row", "count", "cause_id"}
@@ -188,21 +188,21 @@ def _replace(connection: sa.Connection, table: sa.Table, import_id: int, rows: p
     connection.execute(sa.delete(table).where(table.c.import_id == import_id))
     if not rows.num_rows:
         return
-    staged = bulk.stage(connection, f"new_{table.name}", rows)
+    staged = bulk_load.stage(connection, f"new_{table.name}", rows)
     chosen = sa.select(sa.literal(import_id, sa.BigInteger()), *staged.c)
     connection.execute(sa.insert(table).from_select(["import_id", *rows.schema.names], chosen))
-    bulk.unstage(connection, staged)
+    bulk_load.unstage(connection, staged)
 
 
 def _leave(connection: sa.Connection, leaving: pa.Table) -> None:
     """Take rows out of the quarantine."""
     if not leaving.num_rows:
         return
-    staged = bulk.stage(connection, "leaving", leaving.select(LEAVING.names).cast(LEAVING))
+    staged = bulk_load.stage(connection, "leaving", leaving.select(LEAVING.names).cast(LEAVING))
     rows = REJECTED_ROWS.c
     same = (staged.c.import_id == rows.import_id, staged.c.file == rows.file, staged.c.row == rows.row)
     connection.execute(sa.delete(REJECTED_ROWS).where(sa.exists().where(*same)))
-    bulk.unstage(connection, staged)
+    bulk_load.unstage(connection, staged)
 
 
 def _edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -> None:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.canonical import TABLES
-from roster_etl.store.warehouse import Known, Warehouse, bulk
-from roster_etl.store.warehouse.read import current_schema
+from roster_etl.store.warehouse import Known, Warehouse, bulk_load
+from roster_etl.store.warehouse.roster_read import current_schema
 from tests.rosters import DISTRICT, SOURCE, change, day, enrollment, published, user, version_of
 
 
@@ -123,12 +123,12 @@ def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatc
     plans = []
 
     def explained(connection, query, schema):
-        if "CROSS JOIN" in (sql := bulk._literal(connection, query)):
+        if "CROSS JOIN" in (sql := bulk_load._literal(connection, query)):
             plans.extend(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))
         return fetch(connection, query, schema)
 
-    fetch = bulk.fetch
-    monkeypatch.setattr(bulk, "fetch", explained)
+    fetch = bulk_load.fetch
+    monkeypatch.setattr(bulk_load, "fetch", explained)
     keys = pa.Table.from_pylist([absence("s1")], schema=TABLES["attendance"].arrow_schema)
     with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
         warehouse.matching(DISTRICT, SOURCE, "attendance", keys)

@@ -16,7 +16,7 @@ from roster_etl.store.warehouse import (
     UnknownImport,
     Warehouse,
 )
-from roster_etl.store.warehouse.ledger import numbered
+from roster_etl.store.warehouse.ledger_write import numbered
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, published, user
 
 FINDINGS = pa.schema(

@@ -18,7 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
-from roster_etl.store.warehouse import rewriting, sqlite_adbc
+from roster_etl.store.warehouse import sqlite_adbc, vacuum
 from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, plain_errors
 
 BUSY_TIMEOUT_S = 60
@@ -142,14 +142,14 @@ class Database:
                     raw.close()
                 return
             with self._writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                rewriting.rewrite(connection)
+                vacuum.rewrite(connection)
 
     def ensure_compactable(self) -> None:
         """Find out whether `compact` may rewrite every table. Raises MayNotRewrite."""
         if self.is_sqlite:
             return
         with self.read() as connection:
-            if foreign := rewriting.foreign_tables(connection):
+            if foreign := vacuum.foreign_tables(connection):
                 raise MayNotRewrite(count=len(foreign), first=foreign[0])
 
     def close(self) -> None:

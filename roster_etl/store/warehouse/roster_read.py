@@ -17,7 +17,7 @@ from roster_etl.canonical.history import history_table, key_expressions
 from roster_etl.canonical.references import MENTIONS, REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.canonical.sql_types import SQLITE_MOMENT
-from roster_etl.store.warehouse import bulk
+from roster_etl.store.warehouse import bulk_load
 
 
 def current_schema(table: RosterTable) -> pa.Schema:
@@ -32,7 +32,7 @@ def current(connection: sa.Connection, district_id: str, source: str, name: str)
     query = sa.select(*_columns(connection, history, schema)).where(
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
     )
-    return bulk.fetch(connection, query, schema)
+    return bulk_load.fetch(connection, query, schema)
 
 
 def current_hashes(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
@@ -41,7 +41,7 @@ def current_hashes(connection: sa.Connection, district_id: str, source: str, nam
     query = sa.select(history.c.version_id, history.c.row_hash).where(
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
     )
-    return bulk.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.string())]))
+    return bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64()), ("row_hash", pa.string())]))
 
 
 def current_by_school(connection: sa.Connection, district_id: str, source: str, name: str) -> dict[str, int]:
@@ -70,18 +70,18 @@ def count_current(connection: sa.Connection, district_id: str, source: str, name
 def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Return the versions with these numbers, whole, in the order of their numbers."""
     history, schema = history_table(name), TABLES[name].full_schema
-    staged = bulk.stage(connection, f"wanted_{name}", pa.table({"wanted": version_ids.cast(pa.int64())}))
+    staged = bulk_load.stage(connection, f"wanted_{name}", pa.table({"wanted": version_ids.cast(pa.int64())}))
     query = sa.select(*_columns(connection, history, schema))
     query = query.join_from(staged, history, staged.c.wanted == history.c.version_id).order_by(history.c.version_id)
-    found = bulk.fetch(connection, query, schema)
-    bulk.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, schema)
+    bulk_load.unstage(connection, staged)
     return found
 
 
 def matching(connection: sa.Connection, district_id: str, source: str, name: str, keys: pa.Table) -> pa.Table:
     """Return the current versions of the records that `keys` names, whole; the index of current keys finds each of them."""
     table, history = TABLES[name], history_table(name)
-    staged = bulk.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
+    staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
     same = (sa.text(f"{ours} = {theirs}") for ours, theirs in pairs)
     version = sa.literal_column(f"{history.name}.version_id", sa.BigInteger())
@@ -91,8 +91,8 @@ def matching(connection: sa.Connection, district_id: str, source: str, name: str
     # SQLite keeps the order of a CROSS JOIN. Left to itself it read the whole history, which grows all year.
     both = sa.text(f"{staged.name} CROSS JOIN {history.name}")
     query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, closed.is_(None))
-    found = bulk.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
-    bulk.unstage(connection, staged)
+    found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
+    bulk_load.unstage(connection, staged)
     return versions(connection, name, found.column("version_id"))
 
 
@@ -130,7 +130,7 @@ def known(connection: sa.Connection, district_id: str, source: str, columns: Seq
     labelled: list[sa.ColumnElement[Any]] = [value.label(name) for name, value in chosen.items()]
     query = sa.select(*labelled).distinct().select_from(joined)
     query = query.where(*current, *wanted, *(value.is_not(None) for value in chosen.values()))
-    return bulk.fetch(connection, query, pa.schema([(name, pa.string()) for name in chosen]))
+    return bulk_load.fetch(connection, query, pa.schema([(name, pa.string()) for name in chosen]))
 
 
 def _along(before: Sequence[str], name: str, histories: Mapping[str, sa.Table]) -> sa.ColumnElement[bool]:
@@ -153,7 +153,7 @@ def last_of_the_gone(connection: sa.Connection, district_id: str, source: str, n
         last, history, last.c.last == history.c.version_id
     )
     query = query.where(history.c.valid_to_import.is_not(None)).order_by(history.c.version_id)
-    return bulk.fetch(connection, query, table.full_schema)
+    return bulk_load.fetch(connection, query, table.full_schema)
 
 
 def left_behind(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
@@ -170,7 +170,7 @@ def left_behind(connection: sa.Connection, district_id: str, source: str, name: 
     query = sa.select(*_columns(connection, history, table.full_schema)).distinct()
     query = query.join_from(last, history, last.c.last == history.c.version_id)
     query = query.where(history.c.valid_to_import < last.c.changed).order_by(history.c.version_id)
-    return bulk.fetch(connection, query, table.full_schema)
+    return bulk_load.fetch(connection, query, table.full_schema)
 
 
 def ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
@@ -203,7 +203,7 @@ def _of_feed(connection: sa.Connection, district_id: str, source: str, name: str
     history, schema = history_table(name), TABLES[name].full_schema
     feed = (history.c.district_id == district_id, history.c.source == source)
     query = sa.select(*_columns(connection, history, schema)).where(*feed, *chosen).order_by(history.c.version_id)
-    return bulk.fetch(connection, query, schema)
+    return bulk_load.fetch(connection, query, schema)
 
 
 def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None) -> pa.Table:
@@ -219,7 +219,7 @@ def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: s
         sa.select(*chosen).where(*known, history.c.valid_to_import.is_(None)),
         sa.select(*chosen).where(*known, history.c.valid_to_import.is_not(None), history.c.valid_to > then),
     )
-    return bulk.fetch(connection, sa.union_all(*arms), schema).sort_by("version_id")
+    return bulk_load.fetch(connection, sa.union_all(*arms), schema).sort_by("version_id")
 
 
 def trace(connection: sa.Connection, name: str, key: Mapping[str, object], district_id: str, source: str | None) -> pa.Table:

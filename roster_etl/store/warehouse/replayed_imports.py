@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.sql_types import Timestamp
-from roster_etl.store.warehouse import ledger
+from roster_etl.store.warehouse import ledger_write
 
 Row = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 def begin(connection: sa.Connection, row: Row) -> None:
     """Enter the import of `row` as ``running``; columns that this schema lacks are left out."""
     columns = {name: value for name, value in _typed(IMPORTS, row).items() if name not in ("status", "summary", "finished_at")}
-    ledger.open_import(connection, **columns)
+    ledger_write.open_import(connection, **columns)
 
 
 def end(
@@ -43,7 +43,7 @@ def end(
             if rows:
                 connection.execute(sa.insert(table), [{"import_id": number, **_typed(table, one)} for one in rows])
     ended = _typed(IMPORTS, row)
-    ledger.change(connection, number, **{name: ended[name] for name in ("status", "summary", "finished_at")})
+    ledger_write.change(connection, number, **{name: ended[name] for name in ("status", "summary", "finished_at")})
 
 
 def enter_edits(connection: sa.Connection, edits: Sequence[Row]) -> None:
