@@ -15,7 +15,7 @@ from roster_etl.vendors.canvas.logins import LOGINS
 from roster_etl.vendors.canvas.options import OPTION_RULES, OPTIONS
 from roster_etl.vendors.canvas.sections import SECTIONS
 from roster_etl.vendors.canvas.terms import TERMS
-from roster_etl.vendors.canvas.unsupported import UNSUPPORTED
+from roster_etl.vendors.canvas.unsupported_files import UNSUPPORTED
 from roster_etl.vendors.canvas.user_observers import USER_OBSERVERS
 from roster_etl.vendors.canvas.users import USERS
 from roster_etl.vendors.canvas.xlists import XLISTS
