@@ -19,7 +19,7 @@ from roster_etl.canonical.codes import (
     USER_STATUSES,
 )
 from roster_etl.canonical.roster import ColumnType, RosterTable
-from roster_etl.spec.rules import Choice, Date, Decimal, Email, Form, Moment, Phone, Text, WholeNumber
+from roster_etl.spec.field_rules import Choice, Date, Decimal, Email, Form, Moment, Phone, Text, WholeNumber
 
 _GRADE: Final = Choice(options=tuple(GRADES))
 _PHONE: Final = Phone(lengths=(7, 10, 11))

@@ -32,7 +32,7 @@ from roster_etl.spec import (
     WholeNumber,
 )
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.samples import Change, Row, Rows
+from roster_etl.spec.sample_types import Change, Row, Rows
 from roster_etl.vendors import Vendor
 
 WORDS = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fern", "Grove", "Harbor")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.promises import REFUSED_ROWS
+from roster_etl.spec.rule_catalog import REFUSED_ROWS
 
 RULE_TYPE = "expect_rule_to_hold"
 Severity = Literal["critical", "warning", "info"]

@@ -14,7 +14,7 @@ from typing import Any
 from roster_etl.canonical import TABLES, RosterTable
 from roster_etl.projections.suite_format import RULE_TYPE, Severity, SuiteError, nearest, parse_suite
 from roster_etl.spec import File, Format
-from roster_etl.spec.promises import Check, Promise, promises, table_promises
+from roster_etl.spec.rule_catalog import Check, Promise, promises, table_promises
 from roster_etl.vendors import discover
 
 FOLDER = "expectations"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.projections.suite_format import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, nearest
-from roster_etl.spec.promises import REFUSED_ROWS
+from roster_etl.spec.rule_catalog import REFUSED_ROWS
 
 if TYPE_CHECKING:
     from roster_etl.store.registry.district import Gate

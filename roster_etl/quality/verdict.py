@@ -11,7 +11,7 @@ from typing import Any
 
 from roster_etl.projections.suite_format import Severity
 from roster_etl.quality.tolerance import allowed_text, share_text
-from roster_etl.spec.promises import ANY_ROW
+from roster_etl.spec.rule_catalog import ANY_ROW
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,7 @@ Belongs here: frozen dataclasses that state what a vendor's document says, and n
 Does not belong here: reading, judging, mapping (``engine``), or any import outside the standard library.
 """
 
-from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Signature, Unique, Where
-from roster_etl.spec.formats import Excludes, FileSet, Format, FormatError, Needs, Option, Unsupported
-from roster_etl.spec.rules import (
+from roster_etl.spec.field_rules import (
     AnyOf,
     Choice,
     Date,
@@ -24,6 +22,8 @@ from roster_etl.spec.rules import (
     Together,
     WholeNumber,
 )
+from roster_etl.spec.files import Column, Family, File, Match, Reference, Repeats, Signature, Unique, Where
+from roster_etl.spec.formats import Excludes, FileSet, Format, FormatError, Needs, Option, Unsupported
 
 __all__ = [
     "AnyOf",

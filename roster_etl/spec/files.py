@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from roster_etl.spec.rules import AnyOf, Form, FoundTogether, NotBefore, RowRule, Text
+from roster_etl.spec.field_rules import AnyOf, Form, FoundTogether, NotBefore, RowRule, Text
 
 
 @dataclass(frozen=True, kw_only=True)

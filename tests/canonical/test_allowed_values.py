@@ -6,7 +6,7 @@ import pytest
 
 from roster_etl.canonical.allowed_values import FORMS, form_of
 from roster_etl.canonical.roster import TABLES
-from roster_etl.spec.rules import Choice, Date, Decimal, Email, Moment, Phone, Text, WholeNumber
+from roster_etl.spec.field_rules import Choice, Date, Decimal, Email, Moment, Phone, Text, WholeNumber
 
 
 @pytest.mark.parametrize(("table", "column"), FORMS)

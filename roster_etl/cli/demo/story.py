@@ -30,7 +30,7 @@ from roster_etl.spec.errors import RosterError
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from roster_etl.spec.samples import Change
+    from roster_etl.spec.sample_types import Change
     from roster_etl.store.loopback.sftp_server import SftpServer
 
 TOLD_IN_FULL = "clever"  # the format whose next day is told in full, and whose cell is traced

@@ -25,7 +25,7 @@ from roster_etl.engine.validation.column_checks import CELL_CHARS
 from roster_etl.frames.arrow import REFUSED, flat, one_array, text
 from roster_etl.mapping.value_functions import instant
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.rules import Choice, Phone
+from roster_etl.spec.field_rules import Choice, Phone
 
 
 class BadEdit(PermanentError):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from roster_etl.frames.timestamps import parse_moments
 from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Status, Text, WholeNumber
-from roster_etl.spec.rules import Form
+from roster_etl.spec.field_rules import Form
 
 EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
 PHONE_PUNCTUATION = r"[\s().+\-]"

@@ -1,6 +1,6 @@
 """Checks of several cells of one row: dates in their order, columns that are needed together, or stand together elsewhere.
 
-Belongs here: the rules of ``spec.rules``. Cells that are broken by themselves were emptied before.
+Belongs here: the rules of ``spec.field_rules``. Cells that are broken by themselves were emptied before.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from roster_etl.engine.validation.findings_builder import Findings, joined_keys
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW, findings_frame, flat, to_frame
 from roster_etl.spec import Column, File, Where
 from roster_etl.spec.findings import Finding, Severity
-from roster_etl.spec.promises import Check
+from roster_etl.spec.rule_catalog import Check
 
 Mask: TypeAlias = npt.NDArray[np.bool_]  # one flag a row
 Places: TypeAlias = npt.NDArray[np.int64]  # positions of rows in the sheet
@@ -157,7 +157,7 @@ class Sheet:
         self.findings.add_frame(findings_frame([finding]))
 
     def note(self, rule: str, check: Check, judged: int, failing: int) -> None:
-        """Note how a promise was kept; rules are named as ``spec.promises`` names them."""
+        """Note how a promise was kept; rules are named as ``spec.rule_catalog`` names them."""
         self._lines[rule] = (check, judged, failing)
 
     # ---- what comes of it

@@ -34,8 +34,8 @@ from roster_etl.engine.validation.row_checks import check_rule, doubt_emptied_re
 from roster_etl.engine.validation.row_state import VERDICTS, Sheet, rows_frame
 from roster_etl.frames.arrow import findings_frame
 from roster_etl.spec import File
-from roster_etl.spec.promises import ANY_ROW, HEADER, REFUSED_ROWS
 from roster_etl.spec.replacements import Replacements
+from roster_etl.spec.rule_catalog import ANY_ROW, HEADER, REFUSED_ROWS
 
 __all__ = ["QUARANTINE", "VERDICTS", "Judged", "JudgedFile", "Known", "absent_file", "judge_file"]
 

@@ -27,7 +27,7 @@ from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table,
 from roster_etl.pipeline.steps.validate import gate_lines
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.promises import REFUSED_ROWS
+from roster_etl.spec.rule_catalog import REFUSED_ROWS
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import LEAVING, Edit, Warehouse
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from roster_etl.spec import File
-from roster_etl.spec.samples import Change, Row, Rows
+from roster_etl.spec.sample_types import Change, Row, Rows
 from roster_etl.vendors.canvas.accounts import ACCOUNTS
 from roster_etl.vendors.canvas.admins import ADMINS
 from roster_etl.vendors.canvas.change_sis_id import CHANGE_SIS_ID

@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from roster_etl.spec.samples import Change, Row, Rows
+from roster_etl.spec.sample_types import Change, Row, Rows
 
 FIRST_NAMES = (
     "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",

@@ -23,7 +23,7 @@ from roster_etl.spec import (
     Together,
     Unique,
 )
-from roster_etl.spec.promises import promises
+from roster_etl.spec.rule_catalog import promises
 from tests.walking import found, judge, lines, rows
 
 HOMES = File(

@@ -1,7 +1,7 @@
 """The names that verdicts and suites share."""
 
 from roster_etl.spec import Choice, Column, Date, Family, File, NotBefore, Reference, Repeats, Text, Together, Unique
-from roster_etl.spec.promises import promises, table_promises
+from roster_etl.spec.rule_catalog import promises, table_promises
 
 
 def made(columns, **more):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from roster_etl.spec.field_rules import AnyOf, FoundTogether, NotBefore, RowRule, Text
 from roster_etl.spec.files import Column, File
-from roster_etl.spec.rules import AnyOf, FoundTogether, NotBefore, RowRule, Text
 
 Check = Literal[
     "header",
