@@ -19,7 +19,6 @@ from roster_etl.cli import (
     backfill,
     districts,
     doctor,
-    expecting,
     generate,
     history,
     holds,
@@ -70,8 +69,8 @@ _OVERRIDES: dict[str, Command] = {"set": overrides.set_, "clear": overrides.clea
 _DISTRICTS: dict[str, Command] = {
     "add": districts.add,
     "list": districts.list_,
-    "contacts": expecting.contacts,
-    "expect": expecting.expect,
+    "contacts": districts.contacts,
+    "expect": districts.expect,
     "pause": districts.pause,
     "resume": districts.resume,
     "remove": districts.remove,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roster_etl.cli.context import Call
+from roster_etl.cli.districts import stands
 from roster_etl.cli.errors import FAILED, failure_of
-from roster_etl.cli.expecting import stands
 from roster_etl.cli.options import MaybeDistrict
 from roster_etl.spec.errors import RosterError
 

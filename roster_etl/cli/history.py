@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import refuse_unknown
-from roster_etl.cli.expecting import say_late
+from roster_etl.cli.districts import refuse_unknown, say_late
 from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import ImportNumber, MaybeDistrict, within
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
+from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.quality import start_gates
 from roster_etl.spec.errors import PermanentError
+from roster_etl.store.files.urls import local_path
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.steps.receive import Order
@@ -33,7 +38,6 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     Returns: its import id (the ledger tells how it ended), and what went wrong after it was opened, if something did.
     Raises: what went wrong before an import was opened in the ledger.
     """
-    from roster_etl.pipeline.early import start_gates_early
 
     start_gates_early(call.workspace, order)
     from roster_etl.orchestration.jobs.in_process_runs import run_import
@@ -94,3 +98,30 @@ def _opened(call: Call, order: Order, begun: Sequence[str]) -> int | None:
     """Return the import that the run has opened; others may have been opened since."""
     found = call.workspace.warehouse.imports(order.district_id, order.source, limit=_RECENT) if begun else []
     return next((row["import_id"] for row in found if row["run_id"] in begun), None)
+
+
+def start_gates_early(workspace: Workspace, order: Order) -> None:
+    """Start the gates' process if the upload must differ from the published one: it loads while this process loads the rest."""
+    if _must_be_judged(workspace, order):
+        start_gates()
+
+
+def _must_be_judged(workspace: Workspace, order: Order) -> bool:
+    """Tell whether a local upload is the feed's first, or has a file of another size than the published upload had it."""
+    folder = local_path(order.path) if order.path else None
+    if folder is None or not folder.is_dir():
+        return False
+    found = _sizes(folder)
+    published = workspace.warehouse.last_published(order.district_id, order.source, file_set=order.file_set)
+    if published is None:
+        return bool(found)
+    sizes = {row["file"]: row["bytes"] for row in workspace.warehouse.files(published["import_id"])}
+    return any(name in sizes and sizes[name] != size for name, size in found.items())
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of a folder's files; none if it cannot be read, of which whoever reads it says more."""
+    try:
+        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    except OSError:
+        return {}

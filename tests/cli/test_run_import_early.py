@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline import early
-from roster_etl.pipeline.early import start_gates_early
+from roster_etl.cli import run_import
+from roster_etl.cli.run_import import start_gates_early
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
 
@@ -15,7 +15,7 @@ from roster_etl.pipeline.workspace import Workspace
 @pytest.fixture
 def started(monkeypatch) -> list[bool]:
     calls: list[bool] = []
-    monkeypatch.setattr(early, "start_gates", lambda: calls.append(True))
+    monkeypatch.setattr(run_import, "start_gates", lambda: calls.append(True))
     return calls
 
 

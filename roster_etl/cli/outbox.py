@@ -1,0 +1,77 @@
+"""TODO-DOC."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from roster_etl.cli.context import Call
+from roster_etl.cli.errors import FAILED
+from roster_etl.cli.global_options import BadWords
+
+
+def outbox_list(ctx: typer.Context) -> int:
+    """List the messages that were not sent yet: to whom, about what, how often they were tried, and what hindered them."""
+    call: Call = ctx.obj
+    outbox = call.workspace.outbox
+    messages = outbox.messages()
+    for name in outbox.damaged():
+        call.say(f"roster-etl: outbox/{name} holds no message; remove it")
+    if call.json:
+        names = ("id", "kind", "to", "about", "created", "due", "tries", "parked", "problem")
+        call.document([{name: getattr(message, name) for name in names} for message in messages])
+    elif messages:
+        rows = [
+            (
+                m.id,
+                m.to or m.kind,
+                m.about,
+                m.tries,
+                "parked" if m.parked else f"{datetime.fromisoformat(m.due):%m-%d %H:%M}",
+                m.problem,
+            )
+            for m in messages
+        ]
+        call.table(("message", "to", "about", "tries", "next try (UTC)", "what hindered it"), rows)
+    else:
+        call.print("Nothing waits to be sent.")
+    return 0
+
+
+def outbox_send(ctx: typer.Context) -> int:
+    """Send all that is in the outbox now, also what is parked. Exit code 1: something could not be sent."""
+    call: Call = ctx.obj
+    from roster_etl.pipeline.reporting.announce import send_out
+
+    done = send_out(call.workspace, everything=True, seconds=600)
+    left = len(call.workspace.outbox.messages())
+    for problem in done.problems:
+        call.say(f"roster-etl: {problem}")
+    if call.json:
+        call.document({**asdict(done), "left": left})
+    else:
+        call.print(f"{done.sent} sent, {left} left.")
+    return FAILED if left else 0
+
+
+def outbox_discard(
+    ctx: typer.Context, message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its name in the list.")]
+) -> int:
+    """Forget a message: it is not sent, and not queued again."""
+    call: Call = ctx.obj
+    from roster_etl.spec.errors import UnsafePath
+
+    try:
+        found = call.workspace.outbox.discard(message)
+    except UnsafePath:
+        found = False
+    if not found:
+        raise BadWords(problem=f"no message {message} is in the outbox; `roster-etl outbox list` shows those that are")
+    if call.json:
+        call.document({"id": message, "discarded": True})
+    else:
+        call.print(f"{message} is discarded.")
+    return 0
