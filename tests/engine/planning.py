@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.planning.plan import Doubt, Plan, TablePlan, make_plan
+from roster_etl.engine.planning.plan import Plan, TablePlan, make_plan
+from roster_etl.engine.planning.removal_evidence import Doubt
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
 from roster_etl.frames.arrow import DELETED, REFUSED, flat
 

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.planning.plan import Doubt, LeftOut, Plan, make_plan
+from roster_etl.engine.planning.plan import Plan, make_plan
+from roster_etl.engine.planning.removal_evidence import Doubt, LeftOut
 from roster_etl.engine.planning.thresholds import Thresholds, exceeded
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import Judged, JudgedFile, absent_file

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.planning.plan import LeftOut
+from roster_etl.engine.planning.removal_evidence import LeftOut
 from roster_etl.spec.errors import PermanentError
 
 SCHOOL = "school:"

@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.planning.plan import Doubt, Plan, make_plan
+from roster_etl.engine.planning.plan import Plan, make_plan
+from roster_etl.engine.planning.removal_evidence import Doubt
 from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.frames.arrow import findings_frame, give_back, to_frame, to_table

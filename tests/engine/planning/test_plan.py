@@ -9,7 +9,8 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.planning.plan import Doubt, LeftOut, TablePlan, make_plan
+from roster_etl.engine.planning.plan import TablePlan, make_plan
+from roster_etl.engine.planning.removal_evidence import Doubt, LeftOut
 from roster_etl.engine.planning.thresholds import Thresholds, exceeded
 from roster_etl.frames.arrow import CLOSE, REFUSED
 from tests.engine.planning import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan

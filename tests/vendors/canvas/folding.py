@@ -30,7 +30,8 @@ from roster_etl.engine.changes import (
     fold,
     tables_of,
 )
-from roster_etl.engine.planning.plan import Doubt, Plan, make_plan
+from roster_etl.engine.planning.plan import Plan, make_plan
+from roster_etl.engine.planning.removal_evidence import Doubt
 from roster_etl.engine.transform.mapper import HASH, key_text
 from roster_etl.frames.arrow import REFUSED, ROW, flat
 from roster_etl.vendors.canvas.fold import FOLD
