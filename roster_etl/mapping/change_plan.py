@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from roster_etl.canonical.roster import TABLES
 from roster_etl.mapping.column_plan import Function
 
 Blank = Literal["clears", "keeps"]
@@ -132,3 +133,13 @@ class FoldPlan:
     def tables(self) -> tuple[str, ...]:
         """Return the tables that the kinds change."""
         return tuple(dict.fromkeys(kind.table for kind in self.kinds))
+
+
+# Tables that follow from rows of other tables.
+_MORE = ("id_changes", "term_dates")
+
+
+def tables_of(plan: FoldPlan) -> tuple[str, ...]:
+    """Return the tables that a fold by `plan` fills, in publishing order."""
+    filled = {*plan.tables(), *_MORE}
+    return tuple(name for name in TABLES if name in filled)

@@ -31,7 +31,7 @@ from roster_etl.engine.changes.sections import cross_lists, sections
 from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.engine.changes.terms import terms
 from roster_etl.engine.changes.working_table import Working
-from roster_etl.mapping.change_plan import FoldPlan, RowKind
+from roster_etl.mapping.change_plan import FoldPlan, RowKind, tables_of
 
 Verb = Callable[[State, RowKind], None]
 VERBS: Mapping[str, Verb] = {
@@ -52,8 +52,6 @@ VERBS: Mapping[str, Verb] = {
 }
 # A record that closed for these went on under another id or key: the old one is free, and nothing is inherited from it.
 _WENT_ON = pa.array(["renamed", "changed"], pa.string())
-# Tables that follow from rows of other tables.
-_MORE = ("id_changes", "term_dates")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +92,6 @@ class Folded:
     kept: tuple[Place, ...]
     superseded: tuple[Place, ...]
     overrides: tuple[OverrideChange, ...]
-
-
-def tables_of(plan: FoldPlan) -> tuple[str, ...]:
-    """Return the tables that a fold by `plan` fills, in publishing order."""
-    filled = {*plan.tables(), *_MORE}
-    return tuple(name for name in TABLES if name in filled)
 
 
 def fold(plan: FoldPlan, given: FoldInput) -> Folded:

@@ -16,12 +16,12 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes.apply import tables_of as tables_of_fold
 from roster_etl.engine.transform.carry_over import keep_unstated
 from roster_etl.engine.transform.manual_edits import RecordEdit, with_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import VERDICTS
 from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_frame, to_table
+from roster_etl.mapping.change_plan import tables_of as tables_of_fold
 from roster_etl.mapping.column_plan import RECEIVED_ON, Mapping
 from roster_etl.pipeline.stand_ins import without_stand_ins
 from roster_etl.pipeline.steps.validate import keep_verdict, tolerances
