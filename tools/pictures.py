@@ -227,9 +227,9 @@ def _newest(home: Path, status: str) -> int:
 
 def _look_for_late_feeds(home: Path) -> None:
     """Do what the sensor `freshness` does in a minute: write mail, and have a run show it."""
-    from roster_etl.orchestration.assets.freshness_checks import late_feeds, look_at_feeds, say_late
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.runtime.current_home import visiting
+    from roster_etl.orchestration.sensors.freshness_sensor import late_feeds, look_at_feeds, say_late
 
     tick = look_at_feeds(Workspace.open(home), None, datetime.now(UTC))
     config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in tick.new]}}}}

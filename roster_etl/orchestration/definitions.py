@@ -5,12 +5,12 @@ Belongs here: the list. Nothing is read, opened or connected when this is import
 
 from __future__ import annotations
 
-from roster_etl.orchestration.assets.freshness_checks import freshness_sensor, late_feeds
 from roster_etl.orchestration.jobs.build import check_keys, checks, import_jobs, put_together
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
 from roster_etl.orchestration.runtime.executors import executor
 from roster_etl.orchestration.runtime.forkserver import warm_runs
+from roster_etl.orchestration.sensors.freshness_sensor import freshness_sensor, late_feeds
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone
 from roster_etl.orchestration.sensors.notification_sensors import canceled_runs, failed_runs, outbox_sensor
 from roster_etl.vendors import discover

@@ -19,7 +19,8 @@ from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone, unfinished
-from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, watch
+from roster_etl.orchestration.sensors.landing_watch import watch
+from roster_etl.orchestration.sensors.tick import Bounds, Tick
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace

@@ -10,8 +10,9 @@ from time import sleep
 import pytest
 
 from roster_etl.orchestration.assets.default_upload import newest_order
-from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, watch
+from roster_etl.orchestration.sensors.landing_watch import watch
 from roster_etl.orchestration.sensors.polling import Pace
+from roster_etl.orchestration.sensors.tick import Bounds, Tick
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome

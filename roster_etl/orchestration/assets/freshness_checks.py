@@ -7,10 +7,6 @@ An evaluation belongs to a run: outside of runs Dagster's storage takes one for 
 its own run how its feed stands now; for feeds that become late, when nothing is imported, the sensor asks for a run of `late_feeds`.
 """
 
-import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -18,34 +14,12 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.reporting.freshness import Freshness, freshness, tell_late
+from roster_etl.pipeline.reporting.freshness import Freshness, freshness
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.vendors import Vendor
 
 FRESH = "fresh"
-AT_ONCE = 300  # feeds that one run says are late: each is an event
-
-
-class LateConfig(dg.Config):
-    """Which feeds to look at: ``district/format``."""
-
-    feeds: list[str]
-
-
-@dg.op(description="Says of feeds how they stand now, as evaluations of the check `fresh` on their vendor's uploads.")
-def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
-    """Say of each feed that is named how it stands."""
-    for found in freshness(Workspace.open(current_home()), datetime.now(UTC)):
-        if found.key in config.feeds:
-            context.log.info("%s: %s", found.key, found.text)
-            context.log_event(_evaluation(context.instance, found))  # type: ignore[arg-type] # of an asset's step it is said to be
-
-
-@dg.job(description="Shows feeds that have become late, district by district. The sensor `freshness` asks for it.")
-def late_feeds() -> None:
-    """Say which feeds are late."""
-    say_late()
 
 
 def say_fresh(context: dg.AssetExecutionContext, workspace: Workspace, district_id: str, source: str) -> None:
@@ -89,57 +63,6 @@ def _asked(workspace: Workspace, source: str, district_id: str | None) -> dg.Ass
     return dg.AssetCheckResult(
         passed=not late, severity=dg.AssetCheckSeverity.WARN, metadata={"late": dg.MetadataValue.md(lines)}
     )
-
-
-@dg.sensor(
-    name="freshness",
-    job=late_feeds,
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Looks whether each feed with an `expected_by` is in the roster by then, and tells once of each time that it is late.",
-)
-def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Look, tell people, and have a run show it."""
-    tick = look_at_feeds(Workspace.open(current_home()), context.cursor, datetime.now(UTC))
-    requests = [_request(tick.new)] if tick.new else []
-    return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tick:
-    """What came of one look. ``new``: feeds that have become late since the last; ``late``: all that are."""
-
-    new: tuple[Freshness, ...]
-    late: tuple[Freshness, ...]
-    cursor: str
-    summary: str
-
-
-def look_at_feeds(workspace: Workspace, cursor: str | None, now: datetime) -> Tick:
-    """Look at every feed, tell of those that are late, and return which of them `cursor` does not know as late yet."""
-    known: dict[str, str] = json.loads(cursor) if cursor else {}
-    found = freshness(workspace, now)
-    late = tuple(feed for feed in found if feed.state == "late")
-    for feed in late:
-        tell_late(workspace, feed)
-    new = tuple(feed for feed in late if known.get(feed.key) != feed.deadline.isoformat())[:AT_ONCE]
-    said = {feed.key: known[feed.key] for feed in late if feed.key in known} | {
-        feed.key: feed.deadline.isoformat() for feed in new
-    }
-    return Tick(new=new, late=late, cursor=json.dumps(said, separators=(",", ":")), summary=_summary(found, late))
-
-
-def _summary(found: Sequence[Freshness], late: Sequence[Freshness]) -> str:
-    if not found:
-        return "No feed is expected by a time of day."
-    named = ", ".join(feed.key for feed in late[:5]) + (f" and {len(late) - 5:,} more" if len(late) > 5 else "")
-    return f"Late: {named}." if late else f"None of {len(found)} expected feeds is late."
-
-
-def _request(new: Sequence[Freshness]) -> dg.RunRequest:
-    key = json.dumps([(feed.key, feed.deadline.isoformat()) for feed in new])
-    config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in new]}}}}
-    return dg.RunRequest(run_key=hashlib.sha256(key.encode()).hexdigest()[:24], run_config=config)
 
 
 def _asset(source: str) -> dg.AssetKey:

@@ -16,8 +16,9 @@ from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FOR
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.orchestration.sensors.feed_state_store import InstanceMemory
-from roster_etl.orchestration.sensors.landing_watch import Bounds, Request, watch
+from roster_etl.orchestration.sensors.landing_watch import watch
 from roster_etl.orchestration.sensors.polling import Pace
+from roster_etl.orchestration.sensors.tick import Bounds, Request
 from roster_etl.orchestration.sensors.zombie_runs import end_what_was_left
 from roster_etl.pipeline.workspace import Workspace
 

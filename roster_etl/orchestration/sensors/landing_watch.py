@@ -12,152 +12,38 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.orchestration.sensors.feed_state_store import Memory
-from roster_etl.orchestration.sensors.polling import Listing, Look, Looks, Pace, Turn, look_at, place_after, turn_of
+from roster_etl.orchestration.sensors.pending_changes import _decide_changes
+from roster_etl.orchestration.sensors.polling import Listing, Look, Looks, Turn, look_at, place_after, turn_of
+from roster_etl.orchestration.sensors.tick import (
+    _TEXT,
+    DAY,
+    Bounds,
+    Request,
+    Running,
+    Tick,
+    _busy,
+    _newest,
+    _Settled,
+    _wait,
+    _Watch,
+    rules_of,
+)
 from roster_etl.pipeline.lifecycle.retry_policy import is_parked, may_be_tried_again
-from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import
-from roster_etl.pipeline.uploads.pending_uploads import take_in, waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
-from roster_etl.spec.errors import ArchiveError, RosterError
-from roster_etl.spec.options import resolve
-from roster_etl.spec.replacements import check_replacements
+from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.landing import open_folder, open_landing, quiet_period, unregistered
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover, vendor
 
-DAY = 86_400.0
-Running = Callable[[], set[tuple[str, str, str]]]
 _BASE = ""  # the key of the look at the landing base; those of feeds are never empty
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """How much one tick may do. ``pace``: of looking; ``answers``: questions to the ledger; ``again_seconds``: before a run that came to
-    nothing is asked for again.
-    """
-
-    requests: int = 25
-    pace: Pace = field(default_factory=Pace)
-    answers: int = 200
-    again_seconds: float = 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest.
-
-    ``file_set``: the set of the format's files that has arrived; ``received_at``: when it was first seen as it is (ISO, UTC).
-    ``arrival``: the upload was taken in, and waits under this number; ``archived``: an import took it over and failed; neither: it lies in
-    the landing zone.
-    """
-
-    district_id: str
-    source: str
-    key: str
-    stale: tuple[str, ...] = ()
-    file_set: str = ""
-    received_at: str | None = None
-    arrival: int | None = None
-    archived: int | None = None
-
-
-WORDS = {
-    "nothing_new": "nothing new",
-    "empty": "empty landing zone",
-    "quiet": "has not stood still for the quiet period",
-    "missing_files": "required files are not there yet",
-    "stragglers": "waits for files that are older than the rest",
-    "min_interval": "imported a short while ago",
-    "unpublished": "refers to files of which nothing is published yet",
-    "running": "an import is under way",
-    "parked": "parked, as it failed again and again: until the upload changes, or `roster-etl rerun --district ID`",
-    "paused": "paused",
-    "next_tick": "its turn comes in the next tick",
-}
-_NAMED, _TEXT = 5, 300  # feeds that a summary names of each kind; characters of a problem that are kept
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tick:
-    """What came of one tick. ``notes``: what is new that a person should hear of; ``waiting``: the feeds that wait, by reason;
-    ``problems``: what hinders a look, by feed (or file of the registry), also where nobody looked because it is too soon to try again.
-    ``looked_at``: how many feeds were, and ``left`` how many more would have been: the next ticks begin with them.
-    """
-
-    requests: tuple[Request, ...]
-    cursor: str
-    notes: tuple[str, ...]
-    waiting: Mapping[str, Sequence[str]]
-    problems: Mapping[str, str]
-    watched: int
-    looked_at: int
-    left: int
-
-    @property
-    def waits(self) -> dict[str, int]:
-        """How many feeds wait, by reason."""
-        return {reason: len(keys) for reason, keys in self.waiting.items()}
-
-    @property
-    def summary(self) -> str:
-        """A few sentences for people: what is wrong first, and of whom, then what is imported and what waits for what."""
-        said = (
-            [f"Cannot be looked at: {_some([f'{key} ({text})' for key, text in self.problems.items()])}."]
-            if self.problems
-            else []
-        )
-        if not self.watched and not self.problems:
-            return "No feed has a landing folder to watch; uploads are imported by command."
-        asked = ["/".join(filter(None, (r.district_id, r.source, r.file_set))) for r in self.requests]
-        said.append(f"To import: {_some(asked)}." if asked else "Nothing to import.")
-        said += [
-            f"{words.capitalize()}: {_some(self.waiting[reason])}." for reason, words in WORDS.items() if reason in self.waiting
-        ]
-        if self.left:
-            said.append(f"Looked at {self.looked_at:,} feeds in the time of a tick; {self.left:,} more in the next ones.")
-        return " ".join(said)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-@dataclass(kw_only=True)
-class _Watch:
-    """One tick under way."""
-
-    workspace: Workspace
-    now: float
-    bounds: Bounds
-    running: Running
-    states: dict[str, quiet_period.FeedState]
-    take_in_until: float
-    requests: list[Request] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    waiting: dict[str, list[str]] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-    paused: set[str] = field(default_factory=set)
-    settled: list[_Settled] = field(default_factory=list)
-    known_busy: set[tuple[str, str, str]] | None = None
-    questions: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Settled:
-    """An upload that could be imported now. ``since``: when it was first seen as it is; ``after``: the feed's state once it is asked for."""
-
-    key: str
-    since: float
-    request: Request
-    after: quiet_period.FeedState | None
 
 
 def watch(
@@ -419,101 +305,6 @@ def _is_ready(tick: _Watch, arrival: _Arrival) -> bool:
     return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
 
 
-def _decide_changes(tick: _Watch, key: str, district: District, feed: Feed, look: Look) -> None:
-    """Take in what has settled, and ask for the import of the upload that waits longest: of changes, every upload counts.
-
-    Raises: what went wrong with the landing zone, once the uploads that wait have had their turn.
-    """
-    problem = look.found if isinstance(look.found, Exception) else None
-    if not isinstance(look.found, Exception):
-        rules, listing = rules_of(feed), look.found
-        state, decision = quiet_period.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
-        tick.states[key] = state
-        if decision.import_now and time.monotonic() >= tick.take_in_until:
-            _wait(tick, "next_tick", key)
-        elif decision.import_now:
-            try:
-                take_in(tick.workspace, district.id, feed)
-                tick.states[key] = quiet_period.imported(state, listing, tick.now, rules)
-            except RosterError as error:
-                problem = error
-        elif key not in tick.paused:
-            _wait(tick, decision.reason, key)
-    _ask_for_the_first(tick, key, district, feed)
-    if problem is not None:
-        raise problem
-
-
-def _ask_for_the_first(tick: _Watch, key: str, district: District, feed: Feed) -> None:
-    if key in tick.paused:
-        return
-    numbers = waiting(tick.workspace, district.id, feed.format)
-    newest = _newest(tick, district.id, feed.format, "") if numbers or _is_of_late(tick, tick.states.get(key)) else None
-    again = _left_behind(tick, newest) if newest else None
-    if newest and is_parked(newest) and (not numbers or not _is_archived(tick, newest)):
-        _wait(tick, "parked", key)  # where its bytes are archived, a newer upload has its turn
-    elif again is None and not numbers:
-        return
-    elif (district.id, feed.format, "") in _busy(tick):
-        _wait(tick, "running", key)
-    else:  # a run that never began is asked for again, under another name
-        arrival = numbers[0] if again is None else None
-        what = f"arrival/{arrival}" if again is None else f"again/{again}"
-        name = f"{key}/{what}/{tick.now // tick.bounds.again_seconds:.0f}"
-        request = Request(district_id=district.id, source=feed.format, key=name, arrival=arrival, archived=again)
-        since = tick.states[key].imported_at if key in tick.states else None
-        tick.settled.append(_Settled(key=key, since=since or 0.0, request=request, after=None))
-
-
-def _left_behind(tick: _Watch, newest: dict[str, Any]) -> int | None:
-    """Return the newest import if it took an upload over, failed, and is to be tried again before a later upload has its turn."""
-    if not may_be_tried_again(newest) or not _is_archived(tick, newest):
-        return None
-    ended = newest["finished_at"].timestamp()
-    return None if ended <= tick.now < ended + tick.bounds.again_seconds else int(newest["import_id"])
-
-
-def _is_archived(tick: _Watch, row: dict[str, Any]) -> bool:
-    """Return whether the upload of an import can be run again from the archive."""
-    try:
-        archived_import(tick.workspace, row["district_id"], row["source"], row["import_id"])
-    except (NotArchived, ArchiveError):
-        return False
-    return True
-
-
-def rules_of(feed: Feed, file_set: FileSet | None = None) -> quiet_period.Rules:
-    """Return how long a set of the feed's files (the first one unless given) waits for what.
-
-    Raises: UnknownVendor, UnknownOption, BadOption, BadReplacements.
-    """
-    format_ = vendor(feed.format).format
-    chosen = file_set or format_.file_sets[0]
-    values = resolve(format_, feed.options)
-    check_replacements(format_, feed.replacements)  # a run could do nothing but fail, again and again
-
-    def seconds(name: str) -> float:
-        value = values[chosen.option(name)]
-        assert isinstance(value, timedelta)
-        return value.total_seconds()
-
-    return quiet_period.Rules(
-        quiet=seconds("quiet_period"),
-        straggler_wait=seconds("straggler_wait"),
-        min_interval=seconds("min_interval"),
-        required=frozenset(file.file_name for file in format_.of_set(chosen.name).files if file.required),
-    )
-
-
-def _is_of_late(tick: _Watch, state: quiet_period.FeedState | None) -> bool:
-    """Return whether an import was asked for within a day: the ledger need not be asked about all others in each tick."""
-    return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY
-
-
-def _newest(tick: _Watch, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
-    return next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
-
-
 def _with_answer(tick: _Watch, arrival: _Arrival, state: quiet_period.FeedState) -> tuple[quiet_period.FeedState, bool]:
     """Return the state with what the ledger says of the import that was asked for, and whether its upload is parked.
 
@@ -534,16 +325,6 @@ def _with_answer(tick: _Watch, arrival: _Arrival, state: quiet_period.FeedState)
     if may_be_tried_again(newest):
         return replace(state, imported="", files={}), False
     return replace(state, answered=True), False
-
-
-def _busy(tick: _Watch) -> set[tuple[str, str, str]]:
-    if tick.known_busy is None:
-        tick.known_busy = tick.running()
-    return tick.known_busy
-
-
-def _wait(tick: _Watch, reason: str, key: str) -> None:
-    tick.waiting.setdefault(reason, []).append(key)
 
 
 def _text(error: Exception) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.assets.freshness_checks import freshness_sensor, late_feeds, look_at_feeds
 from roster_etl.orchestration.definitions import CHECKS, FRESH_CHECKS, VENDORS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.runtime.partitions import sync_partitions
+from roster_etl.orchestration.sensors.freshness_sensor import freshness_sensor, late_feeds, look_at_feeds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from roster_etl.orchestration.sensors.landing_sensor import landing_watch as watching
-from roster_etl.orchestration.sensors.landing_watch import Bounds, Tick, rules_of, watch
+from roster_etl.orchestration.sensors.landing_watch import watch
 from roster_etl.orchestration.sensors.polling import Pace
+from roster_etl.orchestration.sensors.tick import Bounds, Tick, rules_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.registry.registry import Feed, Window
