@@ -11,7 +11,7 @@ import pandas as pd
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
-from roster_etl.pipeline.staged import keep_table, kept_tables
+from roster_etl.pipeline.staging import keep_table, kept_tables
 from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
 from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.steps.map_tables import files_for, gate_table, tables_of

@@ -12,7 +12,8 @@ from roster_etl.orchestration.assets.metadata import OWNERS, code_references, fo
 from roster_etl.orchestration.assets.step_context import step
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.steps.apply_changes import STAGE, fold_upload
+from roster_etl.pipeline.staging import STAGE
+from roster_etl.pipeline.steps.apply_changes import fold_upload
 from roster_etl.pipeline.steps.map_tables import files_for
 from roster_etl.vendors import Vendor
 

@@ -19,7 +19,7 @@ from roster_etl.orchestration.runtime.event_log_pool import kept_connections
 from roster_etl.orchestration.runtime.executors import steps_apart
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.reporting.announce import tell_anyway
-from roster_etl.pipeline.staged import Loaded
+from roster_etl.pipeline.staging import Loaded
 from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.steps.map_tables import files_for, tables_of
 from roster_etl.pipeline.steps.validate import references_of

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from roster_etl.pipeline.steps.validate import unkept_name
+from roster_etl.pipeline.staging import unkept_name
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, RegistryError

@@ -13,7 +13,7 @@ from typing import Any
 
 from roster_etl.pipeline.reporting.import_summary import data_docs_path
 from roster_etl.pipeline.reporting.report_files import report_url
-from roster_etl.pipeline.steps.conclude import verdicts
+from roster_etl.pipeline.staging import verdicts
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_format import RULE_TYPE, Suite, label

@@ -21,6 +21,7 @@ from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Sou
 from roster_etl.engine.csv.reader import as_read
 from roster_etl.engine.validation.validate import judge_file
 from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.pipeline.staging import STAGE, refused_by_fold
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import compared
 from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines, tables_of
@@ -29,9 +30,7 @@ from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import LEAVING, Edit, Warehouse
-
-STAGE = "fold"
+from roster_etl.store.warehouse import Warehouse
 
 
 def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFrame]) -> dict[str, int]:
@@ -75,47 +74,6 @@ def _taken(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:
     lines = table_lines(table, to_table(frame), 0, count_before(workspace, upload, table))
     workspace.frames.write(*place, f"lines/roster-{table}", to_frame(lines))
     return frame
-
-
-def refused_by_fold(workspace: Workspace, upload: Upload, *, whole: bool = True) -> dict[str, int]:
-    """Return by file as uploaded how many of its rows the fold refused; nothing for formats without one.
-
-    Args: whole: the fold has been walked; an import that failed may not have come to it.
-    """
-    place = (upload.district_id, upload.import_id)
-    if upload.vendor.fold is not None and not whole and not workspace.frames.exists(*place, STAGE):
-        return {}
-    return dict(_about_fold(workspace, upload).get("refused", {}))
-
-
-def how_compared(workspace: Workspace, upload: Upload) -> str | None:
-    """Return how the upload was compared with the last one of its data set; ``refused``: too often too different; None: not at all."""
-    how: str | None = _about_fold(workspace, upload).get("compared")
-    return how
-
-
-def released_rows(workspace: Workspace, upload: Upload) -> list[list[Any]]:
-    """Return import, file and row of each refused row of an earlier import that was applied now."""
-    return list(_about_fold(workspace, upload).get("released", []))
-
-
-def leaving_quarantine(workspace: Workspace, upload: Upload) -> pa.Table:
-    """Return the refused rows of earlier imports that were applied, or gave way to newer ones (LEAVING)."""
-    lines = _about_fold(workspace, upload).get("leaving", [])
-    return pa.Table.from_pylist([dict(zip(LEAVING.names, line, strict=True)) for line in lines], schema=LEAVING)
-
-
-def edits_of(workspace: Workspace, upload: Upload) -> list[Edit]:
-    """Return what the import does to stewards' edits."""
-    return [Edit(**edit) for edit in _about_fold(workspace, upload).get("edits", [])]
-
-
-def _about_fold(workspace: Workspace, upload: Upload) -> Mapping[str, Any]:
-    """Return what the fold left to be told; nothing for formats without one. Raises FrameError: it was lost."""
-    if upload.vendor.fold is None:
-        return {}
-    about: Mapping[str, Any] = workspace.frames.read_json(upload.district_id, upload.import_id, STAGE)
-    return about
 
 
 # ---- what goes in

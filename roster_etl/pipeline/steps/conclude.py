@@ -20,7 +20,7 @@ from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, write_manif
 from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
 from roster_etl.pipeline.lifecycle.retry_policy import parking
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
-from roster_etl.pipeline.steps.apply_changes import STAGE, refused_by_fold
+from roster_etl.pipeline.staging import STAGE, refused_by_fold, verdicts
 from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.uploads.archived_uploads import came_with, is_upload
 from roster_etl.pipeline.uploads.upload import Member, Upload
@@ -157,20 +157,6 @@ def conclusion_of(
         summary={"content": upload.content, "settings": upload.settings, "came_with": upload.came_with, **summary},
         hold=hold,
     )
-
-
-def verdicts(workspace: Workspace, upload: Upload, *, whole: bool = False) -> list[Verdict]:
-    """Return the verdicts of the gates that have judged so far, in the order of the road.
-
-    Args:   whole: every step has been walked, so that a verdict which is not there was lost.
-    Raises: FrameError: one was lost.
-    """
-    files = [file.name for file in upload.format.files]
-    names = [f"{upload.source}/{name}" for name in files] + [f"canonical/{table}" for table in tables_of(upload.vendor)]
-    absent = {f"{upload.source}/{name}" for name in files if upload.member(name) is None}
-    place = (upload.district_id, upload.import_id)
-    found = [f"verdicts/{n}" for n in names if (whole and n not in absent) or workspace.frames.exists(*place, f"verdicts/{n}")]
-    return [Verdict.from_dict(workspace.frames.read_json(*place, name)) for name in found]
 
 
 def checks_of(verdict: Verdict) -> list[Check]:

@@ -23,8 +23,9 @@ from roster_etl.engine.validation.validate import VERDICTS
 from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_frame, to_table
 from roster_etl.mapping.change_plan import tables_of as tables_of_fold
 from roster_etl.mapping.column_plan import RECEIVED_ON, Mapping
+from roster_etl.pipeline.staging import keep_verdict
 from roster_etl.pipeline.stand_ins import without_stand_ins
-from roster_etl.pipeline.steps.validate import keep_verdict, tolerances
+from roster_etl.pipeline.steps.validate import tolerances
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict, judge_suite

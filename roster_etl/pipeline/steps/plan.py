@@ -21,9 +21,8 @@ from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.frames.arrow import findings_frame, give_back, to_frame, to_table
 from roster_etl.mapping.column_plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.likeness import likeness_of
-from roster_etl.pipeline.staged import Loaded
-from roster_etl.pipeline.steps.apply_changes import how_compared
-from roster_etl.pipeline.steps.conclude import conclude, verdicts
+from roster_etl.pipeline.staging import Loaded, _documents, how_compared, verdicts
+from roster_etl.pipeline.steps.conclude import conclude
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.exclusions import left_out
 from roster_etl.pipeline.steps.map_tables import tables_of
@@ -386,16 +385,6 @@ def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list
         Finding(severity="upload", code="missing_column", file=upload.file_name(upload.format.file(f)), field=c, message=message)
         for f, c in columns
     ]
-
-
-def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:
-    """Return what the judge said of each file that the upload has."""
-    place = (upload.district_id, upload.import_id)
-    return {
-        file.name: workspace.frames.read_json(*place, f"judged/{file.name}")
-        for file in upload.format.files
-        if upload.member(file.name)
-    }
 
 
 def _unusable(workspace: Workspace, upload: Upload) -> bool:

@@ -16,7 +16,7 @@ from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, flat, to_table
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
-from roster_etl.pipeline.steps.apply_changes import edits_of, how_compared, leaving_quarantine, released_rows
+from roster_etl.pipeline.staging import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.steps.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.steps.plan import PLACE, Planned

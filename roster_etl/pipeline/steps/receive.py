@@ -18,8 +18,8 @@ from roster_etl.frames.arrow import findings_frame
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.maintenance.retention import open_holds
+from roster_etl.pipeline.staging import unkept_name
 from roster_etl.pipeline.steps.conclude import conclude, fail
-from roster_etl.pipeline.steps.validate import unkept_name
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, came_with, lost_members, refuse_older
 from roster_etl.pipeline.uploads.carry_forward import with_lasting
 from roster_etl.pipeline.uploads.classify import classified

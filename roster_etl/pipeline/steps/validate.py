@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
 from roster_etl.engine.validation.validate import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
 from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.pipeline.staging import keep_verdict, unkept_name
 from roster_etl.pipeline.uploads.published_values import published_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -69,13 +70,6 @@ def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pd.DataFr
         least=int(str(values["refused_rows_min"])),
     )
     return keep_verdict(workspace, upload, judge_suite(suite, lines, overrides=tolerances(workspace, upload)))
-
-
-def keep_verdict(workspace: Workspace, upload: Upload, verdict: Verdict) -> Verdict:
-    """Leave a verdict in staging for the plan."""
-    workspace.frames.write_json(upload.district_id, upload.import_id, f"verdicts/{verdict.name}", verdict.to_dict())
-    fault_point("gate.done")
-    return verdict
 
 
 def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:
@@ -154,12 +148,6 @@ def _unkept(workspace: Workspace, upload: Upload, file: File, member: Member) ->
     names = pa.array([member.name] * found.num_rows, pa.string())
     found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), names)
     return absent_file(file, refused=refused, findings=found)
-
-
-def unkept_name(upload: Upload, member: Member) -> str:
-    """Return the name under which staging holds what was found in a file whose bytes were not kept."""
-    place = next(place for place, other in enumerate(upload.members) if other.name == member.name)
-    return f"unkept/{member.kind}-{place}"
 
 
 def _in_order(file: File, parts: Sequence[tuple[Member, JudgedFile]]) -> pd.DataFrame:

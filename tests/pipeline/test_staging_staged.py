@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.pipeline.staged import Loaded
+from roster_etl.pipeline.staging import Loaded
 
 
 def test_a_value_is_loaded_each_time_it_is_asked_for_and_by_nothing_else():
