@@ -15,8 +15,9 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from roster_etl.orchestration.assets.step_context import IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
+from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.maintenance.cleanup import Swept, sweep
-from roster_etl.pipeline.maintenance.retention import LetGo, let_go, open_holds
+from roster_etl.pipeline.maintenance.retention import LetGo, let_go
 from roster_etl.pipeline.workspace import Workspace
 
 _PAGE = 200

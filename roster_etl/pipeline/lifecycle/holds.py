@@ -36,3 +36,8 @@ def deciding(workspace: Workspace, import_id: int) -> Iterator[None]:
         if found is error:
             raise
         raise found from None
+
+
+def open_holds(workspace: Workspace, district_id: str | None = None) -> frozenset[int]:
+    """Return the imports about which somebody is to decide: all that belongs to them stays."""
+    return frozenset(row["import_id"] for row in workspace.warehouse.holds(district_id))

@@ -14,7 +14,6 @@ from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import about, parking
 from roster_etl.pipeline.reporting.announce import tell_anyway
-from roster_etl.pipeline.steps.conclude import error_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.warehouse import Conclusion, ImportNotRunning, UnknownImport
@@ -136,3 +135,10 @@ def release(workspace: Workspace, import_id: int, *, goes_on: bool = False) -> N
     with suppress(RosterError):  # the ledger may be what failed
         ended = ended or workspace.warehouse.import_(import_id)["status"] != "running"
     workspace.holders.release(import_id, ended=ended)
+
+
+def error_summary(error: Exception) -> dict[str, str]:
+    """Return class and code of an error, and its text if it is one of ours: a foreign text may hold a cell."""
+    code = getattr(error, "code", None)
+    message = getattr(error, "message", None)
+    return {"class": type(error).__name__, **({"code": code, "message": message} if code and message else {})}

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned
+from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, error_summary
 from roster_etl.pipeline.lifecycle.manifest import is_behind, refresh_manifest
 from roster_etl.pipeline.maintenance.backup_manifest import (
     ARCHIVED,
@@ -32,7 +32,6 @@ from roster_etl.pipeline.maintenance.backup_manifest import (
     check,
     is_claim,
 )
-from roster_etl.pipeline.steps.conclude import error_summary
 from roster_etl.pipeline.workspace import HALF, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.store.archive import named_keys

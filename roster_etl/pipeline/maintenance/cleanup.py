@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned
 from roster_etl.pipeline.lifecycle.manifest import is_behind, refresh_manifest
-from roster_etl.pipeline.maintenance.retention import open_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files import temp_folders as scratch

@@ -20,9 +20,9 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned, opened, release
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, settle_manifest
+from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
 from roster_etl.pipeline.reporting.report_files import write_report
-from roster_etl.pipeline.steps.conclude import close_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError

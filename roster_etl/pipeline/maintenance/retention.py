@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 
+from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 
@@ -33,11 +34,6 @@ def let_go(workspace: Workspace, now: datetime) -> LetGo:
         reports=_reports(workspace, now - kept.age("reports")),
         messages=_messages(workspace, now - kept.age("outbox")),
     )
-
-
-def open_holds(workspace: Workspace, district_id: str | None = None) -> frozenset[int]:
-    """Return the imports about which somebody is to decide: all that belongs to them stays."""
-    return frozenset(row["import_id"] for row in workspace.warehouse.holds(district_id))
 
 
 def _frames(workspace: Workspace, before: datetime) -> int:

@@ -22,9 +22,9 @@ from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.lifecycle.holds import deciding
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, fail_running, release
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
+from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.review.manual_import import carried, keep_manifest
-from roster_etl.pipeline.steps.conclude import close_holds
 from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.steps.plan import PlanMoved, planned_from
 from roster_etl.pipeline.workspace import Workspace

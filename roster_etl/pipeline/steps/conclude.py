@@ -5,21 +5,22 @@ Belongs here: gathering what the steps left in staging into one conclusion. Publ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.canonical.ledger import ImportKind, ImportStatus
+from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
 from roster_etl.pipeline.lifecycle.holds import unless_decided
-from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, write_manifest
+from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
+from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
 from roster_etl.pipeline.lifecycle.retry_policy import parking
-from roster_etl.pipeline.reporting.report_files import rewrite_reports
+from roster_etl.pipeline.lifecycle.superseded import _told, close_holds
 from roster_etl.pipeline.staging import STAGE, refused_by_fold, verdicts
 from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.uploads.archived_uploads import came_with, is_upload
@@ -30,7 +31,6 @@ from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import Check, Conclusion, Entry, Hold, ImportFile
-from roster_etl.vendors import vendor
 
 _WALKED = ("published", "held")  # no import ends so before its last step but one
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
@@ -73,22 +73,6 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
     close_holds(workspace, (upload.district_id, upload.source), upload.import_id, at, before=before)
     if planned and upload.format.mode == "changes":
         _told(workspace, _earlier_runs(workspace, upload, at))
-
-
-def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None) -> None:
-    """Close the holds of a feed that are older than `by_import` (and `before`, where given): in the ledger, manifests and reports.
-
-    Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides. The plan of an
-    undo is over in any case.
-    """
-    kind: ImportKind | None = "undo" if vendor(feed[1]).format.mode == "changes" else None
-    _told(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
-
-
-def _told(workspace: Workspace, closed: Sequence[int]) -> None:
-    for import_id in closed:
-        refresh_manifest(workspace, import_id)
-    rewrite_reports(workspace, closed)
 
 
 def _earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
@@ -170,13 +154,6 @@ def checks_of(verdict: Verdict) -> list[Check]:
         )
         for name, severity, severities in _CHECKS
     ]
-
-
-def error_summary(error: Exception) -> dict[str, str]:
-    """Return class and code of an error, and its text if it is one of ours: a foreign text may hold a cell."""
-    code = getattr(error, "code", None)
-    message = getattr(error, "message", None)
-    return {"class": type(error).__name__, **({"code": code, "message": message} if code and message else {})}
 
 
 class _Steps:

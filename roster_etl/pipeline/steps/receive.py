@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.frames.arrow import findings_frame
+from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
-from roster_etl.pipeline.maintenance.retention import open_holds
 from roster_etl.pipeline.staging import unkept_name
 from roster_etl.pipeline.steps.conclude import conclude, fail
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, came_with, lost_members, refuse_older

@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.maintenance.cleanup import sweep
-from roster_etl.pipeline.maintenance.retention import let_go, open_holds
+from roster_etl.pipeline.maintenance.retention import let_go
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import Message

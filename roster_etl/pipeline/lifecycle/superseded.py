@@ -1,0 +1,28 @@
+"""TODO-DOC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from roster_etl.canonical.ledger import ImportKind
+from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
+from roster_etl.pipeline.reporting.report_files import rewrite_reports
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.vendors import vendor
+
+
+def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None) -> None:
+    """Close the holds of a feed that are older than `by_import` (and `before`, where given): in the ledger, manifests and reports.
+
+    Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides. The plan of an
+    undo is over in any case.
+    """
+    kind: ImportKind | None = "undo" if vendor(feed[1]).format.mode == "changes" else None
+    _told(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
+
+
+def _told(workspace: Workspace, closed: Sequence[int]) -> None:
+    for import_id in closed:
+        refresh_manifest(workspace, import_id)
+    rewrite_reports(workspace, closed)
