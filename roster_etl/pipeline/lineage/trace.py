@@ -6,12 +6,13 @@ Belongs here: putting together what ledger, archive and column plans know of a r
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Mapping as MappingABC
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from unicodedata import combining, normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +26,6 @@ from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import column_words, fold_words
 from roster_etl.pipeline.lineage.id_history import Under, other_keys
 from roster_etl.pipeline.steps.map_tables import mappings_to
-from roster_etl.pipeline.teachers import teachers_of
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
@@ -411,3 +411,34 @@ def _kind(vendor_: Vendor, file_name: str | None) -> str | None:
 def _is_member(name: str, pattern: str) -> bool:
     before, _, after = pattern.partition("{n}")
     return name.startswith(before) and name.endswith(after) and name[len(before) : len(name) - len(after)].isdigit()
+
+
+_SHOWN = ("user_kind", "user_id", "first_name", "last_name", "full_name")
+
+
+def teachers_of(workspace: Workspace, district_id: str, source: str, section_id: str) -> list[dict[str, Any]]:
+    """Return the current teachers of a section, in the order of the alphabet: last name, first name, id.
+
+    Source: Dyknow's article, the note on Sections.csv: several teachers are displayed in alphabetical order.
+    """
+    key = {"section_id": section_id, "role": "teacher"}
+    enrollments = workspace.warehouse.trace("enrollments", key, district_id, source).to_pylist()
+    now = [row for row in enrollments if row["valid_to_import"] is None]
+    return sorted((_teacher(workspace, district_id, row) for row in now), key=alphabetical)
+
+
+def alphabetical(person: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what people are sorted by; case and accents do not count."""
+    return tuple(_letters(person[name]) for name in ("last_name", "first_name", "user_id"))
+
+
+def _teacher(workspace: Workspace, district_id: str, enrollment: Mapping[str, Any]) -> dict[str, Any]:
+    key = {name: enrollment[name] for name in ("user_kind", "user_id")}
+    versions = workspace.warehouse.trace("users", key, district_id, enrollment["source"]).to_pylist()
+    person: dict[str, Any] = next((version for version in versions if version["valid_to_import"] is None), {})
+    return {**{name: person.get(name) for name in _SHOWN}, **key, "is_primary": enrollment["is_primary"]}
+
+
+def _letters(text: str | None) -> str:
+    plain = "".join(letter for letter in normalize("NFKD", text or "") if not combining(letter))
+    return plain.casefold()
