@@ -33,7 +33,8 @@ from roster_etl.orchestration.sensors.tick import (
     _Watch,
     rules_of,
 )
-from roster_etl.pipeline.lifecycle.retry_policy import is_parked, may_be_tried_again
+from roster_etl.pipeline.lifecycle.retry_policy import may_be_tried_again
+from roster_etl.pipeline.reporting.import_summary import is_parked
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import RosterError

@@ -7,7 +7,8 @@ from typing import Any
 
 from roster_etl.orchestration.sensors.polling import Look
 from roster_etl.orchestration.sensors.tick import Request, _busy, _is_of_late, _newest, _Settled, _wait, _Watch, rules_of
-from roster_etl.pipeline.lifecycle.retry_policy import is_parked, may_be_tried_again
+from roster_etl.pipeline.lifecycle.retry_policy import may_be_tried_again
+from roster_etl.pipeline.reporting.import_summary import is_parked
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import
 from roster_etl.pipeline.uploads.pending_uploads import take_in, waiting
 from roster_etl.spec.errors import ArchiveError, RosterError

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import Any
 
+from roster_etl.pipeline.reporting.import_summary import CODE, is_parked
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.spec.findings import Finding
-
-CODE = "parked"
 
 
 def parking(workspace: Workspace, import_id: int, error: Exception) -> list[Finding]:
@@ -43,11 +42,6 @@ def parking(workspace: Workspace, import_id: int, error: Exception) -> list[Find
 def about(findings: Iterable[Finding]) -> dict[str, bool]:
     """Return what the ledger keeps of `findings` in an import's summary."""
     return {CODE: True} if any(finding.code == CODE for finding in findings) else {}
-
-
-def is_parked(row: Mapping[str, Any]) -> bool:
-    """Return whether the upload of an import is not tried again by itself."""
-    return bool((row["summary"] or {}).get(CODE))
 
 
 def may_be_tried_again(row: Mapping[str, Any]) -> bool:

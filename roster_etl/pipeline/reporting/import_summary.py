@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from roster_etl.pipeline.lifecycle.retry_policy import is_parked
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.registry.registry import check_id
@@ -118,3 +117,11 @@ def _hold(
         "outlasts_uploads": waits,
         "overtaken_by": None if hold["decision"] else overtaken_by(workspace, row),
     }
+
+
+CODE = "parked"
+
+
+def is_parked(row: Mapping[str, Any]) -> bool:
+    """Return whether the upload of an import is not tried again by itself."""
+    return bool((row["summary"] or {}).get(CODE))

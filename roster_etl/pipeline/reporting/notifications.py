@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.pipeline.lifecycle.retry_policy import CODE as PARKED
 from roster_etl.pipeline.reporting.findings_summary import Cause, causes
+from roster_etl.pipeline.reporting.import_summary import CODE as PARKED
 from roster_etl.pipeline.reporting.import_summary import report_path
 from roster_etl.pipeline.reporting.next_steps import Step, next_steps
 from roster_etl.pipeline.reporting.plan_summary import TableLine, table_lines

@@ -10,8 +10,8 @@ import pytest
 
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.lifecycle.retry_policy import is_parked, may_be_tried_again
-from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.lifecycle.retry_policy import may_be_tried_again
+from roster_etl.pipeline.reporting.import_summary import is_parked, outcome
 from roster_etl.pipeline.reporting.report_files import report_document
 from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.workspace import Workspace
