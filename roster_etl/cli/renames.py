@@ -50,7 +50,7 @@ def approve(
     from roster_etl.pipeline.rename_words import ALL
     from roster_etl.pipeline.reporting.import_summary import outcome
     from roster_etl.pipeline.review.approve import somebody
-    from roster_etl.pipeline.steps.rename_proposals import approve_afterwards
+    from roster_etl.pipeline.review.renames import approve_afterwards
 
     number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
     show_document(call, outcome(call.workspace, number))
