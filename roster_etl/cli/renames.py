@@ -47,10 +47,10 @@ def approve(
     """Say, after an import was published, that people under new ids are who they were: their history is one line."""
     call: Call = ctx.obj
     from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.rename_words import ALL
     from roster_etl.pipeline.reporting.import_summary import outcome
     from roster_etl.pipeline.review.approve import somebody
     from roster_etl.pipeline.review.renames import approve_afterwards
+    from roster_etl.pipeline.steps.rename_proposals import ALL
 
     number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
     show_document(call, outcome(call.workspace, number))

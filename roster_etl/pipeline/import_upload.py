@@ -15,7 +15,8 @@ from roster_etl.pipeline.staging import keep_table, kept_tables
 from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
 from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.steps.map_tables import files_for, gate_table, tables_of
-from roster_etl.pipeline.steps.plan import Planned, plan_import
+from roster_etl.pipeline.steps.plan import plan_import
+from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.steps.receive import Order, receive
 from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of

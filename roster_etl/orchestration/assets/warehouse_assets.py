@@ -27,7 +27,7 @@ from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.announce import tell_of
-from roster_etl.pipeline.steps.plan import Planned
+from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.steps.publish import planned_of, publish_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import PROJECT

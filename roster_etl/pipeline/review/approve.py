@@ -16,14 +16,13 @@ from roster_etl.canonical.audit import Action
 from roster_etl.pipeline.import_upload import Tell, import_upload
 from roster_etl.pipeline.lifecycle.holds import deciding
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
-from roster_etl.pipeline.rename_words import says_ids
 from roster_etl.pipeline.reporting.import_summary import overtaken_by
 from roster_etl.pipeline.reporting.next_steps import again_command
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.review.preview import preview
 from roster_etl.pipeline.review.undo import publish_undo
 from roster_etl.pipeline.steps.receive import Order
-from roster_etl.pipeline.steps.rename_proposals import without_ids
+from roster_etl.pipeline.steps.rename_proposals import says_ids, without_ids
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.fault_injection import fault_point

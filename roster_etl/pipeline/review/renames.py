@@ -10,9 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from roster_etl.engine.planning.rename_detection import ENTITY, PROPOSALS, TABLE, change_rows
-from roster_etl.pipeline.rename_words import ALL, BadRename, chosen
 from roster_etl.pipeline.review.manual_import import Ground, carried, ground, publish_by_hand
-from roster_etl.pipeline.steps.rename_proposals import proposals
+from roster_etl.pipeline.steps.rename_proposals import ALL, BadRename, chosen, proposals
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import Entry, TableChange
 

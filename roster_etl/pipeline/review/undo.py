@@ -26,7 +26,7 @@ from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.review.manual_import import carried, keep_manifest
 from roster_etl.pipeline.steps.map_tables import tables_of
-from roster_etl.pipeline.steps.plan import PlanMoved, planned_from
+from roster_etl.pipeline.steps.planned import PlanMoved, planned_from
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding

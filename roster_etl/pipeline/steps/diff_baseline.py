@@ -6,15 +6,15 @@ Belongs here: finding that upload in the ledger and its bytes in the archive. Wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from roster_etl.engine.changes import Compared, Source, Uploaded, base_of, differences
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.validation.validate import judge_file
 from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.steps.validate import limits_of
-from roster_etl.pipeline.undone import undone_imports
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
@@ -82,3 +82,14 @@ def _earlier(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[U
         absent = {column for column in rows.column_names if not column.startswith("_")} - set(result.present)
         source = Source(kind=member.kind, file=member.name, rows=rows.drop_columns([*absent]))
         yield Uploaded(source=source, size=member.size)
+
+
+def undone_imports(rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return which of the published imports `rows` (oldest first) a later undo took back, and no undo of that brought back."""
+    gone: set[int] = set()
+    for row in rows:
+        for undone in reversed((row["summary"] or {}).get("undoes", ())):
+            again = next((r for r in rows if r["import_id"] == undone and r["kind"] == "undo"), None)
+            gone.add(undone)
+            gone.difference_update(again["summary"]["undoes"] if again else ())
+    return gone

@@ -6,6 +6,7 @@ Belongs here: handing the engine what it needs, and leaving findings and verdict
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.carry_over import keep_unstated
+from roster_etl.engine.transform.carry_over import keep_unstated, stand_aside
 from roster_etl.engine.transform.manual_edits import RecordEdit, with_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import VERDICTS
@@ -24,7 +26,6 @@ from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_fram
 from roster_etl.mapping.change_plan import tables_of as tables_of_fold
 from roster_etl.mapping.column_plan import RECEIVED_ON, Mapping
 from roster_etl.pipeline.staging import keep_verdict
-from roster_etl.pipeline.stand_ins import without_stand_ins
 from roster_etl.pipeline.steps.validate import tolerances
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -160,3 +161,43 @@ def table_lines(table: str, mapped: pa.Table, collisions: int, before: int) -> p
         ],
         schema=VERDICTS,
     )
+
+
+def without_stand_ins(workspace: Workspace, upload: Upload, table: str, mapped: MappedTable) -> MappedTable:
+    """Return `mapped` with rows that stand in for a refused one marked as refused, where a better version is current."""
+    place = (upload.district_id, upload.import_id)
+    for better, others in _stand_ins(upload, table):
+        name = f"judged/{better}"
+        document = workspace.frames.read_json(*place, name) if workspace.frames.exists(*place, name) else {}
+        if document.get("refused") or document.get("rows_rejected"):
+            mapped = replace(
+                mapped,
+                table=stand_aside(
+                    TABLES[table],
+                    mapped.table,
+                    _known(workspace, upload, table, better),
+                    better=upload.file_name(upload.format.file(better)),
+                    others=others,
+                    unsure=bool(document["refused"] or document["evidence"]),
+                ),
+            )
+    return mapped
+
+
+def _stand_ins(upload: Upload, table: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each file of which `table` is made, with the names of the files whose rows stand in for its own."""
+    mappings = [mapping for mapping in upload.vendor.mappings if mapping.to == table]
+    for better in dict.fromkeys(mapping.source for mapping in mappings):
+        first = next(number for number, mapping in enumerate(mappings) if mapping.source == better)
+        later = {m.source for m in mappings[first:] if m.yields and m.source != better}
+        if later and not mappings[first].yields:
+            yield better, frozenset(upload.file_name(upload.format.file(source)) for source in later)
+
+
+def _known(workspace: Workspace, upload: Upload, table: str, better: str) -> pa.Table:
+    """Return the current versions of `table` that came from the file `better`."""
+    known = workspace.warehouse.current_hashes(upload.district_id, upload.source, table)
+    current = workspace.warehouse.versions(table, known.column("version_id"))
+    origin = flat(current.column("source_file"))
+    names = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == better]
+    return current.filter(pc.is_in(origin, value_set=pa.array(names, pa.string())))

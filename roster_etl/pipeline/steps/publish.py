@@ -19,7 +19,7 @@ from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.staging import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.steps.conclude import approval_entry, conclusion_of, supersede_holds
 from roster_etl.pipeline.steps.map_tables import tables_of
-from roster_etl.pipeline.steps.plan import PLACE, Planned
+from roster_etl.pipeline.steps.planned import PLACE, Planned
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange

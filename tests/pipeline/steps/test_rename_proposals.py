@@ -17,13 +17,12 @@ from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lineage.id_history import other_keys
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild
-from roster_etl.pipeline.rename_words import BadRename
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.approve import Decision, approval, carry_out
 from roster_etl.pipeline.review.preview import preview
 from roster_etl.pipeline.review.renames import approve_afterwards
 from roster_etl.pipeline.steps.receive import Order
-from roster_etl.pipeline.steps.rename_proposals import proposals
+from roster_etl.pipeline.steps.rename_proposals import BadRename, proposals
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.district import District, Feed

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.planning.rename_detection import PROPOSALS
-from roster_etl.pipeline.rename_words import BadRename, chosen, in_numbers, numbered, says_ids
+from roster_etl.pipeline.steps.rename_proposals import BadRename, chosen, in_numbers, numbered, says_ids
 
 PROPOSED = numbered(
     pa.Table.from_pylist(

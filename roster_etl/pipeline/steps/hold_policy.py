@@ -1,0 +1,202 @@
+"""TODO-DOC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.engine.planning.plan import Plan
+from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
+from roster_etl.engine.planning.wrong_district import Likeness
+from roster_etl.mapping.column_plan import Unpivot
+from roster_etl.pipeline.staging import _documents, how_compared, verdicts
+from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.steps.planned import Planned, planned_from
+from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
+from roster_etl.pipeline.steps.rename_proposals import Renames
+from roster_etl.pipeline.steps.upload_identity import repeats_last_published
+from roster_etl.pipeline.uploads.archived_uploads import overtaken_by
+from roster_etl.pipeline.uploads.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.spec.findings import Finding
+
+
+def decide(
+    workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None, renames: Renames
+) -> tuple[Planned, list[Finding]]:
+    """Return the decision on `plan`, and the findings that say why it is not published, and what looks like a rename.
+
+    Args: looks: like whose upload it looks, if not like its own.
+    """
+    planned, findings = _decided(workspace, upload, plan, looks)
+    asks = upload.values["hold_renames"] and renames.proposed.num_rows and not upload.renames and not upload.approved_plan
+    if planned.decision == "publish" and asks:
+        hold = {"reason": RENAME, "tables": {}, "schools": [], "plan_sha256": plan.sha256}
+        planned = planned_from(plan, "held", hold)
+    return replace(planned, renames=renames.summary), [*findings, *renames.findings()]
+
+
+def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
+    refused = _refused(workspace, upload)
+    required = [file for file in upload.format.files if file.required and file.name in refused]
+    if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
+        return planned_from(plan, "rejected"), []
+    if upload.approved_plan:
+        return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
+    over = exceeded(plan, _thresholds(upload))
+    failed = [line for verdict in verdicts(workspace, upload, whole=True) for line in verdict.failed_text("critical")]
+    rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
+    is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
+    stopped = failed or over or rekeyed or looks  # before the question that may take reading archived files whole
+    if not stopped and is_state and _is_unchanged(workspace, upload, plan):
+        return planned_from(plan, "unchanged"), []
+    older = _older(workspace, upload)
+    if stopped or older:
+        planned, findings = _held(plan, failed, over)
+        strange = [Finding(severity="upload", code=looks, field="users", message=_people_text(plan))] if looks else []
+        why = "missing_column" if rekeyed else looks or ("older_upload" if older else None)
+        if why and not failed:
+            planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
+        return planned, [*rekeyed, *strange, *older, *findings]
+    return planned_from(plan, "publish"), _growth(plan, upload)
+
+
+def _as_then(upload: Upload, plan: Plan, planned: Planned, findings: list[Finding]) -> tuple[Planned, list[Finding]]:
+    """Return the decision that was taken then where an import is replayed: a person may have taken it."""
+    if upload.decided is None or planned.decision == upload.decided:
+        return planned, findings
+    if upload.decided == "publish":
+        return planned_from(plan, "publish"), _growth(plan, upload)
+    hold = {"reason": "replayed", "tables": {}, "schools": []} if upload.decided == "held" else None
+    return replace(planned, decision=cast("Decision", upload.decided), hold=hold), findings
+
+
+def _older(workspace: Workspace, upload: Upload) -> list[Finding]:
+    """An older upload never overtakes a newer one unless a person says so, looking at the plan."""
+    if upload.first_import is None:  # its bytes came just now
+        return []
+    feed = (upload.district_id, upload.source, upload.file_set)
+    newer = overtaken_by(workspace, *feed, came=upload.came_with, content=upload.content)
+    if newer is None:
+        return []
+    message = f"The upload came with import {upload.came_with}; that of import {newer}, which is published, came later."
+    return [Finding(severity="upload", code="older_upload", message=message)]
+
+
+def _people_text(plan: Plan) -> str:
+    users = plan.tables["users"]
+    return f"{users.absent:,} of {users.current:,} people would be removed, and {users.created:,} are new."
+
+
+def _growth(plan: Plan, upload: Upload) -> list[Finding]:
+    return [
+        Finding(severity="warning", code="many_additions", field=item.table, message=_over_text(item))
+        for item in many_additions(plan, _thresholds(upload))
+    ]
+
+
+def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Planned, list[Finding]]:
+    findings = [Finding(severity="upload", code="quality_gate_failed", message=f"{line}.") for line in failed]
+    findings += [
+        Finding(severity="upload", code="change_threshold_exceeded", field=item.table, message=_over_text(item)) for item in over
+    ]
+    hold = {
+        "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
+        "tables": _over_tables(plan, over),
+        "schools": [
+            {"table": item.table, "school": item.school, item.what: item.records, "current": item.current, "pct": item.pct}
+            for item in over
+            if item.school is not None
+        ],
+        "plan_sha256": plan.sha256,
+    }
+    return planned_from(plan, "held", hold), findings
+
+
+def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, float]]:
+    """Return the tables that exceed a threshold as a whole; ``updated`` only where that is the threshold of updates."""
+    tables: dict[str, dict[str, float]] = {}
+    for item in over:
+        if item.school is None:
+            table = plan.tables[item.table]
+            counts = {"deleted": table.absent, "current": table.current, "pct": _pct(table.absent, table.current)}
+            updated = {"updated": item.records} if item.what == "updated" else {}
+            tables[item.table] = {**counts, **tables.get(item.table, {}), **updated}
+    return tables
+
+
+def _over_text(item: Exceeded) -> str:
+    """Return what exceeds a threshold; the table is the finding's field, which is told before it."""
+    where = f" of school {item.school}" if item.school else ""
+    if item.what == "created":
+        return f"{item.records:,} records{where} are new, where there were {item.current:,} ({item.pct} %)."
+    what = {"deleted": "removed"}.get(item.what, item.what)
+    return f"{item.records:,} of {item.current:,} current records{where} ({item.pct} %) would be {what}."
+
+
+def _pct(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
+
+
+def _thresholds(upload: Upload) -> Thresholds:
+    values: dict[str, Any] = upload.values
+    return Thresholds(
+        delete_pct=values["delete_threshold_pct"],
+        delete_min=values["delete_threshold_min"],
+        update_pct=values["update_threshold_pct"],
+        add_pct=values["add_warning_pct"],
+    )
+
+
+def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
+    """Return whether the roster stays as it is: nothing would change, or derived values alone since rows stand in another order.
+
+    Derived values can be all that changes in an upload that says something new: a section's term, a login that was made up.
+    """
+    if not plan.says_nothing_new or not _same_settings(workspace, upload):
+        return False
+    return plan.is_empty or repeats_last_published(workspace, upload)
+
+
+def _same_settings(workspace: Workspace, upload: Upload) -> bool:
+    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
+
+
+def _refused(workspace: Workspace, upload: Upload) -> set[str]:
+    place = (upload.district_id, upload.import_id)
+    return {
+        file.name
+        for file in upload.format.files
+        if upload.member(file.name) and workspace.frames.read_json(*place, f"judged/{file.name}")["refused"]
+    }
+
+
+def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """A missing column that ids are made of would give records new ids: that is for a person to decide.
+
+    A numbered family that is gone gives nobody another id: it made records of its own, which stay (`_unstated`).
+    """
+    columns: dict[tuple[str, str], None] = {}
+    for mapping in upload.vendor.mappings:
+        document = documents.get(mapping.source, {})
+        lost = set(document.get("lost", ())) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
+        silent = mapping.unstated(set(document.get("present", ())), lost) if lost else ()
+        for target, origins in mapping.reads().items() if lost else ():
+            if target in TABLES[mapping.to].key and target not in silent:
+                columns |= {(file, column): None for file, column in origins if file == mapping.source and column in lost}
+    message = "Ids are made of this column. Earlier uploads had it, and this one does not: records would get other ids."
+    return [
+        Finding(severity="upload", code="missing_column", file=upload.file_name(upload.format.file(f)), field=c, message=message)
+        for f, c in columns
+    ]
+
+
+def _unusable(workspace: Workspace, upload: Upload) -> bool:
+    """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
+    if how_compared(workspace, upload) == REFUSED_WHOLE:
+        return True
+    judged = _documents(workspace, upload).values()
+    return all(about["refused"] for document in judged for about in document["files"].values())

@@ -1,0 +1,71 @@
+"""TODO-DOC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from roster_etl.engine.planning.plan import Plan
+from roster_etl.spec.errors import PermanentError
+
+Decision = Literal["publish", "unchanged", "held", "rejected"]
+
+
+PLACE = "_place"
+"""The column of places in the mapped table, where staging has those in place of the rows that open."""
+
+
+class PlanMoved(PermanentError):
+    """An approved plan is no longer what publishing would do."""
+
+    code = "roster_moved"
+    template = (
+        "import {import_id} of {district_id}: the roster has moved on since its plan was shown; look at it again, or import anew"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """The decision and what it rests on, without a cell.
+
+    ``tables``: table → the numbers of its ``TablePlan``; ``hold``: reason, tables
+    that exceed a threshold, plan hash; ``base``: the import that the plan was made against; ``renames``: how many people seem to have
+    got other ids, how many of that were approved, and some of the ids, masked.
+    """
+
+    decision: Decision
+    sha256: str
+    base: int | None
+    tables: Mapping[str, Mapping[str, Any]]
+    hold: Mapping[str, Any] | None = None
+    renames: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> dict[str, dict[str, int]]:
+        """Created, updated and deleted records by table."""
+        return {name: {what: table[what] for what in ("created", "updated", "deleted")} for name, table in self.tables.items()}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Planned:
+        """Return what ``asdict`` wrote."""
+        return cls(**document)
+
+
+def planned_from(plan: Plan, decision: Decision, hold: Mapping[str, Any] | None = None) -> Planned:
+    """Return the decision on a plan, with the plan's numbers and no cell."""
+    tables = {
+        name: {
+            "created": t.created,
+            "updated": t.updated,
+            "deleted": t.deleted,
+            "absent": t.absent,
+            "current": t.current,
+            "counted_updates": t.counted_updates,
+            "columns": dict(t.columns),
+            "reasons": dict(t.reasons),
+            "schools": {school: asdict(part) for school, part in t.schools.items()},
+        }
+        for name, t in plan.tables.items()
+    }
+    return Planned(decision=decision, sha256=plan.sha256, base=plan.base, tables=tables, hold=hold)
