@@ -16,7 +16,7 @@ from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_f
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from roster_etl.pipeline.steps.receive import Order
+    from roster_etl.pipeline.uploads.order import Order
     from roster_etl.spec.errors import RosterError
 
 _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
@@ -30,8 +30,8 @@ def import_(
     options = pairs(option or (), what="--option")
     _refuse_missing(path)
     source = _feed_for(call, district, format, options)
-    from roster_etl.pipeline.steps.receive import Order
     from roster_etl.pipeline.uploads.file_sets import sets_at
+    from roster_etl.pipeline.uploads.order import Order
     from roster_etl.vendors import vendor
 
     order = Order(district_id=district, source=source, path=path, options=options)
@@ -58,8 +58,8 @@ def rerun(
     if rollback and import_id is None:
         raise BadWords(problem="--rollback: say with --import N which upload to go back to")
     known = call.registry.get(district)
-    from roster_etl.pipeline.steps.receive import Order, rerun_entry
     from roster_etl.pipeline.uploads.archived_uploads import archived_import, refuse_older
+    from roster_etl.pipeline.uploads.order import Order, rerun_entry
 
     options = pairs(option or (), what="--option")
     source = one_format(known, format) if import_id is None else _archived_source(call, district, import_id)

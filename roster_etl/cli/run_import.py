@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.urls import local_path
 
 if TYPE_CHECKING:
-    from roster_etl.pipeline.steps.receive import Order
+    from roster_etl.pipeline.uploads.order import Order
 
 
 _RECENT = 50  # imports of a feed that others may begin while one runs

@@ -18,8 +18,9 @@ from roster_etl.pipeline.steps.map_tables import files_for, gate_table, tables_o
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.steps.publish import publish_import
-from roster_etl.pipeline.steps.receive import Order, receive
+from roster_etl.pipeline.steps.receive import receive
 from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor

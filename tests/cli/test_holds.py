@@ -12,7 +12,7 @@ import pytest
 
 from roster_etl.cli.render_import import approving_words
 from roster_etl.pipeline.review.approve import Decision, approval, carry_out
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import ImportNotRunning, NoHold

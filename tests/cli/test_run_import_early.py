@@ -8,7 +8,7 @@ import pytest
 
 from roster_etl.cli import run_import
 from roster_etl.cli.run_import import start_gates_early
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 
 

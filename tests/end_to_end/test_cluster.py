@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.files.folder import Folder

@@ -13,7 +13,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.dry_run import check_upload
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.registry import District, Feed

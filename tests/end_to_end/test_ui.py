@@ -18,7 +18,7 @@ import pytest
 
 from roster_etl.orchestration.jobs.in_process_runs import ensure_config, run_import
 from roster_etl.orchestration.runtime.current_home import VARIABLE
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.registry import Feed

@@ -76,7 +76,7 @@ def cli(home: Path, words: list[str]) -> int:
 def import_(home: Path, path: str | None = None, archived: int | None = None, feed: tuple[str, str] = FEED) -> None:
     """Import what lies at `path`, or an archived upload."""
     from roster_etl.pipeline.import_upload import import_upload
-    from roster_etl.pipeline.steps.receive import Order
+    from roster_etl.pipeline.uploads.order import Order
 
     with _open(home) as workspace:
         import_upload(workspace, Order(district_id=feed[0], source=feed[1], path=path, archived=archived))
@@ -267,7 +267,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
     from roster_etl.orchestration.sensors.tick import Bounds
     from roster_etl.pipeline.import_upload import import_upload
     from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
-    from roster_etl.pipeline.steps.receive import Order
+    from roster_etl.pipeline.uploads.order import Order
 
     cursor = home / CURSOR
     with _open(home) as workspace:

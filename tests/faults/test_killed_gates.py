@@ -10,7 +10,7 @@ import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.quality.gx_client import GATES

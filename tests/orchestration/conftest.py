@@ -15,7 +15,7 @@ import pytest
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.registry import District, Feed

@@ -22,7 +22,7 @@ from roster_etl.orchestration.sensors.landing_sensor import landing_zone, unfini
 from roster_etl.orchestration.sensors.landing_watch import watch
 from roster_etl.orchestration.sensors.tick import Bounds, Tick
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.loopback.sftp_client import upload_files
 from roster_etl.store.loopback.sftp_server import HOST, Account, SftpServer

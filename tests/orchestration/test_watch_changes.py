@@ -16,7 +16,7 @@ from roster_etl.orchestration.sensors.tick import Bounds, Tick
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.pending_uploads import waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed

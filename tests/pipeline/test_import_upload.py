@@ -16,7 +16,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.steps import plan
 from roster_etl.pipeline.steps.planned import PlanMoved
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import PASSWORD, write_sample
 from roster_etl.store.registry.district import District, Feed, Window

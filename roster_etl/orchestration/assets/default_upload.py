@@ -11,8 +11,8 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
-from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.uploads.archived_uploads import newest_archived
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.pending_uploads import waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import resolve

@@ -25,8 +25,9 @@ from roster_etl.orchestration.assets.step_context import reported, step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.review.approve import refuse_ids
-from roster_etl.pipeline.steps.receive import Order, receive, refuse_paused
+from roster_etl.pipeline.steps.receive import receive, refuse_paused
 from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format

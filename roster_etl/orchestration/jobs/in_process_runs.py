@@ -25,8 +25,9 @@ from roster_etl.orchestration.runtime.dagster_storage import opened
 from roster_etl.orchestration.runtime.event_log_pool import kept_connections
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.pipeline.review.approve import refuse_ids
-from roster_etl.pipeline.steps.receive import Order, refuse_paused
+from roster_etl.pipeline.steps.receive import refuse_paused
 from roster_etl.pipeline.uploads.file_sets import of_one_set
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import PROJECT, Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.folder import make_private

@@ -21,8 +21,8 @@ from roster_etl.pipeline.reporting.next_steps import again_command
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.review.preview import preview
 from roster_etl.pipeline.review.undo import publish_undo
-from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.steps.rename_proposals import says_ids, without_ids
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.fault_injection import fault_point

@@ -16,8 +16,8 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportKind, ImportStatus
 from roster_etl.pipeline.import_upload import Tell, import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome, together
-from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.uploads.file_sets import sets_at
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder

@@ -5,12 +5,9 @@ Belongs here: what is decided before any row is read: is it the same as last tim
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,53 +21,22 @@ from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_i
 from roster_etl.pipeline.uploads.carry_forward import with_lasting
 from roster_etl.pipeline.uploads.classify import classified
 from roster_etl.pipeline.uploads.file_sets import of_one_set
+from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
+from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
 from roster_etl.pipeline.uploads.pending_uploads import arrived, forget, keep_member
 from roster_etl.pipeline.uploads.published_values import unpublished_files
 from roster_etl.pipeline.uploads.upload import Member, Upload, refused_at_the_door
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
-from roster_etl.spec import Format
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
-from roster_etl.spec.options import arrival_options, options_of, resolve
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import scratch_folder, sweep
 from roster_etl.store.landing import open_landing
 from roster_etl.store.landing.upload_source import Arrival, collect, collect_path, unpacked
-from roster_etl.store.registry.district import District, Feed, Window
-from roster_etl.store.warehouse import Entry
-from roster_etl.vendors import Vendor, vendor
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What is to be imported, for whom, and how.
-
-    ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
-    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.uploads.pending_uploads``). ``approves``:
-    the held import that is carried out under its own number, the hash of its plan, and who approved it.
-    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
-    ``renames``: what is taken for renames (``all``, the number of a proposal, or ``OLD=NEW``).
-    ``rollback``: an archived upload is planned although a newer one is published; the plan is held in any case.
-    ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
-    (ISO, UTC); None: now.
-    """
-
-    district_id: str
-    source: str
-    path: str | None = None
-    archived: int | None = None
-    arrival: int | None = None
-    approves: tuple[int, str, str] | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-    stale: tuple[str, ...] = ()
-    leave_out: tuple[str, ...] = ()
-    renames: tuple[str, ...] = ()
-    rollback: bool = False
-    run_id: str | None = None
-    file_set: str | None = None
-    received_at: str | None = None
+from roster_etl.store.registry.district import Feed, Window
+from roster_etl.vendors import vendor
 
 
 def receive(workspace: Workspace, order: Order) -> Upload:
@@ -84,20 +50,6 @@ def receive(workspace: Workspace, order: Order) -> Upload:
         return _received(workspace, order)
     with workspace.warehouse.attempt(rerun_entry(order)):
         return _received(workspace, order)
-
-
-def _is_rerun(order: Order) -> bool:
-    return order.archived is not None and order.approves is None
-
-
-def rerun_entry(order: Order) -> Entry:
-    """Return the audit's line of an order that runs an archived upload again."""
-    return Entry(
-        action="rollback" if order.rollback else "rerun",
-        district_id=order.district_id,
-        source=order.source,
-        about={"of_import": order.archived},
-    )
 
 
 def _received(workspace: Workspace, order: Order) -> Upload:
@@ -157,45 +109,6 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
         forget(workspace, upload.district_id, upload.source, order.arrival)
     fault_point("receive.done")
     return received
-
-
-def option_texts(
-    format_: Format, district: District, feed: Feed, given: Mapping[str, str], windows: Sequence[Window] = ()
-) -> dict[str, str]:
-    """Return the text of every option: default, district's time zone, feed, calendar, this import; the last that speaks wins.
-
-    Raises: UnknownOption, BadOption.
-    """
-    layers = ({"time_zone": district.time_zone}, feed.options, *(window.options for window in windows), given)
-    resolve(format_, *layers)
-    texts = {name: option.default for name, option in options_of(format_).items()}
-    for layer in layers:
-        texts.update(layer)
-    return texts
-
-
-def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> str:
-    """Return a hash of all that decides what an upload's bytes become, besides the bytes themselves."""
-    arrival = arrival_options(vendor_.format)
-    settings = {
-        "options": {name: text for name, text in sorted(texts.items()) if name not in arrival},
-        "gates": sorted(repr(gate) for gate in feed.gates),
-        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
-        "code": _code_digest(vendor_.package),
-    }
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _code_digest(package: str) -> str:
-    """A corrected spec, mapping or rule makes the same bytes a new import."""
-    root = Path(__file__).resolve().parents[1]
-    folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
-    digest = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(folder.rglob("*.py")):
-            digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
 
 
 def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
@@ -317,18 +230,6 @@ def _unpublished(workspace: Workspace, upload: Upload) -> list[Finding]:
 def _stale(order: Order) -> list[Finding]:
     message = "The file is older than the rest of the upload, and was imported as it lies."
     return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
-
-
-def _content(upload: Upload, members: Sequence[Member]) -> str:
-    """Return the hash of what an upload says: its bytes, and for events the day on which it came, which rows may leave unsaid.
-
-    A file that was refused counts, so that it is told of again with the next upload.
-    """
-    used = [member for member in members if member.kind or member.refused]
-    lines = [f"{m.kind or m.refused} {m.sha256}" for m in sorted(used, key=lambda m: (m.kind or m.refused or "", m.name))]
-    if upload.format.mode == "events":
-        lines.append(f"received on {upload.received_on.isoformat()}")
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def is_unchanged(workspace: Workspace, upload: Upload) -> bool:

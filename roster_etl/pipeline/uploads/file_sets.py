@@ -17,7 +17,7 @@ from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
 if TYPE_CHECKING:
-    from roster_etl.pipeline.steps.receive import Order
+    from roster_etl.pipeline.uploads.order import Order
 
 
 def of_one_set(workspace: Workspace, order: Order) -> Order:

@@ -11,8 +11,8 @@ import pytest
 from roster_etl.orchestration.jobs.backfill import backfill, chosen_feeds, counted, fill
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, upload_config
 from roster_etl.pipeline import import_upload
-from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
+from roster_etl.pipeline.uploads.order import Order
 from tests.orchestration.conftest import Home, register, without_half_of_the_students
 
 

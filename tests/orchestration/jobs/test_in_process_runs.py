@@ -15,7 +15,7 @@ from roster_etl.orchestration.definitions import FRESH_CHECKS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
 from roster_etl.store.fault_injection import InjectedFault

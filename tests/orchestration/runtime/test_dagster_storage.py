@@ -10,7 +10,7 @@ import pytest
 from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.orchestration.runtime import dagster_storage
 from roster_etl.orchestration.runtime.dagster_storage import StorageBehind, StorageUnavailable, described, opened, plain_errors
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.spec.errors import SettingsError
 from tests.cli.calling import call
 from tests.conftest import ROOT

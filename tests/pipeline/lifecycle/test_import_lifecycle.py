@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned, end_with_run, release
-from roster_etl.pipeline.steps.receive import Order, receive
+from roster_etl.pipeline.steps.receive import receive
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingNotFound
 from roster_etl.store.registry.registry import District, Feed

@@ -13,7 +13,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.retry_policy import may_be_tried_again
 from roster_etl.pipeline.reporting.import_summary import is_parked, outcome
 from roster_etl.pipeline.reporting.report_files import report_document
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import PermanentError

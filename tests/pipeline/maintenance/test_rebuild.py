@@ -19,7 +19,7 @@ from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NotEmpty, Noth
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review import override
 from roster_etl.pipeline.review.preview import preview
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.store.registry.district import District, Feed, Gate, Window

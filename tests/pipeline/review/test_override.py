@@ -15,7 +15,7 @@ from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, Unkn
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review import override
 from roster_etl.pipeline.review.override import NotEdited, Target, clear_override, set_override
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import RosterMoved

@@ -19,7 +19,7 @@ from roster_etl.pipeline.review.approve import Decision, Overtaken, approval, ca
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.steps.plan import plan_import
-from roster_etl.pipeline.steps.receive import Order
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import next_day, write_sample

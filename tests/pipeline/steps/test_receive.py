@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
-from roster_etl.pipeline.steps.receive import Order, receive
+from roster_etl.pipeline.steps.receive import receive
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.loopback.sftp_server import Account, SftpServer

@@ -21,8 +21,8 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.approve import Decision, approval, carry_out
 from roster_etl.pipeline.review.preview import preview
 from roster_etl.pipeline.review.renames import approve_afterwards
-from roster_etl.pipeline.steps.receive import Order
 from roster_etl.pipeline.steps.rename_proposals import BadRename, proposals
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.district import District, Feed

@@ -13,8 +13,9 @@ import pytest
 from roster_etl.mapping.column_plan import Lookup
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.review.dry_run import check_upload
-from roster_etl.pipeline.steps.receive import Order, receive
+from roster_etl.pipeline.steps.receive import receive
 from roster_etl.pipeline.uploads.file_sets import of_one_set, sets_at
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.published_values import known_columns, unpublished_files
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed

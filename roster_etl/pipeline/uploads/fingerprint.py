@@ -1,0 +1,66 @@
+"""TODO-DOC."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from roster_etl.pipeline.uploads.upload import Member, Upload
+from roster_etl.spec import Format
+from roster_etl.spec.options import arrival_options, options_of, resolve
+from roster_etl.store.registry.district import District, Feed, Window
+from roster_etl.vendors import Vendor, vendor
+
+
+def option_texts(
+    format_: Format, district: District, feed: Feed, given: Mapping[str, str], windows: Sequence[Window] = ()
+) -> dict[str, str]:
+    """Return the text of every option: default, district's time zone, feed, calendar, this import; the last that speaks wins.
+
+    Raises: UnknownOption, BadOption.
+    """
+    layers = ({"time_zone": district.time_zone}, feed.options, *(window.options for window in windows), given)
+    resolve(format_, *layers)
+    texts = {name: option.default for name, option in options_of(format_).items()}
+    for layer in layers:
+        texts.update(layer)
+    return texts
+
+
+def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> str:
+    """Return a hash of all that decides what an upload's bytes become, besides the bytes themselves."""
+    arrival = arrival_options(vendor_.format)
+    settings = {
+        "options": {name: text for name, text in sorted(texts.items()) if name not in arrival},
+        "gates": sorted(repr(gate) for gate in feed.gates),
+        "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
+        "code": _code_digest(vendor_.package),
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _code_digest(package: str) -> str:
+    """A corrected spec, mapping or rule makes the same bytes a new import."""
+    root = Path(__file__).resolve().parents[1]
+    folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _content(upload: Upload, members: Sequence[Member]) -> str:
+    """Return the hash of what an upload says: its bytes, and for events the day on which it came, which rows may leave unsaid.
+
+    A file that was refused counts, so that it is told of again with the next upload.
+    """
+    used = [member for member in members if member.kind or member.refused]
+    lines = [f"{m.kind or m.refused} {m.sha256}" for m in sorted(used, key=lambda m: (m.kind or m.refused or "", m.name))]
+    if upload.format.mode == "events":
+        lines.append(f"received on {upload.received_on.isoformat()}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""TODO-DOC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from roster_etl.store.warehouse import Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be imported, for whom, and how.
+
+    ``path``: where the upload lies; None: the feed's landing zone. ``archived``: an earlier import whose bytes are run
+    again. ``arrival``: an upload that was taken in when it had settled, and waits for its turn (``pipeline.uploads.pending_uploads``). ``approves``:
+    the held import that is carried out under its own number, the hash of its plan, and who approved it.
+    ``stale``: files known to be older than the rest, which is reported; ``leave_out``: removals that are left out of the plan;
+    ``renames``: what is taken for renames (``all``, the number of a proposal, or ``OLD=NEW``).
+    ``rollback``: an archived upload is planned although a newer one is published; the plan is held in any case.
+    ``file_set``: the set of the format's files that it is about; None: the one that is found. ``received_at``: when the upload arrived
+    (ISO, UTC); None: now.
+    """
+
+    district_id: str
+    source: str
+    path: str | None = None
+    archived: int | None = None
+    arrival: int | None = None
+    approves: tuple[int, str, str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
+    rollback: bool = False
+    run_id: str | None = None
+    file_set: str | None = None
+    received_at: str | None = None
+
+
+def _is_rerun(order: Order) -> bool:
+    return order.archived is not None and order.approves is None
+
+
+def rerun_entry(order: Order) -> Entry:
+    """Return the audit's line of an order that runs an archived upload again."""
+    return Entry(
+        action="rollback" if order.rollback else "rerun",
+        district_id=order.district_id,
+        source=order.source,
+        about={"of_import": order.archived},
+    )
