@@ -1,1 +1,0 @@
-"""Canonical tables written in the formats of other systems, one module per format."""
