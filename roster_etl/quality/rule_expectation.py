@@ -18,7 +18,7 @@ from great_expectations.render.components import LegacyDiagnosticRendererType, L
 from great_expectations.render.renderer.renderer import renderer
 from great_expectations.render.renderer_configuration import RendererConfiguration, RendererValueType
 
-from roster_etl.quality.tolerance import holds, promise_text, share_text
+from roster_etl.quality.verdict import holds, promise_text, share_text
 
 METRIC = "table.rule_verdicts"
 

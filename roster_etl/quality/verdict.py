@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
 from typing import Any
 
 from roster_etl.projections.suite_format import Severity
-from roster_etl.quality.tolerance import allowed_text, share_text
 from roster_etl.spec.rule_catalog import ANY_ROW
 
 
@@ -99,3 +99,34 @@ class Verdict:
         """Return the verdict that :meth:`to_dict` wrote."""
         names = [field.name for field in fields(CheckResult)]
         return cls(name=verdict["name"], results=tuple(CheckResult(**{n: r[n] for n in names}) for r in verdict["results"]))
+
+
+def holds(judged: int, failing: int, mostly: float | None) -> bool:
+    """Return whether at most ``1 - mostly`` of `judged` rows fail (None: no row may). Exact: 10 of 100 is 10 %, not a bit more."""
+    if mostly is None:
+        return failing == 0
+    return failing <= judged * (1 - _exact(mostly))
+
+
+def allowed_text(mostly: float | None) -> str:
+    """Return "none may", or "at most 5 % allowed"."""
+    return "none may" if mostly is None else f"at most {_percent(1 - _exact(mostly))} % allowed"
+
+
+def promise_text(mostly: float | None) -> str:
+    """Return "every row", or "at least 95 % of rows"."""
+    return "every row" if mostly is None else f"at least {_percent(_exact(mostly))} % of rows"
+
+
+def share_text(judged: int, failing: int) -> str:
+    """Return the failing share in percent, with one decimal; a share above none is never written as 0."""
+    percent = 100 * failing / judged if judged else 0.0
+    return "less than 0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"
+
+
+def _exact(mostly: float) -> Fraction:
+    return Fraction(str(mostly))
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(100 * share):g}"

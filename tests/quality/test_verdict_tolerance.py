@@ -2,7 +2,7 @@
 
 import pytest
 
-from roster_etl.quality.tolerance import allowed_text, holds, promise_text, share_text
+from roster_etl.quality.verdict import allowed_text, holds, promise_text, share_text
 
 
 @pytest.mark.parametrize(
