@@ -367,7 +367,7 @@ def _options(district: District, feed: Feed) -> Callable[[], str]:
 
 def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
     def look() -> str:
-        from roster_etl.store.landing import open_landing
+        from roster_etl.store.landing.open import open_landing
         from roster_etl.vendors import vendor
 
         if not _folder(call, district, feed):

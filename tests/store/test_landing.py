@@ -9,8 +9,9 @@ import fsspec
 import pytest
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, NoLanding, UploadMoved, UploadTooLarge
-from roster_etl.store.landing import LocalLanding, open_folder, open_landing, unregistered
 from roster_etl.store.landing.entries import Entry, is_litter
+from roster_etl.store.landing.local import LocalLanding
+from roster_etl.store.landing.open import open_folder, open_landing, unregistered
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Limits, Settings
 

@@ -16,7 +16,7 @@ from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.pending_uploads import waiting
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.options import resolve
-from roster_etl.store.landing import open_landing
+from roster_etl.store.landing.open import open_landing
 from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import landing_folder
 from roster_etl.vendors import vendor

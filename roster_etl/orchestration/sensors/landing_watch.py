@@ -39,7 +39,8 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.landing import open_folder, open_landing, quiet_period, unregistered
+from roster_etl.store.landing import quiet_period
+from roster_etl.store.landing.open import open_folder, open_landing, unregistered
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover, vendor

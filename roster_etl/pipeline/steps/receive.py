@@ -33,7 +33,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import scratch_folder, sweep
-from roster_etl.store.landing import open_landing
+from roster_etl.store.landing.open import open_landing
 from roster_etl.store.landing.upload_source import Arrival, collect, collect_path, unpacked
 from roster_etl.store.registry.district import Feed, Window
 from roster_etl.vendors import vendor

@@ -25,7 +25,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.spec.options import resolve
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder
-from roster_etl.store.landing import open_landing
+from roster_etl.store.landing.open import open_landing
 from roster_etl.store.landing.upload_source import collect, unpacked
 from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor

@@ -19,7 +19,7 @@ from fsspec.asyn import AsyncFileSystem, sync
 from roster_etl.spec.errors import LandingError
 from roster_etl.store.files.object_store import how_to_install, told
 from roster_etl.store.files.urls import join, redact, scheme
-from roster_etl.store.landing import BLOCK, Landing, Sink
+from roster_etl.store.landing.base import BLOCK, Landing, Sink
 from roster_etl.store.landing.entries import Entry
 from roster_etl.store.landing.sftp import check_host_key, connection, find_login, parse_address, translated
 from roster_etl.store.registry.district import Feed

@@ -16,8 +16,9 @@ from typing import Literal, Protocol
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
 from roster_etl.store.files.urls import local_path, redact, shown
-from roster_etl.store.landing import Landing, open_folder
+from roster_etl.store.landing.base import Landing
 from roster_etl.store.landing.entries import Entry, FetchedFile
+from roster_etl.store.landing.open import open_folder
 from roster_etl.store.landing.zip_upload import Zip
 from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import Settings

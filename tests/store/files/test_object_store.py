@@ -16,7 +16,7 @@ from roster_etl.frames.arrow import to_frame
 from roster_etl.spec.errors import ArchiveError, RosterError, SettingsError, StoreRefused, StoreUnavailable
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.folder import Folder
-from roster_etl.store.landing import open_folder, open_landing
+from roster_etl.store.landing.open import open_folder, open_landing
 from roster_etl.store.registry.registry import Feed
 from roster_etl.store.settings import Settings
 from roster_etl.store.staging_frames import FrameStore

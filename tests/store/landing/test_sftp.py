@@ -29,7 +29,8 @@ from roster_etl.spec.errors import (
     UnsafeSecretFile,
     UploadMoved,
 )
-from roster_etl.store.landing import Landing, open_folder, open_landing
+from roster_etl.store.landing.base import Landing
+from roster_etl.store.landing.open import open_folder, open_landing
 from roster_etl.store.landing.sftp import parse_address
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import Feed

@@ -9,8 +9,8 @@ import fsspec
 import pytest
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UnsafeArchive, UploadMoved
-from roster_etl.store.landing import LocalLanding
 from roster_etl.store.landing.entries import Entry, FetchedFile
+from roster_etl.store.landing.local import LocalLanding
 from roster_etl.store.landing.upload_source import Arrival, collect, collect_path, unpacked
 from roster_etl.store.settings import Limits, Settings
 

@@ -1,0 +1,68 @@
+"""TODO-DOC."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from roster_etl.spec.errors import LandingError, NoLanding
+from roster_etl.store.files.urls import join, local_path
+from roster_etl.store.landing.base import Landing
+from roster_etl.store.landing.entries import Entry
+from roster_etl.store.landing.local import LocalLanding
+from roster_etl.store.registry.district import District, Feed
+from roster_etl.store.settings import Settings, landing_folder
+
+
+@contextmanager
+def open_landing(
+    district_id: str, feed: Feed, settings: Settings, *, environ: Mapping[str, str] | None = None
+) -> Iterator[Landing]:
+    """Open the folder where a feed's uploads arrive; one fresh connection, closed afterwards.
+
+    Raises: NoLanding, LandingError and its kinds (a person has to act), LandingUnavailable (try again later).
+    """
+    url = landing_folder(settings, district_id, feed.path)
+    if not url:
+        raise NoLanding(district_id=district_id, format=feed.format)
+    with open_folder(url, settings, feed=feed, environ=environ) as landing:
+        yield landing
+
+
+@contextmanager
+def open_folder(
+    url: str, settings: Settings, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
+) -> Iterator[Landing]:
+    """Open any folder (path or fsspec URL); log-in and host keys come from `feed`, else from the settings. Raises as open_landing."""
+    if (path := local_path(url)) is not None:
+        _check_no_link_below(settings.landing.base, path)
+        yield LocalLanding(path, settings.limits)
+    else:
+        from roster_etl.store.landing.remote import open_remote  # 0.2 s that a local folder does not need
+
+        with open_remote(url, settings, feed or Feed(format=""), os.environ if environ is None else environ) as landing:
+            yield landing
+
+
+def unregistered(root: Iterable[Entry], districts: Iterable[District], settings: Settings) -> tuple[str, ...]:
+    """Return the folders of the landing base's listing `root` that no feed of a registered district watches; sorted."""
+    urls = [landing_folder(settings, district.id, feed.path) for district in districts for feed in district.feeds]
+    watched = {url.rstrip("/") for url in urls}
+    folders = (entry for entry in root if not entry.regular)
+    return tuple(sorted(f.name for f in folders if not _is_watched(join(settings.landing.base, f.address), watched)))
+
+
+def _is_watched(folder: str, watched: set[str]) -> bool:
+    return any(url == folder or url.startswith(f"{folder}/") for url in watched)
+
+
+def _check_no_link_below(base: str, folder: Path) -> None:
+    """Refuse a folder that a district could have replaced by a link to another's: below the base, nothing may be a link."""
+    root = local_path(base) if base else None
+    if root is None or not folder.is_relative_to(root):
+        return
+    for part in [folder, *folder.parents][: len(folder.relative_to(root).parts)]:
+        if part.is_symlink():
+            raise LandingError(where=str(folder), problem=f"{part.name} is a link; below the landing base links are not followed")
