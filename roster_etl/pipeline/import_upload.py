@@ -14,7 +14,7 @@ from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
 from roster_etl.pipeline.staging import keep_table, kept_tables
 from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
 from roster_etl.pipeline.steps.conclude import fail
-from roster_etl.pipeline.steps.map_tables import files_for, gate_table, tables_of
+from roster_etl.pipeline.steps.map_tables import gate_table
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.steps.publish import publish_import
@@ -24,6 +24,7 @@ from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor
+from roster_etl.vendors.lineage import files_for, tables_of
 
 Tell = Callable[[str], None]
 """Takes the name of each step that was done, for whoever watches."""

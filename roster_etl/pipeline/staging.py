@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import pandas as pd
 import pyarrow as pa
 
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import LEAVING, Edit
+from roster_etl.vendors.lineage import tables_of
 
 STAGE = "fold"
 

@@ -18,7 +18,6 @@ from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.sensors.landing_sensor import landing_zone
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import NoNextDay, next_day, write_sample
 from roster_etl.spec import Choice, File
@@ -27,6 +26,7 @@ from roster_etl.spec.replacements import codes_of
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import Vendor, discover
+from roster_etl.vendors.lineage import tables_of
 from tests.cli.calling import call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

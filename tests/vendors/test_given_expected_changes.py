@@ -18,11 +18,11 @@ import pytest
 from roster_etl.canonical.roster import TABLES
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import Vendor, discover
+from roster_etl.vendors.lineage import tables_of
 
 HERE = Path(__file__).parent
 FOLDED = {name: vendor for name, vendor in discover().items() if vendor.fold is not None}

@@ -14,8 +14,8 @@ from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.staging import STAGE
 from roster_etl.pipeline.steps.apply_changes import fold_upload
-from roster_etl.pipeline.steps.map_tables import files_for
 from roster_etl.vendors import Vendor
+from roster_etl.vendors.lineage import files_for
 
 
 def state_key(vendor: Vendor) -> dg.AssetKey:

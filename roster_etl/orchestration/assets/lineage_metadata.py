@@ -16,10 +16,10 @@ import dagster as dg
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.assets.markdown import Link, markdown_table
-from roster_etl.pipeline.steps.map_tables import reads_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.files.urls import join, redact
 from roster_etl.vendors import vendor
+from roster_etl.vendors.lineage import reads_of
 
 EDITS = "edits in force"
 CLOSER = "look closer"

@@ -23,11 +23,11 @@ from roster_etl.pipeline.reporting.notifications import summary_text
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 from roster_etl.pipeline.reporting.report_files import report_url
-from roster_etl.pipeline.steps.map_tables import reads_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
 from roster_etl.vendors import Vendor
+from roster_etl.vendors.lineage import reads_of
 
 OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]

@@ -27,11 +27,12 @@ from roster_etl.orchestration.assets.run_resources import handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.steps.apply_changes import make_table
-from roster_etl.pipeline.steps.map_tables import files_for, gate_table, tables_of
+from roster_etl.pipeline.steps.map_tables import gate_table
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
+from roster_etl.vendors.lineage import files_for, tables_of
 
 PLAN = dg.AssetKey(["roster", "plan"])
 

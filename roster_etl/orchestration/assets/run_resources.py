@@ -21,12 +21,12 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.staging import Loaded
 from roster_etl.pipeline.steps.conclude import fail
-from roster_etl.pipeline.steps.map_tables import files_for, tables_of
 from roster_etl.pipeline.steps.validate import references_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.actor import Via, acting
+from roster_etl.vendors.lineage import files_for, tables_of
 
 
 class RunBroken(RetryableError):

@@ -23,9 +23,9 @@ from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIOR
 from roster_etl.orchestration.assets.vendor_assets import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.spec import FileSet
 from roster_etl.vendors import Vendor, discover, vendor
+from roster_etl.vendors.lineage import tables_of
 
 
 def job_name(format_name: str, file_set: str = "") -> str:

@@ -25,13 +25,13 @@ from roster_etl.frames.arrow import flat
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
 from roster_etl.mapping.describe import column_words, fold_words
 from roster_etl.pipeline.lineage.id_history import Under, other_keys
-from roster_etl.pipeline.steps.map_tables import mappings_to
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
 from roster_etl.spec.options import resolve
 from roster_etl.spec.replacements import codes_of, folded
 from roster_etl.vendors import Vendor, vendor
+from roster_etl.vendors.lineage import mappings_to
 
 _CODED = ("source", "user_kind", "role", "enrollment_type", "entity")  # key columns with words of ours, never of an upload
 

@@ -21,11 +21,11 @@ from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, judged
 from roster_etl.engine.transform.mapper import HASH
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
 from roster_etl.pipeline.review.manual_import import Ground, carried, ground, publish_by_hand
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.warehouse import Edit, Entry, TableChange
 from roster_etl.vendors import vendor
+from roster_etl.vendors.lineage import tables_of
 
 _CARRIED = ("headers",)  # of the summary of the last import: what later uploads are judged against
 _UNCHANGED = ("content", "settings")  # with these, the same upload again is unchanged

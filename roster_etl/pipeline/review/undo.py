@@ -25,7 +25,6 @@ from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.review.manual_import import carried, keep_manifest
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.steps.planned import PlanMoved, planned_from
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -33,6 +32,7 @@ from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Conclusion, Edit, Entry, Hold, TableChange, UnknownImport
 from roster_etl.vendors import vendor
+from roster_etl.vendors.lineage import tables_of
 
 REASON = "undo"
 

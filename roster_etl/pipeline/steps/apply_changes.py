@@ -24,13 +24,14 @@ from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_b
 from roster_etl.pipeline.staging import STAGE, refused_by_fold
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import compared
-from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines, tables_of
+from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines
 from roster_etl.pipeline.steps.validate import gate_lines
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Warehouse
+from roster_etl.vendors.lineage import tables_of
 
 
 def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFrame]) -> dict[str, int]:

@@ -22,7 +22,6 @@ from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
 from roster_etl.pipeline.lifecycle.retry_policy import parking
 from roster_etl.pipeline.lifecycle.superseded import _told, close_holds
 from roster_etl.pipeline.staging import STAGE, refused_by_fold, verdicts
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.uploads.archived_uploads import came_with, is_upload
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -31,6 +30,7 @@ from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import Check, Conclusion, Entry, Hold, ImportFile
+from roster_etl.vendors.lineage import tables_of
 
 _WALKED = ("published", "held")  # no import ends so before its last step but one
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (

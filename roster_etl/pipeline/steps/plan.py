@@ -17,7 +17,6 @@ from roster_etl.frames.arrow import findings_frame, give_back, to_frame, to_tabl
 from roster_etl.pipeline.staging import Loaded
 from roster_etl.pipeline.steps.conclude import conclude
 from roster_etl.pipeline.steps.hold_policy import _as_then, decide
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.steps.planned import PLACE, PlanMoved, Planned
 from roster_etl.pipeline.steps.removal_evidence import _doubt
 from roster_etl.pipeline.steps.rename_proposals import plan_with, renames_of
@@ -26,6 +25,7 @@ from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Hold, Warehouse
+from roster_etl.vendors.lineage import tables_of
 
 
 def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.DataFrame]) -> Planned:

@@ -18,11 +18,11 @@ from roster_etl.frames.arrow import DELETED, REFUSED, flat, to_table
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.staging import edits_of, how_compared, leaving_quarantine, released_rows
 from roster_etl.pipeline.steps.conclude import approval_entry, conclusion_of, supersede_holds
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.steps.planned import PLACE, Planned
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange
+from roster_etl.vendors.lineage import tables_of
 
 
 def publish_import(workspace: Workspace, upload: Upload, planned: Planned, tables: Mapping[str, pd.DataFrame]) -> None:

@@ -28,12 +28,12 @@ from roster_etl.engine.planning.rename_detection import (
 )
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import flat, to_frame, to_table
-from roster_etl.pipeline.steps.map_tables import tables_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding, mask
 from roster_etl.vendors import vendor
+from roster_etl.vendors.lineage import tables_of
 
 CODE = "possible_rename"
 _KEY = ["user_kind", "user_id"]
