@@ -34,7 +34,7 @@ import dagster as dg
 from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
 from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors.landing_sensor import landing_sensor, landing_watch
+from roster_etl.orchestration.sensors import landing_sensor, landing_watch
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample

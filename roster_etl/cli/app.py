@@ -19,17 +19,19 @@ from roster_etl.cli import (
     backfill,
     districts,
     doctor,
+    exports,
     generate,
     history,
     holds,
     imports,
     lineage,
     maintenance,
+    outbox,
     overrides,
     renames,
-    telling,
+    reports,
 )
-from roster_etl.cli.demo.story import story
+from roster_etl.cli.demo import story
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
@@ -46,13 +48,13 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "show": history.show,
         "trace": lineage.trace,
         "as-of": lineage.as_of,
-        "report": telling.report,
-        "data-docs": telling.data_docs,
-        "refused": telling.refused,
-        "changes": telling.changes,
+        "report": reports.report,
+        "data-docs": reports.data_docs,
+        "refused": reports.refused,
+        "changes": exports.changes,
         "audit": audit.audit,
     },
-    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": telling.metrics},
+    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": exports.metrics},
     "Keep": {
         "rebuild": maintenance.rebuild,
         "purge": maintenance.purge,
@@ -64,7 +66,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
 }
 _HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}
 _RENAMES: dict[str, Command] = {"list": renames.list_, "approve": renames.approve}
-_OUTBOX: dict[str, Command] = {"list": telling.outbox_list, "send": telling.outbox_send, "discard": telling.outbox_discard}
+_OUTBOX: dict[str, Command] = {"list": outbox.outbox_list, "send": outbox.outbox_send, "discard": outbox.outbox_discard}
 _OVERRIDES: dict[str, Command] = {"set": overrides.set_, "clear": overrides.clear, "list": overrides.list_}
 _DISTRICTS: dict[str, Command] = {
     "add": districts.add,

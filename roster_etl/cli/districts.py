@@ -312,9 +312,6 @@ def _words(options: Any) -> str:
     return " ".join(f"{name}={text}" for name, text in options.items())
 
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id.")]
-
-
 def expect(
     ctx: typer.Context,
     district: _Id,

@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The commands `changes` and `metrics`: the change feed and the Prometheus exposition."""
 
 from __future__ import annotations
 

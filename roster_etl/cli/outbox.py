@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The commands `outbox list`, `outbox send` and `outbox discard`: undelivered notifications."""
 
 from __future__ import annotations
 

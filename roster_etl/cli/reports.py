@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The commands `report`, `data-docs` and `refused`."""
 
 from __future__ import annotations
 

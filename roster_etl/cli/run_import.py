@@ -38,7 +38,6 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     Returns: its import id (the ledger tells how it ended), and what went wrong after it was opened, if something did.
     Raises: what went wrong before an import was opened in the ledger.
     """
-
     start_gates_early(call.workspace, order)
     from roster_etl.orchestration.jobs.in_process_runs import run_import
     from roster_etl.pipeline.import_upload import steps_of

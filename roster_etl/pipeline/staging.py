@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""What the steps of an import leave for each other in the staging area."""
 
 from __future__ import annotations
 

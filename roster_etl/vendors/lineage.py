@@ -1,4 +1,7 @@
-"""TODO-DOC."""
+"""Which tables a vendor's files fill, through which mappings, and which files a table is made of.
+
+Belongs here: questions that a vendor's specs alone answer.
+"""
 
 from __future__ import annotations
 

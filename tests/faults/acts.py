@@ -31,7 +31,7 @@ def warm() -> None:
     import psycopg  # noqa: F401
     import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 
-    from roster_etl.orchestration.sensors.landing_sensor import landing_watch  # noqa: F401
+    from roster_etl.orchestration.sensors import landing_watch  # noqa: F401
     from roster_etl.pipeline import import_upload as road
     from roster_etl.pipeline.maintenance import backup, purge, rebuild, retention
     from roster_etl.pipeline.maintenance import cleanup as sweep
@@ -39,7 +39,7 @@ def warm() -> None:
     from roster_etl.pipeline.review import override, undo
     from roster_etl.pipeline.steps import receive
     from roster_etl.projections.samples import write_sample
-    from roster_etl.store.outbox.outbox import smtp
+    from roster_etl.store.outbox import smtp
     from roster_etl.vendors import discover, vendor
 
     assert all((backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo, smtp))
@@ -275,7 +275,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
             clock = time.time if hours is None else partial(float, NOON + HOUR * (hours + hour))
             end_left(workspace)  # as each tick does
             before = cursor.read_text() if cursor.exists() else None
-            tick = landing_watch(
+            tick = watch(
                 workspace,
                 before,
                 memory=_Remembered(home / MEMORY),

@@ -119,7 +119,7 @@ def test_runs_stay_in_one_process():
 
 def test_no_code_of_this_room_asks_which_vendor_it_has():
     names = {vendor.format.name for vendor in VENDORS}
-    for file in Path(definitions.__file__).parent.glob("*.py"):
+    for file in Path(definitions.__file__).parent.rglob("*.py"):
         words = {n.value for n in ast.walk(parsed(file)) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
         assert not words & names, file.name
 

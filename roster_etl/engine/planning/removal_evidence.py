@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Decide which missing records are proven to be removed, and which are kept for lack of evidence."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""TODO-DOC."""
-
-from __future__ import annotations
+"""The sensor that reports late feeds, and the job that shows them in the UI."""
 
 import hashlib
 import json

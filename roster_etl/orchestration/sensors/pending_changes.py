@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Decide what the landing sensor does with uploads of a delta format, which are archived and applied in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""State of one tick of the landing sensor: bounds, requests, and what is known of each feed."""
 
 from __future__ import annotations
 

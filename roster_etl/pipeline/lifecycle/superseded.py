@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Close holds that a newer import supersedes, and refresh their manifests and reports."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Belongs here: putting together what ledger, archive and column plans know of a r
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingABC
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -427,12 +427,12 @@ def teachers_of(workspace: Workspace, district_id: str, source: str, section_id:
     return sorted((_teacher(workspace, district_id, row) for row in now), key=alphabetical)
 
 
-def alphabetical(person: Mapping[str, Any]) -> tuple[str, ...]:
+def alphabetical(person: MappingABC[str, Any]) -> tuple[str, ...]:
     """Return what people are sorted by; case and accents do not count."""
     return tuple(_letters(person[name]) for name in ("last_name", "first_name", "user_id"))
 
 
-def _teacher(workspace: Workspace, district_id: str, enrollment: Mapping[str, Any]) -> dict[str, Any]:
+def _teacher(workspace: Workspace, district_id: str, enrollment: MappingABC[str, Any]) -> dict[str, Any]:
     key = {name: enrollment[name] for name in ("user_kind", "user_id")}
     versions = workspace.warehouse.trace("users", key, district_id, enrollment["source"]).to_pylist()
     person: dict[str, Any] = next((version for version in versions if version["valid_to_import"] is None), {})

@@ -18,8 +18,7 @@ import pyarrow as pa
 
 from roster_etl.frames.arrow import FINDINGS, to_frame
 from roster_etl.pipeline.import_upload import Tell, walk
-from roster_etl.pipeline.review import override, undo
-from roster_etl.pipeline.steps import rename_proposals
+from roster_etl.pipeline.review import override, renames, undo
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -142,7 +141,7 @@ def replay_override(replay: Replay, document: Document) -> bool:
     elif "edit" in document:
         _edit_again(replay, document)
     else:
-        rename_proposals.say_again(replay, (document["district_id"], document["source"]), document["renames"])
+        renames.say_again(replay, (document["district_id"], document["source"]), document["renames"])
     replay.warehouse.end_again(document)
     return True
 

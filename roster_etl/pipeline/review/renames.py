@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Approve detected ID changes after the import that proposed them."""
 
 from __future__ import annotations
 

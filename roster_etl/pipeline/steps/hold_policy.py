@@ -1,4 +1,7 @@
-"""TODO-DOC."""
+"""Decide whether a plan is published, held, unchanged or rejected.
+
+Belongs here: the one decision of an import, and the findings that explain it. Every hold has a plan.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.mapping.column_plan import Unpivot
 from roster_etl.pipeline.staging import _documents, how_compared, verdicts
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
-from roster_etl.pipeline.steps.planned import Planned, planned_from
+from roster_etl.pipeline.steps.planned import Decision, Planned, planned_from
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames
 from roster_etl.pipeline.steps.upload_identity import repeats_last_published

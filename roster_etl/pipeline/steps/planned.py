@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The decision of an import and the numbers that it rests on, without a cell value."""
 
 from __future__ import annotations
 

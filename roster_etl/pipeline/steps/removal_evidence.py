@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Collect what an upload leaves unknown, so that a missing record is no proof that it was removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Fingerprints that decide whether an upload would be processed as before: content, settings and code."""
 
 from __future__ import annotations
 
@@ -45,8 +45,11 @@ def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> st
 @cache
 def _code_digest(package: str) -> str:
     """A corrected spec, mapping or rule makes the same bytes a new import."""
-    root = Path(__file__).resolve().parents[1]
-    folders = (vendor(package.rpartition(".")[2]).folder(), *(root / room for room in ("spec", "mapping", "engine", "canonical")))
+    root = Path(__file__).resolve().parents[2]
+    folders = (
+        vendor(package.rpartition(".")[2]).folder(),
+        *(root / room for room in ("spec", "frames", "mapping", "engine", "canonical")),
+    )
     digest = hashlib.sha256()
     for folder in folders:
         for file in sorted(folder.rglob("*.py")):

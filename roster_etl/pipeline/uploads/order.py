@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The order of one import: which district, feed and upload, and with which options."""
 
 from __future__ import annotations
 

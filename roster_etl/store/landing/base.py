@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The interface of a landing folder."""
 
 from __future__ import annotations
 

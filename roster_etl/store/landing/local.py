@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""A landing folder on a local disk."""
 
 from __future__ import annotations
 

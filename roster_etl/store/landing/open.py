@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Open the landing folder of a feed, local or remote."""
 
 from __future__ import annotations
 

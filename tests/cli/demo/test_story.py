@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.demo.story import story as demo
+from roster_etl.cli.demo import story as demo
 from roster_etl.vendors import discover
 from tests.cli.calling import call
 

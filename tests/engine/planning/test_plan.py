@@ -13,7 +13,7 @@ from roster_etl.engine.planning.plan import TablePlan, make_plan
 from roster_etl.engine.planning.removal_evidence import Doubt, LeftOut
 from roster_etl.engine.planning.thresholds import Thresholds, exceeded
 from roster_etl.frames.arrow import CLOSE, REFUSED
-from tests.engine.planning import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan
+from tests.engine.plans import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan
 
 # ---- created, changed, absent
 

@@ -10,7 +10,7 @@ from typing import Any
 from roster_etl.engine.planning.plan import SchoolPlan
 from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.frames.arrow import REFUSED
-from tests.engine.planning import Row, many, plan_of, user
+from tests.engine.plans import Row, many, plan_of, user
 
 LIMITS = Thresholds(delete_pct=10, delete_min=5, update_pct=75)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.sensors.landing_sensor import landing_watch as watching
+from roster_etl.orchestration.sensors import landing_watch as watching
 from roster_etl.orchestration.sensors.landing_watch import watch
 from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.orchestration.sensors.tick import Bounds, Tick, rules_of

@@ -34,8 +34,8 @@ def test_what_is_written_can_be_read_listed_moved_and_removed(folder: Folder) ->
 
 
 def test_large_files_go_in_and_out_a_piece_at_a_time(folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for room in ("folder", "objects"):
-        monkeypatch.setattr(f"roster_etl.store.{room}.PIECE", 4)
+    for room in ("folder", "object_store"):
+        monkeypatch.setattr(f"roster_etl.store.files.{room}.PIECE", 4)
     (tmp_path / "large").write_bytes(b"0123456789")
     folder.put("a/large", tmp_path / "large")
 

@@ -42,7 +42,12 @@ def skipped(section: str, text: str) -> Rule:
     return Rule(section, text, "skipped", ())
 
 
-JUDGED, KINDS, ROAD, ARRIVED = "test_judged_rows", "test_kinds_of_file", "pipeline.test_fold", "pipeline.test_kinds"
+JUDGED, KINDS, ROAD, ARRIVED = (
+    "test_judged_rows",
+    "test_kinds_of_file",
+    "pipeline.steps.test_apply_changes",
+    "pipeline.uploads.test_classify",
+)
 
 RULES = (
     # 1. Upload, archives, kinds of file
@@ -60,8 +65,8 @@ RULES = (
     done(
         "1",
         "unsafe members and limits",
-        "store.test_zips.test_a_member_that_would_leave_the_zip_refuses_it",
-        "store.test_zips.test_a_zip_beyond_the_limits_is_not_unpacked",
+        "store.landing.test_zip_upload.test_a_member_that_would_leave_the_zip_refuses_it",
+        "store.landing.test_zip_upload.test_a_zip_beyond_the_limits_is_not_unpacked",
     ),
     done(
         "1",
@@ -91,7 +96,9 @@ RULES = (
         "one wrong byte, or broken quoting on the last line, refuses the file",
         f"{ARRIVED}.test_a_file_that_cannot_be_used_is_refused_alone",
     ),
-    switch("2", "a declared legacy encoding", "engine.test_read.test_a_declared_legacy_encoding_is_read_with_an_info_finding"),
+    switch(
+        "2", "a declared legacy encoding", "engine.csv.test_reader.test_a_declared_legacy_encoding_is_read_with_an_info_finding"
+    ),
     otherwise(
         "2",
         "headers are trimmed wherever they are read",
@@ -114,7 +121,7 @@ RULES = (
     otherwise(
         "2",
         "rows keep their order, also beyond 50",
-        "engine.fold.test_order.test_one_upload_of_many_rows_is_many_uploads_of_one_row",
+        "engine.changes.test_order.test_one_upload_of_many_rows_is_many_uploads_of_one_row",
     ),
     # 3. Statuses
     otherwise(
