@@ -264,6 +264,7 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 
     Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
     """
+    from roster_etl.orchestration.sensors.landing_watch import watch
     from roster_etl.orchestration.sensors.tick import Bounds
     from roster_etl.pipeline.import_upload import import_upload
     from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
