@@ -16,9 +16,10 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from roster_etl.frames.arrow import FINDINGS, to_frame
+from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.import_upload import Tell, walk
 from roster_etl.pipeline.review import override, renames, undo
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -195,10 +196,8 @@ def _upload_of(replay: Replay, document: Document) -> Upload:
     """Return the upload as it stood behind the door, and leave in staging what was found there."""
     upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
     upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
-    place = (upload.district_id, upload.import_id)
-    found = {"findings/upload": document["door"], **document["unkept"]}
-    for name, rows in found.items():
-        replay.frames.write(*place, name, to_frame(pa.Table.from_pylist(rows, schema=FINDINGS)))
+    unarchived = {name: pa.Table.from_pylist(rows, schema=FINDINGS) for name, rows in document["unkept"].items()}
+    staging_of(replay, upload).write_door_findings(pa.Table.from_pylist(document["door"], schema=FINDINGS), unarchived)
     return upload
 
 

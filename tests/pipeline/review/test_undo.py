@@ -14,6 +14,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild
+from roster_etl.pipeline.planned import PlanMoved
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review import approve
@@ -22,7 +23,6 @@ from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.steps.diff_baseline import undone_imports
 from roster_etl.pipeline.steps.hold_policy import _older
-from roster_etl.pipeline.steps.planned import PlanMoved
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
