@@ -15,6 +15,7 @@ from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
 from roster_etl.pipeline.steps.conclude import fail
+from roster_etl.pipeline.steps.feed_state import read_feed_state
 from roster_etl.pipeline.steps.map_tables import gate_table
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.publish import publish_import
@@ -65,18 +66,19 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
         )
         gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
+    feed = read_feed_state(workspace, upload)
     if upload.vendor.fold is not None:
-        fold_upload(workspace, upload, judged)
+        fold_upload(workspace, upload, judged, feed)
         judged.clear()
         tell("folded")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
-        staging.write_table(table, make_table(workspace, upload, table, sources))
+        staging.write_table(table, make_table(workspace, upload, table, sources, feed))
         gate_table(workspace, upload, table)
         tell(f"mapped {table}")
     judged.clear()
     tables = staging.tables(tables_of(upload.vendor))
-    planned = plan_import(workspace, upload, tables)
+    planned = plan_import(workspace, upload, tables, feed)
     tell("planned")
     if planned.decision == "publish":
         publish_import(workspace, upload, planned, tables)

@@ -76,7 +76,7 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
             judged = {file: desk.take([upload.source, file]) for file in files_for(upload.vendor, name)}
-            rows = make_table(desk.workspace, upload, name, judged)
+            rows = make_table(desk.workspace, upload, name, judged, desk.feed_state())
             yield dg.MaterializeResult(
                 value=rows,
                 check_results=suite_results(gate_table(desk.workspace, upload, name)),
@@ -114,7 +114,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         with step(context) as (desk, upload):
             desk.settle()
             tables = handed_tables(desk, upload)
-            planned = plan_import(desk.workspace, upload, tables)
+            planned = plan_import(desk.workspace, upload, tables, desk.feed_state())
             why = _why(planned, upload.import_id)
             numbers = plan_numbers(planned.tables, planned.decision, planned.sha256)
             how = how_to_decide(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}

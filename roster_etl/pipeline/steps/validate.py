@@ -94,9 +94,10 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
     others = {
         name: Judged(frame=to_frame(rows), file_name=upload.file_name(upload.format.file(name))) for name, rows in judged.items()
     }
-    others |= published_files(workspace, upload, file)
+    with workspace.warehouse.read():  # both join it
+        others |= published_files(workspace, upload, file)
+        known = _known(workspace, upload, file)
     listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
-    known = _known(workspace, upload, file)
     result = judge_file(
         raw,
         file,
