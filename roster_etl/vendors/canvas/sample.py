@@ -9,6 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from roster_etl.spec import File
+from roster_etl.spec.sample_district import DOMAIN, FIRST_NAMES, LAST_NAMES
 from roster_etl.spec.sample_types import Change, Row, Rows
 from roster_etl.vendors.canvas.accounts import ACCOUNTS
 from roster_etl.vendors.canvas.admins import ADMINS
@@ -25,7 +26,6 @@ from roster_etl.vendors.canvas.user_observers import USER_OBSERVERS
 from roster_etl.vendors.canvas.users import USERS
 from roster_etl.vendors.canvas.xlists import XLISTS
 
-DOMAIN = "sample.example.org"
 SCHOOLS = ("Lincoln High School", "Harriet Tubman Academy", "St. Mary's", 'Franklin "Hawks"', "Mission, North")
 SUBJECTS = (
     ("ENG", "English"),
@@ -34,14 +34,6 @@ SUBJECTS = (
     ("HIS", "World History"),
     ("ART", "Visual Arts"),
 )
-FIRST_NAMES = (
-    "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
-    "Quinn", "Rosa", "Søren", "Thảo", "Uma", "Viktor", "伟", "Ximena", "Yusuf", "Zoë", "D'Andre", "Mary-Kate",
-)  # fmt: skip
-LAST_NAMES = (
-    "O'Brien", "Null", "李", "Nguyễn", "García Márquez", "Okafor", "None", "Smith-Jones", "Müller", "Sato", "True", "Peña", "van der Berg",
-    "Test", "Johansson", "Haddad", "St. James", "Ivanova", "Kowalski", "N'Diaye", "Ferrari", "Silva", "Cohen", "Brown",
-)  # fmt: skip
 STUDENTS_A_SCHOOL, STUDENTS_A_SECTION = 200, 25
 FALL, SPRING = "2026-FA", "2027-SP"
 
