@@ -109,6 +109,19 @@ class Call:
         for line in aligned(header, rows):
             self.print(line)
 
+    def show_result(self, document: Any, *lines: str) -> int:
+        """Print a result, as the one JSON document or as `lines` for people, and return exit code 0."""
+        if self.json:
+            self.document(document)
+        else:
+            for line in lines:
+                self.print(line)
+        return 0
+
+    def show_rows(self, documents: Sequence[Any], header: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> int:
+        """Print a list, as JSON or as a table for people, and return exit code 0. ``none``: what people read if it is empty."""
+        return self.show_result(documents, *(aligned(header, rows) if rows else [none]))
+
     # ---- standard error: everything else
 
     def say(self, text: str) -> None:

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.context import Call
+from roster_etl.cli.text_tables import aligned
 from roster_etl.pipeline.reporting.findings_summary import CHECKS, causes
+from roster_etl.pipeline.reporting.next_steps import again_command, next_steps, overtaken_text
 from roster_etl.pipeline.reporting.plan_summary import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
 
@@ -62,8 +64,6 @@ def approving_words(document: Mapping[str, Any]) -> str:
 
 
 def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
-    from roster_etl.pipeline.reporting.next_steps import again_command, overtaken_text
-
     call.print(overtaken_text(document))
     call.print(f"to plan it anew: {again_command(document)}")
     call.print(f"to leave the roster as it is: roster-etl holds discard {document['import_id']} --by NAME")
@@ -71,8 +71,6 @@ def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
 
 def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell a person of an import."""
-    from roster_etl.cli.text_tables import aligned
-
     yield _title(document)
     yield from _why(document)
     if document["files"] and document["status"] != "unchanged":  # an unchanged upload is not read
@@ -102,8 +100,6 @@ def text_before_files(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _advice(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what to do about an import, in the words of its report and mail."""
-    from roster_etl.pipeline.reporting.next_steps import next_steps
-
     steps = next_steps(document) if document["import_id"] is not None else []
     if steps:
         yield ""
@@ -170,8 +166,6 @@ def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:
-    from roster_etl.cli.text_tables import aligned
-
     tables, schools = table_lines(document), school_lines(document)
     if tables:
         would = document["import_id"] is None or document["status"] in ("held", "discarded")
@@ -187,8 +181,6 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
     """Yield what changes by school: those that lose most."""
-    from roster_etl.cli.text_tables import aligned
-
     if not schools:
         return
     yield ""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from roster_etl.cli.app import command
+from roster_etl.cli.app import LazyCommand, command
 from tests.cli.calling import call
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,8 @@ def commands(group: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
 def test_no_help_loses_a_word_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     lost = []
-    for words, one in commands(command()):
+    for words, found in commands(command()):
+        one = found.load() if isinstance(found, LazyCommand) else found
         said = [one.callback.__doc__ or ""] if words and not hasattr(one, "commands") else []
         said += [getattr(parameter, "help", None) or "" for parameter in one.params]
         wanted = {found for text in said for found in _BRACKETS.findall(text)}
