@@ -5,6 +5,7 @@ Belongs here: factories, because every vendor's files go the same way. Facts abo
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import dagster as dg
 
@@ -71,21 +72,11 @@ class UploadConfig(dg.Config):
         refuse_ids(self.renames)
         if not (self.landing or self.path or self.archived or self.arrival or self.approves):
             return None
+        given: dict[str, Any] = {name: getattr(self, name) for name in _SAME}
+        given |= {name: tuple(getattr(self, name)) for name in _LISTS}
+        approves = (self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None
         return Order(
-            district_id=district_id,
-            source=source,
-            path=self.path,
-            archived=self.archived,
-            rollback=self.rollback,
-            arrival=self.arrival,
-            approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
-            options=self.options,
-            stale=tuple(self.stale),
-            leave_out=tuple(self.leave_out),
-            renames=tuple(self.renames),
-            run_id=run_id,
-            file_set=file_set,
-            received_at=self.received_at,
+            district_id=district_id, source=source, run_id=run_id, **{**given, "file_set": file_set, "approves": approves}
         )
 
     def named(self) -> str:
@@ -97,6 +88,20 @@ class UploadConfig(dg.Config):
         if self.arrival:
             return f"the upload that waits as number {self.arrival}, taken in when it had settled"
         return "the upload at the path that the run was told" if self.path else "the upload in the landing zone"
+
+
+_LISTS = ("stale", "leave_out", "renames")
+_SAME = ("path", "archived", "rollback", "arrival", "options", "file_set", "received_at")
+
+
+def upload_config(order: Order) -> dict[str, Any]:
+    """Return the run config that says what `order` says, and no more than that."""
+    named = {name: getattr(order, name) for name in _SAME} | {name: list(getattr(order, name)) for name in _LISTS}
+    named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves or (), strict=False))
+    config = {name: dict(value) if name == "options" else value for name, value in named.items() if value}
+    if not config.keys() & {"path", "archived", "arrival", "approves"}:
+        config["landing"] = True
+    return {"ops": {f"{order.source}__{UPLOAD_NAME}": {"config": config}}}
 
 
 def upload_key(vendor: Vendor) -> dg.AssetKey:
