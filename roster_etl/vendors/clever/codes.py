@@ -15,21 +15,20 @@ LUNCHES = {"F": "F", "R": "R", "N": "N"}
 FLAGS = {"Y": True, "N": False}
 PHONE_TYPES = {"Cell": "Cell", "Home": "Home", "Work": "Work"}
 
-SUBJECT_OPTIONS = (
-    "English/language arts",
-    "Math",
-    "Science",
-    "Social studies",
-    "Language",
-    "Homeroom/advisory",
-    "Interventions/online learning",
-    "Technology and engineering",
-    "PE and health",
-    "Arts and music",
-    "other",
-)
-
-SUBJECTS = {subject: subject for subject in SUBJECT_OPTIONS}
+SUBJECTS = {
+    "English/language arts": "English/language arts",
+    "Math": "Math",
+    "Science": "Science",
+    "Social studies": "Social studies",
+    "Language": "Language",
+    "Homeroom/advisory": "Homeroom/advisory",
+    "Interventions/online learning": "Interventions/online learning",
+    "Technology and engineering": "Technology and engineering",
+    "PE and health": "PE and health",
+    "Arts and music": "Arts and music",
+    "other": "other",
+}
+SUBJECT_OPTIONS = (*SUBJECTS,)
 
 # What each list of codes answers to: (file, column) -> its table. Every option of these columns must be in the table.
 RECODES = {
