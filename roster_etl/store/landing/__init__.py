@@ -1,1 +1,5 @@
-"""Landing zones: list, read and fetch what districts upload, over local folders, SFTP and fsspec; uploads in folders and zips."""
+"""Landing zones: list an upload where it is, and fetch private copies of it that are consistent.
+
+Belongs here: what listing and fetching mean, over local folders, SFTP and fsspec, and uploads in folders and zips. Nothing is ever
+deleted, moved or written there.
+"""
