@@ -27,8 +27,7 @@ def show_document(call: Call, document: Mapping[str, Any]) -> None:
         call.document(document)
         return
     for number, one in enumerate((document, *document.get("further", ()))):
-        for line in (*([""] if number else []), *text_of(one), *_advice(one)):
-            call.print(line)
+        call.print(*([""] if number else []), *text_of(one), *_advice(one))
 
 
 def show_hold(call: Call, document: Mapping[str, Any]) -> None:
@@ -36,24 +35,25 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
     if call.json:
         call.document(document)
         return
+    call.print(*text_of(document), "", f"plan {document['hold']['plan_sha256']}", *_how_to_decide(document))
+
+
+def _how_to_decide(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the commands that decide on the plan of a held import; none if it is decided."""
     number, hold = document["import_id"], document["hold"]
-    for line in text_of(document):
-        call.print(line)
-    call.print()
-    call.print(f"plan {hold['plan_sha256']}")
-    if not hold["decision"]:
-        call.print()
-        if hold["overtaken_by"]:
-            _tell_overtaken(call, document)
-            return
-        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{approving_words(document)}")
+    if hold["decision"]:
+        return
+    yield ""
+    if hold["overtaken_by"]:
+        yield overtaken_text(document)
+        yield f"to plan it anew: {again_command(document)}"
+    else:
+        yield f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{approving_words(document)}"
         if document["kind"] == "upload":
-            call.print(
-                "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
-            )
-        call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
-        if not hold["outlasts_uploads"]:
-            call.print("a corrected upload, once imported, closes the hold by itself")
+            yield "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
+    yield f"to leave the roster as it is: roster-etl holds discard {number} --by NAME"
+    if not (hold["overtaken_by"] or hold["outlasts_uploads"]):
+        yield "a corrected upload, once imported, closes the hold by itself"
 
 
 def approving_words(document: Mapping[str, Any]) -> str:
@@ -61,12 +61,6 @@ def approving_words(document: Mapping[str, Any]) -> str:
     words = "".join(f" --leave-out {shlex.quote(word)}" for word in document["left_out"])
     words += "".join(f" --rename {shlex.quote(word)}" for word in document.get("renamed", ()))
     return f"{words} --plan {document['hold']['plan_sha256'][:12]}" if words else ""
-
-
-def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
-    call.print(overtaken_text(document))
-    call.print(f"to plan it anew: {again_command(document)}")
-    call.print(f"to leave the roster as it is: roster-etl holds discard {document['import_id']} --by NAME")
 
 
 def text_of(document: Mapping[str, Any]) -> Iterator[str]:

@@ -246,14 +246,12 @@ class _Story:
         self._others(second[1:])
         self._trace(self.guests[0], second[0])
         self._hold(self.guests[0], self._held())
-        self.call.print()
-        self.call.print(f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
+        self.call.print("", f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
         if not opened:
             self.call.print(
                 "The SFTP server and the daemon end here. The Dagster UI on all of it, with lineage, checks and history:"
             )
-            self.call.print(f"  {ui_command}")
-            self.call.print(f"  then http://127.0.0.1:{ui_command.rpartition(' ')[2]}")
+            self.call.print(f"  {ui_command}", f"  then http://127.0.0.1:{ui_command.rpartition(' ')[2]}")
 
     def say(self, text: str) -> None:
         """Tell what happens, with the seconds since the beginning."""
@@ -262,21 +260,15 @@ class _Story:
     # ---- what happened
 
     def _first(self, documents: Sequence[dict[str, Any]]) -> None:
-        self.call.print()
-        self.call.print("— The first day: everything is new")
-        self.call.print()
+        self.call.print("", "— The first day: everything is new", "")
         self._table(documents)
         self.call.print("A row can make several records: a student's is a user, a role, a profile and contacts.")
 
     def _second(self, guest: Guest, document: dict[str, Any]) -> None:
-        self.call.print()
-        self.call.print(f"— The next day of {guest.name}")
-        self.call.print()
-        self.call.print("What the district did:")
+        self.call.print("", f"— The next day of {guest.name}", "", "What the district did:")
         for change in self.changes[guest.id]:
             self.call.print(f"  {change.kind}: {change.count} of {change.file}: {change.what}")
-        self.call.print()
-        self.call.print("What became of it:")
+        self.call.print("", "What became of it:")
         for line in text_of(document):
             self.call.print(f"  {line}".rstrip())
 
@@ -284,9 +276,7 @@ class _Story:
         """Tell in short of the next day of the other districts; `show` tells each in full."""
         if not documents:
             return
-        self.call.print()
-        self.call.print("— The next day of the others")
-        self.call.print()
+        self.call.print("", "— The next day of the others", "")
         self._table(documents)
         self.call.print("What each district did, and what was refused and why:")
         for document in documents:
@@ -301,10 +291,12 @@ class _Story:
         if key is None:
             return
         words = " ".join(f"{name}={value}" for name, value in key.items())
-        self.call.print()
-        self.call.print("— One published cell, back to where it came from")
-        self.call.print(f"  {_ours()} trace users {words} --district {guest.id} --field last_name --home {self.call.home}")
-        self.call.print()
+        self.call.print(
+            "",
+            "— One published cell, back to where it came from",
+            f"  {_ours()} trace users {words} --district {guest.id} --field last_name --home {self.call.home}",
+            "",
+        )
         for line in trace_text(trace_record(self.call.workspace, guest.id, "users", key, field="last_name")):
             self.call.print(f"  {line}".rstrip())
 
@@ -314,17 +306,17 @@ class _Story:
     def _hold(self, guest: Guest, document: dict[str, Any]) -> None:
         """Tell of the upload that waits for a decision, and how to take it."""
         number, home = document["import_id"], self.call.home
-        self.call.print()
-        self.call.print(f"— The day after, {guest.name} uploads files in which half of the students are missing")
-        self.call.print()
+        self.call.print("", f"— The day after, {guest.name} uploads files in which half of the students are missing", "")
         for line in text_before_files(document):
             self.call.print(f"  {line}".rstrip())
-        self.call.print()
-        self.call.print("Nothing of it was published: it waits for you. Look at what would change, then decide:")
-        self.call.print(f"  {_ours()} holds show {number} --home {home}")
-        self.call.print(f'  {_ours()} holds approve {number} --by "Your Name" --home {home}')
-        self.call.print(f'  {_ours()} holds discard {number} --by "Your Name" --home {home}')
-        self.call.print("or in the Dagster UI: the failed run, and roster/plan, link to the jobs that approve and discard.")
+        self.call.print(
+            "",
+            "Nothing of it was published: it waits for you. Look at what would change, then decide:",
+            f"  {_ours()} holds show {number} --home {home}",
+            f'  {_ours()} holds approve {number} --by "Your Name" --home {home}',
+            f'  {_ours()} holds discard {number} --by "Your Name" --home {home}',
+            "or in the Dagster UI: the failed run, and roster/plan, link to the jobs that approve and discard.",
+        )
 
     def _renamed(self, guest: Guest, import_id: int) -> dict[str, str] | None:
         """Return the key of a user whose version was opened by `import_id` and who was known before."""
