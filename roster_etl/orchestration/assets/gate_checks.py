@@ -8,7 +8,7 @@ from __future__ import annotations
 import dagster as dg
 
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.steps.planned import Planned
+from roster_etl.pipeline.planned import Planned
 from roster_etl.quality import Verdict
 
 SUITE, TOLERANCES, PUBLISHABLE = "suite", "tolerances", "publishable"

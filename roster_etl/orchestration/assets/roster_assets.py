@@ -26,10 +26,11 @@ from roster_etl.orchestration.assets.metadata import (
 from roster_etl.orchestration.assets.run_resources import handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
+from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import make_table
 from roster_etl.pipeline.steps.map_tables import gate_table
 from roster_etl.pipeline.steps.plan import plan_import
-from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
@@ -75,14 +76,14 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
             judged = {file: desk.take([upload.source, file]) for file in files_for(upload.vendor, name)}
-            frame = make_table(desk.workspace, upload, name, judged)
+            rows = make_table(desk.workspace, upload, name, judged)
             yield dg.MaterializeResult(
-                value=frame,
+                value=rows,
                 check_results=suite_results(gate_table(desk.workspace, upload, name)),
                 data_version=dg.DataVersion(upload.content),
                 metadata={
-                    **row_count(len(frame)),
-                    **found_numbers(desk.workspace, upload, f"roster-{name}"),
+                    **row_count(rows.num_rows),
+                    **found_numbers(staging_of(desk.workspace, upload).table_findings(name)),
                     "import": upload.import_id,
                     "format": upload.source,
                     "upload": upload.upload_id,

@@ -168,15 +168,15 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     def judged_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
             others = {other: desk.take([upload.source, other]) for other in references_of(file, vendor.format)}
-            frame = judge_member(desk.workspace, upload, name, others)
+            rows = judge_member(desk.workspace, upload, name, others)
             verdict = gate_member(desk.workspace, upload, name)
             member = upload.member(name)
             numbers = judged_numbers(desk.workspace, upload, name)
             yield dg.MaterializeResult(
-                value=frame,
+                value=rows,
                 check_results=suite_results(verdict, refused=numbers.get("refused")),
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
-                metadata={**row_count(len(frame)), **numbers, "import": upload.import_id},
+                metadata={**row_count(rows.num_rows), **numbers, "import": upload.import_id},
             )
 
     return judged_file
