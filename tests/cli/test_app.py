@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,3 +97,22 @@ def test_every_command_that_is_suggested_can_be_called() -> None:
     wrong = [(where, text, problem) for where, text in suggested() if (problem := _wrong(text))]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["holds", "--help"], []])
+def test_help_that_lists_commands_loads_none_of_them(words: list[str]) -> None:
+    code = (
+        "import sys; from roster_etl.cli import main; from roster_etl.cli.app import command; sys.stdout = sys.stderr;"
+        f"main({words!r}); print(sorted({{'roster_etl.cli.holds', 'roster_etl.cli.imports', 'pandas'}} & set(sys.modules)), file=sys.__stdout__)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_every_command_names_a_function_and_shows_its_docstring() -> None:
+    for words, found in commands(command()):
+        if isinstance(found, LazyCommand):
+            found.read_help()
+
+            assert found.help == found.load().help, words
