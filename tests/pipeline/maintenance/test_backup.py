@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.pipeline.test_rebuild import registered, run
+from tests.pipeline.maintenance.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record

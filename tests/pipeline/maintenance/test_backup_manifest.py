@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.pipeline.test_rebuild import run
+from tests.pipeline.maintenance.test_rebuild import run
 
 from roster_etl.pipeline.maintenance import backup
 from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, back_up, look_at, restore

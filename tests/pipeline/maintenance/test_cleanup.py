@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.pipeline.test_rebuild import registered, run
+from tests.pipeline.maintenance.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.maintenance.cleanup import sweep

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from tests.pipeline.test_rebuild import Rows, edit, registered, run
+from tests.pipeline.maintenance.test_rebuild import Rows, edit, registered, run
 
 from roster_etl.pipeline.maintenance.purge import (
     ImportUnderWay,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.store.test_outbox import message
+from tests.store.outbox.test_outbox import message
 
 from roster_etl.pipeline.reporting.prometheus import Metric, exposition, metrics
 from roster_etl.pipeline.workspace import Workspace

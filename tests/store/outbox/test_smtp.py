@@ -10,7 +10,7 @@ from email.headerregistry import Address
 from pathlib import Path
 
 import pytest
-from tests.store.test_outbox import message
+from tests.store.outbox.test_outbox import message
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, MessageRefused

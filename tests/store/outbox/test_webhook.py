@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.store.test_outbox import message
+from tests.store.outbox.test_outbox import message
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, MessageRefused
