@@ -14,12 +14,12 @@ from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
 from roster_etl.pipeline.staging import keep_table, kept_tables
 from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
 from roster_etl.pipeline.steps.conclude import fail
-from roster_etl.pipeline.steps.map_tables import gate_table
+from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.steps.receive import receive
-from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.steps.validate import judge_member, references_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -56,13 +56,12 @@ def steps_of(vendor: Vendor) -> int:
 
 
 def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
-    """Walk the steps after the door: judge, map, plan, publish."""
+    """Walk the steps after the door: judge, map, gate, plan, publish."""
     judged: dict[str, pd.DataFrame] = {}
     for file in upload.format.files:
         judged[file.name] = judge_member(
             workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
         )
-        gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
     if upload.vendor.fold is not None:
         fold_upload(workspace, upload, judged)
@@ -71,9 +70,9 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
         keep_table(workspace, upload, table, make_table(workspace, upload, table, sources))
-        gate_table(workspace, upload, table)
         tell(f"mapped {table}")
     judged.clear()
+    gate_upload(workspace, upload)
     tables = kept_tables(workspace, upload, tables_of(upload.vendor))
     planned = plan_import(workspace, upload, tables)
     tell("planned")

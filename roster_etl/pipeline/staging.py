@@ -11,11 +11,9 @@ import pyarrow as pa
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict
-from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import LEAVING, Edit
-from roster_etl.vendors.lineage import tables_of
 
-STAGE = "fold"
+STAGE, VERDICTS = "fold", "verdicts"
 
 
 def refused_by_fold(workspace: Workspace, upload: Upload, *, whole: bool = True) -> dict[str, int]:
@@ -59,11 +57,9 @@ def _about_fold(workspace: Workspace, upload: Upload) -> Mapping[str, Any]:
     return about
 
 
-def keep_verdict(workspace: Workspace, upload: Upload, verdict: Verdict) -> Verdict:
-    """Leave a verdict in staging for the plan."""
-    workspace.frames.write_json(upload.district_id, upload.import_id, f"verdicts/{verdict.name}", verdict.to_dict())
-    fault_point("gate.done")
-    return verdict
+def keep_verdicts(workspace: Workspace, upload: Upload, verdicts: Iterable[Verdict]) -> None:
+    """Leave the verdicts of an upload's suites in staging, for the plan and for Data Docs."""
+    workspace.frames.write_json(upload.district_id, upload.import_id, VERDICTS, [verdict.to_dict() for verdict in verdicts])
 
 
 def unkept_name(upload: Upload, member: Member) -> str:
@@ -73,17 +69,20 @@ def unkept_name(upload: Upload, member: Member) -> str:
 
 
 def verdicts(workspace: Workspace, upload: Upload, *, whole: bool = False) -> list[Verdict]:
-    """Return the verdicts of the gates that have judged so far, in the order of the road.
+    """Return the verdicts of the upload's suites, files before tables, each in the order of the steps; none before the gates.
 
-    Args:   whole: every step has been walked, so that a verdict which is not there was lost.
-    Raises: FrameError: one was lost.
+    Args:   whole: every step has been walked, so that verdicts which are not there were lost.
+    Raises: FrameError: they were lost.
     """
-    files = [file.name for file in upload.format.files]
-    names = [f"{upload.source}/{name}" for name in files] + [f"canonical/{table}" for table in tables_of(upload.vendor)]
-    absent = {f"{upload.source}/{name}" for name in files if upload.member(name) is None}
     place = (upload.district_id, upload.import_id)
-    found = [f"verdicts/{n}" for n in names if (whole and n not in absent) or workspace.frames.exists(*place, f"verdicts/{n}")]
-    return [Verdict.from_dict(workspace.frames.read_json(*place, name)) for name in found]
+    if not whole and not workspace.frames.exists(*place, VERDICTS):
+        return []
+    return [Verdict.from_dict(document) for document in workspace.frames.read_json(*place, VERDICTS)]
+
+
+def refused_files(workspace: Workspace, upload: Upload) -> dict[str, str]:
+    """Return by name the files that were refused as a whole, and the code for which."""
+    return {name: document["refused"] for name, document in _documents(workspace, upload).items() if document["refused"]}
 
 
 def _documents(workspace: Workspace, upload: Upload) -> dict[str, Any]:

@@ -21,14 +21,12 @@ from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Sou
 from roster_etl.engine.csv.reader import as_read
 from roster_etl.engine.validation.validate import judge_file
 from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
-from roster_etl.pipeline.staging import STAGE, refused_by_fold
+from roster_etl.pipeline.staging import STAGE
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import compared
 from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines
-from roster_etl.pipeline.steps.validate import gate_lines
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.rule_catalog import REFUSED_ROWS
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors.lineage import tables_of
@@ -52,7 +50,6 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.Da
     workspace.frames.write(*place, f"findings/{STAGE}", to_frame(pa.concat_tables([noticed, folded.findings])))
     workspace.frames.write(*place, f"quarantine/{STAGE}", to_frame(folded.quarantine))
     workspace.frames.write_json(*place, STAGE, {**_about(folded), "compared": comparison.how})
-    _gate_again(workspace, upload)
     give_back()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
@@ -186,18 +183,3 @@ def _full_key(table: str, key: Mapping[str, Any]) -> str:
     return json.dumps(
         {name: key.get(name, "user" if name == "user_kind" else None) for name in TABLES[table].key}, ensure_ascii=False
     )
-
-
-def _gate_again(workspace: Workspace, upload: Upload) -> None:
-    """Let the suites of the files judge once more, now that it is known which rows the roster does not take.
-
-    Source: HEADLESS.md, "refused_rows_pct … cascaded refusals count".
-    """
-    refused = refused_by_fold(workspace, upload)
-    for file in upload.format.files:
-        more = sum(refused.get(member.name, 0) for member in upload.members_of(file.name))
-        if more:
-            lines = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"lines/{file.name}"))
-            failing = pc.if_else(pc.equal(lines["rule"], REFUSED_ROWS), pc.add(lines["failing"], more), lines["failing"])
-            lines = lines.set_column(lines.schema.get_field_index("failing"), "failing", failing)
-            gate_lines(workspace, upload, file.name, to_frame(lines))

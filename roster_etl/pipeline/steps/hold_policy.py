@@ -14,7 +14,7 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.mapping.column_plan import Unpivot
-from roster_etl.pipeline.staging import _documents, how_compared, verdicts
+from roster_etl.pipeline.staging import _documents, how_compared, refused_files, verdicts
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.planned import Decision, Planned, planned_from
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
@@ -42,7 +42,7 @@ def decide(
 
 
 def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
-    refused = _refused(workspace, upload)
+    refused = refused_files(workspace, upload)
     required = [file for file in upload.format.files if file.required and file.name in refused]
     if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
         return planned_from(plan, "rejected"), []
@@ -166,15 +166,6 @@ def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
     last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
-
-
-def _refused(workspace: Workspace, upload: Upload) -> set[str]:
-    place = (upload.district_id, upload.import_id)
-    return {
-        file.name
-        for file in upload.format.files
-        if upload.member(file.name) and workspace.frames.read_json(*place, f"judged/{file.name}")["refused"]
-    }
 
 
 def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:

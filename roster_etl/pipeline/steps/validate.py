@@ -1,4 +1,4 @@
-"""Judge one file of an upload, and let its suite judge the file as a whole.
+"""Judge one file of an upload, row by row.
 
 Belongs here: from archived bytes to a judged frame, with everything that later steps need left in staging.
 """
@@ -16,11 +16,10 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
 from roster_etl.engine.validation.validate import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
 from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
-from roster_etl.pipeline.staging import keep_verdict, unkept_name
+from roster_etl.pipeline.staging import unkept_name
 from roster_etl.pipeline.uploads.published_values import published_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
@@ -51,33 +50,6 @@ def references_of(file: File, format_: Format) -> tuple[str, ...]:
     own = format_.set_of(file.file_name)
     names = dict.fromkeys(name for name, _ in file.lookups())
     return tuple(name for name in names if format_.set_of(format_.file(name).file_name) == own)
-
-
-def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
-    """Let the suite of file `name` judge what the judge saw; None if the upload does not have the file."""
-    if upload.member(name) is None:
-        return None
-    return gate_lines(workspace, upload, name, workspace.frames.read(upload.district_id, upload.import_id, f"lines/{name}"))
-
-
-def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pd.DataFrame) -> Verdict:
-    """Let the suite of file `name` judge `lines` (VERDICTS), and leave its verdict in staging."""
-    fault_point("gate.begin")
-    values = upload.values
-    suite = with_refused_rows(
-        workspace.suites[f"{upload.source}/{name}"],
-        percent=float(str(values["refused_rows_pct"])),
-        least=int(str(values["refused_rows_min"])),
-    )
-    return keep_verdict(workspace, upload, judge_suite(suite, lines, overrides=tolerances(workspace, upload)))
-
-
-def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:
-    """Return the district's own tolerances. Raises SuiteError: one names no suite or expectation there is."""
-    gates = workspace.registry.get(upload.district_id).feed(upload.source).gates
-    overrides = registry_overrides(gates)
-    check_overrides(overrides, workspace.suites)
-    return overrides
 
 
 def limits_of(format_: Format) -> Limits:

@@ -57,14 +57,14 @@ def test_a_backup_made_during_an_import_is_restored_whole(
 ) -> None:
     run(workspace, path=str(uploads / "a"))
     moment, before = datetime.now(UTC), dump(workspace.warehouse)
-    gate_table = import_upload.gate_table
+    gate_upload = import_upload.gate_upload
 
     def gate_while_it_is_copied(*args: Any) -> Any:
         if not (tmp_path / "copy").exists():
             back_up(workspace, str(tmp_path / "copy"))
-        return gate_table(*args)
+        return gate_upload(*args)
 
-    monkeypatch.setattr(import_upload, "gate_table", gate_while_it_is_copied)
+    monkeypatch.setattr(import_upload, "gate_upload", gate_while_it_is_copied)
     second = run(workspace, path=str(uploads / "b"))["import_id"]  # the backup sees it under way
     third = run(workspace, archived=1, rollback=True)["import_id"]  # and never this
 
