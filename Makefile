@@ -44,9 +44,11 @@ ui: $(VENV)/.runtime ## the Dagster UI and its daemon on this project's home, on
 
 check: lint types contracts generated cover ## what CI runs: lint, types, import contracts, generated files, tests with coverage
 
-lint: $(VENV)/.dev ## ruff: rules and formatting
+lint: $(VENV)/.dev ## ruff (rules and formatting), spelling, and no credentials in files
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/typos
+	$(PY) tools/find_secrets.py
 
 types: $(VENV)/.dev ## mypy, strict
 	$(VENV)/bin/mypy
