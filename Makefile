@@ -63,13 +63,13 @@ generate: $(VENV)/.dev ## write suites, docs tables and snapshots again from the
 	$(PY) -m roster_etl.cli generate
 
 cover: $(VENV)/.dev
-	$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term:skip-covered $(ARGS)
 
 test: $(VENV)/.dev ## tests without coverage: make test ARGS='tests/engine -k ragged'
 	$(PY) -m pytest $(ARGS)
 
-faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon (ARGS='-k purge' takes a part)
-	FAULTS=1 $(PY) -m pytest tests/faults -m faults -s $(ARGS)
+faults: $(VENV)/.dev ## kill processes at every fault point, on both databases, and under a real daemon; all cases of sampled tests (ARGS='-k purge' takes a part)
+	FAULTS=1 $(PY) -m pytest tests -m 'faults or sampled' -s $(ARGS)
 
 soak: $(VENV)/.dev ## nights on end of uploads, kills, purges and backups, on both databases, a line each: make soak NIGHTS=30 SEED=7
 	SOAK_NIGHTS=$(NIGHTS) SOAK_SEED=$(SEED) $(PY) -m pytest tests/faults/test_soak.py -m faults -s $(ARGS)

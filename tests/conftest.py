@@ -17,7 +17,7 @@ import coverage
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-pytest_plugins = ["tests.pg", "tests.s3"]
+pytest_plugins = ["tests.pg", "tests.s3", "tests.saved"]
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OWN_SETTINGS = ("ROSTER_ETL_", "DAGSTER_", "SSH_", "PG", "AWS_")
@@ -56,6 +56,22 @@ def pytest_configure() -> None:
 
 
 _UNMEASURED = ("e2e", "faults")
+
+
+_FIRST = ("e2e", "slow", "faults")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files first that take longest, so that no process is left alone with one of them at the end.
+
+    A file with end-to-end tests waits for servers, daemons and browsers; meanwhile the other processes have the cores.
+    """
+    marks: dict[Path, set[str]] = {}
+    for item in items:
+        marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
+    place = {path: next((n for n, name in enumerate(_FIRST) if name in found), len(_FIRST)) for path, found in marks.items()}
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.hookimpl(wrapper=True)

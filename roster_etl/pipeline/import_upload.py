@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pandas as pd
+import pyarrow as pa
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
+from roster_etl.pipeline.planned import Planned
 from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
-from roster_etl.pipeline.staging import keep_table, kept_tables
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
 from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
-from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.steps.receive import receive
 from roster_etl.pipeline.steps.validate import judge_member, references_of
@@ -57,7 +57,8 @@ def steps_of(vendor: Vendor) -> int:
 
 def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
     """Walk the steps after the door: judge, map, gate, plan, publish."""
-    judged: dict[str, pd.DataFrame] = {}
+    staging = staging_of(workspace, upload)
+    judged: dict[str, pa.Table] = {}
     for file in upload.format.files:
         judged[file.name] = judge_member(
             workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
@@ -69,11 +70,11 @@ def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> P
         tell("folded")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
-        keep_table(workspace, upload, table, make_table(workspace, upload, table, sources))
+        staging.write_table(table, make_table(workspace, upload, table, sources))
         tell(f"mapped {table}")
     judged.clear()
     gate_upload(workspace, upload)
-    tables = kept_tables(workspace, upload, tables_of(upload.vendor))
+    tables = staging.tables(tables_of(upload.vendor))
     planned = plan_import(workspace, upload, tables)
     tell("planned")
     if planned.decision == "publish":

@@ -1,4 +1,4 @@
-"""Frames between the steps of an import: Parquet and JSON, private, disposable, rebuilt by a rerun.
+"""Tables between the steps of an import: Parquet and JSON, private, disposable, rebuilt by a rerun.
 
 Belongs here: writing and reading them under district and import. Does not belong here: what they hold, or anything that must last.
 """
@@ -9,11 +9,9 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from roster_etl.frames.arrow import to_frame, to_table
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder
@@ -29,28 +27,25 @@ class FrameStore:
     def __init__(self, url: str) -> None:
         self._folder = Folder(url)
 
-    def write(self, district_id: str, import_id: int, name: str, frame: pd.DataFrame) -> None:
-        """Write a frame of Arrow-backed columns, replacing one of the same name; its index is not kept."""
-        table = to_table(frame).replace_schema_metadata(
-            None
-        )  # pandas' notes there cannot name every Arrow type, and then break reading
+    def write(self, district_id: str, import_id: int, name: str, table: pa.Table) -> None:
+        """Write a table, replacing one of the same name; the metadata of its schema is not kept."""
+        table = table.replace_schema_metadata(None)  # pandas' notes there cannot name every Arrow type, and then break reading
         fault_point("frames.write")
         self._folder.write_by(
             _file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out), durable=False
         )
         fault_point("frames.written")
 
-    def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the frame as it was written, dtypes included; of `columns` only, where given. Raises FrameError."""
+    def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the table as it was written, types included; of `columns` only, where given. Raises FrameError."""
         file = _file(district_id, import_id, name, "parquet")
         try:
             source = self._folder.open_local(file) or pa.BufferReader(self._folder.read(file))
-            table = _read_parquet(source, columns)
+            return _read_parquet(source, columns)
         except FileNotFoundError:
             raise FrameError(name=file, problem="there is no such frame; run the step before again") from None
         except pa.ArrowInvalid:
             raise FrameError(name=file, problem="the frame is damaged; run the step before again") from None
-        return to_frame(table)
 
     def write_json(self, district_id: str, import_id: int, name: str, document: Any) -> None:
         """Write a JSON document, replacing one of the same name."""

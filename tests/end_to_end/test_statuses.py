@@ -19,6 +19,7 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests import rosters
+from tests.saved import SavedFolders
 
 NAME, DISTRICT = "mastery_connect", "vegas"
 Row = dict[str, str]
@@ -28,19 +29,40 @@ Edit = Callable[[list[Row]], list[Row]]
 @pytest.fixture
 def workspace(tmp_path: Path, warehouse_url: str) -> Iterator[Workspace]:
     """A home with one district, whose warehouse is SQLite or PostgreSQL."""
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    (home / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{warehouse_url}"\n', encoding="utf-8")
-    opened = Workspace.open(home)
-    opened.registry.add(District(id=DISTRICT, feeds=(Feed(format=NAME),)))
-    yield opened
-    opened.warehouse.close()
+    workspace = registered(tmp_path, warehouse_url)
+    yield workspace
+    workspace.close()
+
+
+def registered(folder: Path, url: str) -> Workspace:
+    """Return a home in `folder` with one district, and write its upload beside it: 90 students."""
+    write_sample(vendor(NAME), folder / "upload", students=90, seed=3)
+    (folder / "home").mkdir(mode=0o700)
+    (folder / "home" / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{url}"\n', encoding="utf-8")
+    workspace = Workspace.open(folder / "home")
+    workspace.registry.add(District(id=DISTRICT, feeds=(Feed(format=NAME),)))
+    return workspace
+
+
+@pytest.fixture
+def published(saved: SavedFolders, tmp_path: Path, database: str) -> Iterator[Workspace]:
+    """The same home after its upload was published."""
+
+    def make(folder: Path, url: str) -> None:
+        workspace = registered(folder, url)
+        assert run(workspace, folder / "upload")["status"] == "published"
+        workspace.close()
+
+    url = saved.copy("statuses", make, tmp_path, database)
+    workspace = Workspace.open(tmp_path / "home")
+    yield workspace
+    workspace.close()
+    saved.drop(url)
 
 
 @pytest.fixture
 def upload(tmp_path: Path) -> Path:
-    """A district of 90 students."""
-    write_sample(vendor(NAME), tmp_path / "upload", students=90, seed=3)
+    """The upload that lies beside the home."""
     return tmp_path / "upload"
 
 
@@ -87,8 +109,7 @@ def codes(document: dict[str, Any]) -> Counter[tuple[str, str]]:
     return counts
 
 
-def test_a_student_is_deleted_with_all_that_follows_and_comes_back(workspace: Workspace, upload: Path) -> None:
-    assert run(workspace, upload)["status"] == "published"
+def test_a_student_is_deleted_with_all_that_follows_and_comes_back(published: Workspace, upload: Path) -> None:
     taken = [row["section_id"] for row in rows_of(upload, "enrollments") if row["user_id"] == "007"]
     edit(upload, "users", deleted("user_id", "007"))
     edit(
@@ -99,43 +120,41 @@ def test_a_student_is_deleted_with_all_that_follows_and_comes_back(workspace: Wo
         ),
     )
 
-    gone = run(workspace, upload)
+    gone = run(published, upload)
 
     assert (gone["status"], gone["changes"]["users"]) == ("published", {"created": 0, "updated": 0, "deleted": 1})
     assert gone["changes"]["enrollments"]["deleted"] == len(taken) > 1
-    assert reasons(workspace, "users", user_id="007") == ["deleted"]
-    assert reasons(workspace, "user_roles", user_id="007") == ["deleted"]
-    assert reasons(workspace, "student_profiles", user_id="007") == ["deleted"]
-    assert [reasons(workspace, "enrollments", user_id="007", section_id=section) for section in taken] == [["deleted"]] + [
+    assert reasons(published, "users", user_id="007") == ["deleted"]
+    assert reasons(published, "user_roles", user_id="007") == ["deleted"]
+    assert reasons(published, "student_profiles", user_id="007") == ["deleted"]
+    assert [reasons(published, "enrollments", user_id="007", section_id=section) for section in taken] == [["deleted"]] + [
         ["cascade"]
     ] * (len(taken) - 1)
     assert codes(gone) == {("reject", "deleted_reference"): len(taken) - 1}
 
     edit(upload, "users", lambda rows: [row | {"status": "Active"} for row in rows])
     edit(upload, "enrollments", lambda rows: [row | {"status": "active"} for row in rows])
-    back = run(workspace, upload)
+    back = run(published, upload)
 
     assert (back["changes"]["users"], back["findings"]) == ({"created": 1, "updated": 0, "deleted": 0}, [])
-    assert reasons(workspace, "users", user_id="007") == ["deleted", None]
-    assert reasons(workspace, "enrollments", user_id="007", section_id=taken[1]) == ["cascade", None]
+    assert reasons(published, "users", user_id="007") == ["deleted", None]
+    assert reasons(published, "enrollments", user_id="007", section_id=taken[1]) == ["cascade", None]
 
 
-def test_the_same_upload_with_deleted_rows_again_is_unchanged(workspace: Workspace, upload: Path) -> None:
-    run(workspace, upload)
+def test_the_same_upload_with_deleted_rows_again_is_unchanged(published: Workspace, upload: Path) -> None:
     edit(upload, "enrollments", deleted("user_id", "007"))
-    run(workspace, upload)
+    run(published, upload)
     edit(upload, "enrollments", lambda rows: list(reversed(rows)))
     ghosts = [{"role": "student", "user_id": "7", "section_id": "no-such-section", "status": "deleted"}]
     edit(upload, "enrollments", lambda rows: rows + ghosts)
 
-    again = run(workspace, upload)
+    again = run(published, upload)
 
     assert (again["status"], again["findings"]) == ("unchanged", [])
 
 
-def test_a_deleted_school_takes_its_roster_along_and_holds_nothing(workspace: Workspace, upload: Path) -> None:
+def test_a_deleted_school_takes_its_roster_along_and_holds_nothing(published: Workspace, upload: Path) -> None:
     """Only its own row says so: all the rest of the school is left out."""
-    run(workspace, upload)
     account = rows_of(upload, "accounts")[0]["account_id"]
     own = [row["course_id"] for row in rows_of(upload, "courses") if row["account_id"] == account]
     sections = [row["section_id"] for row in rows_of(upload, "sections") if row["course_id"] in own]
@@ -146,49 +165,46 @@ def test_a_deleted_school_takes_its_roster_along_and_holds_nothing(workspace: Wo
     edit(upload, "enrollments", without("section_id", *sections))
     edit(upload, "users", deleted("user_id", *people))
 
-    document = run(workspace, upload)
+    document = run(published, upload)
 
     assert (document["status"], document["findings"], document["hold"]) == ("published", [], None)
-    assert reasons(workspace, "organizations", organization_id=account) == ["deleted"]
-    assert {why for course in own for why in reasons(workspace, "courses", course_id=course)} == {"cascade"}
-    assert {why for section in sections for why in reasons(workspace, "enrollments", section_id=section)} == {"cascade"}
-    assert {why for person in people for why in reasons(workspace, "users", user_id=person)} == {"deleted"}
+    assert reasons(published, "organizations", organization_id=account) == ["deleted"]
+    assert {why for course in own for why in reasons(published, "courses", course_id=course)} == {"cascade"}
+    assert {why for section in sections for why in reasons(published, "enrollments", section_id=section)} == {"cascade"}
+    assert {why for person in people for why in reasons(published, "users", user_id=person)} == {"deleted"}
 
 
-def test_what_is_left_out_without_a_word_is_held(workspace: Workspace, upload: Path) -> None:
-    run(workspace, upload)
+def test_what_is_left_out_without_a_word_is_held(published: Workspace, upload: Path) -> None:
     account = rows_of(upload, "accounts")[0]["account_id"]
     people = [row["user_id"] for row in rows_of(upload, "users") if row["account_id"] == account]
     edit(upload, "users", without("user_id", *people))
     edit(upload, "enrollments", without("user_id", *people))
 
-    document = run(workspace, upload)
+    document = run(published, upload)
 
     assert document["status"] == "held"
     assert document["hold"]["tables"]["users"]["deleted"] == len(people)
 
 
-def test_a_user_of_a_deleted_school_stays_without_a_role(workspace: Workspace, upload: Path) -> None:
-    run(workspace, upload)
+def test_a_user_of_a_deleted_school_stays_without_a_role(published: Workspace, upload: Path) -> None:
     edit(upload, "accounts", deleted("account_id", rows_of(upload, "accounts")[0]["account_id"]))
-    document = run(workspace, upload, refused_rows_pct="100")
+    document = run(published, upload, refused_rows_pct="100")
 
     assert document["status"] == "published"
-    assert reasons(workspace, "users", user_id="007") == [None]
-    assert reasons(workspace, "user_roles", user_id="007") == ["cascade"]
+    assert reasons(published, "users", user_id="007") == [None]
+    assert reasons(published, "user_roles", user_id="007") == ["cascade"]
     assert codes(document)["reject", "deleted_reference"] > 0
 
 
-def test_a_row_with_an_unknown_status_leaves_its_record_as_it_is(workspace: Workspace, upload: Path) -> None:
-    run(workspace, upload)
+def test_a_row_with_an_unknown_status_leaves_its_record_as_it_is(published: Workspace, upload: Path) -> None:
     edit(
         upload,
         "users",
         lambda rows: [row | ({"status": "inactive", "last_name": "X"} if row["user_id"] == "007" else {}) for row in rows],
     )
-    document = run(workspace, upload)
+    document = run(published, upload)
 
-    assert reasons(workspace, "users", user_id="007") == [None]
+    assert reasons(published, "users", user_id="007") == [None]
     assert codes(document)["reject", "bad_status"] == 1
 
 
@@ -252,17 +268,16 @@ def test_nothing_is_compared_unless_a_feed_is_named(workspace: Workspace, upload
     assert run(workspace, upload)["findings"] == []
 
 
-def test_what_changes_derived_values_alone_is_published(workspace: Workspace, upload: Path) -> None:
-    run(workspace, upload)
+def test_what_changes_derived_values_alone_is_published(published: Workspace, upload: Path) -> None:
     edit(upload, "users", lambda rows: [row | {"login_id": f"own{row['user_id']}"} for row in rows])
-    given = run(workspace, upload)
+    given = run(published, upload)
     edit(upload, "users", lambda rows: list(reversed(rows)))
-    turned = run(workspace, upload)
+    turned = run(published, upload)
     named = sum(bool(row["name"]) for row in rows_of(upload, "sections"))
     edit(upload, "sections", lambda rows: [row | {"name": ""} for row in rows])
-    unnamed = run(workspace, upload)
+    unnamed = run(published, upload)
 
-    versions = workspace.warehouse.trace("users", {"user_id": "007"}, DISTRICT, NAME).to_pylist()
+    versions = published.warehouse.trace("users", {"user_id": "007"}, DISTRICT, NAME).to_pylist()
     assert (given["status"], versions[-1]["username"]) == ("published", "own007")
     assert turned["status"] == "unchanged"
     assert (unnamed["status"], unnamed["changes"]["sections"]["updated"]) == ("published", named)

@@ -87,11 +87,11 @@ def resume(home: Path) -> None:
     from roster_etl.pipeline.import_upload import walk
     from roster_etl.pipeline.lifecycle.import_lifecycle import release
     from roster_etl.pipeline.reporting.announce import tell_of
-    from roster_etl.pipeline.uploads.upload import Upload
+    from roster_etl.pipeline.staging import Staging
 
     with _open(home) as workspace:
         number = workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"]
-        upload = Upload.from_dict(workspace.frames.read_json(FEED[0], number, "upload"))
+        upload = Staging(workspace.frames, FEED[0], number).upload()
         workspace.holders.take(number)
         workspace.warehouse.resume(number)
         walk(workspace, upload)

@@ -71,7 +71,11 @@ class Forge:
         for stream in (self._server.stdin, self._server.stdout):
             assert stream is not None
             stream.close()
-        self._server.wait(20)
+        try:
+            self._server.wait(60)
+        except subprocess.TimeoutExpired:  # nothing that it would still do is wanted
+            self._server.kill()
+            self._server.wait()
 
 
 class Fresh:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
 from tests.orchestration.conftest import Remembered
+from tests.saved import SavedFolders
 
 NOON = 1_800_000_000.0
 DISTRICT = "lincoln"
@@ -42,19 +44,29 @@ def stamp(folder: Path, when: int, *names: str) -> None:
             os.utime(file, (when, when))
 
 
+def published_roster(folder: Path, _: str) -> None:
+    """Make a home in which the roster of the landing folder beside it was published."""
+    landing = write_absences(write_roster(folder / "landing"), [absence(1)])
+    with closing(Workspace.open(folder / "home")) as workspace:
+        workspace.registry.add(District(id=DISTRICT, feeds=(Feed(format=FORMAT, path=str(landing)),)))
+        import_upload(workspace, Order(district_id=DISTRICT, source=FORMAT, path=str(landing), file_set="roster"))
+
+
 class Zone:
     """A landing folder with both sets, and the ticks so far."""
 
-    def __init__(self, tmp_path: Path, *, published: bool = True, **options: str) -> None:
+    def __init__(self, tmp_path: Path, saved: SavedFolders, *, published: bool = True, **options: str) -> None:
         self.folder = tmp_path / "landing"
+        if published:
+            saved.copy("zone", published_roster, tmp_path)
         self.workspace = Workspace.open(tmp_path / "home")
         feed = Feed(format=FORMAT, path=str(self.folder), options={"min_interval": "0", **options})
-        self.workspace.registry.add(District(id=DISTRICT, feeds=(feed,)))
+        if published:
+            self.workspace.registry.add_feed(DISTRICT, feed, update=True)
+        else:
+            self.workspace.registry.add(District(id=DISTRICT, feeds=(feed,)))
         write_absences(write_roster(self.folder), [absence(1)])
         stamp(self.folder, 1)
-        if published:
-            order = Order(district_id=DISTRICT, source=FORMAT, path=str(self.folder), file_set="roster")
-            import_upload(self.workspace, order)
         self.cursor: str | None = None
         self.memory = Remembered()
         self.busy: set[tuple[str, str, str]] = set()
@@ -76,22 +88,22 @@ class Zone:
         return [request.file_set for request in self.tick(minutes).requests]
 
 
-def test_each_set_is_asked_for_once_it_stood_still_for_its_own_quiet_period(tmp_path: Path):
-    zone = Zone(tmp_path)
+def test_each_set_is_asked_for_once_it_stood_still_for_its_own_quiet_period(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved)
 
     assert [zone.asked(0), zone.asked(1), zone.asked(4), zone.asked(5), zone.asked(6)] == [[], ["attendance"], [], ["roster"], []]
 
 
-def test_a_district_may_set_the_rhythm_of_a_set(tmp_path: Path):
-    zone = Zone(tmp_path, attendance_quiet_period="3m", attendance_min_interval="1h")
+def test_a_district_may_set_the_rhythm_of_a_set(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved, attendance_quiet_period="3m", attendance_min_interval="1h")
     assert [zone.asked(0), zone.asked(2), zone.asked(3)] == [[], [], ["attendance"]]
     write_absences(zone.folder, [absence(2)])
 
     assert (zone.asked(10), zone.asked(20), zone.asked(63)) == (["roster"], [], ["attendance"])
 
 
-def test_fresh_absences_neither_delay_nor_repeat_the_roster_and_the_other_way(tmp_path: Path):
-    zone = Zone(tmp_path)
+def test_fresh_absences_neither_delay_nor_repeat_the_roster_and_the_other_way(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved)
     zone.tick(0)
     zone.tick(5)
     zone.tick(6)
@@ -102,8 +114,8 @@ def test_fresh_absences_neither_delay_nor_repeat_the_roster_and_the_other_way(tm
     assert [zone.asked(40), zone.asked(41), zone.asked(45), zone.asked(60)] == [[], [], ["roster"], []]
 
 
-def test_absences_wait_where_they_lie_until_a_roster_is_published(tmp_path: Path):
-    zone = Zone(tmp_path, published=False)
+def test_absences_wait_where_they_lie_until_a_roster_is_published(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved, published=False)
     zone.tick(0)
     waiting = zone.tick(5)
     assert [request.file_set for request in waiting.requests] == ["roster"]
@@ -113,8 +125,8 @@ def test_absences_wait_where_they_lie_until_a_roster_is_published(tmp_path: Path
     assert zone.asked(6) == ["attendance"]
 
 
-def test_a_roster_at_work_does_not_keep_absences_from_being_asked_for(tmp_path: Path):
-    zone = Zone(tmp_path)
+def test_a_roster_at_work_does_not_keep_absences_from_being_asked_for(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved)
     zone.busy = {(DISTRICT, FORMAT, "roster")}
     zone.tick(0)
 
@@ -122,16 +134,16 @@ def test_a_roster_at_work_does_not_keep_absences_from_being_asked_for(tmp_path: 
     assert zone.tick(5).waits == {"nothing_new": 1, "running": 1}
 
 
-def test_the_day_of_an_arrival_is_when_it_was_first_seen(tmp_path: Path):
-    zone = Zone(tmp_path)
+def test_the_day_of_an_arrival_is_when_it_was_first_seen(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved)
     zone.tick(0)
     (request,) = zone.tick(1).requests
 
     assert request.received_at == "2027-01-15T08:00:00+00:00"
 
 
-def test_a_folder_without_absences_is_no_empty_landing_zone(tmp_path: Path):
-    zone = Zone(tmp_path)
+def test_a_folder_without_absences_is_no_empty_landing_zone(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved)
     (zone.folder / ABSENCES).unlink()
     zone.tick(0)
     zone.tick(5)
@@ -139,8 +151,8 @@ def test_a_folder_without_absences_is_no_empty_landing_zone(tmp_path: Path):
     assert zone.tick(6).waiting == {"nothing_new": [f"{DISTRICT}/{FORMAT}/roster"]}
 
 
-def test_a_feed_that_failed_and_answers_again_keeps_what_its_sets_know(tmp_path: Path):
-    zone = Zone(tmp_path)
+def test_a_feed_that_failed_and_answers_again_keeps_what_its_sets_know(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved)
     zone.tick(0)
     zone.tick(5)
     hidden = zone.folder.rename(tmp_path / "away")
@@ -220,8 +232,8 @@ def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, ins
     assert Workspace.open(home).warehouse.imports() == []
 
 
-def test_materialize_takes_the_set_that_the_job_is_for(tmp_path: Path):
-    zone = Zone(tmp_path, published=True)
+def test_materialize_takes_the_set_that_the_job_is_for(tmp_path: Path, saved: SavedFolders):
+    zone = Zone(tmp_path, saved, published=True)
     order, why = newest_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
     assert (order.file_set, order.archived, why) == ("attendance", None, "what lies in the landing zone; nothing is archived yet")
     import_upload(zone.workspace, order)

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.planned import PlanMoved
 from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.steps import plan
-from roster_etl.pipeline.steps.planned import PlanMoved
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import PASSWORD, write_sample
@@ -360,9 +361,9 @@ def test_rows_that_are_gone_are_told_even_where_refused_rows_repeat_a_record(day
 
     edit(day2, "enrollments.csv", change)
     run(day2 / "home", day2 / "upload")
-    lines = with_workspace(day2 / "home", lambda w: w.frames.read("lincoln", 2, "lines/roster-enrollments"))
+    lines = with_workspace(day2 / "home", lambda w: Staging(w.frames, "lincoln", 2).table_lines("enrollments"))
 
-    assert lines.set_index("check").loc["rows", "failing"] == 2
+    assert {line["check"]: line["failing"] for line in lines.to_pylist()}["rows"] == 2
 
 
 # ---- what an upload does not say

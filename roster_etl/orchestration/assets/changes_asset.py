@@ -12,7 +12,7 @@ from roster_etl.orchestration.assets.metadata import OWNERS, code_references, fo
 from roster_etl.orchestration.assets.step_context import step
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.staging import STAGE
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import fold_upload
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for
@@ -52,7 +52,11 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
             rows = fold_upload(desk.workspace, upload, judged)
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(upload.content),
-                metadata={**rows, **found_numbers(desk.workspace, upload, STAGE), "import": upload.import_id},
+                metadata={
+                    **rows,
+                    **found_numbers(staging_of(desk.workspace, upload).changes_findings()),
+                    "import": upload.import_id,
+                },
             )
 
     return state

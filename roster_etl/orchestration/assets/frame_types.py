@@ -1,4 +1,4 @@
-"""The shape of every frame that moves between assets: which columns, all of them of which type.
+"""The shape of every table that moves between assets: which columns, all of them of which type.
 
 Belongs here: shape only. Whether the cells are any good is the suites' business.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import cast
 
 import dagster as dg
+import pyarrow as pa
 from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 from dagster_pandas.constraints import ColumnDTypeInSetConstraint
 
 from roster_etl.canonical.roster import ColumnType, RosterTable
-from roster_etl.frames.arrow import DELETED, FILE, REFUSED, ROW
+from roster_etl.frames.arrow import DELETED, FILE, REFUSED, ROW, to_frame
 from roster_etl.spec import File, Format
 
 NOTHING = cast("dg.DagsterType", dg.Nothing)  # the type of an asset that hands on no frame
@@ -66,8 +67,19 @@ def table_type(table: RosterTable) -> dg.DagsterType:
 
 
 def _frame_type(name: str, description: str, columns: list[PandasColumn]) -> dg.DagsterType:
+    """Return the type of an Arrow table, described and checked as dagster-pandas does for a frame of the same columns and dtypes.
+
+    Only the schema is checked, so that no row is converted (decision 0024).
+    """
     made = create_dagster_pandas_dataframe_type(name=name, description=description, columns=columns)  # type: ignore[no-untyped-call]
-    return cast("dg.DagsterType", made)
+    frame_type = cast("dg.DagsterType", made)
+
+    def checked(context: dg.TypeCheckContext, value: object) -> dg.TypeCheck:
+        if not isinstance(value, pa.Table):
+            return dg.TypeCheck(success=False, description=f"Must be a pyarrow.Table. Got value of type {type(value).__name__}")
+        return frame_type.type_check(context, to_frame(value.schema.empty_table()))
+
+    return dg.DagsterType(name=name, type_check_fn=checked, description=frame_type.description, typing_type=pa.Table)
 
 
 def _column(name: str, kind: ColumnType, *, required: bool = True) -> PandasColumn:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import dagster as dg
 
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.steps.planned import Planned
+from roster_etl.pipeline.planned import Planned
 from roster_etl.quality import Verdict
 
 SUITE, TOLERANCES, PUBLISHABLE = "suite", "tolerances", "publishable"

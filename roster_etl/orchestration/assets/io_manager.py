@@ -7,7 +7,7 @@ of the files of one format, though every format that fills it stands before it i
 from __future__ import annotations
 
 import dagster as dg
-import pandas as pd
+import pyarrow as pa
 
 from roster_etl.orchestration.assets.run_resources import Desk
 
@@ -18,11 +18,11 @@ class FrameIOManager(dg.IOManager):
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: pa.Table) -> None:
         """Hand on the frame of an asset."""
         self._desk.put(context.asset_key.path, obj)
 
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+    def load_input(self, context: dg.InputContext) -> pa.Table:
         """Return the frame of an asset, of the import in hand. Raises FrameError."""
         return self._desk.take(context.asset_key.path)
 

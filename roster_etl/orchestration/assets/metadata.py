@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.frames.arrow import to_table
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.markdown import markdown_table, plain
 from roster_etl.pipeline.reporting.data_docs import data_docs_url
@@ -23,6 +23,7 @@ from roster_etl.pipeline.reporting.notifications import summary_text
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 from roster_etl.pipeline.reporting.report_files import report_url
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File
@@ -107,23 +108,23 @@ def judged_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
     """Return how many rows of file `name` were read, accepted and refused, and what was found; zeros if the upload lacks it."""
     if upload.member(name) is None:
         return {"rows_read": 0, "rows_accepted": 0, "rows_refused": 0, "in the upload": False}
-    judged = workspace.frames.read_json(upload.district_id, upload.import_id, f"judged/{name}")
+    staging = staging_of(workspace, upload)
+    result = staging.judged(name)
     return {
-        "rows_read": judged["rows_read"],
-        "rows_accepted": judged["rows_accepted"],
-        "rows_refused": judged["rows_rejected"],
+        "rows_read": result.rows_read,
+        "rows_accepted": result.rows_accepted,
+        "rows_refused": result.rows_rejected,
         "in the upload": True,
-        **({"refused": judged["refused"]} if judged["refused"] else {}),
-        **found_numbers(workspace, upload, name),
+        **({"refused": result.refused} if result.refused else {}),
+        **found_numbers(staging.file_findings(name)),
     }
 
 
-def found_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
-    """Return how many findings the step `name` left, in all and by code."""
-    found = to_table(workspace.frames.read(upload.district_id, upload.import_id, f"findings/{name}", columns=["code", "count"]))
-    sums = found.group_by("code").aggregate([("count", "sum")]).sort_by("code")
+def found_numbers(findings: pa.Table) -> Metadata:
+    """Return how many `findings` (FINDINGS) there are, in all and by code."""
+    sums = findings.group_by("code").aggregate([("count", "sum")]).sort_by("code")
     by_code = {str(row["code"]): row["count_sum"] for row in sums.to_pylist()}
-    return {"findings": int(pc.sum(found["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
+    return {"findings": int(pc.sum(findings["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
 
 
 def plan_numbers(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256: str) -> Metadata:

@@ -27,11 +27,11 @@ from roster_etl.orchestration.assets.run_resources import handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.staging import refused_files
+from roster_etl.pipeline.planned import Planned
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import make_table
 from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
-from roster_etl.pipeline.steps.planned import Planned
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
@@ -76,13 +76,13 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
             judged = {file: desk.take([upload.source, file]) for file in files_for(upload.vendor, name)}
-            frame = make_table(desk.workspace, upload, name, judged)
+            rows = make_table(desk.workspace, upload, name, judged)
             yield dg.MaterializeResult(
-                value=frame,
+                value=rows,
                 data_version=dg.DataVersion(upload.content),
                 metadata={
-                    **row_count(len(frame)),
-                    **found_numbers(desk.workspace, upload, f"roster-{name}"),
+                    **row_count(rows.num_rows),
+                    **found_numbers(staging_of(desk.workspace, upload).table_findings(name)),
                     "import": upload.import_id,
                     "format": upload.source,
                     "upload": upload.upload_id,
@@ -127,7 +127,8 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
                 return  # files alone: their import is not planned, and ends with the run
             desk.settle()
             verdicts = gate_upload(desk.workspace, upload)
-            refused = {f"{upload.source}/{name}": code for name, code in refused_files(desk.workspace, upload).items()}
+            results = staging_of(desk.workspace, upload).judged_files(upload)
+            refused = {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
             yield from gate_results(suites_of([upload.vendor]), verdicts, refused)
             tables = handed_tables(desk, upload)
             planned = plan_import(desk.workspace, upload, tables)

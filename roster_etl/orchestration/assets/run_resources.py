@@ -12,14 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import dagster as dg
-import pandas as pd
+import pyarrow as pa
 
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.event_log_pool import kept_connections
 from roster_etl.orchestration.runtime.executors import steps_apart
 from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.reporting.announce import tell_anyway
-from roster_etl.pipeline.staging import Loaded
+from roster_etl.pipeline.staging import Loaded, Staging, staging_of
 from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.steps.validate import references_of
 from roster_etl.pipeline.uploads.upload import Upload
@@ -27,6 +27,9 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
 from roster_etl.store.actor import Via, acting
 from roster_etl.vendors.lineage import files_for, tables_of
+
+ROSTER = "roster"
+"""The first segment of the asset key of every mapped table."""
 
 
 class RunBroken(RetryableError):
@@ -46,8 +49,8 @@ class Desk:
         self.workspace = workspace
         self.apart = apart
         self.upload: Upload | None = None
-        self._frames: dict[str, pd.DataFrame] = {}
-        self._wanted: Counter[str] = Counter()
+        self._frames: dict[tuple[str, str], pa.Table] = {}
+        self._wanted: Counter[tuple[str, str]] = Counter()
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="frames")
         self._written: Future[None] | None = None
         self.broken: Exception | None = None
@@ -59,16 +62,16 @@ class Desk:
         self._wanted = _readers(upload)
         return upload
 
-    def put(self, path: Sequence[str], frame: pd.DataFrame) -> None:
-        """Hand on the frame of the asset `path`: kept in memory if a later step wants it, and in staging.
+    def put(self, path: Sequence[str], rows: pa.Table) -> None:
+        """Hand on the rows of the asset `path`: kept in memory if a later step wants it, and in staging.
 
         It is written while the next step works, and what goes wrong then ends that step. Raises as `settle`.
         """
         self.settle()
         upload, name = self._in_hand(), _name(path)
         if self._wanted[name]:
-            self._frames[name] = frame
-        self._written = self._clerk.submit(self.workspace.frames.write, upload.district_id, upload.import_id, name, frame)
+            self._frames[name] = rows
+        self._written = self._clerk.submit(_write, staging_of(self.workspace, upload), name, rows)
         if self.apart:
             self.settle()
 
@@ -82,15 +85,15 @@ class Desk:
                 self.broken = error
                 raise
 
-    def take(self, path: Sequence[str]) -> pd.DataFrame:
-        """Return the frame of the asset `path`; its last reader takes it away from memory. Raises FrameError, and as `settle`."""
+    def take(self, path: Sequence[str]) -> pa.Table:
+        """Return the rows of the asset `path`; its last reader takes it away from memory. Raises FrameError, and as `settle`."""
         upload, name = self._in_hand(), _name(path)
         self._wanted[name] -= 1
         held = self._frames.get(name) if self._wanted[name] > 0 else self._frames.pop(name, None)
         if held is not None:
             return held
         self.settle()
-        return self.workspace.frames.read(upload.district_id, upload.import_id, name)
+        return _read(staging_of(self.workspace, upload), name)
 
     def abandoned(self) -> Upload | None:
         """Return the upload in hand if its import has not ended: the run broke between its steps, or had not all of them."""
@@ -112,16 +115,28 @@ class Desk:
         return self.upload
 
 
-def handed_tables(desk: Desk, upload: Upload) -> Loaded[pd.DataFrame]:
+def handed_tables(desk: Desk, upload: Upload) -> Loaded[pa.Table]:
     """Return the mapped tables of the upload in hand, in publishing order, each taken from the desk when it is asked for."""
-    return Loaded(tables_of(upload.vendor), lambda name: desk.take(["roster", name]))
+    return Loaded(tables_of(upload.vendor), lambda name: desk.take([ROSTER, name]))
 
 
-def _name(path: Sequence[str]) -> str:
-    return "/".join(("frames", *path))
+def _name(path: Sequence[str]) -> tuple[str, str]:
+    stage, name = path
+    return stage, name
 
 
-def _readers(upload: Upload) -> Counter[str]:
+def _write(staging: Staging, name: tuple[str, str], rows: pa.Table) -> None:
+    if name[0] == ROSTER:
+        staging.write_table(name[1], rows)
+    else:
+        staging.write_file_rows(*name, rows)
+
+
+def _read(staging: Staging, name: tuple[str, str]) -> pa.Table:
+    return staging.table(name[1]) if name[0] == ROSTER else staging.file_rows(*name)
+
+
+def _readers(upload: Upload) -> Counter[tuple[str, str]]:
     """Return how many steps read each frame: files that refer to it, tables made of it, the fold.
 
     Tables are not among them: all of them together, kept until they are published, would be half of an import's memory.

@@ -16,6 +16,7 @@ from roster_etl.orchestration.assets.freshness_checks import say_fresh
 from roster_etl.orchestration.assets.run_resources import Desk
 from roster_etl.orchestration.runtime.current_home import remember
 from roster_etl.pipeline.reporting.announce import tell_anyway
+from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.steps.conclude import fail
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
@@ -117,7 +118,7 @@ def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
     if tagged is None:
         raise NoImport(district_id=district_id)
     workspace = desk.workspace
-    upload = Upload.from_dict(workspace.frames.read_json(district_id, int(tagged), "upload"))
+    upload = Staging(workspace.frames, district_id, int(tagged)).upload()
     row = workspace.warehouse.import_(upload.import_id)
     with workspace.holders.gate():
         workspace.holders.take(

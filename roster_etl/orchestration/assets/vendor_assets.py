@@ -161,13 +161,13 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     def judged_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
             others = {other: desk.take([upload.source, other]) for other in references_of(file, vendor.format)}
-            frame = judge_member(desk.workspace, upload, name, others)
+            rows = judge_member(desk.workspace, upload, name, others)
             member = upload.member(name)
             numbers = judged_numbers(desk.workspace, upload, name)
             yield dg.MaterializeResult(
-                value=frame,
+                value=rows,
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
-                metadata={**row_count(len(frame)), **numbers, "import": upload.import_id},
+                metadata={**row_count(rows.num_rows), **numbers, "import": upload.import_id},
             )
 
     return judged_file

@@ -26,9 +26,10 @@ from roster_etl.orchestration.assets.roster_assets import PLAN, roster_key, tabl
 from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
+from roster_etl.pipeline.planned import Planned
 from roster_etl.pipeline.reporting.announce import tell_of
-from roster_etl.pipeline.steps.planned import Planned
-from roster_etl.pipeline.steps.publish import planned_of, publish_import
+from roster_etl.pipeline.staging import staging_of
+from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
@@ -54,7 +55,7 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
     @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"desk"})
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with step(context) as (desk, upload):
-            planned = planned_of(desk.workspace, upload)
+            planned = staging_of(desk.workspace, upload).plan()
             if planned.decision != "publish":
                 return
             publish_import(desk.workspace, upload, planned, handed_tables(desk, upload))

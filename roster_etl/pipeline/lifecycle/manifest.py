@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from roster_etl.pipeline.staging import unkept_name
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, RegistryError
@@ -82,18 +82,8 @@ def _gates(workspace: Workspace, upload: Upload) -> list[Document]:
 
 def _door(workspace: Workspace, upload: Upload) -> Document:
     """Return what was found before any row was read: bytes alone do not tell it, and some were not kept."""
-    place = (upload.district_id, upload.import_id)
-    frames = workspace.frames
-    names = [unkept_name(upload, member) for member in upload.members if member.kind and member.key is None]
-    found = {name: frames.read(*place, name) for name in ("findings/upload", *names) if frames.exists(*place, name)}
-    rows = {name: _records(frame) for name, frame in found.items()}
-    return {"door": rows.pop("findings/upload", []), "unkept": rows}
-
-
-def _records(frame: Any) -> list[Document]:
-    from roster_etl.frames.arrow import to_table
-
-    return list(to_table(frame).to_pylist())
+    found, unarchived = staging_of(workspace, upload).door_findings(upload)
+    return {"door": found.to_pylist() if found else [], "unkept": {name: table.to_pylist() for name, table in unarchived.items()}}
 
 
 def _ended(workspace: Workspace, import_id: int, *, settled: bool = False) -> Document:

@@ -16,9 +16,10 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from roster_etl.frames.arrow import FINDINGS, to_frame
+from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.import_upload import Tell, walk
 from roster_etl.pipeline.review import override, renames, undo
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -27,7 +28,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.registry.registry import District, Feed, Gate, Registry
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import Conclusion, Entry, TableChange, Warehouse
+from roster_etl.store.warehouse import Conclusion, Entry, ForwardingWriter, ImportWriter, TableChange, Warehouse
 
 Document = dict[str, Any]
 _DECISIONS = {"published": "publish", "discarded": "held"}
@@ -121,7 +122,7 @@ def _opened(workspace: Workspace, url: str, folder: Path) -> Replay:
 
 def replay_upload(replay: Replay, document: Document) -> bool:
     """Replay one import of an upload. Returns whether it plans what it planned then."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.begin_again(document["ledger"])
     same = True
     if document["walked"]:
         upload = _upload_of(replay, document)
@@ -129,20 +130,20 @@ def replay_upload(replay: Replay, document: Document) -> bool:
             planned = walk(replay, upload)
         same = bool(document.get("purged")) or _plain(planned.tables) == document["ledger"]["summary"].get("plan")
         replay.frames.drop(upload.district_id, upload.import_id)
-    replay.warehouse.end_again(document)
+    replay.end_again(document)
     return same
 
 
 def replay_override(replay: Replay, document: Document) -> bool:
     """Replay a steward's edit, or that people under new ids are who they were."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.begin_again(document["ledger"])
     if document.get("settled") or document["status"] != "published":
         pass
     elif "edit" in document:
         _edit_again(replay, document)
     else:
         renames.say_again(replay, (document["district_id"], document["source"]), document["renames"])
-    replay.warehouse.end_again(document)
+    replay.end_again(document)
     return True
 
 
@@ -163,21 +164,22 @@ def _edit_again(replay: Replay, document: Document) -> None:
 
 def replay_undo(replay: Replay, document: Document) -> bool:
     """Replay an undo, as far as it came. Returns whether it plans what it planned then."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.begin_again(document["ledger"])
     same = True
     if document["walked"]:
         planned = undo.undo_again(replay, document["ledger"])
         same = _plain(planned) == document["ledger"]["summary"].get("plan")
-    replay.warehouse.end_again(document)
+    replay.end_again(document)
     return same
 
 
 def replay_purge(replay: Replay, document: Document) -> bool:
     """Enter what a purge left: after it, the bytes alone do not tell the history any more."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.begin_again(document["ledger"])
     tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
-    replay.warehouse.restore_versions(tables, document.get("overrides", []))
-    replay.warehouse.end_again(document)
+    with replay.warehouse.write_directly() as session:
+        session.restore_versions(tables, document.get("overrides", []))
+    replay.end_again(document)
     return True
 
 
@@ -194,10 +196,8 @@ def _upload_of(replay: Replay, document: Document) -> Upload:
     """Return the upload as it stood behind the door, and leave in staging what was found there."""
     upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
     upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
-    place = (upload.district_id, upload.import_id)
-    found = {"findings/upload": document["door"], **document["unkept"]}
-    for name, rows in found.items():
-        replay.frames.write(*place, name, to_frame(pa.Table.from_pylist(rows, schema=FINDINGS)))
+    unarchived = {name: pa.Table.from_pylist(rows, schema=FINDINGS) for name, rows in document["unkept"].items()}
+    staging_of(replay, upload).write_door_findings(pa.Table.from_pylist(document["door"], schema=FINDINGS), unarchived)
     return upload
 
 
@@ -217,6 +217,7 @@ class Replay(Workspace):
 
     settings: Settings
     now: list[Document] = field(default_factory=list)
+    ledger_rows: list[Mapping[str, Any]] = field(default_factory=list)
 
     @cached_property
     def archive(self) -> Archive:
@@ -229,9 +230,37 @@ class Replay(Workspace):
         return _Then(self)
 
     @cached_property
-    def warehouse(self) -> Target:
+    def warehouse(self) -> Warehouse:
         """The warehouse that is filled."""
-        return Target(self.settings.warehouse)
+        return Warehouse(self.settings.warehouse, replace_writer=lambda writer: _ReplayWriter(writer, self))
+
+    @property
+    def entered(self) -> Mapping[str, Any]:
+        """The ledger row, as it was, of the import that is replayed."""
+        return self.ledger_rows[-1]
+
+    @property
+    def finished_at(self) -> datetime.datetime:
+        """When the import that is replayed ended."""
+        return datetime.datetime.fromisoformat(self.entered["finished_at"] or self.entered["started_at"])
+
+    def begin_again(self, row: Mapping[str, Any]) -> None:
+        """Enter an import under the number and the times that it had."""
+        self.ledger_rows[:] = [row]
+        with self.warehouse.write_directly() as session:
+            session.restore_import(row)
+
+    def end_again(self, document: Mapping[str, Any]) -> None:
+        """Write how the import ended then."""
+        with self.warehouse.write_directly() as session:
+            session.restore_end(
+                document["ledger"],
+                files=document["files"],
+                checks=document["checks"],
+                hold=document["hold"],
+                findings=document.get("findings"),
+                rejected=document.get("rejected"),
+            )
 
     def replaying(self, document: Document) -> _Now:
         """Work on the import of `document` inside the block."""
@@ -279,48 +308,33 @@ class _Then(Registry):
         return District(id=district_id, feeds=(Feed(format=document["source"], gates=gates),))
 
 
-class Target(Warehouse):
-    """A warehouse that is filled with imports that are over."""
+class _ReplayWriter(ForwardingWriter):
+    """Goes on with the import that the replay has entered, and ends it when it ended (``store.warehouse.ImportWriter``)."""
 
-    def begin_again(self, row: Mapping[str, Any]) -> None:
-        """Enter an import under the number and the times that it had."""
-        self._finished_at = datetime.datetime.fromisoformat(row["finished_at"] or row["started_at"])
-        self._number = int(row["import_id"])
-        self.restore_import(row)
-
-    def end_again(self, document: Mapping[str, Any]) -> None:
-        """Write how the import ended then."""
-        self.restore_end(
-            document["ledger"],
-            files=document["files"],
-            checks=document["checks"],
-            hold=document["hold"],
-            findings=document.get("findings"),
-            rejected=document.get("rejected"),
-        )
+    def __init__(self, writer: ImportWriter, replay: Replay) -> None:
+        super().__init__(writer)
+        self._replay = replay
 
     def open_import(self, **_: Any) -> int:
-        """Go on with the import that was entered under its own number."""
-        return self._number
+        """Return the number of the import that was entered with its own number."""
+        return int(self._replay.entered["import_id"])
 
     def conclude(self, conclusion: Conclusion) -> None:
         """End the import at the moment when it ended."""
-        super().conclude(replace(conclusion, finished_at=self._finished_at))
+        self.writer.conclude(self._as_then(conclusion))
 
     def publish(
-        self,
-        conclusion: Conclusion,
-        changes: Mapping[str, TableChange],
-        base: int | None,
-        *,
-        approved_by: str | None = None,
+        self, conclusion: Conclusion, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
     ) -> None:
         """Publish at the moment when it was published."""
-        super().publish(replace(conclusion, finished_at=self._finished_at), changes, base, approved_by=approved_by)
-
-    def _write_down(self, connection: Any, entries: Sequence[Entry]) -> None:
-        """Add nothing to the audit: what was decided then was written down then."""
+        self.writer.publish(self._as_then(conclusion), changes, base, approved_by=approved_by)
 
     def supersede_holds(self, *_: Any, **__: Any) -> list[int]:
         """Leave holds alone: each comes with its own manifest."""
         return []
+
+    def write_down(self, *_: Entry) -> None:
+        """Add nothing to the audit: what was decided then was written down then."""
+
+    def _as_then(self, conclusion: Conclusion) -> Conclusion:
+        return replace(conclusion, finished_at=self._replay.finished_at, entries=[])

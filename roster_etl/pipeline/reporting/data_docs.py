@@ -13,8 +13,7 @@ from typing import Any
 
 from roster_etl.pipeline.reporting.import_summary import data_docs_path
 from roster_etl.pipeline.reporting.report_files import report_url
-from roster_etl.pipeline.staging import verdicts
-from roster_etl.pipeline.uploads.upload import Upload
+from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_format import RULE_TYPE, Suite, label
 from roster_etl.quality import CheckResult, Verdict, write_data_docs_of
@@ -42,9 +41,8 @@ def write_data_docs(workspace: Workspace, import_id: int) -> Path:
     Raises: UnknownImport, NothingJudged, GatesUnavailable.
     """
     row = workspace.warehouse.import_(import_id)
-    place = (row["district_id"], import_id)
-    upload = Upload.from_dict(workspace.frames.read_json(*place, "upload")) if workspace.frames.exists(*place, "upload") else None
-    judged = verdicts(workspace, upload) if upload else []
+    staging = Staging(workspace.frames, row["district_id"], import_id)
+    judged = staging.verdicts()
     if not judged:
         raise NothingJudged(import_id=import_id)
     about = {
@@ -53,7 +51,7 @@ def write_data_docs(workspace: Workspace, import_id: int) -> Path:
         "run": f"import {import_id}",
         "at": (row["finished_at"] or row["started_at"]).isoformat(timespec="seconds"),
     }
-    index = data_docs_path(workspace, *place)
+    index = data_docs_path(workspace, row["district_id"], import_id)
     make_private(index.parent.parent)
     with scratch_folder(workspace.settings.scratch) as folder:
         pages = folder / "pages"

@@ -5,15 +5,17 @@ Belongs here: the workspace in which the same steps write to scratch, and read t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from roster_etl.canonical.ledger import ImportKind, ImportStatus
+from roster_etl.canonical.ledger import ImportKind
 from roster_etl.pipeline.import_upload import Tell, import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome, together
 from roster_etl.pipeline.uploads.file_sets import sets_at
@@ -24,7 +26,7 @@ from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.import_locks import Holders
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import AlertSettings, MailSettings, ReportSettings, Settings
-from roster_etl.store.warehouse import Conclusion, Known, TableChange, Warehouse
+from roster_etl.store.warehouse import Conclusion, ForwardingWriter, ImportWriter, Known, RosterReader, TableChange, Warehouse
 from roster_etl.vendors import vendor
 
 NOBODY = "nobody"
@@ -104,8 +106,9 @@ class _Rehearsal(Workspace):
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        """A ledger that is thrown away, over a roster that is only read."""
-        return _Ledger(self.settings.warehouse, self.behind.warehouse if self.behind else None, keep=self.keep)
+        """A scratch ledger, over a roster that is only read."""
+        compare = partial(_compared, self.behind.warehouse) if self.behind else None
+        return Warehouse(self.settings.warehouse, compare=compare, replace_writer=partial(_DryRunWriter, keep=self.keep))
 
     @cached_property
     def archive(self) -> Archive:
@@ -137,106 +140,91 @@ class _Archive(Archive):
         )
 
 
-class _Ledger(Warehouse):
-    """Writes into a database of its own; what it tells of the roster is read from another."""
+@contextmanager
+def _compared(real: Warehouse, scratch: RosterReader) -> Iterator[RosterReader]:
+    """Open the roster of `real` to compare with."""
+    with real.read() as session:
+        yield _ComparedRoster(scratch, session.roster)
 
-    def __init__(self, url: str, roster: Warehouse | None, *, keep: bool) -> None:
-        super().__init__(url)
-        self._keep = keep
-        self._roster = roster or Warehouse(url)
 
-    def close(self) -> None:
-        """Close the connections of the database that is thrown away."""
-        super().close()
-        if str(self._roster.url) == str(self.url):
-            self._roster.close()
+class _ComparedRoster:
+    """The roster that a dry run compares with (``store.warehouse.RosterReader``): read from `real`, never from the scratch database.
+
+    Only `known` also reads what another set of the same upload would add, which is in the scratch database.
+    """
+
+    def __init__(self, scratch: RosterReader, real: RosterReader) -> None:
+        self._scratch, self._real = scratch, real
 
     def base(self, district_id: str, source: str, file_set: str | None = None) -> int | None:
-        """Return the newest import of the roster that is compared with."""
-        return self._roster.base(district_id, source, file_set)
+        return self._real.base(district_id, source, file_set)
 
     def last_published(
         self, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
     ) -> dict[str, Any] | None:
-        """Return the newest published import of that roster."""
-        return self._roster.last_published(district_id, source, kind, file_set)
+        return self._real.last_published(district_id, source, kind, file_set)
 
-    def imports(
-        self,
-        district_id: str | None = None,
-        source: str | None = None,
-        *,
-        status: ImportStatus | None = None,
-        limit: int | None = None,
-        file_set: str | None = None,
-    ) -> list[dict[str, Any]]:
-        """Return the published imports of that roster, and any others of the ledger that is thrown away."""
-        if status == "published":
-            return self._roster.imports(district_id, source, status=status, limit=limit, file_set=file_set)
-        return super().imports(district_id, source, status=status, limit=limit, file_set=file_set)
+    def published_imports(self, district_id: str, source: str, file_set: str | None = None) -> list[dict[str, Any]]:
+        return self._real.published_imports(district_id, source, file_set)
 
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the keys of the current versions of that roster."""
-        return self._roster.current(district_id, source, table)
+        return self._real.current(district_id, source, table)
 
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the current versions of that roster."""
-        return self._roster.current_hashes(district_id, source, table)
+        return self._real.current_hashes(district_id, source, table)
 
     def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
-        """Return how many current versions each school of that roster has."""
-        return self._roster.current_by_school(district_id, source, table)
+        return self._real.current_by_school(district_id, source, table)
 
     def count_current(self, district_id: str, source: str, table: str) -> int:
-        """Return how many current versions that roster has."""
-        return self._roster.count_current(district_id, source, table)
-
-    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
-        """Return versions of that roster."""
-        return self._roster.matching(district_id, source, table, keys)
-
-    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
-        """Return values of that roster, and of what another set of the same upload would add to it."""
-        here, there = super().known(district_id, source, columns), self._roster.known(district_id, source, columns)
-        return pa.concat_tables([here, there])
-
-    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the last versions of what that roster has no more."""
-        return self._roster.last_of_the_gone(district_id, source, table)
-
-    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
-        """Return the versions of what that roster had no more when its id changed."""
-        return self._roster.left_behind(district_id, source, table)
-
-    def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
-        """Return the versions of records of that roster."""
-        return self._roster.trace(table, key, district_id, source)
-
-    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
-        """Return the refused rows of that roster's imports."""
-        return self._roster.open_quarantine(district_id, source)
-
-    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-        """Return the stewards' edits of that roster."""
-        return self._roster.overrides(district_id, source, ended=ended)
+        return self._real.count_current(district_id, source, table)
 
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
-        """Return versions of that roster."""
-        return self._roster.versions(table, version_ids)
+        return self._real.versions(table, version_ids)
+
+    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
+        return self._real.matching(district_id, source, table, keys)
+
+    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+        feeds = (self._scratch.known(district_id, source, columns), self._real.known(district_id, source, columns))
+        return pa.concat_tables(feeds)
+
+    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+        return self._real.last_of_the_gone(district_id, source, table)
+
+    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
+        return self._real.left_behind(district_id, source, table)
+
+    def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+        return self._real.since(district_id, source, table, import_id)
+
+    def turned(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+        return self._real.turned(district_id, source, table, import_id)
+
+    def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
+        return self._real.as_of(moment, table, district_id, source)
+
+    def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
+        return self._real.trace(table, key, district_id, source)
+
+    def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
+        return self._real.overrides(district_id, source, ended=ended)
+
+    def open_quarantine(self, district_id: str, source: str) -> pa.Table:
+        return self._real.open_quarantine(district_id, source)
+
+
+class _DryRunWriter(ForwardingWriter):
+    """Writes into the scratch database (``store.warehouse.ImportWriter``), and publishes nothing into a roster."""
+
+    def __init__(self, scratch: ImportWriter, *, keep: bool) -> None:
+        """`keep`: write what would be new, where another set of the format's files may refer to it."""
+        super().__init__(scratch)
+        self._keep = keep
 
     def publish(
-        self,
-        conclusion: Conclusion,
-        changes: Mapping[str, TableChange],
-        base: int | None,
-        *,
-        approved_by: str | None = None,
+        self, conclusion: Conclusion, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
     ) -> None:
-        """End the import in the ledger that is thrown away, and change no roster.
-
-        Where another set of the format's files may refer to it, what would be new stays in that ledger's own database.
-        """
-        added = (
-            {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()} if self._keep else {}
-        )
-        super().publish(conclusion, added, None, approved_by=approved_by)
+        """End the import in the scratch ledger, whose roster only gets what would be new."""
+        added = {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()}
+        self.writer.publish(conclusion, added if self._keep else {}, None, approved_by=approved_by)

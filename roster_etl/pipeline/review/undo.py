@@ -23,9 +23,9 @@ from roster_etl.pipeline.lifecycle.holds import deciding
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, fail_running, release
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
+from roster_etl.pipeline.planned import PlanMoved, planned_from
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
 from roster_etl.pipeline.review.manual_import import carried, keep_manifest
-from roster_etl.pipeline.steps.planned import PlanMoved, planned_from
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding

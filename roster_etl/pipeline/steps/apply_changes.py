@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,24 +19,24 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Source, fold
 from roster_etl.engine.csv.reader import as_read
 from roster_etl.engine.validation.validate import judge_file
-from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
-from roster_etl.pipeline.staging import STAGE
+from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_table
+from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import compared
 from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Warehouse
+from roster_etl.store.warehouse import Edit, Warehouse
 from roster_etl.vendors.lineage import tables_of
 
 
-def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table]) -> dict[str, int]:
     """Fold the `judged` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
 
     Returns: table → rows that it would have.
     """
-    plan, place = upload.vendor.fold, (upload.district_id, upload.import_id)
+    plan = upload.vendor.fold
     assert plan is not None
     fault_point("fold.begin")
     given = _given(workspace, upload, judged)
@@ -45,51 +44,51 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.Da
     retried = [] if comparison.how == REFUSED_WHOLE else list(_retried(workspace, upload))
     folded = fold(plan, replace(given, sources=[*retried, *comparison.sources]))
     noticed = to_table(findings_frame(comparison.findings)).cast(FINDINGS)
-    for name, table in folded.tables.items():
-        workspace.frames.write(*place, f"folded/{name}", to_frame(table))
-    workspace.frames.write(*place, f"findings/{STAGE}", to_frame(pa.concat_tables([noticed, folded.findings])))
-    workspace.frames.write(*place, f"quarantine/{STAGE}", to_frame(folded.quarantine))
-    workspace.frames.write_json(*place, STAGE, {**_about(folded), "compared": comparison.how})
+    staging_of(workspace, upload).write_changes(
+        _applied(folded, comparison.how),
+        tables=folded.tables,
+        findings=pa.concat_tables([noticed, folded.findings]),
+        quarantine=folded.quarantine,
+    )
     give_back()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
 
 
-def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pa.Table]) -> pa.Table:
     """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
     fault_point("map.begin")
     folded = upload.vendor.fold is not None
-    frame = _taken(workspace, upload, table) if folded else map_roster_table(workspace, upload, table, judged)
+    rows = _taken(workspace, upload, table) if folded else map_roster_table(workspace, upload, table, judged)
     fault_point("map.done")
-    return frame
+    return rows
 
 
-def _taken(workspace: Workspace, upload: Upload, table: str) -> pd.DataFrame:
+def _taken(workspace: Workspace, upload: Upload, table: str) -> pa.Table:
     """Return canonical `table` as the fold left it, with the lines for its suite and no finding of its own."""
-    place = (upload.district_id, upload.import_id)
-    frame = workspace.frames.read(*place, f"folded/{table}")
-    workspace.frames.write(*place, f"findings/roster-{table}", findings_frame([]))
-    lines = table_lines(table, to_table(frame), 0, count_before(workspace, upload, table))
-    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(lines))
-    return frame
+    staging = staging_of(workspace, upload)
+    rows = staging.changed_table(table)
+    lines = table_lines(table, rows, 0, count_before(workspace, upload, table))
+    staging.write_mapped(table, findings=FINDINGS.empty_table(), lines=lines)
+    return rows
 
 
 # ---- what goes in
 
 
-def _given(workspace: Workspace, upload: Upload, judged: Mapping[str, pd.DataFrame]) -> FoldInput:
+def _given(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table]) -> FoldInput:
     warehouse, feed = workspace.warehouse, (upload.district_id, upload.source)
-    documents = _documents(workspace, upload)
+    results = staging_of(workspace, upload).judged_files(upload)
     refused = [member for member in upload.members if member.refused]
-    refused_files = bool(refused) or any(about["refused"] for files in documents.values() for about in files.values())
+    refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
     names, changes = tables_of(upload.vendor), _id_changes(warehouse, feed)
     return FoldInput(
-        sources=list(_sources(judged, documents)),
+        sources=list(_sources(judged, results)),
         current={name: warehouse.versions(name, warehouse.current_hashes(*feed, name).column("version_id")) for name in names},
         past={name: _past(warehouse, feed, name, renamed={change.entity for change in changes}) for name in names},
         options=upload.values,
         overrides=[_override(row) for row in warehouse.overrides(*feed)],
-        supplied=frozenset(kind for kind, files in documents.items() if any(not about["refused"] for about in files.values())),
+        supplied=frozenset(kind for kind, result in results.items() if any(not m.refused for m in result.files.values())),
         refused_files=refused_files,
         id_changes=changes,
     )
@@ -112,25 +111,15 @@ def _past(warehouse: Warehouse, feed: tuple[str, str], name: str, renamed: set[s
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 
 
-def _documents(workspace: Workspace, upload: Upload) -> dict[str, dict[str, Any]]:
-    """Return kind → file → what the judge said of it."""
-    place = (upload.district_id, upload.import_id)
-    return {
-        file.name: workspace.frames.read_json(*place, f"judged/{file.name}")["files"]
-        for file in upload.format.files
-        if upload.members_of(file.name)
-    }
-
-
-def _sources(judged: Mapping[str, pd.DataFrame], documents: Mapping[str, Mapping[str, Any]]) -> Iterator[Source]:
+def _sources(judged: Mapping[str, pa.Table], results: Mapping[str, FileResult]) -> Iterator[Source]:
     """Yield the rows of each file, with the columns that the file has: an absent column leaves values alone."""
-    for kind, files in documents.items():
-        table = to_table(judged[kind])
-        for name, about in files.items():
-            if about["refused"]:
+    for kind, result in results.items():
+        table = judged[kind]
+        for name, member in result.files.items():
+            if member.refused:
                 continue
-            rows = table if len(files) == 1 else table.filter(pc.equal(table.column(FILE), name))
-            absent = {column for column in rows.column_names if not column.startswith("_")} - set(about["present"])
+            rows = table if len(result.files) == 1 else table.filter(pc.equal(table.column(FILE), name))
+            absent = {column for column in rows.column_names if not column.startswith("_")} - set(member.present)
             yield Source(kind=kind, file=name, rows=rows.drop_columns([*absent, FILE]))
 
 
@@ -159,24 +148,25 @@ def _override(row: Mapping[str, Any]) -> Override:
 # ---- what comes out
 
 
-def _about(folded: Folded) -> dict[str, Any]:
-    """Return what later steps need to know besides tables, in JSON's types."""
+def _applied(folded: Folded, compared: str | None) -> AppliedChanges:
+    """Return what later steps need to know besides tables."""
     edits = [
-        {
-            "begins": change.op == "set",
-            "table": change.table,
-            "key": _full_key(change.table, change.key),
-            "field": change.field,
-            "value": change.value,
-        }
+        Edit(
+            begins=change.op == "set",
+            table=change.table,
+            key=_full_key(change.table, change.key),
+            field=change.field,
+            value=change.value,
+        )
         for change in folded.overrides
     ]
-    return {
-        "refused": Counter(flat(folded.quarantine.column("file")).to_pylist()),
-        "released": [list(place) for place in folded.released],
-        "leaving": [list(place) for place in (*folded.released, *folded.superseded) if place[0] is not None],
-        "edits": edits,
-    }
+    return AppliedChanges(
+        refused=dict(Counter(flat(folded.quarantine.column("file")).to_pylist())),
+        released=[list(row) for row in folded.released],
+        leaving=[list(row) for row in (*folded.released, *folded.superseded) if row[0] is not None],
+        edits=edits,
+        compared=compared,
+    )
 
 
 def _full_key(table: str, key: Mapping[str, Any]) -> str:

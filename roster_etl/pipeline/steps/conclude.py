@@ -21,7 +21,7 @@ from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
 from roster_etl.pipeline.lifecycle.retry_policy import parking
 from roster_etl.pipeline.lifecycle.superseded import _told, close_holds
-from roster_etl.pipeline.staging import STAGE, refused_by_fold, verdicts
+from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.archived_uploads import came_with, is_upload
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -30,7 +30,6 @@ from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import Check, Conclusion, Entry, Hold, ImportFile
-from roster_etl.vendors.lineage import tables_of
 
 _WALKED = ("published", "held")  # no import ends so before its last step but one
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
@@ -129,15 +128,15 @@ def conclusion_of(
     hold: Hold | None = None,
 ) -> Conclusion:
     """Return all that the ledger is to know of an import, gathered from what its steps left in staging."""
-    steps = _Steps(workspace, upload, whole=status in _WALKED)
+    staging, whole = staging_of(workspace, upload), status in _WALKED
     return Conclusion(
         import_id=upload.import_id,
         status=status,
         finished_at=datetime.now(UTC),
-        findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *steps.tables("findings", FINDINGS)]),
-        rejected=pa.concat_tables([QUARANTINE.empty_table(), *steps.tables("quarantine", QUARANTINE)]),
-        files=steps.files(),
-        checks=[check for verdict in verdicts(workspace, upload, whole=steps.whole) for check in checks_of(verdict)],
+        findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *staging.findings(upload, whole=whole)]),
+        rejected=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
+        files=_files(staging, upload, whole=whole),
+        checks=[check for verdict in staging.verdicts(whole=whole) for check in checks_of(verdict)],
         summary={"content": upload.content, "settings": upload.settings, "came_with": upload.came_with, **summary},
         hold=hold,
     )
@@ -156,45 +155,28 @@ def checks_of(verdict: Verdict) -> list[Check]:
     ]
 
 
-class _Steps:
-    """What the steps of an import left in staging."""
+def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]:
+    """Return each file of the upload with its counts; rows that applying changes refused count as rejected."""
+    refused = staging.changes(upload, whole=whole).refused
+    return [
+        ImportFile(
+            file=member.name,
+            kind=member.kind,
+            sha256=member.sha256,
+            bytes=member.size,
+            **_counts(staging, member, refused.get(member.name, 0), whole=whole),
+        )
+        for member in upload.members
+    ]
 
-    def __init__(self, workspace: Workspace, upload: Upload, *, whole: bool) -> None:
-        """`whole`: every step has been walked, so that what is not there was lost."""
-        self.frames, self.place = workspace.frames, (upload.district_id, upload.import_id)
-        self.upload, self.whole = upload, whole
-        self.refused = refused_by_fold(workspace, upload, whole=whole)
 
-    def tables(self, what: str, schema: pa.Schema) -> list[pa.Table]:
-        """Return what the steps left of `what`, in the order of the road. Raises FrameError: it was lost."""
-        stages = ["upload", *(file.name for file in self.upload.format.files)]
-        stages += [STAGE, *(f"roster-{table}" for table in tables_of(self.upload.vendor))]
-        stages.append("plan")
-        left = {stage for stage in stages if self.whole and self._leaves(what, stage)}
-        names = [f"{what}/{s}" for s in stages if s in left or self.frames.exists(*self.place, f"{what}/{s}")]
-        return [to_table(self.frames.read(*self.place, name)).cast(schema) for name in names]
-
-    def _leaves(self, what: str, stage: str) -> bool:
-        """Return whether a step leaves `what` in any case."""
-        if stage in {file.name for file in self.upload.format.files}:
-            return self.upload.member(stage) is not None
-        if stage == STAGE:
-            return self.upload.vendor.fold is not None
-        return what == "findings" and stage != "plan"
-
-    def files(self) -> list[ImportFile]:
-        return [
-            ImportFile(file=m.name, kind=m.kind, sha256=m.sha256, bytes=m.size, **self._counts(m)) for m in self.upload.members
-        ]
-
-    def _counts(self, member: Member) -> dict[str, int]:
-        none = {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
-        if member.kind is None or not (self.whole or self.frames.exists(*self.place, f"judged/{member.kind}")):
-            return none
-        judged = self.frames.read_json(*self.place, f"judged/{member.kind}")["files"][member.name]
-        more = self.refused.get(member.name, 0)
-        return {
-            "rows_read": judged["rows_read"],
-            "rows_accepted": judged["rows_accepted"] - more,
-            "rows_rejected": judged["rows_rejected"] + more,
-        }
+def _counts(staging: Staging, member: Member, more: int, *, whole: bool) -> dict[str, int]:
+    """Return the counts of one file, `more` of its rows rejected after it was validated; zeros: it was not validated."""
+    if member.kind is None or not (whole or staging.is_judged(member.kind)):
+        return {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
+    result = staging.judged(member.kind).files[member.name]
+    return {
+        "rows_read": result.rows_read,
+        "rows_accepted": result.rows_accepted - more,
+        "rows_rejected": result.rows_rejected + more,
+    }

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from roster_etl.pipeline.staging import keep_verdicts, refused_by_fold
+from roster_etl.frames.arrow import to_frame
+from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_format import Suite
@@ -26,33 +27,30 @@ def gate_upload(workspace: Workspace, upload: Upload) -> tuple[Verdict, ...]:
     Raises: FrameError: a step's lines were lost. SuiteError, SuiteBroken: a suite is at fault. GatesUnavailable.
     """
     fault_point("gate.begin")
-    gated = [*_files(workspace, upload), *_tables(workspace, upload)]
+    staging = staging_of(workspace, upload)
+    gated = [*_files(workspace, upload, staging), *_tables(workspace, upload, staging)]
     verdicts = tuple(judge_suites(gated, overrides=_tolerances(workspace, upload)))
-    keep_verdicts(workspace, upload, verdicts)
+    staging.write_verdicts(verdicts)
     fault_point("gate.done")
     return verdicts
 
 
-def _files(workspace: Workspace, upload: Upload) -> list[tuple[Suite, pd.DataFrame]]:
+def _files(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pd.DataFrame]]:
     """Return the suite and the lines of each file that the upload has."""
     percent, least = float(str(upload.values["refused_rows_pct"])), int(str(upload.values["refused_rows_min"]))
-    later = refused_by_fold(workspace, upload)
+    later = staging.changes(upload).refused
     gated = []
     for file in upload.format.files:
         if upload.member(file.name) is not None:
             suite = with_refused_rows(workspace.suites[f"{upload.source}/{file.name}"], percent=percent, least=least)
-            lines = workspace.frames.read(upload.district_id, upload.import_id, f"lines/{file.name}")
+            lines = to_frame(staging.file_lines(file.name))
             gated.append((suite, _with_later(lines, sum(later.get(member.name, 0) for member in upload.members_of(file.name)))))
     return gated
 
 
-def _tables(workspace: Workspace, upload: Upload) -> list[tuple[Suite, pd.DataFrame]]:
+def _tables(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple[Suite, pd.DataFrame]]:
     """Return the suite and the lines of each canonical table that the upload fills."""
-    place = (upload.district_id, upload.import_id)
-    return [
-        (workspace.suites[f"canonical/{table}"], workspace.frames.read(*place, f"lines/roster-{table}"))
-        for table in tables_of(upload.vendor)
-    ]
+    return [(workspace.suites[f"canonical/{table}"], to_frame(staging.table_lines(table))) for table in tables_of(upload.vendor)]
 
 
 def _with_later(lines: pd.DataFrame, refused: int) -> pd.DataFrame:

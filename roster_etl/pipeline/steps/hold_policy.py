@@ -14,9 +14,9 @@ from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
 from roster_etl.engine.planning.wrong_district import Likeness
 from roster_etl.mapping.column_plan import Unpivot
-from roster_etl.pipeline.staging import _documents, how_compared, refused_files, verdicts
+from roster_etl.pipeline.planned import Decision, Planned, planned_from
+from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
-from roster_etl.pipeline.steps.planned import Decision, Planned, planned_from
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames
 from roster_etl.pipeline.steps.upload_identity import repeats_last_published
@@ -42,15 +42,16 @@ def decide(
 
 
 def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
-    refused = refused_files(workspace, upload)
-    required = [file for file in upload.format.files if file.required and file.name in refused]
-    if required or (upload.format.mode == "changes" and _unusable(workspace, upload)):
+    staging = staging_of(workspace, upload)
+    results = staging.judged_files(upload)
+    required = [file for file in upload.format.files if file.required and file.name in results and results[file.name].refused]
+    if required or (upload.format.mode == "changes" and _unusable(staging.changes(upload), results)):
         return planned_from(plan, "rejected"), []
     if upload.approved_plan:
         return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     over = exceeded(plan, _thresholds(upload))
-    failed = [line for verdict in verdicts(workspace, upload, whole=True) for line in verdict.failed_text("critical")]
-    rekeyed = [] if plan.base is None else _rekeyed(upload, _documents(workspace, upload))
+    failed = [line for verdict in staging.verdicts(whole=True) for line in verdict.failed_text("critical")]
+    rekeyed = [] if plan.base is None else _rekeyed(upload, results)
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
     stopped = failed or over or rekeyed or looks  # before the question that may take reading archived files whole
     if not stopped and is_state and _is_unchanged(workspace, upload, plan):
@@ -168,16 +169,16 @@ def _same_settings(workspace: Workspace, upload: Upload) -> bool:
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 
-def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+def _rekeyed(upload: Upload, results: Mapping[str, FileResult]) -> list[Finding]:
     """A missing column that ids are made of would give records new ids: that is for a person to decide.
 
     A numbered family that is gone gives nobody another id: it made records of its own, which stay (`_unstated`).
     """
     columns: dict[tuple[str, str], None] = {}
     for mapping in upload.vendor.mappings:
-        document = documents.get(mapping.source, {})
-        lost = set(document.get("lost", ())) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
-        silent = mapping.unstated(set(document.get("present", ())), lost) if lost else ()
+        result = results.get(mapping.source)
+        lost = set(result.lost if result else ()) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
+        silent = mapping.unstated(set(result.present), lost) if result and lost else ()
         for target, origins in mapping.reads().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:
                 columns |= {(file, column): None for file, column in origins if file == mapping.source and column in lost}
@@ -188,9 +189,7 @@ def _rekeyed(upload: Upload, documents: Mapping[str, Mapping[str, Any]]) -> list
     ]
 
 
-def _unusable(workspace: Workspace, upload: Upload) -> bool:
+def _unusable(applied: AppliedChanges, results: Mapping[str, FileResult]) -> bool:
     """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
-    if how_compared(workspace, upload) == REFUSED_WHOLE:
-        return True
-    judged = _documents(workspace, upload).values()
-    return all(about["refused"] for document in judged for about in document["files"].values())
+    refused = (member.refused for result in results.values() for member in result.files.values())
+    return applied.compared == REFUSED_WHOLE or all(refused)

@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,20 +20,21 @@ from roster_etl.engine.transform.carry_over import keep_unstated, stand_aside
 from roster_etl.engine.transform.manual_edits import RecordEdit, with_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import VERDICTS
-from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_frame, to_table
+from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes
 from roster_etl.mapping.column_plan import RECEIVED_ON
+from roster_etl.pipeline.staging import FileResult, staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors.lineage import mappings_to
 
 
-def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pd.DataFrame]) -> pd.DataFrame:
+def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pa.Table]) -> pa.Table:
     """Map the `judged` files to canonical `table`.
 
     Returns: one row a record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
         ``_refused`` (a refused row named the record: it is seen, not gone).
     """
-    files = {name: _source(workspace, upload, name, frame) for name, frame in judged.items()}
+    files = {name: _source(workspace, upload, name, rows) for name, rows in judged.items()}
     settings = {**upload.values, RECEIVED_ON: upload.received_on}
     with ThreadPoolExecutor(1, thread_name_prefix="count") as beside:  # a database counts as long as a small table is mapped
         before = beside.submit(count_before, workspace, upload, table)
@@ -43,12 +42,10 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
         mapped = _with_unstated(workspace, upload, table, mapped, files)
         mapped = without_stand_ins(workspace, upload, table, mapped)
         mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
-    place = (upload.district_id, upload.import_id)
-    workspace.frames.write(*place, f"findings/roster-{table}", to_frame(mapped.findings))
     lines = table_lines(table, mapped.table, mapped.collisions, before.result())
-    workspace.frames.write(*place, f"lines/roster-{table}", to_frame(lines))
+    staging_of(workspace, upload).write_mapped(table, findings=mapped.findings, lines=lines)
     give_back()
-    return to_frame(mapped.table)
+    return mapped.table
 
 
 def _edits(workspace: Workspace, upload: Upload, table: str) -> list[RecordEdit]:
@@ -86,18 +83,20 @@ def _with_unstated(
     return replace(mapped, table=keep_unstated(TABLES[table], mapped.table, current, silent, lost))
 
 
-def _source(workspace: Workspace, upload: Upload, name: str, frame: pd.DataFrame) -> SourceFile:
-    place = (upload.district_id, upload.import_id)
-    known: MappingABC[str, Any] = (
-        workspace.frames.read_json(*place, f"judged/{name}") if workspace.frames.exists(*place, f"judged/{name}") else {}
-    )
+def _source(workspace: Workspace, upload: Upload, name: str, rows: pa.Table) -> SourceFile:
+    result = _file_result(workspace, upload, name)
     file_name = upload.file_name(upload.format.file(name))
     return SourceFile(
-        rows=to_table(frame),
+        rows=rows,
         file_name=file_name,
-        extensions=tuple(known.get("extensions", ())),
-        lost=frozenset(known.get("lost", ())),
+        extensions=result.extensions if result else (),
+        lost=frozenset(result.lost if result else ()),
     )
+
+
+def _file_result(workspace: Workspace, upload: Upload, name: str) -> FileResult | None:
+    """Return the result of validating the file `name`; None: the upload does not have it."""
+    return staging_of(workspace, upload).judged(name) if upload.member(name) else None
 
 
 def count_before(workspace: Workspace, upload: Upload, table: str) -> int:
@@ -128,11 +127,9 @@ def table_lines(table: str, mapped: pa.Table, collisions: int, before: int) -> p
 
 def without_stand_ins(workspace: Workspace, upload: Upload, table: str, mapped: MappedTable) -> MappedTable:
     """Return `mapped` with rows that stand in for a refused one marked as refused, where a better version is current."""
-    place = (upload.district_id, upload.import_id)
     for better, others in _stand_ins(upload, table):
-        name = f"judged/{better}"
-        document = workspace.frames.read_json(*place, name) if workspace.frames.exists(*place, name) else {}
-        if document.get("refused") or document.get("rows_rejected"):
+        result = _file_result(workspace, upload, better)
+        if result and (result.refused or result.rows_rejected):
             mapped = replace(
                 mapped,
                 table=stand_aside(
@@ -141,7 +138,7 @@ def without_stand_ins(workspace: Workspace, upload: Upload, table: str, mapped: 
                     _known(workspace, upload, table, better),
                     better=upload.file_name(upload.format.file(better)),
                     others=others,
-                    unsure=bool(document["refused"] or document["evidence"]),
+                    unsure=bool(result.refused or result.evidence),
                 ),
             )
     return mapped

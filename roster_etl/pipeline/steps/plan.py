@@ -6,18 +6,17 @@ Belongs here: the one decision of an import: rejected, held, unchanged, or free 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import pandas as pd
 import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan, make_plan
-from roster_etl.frames.arrow import findings_frame, give_back, to_frame, to_table
-from roster_etl.pipeline.staging import Loaded
+from roster_etl.frames.arrow import findings_frame, give_back, to_table
+from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude
 from roster_etl.pipeline.steps.hold_policy import _as_then, decide
-from roster_etl.pipeline.steps.planned import PLACE, PlanMoved, Planned
 from roster_etl.pipeline.steps.removal_evidence import _doubt
 from roster_etl.pipeline.steps.rename_proposals import plan_with, renames_of
 from roster_etl.pipeline.steps.upload_identity import likeness_of
@@ -28,7 +27,7 @@ from roster_etl.store.warehouse import Hold, Warehouse
 from roster_etl.vendors.lineage import tables_of
 
 
-def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.DataFrame]) -> Planned:
+def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table]) -> Planned:
     """Compare the mapped `tables` with the roster and decide. What does not publish is concluded in the ledger here.
 
     Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
@@ -43,10 +42,10 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     planned, findings = _as_then(upload, plan, *decide(workspace, upload, plan, looks, renames))
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
-    place = (upload.district_id, upload.import_id)
-    workspace.frames.write_json(*place, "plan", asdict(planned))
+    staging = staging_of(workspace, upload)
+    staging.write_plan(planned)
     if planned.decision == "publish":
-        workspace.frames.write(*place, "findings/plan", findings_frame(findings))
+        staging.write_plan_findings(to_table(findings_frame(findings)))
         _keep(workspace, upload, plan)
         fault_point("plan.done")
         return planned
@@ -65,11 +64,11 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.Da
     return planned
 
 
-def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pd.DataFrame]) -> Plan:
+def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table]) -> Plan:
     """Return what publishing `tables` would open and close now."""
     warehouse = workspace.warehouse
     return make_plan(
-        Loaded(tables, lambda name: to_table(tables[name])),
+        tables,
         {name: _Current(warehouse, upload, name) for name in tables},
         base=warehouse.base(upload.district_id, upload.source, upload.file_set),
         doubt=_doubt(workspace, upload),
@@ -114,9 +113,8 @@ def _hold(planned: Planned) -> Hold | None:
 
 def _keep(workspace: Workspace, upload: Upload, plan: Plan) -> None:
     """Leave in staging which rows open (themselves, or by their place in the mapped table) and which versions close."""
-    place = (upload.district_id, upload.import_id)
+    staging = staging_of(workspace, upload)
     for name in tables_of(upload.vendor):
         table = plan.tables[name]
-        workspace.frames.write(*place, f"closes/{name}", to_frame(table.closes))
         opens = pa.table({PLACE: table.opens}) if table.rows is None else table.rows
-        workspace.frames.write(*place, f"opens/{name}", to_frame(opens))
+        staging.write_table_change(name, opens=opens, closes=table.closes)

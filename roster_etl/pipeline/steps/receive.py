@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from roster_etl.frames.arrow import findings_frame
+from roster_etl.frames.arrow import findings_frame, to_table
 from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
-from roster_etl.pipeline.staging import unkept_name
+from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude, fail
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, came_with, lost_members, refuse_older
 from roster_etl.pipeline.uploads.carry_forward import with_lasting
@@ -102,7 +102,7 @@ def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, fi
     except Exception as error:
         fail(workspace, upload, error)
         raise
-    workspace.frames.write_json(upload.district_id, upload.import_id, "upload", received.to_dict())
+    staging_of(workspace, upload).write_upload(received)
     if received.ended is None and not order.approves:
         write_manifest(workspace, received)  # if the process is killed, the archive knows what the bytes are of
     if order.arrival is not None:  # not before the archive names the import that answers for the bytes
@@ -182,7 +182,7 @@ def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
         return conclude(workspace, upload, "rejected", findings)
-    workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
+    staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
     return upload
 
 
@@ -245,7 +245,7 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Cal
         return member
     kept, why = keep_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
     if why is not None:
-        workspace.frames.write(upload.district_id, upload.import_id, unkept_name(upload, member), why)
+        staging_of(workspace, upload).write_unarchived(upload, member, to_table(why))
     return kept
 
 
@@ -263,7 +263,7 @@ def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: S
         upload = conclude(workspace, upload, "rejected", [*findings, *missing])
     else:
         start_gates()
-        workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame([*findings, *expected]))
+        staging_of(workspace, upload).write_upload_findings(to_table(findings_frame([*findings, *expected])))
     return upload
 
 
@@ -291,7 +291,7 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     if missing := [*_missing(upload), *_unpublished(workspace, upload)]:
         return conclude(workspace, upload, "rejected", [*findings, *missing])
     start_gates()
-    workspace.frames.write(upload.district_id, upload.import_id, "findings/upload", findings_frame(findings))
+    staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
     return upload
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,7 +26,8 @@ from roster_etl.engine.planning.rename_detection import (
     with_renames,
 )
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.frames.arrow import flat, to_frame, to_table
+from roster_etl.frames.arrow import flat
+from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -89,15 +89,13 @@ class Renames:
         ]
 
 
-def renames_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> Renames:
+def renames_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> Renames:
     """Return what the plan of `upload` looks like a rename, and which of it its words approve. Raises BadRename."""
     found = _proposed(workspace, upload, plan, tables)
     proposed = numbered(found)
     approved = chosen(proposed, upload.renames, upload.import_id)
-    workspace.frames.write(upload.district_id, upload.import_id, "renames", to_frame(found))
     rows = _new_rows(workspace, (upload.district_id, upload.source), approved)
-    if rows.num_rows:
-        workspace.frames.write(upload.district_id, upload.import_id, f"renamed/{TABLE}", to_frame(rows))
+    staging_of(workspace, upload).write_renames(found, rows)
     return Renames(proposed=proposed, approved=approved, rows=rows)
 
 
@@ -124,7 +122,7 @@ def proposals(workspace: Workspace, import_id: int) -> pa.Table:
     if row["status"] == "published":
         found = _after_the_fact(workspace, feed, import_id)
     elif row["status"] == "held" and row["kind"] == "upload":
-        found = to_table(workspace.frames.read(row["district_id"], import_id, "renames")).cast(PROPOSALS)
+        found = Staging(workspace.frames, row["district_id"], import_id).renames()
     else:
         raise BadRename(import_id=import_id, problem=f"it is {row['status']}, and removes nobody")
     known = _known(workspace, feed)
@@ -143,20 +141,16 @@ def without_ids(workspace: Workspace, import_id: int, words: Sequence[str]) -> t
 # ---- who vanishes, and who appears
 
 
-def _proposed(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> pa.Table:
+def _proposed(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> pa.Table:
     users = plan.tables.get("users")
     filled = tables_of(upload.vendor)
     if users is None or not (users.absent and users.created) or TABLE in filled or not set(_NEEDED) <= set(filled):
         return PROPOSALS.empty_table()
     closing = {name: _closing(workspace, plan, name, _absent if name == "users" else _going) for name in _tables(filled)}
-    opening = {name: plan.tables[name].opening(partial(_mapped, tables, name)) for name in _tables(filled)}
+    opening = {name: plan.tables[name].opening(partial(tables.__getitem__, name)) for name in _tables(filled)}
     replaced = _closing(workspace, plan, "users", _replaced)
     opening["users"] = opening["users"].filter(_others(opening["users"], replaced))
     return propose(_people(closing), _people(opening))
-
-
-def _mapped(tables: Mapping[str, pd.DataFrame], name: str) -> pa.Table:
-    return to_table(tables[name])
 
 
 def _absent(reasons: pa.Array) -> pa.Array:

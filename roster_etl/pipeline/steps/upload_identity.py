@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +14,6 @@ from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.same_content import same_records
 from roster_etl.engine.planning.wrong_district import MANY, Likeness, likeness
-from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 
@@ -57,7 +55,7 @@ _KEY = ["user_kind", "user_id"]
 _PERSON = [*_KEY, "first_name", "last_name", "email"]
 
 
-def likeness_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pd.DataFrame]) -> Likeness | None:
+def likeness_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> Likeness | None:
     """Return what the upload looks like if not the district's own; only where many people would go is anything read for it."""
     users = plan.tables.get("users")
     if users is None or users.absent < MANY or users.created < MANY:
@@ -65,9 +63,9 @@ def likeness_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mappin
     absent = users.closes.filter(pc.equal(users.closes.column("close_reason"), "absent"))
     gone = workspace.warehouse.versions("users", absent.column("version_id")).select(_PERSON)
     born = workspace.warehouse.matching(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
-    opened = users.opening(lambda: to_table(tables["users"])).select(_PERSON)
+    opened = users.opening(lambda: tables["users"]).select(_PERSON)
     come = _without(opened, workspace.warehouse.versions("users", _replaced(users.closes)).select(_KEY))
-    born_there = to_table(tables["student_profiles"]) if "student_profiles" in tables else born.slice(0, 0)
+    born_there = tables["student_profiles"] if "student_profiles" in tables else born.slice(0, 0)
     return likeness(_with_birth(gone, born), _with_birth(come, born_there), current=users.current)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from roster_etl.engine.csv.reader import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
 from roster_etl.engine.validation.validate import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
 from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
-from roster_etl.pipeline.staging import unkept_name
+from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
 from roster_etl.pipeline.uploads.published_values import published_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -24,11 +24,9 @@ from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 
-COUNTS = ("rows_read", "rows_accepted", "rows_rejected")
 
-
-def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Read and judge the file `name` of the format; `judged` holds the frames of the files that it refers to.
+def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mapping[str, pa.Table]) -> pa.Table:
+    """Read and judge the file `name` of the format; `judged` holds the rows of the files that it refers to.
 
     Returns: one row a readable record in vendor spelling, with ``_row`` and ``_refused``; no rows if the file is absent or
         was refused. Where rows are changes, those of all files of the kind in the order of their paths, with ``_file``; a column
@@ -39,10 +37,10 @@ def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mappin
     parts = [(member, _judged(workspace, upload, file, member, judged)) for member in upload.members_of(name)]
     if parts:
         _keep(workspace, upload, name, parts)
-    frame = _in_order(file, parts) if file.in_order else parts[0][1].frame if parts else absent_file(file).frame
+    rows = _in_order(file, parts) if file.in_order else to_table((parts[0][1] if parts else absent_file(file)).frame)
     give_back()
     fault_point("judge.done")
-    return frame
+    return rows
 
 
 def references_of(file: File, format_: Format) -> tuple[str, ...]:
@@ -57,13 +55,15 @@ def limits_of(format_: Format) -> Limits:
     return UNFORGIVING if format_.broken_records == "file" else DEFAULT_LIMITS
 
 
-def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pd.DataFrame]) -> JudgedFile:
+def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pa.Table]) -> JudgedFile:
     values = upload.values
     if member.key is None:
         return _unkept(workspace, upload, file, member)
     raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
-    others = {name: Judged(frame=frame, file_name=upload.file_name(upload.format.file(name))) for name, frame in judged.items()}
+    others = {
+        name: Judged(frame=to_frame(rows), file_name=upload.file_name(upload.format.file(name))) for name, rows in judged.items()
+    }
     others |= published_files(workspace, upload, file)
     listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
     known = _known(workspace, upload, file)
@@ -106,11 +106,8 @@ def _unmatched(upload: Upload, file: File, known: Mapping[str, Known]) -> pa.Tab
 
 def _unkept(workspace: Workspace, upload: Upload, file: File, member: Member) -> JudgedFile:
     """A file whose secrets could not be found, because it is broken or has no header: its findings were taken when it came in."""
-    place = (upload.district_id, upload.import_id)
-    name = unkept_name(upload, member)
-    found = FINDINGS.empty_table()
-    if workspace.frames.exists(*place, name):
-        found = to_table(workspace.frames.read(*place, name)).cast(FINDINGS)
+    found = staging_of(workspace, upload).unarchived(upload, member)
+    found = FINDINGS.empty_table() if found is None else found
     codes = found.filter(pc.equal(found.column("severity"), "file")).column("code").to_pylist()
     refused = str(codes[0] if codes else member.refused or "malformed_csv")
     if not codes:
@@ -122,7 +119,7 @@ def _unkept(workspace: Workspace, upload: Upload, file: File, member: Member) ->
     return absent_file(file, refused=refused, findings=found)
 
 
-def _in_order(file: File, parts: Sequence[tuple[Member, JudgedFile]]) -> pd.DataFrame:
+def _in_order(file: File, parts: Sequence[tuple[Member, JudgedFile]]) -> pa.Table:
     """Return the rows of all `parts` one after the other, each with the file that it is from."""
     named: list[tuple[str | None, pd.DataFrame]] = [(member.name, result.frame) for member, result in parts]
     tables = []
@@ -130,41 +127,49 @@ def _in_order(file: File, parts: Sequence[tuple[Member, JudgedFile]]) -> pd.Data
         table = to_table(frame)
         tables.append(table.append_column(FILE, pa.repeat(pa.scalar(name, pa.string()), table.num_rows)))
     filled = [table for table in tables if table.num_rows] or tables[:1]
-    return to_frame(pa.concat_tables(filled, promote_options="default").combine_chunks())
+    return pa.concat_tables(filled, promote_options="default").combine_chunks()
 
 
 def _keep(workspace: Workspace, upload: Upload, name: str, parts: Sequence[tuple[Member, JudgedFile]]) -> None:
-    place = (upload.district_id, upload.import_id)
-    frames = workspace.frames
     results = [result for _, result in parts]
     refused = next((result.refused for result in results if result.refused), None)
     is_snapshot = not upload.format.file(name).in_order  # elsewhere, any set of columns is as good as another
     lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
     missing = to_table(findings_frame(_missing(upload, name, lost))).cast(FINDINGS)
-    frames.write(*place, f"findings/{name}", to_frame(pa.concat_tables([*(r.findings for r in results), missing])))
-    frames.write(*place, f"named/{name}", to_frame(pa.concat_tables([r.named for r in results], promote_options="default")))
-    frames.write(*place, f"quarantine/{name}", to_frame(pa.concat_tables([r.quarantine for r in results])))
-    frames.write(*place, f"lines/{name}", to_frame(_summed([r.verdicts for r in results])))
-    document = {
-        "refused": refused,
-        **{count: sum(getattr(r, count) for r in results) for count in COUNTS},
-        "evidence": [cells for r in results for cells in r.evidence],
-        "extensions": _union(r.extensions for r in results),
-        "present": _union(r.present for r in results),
-        "hidden": any(r.hidden for r in results),
-        "lost": lost,
-        "files": {member.name: _about(result) for member, result in parts},
-    }
-    frames.write_json(*place, f"judged/{name}", document)
+    result = FileResult(
+        refused=refused,
+        rows_read=sum(r.rows_read for r in results),
+        rows_accepted=sum(r.rows_accepted for r in results),
+        rows_rejected=sum(r.rows_rejected for r in results),
+        evidence=tuple(cells for r in results for cells in r.evidence),
+        extensions=_union(r.extensions for r in results),
+        present=_union(r.present for r in results),
+        hidden=any(r.hidden for r in results),
+        lost=lost,
+        files={member.name: _member_result(result) for member, result in parts},
+    )
+    staging_of(workspace, upload).write_judged(
+        name,
+        result,
+        findings=pa.concat_tables([*(r.findings for r in results), missing]),
+        named=pa.concat_tables([r.named for r in results], promote_options="default"),
+        quarantine=pa.concat_tables([r.quarantine for r in results]),
+        lines=_summed([r.verdicts for r in results]),
+    )
 
 
-def _about(result: JudgedFile) -> dict[str, Any]:
-    counts = {count: getattr(result, count) for count in COUNTS}
-    return {**counts, "refused": result.refused, "present": result.present}
+def _member_result(result: JudgedFile) -> MemberResult:
+    return MemberResult(
+        rows_read=result.rows_read,
+        rows_accepted=result.rows_accepted,
+        rows_rejected=result.rows_rejected,
+        refused=result.refused,
+        present=result.present,
+    )
 
 
-def _union(names: Iterable[tuple[str, ...]]) -> list[str]:
-    return list(dict.fromkeys(name for some in names for name in some))
+def _union(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
 
 
 def _summed(verdicts: Sequence[pa.Table]) -> pa.Table:

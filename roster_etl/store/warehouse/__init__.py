@@ -18,9 +18,12 @@ from roster_etl.store.warehouse.errors import (
     WarehouseUnavailable,
     no_hold,
 )
+from roster_etl.store.warehouse.forwarding import ForwardingWriter
 from roster_etl.store.warehouse.import_result import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
 from roster_etl.store.warehouse.purge import Removal
+from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
 from roster_etl.store.warehouse.roster_read import Known
+from roster_etl.store.warehouse.session import SqlLedger, SqlRoster, WriteSession
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
@@ -32,19 +35,26 @@ __all__ = [
     "ConstraintBroken",
     "Edit",
     "Entry",
+    "ForwardingWriter",
     "Hold",
     "ImportFile",
     "ImportNotRunning",
+    "ImportWriter",
     "Known",
     "NoHold",
+    "Readers",
     "Removal",
     "RosterMoved",
+    "RosterReader",
     "SchemaAhead",
     "SchemaBehind",
+    "SqlLedger",
+    "SqlRoster",
     "TableChange",
     "UnknownImport",
     "Warehouse",
     "WarehouseError",
     "WarehouseUnavailable",
+    "WriteSession",
     "no_hold",
 ]

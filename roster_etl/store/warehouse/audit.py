@@ -84,7 +84,7 @@ def write(connection: sa.Connection, entries: Iterable[Entry]) -> None:
         connection.execute(sa.insert(AUDIT).values(**common, **{**asdict(entry), "about": dict(entry.about)}))
 
 
-def read(connection: sa.Connection, district_id: str | None, since: datetime | None) -> list[dict[str, Any]]:
+def read(connection: sa.Connection, district_id: str | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
     """Return the lines, oldest first; of one district, and from a moment on, where given."""
     query = sa.select(AUDIT).order_by(AUDIT.c.entry_id)
     if district_id is not None:

@@ -47,6 +47,13 @@ def imports(
     return _dicts(connection, query)
 
 
+def published_imports(
+    connection: sa.Connection, district_id: str, source: str, file_set: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of the imports that were published for a feed, newest first."""
+    return imports(connection, district_id, source, "published", None, file_set)
+
+
 def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     """Return the import. Raises UnknownImport."""
     found = _dicts(connection, sa.select(IMPORTS).where(IMPORTS.c.import_id == import_id))
@@ -123,7 +130,7 @@ def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[
 
 
 def last_published(
-    connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None, file_set: str | None
+    connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
 ) -> dict[str, Any] | None:
     """Return the newest import that was published for this feed, of `kind` and of `file_set` if given; None: none was."""
     query = sa.select(IMPORTS).where(
@@ -156,7 +163,7 @@ _FOUND = pa.schema(
 )
 
 
-def findings(connection: sa.Connection, import_id: int, fold: int | None) -> list[dict[str, Any]]:
+def findings(connection: sa.Connection, import_id: int, fold: int | None = 1000) -> list[dict[str, Any]]:
     """Return the findings of the import in their order.
 
     More than `fold` of one severity, code, file, field and cause become one, without row and key, whose count is the sum of theirs.
@@ -180,7 +187,7 @@ def _folded(row: dict[str, Any], fold: int | None) -> dict[str, Any]:
 
 
 def holds(
-    connection: sa.Connection, district_id: str | None = None, source: str | None = None, *, undecided: bool
+    connection: sa.Connection, district_id: str | None = None, source: str | None = None, *, undecided: bool = True
 ) -> list[dict[str, Any]]:
     """Return holds with the district, source and summary of their imports, newest first."""
     about = (IMPORTS.c[name] for name in ("district_id", "source", "file_set", "upload_id", "summary"))
@@ -274,7 +281,7 @@ def overrides(connection: sa.Connection, district_id: str, source: str, *, ended
     return _dicts(connection, query.order_by(kept.override_id))
 
 
-def sources(connection: sa.Connection, district_id: str | None) -> list[str]:
+def sources(connection: sa.Connection, district_id: str | None = None) -> list[str]:
     """Return the formats that were ever imported, for a district if given."""
     query = sa.select(IMPORTS.c.source).distinct().order_by(IMPORTS.c.source)
     if district_id is not None:

@@ -173,6 +173,18 @@ def left_behind(connection: sa.Connection, district_id: str, source: str, name: 
     return bulk_load.fetch(connection, query, table.full_schema)
 
 
+def since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+    """Return the versions that were current just before import `import_id` and no more, and those current only since."""
+    place = (district_id, source, name, import_id)
+    return ended_since(connection, *place), begun_since(connection, *place)
+
+
+def turned(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+    """Return the versions that import `import_id` closed, and those that it opened."""
+    place = (district_id, source, name, import_id)
+    return closed_by(connection, *place), opened_by(connection, *place)
+
+
 def ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return, whole, the versions that were current just before import `import_id`, and are no more."""
     history = history_table(name)
@@ -206,7 +218,7 @@ def _of_feed(connection: sa.Connection, district_id: str, source: str, name: str
     return bulk_load.fetch(connection, query, schema)
 
 
-def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None) -> pa.Table:
+def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: str, source: str | None = None) -> pa.Table:
     """Return the versions that were known at `moment`, whole, in the order of their numbers."""
     history, schema = history_table(name), TABLES[name].full_schema
     feed = [history.c.district_id == district_id, *([history.c.source == source] if source else [])]
@@ -222,7 +234,9 @@ def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: s
     return bulk_load.fetch(connection, sa.union_all(*arms), schema).sort_by("version_id")
 
 
-def trace(connection: sa.Connection, name: str, key: Mapping[str, object], district_id: str, source: str | None) -> pa.Table:
+def trace(
+    connection: sa.Connection, name: str, key: Mapping[str, object], district_id: str, source: str | None = None
+) -> pa.Table:
     """Return every version of the records whose key columns have the values of `key`, oldest first.
 
     Key columns that `key` leaves out may have any value; None is NULL. Raises KeyError for a column that is not in the key.

@@ -40,6 +40,11 @@ def ensure_current(database: Database) -> None:
     migrate(database)
 
 
+def is_current(connection: sa.Connection) -> bool:
+    """Return whether the database has this version's schema."""
+    return version(connection) == migrations.HEAD
+
+
 def version(connection: sa.Connection) -> str | None:
     """Return the revision of the database's schema; None: it has none."""
     if not sa.inspect(connection).has_table(_VERSION.name):

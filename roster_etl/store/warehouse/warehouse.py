@@ -5,9 +5,9 @@ Belongs here: opening the transaction and handing it on. What is said to the dat
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,27 +16,17 @@ from typing import Any, Self
 import pyarrow as pa
 import sqlalchemy as sa
 
-from roster_etl.canonical.audit import Action
 from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import (
-    audit,
-    ledger_read,
-    ledger_write,
-    publish,
-    purge,
-    replayed_imports,
-    roles,
-    roster_read,
-    schema,
-)
-from roster_etl.store.warehouse import change_feed as changes
+from roster_etl.store.warehouse import audit, publish, purge, roles, schema
 from roster_etl.store.warehouse.audit import Entry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
 from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
 from roster_etl.store.warehouse.purge import Removal
+from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
 from roster_etl.store.warehouse.roster_read import Known
+from roster_etl.store.warehouse.session import ReadSession, WriteSession
 
 
 class Warehouse:
@@ -46,10 +36,23 @@ class Warehouse:
     needs `migrate` first. Every method raises WarehouseError (see ``errors``), and SchemaBehind if the schema is not this version's.
     """
 
-    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        """Name the database. ``busy_timeout_s``: how long to wait for another process that writes (SQLite)."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        compare: Callable[[RosterReader], AbstractContextManager[RosterReader]] | None = None,
+        replace_writer: Callable[[ImportWriter], ImportWriter] = lambda writer: writer,
+    ) -> None:
+        """Name the database.
+
+        Args: busy_timeout_s: how long to wait for another process that writes (SQLite). compare: opens the roster that read sessions
+            offer instead of this database's (a dry run). replace_writer: what write sessions offer instead (a dry run, a replay).
+        """
         self._database = Database(url, busy_timeout_s=busy_timeout_s)
+        self._compare, self._replace_writer = compare, replace_writer
         self._checked = False
+        self._open = threading.local()
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +92,7 @@ class Warehouse:
         entry = Entry(action="grant", about=named)
         with self.attempt(entry), self._writing() as connection:
             statements = roles.grant(connection, reader=reader, loader=loader)
-            self._write_down(connection, [entry])
+            audit.write(connection, [entry])
             return statements
 
     def check_roles(self, *, reader: str | None = None, loader: str | None = None) -> None:
@@ -107,164 +110,156 @@ class Warehouse:
             yield
 
     @contextmanager
+    def read(self) -> Iterator[Readers]:
+        """Open a read session: one connection and one snapshot, until the block ends. The connection opens at the first query.
+
+        A session inside another one of the same thread is the same session.
+        """
+        with self._session() as session:
+            if self._compare is None:
+                yield Readers(session.roster, session.ledger)
+                return
+            with self._compare(session.roster) as roster:
+                yield Readers(roster, session.ledger)
+
+    @contextmanager
+    def write(self) -> Iterator[ImportWriter]:
+        """Open one transaction that writes, committed at the end of the block. No read session may be open in this thread."""
+        with self.write_directly() as session:
+            yield self._replace_writer(session)
+
+    @contextmanager
+    def write_directly(self) -> Iterator[WriteSession]:
+        """Open one transaction for maintenance, which no dry run or replay changes."""
+        with self._writing() as connection:
+            session = WriteSession(connection)
+            yield session
+        for point in session.committed_points:
+            fault_point(point)
+
+    @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Open a transaction that reads one state of the database."""
-        self._check()
-        with self._database.read() as connection:
+        """Use the connection of a read session."""
+        with self._session() as session, session.connection() as connection:
+            yield connection
+
+    @contextmanager
+    def _session(self) -> Iterator[ReadSession]:
+        found: ReadSession | None = getattr(self._open, "session", None)
+        if found is not None:
+            yield found
+            return
+        session = self._open.session = ReadSession(self._begin_read)
+        try:
+            yield session
+        finally:
+            self._open.session = None
+            session.close()
+
+    @contextmanager
+    def _begin_read(self) -> Iterator[sa.Connection]:
+        with self._begin(self._database.read) as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        self._check()
+        self._refuse_in_session("write")
         committed = False
         try:
-            with self._database.write() as connection:
+            with self._begin(self._database.write) as connection:
                 yield connection
             committed = True
         finally:
             audit.ended(committed=committed)
 
+    @contextmanager
+    def _begin(self, transaction: Callable[[], AbstractContextManager[sa.Connection]]) -> Iterator[sa.Connection]:
+        """Open a transaction, in which the schema is checked if it was not yet. Raises SchemaBehind, SchemaAhead."""
+        if self._checked:
+            with transaction() as connection:
+                yield connection
+            return
+        self._database.create()
+        with transaction() as connection:
+            self._checked = schema.is_current(connection)
+            if self._checked:
+                yield connection
+                return
+        schema.ensure_current(self._database)
+        self._checked = True
+        with transaction() as connection:
+            yield connection
+
     def _check(self) -> None:
         if not self._checked:
-            schema.ensure_current(self._database)
-            self._checked = True
+            with self._begin(self._database.read):
+                pass
+
+    def _refuse_in_session(self, what: str) -> None:
+        """Raise RuntimeError if this thread has a read session open: it would keep an old snapshot, and a second connection."""
+        if getattr(self._open, "session", None) is not None:
+            raise RuntimeError(f"{what}: a read session is open in this thread; end it first")
 
     # Imports, from begin to end
 
-    def open_import(  # noqa: PLR0913 - one argument for each column that is known by then
-        self,
-        *,
-        kind: ImportKind,
-        district_id: str,
-        source: str,
-        started_at: datetime,
-        upload_id: str | None = None,
-        run_id: str | None = None,
-        received_at: datetime | None = None,
-        options: Mapping[str, Any] | None = None,
-        import_id: int | None = None,
-        file_set: str = "",
-        claim: Callable[[int], None] = lambda _: None,
-        entry: Entry | None = None,
-    ) -> int:
-        """Enter an import that begins, as ``running``, and return its number.
+    def open_import(self, **columns: Any) -> int:
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            return tx.open_import(**columns)
 
-        Args: import_id: keep a number that it had; claim: told the number before anybody else can see the import; entry: the audit's
-            line of who asked for it, which learns that number.
-        """
-        columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
-        columns["file_set"] = file_set
-        given = {} if import_id is None else {"import_id": import_id}
-        with self._writing() as connection:
-            number = ledger_write.open_import(
-                connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
-            )
-            claim(number)
-            self._write_down(connection, [replace(entry, import_id=number)] if entry else [])
-            fault_point("ledger.open")
-        fault_point("ledger.opened")
-        return number
-
-    def set_upload(
-        self, import_id: int, upload_id: str, *, received_at: datetime | None = None, options: Mapping[str, Any] | None = None
-    ) -> None:
-        """Say which upload a running import reads, once that is known."""
-        columns = {"upload_id": upload_id, "received_at": received_at, "options": None if options is None else dict(options)}
-        with self._writing() as connection:
-            ledger_write.own(connection, import_id, "running")
-            ledger_write.change(connection, import_id, **{name: value for name, value in columns.items() if value is not None})
-            fault_point("ledger.upload")
+    def set_upload(self, import_id: int, upload_id: str, **columns: Any) -> None:
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            tx.set_upload(import_id, upload_id, **columns)
 
     def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
-        """Write the files of a running import, instead of those that the ledger has."""
-        with self._writing() as connection:
-            ledger_write.own(connection, import_id, "running")
-            ledger_write.replace_files(connection, import_id, files)
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            tx.record_files(import_id, files)
 
     def resume(self, import_id: int, run_id: str | None = None) -> None:
-        """Take up an import that failed, or that a dead process left running."""
-        with self._writing() as connection:
-            ledger_write.own(connection, import_id, "running", "failed")
-            ledger_write.change(
-                connection, import_id, status="running", finished_at=None, **({"run_id": run_id} if run_id else {})
-            )
-            fault_point("ledger.resume")
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            tx.resume(import_id, run_id)
 
     def conclude(self, conclusion: Conclusion) -> None:
-        """End a running import that publishes nothing. Raises ImportNotRunning."""
-        if conclusion.status in ("published", "discarded"):
-            raise ValueError(f"{conclusion.status}: use publish or decide_hold")
-        with self._writing() as connection:
-            ledger_write.own(connection, conclusion.import_id, "running")
-            ledger_write.conclude(connection, conclusion)
-            self._write_down(connection, conclusion.entries)
-            fault_point("ledger.conclude")
-        fault_point("ledger.concluded")
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            tx.conclude(conclusion)
 
     def publish(
-        self,
-        conclusion: Conclusion,
-        changes: Mapping[str, TableChange],
-        base: int | None,
-        *,
-        approved_by: str | None = None,
+        self, conclusion: Conclusion, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
     ) -> None:
-        """Close and open versions, and end the import as ``published``: all of it, or nothing.
-
-        Args:    conclusion: status ``published``. changes: by roster table. base: what `base` said when the plan was made.
-                 approved_by: who approved, for an import that is held (unless `decide_hold` has said so).
-        Raises:  RosterMoved: another import was published for the feed since. ImportNotRunning: it ended, or is held.
-                 ConstraintBroken: two current versions would have one key.
-        """
-        if conclusion.status != "published":
-            raise ValueError(f"{conclusion.status}: use conclude")
-        with self._writing() as connection:
-            publish.publish(connection, conclusion, changes, base, approved_by)
-            self._write_down(connection, conclusion.entries)
-            fault_point("publish.commit")
-        fault_point("publish.committed")
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            tx.publish(conclusion, changes, base, approved_by=approved_by)
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
-        """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
-        with self._writing() as connection:
-            row = ledger_write.own(connection, import_id, "held")
-            ledger_write.decide_hold(connection, import_id, decision, by, at)
-            self._write_down(connection, _decided(row, decision, by))
-            if decision == "discarded":
-                ledger_write.change(connection, import_id, status="discarded")
-            fault_point("decide.record")
-        fault_point("decide.recorded")
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            tx.decide_hold(import_id, decision, by, at)
 
-    def supersede_holds(
-        self,
-        district_id: str,
-        source: str,
-        by_import: int,
-        at: datetime,
-        *,
-        before: int | None = None,
-        kind: ImportKind | None = None,
-    ) -> list[int]:
-        """Decide the open holds (of a `kind`, before `before`) that a newer import of the same set of files replaces; return their imports."""
-        with self._writing() as connection:
-            closed = ledger_write.supersede_holds(connection, district_id, source, by_import, at, before=before, kind=kind)
-            fault_point("ledger.supersede")
-        fault_point("ledger.superseded")
-        return closed
+    def supersede_holds(self, district_id: str, source: str, by_import: int, at: datetime, **chosen: Any) -> list[int]:
+        """See ``readers.ImportWriter``."""
+        with self.write() as tx:
+            return tx.supersede_holds(district_id, source, by_import, at, **chosen)
 
-    # Copies
+    # Copies (no session may be open: what it reads or holds would be of another file)
 
     def copy_to(self, path: Path) -> bool:
         """Copy all of it into a new SQLite file, as it is at one moment, beside whoever reads and writes; False: it is no file."""
+        self._refuse_in_session("copy")
         self._check()
         return self._database.copy_to(path)
 
     def put_file(self, copy: Path) -> bool:
         """Make what `copy_to` wrote this warehouse, which has no file yet; False: it has, or is none."""
+        self._refuse_in_session("put_file")
         return self._database.put_file(copy)
 
     def remove_file(self) -> None:
         """Take back what `put_file` did."""
+        self._refuse_in_session("remove_file")
         self._database.remove_file()
         self._checked = False
 
@@ -272,8 +267,8 @@ class Warehouse:
 
     def write_down(self, *entries: Entry) -> None:
         """Add lines to the audit: of what this database does not carry out itself, or of what was refused."""
-        with self._writing() as connection:
-            self._write_down(connection, entries)
+        with self.write() as tx:
+            tx.write_down(*entries)
 
     @contextmanager
     def attempt(self, entry: Entry) -> Iterator[None]:
@@ -303,35 +298,20 @@ class Warehouse:
 
     def audit(self, district_id: str | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Return the lines of the audit, oldest first."""
-        with self.reading() as connection:
-            return audit.read(connection, district_id, since)
-
-    def _write_down(self, connection: sa.Connection, entries: Sequence[Entry]) -> None:
-        audit.write(connection, entries)
-
-    # Imports that are over, from elsewhere
-
-    def restore_import(self, row: Mapping[str, Any]) -> None:
-        """Enter an import under the number and the times that it had elsewhere, as ``running``."""
-        with self._writing() as connection:
-            replayed_imports.begin(connection, row)
-
-    def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
-        """Write how an import ended elsewhere, as `restore.end` takes it."""
-        with self._writing() as connection:
-            replayed_imports.end(connection, row, **parts)
+        with self.read() as session:
+            return session.ledger.audit(district_id, since)
 
     # Removing for good
 
     def person_values(self, district_id: str, kind: str, user_id: str) -> frozenset[str]:
         """Return what tells a user in any cell, in small letters."""
-        with self.reading() as connection:
-            return frozenset(purge.person_values(connection, district_id, kind, user_id))
+        with self.read() as session:
+            return frozenset(session.ledger.person_values(district_id, kind, user_id))
 
     def names_person(self, district_id: str, kind: str, user_id: str) -> bool:
         """Return whether any version, or a steward's edit, is about a user."""
-        with self.reading() as connection:
-            return purge.names_person(connection, district_id, kind, user_id)
+        with self.read() as session:
+            return session.ledger.names_person(district_id, kind, user_id)
 
     def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
         """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed.
@@ -342,7 +322,7 @@ class Warehouse:
             counts = purge.remove(connection, removal)
             ended = conclusions(counts)
             purge.end(connection, ended)
-            self._write_down(connection, [entry for conclusion in ended for entry in conclusion.entries])
+            audit.write(connection, [entry for conclusion in ended for entry in conclusion.entries])
             fault_point("purge.remove")
         fault_point("purge.removed")
         self._database.compact()
@@ -355,89 +335,80 @@ class Warehouse:
 
     def all_versions(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return every version of a table for a feed, without its number."""
-        with self.reading() as connection:
-            return purge.versions(connection, district_id, source, table)
-
-    def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Enter versions as they were elsewhere, by table, and stewards' edits."""
-        with self._writing() as connection:
-            replayed_imports.enter_edits(connection, edits)
-            for name, rows in tables.items():
-                purge.restore_versions(connection, name, rows)
+        with self.read() as session:
+            return session.ledger.all_versions(district_id, source, table)
 
     # The roster
 
     def base(self, district_id: str, source: str, file_set: str | None = None) -> int | None:
         """Return the newest import that was published for this feed (or one set of its files), which a plan is made on top of."""
-        with self.reading() as connection:
-            return publish.base(connection, district_id, source, file_set)
+        with self.read() as session:
+            return session.roster.base(district_id, source, file_set)
 
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""
-        with self.reading() as connection:
-            return roster_read.current(connection, district_id, source, table)
+        with self.read() as session:
+            return session.roster.current(district_id, source, table)
 
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return ``version_id`` and ``row_hash`` of every current version of a table for a feed."""
-        with self.reading() as connection:
-            return roster_read.current_hashes(connection, district_id, source, table)
+        with self.read() as session:
+            return session.roster.current_hashes(district_id, source, table)
 
     def current_by_school(self, district_id: str, source: str, table: str) -> dict[str, int]:
         """Return how many versions of a table are current for a feed, by school; empty where records belong to none."""
-        with self.reading() as connection:
-            return roster_read.current_by_school(connection, district_id, source, table)
+        with self.read() as session:
+            return session.roster.current_by_school(district_id, source, table)
 
     def count_current(self, district_id: str, source: str, table: str) -> int:
         """Return how many versions of a table are current for a feed."""
-        with self.reading() as connection:
-            return roster_read.count_current(connection, district_id, source, table)
+        with self.read() as session:
+            return session.roster.count_current(district_id, source, table)
 
     def versions(self, table: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
         """Return the versions with these numbers, whole (``full_schema``), in the order of their numbers."""
-        with self.reading() as connection:
-            return roster_read.versions(connection, table, version_ids)
+        with self.read() as session:
+            return session.roster.versions(table, version_ids)
 
     def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
         """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
-        with self.reading() as connection:
-            return roster_read.matching(connection, district_id, source, table, keys)
+        with self.read() as session:
+            return session.roster.matching(district_id, source, table, keys)
 
     def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
         """Return the different combinations of values that current records of a feed have in `columns`, as text."""
-        with self.reading() as connection:
-            return roster_read.known(connection, district_id, source, columns)
+        with self.read() as session:
+            return session.roster.known(district_id, source, columns)
 
     def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the last version (``full_schema``) of each record that has no current one."""
-        with self.reading() as connection:
-            return roster_read.last_of_the_gone(connection, district_id, source, table)
+        with self.read() as session:
+            return session.roster.last_of_the_gone(district_id, source, table)
 
     def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the versions (``full_schema``) of records that were gone when their id changed."""
-        with self.reading() as connection:
-            return roster_read.left_behind(connection, district_id, source, table)
+        with self.read() as session:
+            return session.roster.left_behind(district_id, source, table)
 
     def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""
-        with self.reading() as connection:
-            place = (district_id, source, table, import_id)
-            return roster_read.ended_since(connection, *place), roster_read.begun_since(connection, *place)
+        with self.read() as session:
+            return session.roster.since(district_id, source, table, import_id)
 
     def turned(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) of a feed that import `import_id` closed, and those that it opened."""
-        with self.reading() as connection:
-            place = (district_id, source, table, import_id)
-            return roster_read.closed_by(connection, *place), roster_read.opened_by(connection, *place)
+        with self.read() as session:
+            return session.roster.turned(district_id, source, table, import_id)
 
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
-        with self.reading() as connection:
-            return roster_read.as_of(connection, moment, table, district_id, source)
+        with self.read() as session:
+            return session.roster.as_of(moment, table, district_id, source)
 
     def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
         """Return every version (``full_schema``) of the records with these key values, oldest first; None is NULL."""
-        with self.reading() as connection:
-            return roster_read.trace(connection, table, key, district_id, source)
+        with self.read() as session:
+            return session.roster.trace(table, key, district_id, source)
 
     # The ledger
 
@@ -451,45 +422,47 @@ class Warehouse:
         file_set: str | None = None,
     ) -> list[dict[str, Any]]:
         """Return ledger rows, newest first."""
-        with self.reading() as connection:
-            return ledger_read.imports(connection, district_id, source, status, limit, file_set)
+        with self.read() as session:
+            if status == "published" and limit is None and district_id is not None and source is not None:
+                return session.roster.published_imports(district_id, source, file_set)
+            return session.ledger.imports(district_id, source, status, limit, file_set)
 
     def import_(self, import_id: int) -> dict[str, Any]:
         """Return the ledger row of an import. Raises UnknownImport."""
-        with self.reading() as connection:
-            return ledger_read.import_(connection, import_id)
+        with self.read() as session:
+            return session.ledger.import_(import_id)
 
     def tally(self, district_id: str | None = None) -> list[dict[str, Any]]:
         """Return by district, format, kind and status how many imports there are, the highest number, and the last end."""
-        with self.reading() as connection:
-            return ledger_read.tally(connection, district_id)
+        with self.read() as session:
+            return session.ledger.tally(district_id)
 
     def rows_tally(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the sums of the rows of the files of imports; those without files are left out."""
-        with self.reading() as connection:
-            return ledger_read.rows_tally(connection, import_ids)
+        with self.read() as session:
+            return session.ledger.rows_tally(import_ids)
 
     def moments(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return when imports began and ended."""
-        with self.reading() as connection:
-            return ledger_read.moments(connection, import_ids)
+        with self.read() as session:
+            return session.ledger.moments(import_ids)
 
     def imports_after(self, import_id: int, limit: int) -> list[dict[str, Any]]:
         """Return the ledger rows of imports with a higher number, the lowest first."""
-        with self.reading() as connection:
-            return ledger_read.imports_after(connection, import_id, limit)
+        with self.read() as session:
+            return session.ledger.imports_after(import_id, limit)
 
     def history(self, import_id: int, limit: int) -> list[dict[str, Any]]:
         """Return the last uploads of an import's feed up to and with it, oldest first, with the sums of their files' rows."""
-        with self.reading() as connection:
-            return ledger_read.history(connection, import_id, limit)
+        with self.read() as session:
+            return session.ledger.history(import_id, limit)
 
     def last_published(
         self, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
     ) -> dict[str, Any] | None:
         """Return the ledger row of the newest import that was published for this feed, of `kind` and `file_set` if given."""
-        with self.reading() as connection:
-            return ledger_read.last_published(connection, district_id, source, kind, file_set)
+        with self.read() as session:
+            return session.roster.last_published(district_id, source, kind, file_set)
 
     def published(self, district_id: str, source: str) -> list[dict[str, Any]]:
         """Return the ledger rows of a feed's published imports, oldest first."""
@@ -501,73 +474,63 @@ class Warehouse:
 
     def files(self, import_id: int) -> list[dict[str, Any]]:
         """Return the files of an import, by name."""
-        with self.reading() as connection:
-            return ledger_read.files(connection, import_id)
+        with self.read() as session:
+            return session.ledger.files(import_id)
 
     def checks(self, import_id: int) -> list[dict[str, Any]]:
         """Return the verdicts of an import's gates, by name."""
-        with self.reading() as connection:
-            return ledger_read.checks(connection, import_id)
+        with self.read() as session:
+            return session.ledger.checks(import_id)
 
     def findings(self, import_id: int, fold: int | None = 1000) -> list[dict[str, Any]]:
         """Return the findings of an import; more than `fold` of one kind and cause are folded into one (None: never)."""
-        with self.reading() as connection:
-            return ledger_read.findings(connection, import_id, fold)
+        with self.read() as session:
+            return session.ledger.findings(import_id, fold)
 
     def holds(self, district_id: str | None = None, source: str | None = None, *, undecided: bool = True) -> list[dict[str, Any]]:
         """Return holds with their imports' district, source and summary, newest first; those that are open unless said otherwise."""
-        with self.reading() as connection:
-            return ledger_read.holds(connection, district_id, source, undecided=undecided)
+        with self.read() as session:
+            return session.ledger.holds(district_id, source, undecided=undecided)
 
     def hold(self, import_id: int) -> dict[str, Any] | None:
         """Return the hold of an import; None: it was never held."""
-        with self.reading() as connection:
-            return ledger_read.hold(connection, import_id)
+        with self.read() as session:
+            return session.ledger.hold(import_id)
 
     def published_after(self, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
         """Return the ledger rows of what was published for a feed after import `import_id` ended (0: from the first), in that order.
 
         Raises: UnknownImport.
         """
-        with self.reading() as connection:
-            return changes.published_after(connection, district_id, source, import_id)
+        with self.read() as session:
+            return session.ledger.published_after(district_id, source, import_id)
 
     def changes_in(self, import_id: int, table: str, *, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
         """Return what an import did to the records of one table, by key and change; `after`: only what comes after these two."""
-        with self.reading() as connection:
-            return changes.changes_in(connection, import_id, table, after, limit)
+        with self.read() as session:
+            return session.ledger.changes_in(import_id, table, after, limit)
 
     def quarantined(self, *, import_id: int | None = None, district_id: str | None = None, source: str | None = None) -> pa.Table:
         """Return rejected rows: ``import_id``, ``file``, ``row``, ``code``, ``record`` (JSON of the raw cells)."""
-        with self.reading() as connection:
-            return ledger_read.quarantined(connection, import_id, district_id, source)
+        with self.read() as session:
+            return session.ledger.quarantined(import_id, district_id, source)
 
     def open_quarantine(self, district_id: str, source: str) -> pa.Table:
         """Return the refused rows of a feed that may be tried again: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
-        with self.reading() as connection:
-            return ledger_read.open_quarantine(connection, district_id, source)
+        with self.read() as session:
+            return session.roster.open_quarantine(district_id, source)
 
     def refused_since(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return since when rows that imports of one feed refused have been: ``file``, ``code``, ``since``, ``rows``; oldest first."""
-        with self.reading() as connection:
-            return ledger_read.refused_since(connection, import_ids) if import_ids else []
+        with self.read() as session:
+            return session.ledger.refused_since(import_ids) if import_ids else []
 
     def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
         """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
-        with self.reading() as connection:
-            return ledger_read.overrides(connection, district_id, source, ended=ended)
+        with self.read() as session:
+            return session.roster.overrides(district_id, source, ended=ended)
 
     def sources(self, district_id: str | None = None) -> list[str]:
         """Return the formats that were ever imported, for a district if given."""
-        with self.reading() as connection:
-            return ledger_read.sources(connection, district_id)
-
-
-def _decided(row: sa.RowMapping, decision: Decision, by: str) -> list[Entry]:
-    """Return the audit's line of what a person decided; a hold that a newer import closes was decided by nobody: the import has its line."""
-    if decision == "superseded":
-        return []
-    action: Action = "discard" if decision == "discarded" else "approve"
-    about = {} if row["kind"] == "upload" else {"kind": row["kind"]}
-    place = {name: row[name] for name in ("district_id", "source", "import_id")}
-    return [Entry(action=action, who=by, about=about, **place)]
+        with self.read() as session:
+            return session.ledger.sources(district_id)

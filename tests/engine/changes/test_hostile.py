@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from roster_etl.canonical.roster import TABLES
+from tests.sampling import every
 from tests.vendors.canvas.folding import District, findings
 
+pytestmark = pytest.mark.sampled
 REFERENCES = (
     ("enrollments", "user_id", "users"),
     ("enrollments", "course_id", "courses"),
@@ -27,6 +29,8 @@ REFERENCES = (
     ("courses", "term_id", "terms"),
     ("term_dates", "term_id", "terms"),
 )
+# The part that is tried by default has 7 and 11: of all twelve they alone find a course, or a group, whose end does not reach what hangs on it.
+SEEDS = (7, 0, 1, 2, 3, 11, 4, 5, 6, 8, 9, 10)
 HEADERS = {
     "change_sis_id": "old_id,new_id,old_integration_id,new_integration_id,type",
     "accounts": "account_id,parent_account_id,name,status,integration_id",
@@ -124,7 +128,7 @@ def dangling(district: District) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", every(5, SEEDS))
 def test_no_upload_leaves_a_record_that_names_one_which_is_not_there(seed: int) -> None:
     rows, district = Rows(seed), District()
     for _ in range(6):

@@ -1,9 +1,14 @@
-"""No file is read wrongly in silence: damage in every place of small files, and what the reader makes of each."""
+"""No file is read wrongly in silence: damage in every place of small files, and what the reader makes of each.
+
+By default a part of the damages is tried (``tests/sampling.py``), with ``make faults`` every one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
+from math import gcd
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +18,9 @@ from roster_etl.engine.csv.record_offsets import WINDOW
 from tests.engine import reference
 from tests.engine.readings import reading
 from tests.engine.reference import Reading
+from tests.sampling import ALL, every
 
+pytestmark = pytest.mark.sampled
 FILES = {
     "plain": b"id,name,note\n1,Ann,x\n22,Bo,\n3,Cy,zed\n",
     "quoted": 'id,nm,of\r\n"1","Smith, Jr.","a ""b"""\r\n2,"","on\r\n, o"\r\n"3",Zo\u00eb,""""\r\n'.encode(),
@@ -22,6 +29,7 @@ FILES = {
 }
 INSERTED = (b'"', b'""', b",", b"\n", b"\r", b"\0", b"\xef\xbb\xbf", b"\xff", b"a")
 PUT_INSTEAD = (b'"', b",", b"\n", b"\xff")
+STEP = 7  # no factor in common with the 15 damages of a place, the two windows, and the five letters of short texts
 
 
 def single_damages(content: bytes) -> Iterator[bytes]:
@@ -41,8 +49,23 @@ def truncations_and_swaps(content: bytes) -> Iterator[bytes]:
         yield content[:i] + content[i + 1 : i + 2] + content[i : i + 1] + content[i + 2 :]
 
 
+@cache
+def damaged_readings(name: str) -> list[tuple[bytes, Reading]]:
+    """Return the damaged forms of a file with what the reader makes of each, by turns in one window and in many small ones."""
+    texts = every(STEP, single_damages(FILES[name]))
+    return [(text, reading(text, window=(WINDOW, 5)[i % 2])) for i, text in enumerate(texts)]
+
+
+def test_a_part_of_the_damages_has_each_kind_of_them_in_each_window() -> None:
+    assert gcd(STEP, 2 * (len(INSERTED) + 2 + len(PUT_INSTEAD))) == 1
+
+
 def test_every_short_text_is_read_as_the_reference_reads_it() -> None:
-    texts = ("".join(letters) for length in range(5) for letters in product('a,"\n\r', repeat=length))
+    short, longer = (
+        ["".join(letters) for length in lengths for letters in product('a,"\n\r', repeat=length)]
+        for lengths in ((0, 1, 2, 3), (4,))
+    )
+    texts = [*short, *every(STEP, longer)]
     differing = [text for text in texts if reading(b"h,i\n" + text.encode()) != reference.read(b"h,i\n" + text.encode())]
 
     assert differing == []
@@ -50,9 +73,9 @@ def test_every_short_text_is_read_as_the_reference_reads_it() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_damaged_file_is_read_as_the_reference_reads_it(name: str) -> None:
-    damaged = [*single_damages(FILES[name]), *truncations_and_swaps(FILES[name])]
-    windows = (WINDOW, 5)
-    differing = [text for i, text in enumerate(damaged) if reading(text, window=windows[i % 2]) != reference.read(text)]
+    other = every(STEP, truncations_and_swaps(FILES[name]))
+    readings = [*damaged_readings(name), *((text, reading(text, window=(WINDOW, 5)[i % 2])) for i, text in enumerate(other))]
+    differing = [text for text, found in readings if found != reference.read(text)]
 
     assert differing == []
 
@@ -61,8 +84,7 @@ def test_every_damaged_file_is_read_as_the_reference_reads_it(name: str) -> None
 def test_without_a_finding_a_damage_changed_one_character_of_one_cell_or_nothing(name: str) -> None:
     truth = reference.read(FILES[name])
     wrong = []
-    for text in single_damages(FILES[name]):
-        found = reading(text)
+    for text, found in damaged_readings(name):
         if not found.refused and not found.refused_records and not _one_character_apart(truth, found):
             wrong.append(text)
 
@@ -73,8 +95,7 @@ def test_without_a_finding_a_damage_changed_one_character_of_one_cell_or_nothing
 def test_beside_findings_a_wrong_record_lies_only_next_to_the_record_that_was_torn_off_it(name: str) -> None:
     known = set(reference.read(FILES[name]).records.values())
     wrong = []
-    for text in single_damages(FILES[name]):
-        found = reading(text)
+    for text, found in damaged_readings(name):
         if found.refused_records and not found.refused:
             beside = {row + step for row in found.refused_records for step in (-1, 1)}
             wrong += [text for row, cells in found.records.items() if cells not in known and row not in beside]
@@ -98,7 +119,7 @@ def test_a_truncated_file_is_a_prefix_but_for_its_last_cell_or_has_a_finding(nam
     assert wrong == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 if ALL else 50, deadline=None)
 @given(
     rows=st.lists(st.lists(st.text(alphabet='ab,"\r\n\u00e9\0 ', max_size=4), min_size=3, max_size=3), min_size=1, max_size=6),
     quoted=st.booleans(),
@@ -114,7 +135,7 @@ def test_whatever_is_written_by_the_rules_is_read_back(rows: list[list[str]], qu
     assert list(found.records.values()) == [tuple(cell or None for cell in row) for row in rows if any(row)]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250 if ALL else 80, deadline=None)
 @given(
     parts=st.lists(
         st.sampled_from(

@@ -6,18 +6,17 @@ import errno
 from threading import Event
 
 import dagster as dg
-import pandas as pd
+import pyarrow as pa
 import pytest
 
-from roster_etl.frames.arrow import text
 from roster_etl.orchestration.assets.io_manager import FrameIOManager
 from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 
-def frame() -> pd.DataFrame:
-    return pd.DataFrame({"School_id": text(["007", None])})
+def rows() -> pa.Table:
+    return pa.table({"School_id": ["007", None]})
 
 
 @pytest.fixture
@@ -41,42 +40,42 @@ def desk(tmp_path) -> Desk:
 
 
 def test_a_frame_is_handed_on_as_it_is(desk: Desk):
-    put = frame()
+    put = rows()
     desk.put(["clever", "schools"], put)
 
     assert desk.take(["clever", "schools"]) is put
 
 
 def test_the_last_reader_takes_a_frame_away_from_memory(desk: Desk):
-    put = frame()
+    put = rows()
     desk.put(["clever", "schools"], put)
-    readers = desk._wanted["frames/clever/schools"]
+    readers = desk._wanted["clever", "schools"]
 
     assert readers > 1
     assert [desk.take(["clever", "schools"]) is put for _ in range(readers + 1)] == [True] * readers + [False]
 
 
 def test_after_that_it_is_read_from_staging_the_same(desk: Desk):
-    desk.put(["clever", "schools"], frame())
+    desk.put(["clever", "schools"], rows())
     desk.begin(desk.upload)
 
-    pd.testing.assert_frame_equal(desk.take(["clever", "schools"]), frame())
+    assert desk.take(["clever", "schools"]).equals(rows())
 
 
 def test_a_frame_that_no_step_reads_is_not_kept(desk: Desk):
-    desk.put(["clever", "nobody"], frame())
+    desk.put(["clever", "nobody"], rows())
 
     assert desk._frames == {}
 
 
 def test_a_desk_without_an_upload_hands_on_nothing(tmp_path):
     with pytest.raises(RuntimeError):
-        Desk(Workspace.open(tmp_path)).put(["clever", "schools"], frame())
+        Desk(Workspace.open(tmp_path)).put(["clever", "schools"], rows())
 
 
 def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: Desk):
     manager, key = FrameIOManager(desk), dg.AssetKey(["clever", "schools"])
-    manager.handle_output(dg.build_output_context(asset_key=key), frame())
+    manager.handle_output(dg.build_output_context(asset_key=key), rows())
 
     assert manager.load_input(dg.build_input_context(asset_key=key)).shape == (2, 1)
     (file,) = (desk.workspace.home / "staging").rglob("*.parquet")
@@ -84,13 +83,13 @@ def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: Desk):
 
 
 def test_tables_are_not_kept_and_read_from_staging_one_by_one(desk: Desk):
-    desk.put(["roster", "users"], frame())
+    desk.put(["roster", "users"], rows())
     tables = handed_tables(desk, desk.upload)
 
     assert desk._frames == {}
     assert "users" in tables
     assert "sections" in tables  # which is not there: asking whether it is one of them loads nothing
-    pd.testing.assert_frame_equal(tables["users"], frame())
+    assert tables["users"].equals(rows())
     assert len(list(tables)) == len(tables) > 1
     with pytest.raises(KeyError):
         tables["attendance"]
@@ -106,7 +105,7 @@ def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_r
         write(*words)
 
     monkeypatch.setattr(desk.workspace.frames, "write", slowly)
-    desk.put(["roster", "users"], frame())
+    desk.put(["roster", "users"], rows())
 
     assert writing.wait(10)  # put has returned
     assert not list((desk.workspace.home / "staging").rglob("*.parquet"))
@@ -118,10 +117,10 @@ def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_r
 @pytest.mark.parametrize("then", ["put", "settle"])
 def test_a_frame_that_could_not_be_written_ends_what_comes_next(desk: Desk, monkeypatch, then: str):
     monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
-    desk.put(["roster", "users"], frame())
+    desk.put(["roster", "users"], rows())
 
     with pytest.raises(OSError):
-        desk.settle() if then == "settle" else desk.put(["roster", "sections"], frame())
+        desk.settle() if then == "settle" else desk.put(["roster", "sections"], rows())
 
 
 def test_where_steps_are_apart_a_frame_is_there_when_it_was_put(desk: Desk, monkeypatch):
@@ -130,7 +129,7 @@ def test_where_steps_are_apart_a_frame_is_there_when_it_was_put(desk: Desk, monk
     monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
 
     with pytest.raises(OSError):
-        apart.put(["roster", "users"], frame())
+        apart.put(["roster", "users"], rows())
 
 
 def _full_disk(*words: object) -> None:

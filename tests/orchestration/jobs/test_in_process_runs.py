@@ -291,7 +291,7 @@ def _change_a_name(upload: Path) -> None:
 
 def test_a_frame_of_the_wrong_shape_ends_the_import_as_failed(fresh: Home, sample: Path, monkeypatch):
     judge = vendor_assets.judge_member
-    monkeypatch.setattr(vendor_assets, "judge_member", lambda *given: judge(*given).drop(columns="_row"))
+    monkeypatch.setattr(vendor_assets, "judge_member", lambda *given: judge(*given).drop_columns("_row"))
     done = fresh.run(sample)
 
     assert fresh.status(done) == "failed"

@@ -26,6 +26,7 @@ from roster_etl.store.warehouse import WarehouseError
 from roster_etl.vendors import vendor
 from tests.dumps import dump
 from tests.pg import _database
+from tests.saved import SavedFolders
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,27 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    opened = Workspace.open(tmp_path / "home")
-    opened.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
-    return opened
+    return registered_alone(tmp_path / "home")
+
+
+def registered_alone(home: Path) -> Workspace:
+    """Return a home with the one district lincoln."""
+    workspace = Workspace.open(home)
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
+    return workspace
+
+
+@pytest.fixture
+def published(saved: SavedFolders, uploads: Path, tmp_path: Path) -> Workspace:
+    """The home after the upload a was published."""
+
+    def make(folder: Path, _: str) -> None:
+        workspace = registered_alone(folder / "home")
+        assert run(workspace, path=str(uploads / "a"))["status"] == "published"
+        workspace.close()
+
+    saved.copy("backup", make, tmp_path)
+    return Workspace.open(tmp_path / "home")
 
 
 def told_by(workspace: Workspace) -> list[tuple[str, str]]:
@@ -53,20 +72,19 @@ def student_of(workspace: Workspace, moment: datetime) -> str:
 
 
 def test_a_backup_made_during_an_import_is_restored_whole(
-    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(workspace, path=str(uploads / "a"))
-    moment, before = datetime.now(UTC), dump(workspace.warehouse)
+    moment, before = datetime.now(UTC), dump(published.warehouse)
     gate_upload = import_upload.gate_upload
 
     def gate_while_it_is_copied(*args: Any) -> Any:
         if not (tmp_path / "copy").exists():
-            back_up(workspace, str(tmp_path / "copy"))
+            back_up(published, str(tmp_path / "copy"))
         return gate_upload(*args)
 
     monkeypatch.setattr(import_upload, "gate_upload", gate_while_it_is_copied)
-    second = run(workspace, path=str(uploads / "b"))["import_id"]  # the backup sees it under way
-    third = run(workspace, archived=1, rollback=True)["import_id"]  # and never this
+    second = run(published, path=str(uploads / "b"))["import_id"]  # the backup sees it under way
+    third = run(published, archived=1, rollback=True)["import_id"]  # and never this
 
     back = restore(str(tmp_path / "copy"), tmp_path / "again")
 
@@ -80,7 +98,7 @@ def test_a_backup_made_during_an_import_is_restored_whole(
     assert again.archive.read_manifest("lincoln", second)["status"] == "failed"
     student = student_of(again, moment)
     traced, known = (
-        trace_record(w, "lincoln", "users", {"user_kind": "student", "user_id": student}) for w in (again, workspace)
+        trace_record(w, "lincoln", "users", {"user_kind": "student", "user_id": student}) for w in (again, published)
     )
     assert traced["versions"][0]["fields"] == known["versions"][0]["fields"]
     assert '"here": true' in json.dumps(traced["versions"][0]["fields"], default=str)  # the archive has the text
@@ -88,27 +106,26 @@ def test_a_backup_made_during_an_import_is_restored_whole(
     with pytest.raises(OlderUpload):
         run(again, archived=1)
     assert told_by(again) == [("restore", "done"), ("rerun", "done"), ("rerun", "refused")]
-    assert told_by(workspace) == [("backup", "done"), ("rollback", "done")]
+    assert told_by(published) == [("backup", "done"), ("rollback", "done")]
     assert run(again, path=str(uploads / "b"))["status"] == "unchanged"
-    assert third in workspace.archive.manifests("lincoln")
+    assert third in published.archive.manifests("lincoln")
 
 
 def test_what_the_archive_has_of_later_imports_is_left_behind(
-    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(workspace, path=str(uploads / "a"))
     copy_warehouse = backup._copy_warehouse
 
     def import_meanwhile(*args: Any) -> int | None:
         newest = copy_warehouse(*args)
-        run(workspace, path=str(uploads / "b"))
+        run(published, path=str(uploads / "b"))
         return newest
 
     monkeypatch.setattr(backup, "_copy_warehouse", import_meanwhile)
-    assert back_up(workspace, str(tmp_path / "copy")).newest == 1
-    late = workspace.archive.read_manifest("lincoln", 2)
+    assert back_up(published, str(tmp_path / "copy")).newest == 1
+    late = published.archive.read_manifest("lincoln", 2)
     objects = {member["key"] for member in late["members"]} - {
-        member["key"] for member in workspace.archive.read_manifest("lincoln", 1)["members"]
+        member["key"] for member in published.archive.read_manifest("lincoln", 1)["members"]
     }
 
     back = restore(str(tmp_path / "copy"), tmp_path / "again")
@@ -176,36 +193,34 @@ def test_a_backup_that_was_not_finished_is_none(workspace: Workspace, tmp_path: 
 
 
 def test_a_purge_meanwhile_spoils_a_backup(
-    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(workspace, path=str(uploads / "a"))
     monkeypatch.setattr(
-        "roster_etl.pipeline.maintenance.backup._copy_settings", lambda *_: purge_district(workspace, "lincoln", by="A. Steward")
+        "roster_etl.pipeline.maintenance.backup._copy_settings", lambda *_: purge_district(published, "lincoln", by="A. Steward")
     )
 
     with pytest.raises(PurgedMeanwhile):
-        back_up(workspace, str(tmp_path / "copy"))
+        back_up(published, str(tmp_path / "copy"))
 
     assert not (tmp_path / "copy" / "backup.json").exists()
-    assert told_by(workspace) == [("purge", "done"), ("backup", "refused")]
+    assert told_by(published) == [("purge", "done"), ("backup", "refused")]
 
 
 @pytest.mark.parametrize("point", ["purge.removed", "purge.settled"])
 def test_a_purge_that_broke_off_before_the_backup_comes_to_its_end_in_the_restored_home(
-    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+    published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
-    run(workspace, path=str(uploads / "a"))
-    student = student_of(workspace, datetime.now(UTC))
+    student = student_of(published, datetime.now(UTC))
     monkeypatch.setenv("ROSTER_ETL_FAIL_AT", f"{point}:raise")
     with pytest.raises(InjectedFault):
-        purge_person(workspace, "lincoln", "student", student, by="A. Steward")
+        purge_person(published, "lincoln", "student", student, by="A. Steward")
     monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
-    back_up(workspace, str(tmp_path / "copy"))
+    back_up(published, str(tmp_path / "copy"))
     restore(str(tmp_path / "copy"), tmp_path / "again")
     again = Workspace.open(tmp_path / "again")
 
     assert again.archive.removals() == ("lincoln",)
-    assert again.archive.removal("lincoln") == workspace.archive.removal("lincoln")
+    assert again.archive.removal("lincoln") == published.archive.removal("lincoln")
     goes = again.archive.removal("lincoln")["keys"]
     purge_person(again, "lincoln", "student", student, by="A. Steward")
     assert again.archive.removals() == ()
@@ -218,9 +233,8 @@ def test_a_purge_that_broke_off_before_the_backup_comes_to_its_end_in_the_restor
     assert all(again.archive.has(member["key"]) for member in members)
 
 
-def test_a_home_that_was_restored_in_part_is_not_opened(workspace: Workspace, uploads: Path, tmp_path: Path) -> None:
-    run(workspace, path=str(uploads / "a"))
-    back_up(workspace, str(tmp_path / "copy"))
+def test_a_home_that_was_restored_in_part_is_not_opened(published: Workspace, uploads: Path, tmp_path: Path) -> None:
+    back_up(published, str(tmp_path / "copy"))
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / HALF).touch()  # as a killed process leaves it
 
@@ -232,11 +246,10 @@ def test_a_home_that_was_restored_in_part_is_not_opened(workspace: Workspace, up
 
 @pytest.mark.parametrize(("point", "named"), [("restore.warehouse", False), ("restore.archive", True)])
 def test_a_restore_that_fails_leaves_all_as_it_was(
-    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, named: bool
+    published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, named: bool
 ) -> None:
-    run(workspace, path=str(uploads / "a"))
     (tmp_path / "home" / "dagster.yaml").write_text("# ours\n")
-    back_up(workspace, str(tmp_path / "copy"))
+    back_up(published, str(tmp_path / "copy"))
     again, far = tmp_path / "again", tmp_path / "far"
     if named:
         again.mkdir()
@@ -251,22 +264,21 @@ def test_a_restore_that_fails_leaves_all_as_it_was(
     assert not named or [path.name for path in again.iterdir()] == ["roster_etl.toml"]
     assert not named or list(far.iterdir()) == []
     restore(str(tmp_path / "copy"), again)
-    assert dump(Workspace.open(again).warehouse) == dump(workspace.warehouse)
+    assert dump(Workspace.open(again).warehouse) == dump(published.warehouse)
     assert (far / "archive" / "objects").exists() == named
 
 
 def test_a_backup_that_broke_off_is_told_and_brings_nothing_back(
-    workspace: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(workspace, path=str(uploads / "a"))
     monkeypatch.setenv("ROSTER_ETL_FAIL_AT", "backup.note:raise")
     with pytest.raises(InjectedFault):
-        back_up(workspace, str(tmp_path / "copy"))
+        back_up(published, str(tmp_path / "copy"))
     monkeypatch.delenv("ROSTER_ETL_FAIL_AT")
 
     with pytest.raises(NoBackup, match="no backup that was finished"):
         restore(str(tmp_path / "copy"), tmp_path / "again")
     assert not (tmp_path / "again").exists()
     with pytest.raises(NotEmpty, match="broke off"):
-        back_up(workspace, str(tmp_path / "copy"))
-    assert told_by(workspace) == [("backup", "refused"), ("backup", "refused")]
+        back_up(published, str(tmp_path / "copy"))
+    assert told_by(published) == [("backup", "refused"), ("backup", "refused")]

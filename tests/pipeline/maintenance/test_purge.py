@@ -31,6 +31,7 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.store.warehouse.errors import MayNotRewrite
 from roster_etl.vendors import vendor
 from tests.dumps import dump
+from tests.saved import SavedFolders
 
 STUDENT, TEACHER = "zz-student-77001", "zz-teacher-88002"
 CANARIES = {
@@ -88,17 +89,24 @@ def _teacher(row: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def lived(warehouse_url: str, uploads: Path, tmp_path: Path) -> Iterator[Workspace]:
+def lived(saved: SavedFolders, database: str, uploads: Path, tmp_path: Path) -> Iterator[Workspace]:
     """A home in which both days were imported, and two other imports, one held; all have reports."""
-    workspace = registered(tmp_path / "home", warehouse_url)
-    for name in "ab":
-        run(workspace, path=str(uploads / name))
-    run(workspace, district_id="adams", path=str(uploads / "b"))
-    assert run(workspace, archived=1, rollback=True)["status"] == "held"
-    for row in workspace.warehouse.imports():
-        write_report(workspace, row["import_id"])
+
+    def make(folder: Path, url: str) -> None:
+        workspace = registered(folder / "home", url)
+        for name in "ab":
+            run(workspace, path=str(uploads / name))
+        run(workspace, district_id="adams", path=str(uploads / "b"))
+        assert run(workspace, archived=1, rollback=True)["status"] == "held"
+        for row in workspace.warehouse.imports():
+            write_report(workspace, row["import_id"])
+        workspace.close()
+
+    url = saved.copy("purge", make, tmp_path, database)
+    workspace = Workspace.open(tmp_path / "home")
     yield workspace
-    workspace.warehouse.close()
+    workspace.close()
+    saved.drop(url)
 
 
 def traces(workspace: Workspace, words: tuple[str, ...], district_id: str) -> dict[str, set[str]]:

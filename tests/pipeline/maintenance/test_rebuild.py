@@ -27,6 +27,7 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests import bells
 from tests.dumps import dump
+from tests.saved import SavedFolders
 
 WHO = ("lincoln", "clever")
 Rows = list[dict[str, str]]
@@ -131,13 +132,19 @@ def target_url(warehouse_url: str, request: pytest.FixtureRequest, tmp_path: Pat
 
 
 @pytest.fixture
-def archived(uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def archived(saved: SavedFolders, uploads: Path, tmp_path: Path) -> Workspace:
     """A home with one import of lincoln."""
-    workspace = registered(tmp_path / "home", f"sqlite:///{tmp_path}/warehouse.sqlite")
-    run(workspace, path=str(uploads / "a"))
-    return workspace
+
+    def make(folder: Path, url: str) -> None:
+        workspace = registered(folder / "home", url)
+        run(workspace, path=str(uploads / "a"))
+        workspace.close()
+
+    saved.copy("rebuild", make, tmp_path)
+    return Workspace.open(tmp_path / "home")
 
 
+@pytest.mark.slow
 def test_a_rebuild_equals_the_original_table_by_table(warehouse_url, target_url, uploads, tmp_path, monkeypatch) -> None:
     workspace = registered(tmp_path / "home", warehouse_url)
     assert lived(workspace, uploads, monkeypatch) == ENDED

@@ -6,7 +6,6 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -20,7 +19,7 @@ from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import Conclusion, Hold
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-FRAME = pd.DataFrame({"a": pd.array(["1"], dtype=pd.ArrowDtype(pa.string()))})
+TABLE = pa.table({"a": ["1"]})
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def workspace(tmp_path: Path) -> Workspace:
         held = Hold(reason="delete_threshold", plan_sha256="0", created_at=LONG_AGO) if number == 1 else None
         status = "held" if held else "failed"
         opened.warehouse.conclude(Conclusion(import_id=number, status=status, finished_at=LONG_AGO, hold=held))
-        opened.frames.write("lincoln", number, "frames/clever/students", FRAME)
+        opened.frames.write("lincoln", number, "frames/clever/students", TABLE)
         page = opened.home / "reports" / "lincoln" / f"{number}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text("<html>")

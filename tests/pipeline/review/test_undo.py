@@ -14,6 +14,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.rebuild import rebuild
+from roster_etl.pipeline.planned import PlanMoved
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review import approve
@@ -22,7 +23,6 @@ from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.steps.diff_baseline import undone_imports
 from roster_etl.pipeline.steps.hold_policy import _older
-from roster_etl.pipeline.steps.planned import PlanMoved
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -32,6 +32,7 @@ from roster_etl.store.settings import Settings
 from roster_etl.store.warehouse import NoHold, Warehouse
 from roster_etl.vendors import vendor
 from tests.dumps import dump
+from tests.saved import SavedFolders
 
 FEED = ("lincoln", "canvas")
 HEADER = "user_id,login_id,status,full_name\n"
@@ -39,21 +40,36 @@ FIRST = {"users.csv": f"{HEADER}U1,ann,active,Ann Lee\nU2,bob,active,Bob Ray\n"}
 SECOND = {"users.csv": f"{HEADER}U1,ann,active,Anna Lee\nU2,bob,deleted,Bob Ray\nU3,cam,active,Cam Oak\n"}
 
 
+def opened(home: Path, url: str) -> Workspace:
+    """Return a home with lincoln registered and an empty warehouse."""
+    workspace = Workspace(replace(Settings.load(home), warehouse=url))
+    workspace.warehouse.migrate()
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
+    return workspace
+
+
 @pytest.fixture
 def workspace(warehouse_url: str, tmp_path: Path) -> Iterator[Workspace]:
-    opened = Workspace(replace(Settings.load(tmp_path / "home"), warehouse=warehouse_url))
-    opened.warehouse.migrate()
-    opened.registry.add(District(id="lincoln", feeds=(Feed(format="canvas"),)))
-    yield opened
-    opened.warehouse.close()
+    workspace = opened(tmp_path / "home", warehouse_url)
+    yield workspace
+    workspace.warehouse.close()
 
 
 @pytest.fixture
-def twice(workspace: Workspace, tmp_path: Path) -> Workspace:
+def twice(saved: SavedFolders, database: str, tmp_path: Path) -> Iterator[Workspace]:
     """Two imports: the second changes one user, deletes one and adds one."""
-    upload(workspace, tmp_path / "first", FIRST)
-    upload(workspace, tmp_path / "second", SECOND)
-    return workspace
+
+    def make(folder: Path, url: str) -> None:
+        workspace = opened(folder / "home", url)
+        upload(workspace, folder / "first", FIRST)
+        upload(workspace, folder / "second", SECOND)
+        workspace.close()
+
+    url = saved.copy("undo", make, tmp_path, database)
+    workspace = Workspace(replace(Settings.load(tmp_path / "home"), warehouse=url))
+    yield workspace
+    workspace.close()
+    saved.drop(url)
 
 
 def upload(workspace: Workspace, folder: Path, files: dict[str, str], **options: str) -> dict[str, Any]:

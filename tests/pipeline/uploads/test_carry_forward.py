@@ -15,6 +15,7 @@ from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Feed
+from tests.saved import SavedFolders
 
 WHO = ("lincoln", "catapult_connect")
 FILES = {
@@ -65,13 +66,17 @@ def _found(document: dict[str, Any], code: str) -> list[tuple[str, str | None]]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(saved: SavedFolders, tmp_path: Path) -> Path:
     """A home into which an upload with the site file was imported."""
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    _with_workspace(home, lambda w: w.registry.add(District(id=WHO[0], feeds=(Feed(format=WHO[1]),))))
-    assert _import(home, _upload(tmp_path / "day1", SchoolExport=SITES))["status"] == "published"
-    return home
+
+    def make(folder: Path, _: str) -> None:
+        home = folder / "home"
+        home.mkdir(mode=0o700)
+        _with_workspace(home, lambda w: w.registry.add(District(id=WHO[0], feeds=(Feed(format=WHO[1]),))))
+        assert _import(home, _upload(folder / "day1", SchoolExport=SITES))["status"] == "published"
+
+    saved.copy("lasting", make, tmp_path)
+    return tmp_path / "home"
 
 
 STUDENTS = FILES["StudentExport.csv"] + "3,10,Cy,Test\n"

@@ -12,7 +12,6 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from roster_etl.frames.arrow import to_frame
 from roster_etl.spec.errors import ArchiveError, RosterError, SettingsError, StoreRefused, StoreUnavailable
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.folder import Folder
@@ -106,13 +105,13 @@ def test_archive_and_frames_hold_what_was_put(bucket: str) -> None:
     archive, frames = Archive(f"{bucket}/archive"), FrameStore(f"{bucket}/staging")
     stored = archive.put(b"a,b\n", original_sha256="0" * 64)
     archive.write_manifest("lincoln", 1, {"members": [{"key": stored.key}]})
-    frame = to_frame(pa.table({"name": ["Ann", None], "_row": pa.array([2, 3], pa.int64())}))
+    table = pa.table({"name": ["Ann", None], "_row": pa.array([2, 3], pa.int64())})
     for number in (1, 2, 3):
-        frames.write("lincoln", number, "frames/clever/students", frame)
+        frames.write("lincoln", number, "frames/clever/students", table)
 
     assert archive.get(stored.key) == b"a,b\n"
     assert archive.remove_unreferenced([stored.key]) == 0
-    assert frames.read("lincoln", 3, "frames/clever/students", columns=["name"]).equals(frame[["name"]])
+    assert frames.read("lincoln", 3, "frames/clever/students", columns=["name"]).equals(table.select(["name"]))
     assert frames.sweep(keep=1) == 2
     assert frames.exists("lincoln", 3, "frames/clever/students")
     with pytest.raises(ArchiveError, match="nothing is stored"):

@@ -106,8 +106,8 @@ def test_an_attempt_that_was_carried_out_before_it_broke_off_leaves_the_line_of_
 
 def test_a_line_of_a_transaction_that_was_not_committed_does_not_count(warehouse):
     def broken() -> None:
-        with warehouse.attempt(PAUSE), warehouse._writing() as connection:
-            warehouse._write_down(connection, [PAUSE])
+        with warehouse.attempt(PAUSE), warehouse.write() as tx:
+            tx.write_down(PAUSE)
             raise OSError("full")
 
     with pytest.raises(OSError, match="full"):

@@ -13,6 +13,7 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import District, Feed
+from tests.saved import SavedFolders
 
 WHO = ("oak", "catapult_connect")
 FILES = {
@@ -25,12 +26,11 @@ Rows = list[dict[str, Any]]
 
 
 class Oak:
-    """A district whose first upload was imported."""
+    """A district with a home, which uploads day by day."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, days: int = 0) -> None:
         self.folder = folder
-        self.days = 0
-        assert self.upload()["status"] == "published"
+        self.days = days
 
     def upload(self, changed: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Import the first upload with some files `changed`, and return the outcome."""
@@ -62,9 +62,14 @@ class Oak:
 
 
 @pytest.fixture
-def oak(tmp_path: Path) -> Oak:
-    """A district with one import."""
-    return Oak(tmp_path)
+def oak(saved: SavedFolders, tmp_path: Path) -> Oak:
+    """A district whose first upload was published."""
+
+    def make(folder: Path, _: str) -> None:
+        assert Oak(folder).upload()["status"] == "published"
+
+    saved.copy("catapult_connect", make, tmp_path)
+    return Oak(tmp_path, days=1)
 
 
 def test_a_contact_whose_only_cell_broke_is_not_gone_and_one_that_was_blanked_is(oak: Oak) -> None:

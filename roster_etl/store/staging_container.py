@@ -1,0 +1,121 @@
+"""A staging container: one local file that holds many named tables and documents.
+
+Belongs here: the format of the file, appending to it, and reading one entry of it. Does not belong here: which entries a container has
+(``pipeline.staging``), or where containers lie (``staging_frames``).
+
+An entry is a head (magic, length of its name, size of its content), the name, and the content. The size is written last, so that a
+process that is killed leaves an entry without a size: it does not count, and the next entry replaces it. Of several entries of one name
+the last counts.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from roster_etl.store.files.folder import create_private, make_private
+
+_MAGIC = b"RST1"
+_HEAD = struct.Struct("<4sIQ")
+_UNFINISHED = (1 << 64) - 1
+
+
+class ContainerDamaged(Exception):
+    """The file is not a container, or an entry of it was overwritten."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    start: int
+    size: int
+
+
+@dataclass
+class Container:
+    """A local file of named entries. One writer at a time; threads of one process may share it."""
+
+    path: Path
+    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _end: int = 0
+    _inode: int = 0
+    _lock: Any = field(default_factory=Lock)
+
+    def append(self, name: str, fill: Callable[[BinaryIO], Any], *, replace: bool = False) -> None:
+        """Let `fill` write the entry `name`. The file is created with mode 0600 if it does not exist.
+
+        Args:   replace: drop all earlier entries.
+        Raises: OSError: the file cannot be written; earlier entries stay. ContainerDamaged.
+        """
+        with self._lock:
+            make_private(self.path.parent)
+            if replace:
+                self.path.unlink(missing_ok=True)  # another file, so that other readers see that nothing they know of it holds
+            with self._opened() as file:
+                self._scan(file)
+                file.truncate(self._end)
+                file.seek(self._end)
+                key = name.encode("utf-8")
+                file.write(_HEAD.pack(_MAGIC, len(key), _UNFINISHED) + key)
+                start = file.tell()
+                fill(file)
+                size = file.tell() - start
+                file.seek(self._end)
+                file.write(_HEAD.pack(_MAGIC, len(key), size))
+            self._entries[name] = _Entry(start, size)
+            self._end = start + size
+
+    def has(self, name: str) -> bool:
+        """Return whether there is an entry `name`. Raises ContainerDamaged."""
+        return name in self._current()
+
+    def read(self, name: str) -> pa.Buffer:
+        """Return the content of the entry `name`. Raises FileNotFoundError: there is none; ContainerDamaged."""
+        entry = self._current().get(name)
+        if entry is None:
+            raise FileNotFoundError(name)
+        with pa.OSFile(str(self.path)) as file:
+            file.seek(entry.start)
+            content = file.read_buffer(entry.size)
+        if content.size != entry.size:
+            raise ContainerDamaged(self.path.name)
+        return content
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return self.path.open("r+b")
+        except FileNotFoundError:
+            return create_private(self.path)
+
+    def _current(self) -> dict[str, _Entry]:
+        """Return the entries that are in the file now: another process may have written or removed some."""
+        with self._lock:
+            try:
+                with self.path.open("rb") as file:
+                    self._scan(file)
+            except FileNotFoundError:
+                self._entries, self._end = {}, 0
+            return self._entries
+
+    def _scan(self, file: BinaryIO) -> None:
+        """Bring the entries up to the end of `file`; from its beginning, if it is not the file that is known."""
+        found = os.fstat(file.fileno())
+        length, is_known = found.st_size, found.st_ino == self._inode and found.st_size >= self._end
+        entries, end = (dict(self._entries), self._end) if is_known else ({}, 0)
+        while end + _HEAD.size <= length:
+            file.seek(end)
+            magic, letters, size = _HEAD.unpack(file.read(_HEAD.size))
+            if magic != _MAGIC:
+                raise ContainerDamaged(self.path.name)
+            start = end + _HEAD.size + letters
+            if size == _UNFINISHED or start + size > length:
+                break  # its writer was killed, or is at work
+            entries[file.read(letters).decode("utf-8")] = _Entry(start, size)
+            end = start + size
+        self._entries, self._end, self._inode = entries, end, found.st_ino

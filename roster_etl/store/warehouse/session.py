@@ -1,0 +1,285 @@
+"""Sessions over SQL: queries on one snapshot, and statements of one transaction.
+
+Belongs here: which query or statement a session offers, and on which connection it runs. The SQL is in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from roster_etl.canonical.audit import Action
+from roster_etl.canonical.ledger import Decision, ImportKind
+from roster_etl.store.fault_injection import fault_point
+from roster_etl.store.warehouse import (
+    audit,
+    change_feed,
+    ledger_read,
+    ledger_write,
+    publish,
+    purge,
+    replayed_imports,
+    roster_read,
+)
+from roster_etl.store.warehouse.audit import Entry
+from roster_etl.store.warehouse.errors import plain_errors
+from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
+
+Connect = Callable[[], AbstractContextManager[sa.Connection]]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class _Queries:
+    """Queries that run on the connection of a session."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+
+def _query(
+    function: Callable[Concatenate[sa.Connection, Arguments], Result],
+) -> Callable[Concatenate[_Queries, Arguments], Result]:
+    """Return `function` as a method that runs on the session's connection."""
+
+    @wraps(function)
+    def method(queries: _Queries, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with queries._connect() as connection:  # noqa: SLF001 - the class of this module
+            return function(connection, *args, **kwargs)
+
+    return method
+
+
+class SqlRoster(_Queries):
+    """The queries of ``readers.RosterReader``."""
+
+    base = _query(publish.base)
+    last_published = _query(ledger_read.last_published)
+    published_imports = _query(ledger_read.published_imports)
+    current = _query(roster_read.current)
+    current_hashes = _query(roster_read.current_hashes)
+    current_by_school = _query(roster_read.current_by_school)
+    count_current = _query(roster_read.count_current)
+    versions = _query(roster_read.versions)
+    matching = _query(roster_read.matching)
+    known = _query(roster_read.known)
+    last_of_the_gone = _query(roster_read.last_of_the_gone)
+    left_behind = _query(roster_read.left_behind)
+    since = _query(roster_read.since)
+    turned = _query(roster_read.turned)
+    as_of = _query(roster_read.as_of)
+    trace = _query(roster_read.trace)
+    overrides = _query(ledger_read.overrides)
+    open_quarantine = _query(ledger_read.open_quarantine)
+
+
+class SqlLedger(_Queries):
+    """Queries on imports and what belongs to them: files, checks, findings, rejected rows, holds, the audit."""
+
+    imports = _query(ledger_read.imports)
+    import_ = _query(ledger_read.import_)
+    imports_after = _query(ledger_read.imports_after)
+    history = _query(ledger_read.history)
+    tally = _query(ledger_read.tally)
+    rows_tally = _query(ledger_read.rows_tally)
+    moments = _query(ledger_read.moments)
+    sources = _query(ledger_read.sources)
+    files = _query(ledger_read.files)
+    checks = _query(ledger_read.checks)
+    findings = _query(ledger_read.findings)
+    quarantined = _query(ledger_read.quarantined)
+    refused_since = _query(ledger_read.refused_since)
+    holds = _query(ledger_read.holds)
+    hold = _query(ledger_read.hold)
+    published_after = _query(change_feed.published_after)
+    changes_in = _query(change_feed.changes_in)
+    audit = _query(audit.read)
+    person_values = _query(purge.person_values)
+    names_person = _query(purge.names_person)
+    all_versions = _query(purge.versions)
+
+
+class ReadSession:
+    """Queries on one snapshot. The connection opens at the first query; threads that share the session wait for each other."""
+
+    def __init__(self, begin: Connect) -> None:
+        """Prepare. `begin` opens a transaction that reads."""
+        self._begin = begin
+        self._lock = threading.RLock()
+        self._stack = ExitStack()
+        self._connection: sa.Connection | None = None
+        self._closed = False
+        self.roster = SqlRoster(self.connection)
+        self.ledger = SqlLedger(self.connection)
+
+    @contextmanager
+    def connection(self) -> Iterator[sa.Connection]:
+        """Use the connection of the session for one query. Raises WarehouseError."""
+        with self._lock, plain_errors():
+            if self._closed:
+                raise RuntimeError("the read session has ended")
+            if self._connection is None:
+                self._connection = self._stack.enter_context(self._begin())
+            yield self._connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session has a connection now."""
+        return self._connection is not None and not self._closed
+
+    def close(self) -> None:
+        """End the snapshot and close the connection. Raises WarehouseError."""
+        with self._lock:
+            self._closed = True
+            self._stack.close()
+
+
+class WriteSession:
+    """The statements of ``readers.ImportWriter``, and those of maintenance, in one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.roster = SqlRoster(lambda: nullcontext(connection))
+        self.ledger = SqlLedger(lambda: nullcontext(connection))
+        self.committed_points: list[str] = []
+        """Fault points to pass once the transaction is committed."""
+
+    def open_import(  # noqa: PLR0913 - one argument for each column that is known by then
+        self,
+        *,
+        kind: ImportKind,
+        district_id: str,
+        source: str,
+        started_at: datetime,
+        upload_id: str | None = None,
+        run_id: str | None = None,
+        received_at: datetime | None = None,
+        options: Mapping[str, Any] | None = None,
+        import_id: int | None = None,
+        file_set: str = "",
+        claim: Callable[[int], None] = lambda _: None,
+        entry: Entry | None = None,
+    ) -> int:
+        """Insert an import as ``running``, and return its number (``readers.ImportWriter``)."""
+        columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
+        columns["file_set"] = file_set
+        given = {} if import_id is None else {"import_id": import_id}
+        number = ledger_write.open_import(
+            self._connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
+        )
+        claim(number)
+        self.write_down(*([replace(entry, import_id=number)] if entry else []))
+        self._passed("ledger.open", "ledger.opened")
+        return number
+
+    def set_upload(
+        self, import_id: int, upload_id: str, *, received_at: datetime | None = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write which upload a running import reads. Raises ImportNotRunning."""
+        columns = {"upload_id": upload_id, "received_at": received_at, "options": None if options is None else dict(options)}
+        ledger_write.own(self._connection, import_id, "running")
+        ledger_write.change(self._connection, import_id, **{name: value for name, value in columns.items() if value is not None})
+        fault_point("ledger.upload")
+
+    def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
+        """Replace the files of a running import. Raises ImportNotRunning."""
+        ledger_write.own(self._connection, import_id, "running")
+        ledger_write.replace_files(self._connection, import_id, files)
+
+    def resume(self, import_id: int, run_id: str | None = None) -> None:
+        """Set an import that failed, or that a dead process left running, to ``running``. Raises ImportNotRunning."""
+        ledger_write.own(self._connection, import_id, "running", "failed")
+        changed = {"run_id": run_id} if run_id else {}
+        ledger_write.change(self._connection, import_id, status="running", finished_at=None, **changed)
+        fault_point("ledger.resume")
+
+    def conclude(self, conclusion: Conclusion) -> None:
+        """End a running import that publishes nothing. Raises ImportNotRunning."""
+        if conclusion.status in ("published", "discarded"):
+            raise ValueError(f"{conclusion.status}: use publish or decide_hold")
+        ledger_write.own(self._connection, conclusion.import_id, "running")
+        ledger_write.conclude(self._connection, conclusion)
+        self.write_down(*conclusion.entries)
+        self._passed("ledger.conclude", "ledger.concluded")
+
+    def publish(
+        self,
+        conclusion: Conclusion,
+        changes: Mapping[str, TableChange],
+        base: int | None,
+        *,
+        approved_by: str | None = None,
+    ) -> None:
+        """Close and open versions, and end the import as ``published`` (``readers.ImportWriter``)."""
+        if conclusion.status != "published":
+            raise ValueError(f"{conclusion.status}: use conclude")
+        publish.publish(self._connection, conclusion, changes, base, approved_by)
+        self.write_down(*conclusion.entries)
+        self._passed("publish.commit", "publish.committed")
+
+    def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
+        """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
+        row = ledger_write.own(self._connection, import_id, "held")
+        ledger_write.decide_hold(self._connection, import_id, decision, by, at)
+        self.write_down(*_decision_entries(row, decision, by))
+        if decision == "discarded":
+            ledger_write.change(self._connection, import_id, status="discarded")
+        self._passed("decide.record", "decide.recorded")
+
+    def supersede_holds(
+        self,
+        district_id: str,
+        source: str,
+        by_import: int,
+        at: datetime,
+        *,
+        before: int | None = None,
+        kind: ImportKind | None = None,
+    ) -> list[int]:
+        """Close the open holds that a newer import of the same file set replaces; return their imports."""
+        closed = ledger_write.supersede_holds(self._connection, district_id, source, by_import, at, before=before, kind=kind)
+        self._passed("ledger.supersede", "ledger.superseded")
+        return closed
+
+    def write_down(self, *entries: Entry) -> None:
+        """Add lines to the audit."""
+        audit.write(self._connection, entries)
+
+    # Maintenance
+
+    def restore_import(self, row: Mapping[str, Any]) -> None:
+        """Insert an import under the number and the times that it had elsewhere, as ``running``."""
+        replayed_imports.begin(self._connection, row)
+
+    def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
+        """Write how an import ended elsewhere, as ``replayed_imports.end`` takes it."""
+        replayed_imports.end(self._connection, row, **parts)
+
+    def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Insert versions as they were elsewhere, by table, and stewards' edits."""
+        replayed_imports.enter_edits(self._connection, edits)
+        for name, rows in tables.items():
+            purge.restore_versions(self._connection, name, rows)
+
+    def _passed(self, inside: str, committed: str) -> None:
+        """Pass one fault point in the transaction now, and another one once it is committed."""
+        fault_point(inside)
+        self.committed_points.append(committed)
+
+
+def _decision_entries(row: sa.RowMapping, decision: Decision, by: str) -> list[Entry]:
+    """Return the audit's line of what a person decided; a hold that a newer import closes has none: the import has its line."""
+    if decision == "superseded":
+        return []
+    action: Action = "discard" if decision == "discarded" else "approve"
+    about = {} if row["kind"] == "upload" else {"kind": row["kind"]}
+    place = {name: row[name] for name in ("district_id", "source", "import_id")}
+    return [Entry(action=action, who=by, about=about, **place)]
