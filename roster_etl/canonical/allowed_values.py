@@ -21,37 +21,37 @@ from roster_etl.canonical.codes import (
 from roster_etl.canonical.roster import ColumnType, RosterTable
 from roster_etl.spec.field_rules import Choice, Date, Decimal, Email, Form, Moment, Phone, Text, WholeNumber
 
-_GRADE: Final = Choice(options=tuple(GRADES))
+_GRADE: Final = Choice(tuple(GRADES))
 _PHONE: Final = Phone(lengths=(7, 10, 11))
 
 FORMS: Final[dict[tuple[str, str], Form]] = {
-    ("organizations", "type"): Choice(options=tuple(ORGANIZATION_TYPES)),
+    ("organizations", "type"): Choice(tuple(ORGANIZATION_TYPES)),
     ("organizations", "low_grade"): _GRADE,
     ("organizations", "high_grade"): _GRADE,
     ("organizations", "principal_email"): Email(),
     ("organizations", "phone"): _PHONE,
     ("users", "email"): Email(),
     ("users", "phone"): _PHONE,
-    ("users", "status"): Choice(options=tuple(USER_STATUSES)),
+    ("users", "status"): Choice(tuple(USER_STATUSES)),
     ("student_profiles", "grade"): _GRADE,
-    ("student_profiles", "gender"): Choice(options=tuple(GENDERS)),
-    ("student_profiles", "race"): Choice(options=tuple(RACES)),
-    ("student_profiles", "frl"): Choice(options=tuple(FRL)),
+    ("student_profiles", "gender"): Choice(tuple(GENDERS)),
+    ("student_profiles", "race"): Choice(tuple(RACES)),
+    ("student_profiles", "frl"): Choice(tuple(FRL)),
     ("student_profiles", "graduation_year"): WholeNumber(minimum=1900, maximum=3000, digits=4),
     ("contacts", "email"): Email(),
     ("contacts", "phone"): _PHONE,
     ("contacts", "position"): WholeNumber(minimum=1, maximum=9999),
-    ("courses", "status"): Choice(options=tuple(COURSE_STATUSES)),
+    ("courses", "status"): Choice(tuple(COURSE_STATUSES)),
     ("sections", "grade"): _GRADE,
-    ("enrollments", "status"): Choice(options=tuple(ENROLLMENT_STATUSES)),
-    ("logins", "user_kind"): Choice(options=tuple(USER_KINDS)),
+    ("enrollments", "status"): Choice(tuple(ENROLLMENT_STATUSES)),
+    ("logins", "user_kind"): Choice(tuple(USER_KINDS)),
     ("logins", "email"): Email(),
-    ("group_memberships", "status"): Choice(options=("accepted",)),
+    ("group_memberships", "status"): Choice(("accepted",)),
 }
 
 _OF_TYPE: Final[dict[ColumnType, Form]] = {
     "text": Text(),
-    "boolean": Choice(options=("true", "false")),
+    "boolean": Choice(("true", "false")),
     "integer": WholeNumber(minimum=0, maximum=10**15 - 1),
     "float": Decimal(),
     "date": Date(pattern="YYYY-MM-DD"),

@@ -1,127 +1,143 @@
 """The commands, put together.
 
-Belongs here: which word runs which function. The functions stand beside this module, one module a subject.
+Belongs here: which command runs which function, as ``module:function`` below ``roster_etl.cli``. A command's module is imported
+when the command is called: help that lists commands reads their docstrings from the source instead.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
-
-from roster_etl.cli import (
-    audit,
-    backfill,
-    districts,
-    doctor,
-    exports,
-    generate,
-    history,
-    holds,
-    imports,
-    lineage,
-    maintenance,
-    outbox,
-    overrides,
-    renames,
-    reports,
-)
-from roster_etl.cli.demo import story
 
 _ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
 Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
 --debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
 
-Command = Callable[..., int]
 _MARKUP = re.compile(r"\[(?=[a-z#/@])")
-_COMMANDS: dict[str, dict[str, Command]] = {
-    "Begin": {"demo": story.demo, "sample": generate.sample},
-    "Import": {"import": imports.import_, "check": imports.check, "rerun": imports.rerun, "backfill": backfill.backfill},
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+_COMMANDS = {
+    "Begin": {"demo": "demo.story:demo", "sample": "generate:sample"},
+    "Import": {"import": "imports:import_", "check": "imports:check", "rerun": "imports:rerun", "backfill": "backfill:backfill"},
     "Look": {
-        "imports": history.imports,
-        "show": history.show,
-        "trace": lineage.trace,
-        "as-of": lineage.as_of,
-        "report": reports.report,
-        "data-docs": reports.data_docs,
-        "refused": reports.refused,
-        "changes": exports.changes,
-        "audit": audit.audit,
+        "imports": "history:imports",
+        "show": "history:show",
+        "trace": "lineage:trace",
+        "as-of": "lineage:as_of",
+        "report": "reports:report",
+        "data-docs": "reports:data_docs",
+        "refused": "reports:refused",
+        "changes": "exports:changes",
+        "audit": "audit:audit",
     },
-    "Set up": {"doctor": doctor.doctor, "migrate": doctor.migrate, "metrics": exports.metrics},
+    "Set up": {"doctor": "doctor:doctor", "migrate": "doctor:migrate", "metrics": "exports:metrics"},
     "Keep": {
-        "rebuild": maintenance.rebuild,
-        "purge": maintenance.purge,
-        "sweep": maintenance.sweep,
-        "backup": maintenance.backup,
-        "restore": maintenance.restore,
+        "rebuild": "maintenance:rebuild",
+        "purge": "maintenance:purge",
+        "sweep": "maintenance:sweep",
+        "backup": "maintenance:backup",
+        "restore": "maintenance:restore",
     },
-    "Formats": {"generate": generate.generate, "new-vendor": generate.new_vendor},
+    "Formats": {"generate": "generate:generate", "new-vendor": "generate:new_vendor"},
+    "Decide": {"undo": "holds:undo"},
 }
-_HOLDS: dict[str, Command] = {"list": holds.list_, "show": holds.show, "approve": holds.approve, "discard": holds.discard}
-_RENAMES: dict[str, Command] = {"list": renames.list_, "approve": renames.approve}
-_OUTBOX: dict[str, Command] = {"list": outbox.outbox_list, "send": outbox.outbox_send, "discard": outbox.outbox_discard}
-_OVERRIDES: dict[str, Command] = {"set": overrides.set_, "clear": overrides.clear, "list": overrides.list_}
-_DISTRICTS: dict[str, Command] = {
-    "add": districts.add,
-    "list": districts.list_,
-    "contacts": districts.contacts,
-    "expect": districts.expect,
-    "pause": districts.pause,
-    "resume": districts.resume,
-    "remove": districts.remove,
+# Groups of commands: panel, help, command -> function.
+_GROUPS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "holds": (
+        "Decide",
+        "Review what a gate or a threshold stopped.",
+        {"list": "holds:list_", "show": "holds:show", "approve": "holds:approve", "discard": "holds:discard"},
+    ),
+    "renames": (
+        "Decide",
+        "Say of people under new ids that they are who they were.",
+        {"list": "renames:list_", "approve": "renames:approve"},
+    ),
+    "override": (
+        "Decide",
+        "Edit a record by hand, so that imports keep it.",
+        {"set": "overrides:set_", "clear": "overrides:clear", "list": "overrides:list_"},
+    ),
+    "districts": (
+        "Set up",
+        "Register districts, pause them, stop importing them.",
+        {name.rstrip("_"): f"districts:{name}" for name in ("add", "list_", "contacts", "expect", "pause", "resume", "remove")},
+    ),
+    "outbox": (
+        "Look",
+        "What is to be told outside, and was not sent yet.",
+        {"list": "outbox:outbox_list", "send": "outbox:outbox_send", "discard": "outbox:outbox_discard"},
+    ),
 }
+
+
+class LazyCommand(TyperCommand):
+    """A command whose module is imported when it is called. ``target``: ``module:function`` below ``roster_etl.cli``."""
+
+    def __init__(self, name: str, target: str, panel: str | None = None) -> None:
+        super().__init__(name, rich_help_panel=panel)
+        self._module, _, self._function = target.partition(":")
+
+    def load(self) -> Any:
+        """Return the whole command, with its options."""
+        function: Callable[..., int] = getattr(import_module(f"{__package__}.{self._module}"), self._function)
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=_CONTEXT)
+        app.command(self.name, help=_escaped(inspect.getdoc(function) or ""))(function)
+        return get_command(app)
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Return the context of the whole command, which then runs in place of this one."""
+        return self.load().make_context(*args, **extra)
+
+    def read_help(self) -> None:
+        """Take the help from the docstring, without importing the module."""
+        self.help = _escaped(_docstrings(self._module)[self._function])
+
+
+class LazyGroup(TyperGroup):
+    """A group of commands that are imported when they are called."""
+
+    def format_help(self, *args: Any) -> None:
+        """Write the help, once the help of the commands is read."""
+        for inner in self.commands.values():
+            if isinstance(inner, LazyCommand):
+                inner.read_help()
+        super().format_help(*args)
 
 
 @cache
-def command() -> Any:
+def command() -> LazyGroup:
     """Return the whole command line."""
-    app = _typer(_ABOUT)
-    for panel, words in _COMMANDS.items():
-        for word, function in words.items():
-            _add(app, word, function, panel)
-    _add(app, "undo", holds.undo, "Decide")
-    app.add_typer(_group("Review what a gate or a threshold stopped.", _HOLDS), name="holds", rich_help_panel="Decide")
-    app.add_typer(
-        _group("Say of people under new ids that they are who they were.", _RENAMES), name="renames", rich_help_panel="Decide"
-    )
-    app.add_typer(
-        _group("Edit a record by hand, so that imports keep it.", _OVERRIDES), name="override", rich_help_panel="Decide"
-    )
-    app.add_typer(
-        _group("Register districts, pause them, stop importing them.", _DISTRICTS), name="districts", rich_help_panel="Set up"
-    )
-    app.add_typer(_group("What is to be told outside, and was not sent yet.", _OUTBOX), name="outbox", rich_help_panel="Look")
-    return get_command(app)
+    commands: dict[str, Any] = {
+        word: LazyCommand(word, target, panel) for panel, targets in _COMMANDS.items() for word, target in targets.items()
+    }
+    for word, (panel, about, targets) in _GROUPS.items():
+        inner = {name: LazyCommand(name, target) for name, target in targets.items()}
+        commands[word] = _group(about, inner, name=word, rich_help_panel=panel)
+    return _group(_ABOUT, commands)
 
 
-def _group(about: str, words: dict[str, Command]) -> typer.Typer:
-    app = _typer(about)
-    for word, function in words.items():
-        _add(app, word, function)
-    return app
+def _group(about: str, commands: Mapping[str, Any], **attributes: Any) -> LazyGroup:
+    return LazyGroup(commands=dict(commands), help=_escaped(about), no_args_is_help=True, context_settings=_CONTEXT, **attributes)
 
 
-def _add(app: typer.Typer, word: str, function: Command, panel: str | None = None) -> None:
-    app.command(word, rich_help_panel=panel, help=_as_it_is(inspect.getdoc(function) or ""))(function)
+@cache
+def _docstrings(module: str) -> dict[str, str]:
+    """Return the docstrings of the functions of a module of commands, by name."""
+    tree = ast.parse(Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py").read_bytes())
+    return {node.name: ast.get_docstring(node) or "" for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def _as_it_is(text: str) -> str:
+def _escaped(text: str) -> str:
     """Return help so that words in brackets, such as a table of the settings, are shown, and not read as markup."""
     return _MARKUP.sub(r"\\[", text)
-
-
-def _typer(about: str) -> typer.Typer:
-    return typer.Typer(
-        help=_as_it_is(about),
-        add_completion=False,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )

@@ -12,6 +12,7 @@ from roster_etl.cli.districts import refuse_unknown
 from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.lineage import moment_of
 from roster_etl.cli.options import MaybeDistrict
+from roster_etl.spec.options import parse_duration
 
 
 def audit(
@@ -27,18 +28,11 @@ def audit(
     rows = call.warehouse.audit(district, _moment(since) if since else None)
     if district is not None and not rows and not call.warehouse.audit(district):
         refuse_unknown(call, district)
-    if call.json:
-        call.document(rows)
-    elif not rows:
-        call.print("Nothing was decided.")
-    else:
-        call.table(("at (UTC)", "who", "as", "by", "what", "", "district", "import", ""), [_line(row) for row in rows])
-    return 0
+    header = ("at (UTC)", "who", "as", "by", "what", "", "district", "import", "")
+    return call.show_rows(rows, header, [_line(row) for row in rows], none="Nothing was decided.")
 
 
 def _moment(text: str) -> datetime:
-    from roster_etl.spec.options import parse_duration
-
     try:
         return datetime.now(UTC) - parse_duration(text)
     except (ValueError, OverflowError):

@@ -90,9 +90,10 @@ class Call:
         utf8 = (getattr(self.out, "encoding", None) or "utf-8").casefold().replace("-", "") == "utf8"
         self.write(indented(document, ensure_ascii=not utf8, default=_as_text) + "\n")
 
-    def print(self, text: str = "") -> None:
-        """Print a line, or several, of the result for people."""
-        self.write(_sayable(self.out, plain(text), "replace") + "\n")
+    def print(self, *lines: str) -> None:
+        """Print lines of the result for people; an empty one if none is given."""
+        for line in lines or ("",):
+            self.write(_sayable(self.out, plain(line), "replace") + "\n")
 
     def write(self, text: str) -> None:
         """Write to standard output; a sign that it cannot say is escaped. Raises OutputGone."""
@@ -106,8 +107,19 @@ class Call:
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print an aligned table for people; numbers to the right."""
-        for line in aligned(header, rows):
-            self.print(line)
+        self.print(*aligned(header, rows))
+
+    def show_result(self, document: Any, *lines: str) -> int:
+        """Print a result, as the one JSON document or as `lines` for people, and return exit code 0."""
+        if self.json:
+            self.document(document)
+        elif lines:
+            self.print(*lines)
+        return 0
+
+    def show_rows(self, documents: Sequence[Any], header: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> int:
+        """Print a list, as JSON or as a table for people, and return exit code 0. ``none``: what people read if it is empty."""
+        return self.show_result(documents, *(aligned(header, rows) if rows else [none]))
 
     # ---- standard error: everything else
 

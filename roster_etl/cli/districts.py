@@ -16,11 +16,16 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import FormatOption, Settings, one_format
+from roster_etl.spec.errors import DistrictExists, RegistryError, UnknownDistrict
+from roster_etl.spec.options import resolve
+from roster_etl.spec.replacements import check_replacements
+from roster_etl.store.files.urls import redact
+from roster_etl.store.registry.registry import District, Feed, Window
+from roster_etl.store.registry.toml_file import check_district
 
 if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
     from roster_etl.pipeline.reporting.freshness import Freshness
-    from roster_etl.store.registry.registry import District, Feed, Window
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
@@ -77,12 +82,6 @@ def list_(ctx: typer.Context) -> int:
     for file, problem in scan.problems.items():
         call.say(f"roster-etl: districts/{file} cannot be read: {problem}")
     found = stands(call, scan.districts)
-    if call.json:
-        call.document([_document(district, found) for district in scan.districts])
-        return 0
-    if not scan.districts:
-        call.print("No district is registered. `roster-etl districts add ID --format F` registers one.")
-        return 0
     rows = [
         (
             d.id,
@@ -97,8 +96,9 @@ def list_(ctx: typer.Context) -> int:
         for d in scan.districts
         for feed in d.feeds
     ]
-    call.table(("district", "name", "format", "time zone", "path", "", "expected by", "options"), rows)
-    return 0
+    header = ("district", "name", "format", "time zone", "path", "", "expected by", "options")
+    none = "No district is registered. `roster-etl districts add ID --format F` registers one."
+    return call.show_rows([_document(district, found) for district in scan.districts], header, rows, none=none)
 
 
 def pause(
@@ -116,7 +116,6 @@ def pause(
         return _tell(call, paused, "paused")
     if not (first and last and reason.strip()):
         raise BadWords(problem="a planned pause needs --from, --to and --reason")
-    from roster_etl.store.registry.registry import Window
 
     window = Window(first=_day(first, "--from"), last=_day(last, "--to"), reason=reason.strip(), pause=True)
     days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
@@ -146,13 +145,12 @@ def remove(ctx: typer.Context, district: _Id) -> int:
     call: Call = ctx.obj
     with noted(call, "district_remove", district):
         file = call.registry.remove(district)
-    if call.json:
-        call.document({"district_id": district, "removed": True, "file": file})
-        return 0
-    call.print(f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.")
-    call.print("Also left: its archive, its partition in the Dagster UI, and the files with its secrets, which nobody reads now.")
-    call.print(f"To remove all that was ever imported of it, for good: roster-etl purge --district {district} --by NAME")
-    return 0
+    return call.show_result(
+        {"district_id": district, "removed": True, "file": file},
+        f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.",
+        "Also left: its archive, its partition in the Dagster UI, and the files with its secrets, which nobody reads now.",
+        f"To remove all that was ever imported of it, for good: roster-etl purge --district {district} --by NAME",
+    )
 
 
 # ---- for other commands
@@ -172,8 +170,6 @@ def registered(call: Call, district_id: str) -> District | None:
 
 def refuse_unknown(call: Call, district_id: str) -> None:
     """A district that was removed still has its history; one that never was is a slip of the pen. Raises UnknownDistrict."""
-    from roster_etl.spec.errors import UnknownDistrict
-
     if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
         raise UnknownDistrict(district_id=district_id)
 
@@ -194,11 +190,6 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name
     Args:   name, time_zone: of the district; an empty one leaves what it has.
     Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; BadWords: what the registry refuses.
     """
-    from roster_etl.spec.errors import DistrictExists
-    from roster_etl.spec.options import resolve
-    from roster_etl.spec.replacements import check_replacements
-    from roster_etl.store.registry.registry import District
-    from roster_etl.store.registry.toml_file import check_district
     from roster_etl.vendors import vendor
 
     resolve(vendor(feed.format).format, feed.options)
@@ -216,8 +207,6 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name
 @contextmanager
 def _registry_words() -> Iterator[None]:
     """Say what the registry refuses of a call's words as words that are off."""
-    from roster_etl.spec.errors import RegistryError
-
     try:
         yield
     except RegistryError as error:
@@ -228,8 +217,6 @@ def _registry_words() -> Iterator[None]:
 
 def _feed(known: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:
     """Return the feed as it shall be; what an update does not name stays."""
-    from roster_etl.store.registry.registry import Feed
-
     before = next((feed for feed in known.feeds if feed.format == format_), None) if known else None
     if before is None:
         return Feed(format=format_, path=path, options=options)
@@ -260,11 +247,8 @@ def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str
 
 
 def _tell(call: Call, district: District, what: str) -> int:
-    if call.json:
-        call.document(_document(district))
-    else:
-        call.print(f"{district.id} is {what}: {', '.join(feed.format for feed in district.feeds)}.")
-    return 0
+    text = f"{district.id} is {what}: {', '.join(feed.format for feed in district.feeds)}."
+    return call.show_result(_document(district), text)
 
 
 def _document(district: District, found: Mapping[str, Freshness] | None = None) -> dict[str, Any]:
@@ -303,8 +287,6 @@ def _planned(window: Window) -> dict[str, Any]:
 
 
 def _shown(path: str) -> str:
-    from roster_etl.store.files.urls import redact
-
     return redact(path)
 
 
@@ -331,12 +313,8 @@ def expect(
     given = usual if by == "none" else {"expected_by": by, "expected_days": wanted, "expected_hours": hours}
     feeds = tuple(replace(feed, **given) if feed.format == source else feed for feed in known.feeds)  # type: ignore[arg-type]
     _keep(call, replace(known, feeds=feeds), "expected_by")
-    if call.json:
-        call.document({"district_id": district, "format": source, **given})
-    else:
-        text = "is expected at no time of day" if by == "none" else f"is expected by {by} on {', '.join(wanted) or 'every day'}"
-        call.print(f"{district}/{source} {text}.")
-    return 0
+    text = "is expected at no time of day" if by == "none" else f"is expected by {by} on {', '.join(wanted) or 'every day'}"
+    return call.show_result({"district_id": district, "format": source, **given}, f"{district}/{source} {text}.")
 
 
 def contacts(
@@ -356,11 +334,8 @@ def contacts(
     if given:
         known = replace(known, **given)  # type: ignore[arg-type]
         _keep(call, known, "contacts")
-    if call.json:
-        call.document({"district_id": district, "contacts": list(known.contacts), "mail": known.mail})
-    else:
-        call.print(f"{district}: mail {known.mail}, to {', '.join(known.contacts) or 'nobody'}.")
-    return 0
+    document = {"district_id": district, "contacts": list(known.contacts), "mail": known.mail}
+    return call.show_result(document, f"{district}: mail {known.mail}, to {', '.join(known.contacts) or 'nobody'}.")
 
 
 def stands(call: Call, districts: Sequence[District]) -> dict[str, Freshness]:
@@ -383,13 +358,5 @@ def say_late(call: Call, district_id: str | None) -> None:
 
 def _keep(call: Call, district: District, what: str) -> None:
     """Write the district's file. Raises BadWords: what the registry refuses."""
-    from roster_etl.cli.districts import noted
-    from roster_etl.spec.errors import RegistryError
-
-    try:
-        with noted(call, "district_change", district.id, what=what):
-            call.registry.update(district)
-    except RegistryError as error:
-        if error.code == RegistryError.code:
-            raise BadWords(error.message) from None
-        raise
+    with _registry_words(), noted(call, "district_change", district.id, what=what):
+        call.registry.update(district)

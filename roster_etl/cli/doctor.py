@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,11 +15,21 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.districts import stands
 from roster_etl.cli.errors import FAILED, failure_of
 from roster_etl.cli.options import MaybeDistrict
+from roster_etl.pipeline.maintenance.migrate import upgrade
 from roster_etl.spec.errors import RosterError
-
-if TYPE_CHECKING:
-    from roster_etl.store.registry.registry import District, Feed
-
+from roster_etl.spec.options import resolve
+from roster_etl.spec.replacements import check_replacements
+from roster_etl.store.archive import Archive
+from roster_etl.store.fault_injection import VARIABLE, armed
+from roster_etl.store.files.folder import Folder
+from roster_etl.store.files.urls import local_path, redact
+from roster_etl.store.landing.open import open_landing
+from roster_etl.store.migrations import HEAD
+from roster_etl.store.outbox.smtp import Mailer
+from roster_etl.store.outbox.webhook import webhook_url
+from roster_etl.store.registry.registry import District, Feed
+from roster_etl.store.settings import landing_folder
+from roster_etl.vendors import vendor
 
 _ALIVE_SECONDS = 300
 _ROOM = 2_000_000_000  # bytes: what a few large uploads take while they are imported
@@ -57,25 +67,15 @@ def migrate(
 ) -> int:
     """Bring the warehouse to this version's schema, as its owner; say who may read it, and who import."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.maintenance.migrate import upgrade
-    from roster_etl.store.migrations import HEAD
-
     if reader or loader:  # first: a slip of the pen is no reason to migrate
         call.warehouse.check_roles(reader=reader, loader=loader)
     before = upgrade(call.workspace)
     granted = call.warehouse.grant(reader=reader, loader=loader) if reader or loader else ()
-    if call.json:
-        call.document({"warehouse": call.warehouse.url, "before": before, "now": HEAD, "granted": granted})
-    else:
-        moved = (
-            "had this version's schema already"
-            if before == HEAD
-            else f"has this version's schema now ({HEAD}; before: {before or 'none'})"
-        )
-        call.print(f"{call.warehouse.url} {moved}.")
-        for statement in granted:
-            call.print(f"{statement};")
-    return 0
+    now = f"has this version's schema now ({HEAD}; before: {before or 'none'})"
+    moved = "had this version's schema already" if before == HEAD else now
+    lines = [f"{call.warehouse.url} {moved}."]
+    document = {"warehouse": call.warehouse.url, "before": before, "now": HEAD, "granted": granted}
+    return call.show_result(document, *lines, *(f"{statement};" for statement in granted))
 
 
 def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
@@ -137,8 +137,6 @@ class Wrong(RosterError):
 
 
 def _faults() -> str:
-    from roster_etl.store.fault_injection import VARIABLE, armed
-
     if fault := armed():
         raise Wrong(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")
     return "none is put in"
@@ -157,8 +155,6 @@ def _private(call: Call) -> str:
 
 def _personal(call: Call) -> list[Path]:
     """Return what may hold personal data, or tell of it, on this machine's disks."""
-    from roster_etl.store.files.urls import local_path
-
     settings = call.settings
     database = Path(settings.warehouse.removeprefix(_SQLITE)) if settings.warehouse.startswith(_SQLITE) else None
     places = (database, local_path(settings.archive), local_path(settings.staging), *(settings.home / name for name in _TOLD))
@@ -166,8 +162,6 @@ def _personal(call: Call) -> list[Path]:
 
 
 def _warehouse(call: Call) -> str:
-    from roster_etl.store.migrations import HEAD
-
     if call.warehouse.is_open_to_the_network:
         raise Wrong(
             f"{call.warehouse.url} is reached over a network, and its URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
@@ -195,10 +189,6 @@ def _imports(call: Call) -> str:
 
 
 def _archive(call: Call) -> str:
-    from roster_etl.store.archive import Archive
-    from roster_etl.store.files.folder import Folder
-    from roster_etl.store.files.urls import redact
-
     for place in (call.settings.archive, call.settings.staging):
         Folder(place).probe()
     archive = Archive(call.settings.archive)
@@ -250,7 +240,6 @@ def _storage(call: Call) -> str:
 def _executor(call: Call) -> str:
     """Tell where the steps of runs are done; of a cluster also whether its hosts share what they must, and who answers."""
     from roster_etl.orchestration.runtime.executors import IN_PROCESS, chosen, executor
-    from roster_etl.store.files.urls import local_path
 
     name = chosen()
     if name == IN_PROCESS:
@@ -299,8 +288,6 @@ def _daemon(call: Call) -> str:
 
 def _mail(call: Call) -> str:
     """Log in to the mail server, where there is one; tell of contacts that get no mail."""
-    from roster_etl.store.outbox.smtp import Mailer
-
     if not call.settings.mail.host:
         told = [d.id for d in call.registry.scan().districts if d.contacts or any(feed.contacts for feed in d.feeds)]
         return (
@@ -311,8 +298,6 @@ def _mail(call: Call) -> str:
 
 
 def _alerts(call: Call) -> str:
-    from roster_etl.store.outbox.webhook import webhook_url
-
     if not call.settings.alerts.wanted:
         return "none are sent: [alerts] names no webhook"
     webhook_url(call.settings.alerts)
@@ -342,17 +327,11 @@ def _fresh(call: Call, district: District, feed: Feed) -> Callable[[], str]:
 
 
 def _folder(call: Call, district: District, feed: Feed) -> str:
-    from roster_etl.store.settings import landing_folder
-
     return landing_folder(call.settings, district.id, feed.path)
 
 
 def _options(district: District, feed: Feed) -> Callable[[], str]:
     def look() -> str:
-        from roster_etl.spec.options import resolve
-        from roster_etl.spec.replacements import check_replacements
-        from roster_etl.vendors import vendor
-
         format_ = vendor(feed.format).format
         resolve(format_, feed.options)
         for window in district.calendar:  # those of next summer too: no import looks at them before that day
@@ -367,9 +346,6 @@ def _options(district: District, feed: Feed) -> Callable[[], str]:
 
 def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
     def look() -> str:
-        from roster_etl.store.landing.open import open_landing
-        from roster_etl.vendors import vendor
-
         if not _folder(call, district, feed):
             return "not watched: it has no landing folder; its uploads are imported by command"
         with open_landing(district.id, feed, call.settings) as landing:

@@ -12,6 +12,9 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import DistrictOption, FormatOption, one_format, within
+from roster_etl.pipeline.reporting.change_feed import changes_page
+from roster_etl.pipeline.reporting.prometheus import exposition
+from roster_etl.pipeline.reporting.prometheus import metrics as measure
 
 _PAGE = 10_000
 
@@ -30,8 +33,6 @@ def changes(
 ) -> int:
     """List what imports created, updated and deleted after import IMPORT: a cursor for those who keep a copy of the roster."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.reporting.change_feed import changes_page
-
     source = one_format(call.registry.get(district), format)
     page = changes_page(call.workspace, district, source, since=since, after=after, limit=limit)
     if call.json:
@@ -58,8 +59,6 @@ def metrics(
     """Print numbers for monitoring in Prometheus' text form, for a scraper or node_exporter's textfile collector."""
     call: Call = ctx.obj
     from roster_etl.orchestration.sensors.sensor_heartbeat import last_ticks
-    from roster_etl.pipeline.reporting.prometheus import exposition
-    from roster_etl.pipeline.reporting.prometheus import metrics as measure
 
     found = measure(call.workspace, datetime.now(UTC), last_ticks(call.settings.home))
     text = exposition(found)

@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from roster_etl import vendors
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
 from roster_etl.cli.global_options import PROJECT, BadWords
+from roster_etl.projections.docs import generated_files as documents
+from roster_etl.projections.samples import write_sample
+from roster_etl.projections.suite_generator import FOLDER
+from roster_etl.projections.suite_generator import generated_files as suites
+from roster_etl.projections.vendor_template import new_vendor as write
+from roster_etl.vendors import discover, vendor
 
 ASSET_KEYS = "tests/orchestration/asset_keys.txt"
 
@@ -23,17 +30,11 @@ def sample(
 ) -> int:
     """Write a synthetic, valid district upload. All people in it are invented."""
     call: Call = ctx.obj
-    from roster_etl.projections.samples import write_sample
-    from roster_etl.vendors import vendor
-
     if folder.exists() and not folder.is_dir():
         raise BadWords(problem="DIR: a file has this name")
     files = write_sample(vendor(format), folder, students=students, seed=seed)
-    if call.json:
-        call.document({"format": format, "folder": str(folder), "files": [file.name for file in files]})
-    else:
-        call.print(f"{folder}: {', '.join(file.name for file in files)}")
-    return 0
+    names = [file.name for file in files]
+    return call.show_result({"format": format, "folder": str(folder), "files": names}, f"{folder}: {', '.join(names)}")
 
 
 def generate(
@@ -47,13 +48,10 @@ def generate(
     if not check:
         for path in differing:
             _write(PROJECT / path, texts[path])
-    if call.json:
-        call.document({"check": check, "differing" if check else "written": differing})
-    else:
-        for path in differing:
-            call.print(f"{'differs' if check else 'written'}  {path}")
-        done = "; `roster-etl generate` writes them" if check and differing else ""
-        call.print(f"{len(differing)} of {len(texts)} generated files {'differ' if check else 'were written'}{done}.")
+    lines = [f"{'differs' if check else 'written'}  {path}" for path in differing]
+    done = "; `roster-etl generate` writes them" if check and differing else ""
+    lines.append(f"{len(differing)} of {len(texts)} generated files {'differ' if check else 'were written'}{done}.")
+    call.show_result({"check": check, "differing" if check else "written": differing}, *lines)
     return FAILED if check and differing else 0
 
 
@@ -63,26 +61,15 @@ def new_vendor(
 ) -> int:
     """Start a new format's folder from the template."""
     call: Call = ctx.obj
-    from roster_etl import vendors
-    from roster_etl.projections.vendor_template import new_vendor as write
-
     files = write(name, Path(vendors.__file__).parent)
-    if call.json:
-        call.document({"format": name, "files": [str(file) for file in files]})
-    else:
-        for file in files:
-            call.print(str(file))
-        call.print("Fill in the facts, then run `make generate` and `make check`; CONTRIBUTING.md leads through it.")
-    return 0
+    names = [str(file) for file in files]
+    after = "Fill in the facts, then run `make generate` and `make check`; CONTRIBUTING.md leads through it."
+    return call.show_result({"format": name, "files": names}, *names, after)
 
 
 def projected(root: Path) -> dict[str, str]:
     """Return the text of every generated file by its path below `root`, which holds the committed ones."""
     from roster_etl.orchestration.definitions import asset_keys
-    from roster_etl.projections.docs import generated_files as documents
-    from roster_etl.projections.suite_generator import FOLDER
-    from roster_etl.projections.suite_generator import generated_files as suites
-    from roster_etl.vendors import discover
 
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
     formats = [vendor.format for vendor in discover().values()]

@@ -12,6 +12,8 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.districts import refuse_unknown, say_late
 from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import ImportNumber, MaybeDistrict, within
+from roster_etl.cli.render_import import show_document
+from roster_etl.pipeline.reporting.import_summary import outcome
 
 _COLUMNS = (
     "import_id",
@@ -61,9 +63,6 @@ def imports(
 def show(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Show one import in full: files, changes, findings by cause, checks."""
     call: Call = ctx.obj
-    from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.reporting.import_summary import outcome
-
     show_document(call, outcome(call.workspace, import_id))
     return 0
 

@@ -8,7 +8,15 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.history import feed_words
+from roster_etl.cli.imports import decide_and_show, run_and_show, stays_held
 from roster_etl.cli.options import By, ImportNumber, MaybeDistrict
+from roster_etl.cli.render_import import show_hold
+from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.review import approve as decide
+from roster_etl.pipeline.review.approve import Decision, Overtaken, approval, open_hold, somebody
+from roster_etl.pipeline.review.preview import preview
+from roster_etl.pipeline.steps.rename_proposals import without_ids
+from roster_etl.store.warehouse import NoHold
 
 LeaveOut = Annotated[
     list[str] | None,
@@ -29,28 +37,16 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
     """List the holds that wait for a decision."""
     call: Call = ctx.obj
     rows = call.warehouse.holds(district)
-    if call.json:
-        call.document([_document(row) for row in rows])
-    elif rows:
-        lines = [
-            (r["import_id"], r["district_id"], feed_words(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows
-        ]
-        call.table(("import", "district", "format", "held (UTC)", "reason"), lines)
-    else:
-        call.print("Nothing is held.")
-    return 0
+    lines = [(r["import_id"], r["district_id"], feed_words(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows]
+    header = ("import", "district", "format", "held (UTC)", "reason")
+    return call.show_rows([_document(row) for row in rows], header, lines, none="Nothing is held.")
 
 
 def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
-    from roster_etl.cli.render_import import show_hold
-    from roster_etl.pipeline.reporting.import_summary import outcome
-
     document = outcome(call.workspace, import_id)
     if document["hold"] is None:
-        from roster_etl.store.warehouse import NoHold
-
         raise NoHold(import_id=import_id)
     if leave_out or rename:
         document |= _in_part(call, import_id, leave_out or [], rename or [], document["hold"])
@@ -70,9 +66,7 @@ def approve(
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
-    from roster_etl.cli.imports import decide_and_show, run_and_show, stays_held
     from roster_etl.orchestration.assets.launchpad_links import APPROVE
-    from roster_etl.pipeline.review.approve import Decision, Overtaken, approval
 
     decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ()))
     try:
@@ -87,34 +81,21 @@ def approve(
 def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Discard a held import: the roster stays as it is."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.review import approve as decide
-
     decide.discard(call.workspace, import_id, by)
-    if call.json:
-        from roster_etl.pipeline.reporting.import_summary import outcome
-
-        call.document(outcome(call.workspace, import_id))
-    else:
-        call.print(f"import {import_id} is discarded; the roster stays as it is.")
-    return 0
+    text = f"import {import_id} is discarded; the roster stays as it is."
+    return call.show_result(outcome(call.workspace, import_id), text)
 
 
 def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
     """Plan the state before an import, as a new import to approve; what followed it is undone too."""
     call: Call = ctx.obj
-    from roster_etl.cli.imports import decide_and_show
     from roster_etl.orchestration.assets.launchpad_links import UNDO
-    from roster_etl.pipeline.review.approve import somebody
 
     return decide_and_show(call, UNDO, {"import_id": import_id, "by": somebody(by)})
 
 
 def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]) -> dict[str, Any]:
     """Return what differs in the document of a held import once removals are left out, or taken for renames."""
-    from roster_etl.pipeline.review.approve import open_hold
-    from roster_etl.pipeline.review.preview import preview
-    from roster_etl.pipeline.steps.rename_proposals import without_ids
-
     open_hold(call.workspace, import_id)
     renamed = without_ids(call.workspace, import_id, rename)
     found = preview(call.workspace, import_id, leave_out, renamed)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.districts import noted, registered, save
-from roster_etl.cli.errors import FAILED, HELD, WORDS
+from roster_etl.cli.errors import FAILED, HELD, WORDS, failure_of
 from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format, within
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from roster_etl.pipeline.uploads.order import Order
-    from roster_etl.spec.errors import RosterError
+from roster_etl.cli.render_import import show_document, show_hold
+from roster_etl.cli.run_import import run_order
+from roster_etl.pipeline.import_upload import steps_of
+from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome, together
+from roster_etl.pipeline.review.dry_run import check_upload
+from roster_etl.pipeline.uploads.archived_uploads import archived_import, newest_archived, refuse_older
+from roster_etl.pipeline.uploads.file_sets import sets_at
+from roster_etl.pipeline.uploads.order import Order, rerun_entry
+from roster_etl.spec.errors import DistrictExists, RegistryMoved, RosterError
+from roster_etl.spec.options import resolve
+from roster_etl.store.files.urls import local_path, scheme, shown
+from roster_etl.store.landing.upload_source import is_readable_scheme
+from roster_etl.store.registry.registry import Feed
+from roster_etl.vendors import vendor
 
 _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a CSV, or an fsspec URL of one.")]
 
@@ -30,9 +39,6 @@ def import_(
     options = pairs(option or (), what="--option")
     _refuse_missing(path)
     source = _feed_for(call, district, format, options)
-    from roster_etl.pipeline.uploads.file_sets import sets_at
-    from roster_etl.pipeline.uploads.order import Order
-    from roster_etl.vendors import vendor
 
     order = Order(district_id=district, source=source, path=path, options=options)
     feed = call.registry.get(district).feed(source)
@@ -58,8 +64,6 @@ def rerun(
     if rollback and import_id is None:
         raise BadWords(problem="--rollback: say with --import N which upload to go back to")
     known = call.registry.get(district)
-    from roster_etl.pipeline.uploads.archived_uploads import archived_import, refuse_older
-    from roster_etl.pipeline.uploads.order import Order, rerun_entry
 
     options = pairs(option or (), what="--option")
     source = one_format(known, format) if import_id is None else _archived_source(call, district, import_id)
@@ -89,10 +93,6 @@ def check(
     _refuse_missing(path)
     source = _format_to_check(call, district, format)
     _refuse_unknown_options(source, options)
-    from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.import_upload import steps_of
-    from roster_etl.pipeline.review.dry_run import check_upload
-    from roster_etl.vendors import vendor
 
     with call.progress(steps_of(vendor(source)), "check") as progress:
         document = check_upload(call.workspace, path, source, district_id=district, options=options, tell=progress)
@@ -111,9 +111,6 @@ def _worst(codes: Iterable[int]) -> int:
 
 def run_and_show(call: Call, *orders: Order) -> int:
     """Have `orders` carried out one after the other, print what became of them, and return the exit code of the worst."""
-    from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.reporting.import_summary import together
-
     documents, codes = [], []
     for order in orders:
         document, code = _run(call, order)
@@ -127,9 +124,6 @@ def run_and_show(call: Call, *orders: Order) -> int:
 
 def _run(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Return the document of an import that was carried out, and its exit code; None: the call's words were off, as was said."""
-    from roster_etl.cli.run_import import run_order
-    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
-
     import_id, failure = run_order(call, order)
     if failure is not None and failure.exit_code == WORDS:
         if call.json:
@@ -148,10 +142,7 @@ def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int 
 
     Args: about: the import that is decided about; it stays as it is where the roster has moved on.
     """
-    from roster_etl.cli.render_import import show_document, show_hold
     from roster_etl.orchestration.jobs.in_process_runs import run_decision
-    from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
-    from roster_etl.spec.errors import RosterError
 
     try:
         document = outcome(call.workspace, run_decision(call.settings.home, job, config))
@@ -169,10 +160,6 @@ def stays_held(call: Call, import_id: int, error: RosterError) -> int:
 
     Raises: `error`, if that is not why.
     """
-    from roster_etl.cli.errors import failure_of
-    from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.reporting.import_summary import outcome
-
     failure = failure_of(error)
     if failure.code != "roster_moved":
         raise error
@@ -183,12 +170,8 @@ def stays_held(call: Call, import_id: int, error: RosterError) -> int:
 
 def _refuse_missing(path: str) -> None:
     """Refuse a path that is not there, or can be no upload, before anything is written about it."""
-    from roster_etl.store.files.urls import local_path, scheme, shown
-
     local = local_path(path)
     if local is None:
-        from roster_etl.store.landing.upload_source import is_readable_scheme
-
         if not is_readable_scheme(scheme(path)):
             raise BadWords(problem=f"PATH: {shown(scheme(path))}:// is no kind of URL that can be read")
     elif not local.exists():
@@ -199,9 +182,6 @@ def _refuse_missing(path: str) -> None:
 
 def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
     """Return the format to import in; a district, or a feed, that is not registered is registered."""
-    from roster_etl.spec.errors import DistrictExists, RegistryMoved
-    from roster_etl.store.registry.registry import Feed
-
     known = registered(call, district_id)
     if known is None and format_ is None:
         raise BadWords(problem=f"district {district_id} is not registered; --format registers it")
@@ -220,9 +200,6 @@ def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[s
 
 
 def _refuse_unknown_options(source: str, options: dict[str, str]) -> None:
-    from roster_etl.spec.options import resolve
-    from roster_etl.vendors import vendor
-
     resolve(vendor(source).format, options)
 
 
@@ -242,8 +219,6 @@ def _archived_source(call: Call, district_id: str, import_id: int) -> str:
 
 
 def _newest_archived(call: Call, district_id: str, source: str) -> int:
-    from roster_etl.pipeline.uploads.archived_uploads import newest_archived
-
     found = newest_archived(call.workspace, district_id, source)
     if found is None:
         raise BadWords(problem=f"no upload of {district_id} in format {source} is archived; import one first")

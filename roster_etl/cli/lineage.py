@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -14,9 +15,7 @@ from roster_etl.cli.districts import refuse_unknown, registered, zone_of
 from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import DistrictOption, FormatOption
 from roster_etl.cli.text_tables import aligned
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from roster_etl.pipeline.lineage.trace import roster_table, trace_record
 
 _TECHNICAL = ("version_id", "row_hash", "derived", "extensions")  # for programs; in a table for people they come last
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
@@ -34,15 +33,9 @@ def trace(
     call: Call = ctx.obj
     given = pairs(key, what="KEY=VALUE")
     refuse_unknown(call, district)
-    from roster_etl.pipeline.lineage.trace import trace_record
 
     document = trace_record(call.workspace, district, table, given, field=field, source=format)
-    if call.json:
-        call.document(document)
-    else:
-        for line in trace_text(document):
-            call.print(line)
-    return 0
+    return call.show_result(document, *trace_text(document))
 
 
 def as_of(
@@ -59,7 +52,6 @@ def as_of(
     known = registered(call, district)
     moment = moment_of(time, zone_of(known, format) if known else "UTC")
     refuse_unknown(call, district)
-    from roster_etl.pipeline.lineage.trace import roster_table
 
     target = roster_table(table)
     records = call.warehouse.as_of(moment, table, district, format).to_pylist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,12 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
 from roster_etl.cli.global_options import BadWords
 from roster_etl.cli.options import By, DistrictOption
-
-if TYPE_CHECKING:
-    from roster_etl.pipeline.maintenance.purge import Purged
+from roster_etl.pipeline.maintenance.backup import back_up, look_at
+from roster_etl.pipeline.maintenance.backup import restore as bring_back
+from roster_etl.pipeline.maintenance.purge import Purged, purge_district, purge_older, purge_person
+from roster_etl.pipeline.maintenance.rebuild import rebuild as replay
+from roster_etl.pipeline.review.approve import somebody
+from roster_etl.spec.options import parse_duration
 
 
 def rebuild(
@@ -24,15 +27,11 @@ def rebuild(
 ) -> int:
     """Replay a district's archive into an empty warehouse: the same roster and the same history come out."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.maintenance.rebuild import rebuild as replay
-
     total = len(call.workspace.archive.manifests(district))
     with call.progress(total, f"rebuild {district}") as progress:
         rebuilt = replay(call.workspace, district, to, progress)
-    if call.json:
-        call.document(asdict(rebuilt))
-    else:
-        call.print(f"{district}: {rebuilt.imports:,} imports replayed, {rebuilt.published:,} of them published.")
+    text = f"{district}: {rebuilt.imports:,} imports replayed, {rebuilt.published:,} of them published."
+    call.show_result(asdict(rebuilt), text)
     if rebuilt.differs:
         numbers = ", ".join(str(number) for number in rebuilt.differs)
         call.say(
@@ -53,26 +52,18 @@ def purge(
 ) -> int:
     """Remove personal data for good, from roster, history, quarantine, archive, frames and reports; nobody can undo it."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.review.approve import somebody
-
     if user is not None and older_than is not None:
         raise BadWords(problem="--user and --older-than: one of them")
     purged = _purged(call, district, somebody(by), user, older_than)
-    if call.json:
-        call.document(asdict(purged))
-    else:
-        rows = sum(purged.versions.values())
-        call.print(f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed.")
-        if purged.holds:
-            call.print(
-                f"Waits for no decision any more, as its plan was made before: import {', '.join(map(str, purged.holds))}."
-            )
-    return 0
+    rows = sum(purged.versions.values())
+    lines = [f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed."]
+    if purged.holds:
+        numbers = ", ".join(map(str, purged.holds))
+        lines.append(f"Waits for no decision any more, as its plan was made before: import {numbers}.")
+    return call.show_result(asdict(purged), *lines)
 
 
 def _purged(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> Purged:
-    from roster_etl.pipeline.maintenance.purge import purge_district, purge_older, purge_person
-
     if user is not None:
         kind, colon, user_id = user.partition(":")
         if not (kind and colon and user_id):
@@ -84,8 +75,6 @@ def _purged(call: Call, district: str, by: str, user: str | None, older_than: st
 
 
 def _age(text: str) -> timedelta:
-    from roster_etl.spec.options import parse_duration
-
     try:
         return parse_duration(text)
     except ValueError:
@@ -98,16 +87,11 @@ def backup(
 ) -> int:
     """Copy warehouse, archive, registry and settings into a new folder, while imports go on; PostgreSQL: all but the database."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.maintenance.backup import back_up
-
     done = back_up(call.workspace, to)
-    if call.json:
-        call.document(asdict(done))
-        return 0
-    call.print(f"{done.where}: {done.files:,} files of the archive, imports up to {done.newest}.")
+    lines = [f"{done.where}: {done.files:,} files of the archive, imports up to {done.newest}."]
     if not done.warehouse:
-        call.print("The database is not in it: dump it with pg_dump before each backup (docs/operations/housekeeping.md).")
-    return 0
+        lines.append("The database is not in it: dump it with pg_dump before each backup (docs/operations/housekeeping.md).")
+    return call.show_result(asdict(done), *lines)
 
 
 def restore(
@@ -117,37 +101,24 @@ def restore(
 ) -> int:
     """Make a new home (--home DIR) of a backup. Imports that were under way end as failed, and can be run again."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.maintenance.backup import restore as bring_back
-
     if check:
         return _checked(call, source)
-
     if not call.home_named:
         raise BadWords(problem="--home: name the new home that is to be made")
     done = bring_back(source, call.home)
-    if call.json:
-        call.document(asdict(done))
-        return 0
-    call.print(f"{done.home}: {done.files:,} files of the archive, imports up to {done.newest}.")
+    lines = [f"{done.home}: {done.files:,} files of the archive, imports up to {done.newest}."]
     if done.ended:
-        call.print(
-            f"Ended as failed, since they were under way: {', '.join(map(str, done.ended))}; `roster-etl rerun --district ID --import N` runs one again."
-        )
-    call.print("Put back what holds secrets (password and key files, known_hosts), then look with `roster-etl doctor`.")
-    return 0
+        numbers = ", ".join(map(str, done.ended))
+        again = "`roster-etl rerun --district ID --import N` runs one again"
+        lines.append(f"Ended as failed, since they were under way: {numbers}; {again}.")
+    lines.append("Put back what holds secrets (password and key files, known_hosts), then look with `roster-etl doctor`.")
+    return call.show_result(asdict(done), *lines)
 
 
 def _checked(call: Call, source: str) -> int:
-    from roster_etl.pipeline.maintenance.backup import look_at
-
     whole = look_at(source)
-    if call.json:
-        call.document(asdict(whole))
-    else:
-        call.print(
-            f"{whole.where}: whole. {whole.listed:,} files, {whole.bytes:,} bytes, imports up to {whole.newest}; of {whole.at}."
-        )
-    return 0
+    size = f"{whole.listed:,} files, {whole.bytes:,} bytes, imports up to {whole.newest}"
+    return call.show_result(asdict(whole), f"{whole.where}: whole. {size}; of {whole.at}.")
 
 
 def sweep(ctx: typer.Context) -> int:
@@ -159,14 +130,9 @@ def sweep(ctx: typer.Context) -> int:
     with home_instance(call.settings.home) as instance:
         kept = keep_house(call.workspace, instance, datetime.now(UTC))
     swept, gone = kept.swept, kept.let_go
-    if call.json:
-        call.document({**asdict(swept), "let_go": asdict(gone), "runs": kept.runs})
-    else:
-        call.print(
-            f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
-            f"frames of {swept.frames + gone.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed."
-        )
-        call.print(
-            f"Past their time: {gone.reports:,} reports, {gone.messages:,} parked messages, {kept.runs:,} runs of Dagster."
-        )
-    return 0
+    return call.show_result(
+        {**asdict(swept), "let_go": asdict(gone), "runs": kept.runs},
+        f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
+        f"frames of {swept.frames + gone.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed.",
+        f"Past their time: {gone.reports:,} reports, {gone.messages:,} parked messages, {kept.runs:,} runs of Dagster.",
+    )

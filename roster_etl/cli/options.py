@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from roster_etl.cli.global_options import BadWords
-
-if TYPE_CHECKING:
-    from roster_etl.store.registry.registry import District
+from roster_etl.store.registry.registry import District
 
 LARGEST = 2**63 - 1
 """No import has a larger number: the ledger could not keep it."""

@@ -11,6 +11,8 @@ import typer
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
 from roster_etl.cli.global_options import BadWords
+from roster_etl.pipeline.reporting.announce import send_out
+from roster_etl.spec.errors import UnsafePath
 
 
 def outbox_list(ctx: typer.Context) -> int:
@@ -20,40 +22,22 @@ def outbox_list(ctx: typer.Context) -> int:
     messages = outbox.messages()
     for name in outbox.damaged():
         call.say(f"roster-etl: outbox/{name} holds no message; remove it")
-    if call.json:
-        names = ("id", "kind", "to", "about", "created", "due", "tries", "parked", "problem")
-        call.document([{name: getattr(message, name) for name in names} for message in messages])
-    elif messages:
-        rows = [
-            (
-                m.id,
-                m.to or m.kind,
-                m.about,
-                m.tries,
-                "parked" if m.parked else f"{datetime.fromisoformat(m.due):%m-%d %H:%M}",
-                m.problem,
-            )
-            for m in messages
-        ]
-        call.table(("message", "to", "about", "tries", "next try (UTC)", "what hindered it"), rows)
-    else:
-        call.print("Nothing waits to be sent.")
-    return 0
+    names = ("id", "kind", "to", "about", "created", "due", "tries", "parked", "problem")
+    documents = [{name: getattr(message, name) for name in names} for message in messages]
+    due = ["parked" if m.parked else f"{datetime.fromisoformat(m.due):%m-%d %H:%M}" for m in messages]
+    rows = [(m.id, m.to or m.kind, m.about, m.tries, when, m.problem) for m, when in zip(messages, due, strict=True)]
+    header = ("message", "to", "about", "tries", "next try (UTC)", "what hindered it")
+    return call.show_rows(documents, header, rows, none="Nothing waits to be sent.")
 
 
 def outbox_send(ctx: typer.Context) -> int:
     """Send all that is in the outbox now, also what is parked. Exit code 1: something could not be sent."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.reporting.announce import send_out
-
     done = send_out(call.workspace, everything=True, seconds=600)
     left = len(call.workspace.outbox.messages())
     for problem in done.problems:
         call.say(f"roster-etl: {problem}")
-    if call.json:
-        call.document({**asdict(done), "left": left})
-    else:
-        call.print(f"{done.sent} sent, {left} left.")
+    call.show_result({**asdict(done), "left": left}, f"{done.sent} sent, {left} left.")
     return FAILED if left else 0
 
 
@@ -62,16 +46,10 @@ def outbox_discard(
 ) -> int:
     """Forget a message: it is not sent, and not queued again."""
     call: Call = ctx.obj
-    from roster_etl.spec.errors import UnsafePath
-
     try:
         found = call.workspace.outbox.discard(message)
     except UnsafePath:
         found = False
     if not found:
         raise BadWords(problem=f"no message {message} is in the outbox; `roster-etl outbox list` shows those that are")
-    if call.json:
-        call.document({"id": message, "discarded": True})
-    else:
-        call.print(f"{message} is discarded.")
-    return 0
+    return call.show_result({"id": message, "discarded": True}, f"{message} is discarded.")

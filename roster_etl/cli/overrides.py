@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,9 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.districts import refuse_unknown, registered
 from roster_etl.cli.global_options import BadWords, pairs
 from roster_etl.cli.options import By, DistrictOption, FormatOption, MaybeDistrict, one_format
-
-if TYPE_CHECKING:
-    from roster_etl.pipeline.review.override import Target
+from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.review.approve import somebody
+from roster_etl.pipeline.review.override import Target, clear_override, set_override
 
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 _Key = Annotated[list[str], typer.Argument(metavar="KEY=VALUE", help="Key columns; as many as it takes to name one record.")]
@@ -42,9 +42,6 @@ def set_(
     """Set a column of a record by hand, at once; imports leave it alone until the edit is cleared."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
-    from roster_etl.pipeline.review.approve import somebody
-    from roster_etl.pipeline.review.override import set_override
-
     return _shown(call, set_override(call.workspace, target, value or None, somebody(by)), "set")
 
 
@@ -61,9 +58,6 @@ def clear(
     """End an edit: the value stays until an import brings another one."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
-    from roster_etl.pipeline.review.approve import somebody
-    from roster_etl.pipeline.review.override import clear_override
-
     return _shown(call, clear_override(call.workspace, target, somebody(by)), "cleared")
 
 
@@ -75,14 +69,10 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None, format: FormatOpti
     feeds = {(row["district_id"], row["source"]) for row in call.warehouse.imports(district)}
     chosen = sorted(feed for feed in feeds if format in (None, feed[1]))
     edits = [edit for feed in chosen for edit in call.warehouse.overrides(*feed)]
-    if call.json:
-        names = ("district_id", "source", "table_name", "key", "field", "value", "set_by", "set_at")
-        call.document([{name: edit[name] for name in names} for edit in edits])
-    elif not edits:
-        call.print("No edit is in force.")
-    else:
-        call.table(("district", "table", "key", "column", "value", "by", "since (UTC)"), [_line(edit) for edit in edits])
-    return 0
+    names = ("district_id", "source", "table_name", "key", "field", "value", "set_by", "set_at")
+    documents = [{name: edit[name] for name in names} for edit in edits]
+    header = ("district", "table", "key", "column", "value", "by", "since (UTC)")
+    return call.show_rows(documents, header, [_line(edit) for edit in edits], none="No edit is in force.")
 
 
 def _line(edit: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -98,17 +88,10 @@ def _target(call: Call, table: str, key: list[str], district: str, field: str, f
     known = registered(call, district)
     if known is None and format is None:
         raise BadWords(problem=f"district {district} is not registered any more; say which format is meant with --format")
-    from roster_etl.pipeline.review.override import Target
 
     source = one_format(known, format) if known is not None else str(format)
     return Target(district_id=district, source=source, table=table, key=given, field=field)
 
 
 def _shown(call: Call, import_id: int, what: str) -> int:
-    if call.json:
-        from roster_etl.pipeline.reporting.import_summary import outcome
-
-        call.document(outcome(call.workspace, import_id))
-    else:
-        call.print(f"{what}, as import {import_id}.")
-    return 0
+    return call.show_result(outcome(call.workspace, import_id), f"{what}, as import {import_id}.")

@@ -8,24 +8,22 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.options import By, ImportNumber
+from roster_etl.cli.render_import import show_document
+from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.review.approve import somebody
+from roster_etl.pipeline.review.renames import approve_afterwards
+from roster_etl.pipeline.steps.rename_proposals import ALL, proposals
 
 
 def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
     """List who vanished with an import, and who appeared that may be the same: ids, and what is the same about them."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.steps.rename_proposals import proposals
-
     rows = proposals(call.workspace, import_id).to_pylist()
-    if call.json:
-        call.document(rows)
+    header = ("number", "kind", "old id", "new id", "the same")
+    lines = [[row[n] for n in ("number", "user_kind", "old_id", "new_id", "by")] for row in rows]
+    call.show_rows(rows, header, lines, none="Nothing that looks like a rename is left to be decided.")
+    if call.json or not rows:
         return 0
-    if not rows:
-        call.print("Nothing that looks like a rename is left to be decided.")
-        return 0
-    call.table(
-        ("number", "kind", "old id", "new id", "the same"),
-        [[row[n] for n in ("number", "user_kind", "old_id", "new_id", "by")] for row in rows],
-    )
     call.print()
     if call.warehouse.import_(import_id)["status"] == "held":
         call.print(f"to publish with these renames: look at the plan with roster-etl holds show {import_id} --rename all")
@@ -46,12 +44,6 @@ def approve(
 ) -> int:
     """Say, after an import was published, that people under new ids are who they were: their history is one line."""
     call: Call = ctx.obj
-    from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.reporting.import_summary import outcome
-    from roster_etl.pipeline.review.approve import somebody
-    from roster_etl.pipeline.review.renames import approve_afterwards
-    from roster_etl.pipeline.steps.rename_proposals import ALL
-
     number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
     show_document(call, outcome(call.workspace, number))
     return 0

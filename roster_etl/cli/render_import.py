@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.context import Call
+from roster_etl.cli.text_tables import aligned
 from roster_etl.pipeline.reporting.findings_summary import CHECKS, causes
+from roster_etl.pipeline.reporting.next_steps import again_command, next_steps, overtaken_text
 from roster_etl.pipeline.reporting.plan_summary import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
 
@@ -25,8 +27,7 @@ def show_document(call: Call, document: Mapping[str, Any]) -> None:
         call.document(document)
         return
     for number, one in enumerate((document, *document.get("further", ()))):
-        for line in (*([""] if number else []), *text_of(one), *_advice(one)):
-            call.print(line)
+        call.print(*([""] if number else []), *text_of(one), *_advice(one))
 
 
 def show_hold(call: Call, document: Mapping[str, Any]) -> None:
@@ -34,24 +35,25 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
     if call.json:
         call.document(document)
         return
+    call.print(*text_of(document), "", f"plan {document['hold']['plan_sha256']}", *_how_to_decide(document))
+
+
+def _how_to_decide(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the commands that decide on the plan of a held import; none if it is decided."""
     number, hold = document["import_id"], document["hold"]
-    for line in text_of(document):
-        call.print(line)
-    call.print()
-    call.print(f"plan {hold['plan_sha256']}")
-    if not hold["decision"]:
-        call.print()
-        if hold["overtaken_by"]:
-            _tell_overtaken(call, document)
-            return
-        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{approving_words(document)}")
+    if hold["decision"]:
+        return
+    yield ""
+    if hold["overtaken_by"]:
+        yield overtaken_text(document)
+        yield f"to plan it anew: {again_command(document)}"
+    else:
+        yield f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{approving_words(document)}"
         if document["kind"] == "upload":
-            call.print(
-                "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
-            )
-        call.print(f"to leave the roster as it is: roster-etl holds discard {number} --by NAME")
-        if not hold["outlasts_uploads"]:
-            call.print("a corrected upload, once imported, closes the hold by itself")
+            yield "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
+    yield f"to leave the roster as it is: roster-etl holds discard {number} --by NAME"
+    if not (hold["overtaken_by"] or hold["outlasts_uploads"]):
+        yield "a corrected upload, once imported, closes the hold by itself"
 
 
 def approving_words(document: Mapping[str, Any]) -> str:
@@ -61,18 +63,8 @@ def approving_words(document: Mapping[str, Any]) -> str:
     return f"{words} --plan {document['hold']['plan_sha256'][:12]}" if words else ""
 
 
-def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
-    from roster_etl.pipeline.reporting.next_steps import again_command, overtaken_text
-
-    call.print(overtaken_text(document))
-    call.print(f"to plan it anew: {again_command(document)}")
-    call.print(f"to leave the roster as it is: roster-etl holds discard {document['import_id']} --by NAME")
-
-
 def text_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell a person of an import."""
-    from roster_etl.cli.text_tables import aligned
-
     yield _title(document)
     yield from _why(document)
     if document["files"] and document["status"] != "unchanged":  # an unchanged upload is not read
@@ -102,8 +94,6 @@ def text_before_files(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _advice(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what to do about an import, in the words of its report and mail."""
-    from roster_etl.pipeline.reporting.next_steps import next_steps
-
     steps = next_steps(document) if document["import_id"] is not None else []
     if steps:
         yield ""
@@ -170,8 +160,6 @@ def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]
 
 
 def _changes(document: Mapping[str, Any]) -> Iterator[str]:
-    from roster_etl.cli.text_tables import aligned
-
     tables, schools = table_lines(document), school_lines(document)
     if tables:
         would = document["import_id"] is None or document["status"] in ("held", "discarded")
@@ -187,8 +175,6 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
     """Yield what changes by school: those that lose most."""
-    from roster_etl.cli.text_tables import aligned
-
     if not schools:
         return
     yield ""

@@ -9,51 +9,34 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, one_format
+from roster_etl.pipeline.reporting.data_docs import data_docs_url, write_data_docs
+from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
+from roster_etl.pipeline.reporting.report_files import report_url, write_report
 
 
 def report(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Write the report of an import again from the ledger, and say where it lies."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.reporting.report_files import report_url, write_report
-
     page = write_report(call.workspace, import_id)
     url = report_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
-    if call.json:
-        files = {kind: str(page.with_suffix(f".{kind}")) for kind in ("html", "json", "csv")}
-        call.document({"import_id": import_id, **files, "url": url})
-    else:
-        call.print(url or str(page))
-    return 0
+    files = {kind: str(page.with_suffix(f".{kind}")) for kind in ("html", "json", "csv")}
+    return call.show_result({"import_id": import_id, **files, "url": url}, url or str(page))
 
 
 def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Build Great Expectations' Data Docs of an import, beside its report: every expectation, and how many rows failed it."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.reporting.data_docs import data_docs_url, write_data_docs
-    from roster_etl.pipeline.reporting.report_files import write_report
-
     index = write_data_docs(call.workspace, import_id)
     write_report(call.workspace, import_id)
     url = data_docs_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
-    if call.json:
-        call.document({"import_id": import_id, "index": str(index), "url": url})
-    else:
-        call.print(url or str(index))
-    return 0
+    return call.show_result({"import_id": import_id, "index": str(index), "url": url}, url or str(index))
 
 
 def refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
     """Count the rows that are refused now, by file, reason and age; `show` says where each stands."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
-
     source = one_format(call.registry.get(district), format)
     found = refused_rows(call.workspace, district, source, datetime.now(UTC))
-    if call.json:
-        call.document([asdict(line) for line in found])
-    elif found:
-        rows = [(line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC") for line in found]
-        call.table(("file", "why", *AGES, "the oldest since"), rows)
-    else:
-        call.print("No row is refused.")
-    return 0
+    rows = [(line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC") for line in found]
+    documents = [asdict(line) for line in found]
+    return call.show_rows(documents, ("file", "why", *AGES, "the oldest since"), rows, none="No row is refused.")

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
+from roster_etl.pipeline.import_upload import steps_of
+from roster_etl.pipeline.lifecycle.holds import unless_decided
+from roster_etl.pipeline.reporting.announce import send_out, tell_of
+from roster_etl.pipeline.uploads.file_sets import of_one_set
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import start_gates
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.urls import local_path
-
-if TYPE_CHECKING:
-    from roster_etl.pipeline.uploads.order import Order
-
+from roster_etl.store.warehouse import Conclusion
+from roster_etl.vendors import vendor
 
 _RECENT = 50  # imports of a feed that others may begin while one runs
 _SENDING = 10.0
@@ -40,11 +41,6 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     """
     start_gates_early(call.workspace, order)
     from roster_etl.orchestration.jobs.in_process_runs import run_import
-    from roster_etl.pipeline.import_upload import steps_of
-    from roster_etl.pipeline.lifecycle.holds import unless_decided
-    from roster_etl.pipeline.reporting.announce import send_out, tell_of
-    from roster_etl.pipeline.uploads.file_sets import of_one_set
-    from roster_etl.vendors import vendor
 
     begun: list[str] = []
     try:
@@ -73,9 +69,6 @@ def _broken(call: Call, import_id: int) -> Failure | None:
 
     One that its run left as it was is ended: the ledger could not be told then.
     """
-    from roster_etl.pipeline.reporting.announce import tell_of
-    from roster_etl.store.warehouse import Conclusion
-
     row = call.workspace.warehouse.import_(import_id)
     if row["status"] not in ("running", "failed"):
         return None

@@ -20,20 +20,23 @@ Deleted = Literal["refuse", "warn", "accept"]
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """One column of a vendor's file, and what it gives: a column of the table, or a word that the kind's verb knows.
+    """One column of a vendor's file, and what it gives: a column of the table, or a word that the kind's verb knows; by default of its own name.
 
     ``blank``: what an empty cell does to a known record (an absent column leaves values alone, always). ``via``: how the text
     is read. ``needed``: the record cannot do without it: ``new``: when it is made; ``live``: whenever it does not end.
     ``unique``: no two live records of the table have the same. ``clear``: the word that clears the value.
     """
 
-    column: str
-    to: str
+    column: str = field(kw_only=False)
+    to: str = ""
     blank: Blank = "clears"
     via: Function | None = None
     needed: Literal["never", "new", "live"] = "never"
     unique: bool = False
     clear: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "to", self.to or self.column)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ Source: the "Format" and "Notes" columns of the format documents.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -34,7 +34,7 @@ class Choice:
     ``code``: what an unknown value is called.
     """
 
-    options: tuple[str, ...]
+    options: tuple[str, ...] = field(kw_only=False)
     ranges: bool = False
     otherwise: str | None = None
     code: Literal["bad_value", "unknown_role"] = "bad_value"
@@ -53,7 +53,7 @@ class Choice:
 class Status:
     """What the row says of its record: one of ``options``, the whole word, compared without regard to case (``bad_status``)."""
 
-    options: tuple[str, ...]
+    options: tuple[str, ...] = field(kw_only=False)
 
     def __post_init__(self) -> None:
         if not self.options or any(option != option.strip().lower() for option in self.options):

@@ -15,8 +15,8 @@ from roster_etl.spec.field_rules import AnyOf, Form, FoundTogether, NotBefore, R
 class Reference:
     """The value must be found in ``column`` of ``file`` (of the same upload), or be one of ``also``."""
 
-    file: str
-    column: str
+    file: str = field(kw_only=False)
+    column: str = field(kw_only=False)
     also: tuple[str, ...] = ()
 
 
@@ -62,7 +62,7 @@ class Column:
     document says that edits by hand outlast uploads.
     """
 
-    name: str
+    name: str = field(kw_only=False)
     required: bool = False
     strict: bool = False
     required_where: Where | None = None
@@ -101,7 +101,7 @@ class Column:
 class Family:
     """Numbered columns of one kind, such as ``Teacher_{n}_id`` for n = 2 … 10. ``last`` None: without bound."""
 
-    pattern: str
+    pattern: str = field(kw_only=False)
     first: int
     last: int | None
     form: Form = field(default_factory=Text)
@@ -117,7 +117,7 @@ class Family:
 
     def column(self, n: int) -> Column:
         """Return the member of this family with number ``n``."""
-        return Column(name=self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note)
+        return Column(self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note)
 
 
 @dataclass(frozen=True, kw_only=True)

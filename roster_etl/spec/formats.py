@@ -37,7 +37,7 @@ class Option:
     ``longest``: bytes that a text may have as UTF-8.
     """
 
-    name: str
+    name: str = field(kw_only=False)
     default: str
     kind: Literal[
         "switch", "choice", "whole", "percent", "duration", "text", "json", "mapping", "table", "zone", "encoding", "format"
@@ -71,7 +71,7 @@ OptionRule = Excludes | Needs
 class Unsupported:
     """A kind of file that the vendor knows and this format does not take: it is recognised, reported, and left alone."""
 
-    name: str
+    name: str = field(kw_only=False)
     title: str
     recognised_by: Signature
 

@@ -11,13 +11,14 @@ from typing import Literal, TypeAlias
 
 Row: TypeAlias = dict[str, str]  # header -> cell; a column that is left out is filled by the form that its spec promises
 Rows: TypeAlias = dict[str, list[Row]]  # file of the format -> its rows
+Kind: TypeAlias = Literal["created", "updated", "removed", "refused", "doubted"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """Something that the next day's upload does to `count` records of `file`. ``refused``: rows that an import will refuse."""
 
-    kind: Literal["created", "updated", "removed", "refused", "doubted"]
+    kind: Kind
     file: str
     count: int
     what: str

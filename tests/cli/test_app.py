@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from roster_etl.cli.app import command
+from roster_etl.cli.app import LazyCommand, command
 from tests.cli.calling import call
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,8 @@ def commands(group: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
 def test_no_help_loses_a_word_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     lost = []
-    for words, one in commands(command()):
+    for words, found in commands(command()):
+        one = found.load() if isinstance(found, LazyCommand) else found
         said = [one.callback.__doc__ or ""] if words and not hasattr(one, "commands") else []
         said += [getattr(parameter, "help", None) or "" for parameter in one.params]
         wanted = {found for text in said for found in _BRACKETS.findall(text)}
@@ -94,3 +97,22 @@ def test_every_command_that_is_suggested_can_be_called() -> None:
     wrong = [(where, text, problem) for where, text in suggested() if (problem := _wrong(text))]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["holds", "--help"], []])
+def test_help_that_lists_commands_loads_none_of_them(words: list[str]) -> None:
+    code = (
+        "import sys; from roster_etl.cli import main; from roster_etl.cli.app import command; sys.stdout = sys.stderr;"
+        f"main({words!r}); print(sorted({{'roster_etl.cli.holds', 'roster_etl.cli.imports', 'pandas'}} & set(sys.modules)), file=sys.__stdout__)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_every_command_names_a_function_and_shows_its_docstring() -> None:
+    for words, found in commands(command()):
+        if isinstance(found, LazyCommand):
+            found.read_help()
+
+            assert found.help == found.load().help, words

@@ -100,7 +100,7 @@ def test_a_foreign_error_is_told_by_class_and_place(debug: list[str], told: Path
         except KeyError as error:
             raise ValueError(f"cannot convert {CANARIES[1]}") from error
 
-    monkeypatch.setattr("roster_etl.pipeline.reporting.import_summary.outcome", broken)
+    monkeypatch.setattr("roster_etl.cli.history.outcome", broken)
     answer = call("show", "1", "--json", *debug, home=told)
 
     assert answer.code == 1

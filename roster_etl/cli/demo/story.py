@@ -25,13 +25,22 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.demo.processes import free_port, started
 from roster_etl.cli.global_options import PROJECT, BadWords
 from roster_etl.cli.history import feed_words
+from roster_etl.cli.lineage import trace_text
+from roster_etl.cli.render_import import text_before_files, text_of
+from roster_etl.pipeline.lineage.trace import trace_record
+from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.projections.samples import next_day, write_sample
 from roster_etl.spec.errors import RosterError
+from roster_etl.spec.sample_types import Change
+from roster_etl.store.files.folder import make_private
+from roster_etl.store.loopback.sftp_client import make_key, upload_files
+from roster_etl.store.loopback.sftp_server import Account, SftpServer
+from roster_etl.store.registry.registry import District, Feed
+from roster_etl.vendors import discover, vendor
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from roster_etl.spec.sample_types import Change
-    from roster_etl.store.loopback.sftp_server import SftpServer
 
 TOLD_IN_FULL = "clever"  # the format whose next day is told in full, and whose cell is traced
 PLACES = (
@@ -103,8 +112,6 @@ def demo(
 
 def _guests(students: int) -> tuple[Guest, ...]:
     """Return a district for each format; the first is the one of which more is told, and has so many `students`."""
-    from roster_etl.vendors import discover
-
     formats = sorted(discover(), key=lambda name: (name != TOLD_IN_FULL, name))
     return tuple(_guest(number, name, students) for number, name in enumerate(formats))
 
@@ -141,10 +148,6 @@ def _demo_home(call: Call) -> Path:
 
 @contextmanager
 def _server(call: Call, guests: Sequence[Guest]) -> Iterator[SftpServer]:
-    from roster_etl.store.files.folder import make_private
-    from roster_etl.store.loopback.sftp_client import make_key
-    from roster_etl.store.loopback.sftp_server import Account, SftpServer
-
     keys = call.home / "sftp.keys"
     make_private(keys)
     accounts = [
@@ -186,9 +189,6 @@ class _Story:
 
     def register(self) -> None:
         """Register the districts, each with a folder on the server of its own."""
-        from roster_etl.store.registry.registry import District, Feed
-        from roster_etl.vendors import vendor
-
         self.call.say(f"Everything of this demo lies in {self.call.home}")
         self.say(
             f"An SFTP server listens on 127.0.0.1 port {self.server.port}; its host key is pinned in {self.server.known_hosts.name}."
@@ -210,9 +210,6 @@ class _Story:
 
     def first_day(self, daemon: Popen[bytes]) -> None:
         """Upload each district's files, and wait until the sensor has had them imported."""
-        from roster_etl.projections.samples import write_sample
-        from roster_etl.vendors import vendor
-
         for guest in self.guests:
             files = write_sample(vendor(guest.format), self._folder(guest, 1), students=guest.students, seed=guest.seed)
             self._upload(guest, files)
@@ -221,9 +218,6 @@ class _Story:
 
     def next_day(self, daemon: Popen[bytes]) -> None:
         """Upload the next day's files, some rows broken, and wait again."""
-        from roster_etl.projections.samples import next_day
-        from roster_etl.vendors import vendor
-
         for guest in self.guests:
             self.changes[guest.id] = next_day(
                 vendor(guest.format), self._folder(guest, 1), self._folder(guest, 2), seed=guest.seed
@@ -233,9 +227,6 @@ class _Story:
 
     def cut_short(self, daemon: Popen[bytes]) -> None:
         """Upload files of the first district that lack half of the people: valid, and wrong. It is held for a person to decide."""
-        from roster_etl.projections.samples import write_sample
-        from roster_etl.vendors import vendor
-
         guest = self.guests[0]
         self._upload(
             guest,
@@ -255,14 +246,12 @@ class _Story:
         self._others(second[1:])
         self._trace(self.guests[0], second[0])
         self._hold(self.guests[0], self._held())
-        self.call.print()
-        self.call.print(f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
+        self.call.print("", f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
         if not opened:
             self.call.print(
                 "The SFTP server and the daemon end here. The Dagster UI on all of it, with lineage, checks and history:"
             )
-            self.call.print(f"  {ui_command}")
-            self.call.print(f"  then http://127.0.0.1:{ui_command.rpartition(' ')[2]}")
+            self.call.print(f"  {ui_command}", f"  then http://127.0.0.1:{ui_command.rpartition(' ')[2]}")
 
     def say(self, text: str) -> None:
         """Tell what happens, with the seconds since the beginning."""
@@ -271,23 +260,15 @@ class _Story:
     # ---- what happened
 
     def _first(self, documents: Sequence[dict[str, Any]]) -> None:
-        self.call.print()
-        self.call.print("— The first day: everything is new")
-        self.call.print()
+        self.call.print("", "— The first day: everything is new", "")
         self._table(documents)
         self.call.print("A row can make several records: a student's is a user, a role, a profile and contacts.")
 
     def _second(self, guest: Guest, document: dict[str, Any]) -> None:
-        from roster_etl.cli.render_import import text_of
-
-        self.call.print()
-        self.call.print(f"— The next day of {guest.name}")
-        self.call.print()
-        self.call.print("What the district did:")
+        self.call.print("", f"— The next day of {guest.name}", "", "What the district did:")
         for change in self.changes[guest.id]:
             self.call.print(f"  {change.kind}: {change.count} of {change.file}: {change.what}")
-        self.call.print()
-        self.call.print("What became of it:")
+        self.call.print("", "What became of it:")
         for line in text_of(document):
             self.call.print(f"  {line}".rstrip())
 
@@ -295,9 +276,7 @@ class _Story:
         """Tell in short of the next day of the other districts; `show` tells each in full."""
         if not documents:
             return
-        self.call.print()
-        self.call.print("— The next day of the others")
-        self.call.print()
+        self.call.print("", "— The next day of the others", "")
         self._table(documents)
         self.call.print("What each district did, and what was refused and why:")
         for document in documents:
@@ -308,17 +287,16 @@ class _Story:
         self.call.table(head, [_line(document) for document in documents])
 
     def _trace(self, guest: Guest, document: dict[str, Any]) -> None:
-        from roster_etl.cli.lineage import trace_text
-        from roster_etl.pipeline.lineage.trace import trace_record
-
         key = self._renamed(guest, document["import_id"])
         if key is None:
             return
         words = " ".join(f"{name}={value}" for name, value in key.items())
-        self.call.print()
-        self.call.print("— One published cell, back to where it came from")
-        self.call.print(f"  {_ours()} trace users {words} --district {guest.id} --field last_name --home {self.call.home}")
-        self.call.print()
+        self.call.print(
+            "",
+            "— One published cell, back to where it came from",
+            f"  {_ours()} trace users {words} --district {guest.id} --field last_name --home {self.call.home}",
+            "",
+        )
         for line in trace_text(trace_record(self.call.workspace, guest.id, "users", key, field="last_name")):
             self.call.print(f"  {line}".rstrip())
 
@@ -327,20 +305,18 @@ class _Story:
 
     def _hold(self, guest: Guest, document: dict[str, Any]) -> None:
         """Tell of the upload that waits for a decision, and how to take it."""
-        from roster_etl.cli.render_import import text_before_files
-
         number, home = document["import_id"], self.call.home
-        self.call.print()
-        self.call.print(f"— The day after, {guest.name} uploads files in which half of the students are missing")
-        self.call.print()
+        self.call.print("", f"— The day after, {guest.name} uploads files in which half of the students are missing", "")
         for line in text_before_files(document):
             self.call.print(f"  {line}".rstrip())
-        self.call.print()
-        self.call.print("Nothing of it was published: it waits for you. Look at what would change, then decide:")
-        self.call.print(f"  {_ours()} holds show {number} --home {home}")
-        self.call.print(f'  {_ours()} holds approve {number} --by "Your Name" --home {home}')
-        self.call.print(f'  {_ours()} holds discard {number} --by "Your Name" --home {home}')
-        self.call.print("or in the Dagster UI: the failed run, and roster/plan, link to the jobs that approve and discard.")
+        self.call.print(
+            "",
+            "Nothing of it was published: it waits for you. Look at what would change, then decide:",
+            f"  {_ours()} holds show {number} --home {home}",
+            f'  {_ours()} holds approve {number} --by "Your Name" --home {home}',
+            f'  {_ours()} holds discard {number} --by "Your Name" --home {home}',
+            "or in the Dagster UI: the failed run, and roster/plan, link to the jobs that approve and discard.",
+        )
 
     def _renamed(self, guest: Guest, import_id: int) -> dict[str, str] | None:
         """Return the key of a user whose version was opened by `import_id` and who was known before."""
@@ -359,8 +335,6 @@ class _Story:
         return self.call.home / "samples" / guest.id / f"day{day}"
 
     def _upload(self, guest: Guest, files: Sequence[Path]) -> None:
-        from roster_etl.store.loopback.sftp_client import upload_files
-
         key_file = None if guest.password else self.server.keys / f"{guest.id}_key"
         upload_files(
             files,
@@ -374,8 +348,6 @@ class _Story:
 
     def _streams(self) -> list[tuple[Guest, str]]:
         """Return each district with each set of files that its format has: every day brings an import of each."""
-        from roster_etl.vendors import vendor
-
         return [(guest, file_set.name) for guest in self.guests for file_set in vendor(guest.format).format.file_sets]
 
     def _imports(self, guest: Guest, file_set: str) -> list[dict[str, Any]]:
@@ -408,8 +380,6 @@ class _Story:
             return bool(unfinished(instance))
 
     def _outcome(self, guest: Guest, file_set: str, day: int) -> dict[str, Any]:
-        from roster_etl.pipeline.reporting.import_summary import outcome
-
         return outcome(self.call.workspace, self._imports(guest, file_set)[day]["import_id"])
 
 

@@ -71,7 +71,7 @@ def _asset(source: str) -> dg.AssetKey:
 
 def _evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        target_materialization_data=_target(instance, feed),
+        target_materialization_data=newest_materialization(instance, _asset(feed.source), feed.district_id),
         asset_key=_asset(feed.source),
         check_name=FRESH,
         passed=_passed(feed),
@@ -81,9 +81,11 @@ def _evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckE
     )
 
 
-def _target(instance: dg.DagsterInstance, feed: Freshness) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """Return the district's newest materialization: the UI takes an evaluation of any other for one that is out of date."""
-    wanted = dg.AssetRecordsFilter(asset_key=_asset(feed.source), asset_partitions=[feed.district_id])
+def newest_materialization(
+    instance: dg.DagsterInstance, key: dg.AssetKey, district_id: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """Return the district's newest materialization of `key`: the UI takes an evaluation of any other for one that is out of date."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[district_id])
     records = instance.fetch_materializations(wanted, limit=1).records
     if not records:
         return None

@@ -5,13 +5,13 @@ Belongs here: factories, because every vendor's files go the same way. Facts abo
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import dagster as dg
 
 from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.assets.early_exit import ended_at_the_door
 from roster_etl.orchestration.assets.frame_types import NOTHING, file_type
-from roster_etl.orchestration.assets.gate_checks import suite_results, suite_specs
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     code_references,
@@ -26,7 +26,7 @@ from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.review.approve import refuse_ids
 from roster_etl.pipeline.steps.receive import receive, refuse_paused
-from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.steps.validate import judge_member, references_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -71,21 +71,11 @@ class UploadConfig(dg.Config):
         refuse_ids(self.renames)
         if not (self.landing or self.path or self.archived or self.arrival or self.approves):
             return None
+        given: dict[str, Any] = {name: getattr(self, name) for name in _SAME}
+        given |= {name: tuple(getattr(self, name)) for name in _LISTS}
+        approves = (self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None
         return Order(
-            district_id=district_id,
-            source=source,
-            path=self.path,
-            archived=self.archived,
-            rollback=self.rollback,
-            arrival=self.arrival,
-            approves=(self.approves, self.plan_sha256 or "", self.approved_by or "") if self.approves else None,
-            options=self.options,
-            stale=tuple(self.stale),
-            leave_out=tuple(self.leave_out),
-            renames=tuple(self.renames),
-            run_id=run_id,
-            file_set=file_set,
-            received_at=self.received_at,
+            district_id=district_id, source=source, run_id=run_id, **{**given, "file_set": file_set, "approves": approves}
         )
 
     def named(self) -> str:
@@ -97,6 +87,20 @@ class UploadConfig(dg.Config):
         if self.arrival:
             return f"the upload that waits as number {self.arrival}, taken in when it had settled"
         return "the upload at the path that the run was told" if self.path else "the upload in the landing zone"
+
+
+_LISTS = ("stale", "leave_out", "renames")
+_SAME = ("path", "archived", "rollback", "arrival", "options", "file_set", "received_at")
+
+
+def upload_config(order: Order) -> dict[str, Any]:
+    """Return the run config that says what `order` says, and no more than that."""
+    named = {name: getattr(order, name) for name in _SAME} | {name: list(getattr(order, name)) for name in _LISTS}
+    named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves or (), strict=False))
+    config = {name: dict(value) if name == "options" else value for name, value in named.items() if value}
+    if not config.keys() & {"path", "archived", "arrival", "approves"}:
+        config["landing"] = True
+    return {"ops": {f"{order.source}__{UPLOAD_NAME}": {"config": config}}}
 
 
 def upload_key(vendor: Vendor) -> dg.AssetKey:
@@ -142,7 +146,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
 
 
 def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
-    """Return the asset of one of a vendor's files: read, judged row by row, and judged as a whole."""
+    """Return the asset of one of a vendor's files: read, and validated row by row. The checks on it are evaluated by ``roster/plan``'s step."""
     key, name = file_key(vendor, file.name), file.name
     note = f" {file.note}" if file.note else ""
 
@@ -152,7 +156,6 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         partitions_def=DISTRICTS,
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
-        check_specs=suite_specs(key, f"{vendor.format.name}/{name}"),
         group_name=vendor.format.name,
         kinds={"csv", "pandas", "parquet"},
         owners=OWNERS,
@@ -164,12 +167,10 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         with step(context) as (desk, upload):
             others = {other: desk.take([upload.source, other]) for other in references_of(file, vendor.format)}
             rows = judge_member(desk.workspace, upload, name, others)
-            verdict = gate_member(desk.workspace, upload, name)
             member = upload.member(name)
             numbers = judged_numbers(desk.workspace, upload, name)
             yield dg.MaterializeResult(
                 value=rows,
-                check_results=suite_results(verdict, refused=numbers.get("refused")),
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
                 metadata={**row_count(rows.num_rows), **numbers, "import": upload.import_id},
             )

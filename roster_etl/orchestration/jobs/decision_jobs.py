@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from pydantic import Field
 
 from roster_etl.canonical.audit import Action
 from roster_etl.orchestration.assets.early_exit import REPORT
+from roster_etl.orchestration.assets.freshness_checks import newest_materialization
 from roster_etl.orchestration.assets.gate_checks import PUBLISHABLE
 from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
@@ -184,7 +184,7 @@ def _tell_published(context: dg.OpExecutionContext, workspace: Workspace, import
         check_name=PUBLISHABLE,
         passed=True,
         metadata={"decision": "publish", "decided": decided},
-        target_materialization_data=_planned_in(context.instance, row["district_id"]),
+        target_materialization_data=newest_materialization(context.instance, PLAN, row["district_id"]),
         partition=row["district_id"],
     )
     context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken, though the signature does not say so
@@ -192,20 +192,6 @@ def _tell_published(context: dg.OpExecutionContext, workspace: Workspace, import
     provenance = Provenance.read(workspace, import_id)
     for name, table in row["summary"]["plan"].items():
         _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **provenance.of_table(name), **links})
-
-
-def _planned_in(instance: dg.DagsterInstance, district_id: str) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """Return the plan that was materialized last: the UI takes an evaluation of any other for one that is out of date."""
-    wanted = dg.AssetRecordsFilter(asset_key=PLAN, asset_partitions=[district_id])
-    return next(
-        (
-            AssetCheckEvaluationTargetMaterializationData(
-                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-            )
-            for record in instance.fetch_materializations(wanted, limit=1).records
-        ),
-        None,
-    )
 
 
 def _plan(row: Mapping[str, Any]) -> Metadata:

@@ -19,6 +19,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from roster_etl.orchestration.assets.launchpad_links import STEP
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags
+from roster_etl.orchestration.assets.vendor_assets import upload_config
 from roster_etl.orchestration.jobs.build import decisions, job_name, one_format
 from roster_etl.orchestration.runtime.current_home import visiting
 from roster_etl.orchestration.runtime.dagster_storage import opened
@@ -124,23 +125,6 @@ def ensure_config(home: Path) -> Path:
         shutil.copyfile(PROJECT / "dagster_home" / _CONFIG, path)
         path.chmod(0o600)
     return path
-
-
-def upload_config(order: Order) -> dict[str, Any]:
-    """Return the run config that says what `order` says."""
-    named: dict[str, Any] = {"path": order.path, "archived": order.archived, "options": dict(order.options or {}) or None}
-    named |= {"file_set": order.file_set or None, "received_at": order.received_at}
-    named |= {
-        "leave_out": list(order.leave_out) or None,
-        "renames": list(order.renames) or None,
-        "rollback": order.rollback or None,
-    }
-    if order.approves:
-        named |= dict(zip(("approves", "plan_sha256", "approved_by"), order.approves, strict=True))
-    config = {name: value for name, value in named.items() if value is not None}
-    if not set(config) & {"path", "archived", "approves"}:
-        config["landing"] = True
-    return {"ops": {f"{order.source}__upload": {"config": config}}}
 
 
 def _job(order: Order) -> dg.JobDefinition:

@@ -13,6 +13,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FORMAT
+from roster_etl.orchestration.assets.vendor_assets import upload_config
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import sync_partitions
 from roster_etl.orchestration.sensors.feed_state_store import InstanceMemory
@@ -20,6 +21,7 @@ from roster_etl.orchestration.sensors.landing_watch import watch
 from roster_etl.orchestration.sensors.polling import Pace
 from roster_etl.orchestration.sensors.tick import Bounds, Request
 from roster_etl.orchestration.sensors.zombie_runs import end_what_was_left
+from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 
 INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
@@ -65,15 +67,19 @@ def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Map
 
 def run_request(request: Request, job_name: str) -> dg.RunRequest:
     """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
-    named = {"arrival": request.arrival, "archived": request.archived}
-    config: dict[str, Any] = {name: number for name, number in named.items() if number is not None} or {"landing": True}
-    config |= {"stale": list(request.stale)} if request.stale else {}
-    config |= {"received_at": request.received_at} if request.received_at else {}
+    order = Order(
+        district_id=request.district_id,
+        source=request.source,
+        arrival=request.arrival,
+        archived=request.archived,
+        stale=request.stale,
+        received_at=request.received_at,
+    )
     return dg.RunRequest(
         run_key=request.key,
         job_name=job_name,
         partition_key=request.district_id,
-        run_config={"ops": {f"{request.source}__upload": {"config": config}}},
+        run_config=upload_config(order),
         tags={
             DISTRICT: request.district_id,
             FORMAT: request.source,

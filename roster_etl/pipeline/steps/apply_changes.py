@@ -25,10 +25,8 @@ from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import compared
 from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.map_tables import map_roster_table, table_lines
-from roster_etl.pipeline.steps.validate import gate_lines
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.rule_catalog import REFUSED_ROWS
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import Edit, RosterReader
 from roster_etl.vendors.lineage import tables_of
@@ -56,7 +54,6 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Ta
         findings=pa.concat_tables([noticed, folded.findings]),
         quarantine=folded.quarantine,
     )
-    _gate_again(workspace, upload)
     give_back()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
@@ -181,19 +178,3 @@ def _full_key(table: str, key: Mapping[str, Any]) -> str:
     return json.dumps(
         {name: key.get(name, "user" if name == "user_kind" else None) for name in TABLES[table].key}, ensure_ascii=False
     )
-
-
-def _gate_again(workspace: Workspace, upload: Upload) -> None:
-    """Let the suites of the files judge once more, now that it is known which rows the roster does not take.
-
-    Source: HEADLESS.md, "refused_rows_pct … cascaded refusals count".
-    """
-    staging = staging_of(workspace, upload)
-    refused = staging.changes(upload).refused
-    for file in upload.format.files:
-        more = sum(refused.get(member.name, 0) for member in upload.members_of(file.name))
-        if more:
-            lines = staging.file_lines(file.name)
-            failing = pc.if_else(pc.equal(lines["rule"], REFUSED_ROWS), pc.add(lines["failing"], more), lines["failing"])
-            lines = lines.set_column(lines.schema.get_field_index("failing"), "failing", failing)
-            gate_lines(workspace, upload, file.name, lines)

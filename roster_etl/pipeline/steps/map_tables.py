@@ -1,4 +1,4 @@
-"""Make one canonical table of an upload's judged files, and let the table's suite judge it.
+"""Make one canonical table of an upload's judged files.
 
 Belongs here: handing the engine what it needs, and leaving findings and verdict lines in staging.
 """
@@ -19,14 +19,12 @@ from roster_etl.engine.transform.carry_over import keep_unstated, stand_aside
 from roster_etl.engine.transform.manual_edits import RecordEdit, with_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import VERDICTS
-from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_frame
+from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.pipeline.staging import FileResult, staging_of
 from roster_etl.pipeline.steps.feed_state import FeedState
-from roster_etl.pipeline.steps.validate import tolerances
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import Verdict, judge_suite
 from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors.lineage import mappings_to
 
@@ -56,15 +54,6 @@ def _edits(feed: FeedState, table: str) -> list[RecordEdit]:
     """Return the stewards' edits in force of a table: what the upload says instead does not count."""
     rows = (row for row in feed.overrides if row["table_name"] == table)
     return [RecordEdit(key=json.loads(row["key"]), field=row["field"], value=row["value"]) for row in rows]
-
-
-def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:
-    """Let the suite of canonical `table` judge what the mapping made."""
-    staging = staging_of(workspace, upload)
-    lines = to_frame(staging.table_lines(table))
-    verdict = judge_suite(workspace.suites[f"canonical/{table}"], lines, overrides=tolerances(workspace, upload))
-    staging.write_verdict(verdict)
-    return verdict
 
 
 def _silent_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:

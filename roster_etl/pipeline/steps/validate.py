@@ -1,4 +1,4 @@
-"""Judge one file of an upload, and let its suite judge the file as a whole.
+"""Judge one file of an upload, row by row.
 
 Belongs here: from archived bytes to a judged frame, with everything that later steps need left in staging.
 """
@@ -20,7 +20,6 @@ from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
 from roster_etl.pipeline.uploads.published_values import published_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
@@ -49,35 +48,6 @@ def references_of(file: File, format_: Format) -> tuple[str, ...]:
     own = format_.set_of(file.file_name)
     names = dict.fromkeys(name for name, _ in file.lookups())
     return tuple(name for name in names if format_.set_of(format_.file(name).file_name) == own)
-
-
-def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
-    """Let the suite of file `name` judge what the judge saw; None if the upload does not have the file."""
-    if upload.member(name) is None:
-        return None
-    return gate_lines(workspace, upload, name, staging_of(workspace, upload).file_lines(name))
-
-
-def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pa.Table) -> Verdict:
-    """Let the suite of file `name` judge `lines` (VERDICTS), and leave its verdict in staging."""
-    fault_point("gate.begin")
-    values = upload.values
-    suite = with_refused_rows(
-        workspace.suites[f"{upload.source}/{name}"],
-        percent=float(str(values["refused_rows_pct"])),
-        least=int(str(values["refused_rows_min"])),
-    )
-    verdict = judge_suite(suite, to_frame(lines), overrides=tolerances(workspace, upload))
-    staging_of(workspace, upload).write_verdict(verdict)
-    return verdict
-
-
-def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:
-    """Return the district's own tolerances. Raises SuiteError: one names no suite or expectation there is."""
-    gates = workspace.registry.get(upload.district_id).feed(upload.source).gates
-    overrides = registry_overrides(gates)
-    check_overrides(overrides, workspace.suites)
-    return overrides
 
 
 def limits_of(format_: Format) -> Limits:

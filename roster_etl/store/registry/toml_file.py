@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -87,12 +87,8 @@ def _share(value: Any) -> str | None:
     return None if number and 0 <= value <= 1 else "must be a share from 0 to 1"
 
 
-def _severity(value: Any) -> str | None:
-    return None if value in get_args(Raised) else f"must be one of {', '.join(get_args(Raised))}"
-
-
-def _mail(value: Any) -> str | None:
-    return None if value in get_args(MailWhen) else f"must be one of {', '.join(get_args(MailWhen))}"
+def _one_of(allowed: Sequence[str]) -> Callable[[Any], str | None]:
+    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
 
 
 def _contact(value: Any) -> str | None:
@@ -102,10 +98,6 @@ def _contact(value: Any) -> str | None:
 def _clock(value: Any) -> str | None:
     fine = isinstance(value, str) and _CLOCK.fullmatch(value)
     return None if fine else "must be a time of day from 00:00 to 23:59, in quotes"
-
-
-def _day(value: Any) -> str | None:
-    return None if value in DAYS else f"must be one of {', '.join(DAYS)}"
 
 
 def _hours(value: Any) -> str | None:
@@ -144,7 +136,13 @@ def _file(value: Any) -> str | None:
     return None if isinstance(value, str) and value else "must be text"
 
 
-_GATE: dict[str, _Check] = {"expectation": _file, "mostly": _share, "severity": _severity, "reason": _file, "date": datetime.date}
+_GATE: dict[str, _Check] = {
+    "expectation": _file,
+    "mostly": _share,
+    "severity": _one_of(get_args(Raised)),
+    "reason": _file,
+    "date": datetime.date,
+}
 _FEED: dict[str, _Check] = {
     "format": _file,
     "path": _path,
@@ -157,7 +155,7 @@ _FEED: dict[str, _Check] = {
     "gate": [_GATE],
     "replacements": _replacements,
     "expected_by": _clock,
-    "expected_days": [_day],
+    "expected_days": [_one_of(DAYS)],
     "expected_hours": _hours,
 }
 _WINDOW: dict[str, _Check] = {
@@ -173,7 +171,7 @@ _DISTRICT: dict[str, _Check] = {
     "time_zone": _zone,
     "paused": bool,
     "contacts": [_contact],
-    "mail": _mail,
+    "mail": _one_of(get_args(MailWhen)),
     "feed": [_FEED],
     "calendar": [_WINDOW],
 }

@@ -7,7 +7,7 @@ from roster_etl.mapping.column_plan import Const, From, Mapping
 from roster_etl.mapping.value_functions import joined, recode
 from roster_etl.vendors._template.codes import ROLES
 
-_ORGANIZATIONS = (
+MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         source="schools",
         to="organizations",
@@ -17,9 +17,6 @@ _ORGANIZATIONS = (
             "name": From("name"),
         },
     ),
-)
-
-_USERS = (
     Mapping(
         source="people",
         to="users",
@@ -33,9 +30,6 @@ _USERS = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_USER_ROLES = (
     Mapping(
         source="people",
         to="user_roles",
@@ -47,5 +41,3 @@ _USER_ROLES = (
         },
     ),
 )
-
-MAPPINGS: tuple[Mapping, ...] = (*_ORGANIZATIONS, *_USERS, *_USER_ROLES)

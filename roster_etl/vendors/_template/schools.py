@@ -9,7 +9,7 @@ SCHOOLS = File(
     source="1",
     key=("school_id",),
     columns=(
-        Column(name="school_id", required=True, note="The school's id; other files refer to it."),
-        Column(name="name", required=True, note="The school's name."),
+        Column("school_id", required=True, note="The school's id; other files refer to it."),
+        Column("name", required=True, note="The school's name."),
     ),
 )

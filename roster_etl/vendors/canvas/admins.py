@@ -9,14 +9,12 @@ ADMINS = File(
     source="admins.csv",
     key=("user_id", "account_id", "role", "role_id"),
     columns=(
-        Column(name="user_id", required=True, note="The user; known and not deleted."),
-        Column(name="account_id", note="The account; blank means the root account. The column must be there."),
-        Column(name="role_id", note="The role by its id in the account's role list (option custom_roles)."),
-        Column(name="role", note="The role by its name: AccountAdmin, or that of a custom role."),
-        Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the role."),
-        Column(
-            name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
-        ),
+        Column("user_id", required=True, note="The user; known and not deleted."),
+        Column("account_id", note="The account; blank means the root account. The column must be there."),
+        Column("role_id", note="The role by its id in the account's role list (option custom_roles)."),
+        Column("role", note="The role by its name: AccountAdmin, or that of a custom role."),
+        Column("status", required=True, form=Status(("active", "deleted")), note="Of the role."),
+        Column("root_account", unmapped="About other installations of the vendor.", note="For users of other installations."),
     ),
     in_order=True,
     recognised_by=Signature(every=("account_id", "user_id")),

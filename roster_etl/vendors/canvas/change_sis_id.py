@@ -10,21 +10,17 @@ CHANGE_SIS_ID = File(
     source="change_sis_id.csv",
     key=("type", "old_id", "old_integration_id"),
     columns=(
-        Column(name="old_id", note="The SIS id that the record has now."),
-        Column(name="new_id", note="The SIS id that it is to have; free among records of the type, deleted ones included."),
+        Column("old_id", note="The SIS id that the record has now."),
+        Column("new_id", note="The SIS id that it is to have; free among records of the type, deleted ones included."),
         Column(
-            name="old_integration_id",
+            "old_integration_id",
             note="The integration id that the record has now. Newer than the document; with old_id, both must name one record.",
         ),
         Column(
-            name="new_integration_id",
-            note="The integration id that it is to have; `<delete>` clears it. Newer than the document.",
+            "new_integration_id", note="The integration id that it is to have; `<delete>` clears it. Newer than the document."
         ),
         Column(
-            name="type",
-            required=True,
-            form=Choice(options=RENAMED),
-            note="What the record is. group_category is newer than the document.",
+            "type", required=True, form=Choice(RENAMED), note="What the record is. group_category is newer than the document."
         ),
     ),
     in_order=True,

@@ -9,13 +9,11 @@ GROUP_CATEGORIES = File(
     source="group_categories.csv",
     key=("group_category_id",),
     columns=(
-        Column(
-            name="group_category_id", required=True, note="The set's SIS id. The document's newer edition requires it; so do we."
-        ),
-        Column(name="account_id", note="The account that the set belongs to; without account and course: the root account."),
-        Column(name="course_id", note="The course that the set belongs to; not together with account_id."),
-        Column(name="category_name", required=True, sticky=True, note="The set's name, unique in its account or course."),
-        Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the set."),
+        Column("group_category_id", required=True, note="The set's SIS id. The document's newer edition requires it; so do we."),
+        Column("account_id", note="The account that the set belongs to; without account and course: the root account."),
+        Column("course_id", note="The course that the set belongs to; not together with account_id."),
+        Column("category_name", required=True, sticky=True, note="The set's name, unique in its account or course."),
+        Column("status", required=True, form=Status(("active", "deleted")), note="Of the set."),
     ),
     in_order=True,
     recognised_by=Signature(every=("group_category_id", "category_name")),

@@ -9,9 +9,9 @@ GROUPS_MEMBERSHIP = File(
     source="groups_membership.csv",
     key=("group_id", "user_id"),
     columns=(
-        Column(name="group_id", required=True, note="The group."),
-        Column(name="user_id", required=True, note="The user; for a group of a course, one who is enrolled in it."),
-        Column(name="status", required=True, form=Status(options=("accepted", "deleted")), note="Of the membership."),
+        Column("group_id", required=True, note="The group."),
+        Column("user_id", required=True, note="The user; for a group of a course, one who is enrolled in it."),
+        Column("status", required=True, form=Status(("accepted", "deleted")), note="Of the membership."),
     ),
     in_order=True,
     recognised_by=Signature(every=("group_id", "user_id")),

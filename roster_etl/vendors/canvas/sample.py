@@ -8,24 +8,10 @@ from __future__ import annotations
 
 from random import Random
 
-from roster_etl.spec import File
+from roster_etl.spec.sample_district import DOMAIN, FIRST_NAMES, LAST_NAMES
 from roster_etl.spec.sample_types import Change, Row, Rows
-from roster_etl.vendors.canvas.accounts import ACCOUNTS
-from roster_etl.vendors.canvas.admins import ADMINS
-from roster_etl.vendors.canvas.change_sis_id import CHANGE_SIS_ID
-from roster_etl.vendors.canvas.courses import COURSES
-from roster_etl.vendors.canvas.enrollments import ENROLLMENTS
-from roster_etl.vendors.canvas.group_categories import GROUP_CATEGORIES
-from roster_etl.vendors.canvas.groups import GROUPS
-from roster_etl.vendors.canvas.groups_membership import GROUPS_MEMBERSHIP
-from roster_etl.vendors.canvas.logins import LOGINS
-from roster_etl.vendors.canvas.sections import SECTIONS
-from roster_etl.vendors.canvas.terms import TERMS
-from roster_etl.vendors.canvas.user_observers import USER_OBSERVERS
-from roster_etl.vendors.canvas.users import USERS
-from roster_etl.vendors.canvas.xlists import XLISTS
+from roster_etl.vendors.canvas import FORMAT
 
-DOMAIN = "sample.example.org"
 SCHOOLS = ("Lincoln High School", "Harriet Tubman Academy", "St. Mary's", 'Franklin "Hawks"', "Mission, North")
 SUBJECTS = (
     ("ENG", "English"),
@@ -34,14 +20,6 @@ SUBJECTS = (
     ("HIS", "World History"),
     ("ART", "Visual Arts"),
 )
-FIRST_NAMES = (
-    "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
-    "Quinn", "Rosa", "Søren", "Thảo", "Uma", "Viktor", "伟", "Ximena", "Yusuf", "Zoë", "D'Andre", "Mary-Kate",
-)  # fmt: skip
-LAST_NAMES = (
-    "O'Brien", "Null", "李", "Nguyễn", "García Márquez", "Okafor", "None", "Smith-Jones", "Müller", "Sato", "True", "Peña", "van der Berg",
-    "Test", "Johansson", "Haddad", "St. James", "Ivanova", "Kowalski", "N'Diaye", "Ferrari", "Silva", "Cohen", "Brown",
-)  # fmt: skip
 STUDENTS_A_SCHOOL, STUDENTS_A_SECTION = 200, 25
 FALL, SPRING = "2026-FA", "2027-SP"
 
@@ -63,12 +41,12 @@ def district(students: int, random: Random) -> Rows:
     rows["logins"] = [_second_login(teacher) for teacher in teachers[::4]]
     rows["enrollments"] = [*_taught(rows["sections"]), *_attended(pupils, groups)]
     rows["admins"] = [
-        _row(ADMINS, user_id=t["user_id"], account_id=_school(t["user_id"]), role="AccountAdmin", status="active")
+        _row("admins", user_id=t["user_id"], account_id=_school(t["user_id"]), role="AccountAdmin", status="active")
         for t in teachers[:: len(SUBJECTS)]
     ]
     rows |= _grouped(rows["enrollments"], schools[0])
     rows["user_observers"] = [
-        _row(USER_OBSERVERS, observer_id=parent["user_id"], student_id=parent["user_id"].removeprefix("P"), status="active")
+        _row("user_observers", observer_id=parent["user_id"], student_id=parent["user_id"].removeprefix("P"), status="active")
         for parent in parents
     ]
     return rows
@@ -97,9 +75,9 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, list[Change]]:
 # ---- one row each
 
 
-def _row(file: File, **cells: str) -> Row:
+def _row(file: str, **cells: str) -> Row:
     """Return a row of `file`: every column but the secret ones, empty unless given."""
-    return {column.name: cells.get(column.name, "") for column in file.columns if not column.secret}
+    return {column.name: cells.get(column.name, "") for column in FORMAT.file(file).columns if not column.secret}
 
 
 def _school(code: str) -> str:
@@ -108,18 +86,18 @@ def _school(code: str) -> str:
 
 def _accounts(schools: list[str]) -> list[Row]:
     found = [
-        _row(ACCOUNTS, account_id="D", name="Sample Unified School District", status="active", integration_id="NCES-0000001")
+        _row("accounts", account_id="D", name="Sample Unified School District", status="active", integration_id="NCES-0000001")
     ]
     for n, school in enumerate(schools):
         name = f"{SCHOOLS[n % len(SCHOOLS)]}{f' {n // len(SCHOOLS) + 1}' if n >= len(SCHOOLS) else ''}"
-        found.append(_row(ACCOUNTS, account_id=school, parent_account_id="D", name=name, status="active"))
+        found.append(_row("accounts", account_id=school, parent_account_id="D", name=name, status="active"))
     return found
 
 
 def _terms() -> list[Row]:
     return [
         _row(
-            TERMS,
+            "terms",
             term_id=FALL,
             name="Fall 2026",
             status="active",
@@ -127,10 +105,15 @@ def _terms() -> list[Row]:
             end_date="2026-12-19T00:00:00Z",
         ),
         _row(
-            TERMS, term_id=SPRING, name="Spring 2027", status="active", start_date="2027-01-11", end_date="2027-05-29T00:00-5:00"
+            "terms",
+            term_id=SPRING,
+            name="Spring 2027",
+            status="active",
+            start_date="2027-01-11",
+            end_date="2027-05-29T00:00-5:00",
         ),
         _row(
-            TERMS,
+            "terms",
             term_id=FALL,
             status="active",
             start_date="2026-08-17",
@@ -142,7 +125,7 @@ def _terms() -> list[Row]:
 
 def _course(school: str, code: str, name: str) -> Row:
     return _row(
-        COURSES,
+        "courses",
         course_id=f"{school}-{code}",
         short_name=f"{code}-{school}",
         long_name=name,
@@ -156,14 +139,14 @@ def _course(school: str, code: str, name: str) -> Row:
 
 def _section(school: str, code: str, group: int) -> Row:
     section = f"{school}-{code}-{group + 1}"
-    return _row(SECTIONS, section_id=section, course_id=f"{school}-{code}", name=f"{code} period {group + 1}", status="active")
+    return _row("sections", section_id=section, course_id=f"{school}-{code}", name=f"{code} period {group + 1}", status="active")
 
 
 def _student(n: int, random: Random) -> Row:
     first, last = random.choice(FIRST_NAMES), random.choice(LAST_NAMES)
     number = f"{n + 7:05d}" if n % 10 else f"{n + 7}E5"
     return _row(
-        USERS,
+        "users",
         user_id=number,
         integration_id=f"st-{number}",
         login_id=f"student{number}".lower(),
@@ -180,7 +163,7 @@ def _teacher(school: str, code: str, random: Random) -> Row:
     name = f"{random.choice(FIRST_NAMES)} {random.choice(LAST_NAMES)}"
     user_id = f"T{school}-{code}"
     return _row(
-        USERS,
+        "users",
         user_id=user_id,
         login_id=f"{user_id}@{DOMAIN}".lower(),
         full_name=name,
@@ -194,7 +177,7 @@ def _teacher(school: str, code: str, random: Random) -> Row:
 def _parent(pupil: Row, random: Random) -> Row:
     user_id = f"P{pupil['user_id']}"
     return _row(
-        USERS,
+        "users",
         user_id=user_id,
         login_id=f"{user_id}@{DOMAIN}".lower(),
         first_name=random.choice(FIRST_NAMES),
@@ -207,11 +190,11 @@ def _parent(pupil: Row, random: Random) -> Row:
 
 def _second_login(teacher: Row) -> Row:
     user_id = f"{teacher['user_id']}-2"
-    return _row(LOGINS, user_id=user_id, login_id=f"{user_id}".lower(), existing_user_id=teacher["user_id"])
+    return _row("logins", user_id=user_id, login_id=f"{user_id}".lower(), existing_user_id=teacher["user_id"])
 
 
 def _enrollment(section: str, user: str, role: str, status: str = "active") -> Row:
-    return _row(ENROLLMENTS, section_id=section, user_id=user, role=role, status=status)
+    return _row("enrollments", section_id=section, user_id=user, role=role, status=status)
 
 
 def _taught(sections: list[Row]) -> list[Row]:
@@ -232,8 +215,8 @@ def _crosslisted(sections: list[Row]) -> list[Row]:
     """Art is taught with English at the first school, and with a course of its own at the second."""
     own = next(row for row in sections if row["section_id"].startswith("002-ART"))
     return [
-        _row(XLISTS, xlist_course_id="001-ENG", section_id="001-ART-1", status="active"),
-        _row(XLISTS, xlist_course_id="002-ART-TOGETHER", section_id=own["section_id"], status="active"),
+        _row("xlists", xlist_course_id="001-ENG", section_id="001-ART-1", status="active"),
+        _row("xlists", xlist_course_id="002-ART-TOGETHER", section_id=own["section_id"], status="active"),
     ]
 
 
@@ -241,15 +224,15 @@ def _grouped(enrollments: list[Row], school: str) -> Rows:
     lab = f"{school}-BIO"
     pupils = [row["user_id"] for row in enrollments if row["role"] == "student" and row["section_id"] == f"{lab}-1"][:4]
     categories = [
-        _row(GROUP_CATEGORIES, group_category_id="LAB", course_id=lab, category_name="Lab partners", status="active"),
-        _row(GROUP_CATEGORIES, group_category_id="CLUBS", account_id=school, category_name="Clubs", status="active"),
+        _row("group_categories", group_category_id="LAB", course_id=lab, category_name="Lab partners", status="active"),
+        _row("group_categories", group_category_id="CLUBS", account_id=school, category_name="Clubs", status="active"),
     ]
     groups = [
-        _row(GROUPS, group_id="LAB-1", group_category_id="LAB", course_id=lab, name="Microscopes", status="available"),
-        _row(GROUPS, group_id="CHESS", group_category_id="CLUBS", account_id=school, name="Chess", status="available"),
+        _row("groups", group_id="LAB-1", group_category_id="LAB", course_id=lab, name="Microscopes", status="available"),
+        _row("groups", group_id="CHESS", group_category_id="CLUBS", account_id=school, name="Chess", status="available"),
     ]
     members = [
-        _row(GROUPS_MEMBERSHIP, group_id=group, user_id=user, status="accepted")
+        _row("groups_membership", group_id=group, user_id=user, status="accepted")
         for user in pupils
         for group in ("LAB-1", "CHESS")
     ]
@@ -262,7 +245,7 @@ def _grouped(enrollments: list[Row], school: str) -> Rows:
 def _override() -> list[Row]:
     return [
         _row(
-            TERMS,
+            "terms",
             term_id=SPRING,
             status="active",
             start_date="2027-01-04",
@@ -275,8 +258,8 @@ def _override() -> list[Row]:
 def _renamed(changes: Rows, rows: Rows, pupil: Row) -> tuple[Change, ...]:
     course = rows["courses"][-1]["course_id"]
     changes["change_sis_id"] = [
-        _row(CHANGE_SIS_ID, old_id=pupil["user_id"], new_id=f"N{pupil['user_id']}", type="user"),
-        _row(CHANGE_SIS_ID, old_id=course, new_id=f"{course}-2026", type="course"),
+        _row("change_sis_id", old_id=pupil["user_id"], new_id=f"N{pupil['user_id']}", type="user"),
+        _row("change_sis_id", old_id=course, new_id=f"{course}-2026", type="course"),
     ]
     return (
         Change(kind="updated", file="users", count=1, what="has a new id; history and enrollments stay"),

@@ -9,15 +9,13 @@ SECTIONS = File(
     source="sections.csv",
     key=("section_id",),
     columns=(
-        Column(name="section_id", required=True, note="The section's SIS id, unique among all sections."),
-        Column(
-            name="course_id", required=True, sticky=True, note="The section's course; another one than before moves the section."
-        ),
-        Column(name="name", sticky=True, note="The section's name; needed unless a known section is deleted."),
-        Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the section."),
-        Column(name="integration_id", note="A second id of the section, unique among sections."),
-        Column(name="start_date", sticky=True, form=Moment(), note="When the section begins; blank clears it."),
-        Column(name="end_date", sticky=True, form=Moment(), note="When the section has ended (exclusive); blank clears it."),
+        Column("section_id", required=True, note="The section's SIS id, unique among all sections."),
+        Column("course_id", required=True, sticky=True, note="The section's course; another one than before moves the section."),
+        Column("name", sticky=True, note="The section's name; needed unless a known section is deleted."),
+        Column("status", required=True, form=Status(("active", "deleted")), note="Of the section."),
+        Column("integration_id", note="A second id of the section, unique among sections."),
+        Column("start_date", sticky=True, form=Moment(), note="When the section begins; blank clears it."),
+        Column("end_date", sticky=True, form=Moment(), note="When the section has ended (exclusive); blank clears it."),
     ),
     in_order=True,
     recognised_by=Signature(every=("section_id", "name")),

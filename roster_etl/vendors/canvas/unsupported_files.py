@@ -4,42 +4,38 @@ from roster_etl.spec import Signature, Unsupported
 
 UNSUPPORTED = (
     Unsupported(
-        name="abstract_courses",
+        "abstract_courses",
         title="Abstract courses",
         recognised_by=Signature(every=("abstract_course_id", "short_name"), none=("course_id",)),
     ),
     Unsupported(
-        name="differentiation_tag_sets",
+        "differentiation_tag_sets",
         title="Sets of differentiation tags",
         recognised_by=Signature(every=("tag_set_id", "set_name")),
     ),
+    Unsupported("differentiation_tags", title="Differentiation tags", recognised_by=Signature(every=("tag_id", "name"))),
     Unsupported(
-        name="differentiation_tags",
-        title="Differentiation tags",
-        recognised_by=Signature(every=("tag_id", "name")),
-    ),
-    Unsupported(
-        name="differentiation_tag_membership",
+        "differentiation_tag_membership",
         title="Users with differentiation tags",
         recognised_by=Signature(every=("tag_id", "user_id")),
     ),
     Unsupported(
-        name="institutional_tag_categories",
+        "institutional_tag_categories",
         title="Sets of institutional tags",
         recognised_by=Signature(every=("category_id", "name"), none=("institutional_tag_id",)),
     ),
     Unsupported(
-        name="institutional_tags",
+        "institutional_tags",
         title="Institutional tags",
         recognised_by=Signature(every=("institutional_tag_id", "category_id", "name")),
     ),
     Unsupported(
-        name="institutional_tag_associations",
+        "institutional_tag_associations",
         title="Users with institutional tags",
         recognised_by=Signature(every=("institutional_tag_id", "user_id")),
     ),
     Unsupported(
-        name="grade_publishing_results",
+        "grade_publishing_results",
         title="Results of publishing grades",
         recognised_by=Signature(every=("enrollment_id", "grade_publishing_status")),
     ),

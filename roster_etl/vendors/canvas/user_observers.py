@@ -9,12 +9,12 @@ USER_OBSERVERS = File(
     source="user_observers.csv",
     key=("observer_id", "student_id"),
     columns=(
-        Column(name="observer_id", required=True, note="The observer's user_id."),
-        Column(name="student_id", required=True, note="The student's user_id."),
+        Column("observer_id", required=True, note="The observer's user_id."),
+        Column("student_id", required=True, note="The student's user_id."),
         Column(
-            name="status",
+            "status",
             required=True,
-            form=Status(options=("active", "deleted")),
+            form=Status(("active", "deleted")),
             note="active enrolls the observer beside the student wherever that one is enrolled, now and later.",
         ),
     ),

@@ -10,16 +10,13 @@ XLISTS = File(
     key=("section_id",),
     columns=(
         Column(
-            name="xlist_course_id",
+            "xlist_course_id",
             required=True,
             note="The course that the section moves to; made from the section's course if it is not known.",
         ),
-        Column(name="section_id", required=True, note="The section; it must be known."),
+        Column("section_id", required=True, note="The section; it must be known."),
         Column(
-            name="status",
-            required=True,
-            form=Status(options=("active", "deleted")),
-            note="deleted returns the section to its first course.",
+            "status", required=True, form=Status(("active", "deleted")), note="deleted returns the section to its first course."
         ),
     ),
     in_order=True,

@@ -48,7 +48,34 @@ def _site_of_code(source: str) -> Mapping:
     )
 
 
-_ORGANIZATIONS = (
+def _contacts(kind: str, position: int) -> Mapping:
+    """The contact in the columns that end in `kind`; a relationship is not given, and counts as empty in the id."""
+    name, phone, email = f"ContactName{kind}", f"ContactPhone{kind}", f"ContactEmail{kind}"
+    return Mapping(
+        source="students",
+        to="contacts",
+        steps=(AnyGiven(columns=(name, phone, email)),),
+        columns={
+            "user_kind": Const("student"),
+            "user_id": From("ID"),
+            "contact_id": From(name, via=with_texts(derived_id("contact"), "", kind), derived=True),
+            "name": From(name),
+            "type": Const(kind),
+            "phone": From(phone, via=digits),
+            "email": From(email),
+            "position": Const(position),
+        },
+    )
+
+
+_DERIVED_COURSE_ID = derived_id("course")
+_COURSE_ID = FirstOf(From("Course_number"), From("School", "Name", via=_DERIVED_COURSE_ID, derived=True))
+_SECTION_ID = From(
+    "School", "Teacher", "Period", "Course_number", "Section_number", "Name", via=derived_id("section"), derived=True
+)
+_YES = recode({"Y": True})
+
+MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         source="schools",
         to="organizations",
@@ -85,9 +112,6 @@ _ORGANIZATIONS = (
     _site_of_code("staff"),
     _site_of_code("students"),
     _site_of_code("staff_to_student"),
-)
-
-_USERS = (
     Mapping(
         source="students",
         to="users",
@@ -117,9 +141,6 @@ _USERS = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_USER_ROLES = (
     Mapping(
         source="students",
         to="user_roles",
@@ -141,9 +162,6 @@ _USER_ROLES = (
             "title": From("Title"),
         },
     ),
-)
-
-_STUDENT_PROFILES = (
     Mapping(
         source="students",
         to="student_profiles",
@@ -158,39 +176,8 @@ _STUDENT_PROFILES = (
             "preferred_contact_method": From("PreferredContactMethod"),
         },
     ),
-)
-
-
-def _contacts(kind: str, position: int) -> Mapping:
-    """The contact in the columns that end in `kind`; a relationship is not given, and counts as empty in the id."""
-    name, phone, email = f"ContactName{kind}", f"ContactPhone{kind}", f"ContactEmail{kind}"
-    return Mapping(
-        source="students",
-        to="contacts",
-        steps=(AnyGiven(columns=(name, phone, email)),),
-        columns={
-            "user_kind": Const("student"),
-            "user_id": From("ID"),
-            "contact_id": From(name, via=with_texts(derived_id("contact"), "", kind), derived=True),
-            "name": From(name),
-            "type": Const(kind),
-            "phone": From(phone, via=digits),
-            "email": From(email),
-            "position": Const(position),
-        },
-    )
-
-
-_CONTACTS = (_contacts(PRIMARY, 1), _contacts(SECONDARY, 2))
-
-_DERIVED_COURSE_ID = derived_id("course")
-_COURSE_ID = FirstOf(From("Course_number"), From("School", "Name", via=_DERIVED_COURSE_ID, derived=True))
-_SECTION_ID = From(
-    "School", "Teacher", "Period", "Course_number", "Section_number", "Name", via=derived_id("section"), derived=True
-)
-_YES = recode({"Y": True})
-
-_COURSES = (
+    _contacts(PRIMARY, 1),
+    _contacts(SECONDARY, 2),
     Mapping(
         source="staff_to_student",
         to="courses",
@@ -219,9 +206,6 @@ _COURSES = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_SECTIONS = (
     Mapping(
         source="staff_to_student",
         to="sections",
@@ -236,9 +220,6 @@ _SECTIONS = (
             "period": From("Period"),
         },
     ),
-)
-
-_ENROLLMENTS = (
     Mapping(
         source="staff_to_student",
         to="enrollments",
@@ -269,9 +250,6 @@ _ENROLLMENTS = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_ATTENDANCE = (
     Mapping(
         source="attendance",
         to="attendance",
@@ -286,16 +264,4 @@ _ATTENDANCE = (
             "teacher_name": From("Teacher.name"),
         },
     ),
-)
-
-MAPPINGS: tuple[Mapping, ...] = (
-    *_ORGANIZATIONS,
-    *_USERS,
-    *_USER_ROLES,
-    *_STUDENT_PROFILES,
-    *_CONTACTS,
-    *_COURSES,
-    *_SECTIONS,
-    *_ENROLLMENTS,
-    *_ATTENDANCE,
 )

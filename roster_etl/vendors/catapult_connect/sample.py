@@ -7,29 +7,25 @@ All people are invented. The names and ids are hard on purpose: importers lose `
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
 
+from roster_etl.spec.sample_district import (
+    DOMAIN,
+    FIRST_NAMES,
+    LAST_NAMES,
+    Level,
+    NextDay,
+    classes,
+    count_schools,
+    cycled,
+    places_of,
+    school_name,
+    student_id,
+    student_name,
+)
 from roster_etl.spec.sample_types import Change, Row, Rows
 
-FIRST_NAMES = (
-    "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
-    "Quinn", "Rosa", "Søren", "Thảo", "Uma", "Viktor", "伟", "Ximena", "Yusuf", "Zoë", "D'Andre", "Mary-Kate",
-)  # fmt: skip
-LAST_NAMES = (
-    "O'Brien", "Null", "李", "Nguyễn", "García Márquez", "Okafor", "None", "Smith-Jones", "Müller", "Sato", "True", "Peña", "van der Berg",
-    "Test", "Johansson", "Haddad", "St. James", "Ivanova", "Kowalski", "N'Diaye", "Ferrari", "Silva", "Cohen", "Brown",
-)  # fmt: skip
 SITE_NAMES = ("Lincoln", "Harriet Tubman", "Riverside", "St. Mary's", "Mission, North", 'Franklin "Hawks"')
-
-
-class Level(NamedTuple):
-    """A kind of school. Courses: name, number, period; a blank number is a course that only its name tells."""
-
-    kind: str
-    grades: tuple[str, ...]
-    courses: tuple[tuple[str, str, str], ...]
-
-
+# Courses: name, number, period; a blank number is a course that only its name tells.
 LEVELS = (
     Level(
         kind="Elementary School",
@@ -49,20 +45,16 @@ LEVELS = (
     ),
 )
 CODES = ("010", "20", "1E1", "DHS")  # of the first sites: text, all of them
-CLASS_SIZE = 24
-STUDENTS_A_SCHOOL = 400
 SHARE_ABSENT = 20  # one student in so many
-DOMAIN = "sample.example.org"
 TODAY, TOMORROW = "09/14/26", "09/15/26"
 
 
 def district(students: int, random: Random) -> Rows:
     """Return the rows of a district of about `students` students (at least one), by file."""
-    count = max(len(LEVELS), round(students / STUDENTS_A_SCHOOL))
-    codes = [CODES[n] if n < len(CODES) else f"S{n:03d}" for n in range(count)]
+    codes = [CODES[n] if n < len(CODES) else f"S{n:03d}" for n in range(count_schools(students, LEVELS))]
     rows: Rows = {"staff": [], "students": [], "staff_to_student": [], "attendance": [], "schools": []}
-    places = [(n, grade) for n in range(count) for grade in LEVELS[n % len(LEVELS)].grades]
-    people = [_student(n, codes[places[n % len(places)][0]], places[n % len(places)][1], random) for n in range(max(students, 1))]
+    places = places_of(codes, LEVELS)
+    people = [_student(n, *cycled(places, n), random) for n in range(max(students, 1))]
     for n, code in enumerate(codes):
         pupils = [person for person in people if person["School"] == code]
         _fill_school(rows, n, code, pupils)
@@ -76,32 +68,26 @@ def district(students: int, random: Random) -> Rows:
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
     """Return the upload of the day after `rows`, and what is different. The site file, given once, is not in it."""
-    rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items() if file != "schools"}
-    ids = list(dict.fromkeys(row["ID"] for row in rows["students"]))
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
-    chosen = random.sample(ids, min(len(ids), 2 * few + 2))
-    leavers, renamed = set(chosen[:few]), set(chosen[few : 2 * few])
-    changes = (
-        _leave(rows, leavers),
-        _rename(rows, renamed),
-        *_arrive(rows, few + 1, random),
-        *_break(rows, chosen[2 * few :]),
-    )
-    rows["attendance"] = _absences(rows, TOMORROW, random)
-    return rows, tuple(change for change in changes if change.count)
+    daily = {file: of_file for file, of_file in rows.items() if file != "schools"}
+    day = NextDay(daily, random, (row["ID"] for row in rows["students"]))
+    leavers, renamed, broken = day.choose(2, spare=2)
+    day.remove(leavers, {"students": "ID", "staff_to_student": "Student"}, "left the district, with their classes")
+    day.rename(renamed, "students", "ID", "Name.Last")
+    _arrive(day)
+    _break(day, broken)
+    day.rows["attendance"] = _absences(day.rows, TOMORROW, random)
+    return day.result()
 
 
 def _student(n: int, school: str, grade: str, random: Random) -> Row:
-    first = FIRST_NAMES[n % len(FIRST_NAMES)] if n < len(FIRST_NAMES) else random.choice(FIRST_NAMES)
-    last = LAST_NAMES[n % len(LAST_NAMES)] if n < len(LAST_NAMES) else random.choice(LAST_NAMES)
-    student_id = ("007", "7", "1E5")[n] if n < 3 else str(998 + n)
+    first, last = student_name(n, random)
     return {
-        "ID": student_id,
+        "ID": student_id(n),
         "School": school,
         "Name.First": first,
         "Name.Last": last,
         "MobileNumber": _phone(random) if grade in LEVELS[1].grades else "",
-        "Email": f"{student_id.lower()}@students.{DOMAIN}",
+        "Email": f"{student_id(n).lower()}@students.{DOMAIN}",
         **_contact("Primary", f"{random.choice(FIRST_NAMES)} {last}", n, random),
         **(_contact("Secondary", f"{random.choice(FIRST_NAMES)} {last}", n, random) if n % 3 else _no_contact("Secondary")),
         "ZipCode": f"{random.randint(1001, 1099):05d}",
@@ -132,16 +118,11 @@ def _phone(random: Random) -> str:
 
 def _site(n: int, code: str) -> Row:
     return {
-        "School Site Name": _site_name(n),
+        "School Site Name": school_name(n, SITE_NAMES, cycled(LEVELS, n).kind),
         "Address": f"{100 * (n + 1)} Main Street, Springfield, CA {1001 + n:05d}",
         "Phone Number": f"(555) 201-{n % 10000:04d}",
         "Merge with Site ID": code,
     }
-
-
-def _site_name(n: int) -> str:
-    name = SITE_NAMES[n % len(SITE_NAMES)]
-    return f"{name} {LEVELS[n % len(LEVELS)].kind}{f' {n}' if n >= len(SITE_NAMES) else ''}"
 
 
 def _field_house(code: str) -> Row:
@@ -154,16 +135,14 @@ def _field_house(code: str) -> Row:
 
 
 def _fill_school(rows: Rows, n: int, code: str, pupils: list[Row]) -> None:
-    level = LEVELS[n % len(LEVELS)]
+    level = cycled(LEVELS, n)
     teachers = [_teacher(code, len(rows["staff"]) + k) for k in range(max(3, len(pupils) // 16))]
     rows["staff"] += [*teachers, _employee(f"P{n + 1:03d}", code, "Principal", 7 * n + 3)]
-    for place, grade in enumerate(level.grades):
-        of_grade = [person for person in pupils if person["Grade"] == grade]
-        for group, first in enumerate(range(0, len(of_grade), CLASS_SIZE), start=1):
-            for at, course in enumerate(level.courses):
-                teacher = teachers[(place + group + (at if level is LEVELS[1] else 0)) % len(teachers)]
-                cell = _class(code, teacher["ID"], grade, group, course)
-                rows["staff_to_student"] += [{**cell, "Student": person["ID"]} for person in of_grade[first : first + CLASS_SIZE]]
+    for grade, group, members in classes(level, pupils, "Grade"):
+        for at, course in enumerate(level.courses):
+            teacher = cycled(teachers, level.grades.index(grade) + group + (at if level is LEVELS[1] else 0))
+            cell = _class(code, teacher["ID"], grade, group, course)
+            rows["staff_to_student"] += [{**cell, "Student": person["ID"]} for person in members]
 
 
 def _class(code: str, teacher: str, grade: str, group: int, course: tuple[str, str, str]) -> Row:
@@ -186,8 +165,8 @@ def _employee(staff_id: str, code: str, title: str, n: int) -> Row:
     return {
         "ID": staff_id,
         "School": code,
-        "Name.First": FIRST_NAMES[n % len(FIRST_NAMES)],
-        "Name.Last": LAST_NAMES[(5 * n + 2) % len(LAST_NAMES)],
+        "Name.First": cycled(FIRST_NAMES, n),
+        "Name.Last": cycled(LAST_NAMES, 5 * n + 2),
         "Email": f"staff{staff_id.lower()}@{DOMAIN}",
         "Title": title,
         "Mobile_number": f"(555) 301-{n % 10000:04d}" if n % 2 else "",
@@ -218,55 +197,29 @@ def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
     ]
 
 
-def _leave(rows: Rows, leavers: set[str]) -> Change:
-    rows["students"] = [row for row in rows["students"] if row["ID"] not in leavers]
-    rows["staff_to_student"] = [row for row in rows["staff_to_student"] if row["Student"] not in leavers]
-    return Change(kind="removed", file="students", count=len(leavers), what="left the district, with their classes")
-
-
-def _rename(rows: Rows, renamed: set[str]) -> Change:
-    for row in rows["students"]:
-        if row["ID"] in renamed:
-            row["Name.Last"] = f"{row['Name.Last']}-Rivera"
-    return Change(kind="updated", file="students", count=len(renamed), what="have a new last name")
-
-
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
-    first = 1 + max(int(row["ID"]) for row in rows["students"] if row["ID"].isdigit())
-    known = {row["ID"]: row for row in rows["students"]}
-    for number in range(first, first + count):
-        row = random.choice(rows["staff_to_student"])
+def _arrive(day: NextDay) -> None:
+    first = 1 + max(int(row["ID"]) for row in day.rows["students"] if row["ID"].isdigit())
+    known = {row["ID"]: row for row in day.rows["students"]}
+    for number in range(first, first + day.few + 1):
+        row = day.random.choice(day.rows["staff_to_student"])
         peer = known[row["Student"]]
-        person = _student(max(number - 998, 3), peer["School"], peer["Grade"], random) | {"ID": str(number)}
-        rows["students"].append(person)
-        rows["staff_to_student"].append({**row, "Student": person["ID"]})
-    return (
-        Change(kind="created", file="students", count=count, what="are new"),
-        Change(kind="created", file="staff_to_student", count=count, what="are classes of the new students"),
-    )
+        person = _student(max(number - 998, 3), peer["School"], peer["Grade"], day.random) | {"ID": str(number)}
+        day.rows["students"].append(person)
+        day.rows["staff_to_student"].append({**row, "Student": person["ID"]})
+    day.note_arrivals("students", "staff_to_student", "are classes of the new students")
 
 
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a lost name, a phone that is none, rows that disagree, a reference to nothing."""
     if len(chosen) < 2:
-        return ()
-    nameless, unphoned = chosen[0], chosen[-1]
-    for row in rows["students"]:
-        if row["ID"] == nameless:
-            row["Name.Last"] = ""
-        elif row["ID"] == unphoned:
-            row["ContactPhonePrimary"] = "ask the office"
-    shared = [row for row in rows["staff"] if row["ID"] == "C001"]
+        return
+    day.set_cell("students", "ID", chosen[-1], "ContactPhonePrimary", "ask the office")
+    day.set_cell("students", "ID", chosen[0], "Name.Last", "")
+    shared = [row for row in day.rows["staff"] if row["ID"] == "C001"]
     shared[-1]["Title"] = "Psychologist"
-    rows["staff_to_student"].append({**rows["staff_to_student"][0], "Student": "no-such-student"})
-    return (
-        Change(
-            kind="refused",
-            file="students",
-            count=1,
-            what="lost the last name, which is required; the record, and the classes, stay as they were",
-        ),
-        Change(kind="doubted", file="students", count=1, what="has a contact whose phone is no number; it is left empty"),
-        Change(kind="doubted", file="staff", count=1, what="has another title in the row of a second school; the first counts"),
-        Change(kind="refused", file="staff_to_student", count=1, what="names a student who is in no file"),
-    )
+    day.rows["staff_to_student"].append({**day.rows["staff_to_student"][0], "Student": "no-such-student"})
+    lost = "lost the last name, which is required; the record, and the classes, stay as they were"
+    day.note("refused", "students", 1, lost)
+    day.note("doubted", "students", 1, "has a contact whose phone is no number; it is left empty")
+    day.note("doubted", "staff", 1, "has another title in the row of a second school; the first counts")
+    day.note("refused", "staff_to_student", 1, "names a student who is in no file")

@@ -11,21 +11,16 @@ SCHOOLS = File(
     lasting=True,
     key=("School Site Name",),
     columns=(
+        Column("School Site Name", required=True, aliases=("SchoolSiteName", "School_Site_Name"), note="The site's name."),
+        Column("Address", note="The site's address, on one line."),
         Column(
-            name="School Site Name",
-            required=True,
-            aliases=("SchoolSiteName", "School_Site_Name"),
-            note="The site's name.",
-        ),
-        Column(name="Address", note="The site's address, on one line."),
-        Column(
-            name="Phone Number",
+            "Phone Number",
             form=Phone(lengths=(10,)),
             aliases=("PhoneNumber", "Phone_Number"),
             note="The site's phone, 10 digits; spaces and punctuation do not count.",
         ),
         Column(
-            name="Merge with Site ID",
+            "Merge with Site ID",
             aliases=("MergeWithSiteID", "Merge_with_Site_ID"),
             note="Code of the site that this location is combined with; case counts.",
         ),

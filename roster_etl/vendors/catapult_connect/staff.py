@@ -10,26 +10,26 @@ STAFF = File(
     key=("ID",),
     columns=(
         Column(
-            name="ID",
+            "ID",
             required=True,
             note="The person's id in the student information system, numeric or alphanumeric; StaffToStudentExport.csv refers to it.",
         ),
         Column(
-            name="School",
+            "School",
             required=True,
             aliases=("site",),
             note="Code of a school of the person, alphanumeric; case counts. One row for each school.",
         ),
-        Column(name="Name.First", required=True, aliases=("nameFirst", "Name_First"), note="First name."),
-        Column(name="Name.Last", required=True, aliases=("nameLast", "Name_Last"), note="Last name."),
-        Column(name="Email", required=True, form=Email(), note="The person's district e-mail address."),
+        Column("Name.First", required=True, aliases=("nameFirst", "Name_First"), note="First name."),
+        Column("Name.Last", required=True, aliases=("nameLast", "Name_Last"), note="Last name."),
+        Column("Email", required=True, form=Email(), note="The person's district e-mail address."),
         Column(
-            name="Title",
+            "Title",
             required=True,
             note="Role or title. Teacher and Instructor choose where the vendor lists a person, and change no rights.",
         ),
         Column(
-            name="Mobile_number",
+            "Mobile_number",
             form=Phone(lengths=(10,)),
             aliases=("mobileNumber", "Mobile.number"),
             note="Mobile phone, 10 digits; spaces and punctuation do not count.",

@@ -12,32 +12,30 @@ ADMINS = File(
     key=("Staff_id", "School_id"),
     columns=(
         Column(
-            name="School_id",
+            "School_id",
             required=True,
-            references=Reference(file="schools", column="School_id"),
+            references=Reference("schools", "School_id"),
             note="A school that the person manages. One row for each.",
         ),
+        Column("Staff_id", required=True, note="The person's id, unique in the district; the same in each of the person's rows."),
         Column(
-            name="Staff_id", required=True, note="The person's id, unique in the district; the same in each of the person's rows."
-        ),
-        Column(
-            name="Admin_email",
+            "Admin_email",
             required=True,
             form=Email(),
             unique=Unique(per=("Staff_id",)),
             note="The person's e-mail address, no other administrator's.",
         ),
-        Column(name="First_name", required=True, note="First name."),
-        Column(name="Last_name", required=True, note="Last name."),
-        Column(name="Admin_title", note="Job title."),
-        Column(name="Username", note="Log-in name for the vendor's password log-in."),
+        Column("First_name", required=True, note="First name."),
+        Column("Last_name", required=True, note="Last name."),
+        Column("Admin_title", note="Job title."),
+        Column("Username", note="Log-in name for the vendor's password log-in."),
         Column(
-            name="Password",
+            "Password",
             secret=True,
             note="Password for the vendor's password log-in. Never read, blanked before anything is stored.",
         ),
         Column(
-            name="Role",
+            "Role",
             note="School Tech Lead, SchoolTechLead or STL (case does not count) in any row makes the person tech lead "
             "at all of the person's schools; no other role is supported.",
         ),

@@ -10,23 +10,13 @@ ENROLLMENTS = File(
     key=("Section_id", "Student_id"),
     columns=(
         Column(
-            name="School_id",
+            "School_id",
             required=True,
-            references=Reference(file="schools", column="School_id"),
+            references=Reference("schools", "School_id"),
             note="A school of the upload; not necessarily the student's primary one.",
         ),
-        Column(
-            name="Section_id",
-            required=True,
-            references=Reference(file="sections", column="Section_id"),
-            note="The section.",
-        ),
-        Column(
-            name="Student_id",
-            required=True,
-            references=Reference(file="students", column="Student_id"),
-            note="The student.",
-        ),
+        Column("Section_id", required=True, references=Reference("sections", "Section_id"), note="The section."),
+        Column("Student_id", required=True, references=Reference("students", "Student_id"), note="The student."),
     ),
     extensions=("ext.",),
     note="Every enrollment of a student in a section. "

@@ -88,7 +88,12 @@ _SECTION_COURSE = Lookup(
     take={"Course_number": "Course_number", "Course_name": "Course_name", "section_school": "School_id"},
 )
 
-_ORGANIZATIONS = (
+
+_STAFF_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="admins")
+_ADMIN_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="staff")
+_STAFF_ROLE = FirstOf(From("is_tech_lead", via=recode({"Y": "tech_lead"})), Const("staff"))
+
+MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         source="schools",
         to="organizations",
@@ -121,9 +126,6 @@ _ORGANIZATIONS = (
             "name": Const(DISTRICT_OFFICE_NAME, derived=True),
         },
     ),
-)
-
-_TERMS = (
     Mapping(
         source="sections",
         to="terms",
@@ -136,9 +138,6 @@ _TERMS = (
             "end_at": From("Term_end", via=ends_us, option="time_zone"),
         },
     ),
-)
-
-_USERS = (
     Mapping(
         source="students",
         to="users",
@@ -215,13 +214,6 @@ _USERS = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_STAFF_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="admins")
-_ADMIN_LEADS = AnyRow(by="Staff_id", column="Role", values=TECH_LEAD_ROLES, name="is_tech_lead", file="staff")
-_STAFF_ROLE = FirstOf(From("is_tech_lead", via=recode({"Y": "tech_lead"})), Const("staff"))
-
-_USER_ROLES = (
     Mapping(
         source="students",
         to="user_roles",
@@ -273,9 +265,6 @@ _USER_ROLES = (
             "title": From("Admin_title"),
         },
     ),
-)
-
-_STUDENT_PROFILES = (
     Mapping(
         source="students",
         to="student_profiles",
@@ -304,9 +293,6 @@ _STUDENT_PROFILES = (
             "zip": From("Student_zip"),
         },
     ),
-)
-
-_CONTACTS = (
     Mapping(
         source="students",
         to="contacts",
@@ -328,9 +314,6 @@ _CONTACTS = (
             "position": From("position", via=whole, derived=True),
         },
     ),
-)
-
-_COURSES = (
     Mapping(
         source="sections",
         to="courses",
@@ -348,9 +331,6 @@ _COURSES = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_SECTIONS = (
     Mapping(
         source="sections",
         to="sections",
@@ -401,9 +381,6 @@ _SECTIONS = (
             ),
         },
     ),
-)
-
-_ENROLLMENTS = (
     Mapping(
         source="enrollments",
         to="enrollments",
@@ -435,16 +412,4 @@ _ENROLLMENTS = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-MAPPINGS = (
-    *_ORGANIZATIONS,
-    *_TERMS,
-    *_USERS,
-    *_USER_ROLES,
-    *_STUDENT_PROFILES,
-    *_CONTACTS,
-    *_COURSES,
-    *_SECTIONS,
-    *_ENROLLMENTS,
 )

@@ -7,7 +7,7 @@ from roster_etl.spec import Option
 
 OPTIONS = (
     Option(
-        name="section_names",
+        "section_names",
         default="document",
         kind="choice",
         choices=("document", "given"),
@@ -15,26 +15,26 @@ OPTIONS = (
         "by the Name column where it has a value.",
     ),
     Option(
-        name="infer_grades",
+        "infer_grades",
         default="true",
         kind="switch",
         meaning="Give a section without a grade, or every section if all have the same, the most common grade of its students.",
     ),
     Option(
-        name="infer_subjects",
+        "infer_subjects",
         default="true",
         kind="switch",
         meaning="Give a section without a subject one that fits the name of its course, or its own.",
     ),
     Option(
-        name="school_number_required",
+        "school_number_required",
         default="true",
         kind="switch",
         meaning="Refuse schools without a School_number, as the document does. "
         "Switched off, the number and its column may be missing.",
     ),
     Option(
-        name="course_number_scope",
+        "course_number_scope",
         default="district",
         kind="choice",
         choices=("district", "school"),

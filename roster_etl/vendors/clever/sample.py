@@ -9,16 +9,23 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
+from roster_etl.spec.sample_district import (
+    DOMAIN,
+    FIRST_NAMES,
+    LAST_NAMES,
+    Level,
+    NextDay,
+    classes,
+    count_schools,
+    cycled,
+    places_of,
+    school_name,
+    student_id,
+    student_name,
+)
 from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.vendors.clever.students import CONTACT_COLUMNS
 
-FIRST_NAMES = (
-    "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
-    "Quinn", "Rosa", "Søren", "Thảo", "Uma", "Viktor", "伟", "Ximena", "Yusuf", "Zoë", "D'Andre", "Mary-Kate",
-)  # fmt: skip
-LAST_NAMES = (
-    "O'Brien", "Null", "李", "Nguyễn", "García Márquez", "Okafor", "None", "Smith-Jones", "Müller", "Sato", "True", "Peña", "van der Berg",
-    "Test", "Johansson", "Haddad", "St. James", "Ivanova", "Kowalski", "N'Diaye", "Ferrari", "Silva", "Cohen", "Brown",
-)  # fmt: skip
 SCHOOL_NAMES = (
     "Lincoln",
     "Harriet Tubman",
@@ -31,15 +38,6 @@ SCHOOL_NAMES = (
 )
 
 
-class Level(NamedTuple):
-    """A kind of school. Courses: name, number, subject; a blank subject is for the importer to infer."""
-
-    kind: str
-    grades: tuple[str, ...]
-    all_grades: str
-    courses: tuple[tuple[str, str, str], ...]
-
-
 class Slot(NamedTuple):
     """Where a section stands in its school's timetable."""
 
@@ -49,11 +47,11 @@ class Slot(NamedTuple):
     period: int
 
 
+# Courses: name, number, subject; a blank subject is for the importer to infer.
 LEVELS = (
     Level(
         kind="Elementary School",
         grades=("Kindergarten", "1", "2", "3", "4", "5"),
-        all_grades="1-5",
         courses=(
             ("Homeroom", "HR", "Homeroom/advisory"),
             ("Language Arts", "LA", "English/language arts"),
@@ -65,7 +63,6 @@ LEVELS = (
     Level(
         kind="Middle School",
         grades=("6", "7", "8"),
-        all_grades="6-8",
         courses=(
             ("English", "EN", "English/language arts"),
             ("Math", "MA", "Math"),
@@ -78,7 +75,6 @@ LEVELS = (
     Level(
         kind="High School",
         grades=("9", "10", "11", "12"),
-        all_grades="9-12",
         courses=(
             ("English", "EN", ""),
             ("Algebra", "AL", ""),
@@ -97,29 +93,18 @@ CONTACTS = (
     ("Grandfather", "family"),
     ("Neighbor", "emergency"),
 )
-NO_CONTACT = {
-    "Contact_relationship": "",
-    "Contact_type": "",
-    "Contact_name": "",
-    "Contact_phone": "",
-    "Contact_phone_type": "",
-    "Contact_email": "",
-    "Contact_sis_id": "",
-}
 STREETS = ("Oak Street", "Maple Avenue, Apt 4", 'Cañada Road "Rear"', "St. Mary's Lane", "1st Street")
-CLASS_SIZE = 24
-STUDENTS_A_SCHOOL = 400
-DOMAIN = "sample.example.org"
 
 
 def district(students: int, random: Random) -> Rows:
     """Return the rows of a district of about `students` students (at least one for each grade of a school), by file."""
-    schools = [_school(n) for n in range(max(len(LEVELS), round(students / STUDENTS_A_SCHOOL)))]
+    schools = [_school(n) for n in range(count_schools(students, LEVELS))]
     rows: Rows = {"schools": schools, "teachers": [], "students": [], "sections": [], "enrollments": [], "staff": _staff(schools)}
-    people = _people(schools, students, random)
+    places = places_of((school["School_id"] for school in schools), LEVELS)
+    people = [_student(n, *cycled(places, n), random) for n in range(max(students, 1))]
     for number, school in enumerate(schools):
         pupils = [person for person in people if person["School_id"] == school["School_id"]]
-        _fill_school(rows, school, LEVELS[number % len(LEVELS)], pupils, random)
+        _fill_school(rows, school, cycled(LEVELS, number), pupils, random)
     for person in people:
         rows["students"] += _with_contacts(person, random)
     return rows
@@ -127,31 +112,25 @@ def district(students: int, random: Random) -> Rows:
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
     """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
-    rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
-    ids = list(dict.fromkeys(row["Student_id"] for row in rows["students"]))
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
-    chosen = random.sample(ids, min(len(ids), 4 * few + 2))
-    leavers, renamed, movers = set(chosen[:few]), set(chosen[few : 2 * few]), set(chosen[2 * few : 3 * few])
-    changes = (
-        _leave(rows, leavers),
-        _rename(rows, renamed),
-        _move(rows, movers),
-        *_arrive(rows, few + 1, random),
-        *_break(rows, chosen[3 * few :]),
-    )
-    return rows, tuple(change for change in changes if change.count)
+    day = NextDay(rows, random, (row["Student_id"] for row in rows["students"]))
+    leavers, renamed, movers, *broken = day.choose(4, spare=2)
+    day.remove(leavers, {"students": "Student_id", "enrollments": "Student_id"}, "left the district, with their enrollments")
+    day.rename(renamed, "students", "Student_id", "Last_name")
+    _move(day, movers)
+    _arrive(day)
+    _break(day, [person for group in broken for person in group])
+    return day.result()
 
 
 def _school(n: int) -> Row:
-    level = LEVELS[n % len(LEVELS)]
-    principal = f"{FIRST_NAMES[(5 * n) % len(FIRST_NAMES)]} {LAST_NAMES[n % len(LAST_NAMES)]}"
+    level = cycled(LEVELS, n)
     return {
         "School_id": f"{7 * (n + 1):03d}",
-        "School_name": f"{SCHOOL_NAMES[n % len(SCHOOL_NAMES)]} {level.kind}{f' {n}' if n >= len(SCHOOL_NAMES) else ''}",
+        "School_name": school_name(n, SCHOOL_NAMES, level.kind),
         "School_number": f"{n + 1:04d}",
         "Low_grade": level.grades[0],
         "High_grade": level.grades[-1],
-        "Principal": principal,
+        "Principal": f"{cycled(FIRST_NAMES, 5 * n)} {cycled(LAST_NAMES, n)}",
         "Principal_email": f"principal{n + 1}@{DOMAIN}",
         "State_id": f"{4400000 + n}",
         "School_state": "CA",
@@ -163,19 +142,12 @@ def _school(n: int) -> Row:
     }
 
 
-def _people(schools: list[Row], students: int, random: Random) -> list[Row]:
-    places = [(school["School_id"], grade) for n, school in enumerate(schools) for grade in LEVELS[n % len(LEVELS)].grades]
-    return [_student(n, *places[n % len(places)], random) for n in range(max(students, 1))]
-
-
 def _student(n: int, school_id: str, grade: str, random: Random) -> Row:
-    first = FIRST_NAMES[n % len(FIRST_NAMES)] if n < len(FIRST_NAMES) else random.choice(FIRST_NAMES)
-    last = LAST_NAMES[n % len(LAST_NAMES)] if n < len(LAST_NAMES) else random.choice(LAST_NAMES)
+    first, last = student_name(n, random)
     years = 5 if grade == "Kindergarten" else 5 + int(grade)
-    student_id = ("007", "7", "1E5")[n] if n < 3 else str(998 + n)
     return {
         "School_id": school_id,
-        "Student_id": student_id,
+        "Student_id": student_id(n),
         "Student_number": f"{n + 1:06d}",
         "State_id": f"S{n + 1:09d}",
         "First_name": first,
@@ -192,7 +164,7 @@ def _student(n: int, school_id: str, grade: str, random: Random) -> Row:
         "Student_city": "Springfield",
         "Student_state": "CA",
         "Student_zip": f"{random.randint(1001, 1099):05d}",
-        "Student_email": f"{student_id.lower()}@students.{DOMAIN}",
+        "Student_email": f"{student_id(n).lower()}@students.{DOMAIN}",
         "Username": f"student{n + 1}",
         "Disability_type": "",
         "ext.bus_route": random.choice(("12", "07", "")),
@@ -202,7 +174,9 @@ def _student(n: int, school_id: str, grade: str, random: Random) -> Row:
 def _with_contacts(person: Row, random: Random) -> list[Row]:
     count = random.choice((0, 1, 1, 2, 2, 3))
     kinds = random.sample(CONTACTS, count)
-    return [person | _contact(person, n, *kind, random) for n, kind in enumerate(kinds)] or [person | NO_CONTACT]
+    return [person | _contact(person, n, *kind, random) for n, kind in enumerate(kinds)] or [
+        person | dict.fromkeys(CONTACT_COLUMNS, "")
+    ]
 
 
 def _contact(person: Row, n: int, relationship: str, kind: str, random: Random) -> Row:
@@ -218,18 +192,21 @@ def _contact(person: Row, n: int, relationship: str, kind: str, random: Random) 
     }
 
 
-def _fill_school(rows: Rows, school: Row, level: Level, pupils: list[Row], random: Random) -> None:
+def _fill_school(rows: Rows, school: Row, level: Level[tuple[str, str, str]], pupils: list[Row], random: Random) -> None:
     teachers = [_teacher(school, len(rows["teachers"]) + n) for n in range(max(3, len(pupils) // 16))]
     rows["teachers"] += teachers
-    for grade in level.grades:
-        of_grade = [person for person in pupils if person["Grade"] == grade]
-        for group, first in enumerate(range(0, len(of_grade), CLASS_SIZE), start=1):
-            for period, course in enumerate(level.courses, start=1):
-                slot = Slot(school["School_id"], grade, group, period)
-                _enroll(rows, _section(slot, course, teachers, random), of_grade[first : first + CLASS_SIZE])
+    for grade, group, members in classes(level, pupils, "Grade"):
+        for period, course in enumerate(level.courses, start=1):
+            slot = Slot(school["School_id"], grade, group, period)
+            _enroll(rows, _section(slot, course, teachers, random), members)
     singers = pupils[::5]
     if singers:
-        _enroll(rows, _choir(school, level.all_grades, teachers), singers)
+        _enroll(rows, _choir(school, _all_grades(level), teachers), singers)
+
+
+def _all_grades(level: Level[tuple[str, str, str]]) -> str:
+    numbers = [grade for grade in level.grades if grade.isdigit()]
+    return f"{numbers[0]}-{numbers[-1]}"
 
 
 def _enroll(rows: Rows, section: Row, pupils: list[Row]) -> None:
@@ -250,8 +227,8 @@ def _teacher(school: Row, n: int) -> Row:
         "State_teacher_id": f"{8000000 + n}",
         "Middle_name": "",
         "Teacher_email": f"teacher{teacher_id}@{DOMAIN}",
-        "First_name": FIRST_NAMES[(3 * n + 1) % len(FIRST_NAMES)],
-        "Last_name": LAST_NAMES[(5 * n + 2) % len(LAST_NAMES)],
+        "First_name": cycled(FIRST_NAMES, 3 * n + 1),
+        "Last_name": cycled(LAST_NAMES, 5 * n + 2),
         "Title": "Teacher",
         "Username": f"teacher{teacher_id}",
     }
@@ -261,8 +238,8 @@ def _section(slot: Slot, course: tuple[str, str, str], teachers: list[Row], rand
     school_id, grade, group, period = slot
     name, number, subject = course
     term, start, end = TERMS[0] if period < 5 else random.choice(TERMS[1:])
-    at = (period + 2 * group + ord(grade[0]) + ord(grade[-1])) % len(teachers)
-    colleagues = [teachers[(at + step) % len(teachers)]["Teacher_id"] for step in (0, 1, 2)]
+    at = period + 2 * group + ord(grade[0]) + ord(grade[-1])
+    colleagues = [cycled(teachers, at + step)["Teacher_id"] for step in (0, 1, 2)]
     return {
         "School_id": school_id,
         "Section_id": f"{school_id}-{number}{_short(grade)}-{group}",
@@ -323,8 +300,8 @@ def _employee(number: str, school_id: str, title: str, department: str, role: st
         "School_id": school_id,
         "Staff_id": number.zfill(3),
         "Staff_email": f"staff{number}@{DOMAIN}",
-        "First_name": FIRST_NAMES[(7 * int(number)) % len(FIRST_NAMES)],
-        "Last_name": LAST_NAMES[(11 * int(number)) % len(LAST_NAMES)],
+        "First_name": cycled(FIRST_NAMES, 7 * int(number)),
+        "Last_name": cycled(LAST_NAMES, 11 * int(number)),
         "Department": department,
         "Title": title,
         "Username": f"staff{number}",
@@ -332,25 +309,12 @@ def _employee(number: str, school_id: str, title: str, department: str, role: st
     }
 
 
-def _leave(rows: Rows, leavers: set[str]) -> Change:
-    for file in ("students", "enrollments"):
-        rows[file] = [row for row in rows[file] if row["Student_id"] not in leavers]
-    return Change(kind="removed", file="students", count=len(leavers), what="left the district, with their enrollments")
-
-
-def _rename(rows: Rows, renamed: set[str]) -> Change:
-    for row in rows["students"]:
-        if row["Student_id"] in renamed:
-            row["Last_name"] = f"{row['Last_name']}-Rivera"
-    return Change(kind="updated", file="students", count=len(renamed), what="have a new last name")
-
-
-def _move(rows: Rows, movers: set[str]) -> Change:
+def _move(day: NextDay, movers: list[str]) -> None:
     """Move each of `movers` from the first of their sections to another one of that school."""
-    schools = {row["Section_id"]: row["School_id"] for row in rows["sections"]}
-    taken = {(row["Student_id"], row["Section_id"]) for row in rows["enrollments"]}
+    schools = {row["Section_id"]: row["School_id"] for row in day.rows["sections"]}
+    taken = {(row["Student_id"], row["Section_id"]) for row in day.rows["enrollments"]}
     waiting, moved = set(movers), 0
-    for row in rows["enrollments"]:
+    for row in day.rows["enrollments"]:
         student = row["Student_id"]
         if student not in waiting:
             continue
@@ -359,53 +323,34 @@ def _move(rows: Rows, movers: set[str]) -> Change:
         if free:
             row["Section_id"] = free[0]
             moved += 1
-    return Change(kind="updated", file="enrollments", count=moved, what="changed from one section to another")
+    day.note("updated", "enrollments", moved, "changed from one section to another")
 
 
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
-    first = max(int(row["Student_number"]) for row in rows["students"])
-    for n in range(first, first + count):
-        section = random.choice(rows["sections"])
-        grade = next((row["Low_grade"] for row in rows["schools"] if row["School_id"] == section["School_id"]), "1")
-        person = _student(n, section["School_id"], grade, random)
-        rows["students"] += _with_contacts(person, random)
-        rows["enrollments"].append(_enrollment(section, person["Student_id"]))
-    return (
-        Change(kind="created", file="students", count=count, what="are new"),
-        Change(kind="created", file="enrollments", count=count, what="are of the new students"),
-    )
+def _arrive(day: NextDay) -> None:
+    first = max(int(row["Student_number"]) for row in day.rows["students"])
+    grades = {row["School_id"]: row["Low_grade"] for row in day.rows["schools"]}
+    for n in range(first, first + day.few + 1):
+        section = day.random.choice(day.rows["sections"])
+        person = _student(n, section["School_id"], grades[section["School_id"]], day.random)
+        day.rows["students"] += _with_contacts(person, day.random)
+        day.rows["enrollments"].append(_enrollment(section, person["Student_id"]))
+    day.note_arrivals("students", "enrollments")
 
 
-def _rows_of(rows: Rows, student: str) -> str:
+def _rows_of(day: NextDay, student: str) -> str:
     """Return how many rows a student has, one for each contact, in words."""
-    count = sum(row["Student_id"] == student for row in rows["students"])
+    count = sum(row["Student_id"] == student for row in day.rows["students"])
     return f"{count} row{'s' * (count != 1)}"
 
 
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a lost name, a date that does not exist, a reference to nothing."""
     if len(chosen) < 2:
-        return ()
-    nameless, undated = chosen[0], chosen[-1]
-    nameless_rows, undated_rows = (_rows_of(rows, student) for student in (nameless, undated))
-    for row in rows["students"]:
-        if row["Student_id"] == nameless:
-            row["Last_name"] = ""
-        elif row["Student_id"] == undated:
-            row["DOB"] = "02/30/2012"
-    rows["enrollments"].append(_enrollment(rows["sections"][0], "no-such-student"))
-    return (
-        Change(
-            kind="refused",
-            file="students",
-            count=1,
-            what=f"lost the last name, which is required, in {nameless_rows}; the record stays as it was",
-        ),
-        Change(
-            kind="doubted",
-            file="students",
-            count=1,
-            what=f"has a date of birth that does not exist, in {undated_rows}; it is left empty",
-        ),
-        Change(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
-    )
+        return
+    nameless, undated = (_rows_of(day, student) for student in (chosen[0], chosen[-1]))
+    day.set_cell("students", "Student_id", chosen[-1], "DOB", "02/30/2012")
+    day.set_cell("students", "Student_id", chosen[0], "Last_name", "")
+    day.rows["enrollments"].append(_enrollment(day.rows["sections"][0], "no-such-student"))
+    day.note("refused", "students", 1, f"lost the last name, which is required, in {nameless}; the record stays as it was")
+    day.note("doubted", "students", 1, f"has a date of birth that does not exist, in {undated}; it is left empty")
+    day.note("refused", "enrollments", 1, "names a student who is in no file")

@@ -11,33 +11,31 @@ STAFF = File(
     key=("Staff_id", "School_id"),
     columns=(
         Column(
-            name="School_id",
+            "School_id",
             required=True,
-            references=Reference(file="schools", column="School_id", also=("DEFAULT_DISTRICT_OFFICE", "district")),
+            references=Reference("schools", "School_id", also=("DEFAULT_DISTRICT_OFFICE", "district")),
             note="A school of the person, or DEFAULT_DISTRICT_OFFICE, or district for every school. One row for each.",
         ),
+        Column("Staff_id", required=True, note="The person's id, unique in the district; the same in each of the person's rows."),
         Column(
-            name="Staff_id", required=True, note="The person's id, unique in the district; the same in each of the person's rows."
-        ),
-        Column(
-            name="Staff_email",
+            "Staff_email",
             required=True,
             form=Email(),
             unique=Unique(per=("Staff_id",)),
             note="The person's e-mail address, no one else's on the staff.",
         ),
-        Column(name="First_name", required=True, note="First name."),
-        Column(name="Last_name", required=True, note="Last name."),
-        Column(name="Department", note="Department."),
-        Column(name="Title", note="Job title."),
-        Column(name="Username", note="Log-in name for the vendor's password log-in."),
+        Column("First_name", required=True, note="First name."),
+        Column("Last_name", required=True, note="Last name."),
+        Column("Department", note="Department."),
+        Column("Title", note="Job title."),
+        Column("Username", note="Log-in name for the vendor's password log-in."),
         Column(
-            name="Password",
+            "Password",
             secret=True,
             note="Password for the vendor's password log-in. Never read, blanked before anything is stored.",
         ),
         Column(
-            name="Role",
+            "Role",
             note="School Tech Lead, SchoolTechLead or STL (case does not count) in any row makes the person tech lead "
             "at all of the person's schools; anything else means portal access only.",
         ),

@@ -9,24 +9,9 @@ ENROLLMENTS = File(
     source="Enrollments.csv",
     key=("section_id", "student_id"),
     columns=(
-        Column(
-            name="school_id",
-            required=True,
-            references=Reference(file="schools", column="school_id"),
-            note="A school of the upload.",
-        ),
-        Column(
-            name="section_id",
-            required=True,
-            references=Reference(file="sections", column="section_id"),
-            note="The section.",
-        ),
-        Column(
-            name="student_id",
-            required=True,
-            references=Reference(file="students", column="student_id"),
-            note="The student.",
-        ),
+        Column("school_id", required=True, references=Reference("schools", "school_id"), note="A school of the upload."),
+        Column("section_id", required=True, references=Reference("sections", "section_id"), note="The section."),
+        Column("student_id", required=True, references=Reference("students", "student_id"), note="The student."),
     ),
     note="Every enrollment of a student in a section.",
 )

@@ -18,7 +18,7 @@ _SECTION_COURSE = Lookup(
     take={"course_name": "course_name", "section_school": "school_id"},
 )
 
-_ORGANIZATIONS = (
+MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         source="schools",
         to="organizations",
@@ -28,9 +28,6 @@ _ORGANIZATIONS = (
             "name": From("school_name"),
         },
     ),
-)
-
-_TERMS = (
     Mapping(
         source="sections",
         to="terms",
@@ -42,9 +39,6 @@ _TERMS = (
             "end_at": From("term_end", via=ends, option="time_zone"),
         },
     ),
-)
-
-_USERS = (
     Mapping(
         source="students",
         to="users",
@@ -72,9 +66,6 @@ _USERS = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_USER_ROLES = (
     Mapping(
         source="students",
         to="user_roles",
@@ -95,9 +86,6 @@ _USER_ROLES = (
             "role": Const("teacher"),
         },
     ),
-)
-
-_STUDENT_PROFILES = (
     Mapping(
         source="students",
         to="student_profiles",
@@ -107,9 +95,6 @@ _STUDENT_PROFILES = (
             "grade": From("grade", via=recode(GRADES)),
         },
     ),
-)
-
-_COURSES = (
     Mapping(
         source="sections",
         to="courses",
@@ -122,9 +107,6 @@ _COURSES = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-_SECTIONS = (
     Mapping(
         source="sections",
         to="sections",
@@ -138,9 +120,6 @@ _SECTIONS = (
             "name": From("course_name", via=joined(" "), derived=True),
         },
     ),
-)
-
-_ENROLLMENTS = (
     Mapping(
         source="enrollments",
         to="enrollments",
@@ -170,15 +149,4 @@ _ENROLLMENTS = (
             "status": Const("active", derived=True),
         },
     ),
-)
-
-MAPPINGS = (
-    *_ORGANIZATIONS,
-    *_TERMS,
-    *_USERS,
-    *_USER_ROLES,
-    *_STUDENT_PROFILES,
-    *_COURSES,
-    *_SECTIONS,
-    *_ENROLLMENTS,
 )

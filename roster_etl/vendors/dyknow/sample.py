@@ -7,8 +7,19 @@ All people are invented. The names and ids are hard on purpose: importers lose `
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
 
+from roster_etl.spec.sample_district import (
+    DOMAIN,
+    Level,
+    NextDay,
+    classes,
+    count_schools,
+    cycled,
+    places_of,
+    school_name,
+    student_id,
+    student_name,
+)
 from roster_etl.spec.sample_types import Change, Row, Rows
 
 FIRST_NAMES = (
@@ -20,16 +31,6 @@ LAST_NAMES = (
     "Lindqvist", "True", "McKay", "Novák", "Okoro", "Phạm", "Quispe", "St. Clair", "Vega",
 )  # fmt: skip
 SCHOOL_NAMES = ("Cedar Hill", "Rosa Parks", "Lakeview", "St. Brigid's", 'Jefferson "Jets"', "Harbor, East")
-
-
-class Level(NamedTuple):
-    """A kind of school: the CEDS codes of its grades, and its courses."""
-
-    kind: str
-    grades: tuple[str, ...]
-    courses: tuple[str, ...]
-
-
 LEVELS = (
     Level(
         kind="Elementary",
@@ -40,57 +41,43 @@ LEVELS = (
     Level(kind="High School", grades=("09", "10", "11", "12"), courses=("English", "Algebra", "Biology", "Government")),
 )
 YEAR, FALL = ("08/17/2026", "06/04/2027"), ("2026-08-17", "2026-12-18")  # the second one as other systems write days
-CLASS_SIZE = 24
-STUDENTS_A_SCHOOL = 400
-DOMAIN = "sample.example.org"
 
 
 def district(students: int, random: Random) -> Rows:
     """Return the rows of a district of about `students` students (at least one for each grade of a school), by file."""
-    schools = [_school(n) for n in range(max(len(LEVELS), round(students / STUDENTS_A_SCHOOL)))]
-    places = [(school["school_id"], grade) for n, school in enumerate(schools) for grade in _level(n).grades]
-    people = [_student(n, *places[n % len(places)], random) for n in range(max(students, 1))]
+    schools = [_school(n) for n in range(count_schools(students, LEVELS))]
+    places = places_of((school["school_id"] for school in schools), LEVELS)
+    people = [_student(n, *cycled(places, n), random) for n in range(max(students, 1))]
     rows: Rows = {"schools": schools, "students": people, "teachers": [], "sections": [], "enrollments": []}
     for number, school in enumerate(schools):
         pupils = [person for person in people if person["school_id"] == school["school_id"]]
-        _fill_school(rows, school, _level(number), pupils)
+        _fill_school(rows, school, cycled(LEVELS, number), pupils)
     return rows
 
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
     """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
-    rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
-    ids = [row["student_id"] for row in rows["students"]]
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
-    chosen = random.sample(ids, min(len(ids), 2 * few + 2))
-    changes = (
-        _leave(rows, set(chosen[:few])),
-        _rename(rows, set(chosen[few : 2 * few])),
-        *_arrive(rows, few + 1, random),
-        *_break(rows, chosen[2 * few :]),
-    )
-    return rows, tuple(change for change in changes if change.count)
-
-
-def _level(n: int) -> Level:
-    return LEVELS[n % len(LEVELS)]
+    day = NextDay(rows, random, (row["student_id"] for row in rows["students"]))
+    leavers, renamed, broken = day.choose(2, spare=2)
+    day.remove(leavers, {"students": "student_id", "enrollments": "student_id"}, "left the district, with their enrollments")
+    day.rename(renamed, "students", "student_id", "last_name", "-Marsh")
+    _arrive(day)
+    _break(day, broken)
+    return day.result()
 
 
 def _school(n: int) -> Row:
-    name = f"{SCHOOL_NAMES[n % len(SCHOOL_NAMES)]} {_level(n).kind}{f' {n}' if n >= len(SCHOOL_NAMES) else ''}"
-    return {"school_id": f"{3 * (n + 1):03d}", "school_name": name}
+    return {"school_id": f"{3 * (n + 1):03d}", "school_name": school_name(n, SCHOOL_NAMES, cycled(LEVELS, n).kind)}
 
 
 def _student(n: int, school_id: str, grade: str, random: Random) -> Row:
-    first = FIRST_NAMES[n % len(FIRST_NAMES)] if n < len(FIRST_NAMES) else random.choice(FIRST_NAMES)
-    last = LAST_NAMES[n % len(LAST_NAMES)] if n < len(LAST_NAMES) else random.choice(LAST_NAMES)
-    student_id = ("007", "7", "1E5")[n] if n < 3 else str(998 + n)
+    first, last = student_name(n, random, FIRST_NAMES, LAST_NAMES)
     return {
         "school_id": school_id,
-        "student_id": student_id,
+        "student_id": student_id(n),
         "first_name": first,
         "last_name": last,
-        "student_email": f"{student_id.lower()}@students.{DOMAIN}",
+        "student_email": f"{student_id(n).lower()}@students.{DOMAIN}",
         "username": f"student{n + 1}",
         "grade": grade,
     }
@@ -101,27 +88,25 @@ def _teacher(school: Row, n: int) -> Row:
     return {
         "school_id": school["school_id"],
         "teacher_id": teacher_id,
-        "first_name": FIRST_NAMES[(5 * n + 1) % len(FIRST_NAMES)],
-        "last_name": LAST_NAMES[(7 * n + 2) % len(LAST_NAMES)],
+        "first_name": cycled(FIRST_NAMES, 5 * n + 1),
+        "last_name": cycled(LAST_NAMES, 7 * n + 2),
         "teacher_email": f"teacher{teacher_id}@{DOMAIN}",
     }
 
 
-def _fill_school(rows: Rows, school: Row, level: Level, pupils: list[Row]) -> None:
+def _fill_school(rows: Rows, school: Row, level: Level[str], pupils: list[Row]) -> None:
     teachers = [_teacher(school, len(rows["teachers"]) + n) for n in range(max(4, len(pupils) // 16))]
     rows["teachers"] += teachers
-    for grade in level.grades:
-        of_grade = [person for person in pupils if person["grade"] == grade]
-        for group, first in enumerate(range(0, len(of_grade), CLASS_SIZE), start=1):
-            for period, course in enumerate(level.courses, start=1):
-                section = _section(school, f"{course} {grade}", f"{period}{grade}-{group}", teachers, period + group)
-                rows["sections"].append(section)
-                rows["enrollments"] += [_enrollment(section, person) for person in of_grade[first : first + CLASS_SIZE]]
+    for grade, group, members in classes(level, pupils, "grade"):
+        for period, course in enumerate(level.courses, start=1):
+            section = _section(school, f"{course} {grade}", f"{period}{grade}-{group}", teachers, period + group)
+            rows["sections"].append(section)
+            rows["enrollments"] += [_enrollment(section, person) for person in members]
     rows["sections"].append(_section(school, "Study Hall", "SH", teachers, 1))  # nobody is in it yet
 
 
 def _section(school: Row, course: str, number: str, teachers: list[Row], at: int) -> Row:
-    colleagues = [teachers[(at + step) % len(teachers)]["teacher_id"] for step in range(4)]
+    colleagues = [cycled(teachers, at + step)["teacher_id"] for step in range(4)]
     start, end = FALL if at % 3 == 0 else YEAR
     return {
         "school_id": school["school_id"],
@@ -137,55 +122,27 @@ def _section(school: Row, course: str, number: str, teachers: list[Row], at: int
 
 
 def _enrollment(section: Row, student: Row) -> Row:
-    return {
-        "school_id": section["school_id"],
-        "section_id": section["section_id"],
-        "student_id": student["student_id"],
-    }
+    return {"school_id": section["school_id"], "section_id": section["section_id"], "student_id": student["student_id"]}
 
 
-def _leave(rows: Rows, leavers: set[str]) -> Change:
-    for file in ("students", "enrollments"):
-        rows[file] = [row for row in rows[file] if row["student_id"] not in leavers]
-    return Change(kind="removed", file="students", count=len(leavers), what="left the district, with their enrollments")
+def _arrive(day: NextDay) -> None:
+    grades = {row["school_id"]: cycled(LEVELS, n).grades[0] for n, row in enumerate(day.rows["schools"])}
+    first = max(int(row["username"].removeprefix("student")) for row in day.rows["students"])
+    for n in range(first, first + day.few + 1):
+        section = day.random.choice(day.rows["sections"])
+        person = _student(n, section["school_id"], grades[section["school_id"]], day.random)
+        day.rows["students"].append(person)
+        day.rows["enrollments"].append(_enrollment(section, person))
+    day.note_arrivals("students", "enrollments")
 
 
-def _rename(rows: Rows, renamed: set[str]) -> Change:
-    for row in rows["students"]:
-        if row["student_id"] in renamed:
-            row["last_name"] = f"{row['last_name']}-Marsh"
-    return Change(kind="updated", file="students", count=len(renamed), what="have a new last name")
-
-
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
-    grades = {row["school_id"]: _level(n).grades[0] for n, row in enumerate(rows["schools"])}
-    first = max(int(row["username"].removeprefix("student")) for row in rows["students"])
-    for n in range(first, first + count):
-        section = random.choice(rows["sections"])
-        person = _student(n, section["school_id"], grades[section["school_id"]], random)
-        rows["students"].append(person)
-        rows["enrollments"].append(_enrollment(section, person))
-    return (
-        Change(kind="created", file="students", count=count, what="are new"),
-        Change(kind="created", file="enrollments", count=count, what="are of the new students"),
-    )
-
-
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a lost name, a grade that is no CEDS code, a reference to nothing."""
     if len(chosen) < 2:
-        return ()
-    nameless, graded = chosen[0], chosen[1]
-    for row in rows["students"]:
-        if row["student_id"] == nameless:
-            row["last_name"] = ""
-        elif row["student_id"] == graded:
-            row["grade"] = "Kindergarten"
-    rows["enrollments"].append({**rows["enrollments"][0], "student_id": "no-such-student"})
-    return (
-        Change(
-            kind="refused", file="students", count=1, what="lost the last name, which is required; the record stays as it was"
-        ),
-        Change(kind="doubted", file="students", count=1, what="has a grade that is no CEDS code; it is left empty"),
-        Change(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
-    )
+        return
+    day.set_cell("students", "student_id", chosen[0], "last_name", "")
+    day.set_cell("students", "student_id", chosen[1], "grade", "Kindergarten")
+    day.rows["enrollments"].append({**day.rows["enrollments"][0], "student_id": "no-such-student"})
+    day.note("refused", "students", 1, "lost the last name, which is required; the record stays as it was")
+    day.note("doubted", "students", 1, "has a grade that is no CEDS code; it is left empty")
+    day.note("refused", "enrollments", 1, "names a student who is in no file")

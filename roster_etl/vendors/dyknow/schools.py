@@ -9,8 +9,8 @@ SCHOOLS = File(
     source="Schools.csv",
     key=("school_id",),
     columns=(
-        Column(name="school_id", required=True, note="The school's id, the sis_id of Clever; every other file refers to it."),
-        Column(name="school_name", required=True, note="The school's name."),
+        Column("school_id", required=True, note="The school's id, the sis_id of Clever; every other file refers to it."),
+        Column("school_name", required=True, note="The school's name."),
     ),
     note="Every school of the district.",
 )

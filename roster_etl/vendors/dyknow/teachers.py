@@ -9,16 +9,11 @@ TEACHERS = File(
     source="Teachers.csv",
     key=("teacher_id",),
     columns=(
-        Column(
-            name="school_id",
-            required=True,
-            references=Reference(file="schools", column="school_id"),
-            note="The teacher's school.",
-        ),
-        Column(name="teacher_id", required=True, note="The teacher's id, the sis_id of Clever; Sections.csv refers to it."),
-        Column(name="first_name", required=True, note="First name."),
-        Column(name="last_name", required=True, note="Last name."),
-        Column(name="teacher_email", form=Email(), note="The teacher's e-mail address."),
+        Column("school_id", required=True, references=Reference("schools", "school_id"), note="The teacher's school."),
+        Column("teacher_id", required=True, note="The teacher's id, the sis_id of Clever; Sections.csv refers to it."),
+        Column("first_name", required=True, note="First name."),
+        Column("last_name", required=True, note="Last name."),
+        Column("teacher_email", form=Email(), note="The teacher's e-mail address."),
     ),
     note="Every teacher, once.",
 )

@@ -11,16 +11,16 @@ ACCOUNTS = File(
     key=("account_id",),
     columns=(
         Column(
-            name="account_id",
+            "account_id",
             required=True,
             matches=Match(table="organizations", column="organization_id", option="match_source"),
             note="The school's id. Where the district uses Canvas, it must be the id of the account there.",
         ),
-        Column(name="name", required=True, note="The school's name."),
+        Column("name", required=True, note="The school's name."),
         Column(
-            name="status",
+            "status",
             required=True,
-            form=Status(options=STATUS_OPTIONS),
+            form=Status(STATUS_OPTIONS),
             unmapped="It says whether the record is there: a deleted school has no current version.",
             note="Whether the school is there or gone.",
         ),

@@ -10,19 +10,10 @@ ENROLLMENTS = File(
     source="ENROLLMENTS CSV",
     key=("section_id", "user_id", "role"),
     columns=(
-        Column(
-            name="role",
-            required=True,
-            form=Choice(options=ROLE_OPTIONS, code="unknown_role"),
-            note="What the user is in the section.",
-        ),
-        Column(
-            name="user_id", required=True, references=Reference(file="users", column="user_id"), note="The student or teacher."
-        ),
-        Column(name="section_id", required=True, references=Reference(file="sections", column="section_id"), note="The section."),
-        Column(
-            name="status", required=True, form=Status(options=STATUS_OPTIONS), note="Whether the enrollment is there or gone."
-        ),
+        Column("role", required=True, form=Choice(ROLE_OPTIONS, code="unknown_role"), note="What the user is in the section."),
+        Column("user_id", required=True, references=Reference("users", "user_id"), note="The student or teacher."),
+        Column("section_id", required=True, references=Reference("sections", "section_id"), note="The section."),
+        Column("status", required=True, form=Status(STATUS_OPTIONS), note="Whether the enrollment is there or gone."),
     ),
     deleted=Where(column="status", values=DELETED),
     note="Every student and teacher of every section.",

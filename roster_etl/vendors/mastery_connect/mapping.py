@@ -12,7 +12,7 @@ from roster_etl.vendors.mastery_connect.codes import FLAGS, GENDERS, GRADES, RAC
 _STATUS = From("status", via=recode(STATUSES))
 _COURSE_ACCOUNT = Lookup(file="courses", on="course_id", key="course_id", take={"course_account": "account_id"})
 
-_ORGANIZATIONS = (
+MAPPINGS: tuple[Mapping, ...] = (
     Mapping(
         source="accounts",
         to="organizations",
@@ -22,9 +22,6 @@ _ORGANIZATIONS = (
             "name": From("name"),
         },
     ),
-)
-
-_USERS = (
     Mapping(
         source="users",
         to="users",
@@ -48,9 +45,6 @@ _USERS = (
             "status": _STATUS,
         },
     ),
-)
-
-_USER_ROLES = (
     Mapping(
         source="users",
         to="user_roles",
@@ -61,9 +55,6 @@ _USER_ROLES = (
             "role": From("user_role", via=recode(ROLES)),
         },
     ),
-)
-
-_STUDENT_PROFILES = (
     Mapping(
         source="users",
         to="student_profiles",
@@ -79,9 +70,6 @@ _STUDENT_PROFILES = (
             "ell": From("student_ell_status", via=recode(FLAGS)),
         },
     ),
-)
-
-_COURSES = (
     Mapping(
         source="courses",
         to="courses",
@@ -93,9 +81,6 @@ _COURSES = (
             "status": _STATUS,
         },
     ),
-)
-
-_SECTIONS = (
     Mapping(
         source="sections",
         to="sections",
@@ -120,9 +105,6 @@ _SECTIONS = (
             "number": From("course_number"),
         },
     ),
-)
-
-_ENROLLMENTS = (
     Mapping(
         source="enrollments",
         to="enrollments",
@@ -147,14 +129,4 @@ _ENROLLMENTS = (
             "status": _STATUS,
         },
     ),
-)
-
-MAPPINGS: tuple[Mapping, ...] = (
-    *_ORGANIZATIONS,
-    *_USERS,
-    *_USER_ROLES,
-    *_STUDENT_PROFILES,
-    *_COURSES,
-    *_SECTIONS,
-    *_ENROLLMENTS,
 )

@@ -7,7 +7,7 @@ from roster_etl.spec import Option
 
 OPTIONS = (
     Option(
-        name="match_source",
+        "match_source",
         default="",
         kind="format",
         optional=True,

@@ -7,32 +7,25 @@ All people are invented. The names and ids are hard on purpose: importers lose `
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
 
+from roster_etl.spec.sample_district import (
+    CLASS_SIZE,
+    DOMAIN,
+    FIRST_NAMES,
+    LAST_NAMES,
+    Level,
+    NextDay,
+    count_schools,
+    cycled,
+    places_of,
+    school_name,
+    student_id,
+    student_name,
+)
 from roster_etl.spec.sample_types import Change, Row, Rows
 
-FIRST_NAMES = (
-    "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
-    "Quinn", "Rosa", "Søren", "Thảo", "Uma", "Viktor", "伟", "Ximena", "Yusuf", "Zoë", "D'Andre", "Mary-Kate",
-)  # fmt: skip
-LAST_NAMES = (
-    "O'Brien", "Null", "李", "Nguyễn", "García Márquez", "Okafor", "None", "Smith-Jones", "Müller", "Sato", "True", "Peña", "van der Berg",
-    "Test", "Johansson", "Haddad", "St. James", "Ivanova", "Kowalski", "N'Diaye", "Ferrari", "Silva", "Cohen", "Brown",
-)  # fmt: skip
 SCHOOL_NAMES = ("Lincoln", "Riverside", "St. Mary's", "Mission, North", 'Franklin "Hawks"', "Ada Lovelace")
-DOMAIN = "sample.example.org"
-CLASS_SIZE = 24
-STUDENTS_A_SCHOOL = 400
-
-
-class Level(NamedTuple):
-    """A kind of school. Courses: short name, long name, number."""
-
-    kind: str
-    grades: tuple[str, ...]
-    courses: tuple[tuple[str, str, str], ...]
-
-
+# Courses: short name, long name, number.
 LEVELS = (
     Level(
         kind="Elementary School",
@@ -64,59 +57,47 @@ LEVELS = (
 
 def district(students: int, random: Random) -> Rows:
     """Return the rows of a district of about `students` students (at least one), by file."""
-    accounts = [_account(n) for n in range(max(len(LEVELS), round(students / STUDENTS_A_SCHOOL)))]
+    accounts = [_account(n) for n in range(count_schools(students, LEVELS))]
     rows: Rows = {"accounts": accounts, "users": [], "courses": [], "sections": [], "enrollments": []}
-    places = [(n, grade) for n in range(len(accounts)) for grade in LEVELS[n % len(LEVELS)].grades]
-    pupils = [
-        _student(n, accounts[places[n % len(places)][0]], places[n % len(places)][1], random) for n in range(max(students, 1))
-    ]
+    places = places_of(accounts, LEVELS)
+    pupils = [_student(n, *cycled(places, n), random) for n in range(max(students, 1))]
     for number, account in enumerate(accounts):
         own = [pupil for pupil in pupils if pupil["account_id"] == account["account_id"]]
-        _fill_school(rows, account, LEVELS[number % len(LEVELS)], own)
+        _fill_school(rows, account, cycled(LEVELS, number), own)
     rows["users"] += pupils
     return rows
 
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
     """Return the upload of the day after `rows`, and what is different: deleted rows, arrivals, new names, and broken rows."""
-    rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
-    ids = [row["user_id"] for row in rows["users"] if row["user_role"] == "student"]
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
-    chosen = random.sample(ids, min(len(ids), 3 * few + 1))
-    deleted, left_out, renamed = (set(chosen[n * few : (n + 1) * few]) for n in range(3))
-    changes = (
-        _delete(rows, deleted),
-        _leave_out(rows, left_out),
-        _rename(rows, renamed),
-        *_arrive(rows, few + 1, random),
-        *_break(rows, chosen[3 * few :]),
-    )
-    return rows, tuple(change for change in changes if change.count)
+    day = NextDay(rows, random, (row["user_id"] for row in rows["users"] if row["user_role"] == "student"))
+    deleted, left_out, renamed, broken = day.choose(3, spare=1)
+    _delete(day, deleted)
+    day.remove(left_out, {"users": "user_id", "enrollments": "user_id"}, "are left out, with their enrollments")
+    day.rename(renamed, "users", "user_id", "last_name")
+    _arrive(day)
+    _break(day, broken)
+    return day.result()
 
 
 def _account(n: int) -> Row:
-    level = LEVELS[n % len(LEVELS)]
-    number = f" {n}" if n >= len(SCHOOL_NAMES) else ""
-    return {
-        "account_id": f"{7 * (n + 1):03d}",
-        "name": f"{SCHOOL_NAMES[n % len(SCHOOL_NAMES)]} {level.kind}{number}",
-        "status": "active",
-    }
+    name = school_name(n, SCHOOL_NAMES, cycled(LEVELS, n).kind)
+    return {"account_id": f"{7 * (n + 1):03d}", "name": name, "status": "active"}
 
 
 def _student(n: int, account: Row, grade: str, random: Random) -> Row:
-    user_id = ("007", "7", "1E5")[n] if n < 3 else f"S{998 + n}"
+    first, last = student_name(n, random)
     return {
         "email": f"student{n + 1}@students.{DOMAIN}",
-        "first_name": FIRST_NAMES[n % len(FIRST_NAMES)] if n < len(FIRST_NAMES) else random.choice(FIRST_NAMES),
-        "last_name": LAST_NAMES[n % len(LAST_NAMES)] if n < len(LAST_NAMES) else random.choice(LAST_NAMES),
+        "first_name": first,
+        "last_name": last,
         "login_id": f"student{n + 1}" if n % 3 else "",  # the e-mail address stands in
         "account_id": account["account_id"],
         "status": "active",
         "student_grade": grade,
         "student_number": f"{n + 1:06d}",
         "student_state_number": f"NV-{n + 1:08d}",
-        "user_id": user_id,
+        "user_id": student_id(n, "S"),
         "user_role": "student",
     }
 
@@ -127,8 +108,8 @@ def _teacher(n: int, account: Row) -> Row:
     )
     return blank | {
         "email": f"teacher{n + 1}@{DOMAIN}",
-        "first_name": FIRST_NAMES[(3 * n + 1) % len(FIRST_NAMES)],
-        "last_name": LAST_NAMES[(5 * n + 2) % len(LAST_NAMES)],
+        "first_name": cycled(FIRST_NAMES, 3 * n + 1),
+        "last_name": cycled(LAST_NAMES, 5 * n + 2),
         "login_id": "",
         "account_id": account["account_id"],
         "status": "active",
@@ -138,7 +119,7 @@ def _teacher(n: int, account: Row) -> Row:
     }
 
 
-def _fill_school(rows: Rows, account: Row, level: Level, pupils: list[Row]) -> None:
+def _fill_school(rows: Rows, account: Row, level: Level[tuple[str, str, str]], pupils: list[Row]) -> None:
     before = len(rows["users"])
     teachers = [_teacher(before + n, account) for n in range(max(len(level.courses), len(pupils) // 16))]
     rows["users"] += teachers
@@ -181,54 +162,31 @@ def _enrollment(section: Row, user: Row) -> Row:
     return {"role": user["user_role"], "user_id": user["user_id"], "section_id": section["section_id"], "status": "active"}
 
 
-def _delete(rows: Rows, users: set[str]) -> Change:
+def _delete(day: NextDay, users: list[str]) -> None:
     for file in ("users", "enrollments"):
-        for row in rows[file]:
-            if row["user_id"] in users:
-                row["status"] = "deleted"
-    return Change(kind="removed", file="users", count=len(users), what="are marked as deleted, with their enrollments")
+        for user in users:
+            day.set_cell(file, "user_id", user, "status", "deleted")
+    day.note("removed", "users", len(users), "are marked as deleted, with their enrollments")
 
 
-def _leave_out(rows: Rows, users: set[str]) -> Change:
-    for file in ("users", "enrollments"):
-        rows[file] = [row for row in rows[file] if row["user_id"] not in users]
-    return Change(kind="removed", file="users", count=len(users), what="are left out, with their enrollments")
+def _arrive(day: NextDay) -> None:
+    accounts = {row["account_id"]: row for row in day.rows["accounts"]}
+    courses = {row["course_id"]: row for row in day.rows["courses"]}
+    first = max(int(row["student_number"] or 0) for row in day.rows["users"])
+    for n in range(first, first + day.few + 1):
+        section = day.random.choice(day.rows["sections"])
+        person = _student(n, accounts[courses[section["course_id"]]["account_id"]], "5", day.random)
+        day.rows["users"].append(person)
+        day.rows["enrollments"].append(_enrollment(section, person))
+    day.note_arrivals("users", "enrollments")
 
 
-def _rename(rows: Rows, users: set[str]) -> Change:
-    for row in rows["users"]:
-        if row["user_id"] in users:
-            row["last_name"] = f"{row['last_name']}-Rivera"
-    return Change(kind="updated", file="users", count=len(users), what="have a new last name")
-
-
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
-    accounts = {row["account_id"]: row for row in rows["accounts"]}
-    courses = {row["course_id"]: row for row in rows["courses"]}
-    first = max(int(row["student_number"] or 0) for row in rows["users"])
-    for n in range(first, first + count):
-        section = random.choice(rows["sections"])
-        account = accounts[courses[section["course_id"]]["account_id"]]
-        person = _student(n, account, "5", random)
-        rows["users"].append(person)
-        rows["enrollments"].append(_enrollment(section, person))
-    return (
-        Change(kind="created", file="users", count=count, what="are new"),
-        Change(kind="created", file="enrollments", count=count, what="are of the new students"),
-    )
-
-
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(day: NextDay, chosen: list[str]) -> None:
     """Break a few rows as exports do: a status that nobody knows, a reference to nothing."""
     if not chosen:
-        return ()
-    for row in rows["users"]:
-        if row["user_id"] == chosen[0]:
-            row["status"] = "inactive"
-    rows["enrollments"].append(_enrollment(rows["sections"][0], {"user_id": "no-such-user", "user_role": "student"}))
-    return (
-        Change(
-            kind="refused", file="users", count=1, what="has a status that the format does not know; the record stays as it was"
-        ),
-        Change(kind="refused", file="enrollments", count=1, what="names a user who is in no file"),
-    )
+        return
+    day.set_cell("users", "user_id", chosen[0], "status", "inactive")
+    nobody = {"user_id": "no-such-user", "user_role": "student"}
+    day.rows["enrollments"].append(_enrollment(day.rows["sections"][0], nobody))
+    day.note("refused", "users", 1, "has a status that the format does not know; the record stays as it was")
+    day.note("refused", "enrollments", 1, "names a user who is in no file")

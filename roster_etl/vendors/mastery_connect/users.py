@@ -11,41 +11,34 @@ USERS = File(
     key=("user_id",),
     columns=(
         Column(
-            name="email",
+            "email",
             required=True,
             form=Email(),
             note="The primary e-mail address. Several users may share one, though better not.",
         ),
-        Column(name="first_name", required=True, note="First name."),
-        Column(name="last_name", required=True, note="Last name."),
+        Column("first_name", required=True, note="First name."),
+        Column("last_name", required=True, note="Last name."),
         Column(
-            name="login_id",
+            "login_id",
             note="The username; the e-mail address stands in where it is empty. It belongs to one user: of any other it is left "
             "out, with a warning.",
         ),
+        Column("account_id", required=True, references=Reference("accounts", "account_id"), note="The user's school."),
+        Column("status", required=True, form=Status(STATUS_OPTIONS), note="Whether the user is there or gone."),
         Column(
-            name="account_id",
-            required=True,
-            references=Reference(file="accounts", column="account_id"),
-            note="The user's school.",
-        ),
-        Column(name="status", required=True, form=Status(options=STATUS_OPTIONS), note="Whether the user is there or gone."),
-        Column(
-            name="student_ell_status",
-            form=Choice(options=("True", "False")),
+            "student_ell_status",
+            form=Choice(("True", "False")),
             note="Whether the student is in a program for English language learners.",
         ),
-        Column(name="student_gender", form=Choice(options=("M", "F")), note="M male, F female."),
+        Column("student_gender", form=Choice(("M", "F")), note="M male, F female."),
         Column(
-            name="student_grade",
-            form=Choice(options=GRADE_OPTIONS),
+            "student_grade",
+            form=Choice(GRADE_OPTIONS),
             note='Grade level. The document says "typically" and lists the first few; the list is taken as in rosters of this kind.',
         ),
+        Column("student_hispanic", form=Choice(("True", "False")), note="Whether the student is Hispanic or Latino."),
         Column(
-            name="student_hispanic", form=Choice(options=("True", "False")), note="Whether the student is Hispanic or Latino."
-        ),
-        Column(
-            name="student_number",
+            "student_number",
             required=True,
             required_where=Where(column="user_role", values=STUDENT),
             form=Digits(),
@@ -53,18 +46,15 @@ USERS = File(
             note="The number that students take assessments with: digits only, unique in the district. Teachers may have one too.",
         ),
         Column(
-            name="student_race",
-            form=Choice(options=("A", "B", "I", "M", "P", "W")),
+            "student_race",
+            form=Choice(("A", "B", "I", "M", "P", "W")),
             note="A Asian, B Black or African-American, I American Indian or Alaska Native, M multiracial, "
             "P Hawaiian or Pacific Islander, W white.",
         ),
-        Column(name="student_state_number", note="The state's number of the student; any text."),
-        Column(name="user_id", required=True, note="The user's id: never changed; enrollments.csv refers to it."),
+        Column("student_state_number", note="The state's number of the student; any text."),
+        Column("user_id", required=True, note="The user's id: never changed; enrollments.csv refers to it."),
         Column(
-            name="user_role",
-            required=True,
-            form=Choice(options=ROLE_OPTIONS, code="unknown_role"),
-            note="What the user is at the school.",
+            "user_role", required=True, form=Choice(ROLE_OPTIONS, code="unknown_role"), note="What the user is at the school."
         ),
     ),
     deleted=Where(column="status", values=DELETED),

@@ -8,8 +8,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from roster_etl.orchestration.assets.vendor_assets import upload_config
 from roster_etl.orchestration.jobs.backfill import backfill, chosen_feeds, counted, fill
-from roster_etl.orchestration.jobs.in_process_runs import home_instance, upload_config
+from roster_etl.orchestration.jobs.in_process_runs import home_instance
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
 from roster_etl.pipeline.uploads.order import Order

@@ -8,7 +8,8 @@ import dagster as dg
 
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors.landing_sensor import INTERVAL, landing_sensor, landing_zone, run_request, unfinished
+from roster_etl.orchestration.sensors import landing_sensor
+from roster_etl.orchestration.sensors.landing_sensor import INTERVAL, landing_zone, run_request, unfinished
 from roster_etl.orchestration.sensors.landing_watch import watch
 from roster_etl.orchestration.sensors.tick import Request
 from roster_etl.store.registry.registry import Feed

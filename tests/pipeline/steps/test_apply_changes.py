@@ -226,7 +226,7 @@ def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster:
     assert roster.workspace.archive.read_manifest("lincoln", held)["hold"]["decision"] == "superseded"
 
 
-@pytest.mark.parametrize("lost", ["findings/users", "quarantine/fold", "verdicts/canvas/users", "judged/users", "1/fold"])
+@pytest.mark.parametrize("lost", ["findings/users", "quarantine/fold", "verdicts", "judged/users", "1/fold"])
 def test_what_a_step_left_and_is_lost_before_publishing_stops_the_import(
     roster: Roster, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
