@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.pipeline.maintenance.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
@@ -26,6 +25,7 @@ from roster_etl.store.warehouse import WarehouseError
 from roster_etl.vendors import vendor
 from tests.dumps import dump
 from tests.pg import _database
+from tests.pipeline.maintenance.test_rebuild import registered, run
 from tests.saved import SavedFolders
 
 
