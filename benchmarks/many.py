@@ -377,7 +377,7 @@ def _kind(pid: int, parent: str) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
     except OSError:
         return parent or "other"
-    if "gate_server" in words:
+    if "gx_server" in words:
         return "gates"
     if "multiprocessing.forkserver" in words:  # a run keeps the words of the process that it was forked from
         return "run" if parent in ("warm", "run") else "warm"

@@ -15,11 +15,12 @@ from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
 from roster_etl.pipeline.steps.conclude import fail
-from roster_etl.pipeline.steps.map_tables import gate_table
+from roster_etl.pipeline.steps.feed_state import read_feed_state
+from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.steps.receive import receive
-from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.steps.validate import judge_member, references_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -56,27 +57,27 @@ def steps_of(vendor: Vendor) -> int:
 
 
 def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
-    """Walk the steps after the door: judge, map, plan, publish."""
+    """Walk the steps after the door: judge, map, gate, plan, publish."""
     staging = staging_of(workspace, upload)
     judged: dict[str, pa.Table] = {}
     for file in upload.format.files:
         judged[file.name] = judge_member(
             workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
         )
-        gate_member(workspace, upload, file.name)
         tell(f"judged {file.name}")
+    feed = read_feed_state(workspace, upload)
     if upload.vendor.fold is not None:
-        fold_upload(workspace, upload, judged)
+        fold_upload(workspace, upload, judged, feed)
         judged.clear()
         tell("folded")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
-        staging.write_table(table, make_table(workspace, upload, table, sources))
-        gate_table(workspace, upload, table)
+        staging.write_table(table, make_table(workspace, upload, table, sources, feed))
         tell(f"mapped {table}")
     judged.clear()
+    gate_upload(workspace, upload)
     tables = staging.tables(tables_of(upload.vendor))
-    planned = plan_import(workspace, upload, tables)
+    planned = plan_import(workspace, upload, tables, feed)
     tell("planned")
     if planned.decision == "publish":
         publish_import(workspace, upload, planned, tables)

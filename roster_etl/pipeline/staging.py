@@ -20,7 +20,6 @@ from roster_etl.pipeline.planned import Planned
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict
-from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import LEAVING, Edit
 from roster_etl.vendors.lineage import tables_of
@@ -28,6 +27,7 @@ from roster_etl.vendors.lineage import tables_of
 _CHANGES = "fold"
 _PLAN = "plan"
 _UPLOAD = "upload"
+_VERDICTS = "verdicts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,22 +188,19 @@ class Staging:
 
     # ---- gates
 
-    def write_verdict(self, verdict: Verdict) -> None:
-        """Write the verdict of a suite, replacing an earlier one of the same suite."""
-        self._frames.write_json(*self._at, f"verdicts/{verdict.name}", verdict.to_dict())
-        fault_point("gate.done")
+    def write_verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """Write the verdicts of all suites of the import, files before tables."""
+        self._frames.write_json(*self._at, _VERDICTS, [verdict.to_dict() for verdict in verdicts])
 
-    def verdicts(self, upload: Upload, *, whole: bool = False) -> list[Verdict]:
-        """Return the verdicts of the suites that have run so far, files before tables.
+    def verdicts(self, *, whole: bool = False) -> list[Verdict]:
+        """Return the verdicts of the import's suites, files before tables; none before the suites were run.
 
-        Args:   whole: every step has run, so that a verdict which is missing was lost.
-        Raises: FrameError: one was lost.
+        Args:   whole: every step has run, so that verdicts which are missing were lost.
+        Raises: FrameError: they were lost.
         """
-        files = [file.name for file in upload.format.files]
-        names = [f"{upload.source}/{name}" for name in files] + [f"canonical/{table}" for table in tables_of(upload.vendor)]
-        absent = {f"{upload.source}/{name}" for name in files if upload.member(name) is None}
-        found = [f"verdicts/{n}" for n in names if (whole and n not in absent) or self._has(f"verdicts/{n}")]
-        return [Verdict.from_dict(self._frames.read_json(*self._at, name)) for name in found]
+        if not whole and not self._has(_VERDICTS):
+            return []
+        return [Verdict.from_dict(document) for document in self._frames.read_json(*self._at, _VERDICTS)]
 
     # ---- applying changes
 

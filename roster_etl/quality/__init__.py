@@ -5,7 +5,7 @@ Belongs here: suites in action, verdicts, a district's tolerances. Does not belo
 
 from roster_etl.projections.suite_format import SuiteError
 from roster_etl.quality.expectation_result import SuiteBroken
-from roster_etl.quality.gate import VERDICT_COLUMNS, judge_suite, load_suite, load_suites
+from roster_etl.quality.gate import VERDICT_COLUMNS, judge_suite, judge_suites, load_suite, load_suites
 from roster_etl.quality.gx_client import GatesUnavailable, start_gates, write_data_docs_of
 from roster_etl.quality.tolerance_overrides import (
     ToleranceOverride,
@@ -26,6 +26,7 @@ __all__ = [
     "Verdict",
     "check_overrides",
     "judge_suite",
+    "judge_suites",
     "load_suite",
     "load_suites",
     "registry_overrides",

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from roster_etl.quality.gx_runner import great_expectations, suite_of, validate
+from roster_etl.quality.gx_runner import great_expectations, suite_of, validate, whole_frames
 
 INDEX = "index.html"
 _TEMPLATES = Path(__file__).with_name("data_docs_templates")
@@ -34,7 +34,8 @@ def write_pages(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping
     from great_expectations.core.run_identifier import RunIdentifier
 
     run = RunIdentifier(run_name=about["run"], run_time=datetime.fromisoformat(about["at"]))
-    results = [_result(one, {"run_id": run, "batch_spec": {"data_asset_name": about["district"]}}) for one in suites]
+    meta, whole = {"run_id": run, "batch_spec": {"data_asset_name": about["district"]}}, whole_frames()
+    results = [_result(one, meta, whole) for one in suites]
     for suite, result in results:
         (folder / f"{suite.name}.html").write_text(_results_page(result), "utf-8")
         (folder / f"{suite.name}.suite.html").write_text(_suite_page(suite), "utf-8")
@@ -43,10 +44,10 @@ def write_pages(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping
     return 2 * len(results) + 1
 
 
-def _result(one: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[Any, Any]:
+def _result(one: Mapping[str, Any], meta: Mapping[str, Any], whole: Any) -> tuple[Any, Any]:
     """Return a suite, and its result: with `meta` in place of what only says how the library was called."""
     suite = suite_of(one["suite"].replace("/", "."), one["expectations"])
-    result = validate(suite, pd.DataFrame(one["lines"]))
+    result = validate(suite, pd.DataFrame(one["lines"]), whole)
     result.meta = {**meta, "great_expectations_version": result.meta["great_expectations_version"]}
     return suite, result
 

@@ -23,7 +23,7 @@ from roster_etl.projections.suite_format import (
     parse_suite,
 )
 from roster_etl.quality.expectation_result import Observed
-from roster_etl.quality.gx_client import GATES
+from roster_etl.quality.gx_client import GATES, SuiteRequest
 from roster_etl.quality.tolerance_overrides import ToleranceOverride, with_overrides
 from roster_etl.quality.verdict import CheckResult, Verdict
 
@@ -59,25 +59,40 @@ def load_suites(folder: Path) -> dict[str, dict[str, Any]]:
     return suites
 
 
-def judge_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
-    """Judge by `suite`, for one district, in the gates' own process.
+def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequence[ToleranceOverride] = ()) -> list[Verdict]:
+    """Validate verdict frames by their suites, for one district, in one request to the gates' own process.
 
     Args:
-        suite: as :func:`load_suite` returns it.
-        frame: the verdict frame: one line a rule, columns VERDICT_COLUMNS, ``judged`` and ``failing`` whole numbers of rows.
+        gated: each suite, as :func:`load_suite` returns it, with its verdict frame: one line a rule, columns VERDICT_COLUMNS,
+            ``judged`` and ``failing`` whole numbers of rows.
         overrides: the district's; those of other suites are passed over (``check_overrides`` finds the misspelt ones).
-    Returns: results in the suite's order; an expectation whose rule has no line passes, with nothing judged.
-    Raises: SuiteError: the suite or an override cannot be followed. SuiteBroken: an expectation could not be evaluated.
-        GatesUnavailable: the process gave no answer. ValueError: `frame` is no verdict frame.
+    Returns: a verdict a suite, in their order; results in the suite's order; an expectation whose rule has no line passes, with nothing
+        judged.
+    Raises: SuiteError: a suite or an override cannot be followed. SuiteBroken: an expectation could not be evaluated.
+        GatesUnavailable: the process gave no answer. ValueError: a frame is no verdict frame.
     """
+    requests = [_request(suite, frame, overrides) for suite, frame in gated]
+    return [
+        Verdict(name=request.name, results=tuple(map(_result, request.expectations, observed)))
+        for request, observed in zip(requests, GATES.observe(requests), strict=True)
+    ]
+
+
+def judge_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
+    """Validate one verdict frame by its suite, as :func:`judge_suites` does."""
+    (verdict,) = judge_suites([(suite, frame)], overrides=overrides)
+    return verdict
+
+
+def _request(suite: Suite, frame: pd.DataFrame, overrides: Sequence[ToleranceOverride]) -> SuiteRequest:
+    """Return what the gates' process is asked of one suite. Raises SuiteError, ValueError."""
     check_suite(suite, str(suite.get("name", "suite")))
     _check_frame(frame)
     overridden = with_overrides(suite, overrides)
     expectations = overridden["expectations"]
     _check_kinds(overridden["name"], expectations)
     lines = {column: frame[column].tolist() for column in ("rule", "judged", "failing")}
-    observed = GATES.observe(overridden["name"], expectations, lines)
-    return Verdict(name=overridden["name"], results=tuple(map(_result, expectations, observed)))
+    return SuiteRequest(name=overridden["name"], expectations=expectations, lines=lines)
 
 
 def _check_kinds(name: str, expectations: Sequence[Mapping[str, Any]]) -> None:

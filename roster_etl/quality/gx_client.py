@@ -1,7 +1,7 @@
 """The gates' own process, as seen from here: started, asked, started once more if it died, and ended with this one.
 
 Belongs here: a child that loads Great Expectations, which takes seconds and 250 MB, beside the work of this process. Rules and counts
-go there, and counts come back, as lines of JSON. Not here: what the child does (``gate_server``), severities and words (``gate``).
+go there, and counts come back, as lines of JSON. Not here: what the child does (``gx_server``), severities and words (``gate``).
 """
 
 from __future__ import annotations
@@ -62,6 +62,20 @@ class _Broken:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SuiteRequest:
+    """One suite to run in the child, over the lines of one verdict frame. ``lines``: column → values; rules and counts, no cell."""
+
+    name: str
+    expectations: Sequence[Mapping[str, Any]]
+    lines: Mapping[str, list[Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as the child reads it, without what only people read of an expectation."""
+        wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in self.expectations]
+        return {"suite": self.name, "expectations": wanted, "lines": dict(self.lines)}
+
+
 class GateProcess:
     """One child process, and the pipe to it. Safe to share between threads; a forked process starts with none."""
 
@@ -77,22 +91,23 @@ class GateProcess:
         with self._lock:
             self._started()
 
-    def observe(
-        self, name: str, expectations: Sequence[Mapping[str, Any]], lines: Mapping[str, list[Any]]
-    ) -> tuple[Observed, ...]:
-        """Return what each of `expectations` found in the verdict `lines` (column: values), in their order.
+    def observe(self, suites: Sequence[SuiteRequest]) -> list[tuple[Observed, ...]]:
+        """Return what each expectation of each of `suites` found in its lines, all in their order; one request, whatever their number.
 
-        Raises: SuiteBroken: as ``engine_room.run_expectations`` raised it there. GatesUnavailable: two children gave no answer.
+        Raises: SuiteBroken: as ``gx_runner.run_suites`` raised it there. GatesUnavailable: two children gave no answer.
         """
-        wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in expectations]
+        if not suites:
+            return []
+        sizes = [len(one.expectations) for one in suites]
 
-        def observed(answer: Any) -> tuple[Observed, ...]:
-            found = tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
-            if len(found) != len(wanted):
+        def observed(answer: Any) -> list[tuple[Observed, ...]]:
+            found = [tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in one) for one in answer["observed"]]
+            if [len(one) for one in found] != sizes:
                 raise ValueError(len(found))
             return found
 
-        return self._ask(name, {"suite": name, "expectations": wanted, "lines": lines}, observed)
+        name = suites[0].name if len(suites) == 1 else f"{suites[0].name} and {len(suites) - 1} more"
+        return self._ask(name, {"suites": [one.to_dict() for one in suites]}, observed)
 
     def document(self, folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
         """Write Data Docs of `suites` (as ``data_docs`` takes them) into `folder`; return how many pages. Raises as `observe` does."""

@@ -34,13 +34,29 @@ def great_expectations() -> ModuleType:
     return gx
 
 
-def run_expectations(name: str, expectations: Sequence[Mapping[str, Any]], frame: pd.DataFrame) -> tuple[Observed, ...]:
+Lines = Mapping[str, list[Any]]
+"""The columns of a frame, by name."""
+
+
+def run_suites(suites: Sequence[tuple[str, Sequence[Mapping[str, Any]], Lines]]) -> list[tuple[Observed, ...]]:
+    """Return what each expectation of each of `suites` (name, expectations, lines) found, all in their order.
+
+    Raises: SuiteBroken: as `run_expectations` does, of the first suite that cannot be evaluated.
+    """
+    whole = whole_frames()
+    return [run_expectations(name, expectations, pd.DataFrame(lines), whole) for name, expectations, lines in suites]
+
+
+def run_expectations(
+    name: str, expectations: Sequence[Mapping[str, Any]], frame: pd.DataFrame, whole: Any = None
+) -> tuple[Observed, ...]:
     """Return what each of `expectations` found in `frame`, in their order.
 
+    Args: whole: as `whole_frames` returns it, where several suites share it.
     Raises: SuiteBroken: expectations cannot be built, or raised; says which and by what kind of error, never its message,
     which may quote cells.
     """
-    validated = validate(suite_of(name, expectations), frame)
+    validated = validate(suite_of(name, expectations), frame, whole)
     results = {result.expectation_config.meta[PLACE]: result for result in validated.results}
     raised = {place: kinds for place, result in results.items() if (kinds := _raised(result.exception_info))}
     if raised:
@@ -54,9 +70,33 @@ def suite_of(name: str, expectations: Sequence[Mapping[str, Any]]) -> Any:
     return great_expectations().ExpectationSuite(name=name, expectations=_built(name, expectations))
 
 
-def validate(suite: Any, frame: pd.DataFrame) -> Any:
-    """Return the result of `suite` over `frame`: counts, no value."""
-    return _batch(great_expectations(), frame).validate(suite, result_format=COUNTS_ONLY)
+def validate(suite: Any, frame: pd.DataFrame, whole: Any = None) -> Any:
+    """Return the result of `suite` over `frame`: counts, no value. ``whole``: as `whole_frames` returns it; one of its own unless given."""
+    batch = (whole or whole_frames()).get_batch({"dataframe": frame})
+    return batch.validate(suite, result_format=COUNTS_ONLY)
+
+
+def whole_frames() -> Any:
+    """Return the batch definition of whole frames, in a context of its own.
+
+    Making one takes as long as validating three suites, so one serves a request. One for all requests would keep every result of the process.
+    """
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    context = great_expectations().get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else a folder in /tmp each time
+            progress_bars=ProgressBarsConfig(globally=False),
+            analytics_enabled=False,
+        ),
+    )
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("whole")
 
 
 def _built(name: str, expectations: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -76,26 +116,6 @@ def _built(name: str, expectations: Sequence[Mapping[str, Any]]) -> list[Any]:
     if problems:
         raise SuiteBroken(name, tuple(problems))
     return built
-
-
-def _batch(gx: ModuleType, frame: pd.DataFrame) -> Any:
-    """Return `frame` as a batch of a context of its own: a shared one would keep every result of the process."""
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
-
-    context = gx.get_context(
-        mode="ephemeral",
-        project_config=DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else a folder in /tmp each time
-            progress_bars=ProgressBarsConfig(globally=False),
-            analytics_enabled=False,
-        ),
-    )
-    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
-    return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
 
 
 def _raised(exception_info: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The gates' process from the inside: ``python -m roster_etl.quality.gx_server``, requests in, answers out, one JSON line each.
 
 Belongs here: the loop, and keeping the pipe clean of what libraries print. It ends when its standard input does, so that a parent that
-was killed leaves nothing. Not here: how expectations are run (``engine_room``).
+was killed leaves nothing. Not here: how expectations are run (``gx_runner``).
 """
 
 from __future__ import annotations
@@ -31,22 +31,20 @@ def serve(requests: IO[bytes], answers: IO[bytes], judge: Callable[[Mapping[str,
 
 
 def answer(request: Mapping[str, Any]) -> Answer:
-    """Return what every expectation of the request observed, or that its Data Docs are written, or which suite is broken. No cell is in it."""
+    """Return what the expectations of each suite observed, or how many Data Docs were written, or which suite is broken; never a cell."""
     from roster_etl.quality.expectation_result import SuiteBroken
 
     try:
-        return _documented(request) if "docs" in request else _judged(request)
+        return _documented(request) if "docs" in request else _observed(request)
     except SuiteBroken as error:
         return {"suite": error.suite, "broken": error.problems}
 
 
-def _judged(request: Mapping[str, Any]) -> Answer:
-    import pandas as pd
+def _observed(request: Mapping[str, Any]) -> Answer:
+    from roster_etl.quality.gx_runner import run_suites
 
-    from roster_etl.quality.gx_runner import run_expectations
-
-    found = run_expectations(request["suite"], request["expectations"], pd.DataFrame(request["lines"]))
-    return {"observed": [(one.passed, one.judged, one.failing) for one in found]}
+    suites = [(one["suite"], one["expectations"], one["lines"]) for one in request["suites"]]
+    return {"observed": [[(o.passed, o.judged, o.failing) for o in found] for found in run_suites(suites)]}
 
 
 def _documented(request: Mapping[str, Any]) -> Answer:

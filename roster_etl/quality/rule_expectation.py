@@ -1,7 +1,7 @@
 """The expectation that a rule's verdict is within its tolerance, as Great Expectations runs, stores and shows it.
 
 Belongs here: the expectation and the metric that it reads. Importing this module imports Great Expectations, which takes
-seconds: only ``engine_room`` does it, inside a function.
+seconds: only ``gx_runner`` does it, inside a function.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration, parse_result_format
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.render.components import LegacyDiagnosticRendererType, LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 from great_expectations.render.renderer_configuration import RendererConfiguration, RendererValueType
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validator import ValidationDependencies
 
 from roster_etl.quality.verdict import holds, promise_text, share_text
 
@@ -57,6 +59,15 @@ class ExpectRuleToHold(BatchExpectation):
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
     success_keys: ClassVar[tuple[str, ...]] = ("rule", "mostly")
     args_keys: ClassVar[tuple[str, ...]] = ("rule", "column", "mostly", "at_least")
+
+    def get_validation_dependencies(
+        self, execution_engine: Any = None, runtime_configuration: dict[str, Any] | None = None
+    ) -> ValidationDependencies:
+        """Return the one metric, of the whole batch. The inherited method serializes the expectation a dozen times to find the same."""
+        domain = {key: getattr(self, key, None) for key in RuleVerdicts.domain_keys}
+        metric = MetricConfiguration(metric_name=METRIC, metric_domain_kwargs=domain, metric_value_kwargs={})
+        wanted = parse_result_format((runtime_configuration or {}).get("result_format", self.result_format))
+        return ValidationDependencies(metric_configurations={METRIC: metric}, result_format=wanted)
 
     def _validate(
         self,

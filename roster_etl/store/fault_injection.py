@@ -41,8 +41,8 @@ POINTS: Mapping[str, str] = MappingProxyType(
         # the steps
         "judge.begin": "a file is about to be read",
         "judge.done": "it is judged, row by row",
-        "gate.begin": "a suite is about to judge",
-        "gate.done": "its verdict is in staging",
+        "gate.begin": "the suites of files and tables are about to be run",
+        "gate.done": "their verdicts are in staging",
         "fold.begin": "changes are about to be folded over the current state",
         "fold.done": "the state that the district should have is made",
         "map.begin": "a table is about to be mapped",

@@ -141,17 +141,16 @@ def _remember_verdicts(folder: Path) -> None:
     """Let suites be judged, and Data Docs written, in this process, and answer from `folder` what was asked before."""
     from roster_etl.quality.data_docs import write_pages
     from roster_etl.quality.expectation_result import Observed
-    from roster_etl.quality.gx_client import GATES
+    from roster_etl.quality.gx_client import GATES, SuiteRequest
     from roster_etl.quality.gx_server import answer
 
-    def observe(name: str, expectations: Sequence[Mapping[str, Any]], lines: Mapping[str, list[Any]]) -> Any:
-        wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in expectations]
-        request = {"suite": name, "expectations": wanted, "lines": lines}
+    def observe(suites: Sequence[SuiteRequest]) -> Any:
+        request = {"suites": [one.to_dict() for one in suites]}
         file = folder / hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
         if not file.exists():
             folder.mkdir(exist_ok=True)
             file.write_text(json.dumps(answer(request)["observed"]))
-        return tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in json.loads(file.read_text()))
+        return [tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in found) for found in json.loads(file.read_text())]
 
     GATES.observe = observe  # type: ignore[method-assign]
     GATES.document = write_pages  # type: ignore[method-assign]

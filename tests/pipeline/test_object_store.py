@@ -19,7 +19,7 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 from tests.dumps import dump
-from tests.pipeline.test_rebuild import registered, run
+from tests.pipeline.maintenance.test_rebuild import registered, run
 
 pytestmark = pytest.mark.slow
 

@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from roster_etl.quality import GatesUnavailable, SuiteBroken, gx_client
 from roster_etl.quality.expectation_result import Observed
-from roster_etl.quality.gx_client import GateProcess
+from roster_etl.quality.gx_client import GateProcess, SuiteRequest
 
 RULE = {"type": "expect_rule_to_hold", "kwargs": {"rule": "Grade: form", "mostly": 0.5}, "severity": "warning", "meta": {}}
 LINES = {"rule": ["Grade: form"], "judged": [4], "failing": [1]}
-FOUND = (Observed(passed=True, judged=4, failing=1),)
+FOUND = [(Observed(passed=True, judged=4, failing=1),)]
+STUDENTS = SuiteRequest(name="demo/students", expectations=[RULE], lines=LINES)
+TEACHERS = SuiteRequest(name="demo/teachers", expectations=[RULE, RULE], lines={**LINES, "failing": [3]})
 
 
 @pytest.fixture(scope="module")
@@ -39,38 +42,56 @@ def is_there(pid):
 
 
 def test_a_suite_is_judged_there(gates):
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.observe([STUDENTS]) == FOUND
 
 
 def test_a_rule_without_a_line_was_not_judged(gates):
-    assert gates.observe("demo/students", [RULE], {"rule": [], "judged": [], "failing": []}) == (
-        Observed(passed=True, judged=None, failing=None),
-    )
+    assert gates.observe([replace(STUDENTS, lines={"rule": [], "judged": [], "failing": []})]) == [
+        (Observed(passed=True, judged=None, failing=None),)
+    ]
+
+
+def test_several_suites_are_one_request_and_each_gets_its_own_answer(gates, monkeypatch):
+    asked = []
+    ask = gates._ask
+    monkeypatch.setattr(gates, "_ask", lambda name, *rest: asked.append(name) or ask(name, *rest))
+    (found,), failed = FOUND, Observed(passed=False, judged=4, failing=3)
+
+    assert gates.observe([STUDENTS, TEACHERS, replace(STUDENTS, name="demo/empty", expectations=[])]) == [
+        found,
+        (failed, failed),
+        (),
+    ]
+    assert asked == ["demo/students and 2 more"]
+
+
+def test_no_suite_asks_nothing():
+    assert fake("raise SystemExit").observe([]) == []
 
 
 def test_a_broken_suite_is_the_same_error_here(gates):
     misspelt = {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "a"}, "severity": "warning"}
 
-    with pytest.raises(SuiteBroken, match="suite demo/students is broken: .*colum: extra fields not permitted"):
-        gates.observe("demo/students", [misspelt], LINES)
+    with pytest.raises(SuiteBroken, match="suite demo/teachers is broken: .*colum: extra fields not permitted"):
+        gates.observe([STUDENTS, replace(TEACHERS, expectations=[misspelt])])
 
 
 def test_one_child_judges_all_suites(gates):
-    gates.observe("demo/students", [RULE], LINES)
+    gates.observe([STUDENTS])
     first = gates._process.pid
     gates.start()
-    gates.observe("demo/teachers", [RULE], LINES)
+    gates.observe([TEACHERS])
 
     assert gates._process.pid == first
 
 
 @pytest.mark.faults
 def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
-    gates.observe("demo/students", [RULE], LINES)
+    gates.observe([STUDENTS])
     killed = gates._process.pid
     os.kill(killed, signal.SIGKILL)
 
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.observe([STUDENTS]) == FOUND
     assert gates._process.pid != killed
     assert not is_there(killed)  # and it was waited for
 
@@ -81,8 +102,9 @@ def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
     [
         ("print('Hello!', flush=True); input()", "gave an answer that cannot be understood"),
         ("print('{}', flush=True); input()", "gave an answer that cannot be understood"),
-        ("""print('{"observed": [[true]]}', flush=True); input()""", "gave an answer that cannot be understood"),
+        ("""print('{"observed": [[[true]]]}', flush=True); input()""", "gave an answer that cannot be understood"),
         ("""print('{"observed": []}', flush=True); input()""", "gave an answer that cannot be understood"),
+        ("""print('{"observed": [[]]}', flush=True); input()""", "gave an answer that cannot be understood"),
         ("input(); raise SystemExit(3)", "ended with code 3"),
         ("import time; time.sleep(60)", "gave no answer for 0 seconds"),
     ],
@@ -91,7 +113,7 @@ def test_a_child_that_twice_gives_no_answer_is_an_error_that_says_so(code, probl
     gates = fake(code, patience=0.4 if "sleep" in code else 20)
 
     with pytest.raises(GatesUnavailable, match=f"suite demo/students could not be judged: the gates' own process {problem}"):
-        gates.observe("demo/students", [RULE], LINES)
+        gates.observe([STUDENTS])
     assert gates._process is None
 
 
@@ -99,25 +121,25 @@ def test_a_child_that_twice_gives_no_answer_is_an_error_that_says_so(code, probl
 def test_an_answer_from_a_second_child_counts(tmp_path):
     code = (
         f"import os; first = not os.path.exists({str(tmp_path / 'x')!r}); open({str(tmp_path / 'x')!r}, 'w').close(); input(); "
-        """print('garbage' if first else '{"observed": [[true, 4, 1]]}', flush=True); input()"""
+        """print('garbage' if first else '{"observed": [[[true, 4, 1]]]}', flush=True); input()"""
     )
     gates = fake(code)
 
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.observe([STUDENTS]) == FOUND
     gates.close()
 
 
 @pytest.mark.faults
 def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next_suites(monkeypatch):
     gates = fake("""import sys
-for line in sys.stdin: print('{"observed": [[true, 4, 1]]}', flush=True)""")
+for line in sys.stdin: print('{"observed": [[[true, 4, 1]]]}', flush=True)""")
     with monkeypatch.context() as patch:
         patch.setattr(gx_client.select, "select", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            gates.observe("demo/students", [RULE], LINES)
+            gates.observe([STUDENTS])
     assert gates._process is None
 
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.observe([STUDENTS]) == FOUND
     gates.close()
 
 
@@ -129,7 +151,7 @@ def test_a_child_that_cannot_be_started_is_an_error_that_says_so():
     gates = GateProcess(["/nowhere/python"])
 
     with pytest.raises(GatesUnavailable, match="cannot be reached"):
-        gates.observe("demo/students", [RULE], LINES)
+        gates.observe([STUDENTS])
 
 
 def test_starting_early_says_nothing_of_a_child_that_cannot_be_started(monkeypatch):
@@ -190,7 +212,9 @@ def test_judging_loads_great_expectations_elsewhere_and_a_process_ends_with_its_
     code = """
 import sys
 from roster_etl.quality.gx_client import GATES
-assert GATES.observe("demo", [], {"rule": [], "judged": [], "failing": []}) == ()
+from roster_etl.quality.gx_client import SuiteRequest
+suite = SuiteRequest(name="demo", expectations=[], lines={"rule": [], "judged": [], "failing": []})
+assert GATES.observe([suite]) == [()]
 print("great_expectations" in sys.modules, GATES._process.pid)
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,11 +11,12 @@ import pytest
 from roster_etl.quality import gx_server
 
 RULE = {"type": "expect_rule_to_hold", "kwargs": {"rule": "Grade: form"}, "severity": "warning"}
+HALF = {**RULE, "kwargs": {"rule": "Grade: form", "mostly": 0.5}}
 
 
 def request(*expectations):
     lines = {"rule": ["Grade: form"], "judged": [4], "failing": [1]}
-    return {"suite": "demo/students", "expectations": list(expectations), "lines": lines}
+    return {"suites": [{"suite": "demo/students", "expectations": [one], "lines": lines} for one in expectations]}
 
 
 def test_every_line_is_answered_with_a_line_until_the_input_ends():
@@ -26,7 +27,7 @@ def test_every_line_is_answered_with_a_line_until_the_input_ends():
 
 
 def test_an_answer_is_what_each_expectation_observed():
-    assert gx_server.answer(request(RULE)) == {"observed": [(False, 4, 1)]}
+    assert gx_server.answer(request(RULE, HALF)) == {"observed": [[(False, 4, 1)], [(True, 4, 1)]]}
 
 
 def test_an_answer_says_why_a_suite_is_broken():
@@ -46,7 +47,7 @@ def test_the_process_says_nothing_but_answers_and_ends_with_its_input():
         check=True,
     )
 
-    assert json.loads(said.stdout) == {"observed": [[False, 4, 1]]}
+    assert json.loads(said.stdout) == {"observed": [[[False, 4, 1]]]}
     assert said.stderr == ""
 
 
@@ -72,9 +73,9 @@ def test_a_module_that_is_loaded_or_not_there_stays_as_it_is(name):
 
 def test_the_modules_that_are_seldom_used_work_when_they_are():
     code = """
-from roster_etl.quality import gate_server
-for name in gate_server.SELDOM:
-    gate_server.later(name)
+from roster_etl.quality import gx_server
+for name in gx_server.SELDOM:
+    gx_server.later(name)
 from scipy import stats
 import altair
 print(stats.entropy([1.0]), altair.Chart.__name__)
@@ -87,10 +88,10 @@ print(stats.entropy([1.0]), altair.Chart.__name__)
 def test_a_buckets_client_is_not_loaded_where_one_is_installed():
     code = """
 import io, sys
-from roster_etl.quality import gate_server
+from roster_etl.quality import gx_server
 sys.stdin = io.TextIOWrapper(io.BytesIO())
-gate_server.main()
-sys.stderr.write(" ".join(name for name in gate_server.NEVER if sys.modules[name] is not None) or "none")
+gx_server.main()
+sys.stderr.write(" ".join(name for name in gx_server.NEVER if sys.modules[name] is not None) or "none")
 """
     said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
 

@@ -49,7 +49,7 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
     def state(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with step(context) as (desk, upload):
             judged = {name: desk.take([upload.source, name]) for name in files}
-            rows = fold_upload(desk.workspace, upload, judged)
+            rows = fold_upload(desk.workspace, upload, judged, desk.feed_state())
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(upload.content),
                 metadata={

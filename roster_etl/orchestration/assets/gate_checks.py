@@ -1,9 +1,12 @@
 """Gates as asset checks: two for each suite, and the one that stops publishing.
 
-Belongs here: names, severities, and what a check shows. A gate stops publishing, not looking: only ``publishable`` blocks.
+Belongs here: names, severities, and what a check shows. A failed gate blocks publishing but still produces a plan: only ``publishable``
+blocks. Each check is on the asset that it is about; the step of ``roster/plan`` evaluates them all, in one request to the gates' process.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 
@@ -25,20 +28,38 @@ def suite_specs(asset: dg.AssetKey, suite: str) -> list[dg.AssetCheckSpec]:
     return [dg.AssetCheckSpec(name, asset=asset, description=text, partitions_def=DISTRICTS) for name, text in about.items()]
 
 
-def suite_results(verdict: Verdict | None, *, refused: str | None = None) -> list[dg.AssetCheckResult]:
-    """Return the results of both checks. ``refused``: the code for which the whole file was refused, so that no rule could be judged.
+def gate_results(
+    suites: Mapping[dg.AssetKey, str], verdicts: Iterable[Verdict], refused: Mapping[str, str]
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the results of both checks of each asset in `suites`, by the verdict on its suite.
+
+    Args: refused: suite → the code for which its file was refused as a whole, so that no rule could be judged.
+    """
+    by_suite = {verdict.name: verdict for verdict in verdicts}
+    for asset, suite in suites.items():
+        yield from suite_results(asset, by_suite.get(suite), refused=refused.get(suite))
+
+
+def suite_results(
+    asset: dg.AssetKey, verdict: Verdict | None, *, refused: str | None = None
+) -> tuple[dg.AssetCheckResult, dg.AssetCheckResult]:
+    """Return the results of both checks on `asset`. ``refused``: the code for which the whole file was refused.
 
     ``verdict`` None: the upload does not have the file, so that there is nothing to judge.
     """
     if verdict is None:
-        absent = {"note": "The upload does not have this file."}
-        return [dg.AssetCheckResult(check_name=name, passed=True, metadata=absent) for name in (SUITE, TOLERANCES)]
+        note = {"note": "The upload does not have this file."}
+        return (
+            dg.AssetCheckResult(asset_key=asset, check_name=SUITE, passed=True, metadata=note),
+            dg.AssetCheckResult(asset_key=asset, check_name=TOLERANCES, passed=True, metadata=note),
+        )
     critical = [f"the file was refused: {refused}"] if refused else []
     critical += [result.text for result in verdict.failed("critical")]
-    return [
-        _result(SUITE, dg.AssetCheckSeverity.ERROR, critical, verdict),
-        _result(TOLERANCES, dg.AssetCheckSeverity.WARN, [result.text for result in verdict.failed("warning", "info")], verdict),
-    ]
+    warned = [result.text for result in verdict.failed("warning", "info")]
+    return (
+        _result(asset, SUITE, dg.AssetCheckSeverity.ERROR, critical, verdict),
+        _result(asset, TOLERANCES, dg.AssetCheckSeverity.WARN, warned, verdict),
+    )
 
 
 def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
@@ -47,16 +68,21 @@ def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about, partitions_def=DISTRICTS)
 
 
-def publishable_result(planned: Planned, why: str) -> dg.AssetCheckResult:
+def publishable_result(asset: dg.AssetKey, planned: Planned, why: str) -> dg.AssetCheckResult:
     """Return whether a plan may be published; `why` not, in words."""
     passed = planned.decision in ("publish", "unchanged")
     metadata = {"decision": planned.decision, **({} if passed else {"why": why})}
-    return dg.AssetCheckResult(check_name=PUBLISHABLE, passed=passed, severity=dg.AssetCheckSeverity.ERROR, metadata=metadata)
+    return dg.AssetCheckResult(
+        asset_key=asset, check_name=PUBLISHABLE, passed=passed, severity=dg.AssetCheckSeverity.ERROR, metadata=metadata
+    )
 
 
-def _result(name: str, severity: dg.AssetCheckSeverity, failed: list[str], verdict: Verdict) -> dg.AssetCheckResult:
+def _result(
+    asset: dg.AssetKey, name: str, severity: dg.AssetCheckSeverity, failed: list[str], verdict: Verdict
+) -> dg.AssetCheckResult:
     lines = "\n".join(f"- {text}" for text in failed)
     return dg.AssetCheckResult(
+        asset_key=asset,
         check_name=name,
         passed=not failed,
         severity=severity,

@@ -11,8 +11,8 @@ import dagster as dg
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.orchestration.assets.changes_asset import before_table
 from roster_etl.orchestration.assets.early_exit import REPORT, end_unchanged, stop
-from roster_etl.orchestration.assets.frame_types import NOTHING, table_type
-from roster_etl.orchestration.assets.gate_checks import publishable_result, publishable_spec, suite_results, suite_specs
+from roster_etl.orchestration.assets.frame_types import table_type
+from roster_etl.orchestration.assets.gate_checks import gate_results, publishable_result, publishable_spec, suite_specs
 from roster_etl.orchestration.assets.launchpad_links import how_to_decide
 from roster_etl.orchestration.assets.lineage_metadata import how_to_show
 from roster_etl.orchestration.assets.metadata import (
@@ -25,11 +25,12 @@ from roster_etl.orchestration.assets.metadata import (
 )
 from roster_etl.orchestration.assets.run_resources import handed_tables
 from roster_etl.orchestration.assets.step_context import step, tag_run
+from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.planned import Planned
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.apply_changes import make_table
-from roster_etl.pipeline.steps.map_tables import gate_table
+from roster_etl.pipeline.steps.gate import gate_upload
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
@@ -65,7 +66,6 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         partitions_def=DISTRICTS,
         dagster_type=table_type(table),
         io_manager_key="frames",
-        check_specs=suite_specs(key, f"canonical/{name}"),
         group_name="roster",
         kinds={"pandas", "parquet"},
         owners=OWNERS,
@@ -76,10 +76,9 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
         with step(context) as (desk, upload):
             judged = {file: desk.take([upload.source, file]) for file in files_for(upload.vendor, name)}
-            rows = make_table(desk.workspace, upload, name, judged)
+            rows = make_table(desk.workspace, upload, name, judged, desk.feed_state())
             yield dg.MaterializeResult(
                 value=rows,
-                check_results=suite_results(gate_table(desk.workspace, upload, name)),
                 data_version=dg.DataVersion(upload.content),
                 metadata={
                     **row_count(rows.num_rows),
@@ -95,31 +94,50 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
 
 
 def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
-    """Return the asset of the plan: what publishing would open and close, and whether it may."""
+    """Return the asset of the plan: what publishing would open and close, and whether it may.
 
-    @dg.asset(
-        key=PLAN,
+    Its step evaluates the checks on files and tables too: it is the first that comes after them all, so one request to the gates' process
+    serves an import. A step that is run again evaluates them again.
+    """
+    plan_spec = dg.AssetSpec(
+        PLAN,
         deps=[roster_key(table) for table in tables_filled(vendors)],
         partitions_def=DISTRICTS,
-        dagster_type=NOTHING,
-        check_specs=[publishable_spec(PLAN)],
         group_name="roster",
         kinds={"pyarrow"},
         owners=OWNERS,
-        required_resource_keys={"desk"},
         description="What publishing would open and close, per table and school, and the decision: publish, hold, reject or unchanged.",
         metadata=code_references({"plan": PROJECT / "roster_etl" / "engine" / "plan.py"}),
     )
-    def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+
+    @dg.multi_asset(
+        name="roster__plan",
+        specs=[plan_spec],
+        check_specs=[
+            publishable_spec(PLAN),
+            *(spec for asset, suite in suites_of(vendors).items() for spec in suite_specs(asset, suite)),
+        ],
+        can_subset=True,  # a run has the files of one vendor, and a part of the tables
+        required_resource_keys={"desk"},
+        allow_arbitrary_check_specs=True,  # the checks are on assets of earlier steps
+    )
+    def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with step(context) as (desk, upload):
+            if PLAN not in context.selected_asset_keys:
+                return  # files alone: their import is not planned, and ends with the run
             desk.settle()
+            verdicts = gate_upload(desk.workspace, upload)
+            results = staging_of(desk.workspace, upload).judged_files(upload)
+            refused = {f"{upload.source}/{name}": found.refused for name, found in results.items() if found.refused}
+            yield from gate_results(suites_of([upload.vendor]), verdicts, refused)
             tables = handed_tables(desk, upload)
-            planned = plan_import(desk.workspace, upload, tables)
+            planned = plan_import(desk.workspace, upload, tables, desk.feed_state())
             why = _why(planned, upload.import_id)
             numbers = plan_numbers(planned.tables, planned.decision, planned.sha256)
             how = how_to_decide(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
             yield dg.MaterializeResult(
-                check_results=[publishable_result(planned, why)],
+                asset_key=PLAN,
+                check_results=[publishable_result(PLAN, planned, why)],
                 data_version=dg.DataVersion(planned.sha256),
                 metadata={**numbers, "import": upload.import_id, **how, **how_to_show(upload.import_id)},
             )
@@ -131,6 +149,14 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
                 stop(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}", how)
 
     return plan
+
+
+def suites_of(vendors: Sequence[Vendor]) -> dict[dg.AssetKey, str]:
+    """Return the suite of each file of `vendors` and of each table that one of them fills."""
+    suites = {
+        file_key(vendor, file.name): f"{vendor.format.name}/{file.name}" for vendor in vendors for file in vendor.format.files
+    }
+    return suites | {roster_key(table): f"canonical/{table}" for table in tables_filled(vendors)}
 
 
 def _why(planned: Planned, import_id: int) -> str:

@@ -21,6 +21,7 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import release
 from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.staging import Loaded, Staging, staging_of
 from roster_etl.pipeline.steps.conclude import fail
+from roster_etl.pipeline.steps.feed_state import FeedState, read_feed_state
 from roster_etl.pipeline.steps.validate import references_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -49,6 +50,7 @@ class Desk:
         self.workspace = workspace
         self.apart = apart
         self.upload: Upload | None = None
+        self._feed_state: FeedState | None = None
         self._frames: dict[tuple[str, str], pa.Table] = {}
         self._wanted: Counter[tuple[str, str]] = Counter()
         self._clerk = ThreadPoolExecutor(1, thread_name_prefix="frames")
@@ -57,7 +59,7 @@ class Desk:
 
     def begin(self, upload: Upload) -> Upload:
         """Take `upload` in hand, and return it."""
-        self.upload = upload
+        self.upload, self._feed_state = upload, None
         self._frames.clear()
         self._wanted = _readers(upload)
         return upload
@@ -94,6 +96,12 @@ class Desk:
             return held
         self.settle()
         return _read(staging_of(self.workspace, upload), name)
+
+    def feed_state(self) -> FeedState:
+        """Return the state of the feed of the upload in hand, read once a run; where steps are apart, once a step."""
+        if self._feed_state is None:
+            self._feed_state = read_feed_state(self.workspace, self._in_hand())
+        return self._feed_state
 
     def abandoned(self) -> Upload | None:
         """Return the upload in hand if its import has not ended: the run broke between its steps, or had not all of them."""

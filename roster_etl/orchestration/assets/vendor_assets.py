@@ -12,7 +12,6 @@ import dagster as dg
 from roster_etl.orchestration.assets.default_upload import newest_order
 from roster_etl.orchestration.assets.early_exit import ended_at_the_door
 from roster_etl.orchestration.assets.frame_types import NOTHING, file_type
-from roster_etl.orchestration.assets.gate_checks import suite_results, suite_specs
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     code_references,
@@ -27,7 +26,7 @@ from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.reporting.announce import tell_anyway
 from roster_etl.pipeline.review.approve import refuse_ids
 from roster_etl.pipeline.steps.receive import receive, refuse_paused
-from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.steps.validate import judge_member, references_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -147,7 +146,7 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
 
 
 def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
-    """Return the asset of one of a vendor's files: read, judged row by row, and judged as a whole."""
+    """Return the asset of one of a vendor's files: read, and validated row by row. The checks on it are evaluated by ``roster/plan``'s step."""
     key, name = file_key(vendor, file.name), file.name
     note = f" {file.note}" if file.note else ""
 
@@ -157,7 +156,6 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         partitions_def=DISTRICTS,
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
-        check_specs=suite_specs(key, f"{vendor.format.name}/{name}"),
         group_name=vendor.format.name,
         kinds={"csv", "pandas", "parquet"},
         owners=OWNERS,
@@ -169,12 +167,10 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         with step(context) as (desk, upload):
             others = {other: desk.take([upload.source, other]) for other in references_of(file, vendor.format)}
             rows = judge_member(desk.workspace, upload, name, others)
-            verdict = gate_member(desk.workspace, upload, name)
             member = upload.member(name)
             numbers = judged_numbers(desk.workspace, upload, name)
             yield dg.MaterializeResult(
                 value=rows,
-                check_results=suite_results(verdict, refused=numbers.get("refused")),
                 data_version=dg.DataVersion(member.sha256 if member else "absent"),
                 metadata={**row_count(rows.num_rows), **numbers, "import": upload.import_id},
             )

@@ -21,12 +21,14 @@ Document = dict[str, Any]
 
 def write_manifest(workspace: Workspace, upload: Upload) -> None:
     """Write beside the archived bytes what is needed to run them again, and what the ledger says came of it."""
+    with workspace.warehouse.read():  # all queries about how it ended join it
+        ended = _ended(workspace, upload.import_id)
     document = {
         **upload.to_dict(),
         "version": MANIFEST_VERSION,
         "gates": _gates(workspace, upload),
         **_door(workspace, upload),
-        **_ended(workspace, upload.import_id),
+        **ended,
     }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 

@@ -31,8 +31,9 @@ def tell_of(workspace: Workspace, import_id: int) -> Path:
     """
     if workspace.settings.reports.data_docs:
         try_data_docs(workspace, import_id)
-    page = write_report(workspace, import_id)
-    notify(workspace, import_id)
+    with workspace.warehouse.read():  # both join it
+        page = write_report(workspace, import_id)
+        notify(workspace, import_id)
     return page
 
 

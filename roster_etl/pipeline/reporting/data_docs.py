@@ -42,7 +42,7 @@ def write_data_docs(workspace: Workspace, import_id: int) -> Path:
     """
     row = workspace.warehouse.import_(import_id)
     staging = Staging(workspace.frames, row["district_id"], import_id)
-    judged = staging.verdicts(staging.upload()) if staging.has_upload() else []
+    judged = staging.verdicts()
     if not judged:
         raise NothingJudged(import_id=import_id)
     about = {

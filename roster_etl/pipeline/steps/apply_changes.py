@@ -23,17 +23,16 @@ from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_b
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
 from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.diff_baseline import compared
-from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines
-from roster_etl.pipeline.steps.validate import gate_lines
+from roster_etl.pipeline.steps.feed_state import FeedState
+from roster_etl.pipeline.steps.map_tables import map_roster_table, table_lines
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.spec.rule_catalog import REFUSED_ROWS
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Edit, Warehouse
+from roster_etl.store.warehouse import Edit, RosterReader
 from roster_etl.vendors.lineage import tables_of
 
 
-def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table]) -> dict[str, int]:
+def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table], feed: FeedState) -> dict[str, int]:
     """Fold the `judged` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
 
     Returns: table → rows that it would have.
@@ -41,9 +40,12 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Ta
     plan = upload.vendor.fold
     assert plan is not None
     fault_point("fold.begin")
-    given = _given(workspace, upload, judged)
-    comparison = compared(workspace, upload, given.sources)
-    retried = [] if comparison.how == REFUSED_WHOLE else list(_retried(workspace, upload))
+    with workspace.warehouse.read() as session:
+        given = _given(workspace, session.roster, upload, judged, feed)
+        comparison = compared(workspace, upload, given.sources)
+        refused = comparison.how == REFUSED_WHOLE
+        waiting = None if refused else session.roster.open_quarantine(upload.district_id, upload.source)
+    retried = list(_retried(upload, waiting)) if waiting is not None else []
     folded = fold(plan, replace(given, sources=[*retried, *comparison.sources]))
     noticed = to_table(findings_frame(comparison.findings)).cast(FINDINGS)
     staging_of(workspace, upload).write_changes(
@@ -52,26 +54,25 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Ta
         findings=pa.concat_tables([noticed, folded.findings]),
         quarantine=folded.quarantine,
     )
-    _gate_again(workspace, upload)
     give_back()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
 
 
-def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pa.Table]) -> pa.Table:
+def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pa.Table], feed: FeedState) -> pa.Table:
     """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
     fault_point("map.begin")
     folded = upload.vendor.fold is not None
-    rows = _taken(workspace, upload, table) if folded else map_roster_table(workspace, upload, table, judged)
+    rows = _taken(workspace, upload, table, feed) if folded else map_roster_table(workspace, upload, table, judged, feed)
     fault_point("map.done")
     return rows
 
 
-def _taken(workspace: Workspace, upload: Upload, table: str) -> pa.Table:
+def _taken(workspace: Workspace, upload: Upload, table: str, feed: FeedState) -> pa.Table:
     """Return canonical `table` as the fold left it, with the lines for its suite and no finding of its own."""
     staging = staging_of(workspace, upload)
     rows = staging.changed_table(table)
-    lines = table_lines(table, rows, 0, count_before(workspace, upload, table))
+    lines = table_lines(table, rows, 0, feed.counts[table])
     staging.write_mapped(table, findings=FINDINGS.empty_table(), lines=lines)
     return rows
 
@@ -79,37 +80,39 @@ def _taken(workspace: Workspace, upload: Upload, table: str) -> pa.Table:
 # ---- what goes in
 
 
-def _given(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table]) -> FoldInput:
-    warehouse, feed = workspace.warehouse, (upload.district_id, upload.source)
+def _given(
+    workspace: Workspace, roster: RosterReader, upload: Upload, judged: Mapping[str, pa.Table], state: FeedState
+) -> FoldInput:
+    feed = (upload.district_id, upload.source)
     results = staging_of(workspace, upload).judged_files(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
-    names, changes = tables_of(upload.vendor), _id_changes(warehouse, feed)
+    names, changes = tables_of(upload.vendor), _id_changes(roster, feed)
     return FoldInput(
         sources=list(_sources(judged, results)),
-        current={name: warehouse.versions(name, warehouse.current_hashes(*feed, name).column("version_id")) for name in names},
-        past={name: _past(warehouse, feed, name, renamed={change.entity for change in changes}) for name in names},
+        current={name: roster.versions(name, roster.current_hashes(*feed, name).column("version_id")) for name in names},
+        past={name: _past(roster, feed, name, renamed={change.entity for change in changes}) for name in names},
         options=upload.values,
-        overrides=[_override(row) for row in warehouse.overrides(*feed)],
+        overrides=[_override(row) for row in state.overrides],
         supplied=frozenset(kind for kind, result in results.items() if any(not m.refused for m in result.files.values())),
         refused_files=refused_files,
         id_changes=changes,
     )
 
 
-def _id_changes(warehouse: Warehouse, feed: tuple[str, str]) -> list[IdChange]:
+def _id_changes(roster: RosterReader, feed: tuple[str, str]) -> list[IdChange]:
     """Return the changes of ids of earlier imports, in their order; one that was taken back (undone) does not count."""
-    found = [row for row in warehouse.trace("id_changes", {}, *feed).to_pylist() if row["close_reason"] in (None, "changed")]
+    found = [row for row in roster.trace("id_changes", {}, *feed).to_pylist() if row["close_reason"] in (None, "changed")]
     found.sort(key=lambda row: (row["valid_from_import"], row["source_file"] or "", row["source_row"] or 0))
     return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
-def _past(warehouse: Warehouse, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
+def _past(roster: RosterReader, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
     """Return the last versions of what is gone, also of records whose old id another one has now; in the order of their numbers."""
-    past = warehouse.last_of_the_gone(*feed, name)
+    past = roster.last_of_the_gone(*feed, name)
     if name not in renamed:
         return past
-    hidden = warehouse.left_behind(*feed, name)
+    hidden = roster.left_behind(*feed, name)
     known = pc.is_in(hidden.column("version_id"), value_set=flat(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 
@@ -126,9 +129,8 @@ def _sources(judged: Mapping[str, pa.Table], results: Mapping[str, FileResult]) 
             yield Source(kind=kind, file=name, rows=rows.drop_columns([*absent, FILE]))
 
 
-def _retried(workspace: Workspace, upload: Upload) -> Iterator[Source]:
-    """Yield the rows of the quarantine, judged anew by the rules that hold now."""
-    waiting = workspace.warehouse.open_quarantine(upload.district_id, upload.source)
+def _retried(upload: Upload, waiting: pa.Table) -> Iterator[Source]:
+    """Yield the rows `waiting` in the quarantine, validated again by the rules that hold now."""
     groups: dict[tuple[int, str, str], dict[tuple[str, ...], list[tuple[int, dict[str, str]]]]] = {}
     for line in waiting.to_pylist():
         record = json.loads(line["record"])
@@ -176,19 +178,3 @@ def _full_key(table: str, key: Mapping[str, Any]) -> str:
     return json.dumps(
         {name: key.get(name, "user" if name == "user_kind" else None) for name in TABLES[table].key}, ensure_ascii=False
     )
-
-
-def _gate_again(workspace: Workspace, upload: Upload) -> None:
-    """Let the suites of the files judge once more, now that it is known which rows the roster does not take.
-
-    Source: HEADLESS.md, "refused_rows_pct … cascaded refusals count".
-    """
-    staging = staging_of(workspace, upload)
-    refused = staging.changes(upload).refused
-    for file in upload.format.files:
-        more = sum(refused.get(member.name, 0) for member in upload.members_of(file.name))
-        if more:
-            lines = staging.file_lines(file.name)
-            failing = pc.if_else(pc.equal(lines["rule"], REFUSED_ROWS), pc.add(lines["failing"], more), lines["failing"])
-            lines = lines.set_column(lines.schema.get_field_index("failing"), "failing", failing)
-            gate_lines(workspace, upload, file.name, lines)

@@ -136,7 +136,7 @@ def conclusion_of(
         findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *staging.findings(upload, whole=whole)]),
         rejected=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
         files=_files(staging, upload, whole=whole),
-        checks=[check for verdict in staging.verdicts(upload, whole=whole) for check in checks_of(verdict)],
+        checks=[check for verdict in staging.verdicts(whole=whole) for check in checks_of(verdict)],
         summary={"content": upload.content, "settings": upload.settings, "came_with": upload.came_with, **summary},
         hold=hold,
     )

@@ -50,7 +50,7 @@ def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness |
     if upload.approved_plan:
         return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
     over = exceeded(plan, _thresholds(upload))
-    failed = [line for verdict in staging.verdicts(upload, whole=True) for line in verdict.failed_text("critical")]
+    failed = [line for verdict in staging.verdicts(whole=True) for line in verdict.failed_text("critical")]
     rekeyed = [] if plan.base is None else _rekeyed(upload, results)
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
     stopped = failed or over or rekeyed or looks  # before the question that may take reading archived files whole

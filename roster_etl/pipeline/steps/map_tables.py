@@ -1,4 +1,4 @@
-"""Make one canonical table of an upload's judged files, and let the table's suite judge it.
+"""Make one canonical table of an upload's judged files.
 
 Belongs here: handing the engine what it needs, and leaving findings and verdict lines in staging.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -20,17 +19,19 @@ from roster_etl.engine.transform.carry_over import keep_unstated, stand_aside
 from roster_etl.engine.transform.manual_edits import RecordEdit, with_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import VERDICTS
-from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_frame
+from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.pipeline.staging import FileResult, staging_of
-from roster_etl.pipeline.steps.validate import tolerances
+from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import Verdict, judge_suite
+from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors.lineage import mappings_to
 
 
-def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pa.Table]) -> pa.Table:
+def map_roster_table(
+    workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pa.Table], feed: FeedState
+) -> pa.Table:
     """Map the `judged` files to canonical `table`.
 
     Returns: one row a record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
@@ -38,31 +39,21 @@ def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: M
     """
     files = {name: _source(workspace, upload, name, rows) for name, rows in judged.items()}
     settings = {**upload.values, RECEIVED_ON: upload.received_on}
-    with ThreadPoolExecutor(1, thread_name_prefix="count") as beside:  # a database counts as long as a small table is mapped
-        before = beside.submit(count_before, workspace, upload, table)
-        mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
-        mapped = _with_unstated(workspace, upload, table, mapped, files)
-        mapped = without_stand_ins(workspace, upload, table, mapped)
-        mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
-    lines = table_lines(table, mapped.table, mapped.collisions, before.result())
+    mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
+    with workspace.warehouse.read() as session:
+        mapped = _with_unstated(session.roster, upload, table, mapped, files)
+        mapped = without_stand_ins(workspace, session.roster, upload, table, mapped)
+    mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(feed, table)))
+    lines = table_lines(table, mapped.table, mapped.collisions, feed.counts[table])
     staging_of(workspace, upload).write_mapped(table, findings=mapped.findings, lines=lines)
     give_back()
     return mapped.table
 
 
-def _edits(workspace: Workspace, upload: Upload, table: str) -> list[RecordEdit]:
+def _edits(feed: FeedState, table: str) -> list[RecordEdit]:
     """Return the stewards' edits in force of a table: what the upload says instead does not count."""
-    rows = workspace.warehouse.overrides(upload.district_id, upload.source)
-    return [RecordEdit(key=json.loads(r["key"]), field=r["field"], value=r["value"]) for r in rows if r["table_name"] == table]
-
-
-def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:
-    """Let the suite of canonical `table` judge what the mapping made."""
-    staging = staging_of(workspace, upload)
-    lines = to_frame(staging.table_lines(table))
-    verdict = judge_suite(workspace.suites[f"canonical/{table}"], lines, overrides=tolerances(workspace, upload))
-    staging.write_verdict(verdict)
-    return verdict
+    rows = (row for row in feed.overrides if row["table_name"] == table)
+    return [RecordEdit(key=json.loads(row["key"]), field=row["field"], value=row["value"]) for row in rows]
 
 
 def _silent_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:
@@ -76,7 +67,7 @@ def _silent_columns(upload: Upload, table: str, files: MappingABC[str, SourceFil
 
 
 def _with_unstated(
-    workspace: Workspace, upload: Upload, table: str, mapped: MappedTable, files: MappingABC[str, SourceFile]
+    roster: RosterReader, upload: Upload, table: str, mapped: MappedTable, files: MappingABC[str, SourceFile]
 ) -> MappedTable:
     """Take the values that the upload does not speak of from the current versions."""
     silent = _silent_columns(upload, table, files)
@@ -85,11 +76,11 @@ def _with_unstated(
     lost = {c for name in sources for c in files[name].lost if c.casefold().startswith(tuple(prefixes[name]))}
     if not lost and not any(silent.values()):
         return mapped
-    warehouse, feed = workspace.warehouse, (upload.district_id, upload.source, table)
+    feed = (upload.district_id, upload.source, table)
     current = (
-        warehouse.matching(*feed, mapped.table)
+        roster.matching(*feed, mapped.table)
         if TABLES[table].event
-        else warehouse.versions(table, warehouse.current_hashes(*feed).column("version_id"))
+        else roster.versions(table, roster.current_hashes(*feed).column("version_id"))
     )
     return replace(mapped, table=keep_unstated(TABLES[table], mapped.table, current, silent, lost))
 
@@ -110,15 +101,10 @@ def _file_result(workspace: Workspace, upload: Upload, name: str) -> FileResult 
     return staging_of(workspace, upload).judged(name) if upload.member(name) else None
 
 
-def count_before(workspace: Workspace, upload: Upload, table: str) -> int:
-    """Return how many records the roster has of canonical `table`; 0 for events: nothing is expected to come again."""
-    return 0 if TABLES[table].event else workspace.warehouse.count_current(upload.district_id, upload.source, table)
-
-
 def table_lines(table: str, mapped: pa.Table, collisions: int, before: int) -> pa.Table:
     """Return what the suite of canonical `table` is to judge (VERDICTS).
 
-    Args: collisions: records whose key an earlier one has. before: as `count_before` tells.
+    Args: collisions: records whose key an earlier one has. before: how many records the roster has (`FeedState.counts`).
     """
     refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
     accepted = mapped.num_rows - refused.num_rows
@@ -136,7 +122,7 @@ def table_lines(table: str, mapped: pa.Table, collisions: int, before: int) -> p
     )
 
 
-def without_stand_ins(workspace: Workspace, upload: Upload, table: str, mapped: MappedTable) -> MappedTable:
+def without_stand_ins(workspace: Workspace, roster: RosterReader, upload: Upload, table: str, mapped: MappedTable) -> MappedTable:
     """Return `mapped` with rows that stand in for a refused one marked as refused, where a better version is current."""
     for better, others in _stand_ins(upload, table):
         result = _file_result(workspace, upload, better)
@@ -146,7 +132,7 @@ def without_stand_ins(workspace: Workspace, upload: Upload, table: str, mapped: 
                 table=stand_aside(
                     TABLES[table],
                     mapped.table,
-                    _known(workspace, upload, table, better),
+                    _known(roster, upload, table, better),
                     better=upload.file_name(upload.format.file(better)),
                     others=others,
                     unsure=bool(result.refused or result.evidence),
@@ -165,10 +151,10 @@ def _stand_ins(upload: Upload, table: str) -> Iterator[tuple[str, frozenset[str]
             yield better, frozenset(upload.file_name(upload.format.file(source)) for source in later)
 
 
-def _known(workspace: Workspace, upload: Upload, table: str, better: str) -> pa.Table:
+def _known(roster: RosterReader, upload: Upload, table: str, better: str) -> pa.Table:
     """Return the current versions of `table` that came from the file `better`."""
-    known = workspace.warehouse.current_hashes(upload.district_id, upload.source, table)
-    current = workspace.warehouse.versions(table, known.column("version_id"))
+    known = roster.current_hashes(upload.district_id, upload.source, table)
+    current = roster.versions(table, known.column("version_id"))
     origin = flat(current.column("source_file"))
     names = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == better]
     return current.filter(pc.is_in(origin, value_set=pa.array(names, pa.string())))

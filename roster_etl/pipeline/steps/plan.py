@@ -16,6 +16,7 @@ from roster_etl.frames.arrow import findings_frame, give_back, to_table
 from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude
+from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.hold_policy import _as_then, decide
 from roster_etl.pipeline.steps.removal_evidence import _doubt
 from roster_etl.pipeline.steps.rename_proposals import plan_with, renames_of
@@ -23,23 +24,24 @@ from roster_etl.pipeline.steps.upload_identity import likeness_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Hold, Warehouse
+from roster_etl.store.warehouse import Hold, RosterReader
 from roster_etl.vendors.lineage import tables_of
 
 
-def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table]) -> Planned:
+def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState) -> Planned:
     """Compare the mapped `tables` with the roster and decide. What does not publish is concluded in the ledger here.
 
     Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
     """
     fault_point("plan.begin")
-    plan = compute_plan(workspace, upload, tables)
-    give_back()
-    fault_point("plan.made")
-    renames = renames_of(workspace, upload, plan, tables)
-    plan = plan_with(workspace, upload, plan, renames)
-    looks = likeness_of(workspace, upload, plan, tables)
-    planned, findings = _as_then(upload, plan, *decide(workspace, upload, plan, looks, renames))
+    with workspace.warehouse.read() as session:  # the functions below join it
+        plan = compute_plan(workspace, session.roster, upload, tables, feed)
+        give_back()
+        fault_point("plan.made")
+        renames = renames_of(workspace, upload, plan, tables)
+        plan = plan_with(workspace, upload, plan, renames)
+        looks = likeness_of(workspace, upload, plan, tables)
+        planned, findings = _as_then(upload, plan, *decide(workspace, upload, plan, looks, renames))
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     staging = staging_of(workspace, upload)
@@ -64,13 +66,14 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
     return planned
 
 
-def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table]) -> Plan:
+def compute_plan(
+    workspace: Workspace, roster: RosterReader, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
+) -> Plan:
     """Return what publishing `tables` would open and close now."""
-    warehouse = workspace.warehouse
     return make_plan(
         tables,
-        {name: _Current(warehouse, upload, name) for name in tables},
-        base=warehouse.base(upload.district_id, upload.source, upload.file_set),
+        {name: _Current(roster, upload, name) for name in tables},
+        base=feed.base,
         doubt=_doubt(workspace, upload),
     )
 
@@ -79,24 +82,24 @@ def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.T
 class _Current:
     """What is current of one table of the upload's feed (engine.planning.plan.CurrentTable)."""
 
-    warehouse: Warehouse
+    roster: RosterReader
     upload: Upload
     name: str
 
     def hashes(self) -> pa.Table:
-        return self.warehouse.current_hashes(self.upload.district_id, self.upload.source, self.name)
+        return self.roster.current_hashes(self.upload.district_id, self.upload.source, self.name)
 
     def rows(self, version_ids: pa.Array) -> pa.Table:
-        return self.warehouse.versions(self.name, version_ids)
+        return self.roster.versions(self.name, version_ids)
 
     def schools(self) -> dict[str, int]:
-        return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
+        return self.roster.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
     def matching(self, keys: pa.Table) -> pa.Table:
-        return self.warehouse.matching(self.upload.district_id, self.upload.source, self.name, keys)
+        return self.roster.matching(self.upload.district_id, self.upload.source, self.name, keys)
 
     def count(self) -> int:
-        return self.warehouse.count_current(self.upload.district_id, self.upload.source, self.name)
+        return self.roster.count_current(self.upload.district_id, self.upload.source, self.name)
 
 
 def _hold(planned: Planned) -> Hold | None:

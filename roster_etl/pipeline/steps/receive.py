@@ -115,7 +115,6 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
     now = datetime.now(UTC)
     import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
     file_set = order.file_set or ""
-    last = workspace.warehouse.last_published(order.district_id, order.source, file_set=file_set) or {}
     return Upload(
         import_id=import_id,
         district_id=order.district_id,
@@ -127,7 +126,6 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         settings=settings,
         content="",
         members=(),
-        headers=last.get("summary", {}).get("headers", {}),
         replacements={column: dict(codes) for column, codes in feed.replacements.items()},
         approved_plan=order.approves[1] if order.approves else None,
         approved_by=order.approves[2] if order.approves else None,
@@ -162,17 +160,20 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
 
 def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed, expected: Sequence[Finding]) -> Upload:
     sweep(workspace.settings.scratch)
-    workspace.frames.sweep(upload.district_id, spare=open_holds(workspace, upload.district_id))
     with scratch_folder(workspace.settings.scratch) as scratch:
         arrival = _collected(workspace, upload, order, feed, scratch)
         if upload.format.lone_zip:
             arrival = unpacked(arrival, workspace.settings, scratch)
         members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
         contents = {file.name: file.read for file in arrival.files}
+        with workspace.warehouse.read():  # both join it
+            upload, last = _with_headers(workspace, upload)
+            held = open_holds(workspace, upload.district_id)
+        workspace.frames.sweep(upload.district_id, spare=held)
         members, lasting = with_lasting(workspace, replace(upload, members=members), contents)
         upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
-        if is_unchanged(workspace, upload) and not any(finding.severity == "upload" for finding in findings):
+        if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
             return conclude(workspace, upload, "unchanged", [*findings, *lasting])
         start_gates()  # they will be needed: their library loads while files are read
         findings += [*_missing(upload), *_unpublished(workspace, upload), *_stale(order), *expected, *lasting]
@@ -232,9 +233,15 @@ def _stale(order: Order) -> list[Finding]:
     return [Finding(severity="warning", code="stale_file", file=name, message=message) for name in order.stale]
 
 
-def is_unchanged(workspace: Workspace, upload: Upload) -> bool:
-    """Return whether the roster was last published from the same bytes under the same settings."""
-    last = workspace.warehouse.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+def _with_headers(workspace: Workspace, upload: Upload) -> tuple[Upload, Mapping[str, Any] | None]:
+    """Return the upload with the columns that published files of the feed have had, and the row of the import last published."""
+    with workspace.warehouse.read() as session:
+        last = session.roster.last_published(upload.district_id, upload.source, file_set=upload.file_set)
+    return replace(upload, headers=((last or {}).get("summary") or {}).get("headers", {})), last
+
+
+def is_unchanged(upload: Upload, last: Mapping[str, Any] | None) -> bool:
+    """Return whether the import last published is of the same bytes under the same settings."""
     summary: Mapping[str, Any] = (last or {}).get("summary") or {}
     return summary.get("content") == upload.content and summary.get("settings") == upload.settings
 
@@ -255,9 +262,10 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Cal
 def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: Sequence[Finding]) -> Upload:
     """Go on with an upload whose bytes were kept when it had settled; from here on, the import answers for it."""
     members, findings = arrived(workspace, upload.district_id, upload.source, number)
+    upload, last = _with_headers(workspace, upload)
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
     workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
-    if is_unchanged(workspace, upload):
+    if is_unchanged(upload, last):
         upload = conclude(workspace, upload, "unchanged", findings)
     elif missing := _missing(upload):
         upload = conclude(workspace, upload, "rejected", [*findings, *missing])
@@ -278,6 +286,7 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     first = manifest.get("first_import") if order.approves else came_with(manifest)
+    upload, last = _with_headers(workspace, upload)
     upload = replace(upload, received_at=manifest["received_at"])  # what came without a date came on that day
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
@@ -286,7 +295,7 @@ def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: 
     if not order.approves:
         arrived = datetime.fromisoformat(upload.received_at)
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id, received_at=arrived)
-        if is_unchanged(workspace, upload):
+        if is_unchanged(upload, last):
             return conclude(workspace, upload, "unchanged", findings)
     if missing := [*_missing(upload), *_unpublished(workspace, upload)]:
         return conclude(workspace, upload, "rejected", [*findings, *missing])

@@ -1,4 +1,4 @@
-"""Judge one file of an upload, and let its suite judge the file as a whole.
+"""Judge one file of an upload, row by row.
 
 Belongs here: from archived bytes to a judged frame, with everything that later steps need left in staging.
 """
@@ -20,7 +20,6 @@ from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
 from roster_etl.pipeline.uploads.published_values import published_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
@@ -51,35 +50,6 @@ def references_of(file: File, format_: Format) -> tuple[str, ...]:
     return tuple(name for name in names if format_.set_of(format_.file(name).file_name) == own)
 
 
-def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
-    """Let the suite of file `name` judge what the judge saw; None if the upload does not have the file."""
-    if upload.member(name) is None:
-        return None
-    return gate_lines(workspace, upload, name, staging_of(workspace, upload).file_lines(name))
-
-
-def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pa.Table) -> Verdict:
-    """Let the suite of file `name` judge `lines` (VERDICTS), and leave its verdict in staging."""
-    fault_point("gate.begin")
-    values = upload.values
-    suite = with_refused_rows(
-        workspace.suites[f"{upload.source}/{name}"],
-        percent=float(str(values["refused_rows_pct"])),
-        least=int(str(values["refused_rows_min"])),
-    )
-    verdict = judge_suite(suite, to_frame(lines), overrides=tolerances(workspace, upload))
-    staging_of(workspace, upload).write_verdict(verdict)
-    return verdict
-
-
-def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride, ...]:
-    """Return the district's own tolerances. Raises SuiteError: one names no suite or expectation there is."""
-    gates = workspace.registry.get(upload.district_id).feed(upload.source).gates
-    overrides = registry_overrides(gates)
-    check_overrides(overrides, workspace.suites)
-    return overrides
-
-
 def limits_of(format_: Format) -> Limits:
     """Return what is forgiven when files of a format are read."""
     return UNFORGIVING if format_.broken_records == "file" else DEFAULT_LIMITS
@@ -94,9 +64,10 @@ def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, ju
     others = {
         name: Judged(frame=to_frame(rows), file_name=upload.file_name(upload.format.file(name))) for name, rows in judged.items()
     }
-    others |= published_files(workspace, upload, file)
+    with workspace.warehouse.read():  # both join it
+        others |= published_files(workspace, upload, file)
+        known = _known(workspace, upload, file)
     listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
-    known = _known(workspace, upload, file)
     result = judge_file(
         raw,
         file,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.pipeline.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
@@ -26,6 +25,7 @@ from roster_etl.store.warehouse import WarehouseError
 from roster_etl.vendors import vendor
 from tests.dumps import dump
 from tests.pg import _database
+from tests.pipeline.maintenance.test_rebuild import registered, run
 from tests.saved import SavedFolders
 
 
@@ -75,14 +75,14 @@ def test_a_backup_made_during_an_import_is_restored_whole(
     published: Workspace, uploads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment, before = datetime.now(UTC), dump(published.warehouse)
-    gate_table = import_upload.gate_table
+    gate_upload = import_upload.gate_upload
 
     def gate_while_it_is_copied(*args: Any) -> Any:
         if not (tmp_path / "copy").exists():
             back_up(published, str(tmp_path / "copy"))
-        return gate_table(*args)
+        return gate_upload(*args)
 
-    monkeypatch.setattr(import_upload, "gate_table", gate_while_it_is_copied)
+    monkeypatch.setattr(import_upload, "gate_upload", gate_while_it_is_copied)
     second = run(published, path=str(uploads / "b"))["import_id"]  # the backup sees it under way
     third = run(published, archived=1, rollback=True)["import_id"]  # and never this
 

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.pipeline.test_rebuild import run
 
 from roster_etl.pipeline.maintenance import backup
 from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, back_up, look_at, restore
@@ -24,6 +23,7 @@ from roster_etl.store.files.folder import Folder
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 from tests.dumps import dump
+from tests.pipeline.maintenance.test_rebuild import run
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.pipeline.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.maintenance.cleanup import sweep
@@ -15,6 +14,7 @@ from roster_etl.projections.samples import write_sample
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
 from tests.dumps import dump
+from tests.pipeline.maintenance.test_rebuild import registered, run
 
 
 class Killed(BaseException):

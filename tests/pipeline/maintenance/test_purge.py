@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from tests.pipeline.test_rebuild import Rows, edit, registered, run
 
 from roster_etl.pipeline.maintenance.purge import (
     ImportUnderWay,
@@ -31,6 +30,7 @@ from roster_etl.store.warehouse import Warehouse
 from roster_etl.store.warehouse.errors import MayNotRewrite
 from roster_etl.vendors import vendor
 from tests.dumps import dump
+from tests.pipeline.maintenance.test_rebuild import Rows, edit, registered, run
 from tests.saved import SavedFolders
 
 STUDENT, TEACHER = "zz-student-77001", "zz-teacher-88002"

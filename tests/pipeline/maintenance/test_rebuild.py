@@ -112,7 +112,7 @@ def _fail(workspace: Workspace, path: str, monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(road, "gate_table", breaks)
+        broken.setattr(road, "gate_upload", breaks)
         with pytest.raises(OSError, match="full"):
             run(workspace, path=path, options={"delete_threshold_pct": "50"})
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.store.test_outbox import message
 
 from roster_etl.pipeline.reporting.prometheus import Metric, exposition, metrics
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import NOON, ended
+from tests.store.outbox.test_outbox import message
 
 FEED = (("district", "lincoln"), ("format", "clever"))
 

@@ -18,6 +18,7 @@ from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review.approve import Decision, Overtaken, approval, carry_out
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
+from roster_etl.pipeline.steps.feed_state import FeedState
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
@@ -225,14 +226,14 @@ def test_a_held_upload_of_changes_outlasts_a_purge_that_leaves_its_bytes(roster:
     assert roster.workspace.archive.read_manifest("lincoln", held)["hold"]["decision"] == "superseded"
 
 
-@pytest.mark.parametrize("lost", ["findings/users", "quarantine/fold", "verdicts/canvas/users", "judged/users", "1/fold"])
+@pytest.mark.parametrize("lost", ["findings/users", "quarantine/fold", "verdicts", "judged/users", "1/fold"])
 def test_what_a_step_left_and_is_lost_before_publishing_stops_the_import(
     roster: Roster, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
-    def losing(workspace: Workspace, upload: Upload, tables: Any) -> Any:
+    def losing(workspace: Workspace, upload: Upload, tables: Any, feed: FeedState) -> Any:
         (file,) = (workspace.home / "staging").rglob(f"{lost}.*")
         file.unlink()
-        return plan_import(workspace, upload, tables)
+        return plan_import(workspace, upload, tables, feed)
 
     monkeypatch.setattr(road, "plan_import", losing)
     with pytest.raises(FrameError, match=lost):

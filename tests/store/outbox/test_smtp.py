@@ -10,13 +10,13 @@ from email.headerregistry import Address
 from pathlib import Path
 
 import pytest
-from tests.store.test_outbox import message
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, MessageRefused
 from roster_etl.store.outbox.smtp import Mailer, mail_of, needs
 from roster_etl.store.settings import MailSettings
 from tests.post_office import PASSWORD, USER, PostOffice, certificate, post_office
+from tests.store.outbox.test_outbox import message
 
 GIVEN = message(
     subject="lincoln: import 7 held", html="<p>It is held. Ünïcode</p>", attachments=(("import-7.html", "text/html", "<p>ü</p>"),)

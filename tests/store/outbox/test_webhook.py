@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.store.test_outbox import message
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, MessageRefused
 from roster_etl.store.outbox.webhook import Webhook, webhook_url
 from roster_etl.store.settings import AlertSettings
 from tests.post_office import Hook, webhook
+from tests.store.outbox.test_outbox import message
 
 ALERT = message(kind="webhook", to="", text="lincoln/clever: import 7 is held ü")
 

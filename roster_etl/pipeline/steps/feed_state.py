@@ -1,0 +1,42 @@
+"""What the roster has of a feed, read once an import and handed from step to step.
+
+Belongs here: small facts that several steps need. Rows of the roster are read by the step that compares with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from roster_etl.canonical.roster import TABLES
+from roster_etl.pipeline.uploads.upload import Upload
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.vendors.lineage import tables_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedState:
+    """The roster of an upload's feed, before any step compares with it.
+
+    ``base``: the newest import that was published for the feed's file set; what is read later may only be newer, which publishing
+    refuses (RosterMoved). ``counts``: current records by table; 0 for events, of which none is expected again. ``overrides``: the
+    stewards' edits in force, oldest first.
+    """
+
+    base: int | None
+    counts: Mapping[str, int]
+    overrides: Sequence[Mapping[str, Any]]
+
+
+def read_feed_state(workspace: Workspace, upload: Upload) -> FeedState:
+    """Read the state of the feed of `upload`. Raises WarehouseError."""
+    feed = (upload.district_id, upload.source)
+    with workspace.warehouse.read() as session:
+        return FeedState(
+            base=session.roster.base(*feed, upload.file_set),
+            counts={
+                name: 0 if TABLES[name].event else session.roster.count_current(*feed, name) for name in tables_of(upload.vendor)
+            },
+            overrides=session.roster.overrides(*feed),
+        )

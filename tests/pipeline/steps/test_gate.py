@@ -1,0 +1,71 @@
+"""The suites of an upload: all of them in one request, whatever the format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.reporting.import_summary import outcome
+from roster_etl.pipeline.uploads.order import Order
+from roster_etl.pipeline.workspace import Workspace
+from roster_etl.projections.samples import write_sample
+from roster_etl.quality.gx_client import GATES
+from roster_etl.store.registry.district import District, Feed
+from roster_etl.vendors import discover, vendor
+from roster_etl.vendors.lineage import tables_of
+
+WHO = "lincoln"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the gates' process was asked, one entry a request."""
+    names: list[str] = []
+    ask = GATES._ask
+
+    def counted(name: str, *rest: Any) -> Any:
+        names.append(name)
+        return ask(name, *rest)
+
+    monkeypatch.setattr(GATES, "_ask", counted)
+    return names
+
+
+def run(home: Path, source: str, upload: Path) -> dict[str, Any]:
+    """Import `upload`, and return the outcome."""
+    workspace = Workspace.open(home)
+    try:
+        if not workspace.registry.exists(WHO):
+            workspace.registry.add(District(id=WHO, feeds=(Feed(format=source),)))
+        return outcome(workspace, import_upload(workspace, Order(district_id=WHO, source=source, path=str(upload))))
+    finally:
+        workspace.warehouse.close()
+
+
+@pytest.mark.parametrize("source", sorted(discover()))
+def test_a_published_import_is_one_request_and_an_unchanged_one_none(
+    home: Path, tmp_path: Path, asked: list[str], source: str
+) -> None:
+    write_sample(vendor(source), tmp_path / "upload", students=12, seed=3)
+
+    first = run(home, source, tmp_path / "upload")
+    requests = len(asked)
+    again = run(home, source, tmp_path / "upload")
+
+    assert (first["status"], requests) == ("published", 1)
+    assert (again["status"], len(asked)) == ("unchanged", 1)
+    of_set = vendor(source).of_set(vendor(source).format.file_sets[0].name) if vendor(source).format.file_sets else vendor(source)
+    suites = {check["name"].partition(":")[0] for check in first["checks"]}
+    assert {f"canonical/{table}" for table in tables_of(of_set)} <= suites
+    assert {suite for suite in suites if suite.startswith(f"{source}/")}
+
+
+def test_an_upload_that_is_rejected_at_the_door_asks_nothing(home: Path, tmp_path: Path, asked: list[str]) -> None:
+    write_sample(vendor("clever"), tmp_path / "upload", students=12, seed=3)
+    (tmp_path / "upload" / "sections.csv").unlink()
+
+    assert run(home, "clever", tmp_path / "upload")["status"] == "rejected"
+    assert asked == []
