@@ -17,7 +17,7 @@ pytestmark = pytest.mark.faults
 # Publishes, and stops for good just before the transaction would be committed, or half way through its tables.
 SCRIPT = """
 import sys, time
-from roster_etl.store.warehouse import Warehouse, bulk, ledger
+from roster_etl.store.warehouse import Warehouse, bulk_load, ledger_write
 from tests.rosters import change, end, user
 url, number, where = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
@@ -26,9 +26,9 @@ def stop(*_args, **_kwargs):
     time.sleep(60)
 
 if where == "before the ledger":
-    ledger.conclude = stop
+    ledger_write.conclude = stop
 else:
-    bulk.unstage = stop
+    bulk_load.unstage = stop
 Warehouse(url).publish(end(number), {"users": change("users", [user(str(n)) for n in range(5000)])}, None)
 """
 
