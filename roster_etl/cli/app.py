@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-_ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
+_HELP_TEXT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
 Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
 --debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
@@ -116,7 +116,7 @@ class LazyGroup(TyperGroup):
 
 
 @cache
-def command() -> LazyGroup:
+def root_command() -> LazyGroup:
     """Return the whole command line."""
     commands: dict[str, Any] = {
         word: LazyCommand(word, target, panel) for panel, targets in _COMMANDS.items() for word, target in targets.items()
@@ -124,11 +124,13 @@ def command() -> LazyGroup:
     for word, (panel, about, targets) in _GROUPS.items():
         inner = {name: LazyCommand(name, target) for name, target in targets.items()}
         commands[word] = _group(about, inner, name=word, rich_help_panel=panel)
-    return _group(_ABOUT, commands)
+    return _group(_HELP_TEXT, commands)
 
 
-def _group(about: str, commands: Mapping[str, Any], **attributes: Any) -> LazyGroup:
-    return LazyGroup(commands=dict(commands), help=_escaped(about), no_args_is_help=True, context_settings=_CONTEXT, **attributes)
+def _group(help_text: str, commands: Mapping[str, Any], **attributes: Any) -> LazyGroup:
+    return LazyGroup(
+        commands=dict(commands), help=_escaped(help_text), no_args_is_help=True, context_settings=_CONTEXT, **attributes
+    )
 
 
 @cache

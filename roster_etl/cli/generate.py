@@ -10,15 +10,15 @@ import typer
 from roster_etl import vendors
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
-from roster_etl.cli.global_options import PROJECT, BadWords
+from roster_etl.cli.global_options import PROJECT, UsageError
 from roster_etl.projections.docs import generated_files as documents
 from roster_etl.projections.samples import write_sample
 from roster_etl.projections.suite_generator import FOLDER
 from roster_etl.projections.suite_generator import generated_files as suites
 from roster_etl.projections.vendor_template import new_vendor as write
-from roster_etl.vendors import discover, vendor
+from roster_etl.vendors import discover_vendors, vendor
 
-ASSET_KEYS = "tests/orchestration/asset_keys.txt"
+ASSET_KEYS_FILE = "tests/orchestration/asset_keys.txt"
 
 
 def sample(
@@ -31,7 +31,7 @@ def sample(
     """Write a synthetic, valid district upload. All people in it are invented."""
     call: Call = ctx.obj
     if folder.exists() and not folder.is_dir():
-        raise BadWords(problem="DIR: a file has this name")
+        raise UsageError(problem="DIR: a file has this name")
     files = write_sample(vendor(format), folder, students=students, seed=seed)
     names = [file.name for file in files]
     return call.show_result({"format": format, "folder": str(folder), "files": names}, f"{folder}: {', '.join(names)}")
@@ -43,7 +43,7 @@ def generate(
 ) -> int:
     """Write what is projected from the specs: suites, documents, snapshots."""
     call: Call = ctx.obj
-    texts = projected(PROJECT)
+    texts = generated_texts(PROJECT)
     differing = [path for path, text in texts.items() if _read(PROJECT / path) != text]
     if not check:
         for path in differing:
@@ -67,13 +67,13 @@ def new_vendor(
     return call.show_result({"format": name, "files": names}, *names, after)
 
 
-def projected(root: Path) -> dict[str, str]:
+def generated_texts(root: Path) -> dict[str, str]:
     """Return the text of every generated file by its path below `root`, which holds the committed ones."""
     from roster_etl.orchestration.definitions import asset_keys
 
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
-    formats = [vendor.format for vendor in discover().values()]
-    return {**documents(), **suites(committed, formats=formats), ASSET_KEYS: asset_keys()}
+    formats = [vendor.format for vendor in discover_vendors().values()]
+    return {**documents(), **suites(committed, formats=formats), ASSET_KEYS_FILE: asset_keys()}
 
 
 def _read(path: Path) -> str | None:

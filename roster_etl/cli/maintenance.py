@@ -1,4 +1,4 @@
-"""``rebuild``, ``purge``, ``sweep``: what makes a warehouse again, takes out of it for good, and tidies up after killed processes."""
+"""``rebuild_district``, ``purge``, ``sweep``: what makes a warehouse again, takes out of it for good, and tidies up after killed processes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
-from roster_etl.cli.global_options import BadWords
-from roster_etl.cli.options import By, DistrictOption
-from roster_etl.pipeline.maintenance.backup import back_up, look_at
+from roster_etl.cli.global_options import UsageError
+from roster_etl.cli.options import DecidedBy, DistrictOption
+from roster_etl.pipeline.maintenance.backup import back_up, verify_backup
 from roster_etl.pipeline.maintenance.backup import restore as bring_back
-from roster_etl.pipeline.maintenance.purge import Purged, purge_district, purge_older, purge_person
-from roster_etl.pipeline.maintenance.rebuild import rebuild as replay
-from roster_etl.pipeline.review.approve import somebody
+from roster_etl.pipeline.maintenance.purge import PurgeResult, purge_district, purge_older, purge_person
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district as replay
+from roster_etl.pipeline.review.approve import validate_decider
 from roster_etl.spec.options import parse_duration
 
 
@@ -34,7 +34,7 @@ def rebuild(
     call.show_result(asdict(rebuilt), text)
     if rebuilt.differs:
         numbers = ", ".join(str(number) for number in rebuilt.differs)
-        call.say(
+        call.log(
             f"roster-etl: imports {numbers} plan something else now than they did then: rules or mappings have changed since"
         )
         return FAILED
@@ -44,7 +44,7 @@ def rebuild(
 def purge(
     ctx: typer.Context,
     district: DistrictOption,
-    by: By,
+    by: DecidedBy,
     user: Annotated[str | None, typer.Option("--user", metavar="KIND:ID", help="Only this user, such as student:1001.")] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="AGE", help="Only what ended longer ago, such as 730d.")
@@ -53,8 +53,8 @@ def purge(
     """Remove personal data for good, from roster, history, quarantine, archive, frames and reports; nobody can undo it."""
     call: Call = ctx.obj
     if user is not None and older_than is not None:
-        raise BadWords(problem="--user and --older-than: one of them")
-    purged = _purged(call, district, somebody(by), user, older_than)
+        raise UsageError(problem="--user and --older-than: one of them")
+    purged = _purge(call, district, validate_decider(by), user, older_than)
     rows = sum(purged.versions.values())
     lines = [f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed."]
     if purged.holds:
@@ -63,22 +63,22 @@ def purge(
     return call.show_result(asdict(purged), *lines)
 
 
-def _purged(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> Purged:
+def _purge(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> PurgeResult:
     if user is not None:
         kind, colon, user_id = user.partition(":")
         if not (kind and colon and user_id):
-            raise BadWords(problem="--user: expected KIND:ID, such as student:1001")
+            raise UsageError(problem="--user: expected KIND:ID, such as student:1001")
         return purge_person(call.workspace, district, kind, user_id, by=by)
     if older_than is not None:
-        return purge_older(call.workspace, district, _age(older_than), by=by)
+        return purge_older(call.workspace, district, _parse_age(older_than), by=by)
     return purge_district(call.workspace, district, by=by)
 
 
-def _age(text: str) -> timedelta:
+def _parse_age(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError:
-        raise BadWords(problem="--older-than: expected an age such as 730d") from None
+        raise UsageError(problem="--older-than: expected an age such as 730d") from None
 
 
 def backup(
@@ -102,9 +102,9 @@ def restore(
     """Make a new home (--home DIR) of a backup. Imports that were under way end as failed, and can be run again."""
     call: Call = ctx.obj
     if check:
-        return _checked(call, source)
+        return _verify_backup(call, source)
     if not call.home_named:
-        raise BadWords(problem="--home: name the new home that is to be made")
+        raise UsageError(problem="--home: name the new home that is to be made")
     done = bring_back(source, call.home)
     lines = [f"{done.home}: {done.files:,} files of the archive, imports up to {done.newest}."]
     if done.ended:
@@ -115,8 +115,8 @@ def restore(
     return call.show_result(asdict(done), *lines)
 
 
-def _checked(call: Call, source: str) -> int:
-    whole = look_at(source)
+def _verify_backup(call: Call, source: str) -> int:
+    whole = verify_backup(source)
     size = f"{whole.listed:,} files, {whole.bytes:,} bytes, imports up to {whole.newest}"
     return call.show_result(asdict(whole), f"{whole.where}: whole. {size}; of {whole.at}.")
 
@@ -125,14 +125,14 @@ def sweep(ctx: typer.Context) -> int:
     """Keep house, as every night: end what killed processes left, and let go what [retention] says is past its time."""
     call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
-    from roster_etl.orchestration.jobs.nightly_cleanup import keep_house
+    from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup
 
     with home_instance(call.settings.home) as instance:
-        kept = keep_house(call.workspace, instance, datetime.now(UTC))
-    swept, gone = kept.swept, kept.let_go
+        kept = run_nightly_cleanup(call.workspace, instance, datetime.now(UTC))
+    swept, gone = kept.sweep_result, kept.retention_result
     return call.show_result(
-        {**asdict(swept), "let_go": asdict(gone), "runs": kept.runs},
+        {**asdict(swept), "let_go": asdict(gone), "runs": kept.deleted_runs},
         f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
         f"frames of {swept.frames + gone.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed.",
-        f"Past their time: {gone.reports:,} reports, {gone.messages:,} parked messages, {kept.runs:,} runs of Dagster.",
+        f"Past their time: {gone.reports:,} reports, {gone.messages:,} parked messages, {kept.deleted_runs:,} runs of Dagster.",
     )

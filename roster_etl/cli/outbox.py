@@ -10,8 +10,8 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
-from roster_etl.cli.global_options import BadWords
-from roster_etl.pipeline.reporting.announce import send_out
+from roster_etl.cli.global_options import UsageError
+from roster_etl.pipeline.reporting.announce import flush_outbox
 from roster_etl.spec.errors import UnsafePath
 
 
@@ -20,8 +20,8 @@ def outbox_list(ctx: typer.Context) -> int:
     call: Call = ctx.obj
     outbox = call.workspace.outbox
     messages = outbox.messages()
-    for name in outbox.damaged():
-        call.say(f"roster-etl: outbox/{name} holds no message; remove it")
+    for name in outbox.damaged_files():
+        call.log(f"roster-etl: outbox/{name} holds no message; remove it")
     names = ("id", "kind", "to", "about", "created", "due", "tries", "parked", "problem")
     documents = [{name: getattr(message, name) for name in names} for message in messages]
     due = ["parked" if m.parked else f"{datetime.fromisoformat(m.due):%m-%d %H:%M}" for m in messages]
@@ -33,10 +33,10 @@ def outbox_list(ctx: typer.Context) -> int:
 def outbox_send(ctx: typer.Context) -> int:
     """Send all that is in the outbox now, also what is parked. Exit code 1: something could not be sent."""
     call: Call = ctx.obj
-    done = send_out(call.workspace, everything=True, seconds=600)
+    done = flush_outbox(call.workspace, everything=True, seconds=600)
     left = len(call.workspace.outbox.messages())
     for problem in done.problems:
-        call.say(f"roster-etl: {problem}")
+        call.log(f"roster-etl: {problem}")
     call.show_result({**asdict(done), "left": left}, f"{done.sent} sent, {left} left.")
     return FAILED if left else 0
 
@@ -51,5 +51,5 @@ def outbox_discard(
     except UnsafePath:
         found = False
     if not found:
-        raise BadWords(problem=f"no message {message} is in the outbox; `roster-etl outbox list` shows those that are")
+        raise UsageError(problem=f"no message {message} is in the outbox; `roster-etl outbox list` shows those that are")
     return call.show_result({"id": message, "discarded": True}, f"{message} is discarded.")

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.options import By, ImportNumber
-from roster_etl.cli.render_import import show_document
+from roster_etl.cli.options import DecidedBy, ImportNumber
+from roster_etl.cli.render_import import print_import
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.review.approve import somebody
-from roster_etl.pipeline.review.renames import approve_afterwards
+from roster_etl.pipeline.review.approve import validate_decider
+from roster_etl.pipeline.review.renames import approve_published_renames
 from roster_etl.pipeline.steps.rename_proposals import ALL, proposals
 
 
@@ -36,7 +36,7 @@ def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
 def approve(
     ctx: typer.Context,
     import_id: ImportNumber,
-    by: By,
+    by: DecidedBy,
     rename: Annotated[
         list[str] | None,
         typer.Option("--rename", metavar="WHAT", help="Only this one, by its number or as OLD=NEW; may be given several times."),
@@ -44,6 +44,6 @@ def approve(
 ) -> int:
     """Say, after an import was published, that people under new ids are who they were: their history is one line."""
     call: Call = ctx.obj
-    number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
-    show_document(call, outcome(call.workspace, number))
+    number = approve_published_renames(call.workspace, import_id, validate_decider(by), rename or [ALL])
+    print_import(call, outcome(call.workspace, number))
     return 0

@@ -1,4 +1,4 @@
-"""The commands `report`, `data-docs` and `refused`."""
+"""The commands `report`, `data-docs` and `list_refused`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, one_format
+from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, resolve_format
 from roster_etl.pipeline.reporting.data_docs import data_docs_url, write_data_docs
 from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 from roster_etl.pipeline.reporting.report_files import report_url, write_report
@@ -32,10 +32,10 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
     return call.show_result({"import_id": import_id, "index": str(index), "url": url}, url or str(index))
 
 
-def refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
+def list_refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
     """Count the rows that are refused now, by file, reason and age; `show` says where each stands."""
     call: Call = ctx.obj
-    source = one_format(call.registry.get(district), format)
+    source = resolve_format(call.registry.get(district), format)
     found = refused_rows(call.workspace, district, source, datetime.now(UTC))
     rows = [(line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC") for line in found]
     documents = [asdict(line) for line in found]

@@ -13,13 +13,13 @@ T = TypeVar("T")
 _END = object()
 
 
-def one_ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T]) -> Iterator[T]:
     """Yield `items` in their order, the next one made in a thread while the caller has the present one.
 
     No more than one item waits. What making an item raises is raised when it is asked for; closing waits for the thread.
     """
     source = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="one_ahead") as thread:
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:
         coming = thread.submit(next, source, _END)
         while (item := coming.result()) is not _END:
             coming = thread.submit(next, source, _END)

@@ -22,9 +22,9 @@ from roster_etl.projections.suite_format import (
     least_rows,
     parse_suite,
 )
-from roster_etl.quality.expectation_result import Observed
-from roster_etl.quality.gx_client import GATES, SuiteRequest
-from roster_etl.quality.tolerance_overrides import ToleranceOverride, with_overrides
+from roster_etl.quality.expectation_result import ExpectationResult
+from roster_etl.quality.gx_client import GX_CLIENT, SuiteRequest
+from roster_etl.quality.tolerance_overrides import ToleranceOverride, apply_overrides
 from roster_etl.quality.verdict import CheckResult, Verdict
 
 VERDICT_COLUMNS = ("rule", "column", "check", "judged", "failing")
@@ -74,11 +74,11 @@ def judge_suites(gated: Sequence[tuple[Suite, pd.DataFrame]], *, overrides: Sequ
     requests = [_request(suite, frame, overrides) for suite, frame in gated]
     return [
         Verdict(name=request.name, results=tuple(map(_result, request.expectations, observed)))
-        for request, observed in zip(requests, GATES.observe(requests), strict=True)
+        for request, observed in zip(requests, GX_CLIENT.run_expectations(requests), strict=True)
     ]
 
 
-def judge_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
+def evaluate_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
     """Validate one verdict frame by its suite, as :func:`judge_suites` does."""
     (verdict,) = judge_suites([(suite, frame)], overrides=overrides)
     return verdict
@@ -88,7 +88,7 @@ def _request(suite: Suite, frame: pd.DataFrame, overrides: Sequence[ToleranceOve
     """Return what the gates' process is asked of one suite. Raises SuiteError, ValueError."""
     check_suite(suite, str(suite.get("name", "suite")))
     _check_frame(frame)
-    overridden = with_overrides(suite, overrides)
+    overridden = apply_overrides(suite, overrides)
     expectations = overridden["expectations"]
     _check_kinds(overridden["name"], expectations)
     lines = {column: frame[column].tolist() for column in ("rule", "judged", "failing")}
@@ -113,7 +113,7 @@ def _check_frame(frame: pd.DataFrame) -> None:
         raise ValueError(f"verdict frame: a rule stands twice, or more rows fail than were judged: {rules}")
 
 
-def _result(expectation: Mapping[str, Any], observed: Observed) -> CheckResult:
+def _result(expectation: Mapping[str, Any], observed: ExpectationResult) -> CheckResult:
     return CheckResult(
         rule=label(expectation),
         check=str(expectation.get("meta", {}).get("check", "")),
@@ -125,7 +125,7 @@ def _result(expectation: Mapping[str, Any], observed: Observed) -> CheckResult:
     )
 
 
-def _severity(expectation: Mapping[str, Any], observed: Observed) -> Severity:
+def _severity(expectation: Mapping[str, Any], observed: ExpectationResult) -> Severity:
     """Return the severity as it counts: a critical percentage that fails on few rows is a warning."""
     declared: Severity = expectation["severity"]
     few = observed.failing is not None and observed.failing < least_rows(expectation["kwargs"])

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
-from roster_etl.spec.sample_types import Change, Kind, Row, Rows
+from roster_etl.spec.sample_types import Kind, Row, Rows, SampleChange
 
 FIRST_NAMES = (
     "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
@@ -88,7 +88,7 @@ class NextDay:
         self.random = random
         self._ids = list(dict.fromkeys(ids))
         self.few = len(self._ids) // 100 or min(1, len(self._ids) // 10)
-        self._changes: list[Change] = []
+        self._changes: list[SampleChange] = []
 
     def choose(self, groups: int, *, spare: int) -> list[list[str]]:
         """Return the ids of `groups` lists of ``few`` people each, and of a last one with `spare` more; nobody is in two of them."""
@@ -97,7 +97,7 @@ class NextDay:
 
     def note(self, kind: Kind, file: str, count: int, what: str) -> None:
         """Add to the list that `count` records of `file` are different."""
-        self._changes.append(Change(kind=kind, file=file, count=count, what=what))
+        self._changes.append(SampleChange(kind=kind, file=file, count=count, what=what))
 
     def remove(self, ids: Collection[str], columns: Mapping[str, str], what: str) -> None:
         """Remove the rows that name one of `ids`; `columns`: file → the column with the id, the people's own file first."""
@@ -123,6 +123,6 @@ class NextDay:
         self.note("created", file, self.few + 1, "are new")
         self.note("created", links, self.few + 1, linked)
 
-    def result(self) -> tuple[Rows, tuple[Change, ...]]:
+    def result(self) -> tuple[Rows, tuple[SampleChange, ...]]:
         """Return the rows, and the changes of at least one record."""
         return self.rows, tuple(change for change in self._changes if change.count)

@@ -15,7 +15,7 @@ Kind: TypeAlias = Literal["created", "updated", "removed", "refused", "doubted"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class SampleChange:
     """Something that the next day's upload does to `count` records of `file`. ``refused``: rows that an import will refuse."""
 
     kind: Kind

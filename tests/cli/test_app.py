@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from roster_etl.cli.app import LazyCommand, command
+from roster_etl.cli.app import LazyCommand, root_command
 from tests.cli.calling import call
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def commands(group: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
 def test_no_help_loses_a_word_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     lost = []
-    for words, found in commands(command()):
+    for words, found in commands(root_command()):
         one = found.load() if isinstance(found, LazyCommand) else found
         said = [one.callback.__doc__ or ""] if words and not hasattr(one, "commands") else []
         said += [getattr(parameter, "help", None) or "" for parameter in one.params]
@@ -78,7 +78,7 @@ def _wrong(text: str) -> str | None:
     """Return what is wrong with a command as it is suggested; None: nothing is."""
     first = re.sub(r" …(?= \|)|\[[^\]]*\]|--home \S+", "", text).split(" | ")[0]  # of alternatives
     words = [_STANDS_FOR.get(word, word) for word in shlex.split(first)[1:]]
-    found = command()
+    found = root_command()
     while words and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]
     rest = [word for word in words if word not in ("--json", "--debug")]
@@ -111,7 +111,7 @@ def test_help_that_lists_commands_loads_none_of_them(words: list[str]) -> None:
 
 
 def test_every_command_names_a_function_and_shows_its_docstring() -> None:
-    for words, found in commands(command()):
+    for words, found in commands(root_command()):
         if isinstance(found, LazyCommand):
             found.read_help()
 

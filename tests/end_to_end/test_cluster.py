@@ -16,7 +16,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import Settings
@@ -163,7 +163,7 @@ def test_a_worker_that_dies_in_a_step_fails_the_run_and_a_rerun_publishes(runnin
 def test_the_next_upload_follows_in_order_when_a_worker_has_come_back(running: Cluster, bucket: str, tmp_path: Path) -> None:
     ended(running, 0)
     running.workers[0].kill()
-    next_day(vendor("clever"), tmp_path / "upload", tmp_path / "next", seed=4)
+    write_next_day(vendor("clever"), tmp_path / "upload", tmp_path / "next", seed=4)
     upload(bucket, tmp_path / "next")
     running.start_worker("north")
     second = ended(running, 1)

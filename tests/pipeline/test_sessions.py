@@ -15,7 +15,7 @@ from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.registry.district import District, Feed
-from roster_etl.vendors import discover, vendor
+from roster_etl.vendors import discover_vendors, vendor
 
 MOST_PUBLISHED, MOST_UNCHANGED = 12, 8
 
@@ -42,14 +42,14 @@ class Connections:
 def connections() -> Iterator[Connections]:
     """Count from here on."""
     counted = Connections()
-    sa.event.listen(Pool, "checkout", counted.taken)
-    sa.event.listen(Pool, "checkin", counted.returned)
+    sa.holds_events.listen(Pool, "checkout", counted.taken)
+    sa.holds_events.listen(Pool, "checkin", counted.returned)
     yield counted
-    sa.event.remove(Pool, "checkout", counted.taken)
-    sa.event.remove(Pool, "checkin", counted.returned)
+    sa.holds_events.remove(Pool, "checkout", counted.taken)
+    sa.holds_events.remove(Pool, "checkin", counted.returned)
 
 
-@pytest.mark.parametrize("source", sorted(discover()))
+@pytest.mark.parametrize("source", sorted(discover_vendors()))
 def test_an_import_opens_few_connections_and_one_at_a_time(source: str, tmp_path: Path, connections: Connections) -> None:
     workspace = Workspace.open(tmp_path / "home")
     workspace.registry.add(District(id="lincoln", feeds=(Feed(format=source),)))

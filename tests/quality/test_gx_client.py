@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 
 from roster_etl.quality import GatesUnavailable, SuiteBroken, gx_client
-from roster_etl.quality.expectation_result import Observed
-from roster_etl.quality.gx_client import GateProcess, SuiteRequest
+from roster_etl.quality.expectation_result import ExpectationResult
+from roster_etl.quality.gx_client import GxClient, SuiteRequest
 
 RULE = {"type": "expect_rule_to_hold", "kwargs": {"rule": "Grade: form", "mostly": 0.5}, "severity": "warning", "meta": {}}
 LINES = {"rule": ["Grade: form"], "judged": [4], "failing": [1]}
-FOUND = [(Observed(passed=True, judged=4, failing=1),)]
+FOUND = [(ExpectationResult(passed=True, judged=4, failing=1),)]
 STUDENTS = SuiteRequest(name="demo/students", expectations=[RULE], lines=LINES)
 TEACHERS = SuiteRequest(name="demo/teachers", expectations=[RULE, RULE], lines={**LINES, "failing": [3]})
 
@@ -23,14 +23,14 @@ TEACHERS = SuiteRequest(name="demo/teachers", expectations=[RULE, RULE], lines={
 @pytest.fixture(scope="module")
 def gates():
     """One child for all tests that do not harm it for good."""
-    process = GateProcess()
+    process = GxClient()
     yield process
     process.close()
 
 
 def fake(code, **kwargs):
     """Return gates whose child runs `code`."""
-    return GateProcess([sys.executable, "-c", code], **kwargs)
+    return GxClient([sys.executable, "-c", code], **kwargs)
 
 
 def is_there(pid):
@@ -42,22 +42,22 @@ def is_there(pid):
 
 
 def test_a_suite_is_judged_there(gates):
-    assert gates.observe([STUDENTS]) == FOUND
+    assert gates.run_expectations([STUDENTS]) == FOUND
 
 
 def test_a_rule_without_a_line_was_not_judged(gates):
-    assert gates.observe([replace(STUDENTS, lines={"rule": [], "judged": [], "failing": []})]) == [
-        (Observed(passed=True, judged=None, failing=None),)
+    assert gates.run_expectations([replace(STUDENTS, lines={"rule": [], "judged": [], "failing": []})]) == [
+        (ExpectationResult(passed=True, judged=None, failing=None),)
     ]
 
 
 def test_several_suites_are_one_request_and_each_gets_its_own_answer(gates, monkeypatch):
     asked = []
-    ask = gates._ask
+    ask = gates._request
     monkeypatch.setattr(gates, "_ask", lambda name, *rest: asked.append(name) or ask(name, *rest))
-    (found,), failed = FOUND, Observed(passed=False, judged=4, failing=3)
+    (found,), failed = FOUND, ExpectationResult(passed=False, judged=4, failing=3)
 
-    assert gates.observe([STUDENTS, TEACHERS, replace(STUDENTS, name="demo/empty", expectations=[])]) == [
+    assert gates.run_expectations([STUDENTS, TEACHERS, replace(STUDENTS, feed_id="demo/empty", expectations=[])]) == [
         found,
         (failed, failed),
         (),
@@ -66,32 +66,32 @@ def test_several_suites_are_one_request_and_each_gets_its_own_answer(gates, monk
 
 
 def test_no_suite_asks_nothing():
-    assert fake("raise SystemExit").observe([]) == []
+    assert fake("raise SystemExit").run_expectations([]) == []
 
 
 def test_a_broken_suite_is_the_same_error_here(gates):
     misspelt = {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "a"}, "severity": "warning"}
 
     with pytest.raises(SuiteBroken, match="suite demo/teachers is broken: .*colum: extra fields not permitted"):
-        gates.observe([STUDENTS, replace(TEACHERS, expectations=[misspelt])])
+        gates.run_expectations([STUDENTS, replace(TEACHERS, expectations=[misspelt])])
 
 
 def test_one_child_judges_all_suites(gates):
-    gates.observe([STUDENTS])
+    gates.run_expectations([STUDENTS])
     first = gates._process.pid
     gates.start()
-    gates.observe([TEACHERS])
+    gates.run_expectations([TEACHERS])
 
     assert gates._process.pid == first
 
 
 @pytest.mark.faults
 def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
-    gates.observe([STUDENTS])
+    gates.run_expectations([STUDENTS])
     killed = gates._process.pid
     os.kill(killed, signal.SIGKILL)
 
-    assert gates.observe([STUDENTS]) == FOUND
+    assert gates.run_expectations([STUDENTS]) == FOUND
     assert gates._process.pid != killed
     assert not is_there(killed)  # and it was waited for
 
@@ -110,10 +110,10 @@ def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
     ],
 )
 def test_a_child_that_twice_gives_no_answer_is_an_error_that_says_so(code, problem):
-    gates = fake(code, patience=0.4 if "sleep" in code else 20)
+    gates = fake(code, timeout_seconds=0.4 if "sleep" in code else 20)
 
     with pytest.raises(GatesUnavailable, match=f"suite demo/students could not be judged: the gates' own process {problem}"):
-        gates.observe([STUDENTS])
+        gates.run_expectations([STUDENTS])
     assert gates._process is None
 
 
@@ -125,7 +125,7 @@ def test_an_answer_from_a_second_child_counts(tmp_path):
     )
     gates = fake(code)
 
-    assert gates.observe([STUDENTS]) == FOUND
+    assert gates.run_expectations([STUDENTS]) == FOUND
     gates.close()
 
 
@@ -136,10 +136,10 @@ for line in sys.stdin: print('{"observed": [[[true, 4, 1]]]}', flush=True)""")
     with monkeypatch.context() as patch:
         patch.setattr(gx_client.select, "select", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            gates.observe([STUDENTS])
+            gates.run_expectations([STUDENTS])
     assert gates._process is None
 
-    assert gates.observe([STUDENTS]) == FOUND
+    assert gates.run_expectations([STUDENTS]) == FOUND
     gates.close()
 
 
@@ -148,16 +148,16 @@ def interrupted(*_args):
 
 
 def test_a_child_that_cannot_be_started_is_an_error_that_says_so():
-    gates = GateProcess(["/nowhere/python"])
+    gates = GxClient(["/nowhere/python"])
 
     with pytest.raises(GatesUnavailable, match="cannot be reached"):
-        gates.observe([STUDENTS])
+        gates.run_expectations([STUDENTS])
 
 
 def test_starting_early_says_nothing_of_a_child_that_cannot_be_started(monkeypatch):
-    monkeypatch.setattr(gx_client, "GATES", GateProcess(["/nowhere/python"]))
+    monkeypatch.setattr(gx_client, "GX_CLIENT", GxClient(["/nowhere/python"]))
 
-    gx_client.start_gates()
+    gx_client.start_gx_process()
 
 
 def test_closing_ends_the_child():

@@ -16,7 +16,7 @@ from roster_etl.spec.sample_district import (
     student_id,
     student_name,
 )
-from roster_etl.spec.sample_types import Change
+from roster_etl.spec.sample_types import SampleChange
 
 LEVELS = (Level(kind="Primary", grades=("1", "2"), courses=("Math",)), Level(kind="High", grades=("9",), courses=("Art",)))
 
@@ -63,8 +63,8 @@ def test_the_next_day_changes_a_copy_and_lists_what_changed():
     assert day.result() == (
         {"people": [{"id": "3", "name": "B-Rivera"}], "links": []},
         (
-            Change(kind="removed", file="people", count=1, what="left"),
-            Change(kind="updated", file="people", count=1, what="have a new last name"),
+            SampleChange(kind="removed", file="people", count=1, what="left"),
+            SampleChange(kind="updated", file="people", count=1, what="have a new last name"),
         ),
     )
     assert len(today["people"]) == 2

@@ -54,8 +54,8 @@ def suite_results(
             dg.AssetCheckResult(asset_key=asset, check_name=TOLERANCES, passed=True, metadata=note),
         )
     critical = [f"the file was refused: {refused}"] if refused else []
-    critical += [result.text for result in verdict.failed("critical")]
-    warned = [result.text for result in verdict.failed("warning", "info")]
+    critical += [result.text for result in verdict.failures("critical")]
+    warned = [result.text for result in verdict.failures("warning", "info")]
     return (
         _result(asset, SUITE, dg.AssetCheckSeverity.ERROR, critical, verdict),
         _result(asset, TOLERANCES, dg.AssetCheckSeverity.WARN, warned, verdict),
@@ -68,10 +68,10 @@ def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about, partitions_def=DISTRICTS)
 
 
-def publishable_result(asset: dg.AssetKey, planned: Planned, why: str) -> dg.AssetCheckResult:
-    """Return whether a plan may be published; `why` not, in words."""
+def publishable_result(asset: dg.AssetKey, planned: Planned, reason: str) -> dg.AssetCheckResult:
+    """Return whether a plan may be published; `reason` not, in words."""
     passed = planned.decision in ("publish", "unchanged")
-    metadata = {"decision": planned.decision, **({} if passed else {"why": why})}
+    metadata = {"decision": planned.decision, **({} if passed else {"why": reason})}
     return dg.AssetCheckResult(
         asset_key=asset, check_name=PUBLISHABLE, passed=passed, severity=dg.AssetCheckSeverity.ERROR, metadata=metadata
     )

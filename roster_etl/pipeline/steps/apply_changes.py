@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Source, fold
-from roster_etl.engine.csv.reader import as_read
-from roster_etl.engine.validation.validate import judge_file
-from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_table
+from roster_etl.engine.changes import ChangeFile, ChangeInput, ChangeResult, IdChange, Override, apply_changes
+from roster_etl.engine.csv.reader import raw_file_of
+from roster_etl.engine.validation.validate import validate_file
+from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_frame, release_memory, to_table
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
-from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
-from roster_etl.pipeline.steps.diff_baseline import compared
+from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
 from roster_etl.pipeline.steps.feed_state import FeedState
-from roster_etl.pipeline.steps.map_tables import map_roster_table, table_lines
+from roster_etl.pipeline.steps.map_tables import map_roster_table, table_rule_counts
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
@@ -32,21 +32,23 @@ from roster_etl.store.warehouse import Edit, RosterReader
 from roster_etl.vendors.lineage import tables_of
 
 
-def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table], feed: FeedState) -> dict[str, int]:
-    """Fold the `judged` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
+def apply_upload_changes(
+    workspace: Workspace, upload: Upload, validated: Mapping[str, pa.Table], feed: FeedState
+) -> dict[str, int]:
+    """Fold the `validated` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
 
     Returns: table → rows that it would have.
     """
-    plan = upload.vendor.fold
+    plan = upload.vendor.change_plan
     assert plan is not None
     fault_point("fold.begin")
     with workspace.warehouse.read() as session:
-        given = _given(workspace, session.roster, upload, judged, feed)
-        comparison = compared(workspace, upload, given.sources)
+        given = _change_input(workspace, session.roster, upload, validated, feed)
+        comparison = diff_against_baseline(workspace, upload, given.sources)
         refused = comparison.how == REFUSED_WHOLE
         waiting = None if refused else session.roster.open_quarantine(upload.district_id, upload.source)
-    retried = list(_retried(upload, waiting)) if waiting is not None else []
-    folded = fold(plan, replace(given, sources=[*retried, *comparison.sources]))
+    retried = list(_retried_rows(upload, waiting)) if waiting is not None else []
+    folded = apply_changes(plan, replace(given, sources=[*retried, *comparison.sources]))
     noticed = to_table(findings_frame(comparison.findings)).cast(FINDINGS)
     staging_of(workspace, upload).write_changes(
         _applied(folded, comparison.how),
@@ -54,25 +56,27 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Ta
         findings=pa.concat_tables([noticed, folded.findings]),
         quarantine=folded.quarantine,
     )
-    give_back()
+    release_memory()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
 
 
-def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pa.Table], feed: FeedState) -> pa.Table:
-    """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
+def build_table(workspace: Workspace, upload: Upload, table: str, validated: Mapping[str, pa.Table], feed: FeedState) -> pa.Table:
+    """Return canonical `table` as the upload would have it: mapped from the `validated` files, or as the fold left it."""
     fault_point("map.begin")
-    folded = upload.vendor.fold is not None
-    rows = _taken(workspace, upload, table, feed) if folded else map_roster_table(workspace, upload, table, judged, feed)
+    folded = upload.vendor.change_plan is not None
+    rows = (
+        _applied_table(workspace, upload, table, feed) if folded else map_roster_table(workspace, upload, table, validated, feed)
+    )
     fault_point("map.done")
     return rows
 
 
-def _taken(workspace: Workspace, upload: Upload, table: str, feed: FeedState) -> pa.Table:
+def _applied_table(workspace: Workspace, upload: Upload, table: str, feed: FeedState) -> pa.Table:
     """Return canonical `table` as the fold left it, with the lines for its suite and no finding of its own."""
     staging = staging_of(workspace, upload)
     rows = staging.changed_table(table)
-    lines = table_lines(table, rows, 0, feed.counts[table])
+    lines = table_rule_counts(table, rows, 0, feed.counts[table])
     staging.write_mapped(table, findings=FINDINGS.empty_table(), lines=lines)
     return rows
 
@@ -80,20 +84,20 @@ def _taken(workspace: Workspace, upload: Upload, table: str, feed: FeedState) ->
 # ---- what goes in
 
 
-def _given(
-    workspace: Workspace, roster: RosterReader, upload: Upload, judged: Mapping[str, pa.Table], state: FeedState
-) -> FoldInput:
+def _change_input(
+    workspace: Workspace, roster: RosterReader, upload: Upload, validated: Mapping[str, pa.Table], state: FeedState
+) -> ChangeInput:
     feed = (upload.district_id, upload.source)
     results = staging_of(workspace, upload).judged_files(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
     names, changes = tables_of(upload.vendor), _id_changes(roster, feed)
-    return FoldInput(
-        sources=list(_sources(judged, results)),
+    return ChangeInput(
+        sources=list(_sources(validated, results)),
         current={name: roster.versions(name, roster.current_hashes(*feed, name).column("version_id")) for name in names},
-        past={name: _past(roster, feed, name, renamed={change.entity for change in changes}) for name in names},
+        past={name: _past_versions(roster, feed, name, renamed={change.entity for change in changes}) for name in names},
         options=upload.values,
-        overrides=[_override(row) for row in state.overrides],
+        overrides=[_to_override(row) for row in state.overrides],
         supplied=frozenset(kind for kind, result in results.items() if any(not m.refused for m in result.files.values())),
         refused_files=refused_files,
         id_changes=changes,
@@ -107,29 +111,29 @@ def _id_changes(roster: RosterReader, feed: tuple[str, str]) -> list[IdChange]:
     return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
-def _past(roster: RosterReader, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
+def _past_versions(roster: RosterReader, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
     """Return the last versions of what is gone, also of records whose old id another one has now; in the order of their numbers."""
     past = roster.last_of_the_gone(*feed, name)
     if name not in renamed:
         return past
     hidden = roster.left_behind(*feed, name)
-    known = pc.is_in(hidden.column("version_id"), value_set=flat(past.column("version_id")))
+    known = pc.is_in(hidden.column("version_id"), value_set=combine_chunks(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 
 
-def _sources(judged: Mapping[str, pa.Table], results: Mapping[str, FileResult]) -> Iterator[Source]:
+def _sources(validated: Mapping[str, pa.Table], results: Mapping[str, FileResult]) -> Iterator[ChangeFile]:
     """Yield the rows of each file, with the columns that the file has: an absent column leaves values alone."""
     for kind, result in results.items():
-        table = judged[kind]
+        table = validated[kind]
         for name, member in result.files.items():
             if member.refused:
                 continue
             rows = table if len(result.files) == 1 else table.filter(pc.equal(table.column(FILE), name))
             absent = {column for column in rows.column_names if not column.startswith("_")} - set(member.present)
-            yield Source(kind=kind, file=name, rows=rows.drop_columns([*absent, FILE]))
+            yield ChangeFile(kind=kind, file=name, rows=rows.drop_columns([*absent, FILE]))
 
 
-def _retried(upload: Upload, waiting: pa.Table) -> Iterator[Source]:
+def _retried_rows(upload: Upload, waiting: pa.Table) -> Iterator[ChangeFile]:
     """Yield the rows `waiting` in the quarantine, validated again by the rules that hold now."""
     groups: dict[tuple[int, str, str], dict[tuple[str, ...], list[tuple[int, dict[str, str]]]]] = {}
     for line in waiting.to_pylist():
@@ -139,12 +143,12 @@ def _retried(upload: Upload, waiting: pa.Table) -> Iterator[Source]:
             headers.setdefault(tuple(record), []).append((line["row"], record))
     for (import_id, name, kind), headers in groups.items():
         for header, rows in headers.items():
-            raw = as_read(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
-            frame = judge_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements).frame
-            yield Source(kind=kind, file=name, rows=to_table(frame), import_id=import_id)
+            raw = raw_file_of(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
+            frame = validate_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements).frame
+            yield ChangeFile(kind=kind, file=name, rows=to_table(frame), import_id=import_id)
 
 
-def _override(row: Mapping[str, Any]) -> Override:
+def _to_override(row: Mapping[str, Any]) -> Override:
     """Return a steward's edit as the fold knows it: without the key columns that are the same in the whole table."""
     key = {name: value for name, value in json.loads(row["key"]).items() if name != "user_kind"}
     return Override(table=row["table_name"], key=key, field=row["field"], value=row["value"])
@@ -153,7 +157,7 @@ def _override(row: Mapping[str, Any]) -> Override:
 # ---- what comes out
 
 
-def _applied(folded: Folded, compared: str | None) -> AppliedChanges:
+def _applied(folded: ChangeResult, compared: str | None) -> AppliedChanges:
     """Return what later steps need to know besides tables."""
     edits = [
         Edit(
@@ -166,7 +170,7 @@ def _applied(folded: Folded, compared: str | None) -> AppliedChanges:
         for change in folded.overrides
     ]
     return AppliedChanges(
-        refused=dict(Counter(flat(folded.quarantine.column("file")).to_pylist())),
+        refused=dict(Counter(combine_chunks(folded.quarantine.column("file")).to_pylist())),
         released=[list(row) for row in folded.released],
         leaving=[list(row) for row in (*folded.released, *folded.superseded) if row[0] is not None],
         edits=edits,

@@ -36,7 +36,8 @@ def read_feed_state(workspace: Workspace, upload: Upload) -> FeedState:
         return FeedState(
             base=session.roster.base(*feed, upload.file_set),
             counts={
-                name: 0 if TABLES[name].event else session.roster.count_current(*feed, name) for name in tables_of(upload.vendor)
+                name: 0 if TABLES[name].holds_events else session.roster.count_current(*feed, name)
+                for name in tables_of(upload.vendor)
             },
             overrides=session.roster.overrides(*feed),
         )

@@ -13,7 +13,14 @@ from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_format import Suite
-from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suites, registry_overrides, with_refused_rows
+from roster_etl.quality import (
+    ToleranceOverride,
+    Verdict,
+    apply_refused_rows_limits,
+    check_overrides,
+    judge_suites,
+    registry_overrides,
+)
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.vendors.lineage import tables_of
@@ -42,7 +49,7 @@ def _files(workspace: Workspace, upload: Upload, staging: Staging) -> list[tuple
     gated = []
     for file in upload.format.files:
         if upload.member(file.name) is not None:
-            suite = with_refused_rows(workspace.suites[f"{upload.source}/{file.name}"], percent=percent, least=least)
+            suite = apply_refused_rows_limits(workspace.suites[f"{upload.source}/{file.name}"], percent=percent, min_rows=least)
             lines = to_frame(staging.file_lines(file.name))
             gated.append((suite, _with_later(lines, sum(later.get(member.name, 0) for member in upload.members_of(file.name)))))
     return gated

@@ -4,7 +4,7 @@ Belongs here: everything that talks to that database. Which columns there are is
 decided by a plan.
 """
 
-from roster_etl.store.warehouse.audit import Entry
+from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import (
     BadWarehouseUrl,
     ConstraintBroken,
@@ -16,34 +16,43 @@ from roster_etl.store.warehouse.errors import (
     UnknownImport,
     WarehouseError,
     WarehouseUnavailable,
-    no_hold,
+    no_hold_error,
 )
 from roster_etl.store.warehouse.forwarding import ForwardingWriter
-from roster_etl.store.warehouse.import_result import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
-from roster_etl.store.warehouse.purge import Removal
+from roster_etl.store.warehouse.import_result import (
+    REJECTED_ROWS_SCHEMA,
+    RELEASED_ROWS_SCHEMA,
+    Check,
+    Edit,
+    Hold,
+    ImportFile,
+    ImportResult,
+    TableChange,
+)
+from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
-from roster_etl.store.warehouse.roster_read import Known
+from roster_etl.store.warehouse.roster_read import QueryColumn
 from roster_etl.store.warehouse.session import SqlLedger, SqlRoster, WriteSession
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
-    "LEAVING",
-    "REJECTED",
+    "REJECTED_ROWS_SCHEMA",
+    "RELEASED_ROWS_SCHEMA",
+    "AuditEntry",
     "BadWarehouseUrl",
     "Check",
-    "Conclusion",
     "ConstraintBroken",
     "Edit",
-    "Entry",
     "ForwardingWriter",
     "Hold",
     "ImportFile",
     "ImportNotRunning",
+    "ImportResult",
     "ImportWriter",
-    "Known",
     "NoHold",
+    "PurgeScope",
+    "QueryColumn",
     "Readers",
-    "Removal",
     "RosterMoved",
     "RosterReader",
     "SchemaAhead",
@@ -56,5 +65,5 @@ __all__ = [
     "WarehouseError",
     "WarehouseUnavailable",
     "WriteSession",
-    "no_hold",
+    "no_hold_error",
 ]

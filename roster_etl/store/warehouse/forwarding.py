@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.canonical.ledger import Decision, ImportKind
-from roster_etl.store.warehouse.audit import Entry
-from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
+from roster_etl.store.warehouse.audit import AuditEntry
+from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
 from roster_etl.store.warehouse.readers import ImportWriter, RosterReader
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ class ForwardingWriter:
         """Set an import to ``running`` again."""
         self.writer.resume(import_id, run_id)
 
-    def conclude(self, conclusion: Conclusion) -> None:
+    def conclude(self, conclusion: ImportResult) -> None:
         """End a running import that publishes nothing."""
         self.writer.conclude(conclusion)
 
     def publish(
-        self, conclusion: Conclusion, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
+        self, conclusion: ImportResult, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
     ) -> None:
         """Close and open versions, and end the import as ``published``."""
         self.writer.publish(conclusion, changes, base, approved_by=approved_by)
@@ -79,6 +79,6 @@ class ForwardingWriter:
         """Close the open holds that a newer import replaces."""
         return self.writer.supersede_holds(district_id, source, by_import, at, before=before, kind=kind)
 
-    def write_down(self, *entries: Entry) -> None:
+    def write_down(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
         self.writer.write_down(*entries)

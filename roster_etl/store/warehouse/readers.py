@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from roster_etl.canonical.ledger import Decision, ImportKind
-from roster_etl.store.warehouse.audit import Entry
-from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
-from roster_etl.store.warehouse.roster_read import Known
+from roster_etl.store.warehouse.audit import AuditEntry
+from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
+from roster_etl.store.warehouse.roster_read import QueryColumn
 
 if TYPE_CHECKING:
     from roster_etl.store.warehouse.session import SqlLedger
@@ -57,7 +57,7 @@ class RosterReader(Protocol):
     def matching(self, district_id: str, source: str, table: str, keys: pa.Table, /) -> pa.Table:
         """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
 
-    def known(self, district_id: str, source: str, columns: Sequence[Known], /) -> pa.Table:
+    def known(self, district_id: str, source: str, columns: Sequence[QueryColumn], /) -> pa.Table:
         """Return the distinct combinations of values that current records have in `columns`, as text."""
 
     def last_of_the_gone(self, district_id: str, source: str, table: str, /) -> pa.Table:
@@ -118,7 +118,7 @@ class ImportWriter(Protocol):
         import_id: int | None = None,
         file_set: str = "",
         claim: Callable[[int], None] = lambda _: None,
-        entry: Entry | None = None,
+        entry: AuditEntry | None = None,
     ) -> int:
         """Insert an import as ``running``, and return its number.
 
@@ -137,12 +137,12 @@ class ImportWriter(Protocol):
     def resume(self, import_id: int, run_id: str | None = None, /) -> None:
         """Set an import that failed, or that a dead process left running, to ``running``. Raises ImportNotRunning."""
 
-    def conclude(self, conclusion: Conclusion, /) -> None:
+    def conclude(self, conclusion: ImportResult, /) -> None:
         """End a running import that publishes nothing. Raises ImportNotRunning."""
 
     def publish(
         self,
-        conclusion: Conclusion,
+        conclusion: ImportResult,
         changes: Mapping[str, TableChange],
         base: int | None,
         /,
@@ -172,5 +172,5 @@ class ImportWriter(Protocol):
     ) -> list[int]:
         """Close the open holds (of a `kind`, before `before`) that a newer import of the same file set replaces; return their imports."""
 
-    def write_down(self, *entries: Entry) -> None:
+    def write_down(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""

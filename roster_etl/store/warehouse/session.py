@@ -29,9 +29,9 @@ from roster_etl.store.warehouse import (
     replayed_imports,
     roster_read,
 )
-from roster_etl.store.warehouse.audit import Entry
-from roster_etl.store.warehouse.errors import plain_errors
-from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
+from roster_etl.store.warehouse.audit import AuditEntry
+from roster_etl.store.warehouse.errors import translate_database_errors
+from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
 
 Connect = Callable[[], AbstractContextManager[sa.Connection]]
 Arguments = ParamSpec("Arguments")
@@ -61,18 +61,18 @@ def _query(
 class SqlRoster(_Queries):
     """The queries of ``readers.RosterReader``."""
 
-    base = _query(publish.base)
+    base = _query(publish.base_import)
     last_published = _query(ledger_read.last_published)
     published_imports = _query(ledger_read.published_imports)
-    current = _query(roster_read.current)
+    current = _query(roster_read.current_versions)
     current_hashes = _query(roster_read.current_hashes)
     current_by_school = _query(roster_read.current_by_school)
     count_current = _query(roster_read.count_current)
     versions = _query(roster_read.versions)
-    matching = _query(roster_read.matching)
-    known = _query(roster_read.known)
-    last_of_the_gone = _query(roster_read.last_of_the_gone)
-    left_behind = _query(roster_read.left_behind)
+    matching = _query(roster_read.versions_by_key)
+    known = _query(roster_read.distinct_values)
+    last_of_the_gone = _query(roster_read.last_removed_versions)
+    left_behind = _query(roster_read.versions_before_rename)
     since = _query(roster_read.since)
     turned = _query(roster_read.turned)
     as_of = _query(roster_read.as_of)
@@ -88,22 +88,22 @@ class SqlLedger(_Queries):
     import_ = _query(ledger_read.import_)
     imports_after = _query(ledger_read.imports_after)
     history = _query(ledger_read.history)
-    tally = _query(ledger_read.tally)
-    rows_tally = _query(ledger_read.rows_tally)
-    moments = _query(ledger_read.moments)
+    tally = _query(ledger_read.import_counts)
+    rows_tally = _query(ledger_read.row_counts)
+    moments = _query(ledger_read.import_times)
     sources = _query(ledger_read.sources)
     files = _query(ledger_read.files)
     checks = _query(ledger_read.checks)
     findings = _query(ledger_read.findings)
-    quarantined = _query(ledger_read.quarantined)
-    refused_since = _query(ledger_read.refused_since)
+    quarantined = _query(ledger_read.quarantined_rows)
+    refused_since = _query(ledger_read.quarantined_since)
     holds = _query(ledger_read.holds)
     hold = _query(ledger_read.hold)
-    published_after = _query(change_feed.published_after)
+    published_after = _query(change_feed.imports_published_after)
     changes_in = _query(change_feed.changes_in)
     audit = _query(audit.read)
     person_values = _query(purge.person_values)
-    names_person = _query(purge.names_person)
+    names_person = _query(purge.mentions_person)
     all_versions = _query(purge.versions)
 
 
@@ -111,7 +111,7 @@ class ReadSession:
     """Queries on one snapshot. The connection opens at the first query; threads that share the session wait for each other."""
 
     def __init__(self, begin: Connect) -> None:
-        """Prepare. `begin` opens a transaction that reads."""
+        """Prepare. `insert_running_import` opens a transaction that reads."""
         self._begin = begin
         self._lock = threading.RLock()
         self._stack = ExitStack()
@@ -123,7 +123,7 @@ class ReadSession:
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
         """Use the connection of the session for one query. Raises WarehouseError."""
-        with self._lock, plain_errors():
+        with self._lock, translate_database_errors():
             if self._closed:
                 raise RuntimeError("the read session has ended")
             if self._connection is None:
@@ -166,7 +166,7 @@ class WriteSession:
         import_id: int | None = None,
         file_set: str = "",
         claim: Callable[[int], None] = lambda _: None,
-        entry: Entry | None = None,
+        entry: AuditEntry | None = None,
     ) -> int:
         """Insert an import as ``running``, and return its number (``readers.ImportWriter``)."""
         columns = {"kind": kind, "district_id": district_id, "source": source, "upload_id": upload_id, "run_id": run_id}
@@ -185,34 +185,36 @@ class WriteSession:
     ) -> None:
         """Write which upload a running import reads. Raises ImportNotRunning."""
         columns = {"upload_id": upload_id, "received_at": received_at, "options": None if options is None else dict(options)}
-        ledger_write.own(self._connection, import_id, "running")
-        ledger_write.change(self._connection, import_id, **{name: value for name, value in columns.items() if value is not None})
+        ledger_write.lock_import(self._connection, import_id, "running")
+        ledger_write.update_import(
+            self._connection, import_id, **{name: value for name, value in columns.items() if value is not None}
+        )
         fault_point("ledger.upload")
 
     def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
         """Replace the files of a running import. Raises ImportNotRunning."""
-        ledger_write.own(self._connection, import_id, "running")
+        ledger_write.lock_import(self._connection, import_id, "running")
         ledger_write.replace_files(self._connection, import_id, files)
 
     def resume(self, import_id: int, run_id: str | None = None) -> None:
         """Set an import that failed, or that a dead process left running, to ``running``. Raises ImportNotRunning."""
-        ledger_write.own(self._connection, import_id, "running", "failed")
+        ledger_write.lock_import(self._connection, import_id, "running", "failed")
         changed = {"run_id": run_id} if run_id else {}
-        ledger_write.change(self._connection, import_id, status="running", finished_at=None, **changed)
+        ledger_write.update_import(self._connection, import_id, status="running", finished_at=None, **changed)
         fault_point("ledger.resume")
 
-    def conclude(self, conclusion: Conclusion) -> None:
+    def conclude(self, conclusion: ImportResult) -> None:
         """End a running import that publishes nothing. Raises ImportNotRunning."""
         if conclusion.status in ("published", "discarded"):
             raise ValueError(f"{conclusion.status}: use publish or decide_hold")
-        ledger_write.own(self._connection, conclusion.import_id, "running")
+        ledger_write.lock_import(self._connection, conclusion.import_id, "running")
         ledger_write.conclude(self._connection, conclusion)
         self.write_down(*conclusion.entries)
         self._passed("ledger.conclude", "ledger.concluded")
 
     def publish(
         self,
-        conclusion: Conclusion,
+        conclusion: ImportResult,
         changes: Mapping[str, TableChange],
         base: int | None,
         *,
@@ -227,11 +229,11 @@ class WriteSession:
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
-        row = ledger_write.own(self._connection, import_id, "held")
+        row = ledger_write.lock_import(self._connection, import_id, "held")
         ledger_write.decide_hold(self._connection, import_id, decision, by, at)
         self.write_down(*_decision_entries(row, decision, by))
         if decision == "discarded":
-            ledger_write.change(self._connection, import_id, status="discarded")
+            ledger_write.update_import(self._connection, import_id, status="discarded")
         self._passed("decide.record", "decide.recorded")
 
     def supersede_holds(
@@ -249,7 +251,7 @@ class WriteSession:
         self._passed("ledger.supersede", "ledger.superseded")
         return closed
 
-    def write_down(self, *entries: Entry) -> None:
+    def write_down(self, *entries: AuditEntry) -> None:
         """Add lines to the audit."""
         audit.write(self._connection, entries)
 
@@ -257,15 +259,15 @@ class WriteSession:
 
     def restore_import(self, row: Mapping[str, Any]) -> None:
         """Insert an import under the number and the times that it had elsewhere, as ``running``."""
-        replayed_imports.begin(self._connection, row)
+        replayed_imports.insert_running_import(self._connection, row)
 
     def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
         """Write how an import ended elsewhere, as ``replayed_imports.end`` takes it."""
-        replayed_imports.end(self._connection, row, **parts)
+        replayed_imports.write_import_end(self._connection, row, **parts)
 
     def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
         """Insert versions as they were elsewhere, by table, and stewards' edits."""
-        replayed_imports.enter_edits(self._connection, edits)
+        replayed_imports.insert_edits(self._connection, edits)
         for name, rows in tables.items():
             purge.restore_versions(self._connection, name, rows)
 
@@ -275,11 +277,11 @@ class WriteSession:
         self.committed_points.append(committed)
 
 
-def _decision_entries(row: sa.RowMapping, decision: Decision, by: str) -> list[Entry]:
+def _decision_entries(row: sa.RowMapping, decision: Decision, by: str) -> list[AuditEntry]:
     """Return the audit's line of what a person decided; a hold that a newer import closes has none: the import has its line."""
     if decision == "superseded":
         return []
     action: Action = "discard" if decision == "discarded" else "approve"
     about = {} if row["kind"] == "upload" else {"kind": row["kind"]}
     place = {name: row[name] for name in ("district_id", "source", "import_id")}
-    return [Entry(action=action, who=by, about=about, **place)]
+    return [AuditEntry(action=action, who=by, about=about, **place)]

@@ -20,12 +20,12 @@ from roster_etl.canonical.ledger import Decision, ImportKind, ImportStatus
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import audit, publish, purge, roles, schema
-from roster_etl.store.warehouse.audit import Entry
+from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
-from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
-from roster_etl.store.warehouse.purge import Removal
+from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
+from roster_etl.store.warehouse.purge import PurgeScope
 from roster_etl.store.warehouse.readers import ImportWriter, Readers, RosterReader
-from roster_etl.store.warehouse.roster_read import Known
+from roster_etl.store.warehouse.roster_read import QueryColumn
 from roster_etl.store.warehouse.session import ReadSession, WriteSession
 
 
@@ -63,12 +63,12 @@ class Warehouse:
     @property
     def url(self) -> str:
         """The URL as people may see it, without a password."""
-        return self._database.shown_url
+        return self._database.redacted_url
 
     @property
     def is_open_to_the_network(self) -> bool:
         """Whether what is said to the database could be read on the way: another machine, and TLS is not demanded."""
-        return self._database.is_open_to_the_network
+        return self._database.is_unencrypted_remote
 
     def close(self) -> None:
         """Close the connections that are kept. The object can still be used."""
@@ -84,12 +84,12 @@ class Warehouse:
 
     def running(self) -> list[int]:
         """Return the imports that are running, whatever revision the database has."""
-        return schema.running(self._database)
+        return schema.running_imports(self._database)
 
     def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
         """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
-        entry = Entry(action="grant", about=named)
+        entry = AuditEntry(action="grant", about=named)
         with self.attempt(entry), self._writing() as connection:
             statements = roles.grant(connection, reader=reader, loader=loader)
             audit.write(connection, [entry])
@@ -99,14 +99,14 @@ class Warehouse:
         """Refuse roles that `grant` would refuse, whatever revision the database has. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
         self._database.create()
-        with self.attempt(Entry(action="grant", about=named)), self._database.read() as connection:
+        with self.attempt(AuditEntry(action="grant", about=named)), self._database.read() as connection:
             roles.check(connection, *named.values())
 
     @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        """Let one process at a time, on whatever host, do `what`: PostgreSQL keeps the lock until the block ends, or its process does."""
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Let one process at a time, on whatever host, do `name`: PostgreSQL keeps the lock until the block ends, or its process does."""
         with self._database.write() as connection:
-            publish.lock(connection, what)
+            publish.lock(connection, name)
             yield
 
     @contextmanager
@@ -170,7 +170,7 @@ class Warehouse:
                 yield connection
             committed = True
         finally:
-            audit.ended(committed=committed)
+            audit.record_transaction_end(committed=committed)
 
     @contextmanager
     def _begin(self, transaction: Callable[[], AbstractContextManager[sa.Connection]]) -> Iterator[sa.Connection]:
@@ -222,17 +222,17 @@ class Warehouse:
         with self.write() as tx:
             tx.resume(import_id, run_id)
 
-    def conclude(self, conclusion: Conclusion) -> None:
+    def conclude(self, import_result: ImportResult) -> None:
         """See ``readers.ImportWriter``."""
         with self.write() as tx:
-            tx.conclude(conclusion)
+            tx.conclude(import_result)
 
     def publish(
-        self, conclusion: Conclusion, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
+        self, import_result: ImportResult, changes: Mapping[str, TableChange], base: int | None, *, approved_by: str | None = None
     ) -> None:
         """See ``readers.ImportWriter``."""
         with self.write() as tx:
-            tx.publish(conclusion, changes, base, approved_by=approved_by)
+            tx.publish(import_result, changes, base, approved_by=approved_by)
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """See ``readers.ImportWriter``."""
@@ -265,15 +265,15 @@ class Warehouse:
 
     # The audit
 
-    def write_down(self, *entries: Entry) -> None:
+    def append_audit(self, *entries: AuditEntry) -> None:
         """Add lines to the audit: of what this database does not carry out itself, or of what was refused."""
         with self.write() as tx:
             tx.write_down(*entries)
 
     @contextmanager
-    def attempt(self, entry: Entry) -> Iterator[None]:
+    def attempt(self, entry: AuditEntry) -> Iterator[None]:
         """Have the audit know of an attempt in one line: that of the transaction which carries it out, or why it was refused."""
-        with audit.attempting():
+        with audit.begin_attempt():
             try:
                 yield
             except Exception as error:
@@ -281,20 +281,20 @@ class Warehouse:
                 raise
 
     @contextmanager
-    def noting(self, entry: Entry) -> Iterator[None]:
+    def noting(self, entry: AuditEntry) -> Iterator[None]:
         """Have the audit know of what the block does outside of this database; where no line can be written nothing is done."""
         with self.attempt(entry):
             self._check()
             yield
             fault_point("audit.note")
-            self.write_down(entry)
+            self.append_audit(entry)
 
-    def refused(self, entry: Entry, error: Exception) -> None:
+    def refused(self, entry: AuditEntry, error: Exception) -> None:
         """Write down that something was tried and not done, unless the audit knows already. Never raises for what the database says."""
-        refusal = audit.refusal(entry, error)
+        refusal = audit.refusal_entry(entry, error)
         if refusal is not None:
             with suppress(RosterError):
-                self.write_down(refusal)
+                self.append_audit(refusal)
 
     def audit(self, district_id: str | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Return the lines of the audit, oldest first."""
@@ -313,7 +313,7 @@ class Warehouse:
         with self.read() as session:
             return session.ledger.names_person(district_id, kind, user_id)
 
-    def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
+    def purge(self, removal: PurgeScope, conclusions: Callable[[dict[str, int]], Sequence[ImportResult]]) -> dict[str, int]:
         """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed.
 
         Raises: NotRewritten: the rows are gone, their bytes in PostgreSQL's files are not.
@@ -321,7 +321,7 @@ class Warehouse:
         with self._writing() as connection:
             counts = purge.remove(connection, removal)
             ended = conclusions(counts)
-            purge.end(connection, ended)
+            purge.conclude_purges(connection, ended)
             audit.write(connection, [entry for conclusion in ended for entry in conclusion.entries])
             fault_point("purge.remove")
         fault_point("purge.removed")
@@ -370,22 +370,22 @@ class Warehouse:
         with self.read() as session:
             return session.roster.versions(table, version_ids)
 
-    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
+    def versions_by_key(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
         """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
         with self.read() as session:
             return session.roster.matching(district_id, source, table, keys)
 
-    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+    def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn]) -> pa.Table:
         """Return the different combinations of values that current records of a feed have in `columns`, as text."""
         with self.read() as session:
             return session.roster.known(district_id, source, columns)
 
-    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+    def last_removed_versions(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the last version (``full_schema``) of each record that has no current one."""
         with self.read() as session:
             return session.roster.last_of_the_gone(district_id, source, table)
 
-    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
+    def versions_before_rename(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the versions (``full_schema``) of records that were gone when their id changed."""
         with self.read() as session:
             return session.roster.left_behind(district_id, source, table)
@@ -395,7 +395,7 @@ class Warehouse:
         with self.read() as session:
             return session.roster.since(district_id, source, table, import_id)
 
-    def turned(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+    def versions_touched_by(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) of a feed that import `import_id` closed, and those that it opened."""
         with self.read() as session:
             return session.roster.turned(district_id, source, table, import_id)
@@ -526,7 +526,7 @@ class Warehouse:
             return session.ledger.refused_since(import_ids) if import_ids else []
 
     def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-        """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
+        """Return the stewards' edits in force, oldest first; with `record_transaction_end`, those that were, too."""
         with self.read() as session:
             return session.roster.overrides(district_id, source, ended=ended)
 

@@ -14,8 +14,8 @@ PEOPLE = File(
         Column("school_id", required=True, references=Reference("schools", "school_id"), note="The person's school."),
         Column("first_name", required=True, note="First name."),
         Column("last_name", required=True, note="Last name."),
-        Column("role", required=True, form=Choice(ROLE_OPTIONS), note="What the person is at the school."),
-        Column("email", form=Email(), note="The person's e-mail address."),
+        Column("role", required=True, cell_format=Choice(ROLE_OPTIONS), note="What the person is at the school."),
+        Column("email", cell_format=Email(), note="The person's e-mail address."),
         Column("password", secret=True, note="Never read, blanked before anything is stored."),
     ),
 )

@@ -19,7 +19,7 @@ ACCOUNTS = File(
         Column(
             "status",
             strict=True,
-            form=Status(("active", "deleted")),
+            cell_format=Status(("active", "deleted")),
             note="Needed for a new account; blank leaves a known one as it is.",
         ),
         Column("integration_id", note="A second id of the account, unique among accounts."),

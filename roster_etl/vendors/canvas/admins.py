@@ -13,7 +13,7 @@ ADMINS = File(
         Column("account_id", note="The account; blank means the root account. The column must be there."),
         Column("role_id", note="The role by its id in the account's role list (option custom_roles)."),
         Column("role", note="The role by its name: AccountAdmin, or that of a custom role."),
-        Column("status", required=True, form=Status(("active", "deleted")), note="Of the role."),
+        Column("status", required=True, cell_format=Status(("active", "deleted")), note="Of the role."),
         Column("root_account", unmapped="About other installations of the vendor.", note="For users of other installations."),
     ),
     in_order=True,

@@ -20,7 +20,10 @@ CHANGE_SIS_ID = File(
             "new_integration_id", note="The integration id that it is to have; `<delete>` clears it. Newer than the document."
         ),
         Column(
-            "type", required=True, form=Choice(RENAMED), note="What the record is. group_category is newer than the document."
+            "type",
+            required=True,
+            cell_format=Choice(RENAMED),
+            note="What the record is. group_category is newer than the document.",
         ),
     ),
     in_order=True,

@@ -1,6 +1,6 @@
 """courses.csv, as the document states it."""
 
-from roster_etl.spec import Choice, Column, File, Moment, Signature, Status
+from roster_etl.spec import Choice, Column, DateTime, File, Signature, Status
 from roster_etl.vendors.canvas.codes import BOOLEANS, CLEAR
 
 COURSES = File(
@@ -27,34 +27,39 @@ COURSES = File(
             "status",
             required=True,
             sticky=True,
-            form=Status(("active", "unpublished", "published", "completed", "deleted")),
+            cell_format=Status(("active", "unpublished", "published", "completed", "deleted")),
             note="unpublished is newer than the document and means active.",
         ),
         Column("integration_id", note="A second id of the course, unique among courses."),
         Column(
-            "start_date", sticky=True, form=Moment(words=(CLEAR,)), note="When the course begins; blank or `<delete>` clears it."
+            "start_date",
+            sticky=True,
+            cell_format=DateTime(keywords=(CLEAR,)),
+            note="When the course begins; blank or `<delete>` clears it.",
         ),
         Column(
             "end_date",
             sticky=True,
-            form=Moment(words=(CLEAR,)),
+            cell_format=DateTime(keywords=(CLEAR,)),
             note="When the course has ended (exclusive); blank or `<delete>` clears it.",
         ),
         Column(
             "course_format",
             strict=True,
-            form=Choice(("online", "on_campus", "blended", "not_set")),
+            cell_format=Choice(("online", "on_campus", "blended", "not_set")),
             note="How the course is taught. not_set is newer than the document.",
         ),
         Column(
             "blueprint_course_id", note="The blueprint course that this one follows; dissociate removes the link. Blank keeps it."
         ),
-        Column("homeroom_course", form=Choice(BOOLEANS), note="Whether the course is a homeroom. Blank leaves it as it is."),
+        Column(
+            "homeroom_course", cell_format=Choice(BOOLEANS), note="Whether the course is a homeroom. Blank leaves it as it is."
+        ),
         Column(
             "grade_passback_setting",
             strict=True,
             sticky=True,
-            form=Choice(("nightly_sync", "disabled", "not_set")),
+            cell_format=Choice(("nightly_sync", "disabled", "not_set")),
             unmapped="About grades that the vendor sends on; no part of a roster.",
             note="Newer than the document; checked, and not kept.",
         ),

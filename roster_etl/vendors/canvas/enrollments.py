@@ -1,6 +1,6 @@
 """enrollments.csv, as the document states it."""
 
-from roster_etl.spec import AnyOf, Choice, Column, File, Moment, Signature, Status
+from roster_etl.spec import AnyOf, Choice, Column, DateTime, File, Signature, Status
 from roster_etl.vendors.canvas.codes import BOOLEANS
 
 ENROLLMENTS = File(
@@ -12,11 +12,13 @@ ENROLLMENTS = File(
     columns=(
         Column("course_id", note="The course; without section_id, its default section is meant."),
         Column("root_account", unmapped="About other installations of the vendor.", note="For users of other installations."),
-        Column("start_date", sticky=True, form=Moment(), note="When the enrollment begins; counts together with end_date."),
+        Column(
+            "start_date", sticky=True, cell_format=DateTime(), note="When the enrollment begins; counts together with end_date."
+        ),
         Column(
             "end_date",
             sticky=True,
-            form=Moment(),
+            cell_format=DateTime(),
             note="When the enrollment has ended (exclusive); counts together with start_date.",
         ),
         Column("user_id", note="The user, by SIS id; ignored beside user_integration_id."),
@@ -27,13 +29,13 @@ ENROLLMENTS = File(
         Column(
             "status",
             required=True,
-            form=Status(("active", "completed", "inactive", "deleted", "deleted_last_completed")),
+            cell_format=Status(("active", "completed", "inactive", "deleted", "deleted_last_completed")),
             note="deleted_last_completed, newer than the document: deleted, but completed if it is the user's last one of the role.",
         ),
         Column("associated_user_id", note="Whom an observer observes; ignored for other roles."),
         Column(
             "limit_section_privileges",
-            form=Choice(BOOLEANS),
+            cell_format=Choice(BOOLEANS),
             note="Whether the user sees people of the own section alone. Blank leaves it as it is.",
         ),
         Column("notify", unmapped="About an e-mail that the vendor sends.", note="Whether the user hears of the enrollment."),

@@ -3,8 +3,8 @@
 Sources: the document, and how the vendor's own programs behave (README.md, "Behaviour").
 """
 
-from roster_etl.mapping.change_plan import FoldPlan, Given, Refers, Roles, RowKind
-from roster_etl.mapping.value_functions import instant, switch
+from roster_etl.mapping.change_plan import ChangeColumn, ChangePlan, ReferenceRule, RoleNames, RowKind
+from roster_etl.mapping.value_functions import parse_boolean, parse_timestamp
 
 CLEAR = "<delete>"
 LIVING = {"active": "active", "deleted": "deleted"}
@@ -12,71 +12,71 @@ DATES = (("start_at", "end_at"),)
 
 CHANGE_SIS_ID = RowKind(
     name="change_sis_id",
-    verb="rename",
+    handler="rename",
     table="id_changes",
     key=("old_id", "old_integration_id", "entity"),
     columns=(
-        Given("old_id"),
-        Given("new_id"),
-        Given("old_integration_id"),
-        Given("new_integration_id"),
-        Given("type", to="entity"),
+        ChangeColumn("old_id"),
+        ChangeColumn("new_id"),
+        ChangeColumn("old_integration_id"),
+        ChangeColumn("new_integration_id"),
+        ChangeColumn("type", to="entity"),
     ),
 )
 
 ACCOUNTS = RowKind(
     name="accounts",
-    verb="organizations",
+    handler="organizations",
     table="organizations",
     key=("organization_id",),
     columns=(
-        Given("account_id", to="organization_id"),
-        Given("parent_account_id", to="parent_organization_id"),
-        Given("name", blank="keeps", needed="new"),
-        Given("status", needed="new"),
-        Given("integration_id", unique=True),
+        ChangeColumn("account_id", to="organization_id"),
+        ChangeColumn("parent_account_id", to="parent_organization_id"),
+        ChangeColumn("name", blank="keeps", needed="new"),
+        ChangeColumn("status", needed="new"),
+        ChangeColumn("integration_id", unique=True),
     ),
     statuses=LIVING,
-    references=(Refers(to="parent_organization_id", table="organizations", deleted_code="deleted_parent"),),
+    references=(ReferenceRule(to="parent_organization_id", table="organizations", deleted_code="deleted_parent"),),
 )
 
 TERMS = RowKind(
     name="terms",
-    verb="terms",
+    handler="terms",
     table="terms",
     key=("term_id", "enrollment_type"),
     columns=(
-        Given("term_id"),
-        Given("name", blank="keeps", needed="live"),
-        Given("status"),
-        Given("start_date", to="start_at", via=instant),
-        Given("end_date", to="end_at", via=instant),
-        Given("integration_id", unique=True),
-        Given("date_override_enrollment_type", to="enrollment_type"),
+        ChangeColumn("term_id"),
+        ChangeColumn("name", blank="keeps", needed="live"),
+        ChangeColumn("status"),
+        ChangeColumn("start_date", to="start_at", via=parse_timestamp),
+        ChangeColumn("end_date", to="end_at", via=parse_timestamp),
+        ChangeColumn("integration_id", unique=True),
+        ChangeColumn("date_override_enrollment_type", to="enrollment_type"),
     ),
     statuses=LIVING,
-    together=DATES,
+    protected_together=DATES,
 )
 
 COURSES = RowKind(
     name="courses",
-    verb="courses",
+    handler="courses",
     table="courses",
     key=("course_id",),
     columns=(
-        Given("course_id"),
-        Given("short_name", blank="keeps"),
-        Given("long_name", to="name", blank="keeps"),
-        Given("account_id", to="organization_id", blank="keeps"),
-        Given("term_id", blank="keeps"),
-        Given("status"),
-        Given("integration_id", unique=True),
-        Given("start_date", to="start_at", via=instant),
-        Given("end_date", to="end_at", via=instant),
-        Given("course_format", to="format"),
-        Given("blueprint_course_id", blank="keeps", clear="dissociate"),
-        Given("homeroom_course", to="is_homeroom", blank="keeps", via=switch),
-        Given("fallback_account_id", to="fallback_organization_id"),
+        ChangeColumn("course_id"),
+        ChangeColumn("short_name", blank="keeps"),
+        ChangeColumn("long_name", to="name", blank="keeps"),
+        ChangeColumn("account_id", to="organization_id", blank="keeps"),
+        ChangeColumn("term_id", blank="keeps"),
+        ChangeColumn("status"),
+        ChangeColumn("integration_id", unique=True),
+        ChangeColumn("start_date", to="start_at", via=parse_timestamp),
+        ChangeColumn("end_date", to="end_at", via=parse_timestamp),
+        ChangeColumn("course_format", to="format"),
+        ChangeColumn("blueprint_course_id", blank="keeps", clear="dissociate"),
+        ChangeColumn("homeroom_course", to="is_homeroom", blank="keeps", via=parse_boolean),
+        ChangeColumn("fallback_account_id", to="fallback_organization_id"),
     ),
     statuses={
         "active": "active",
@@ -86,102 +86,102 @@ COURSES = RowKind(
         "deleted": "deleted",
     },
     references=(
-        Refers(to="term_id", table="terms", deleted="warn", unknown="warn"),
-        Refers(to="fallback_organization_id", table="organizations", deleted="warn", unknown="warn"),
+        ReferenceRule(to="term_id", table="terms", deleted="warn", unknown="warn"),
+        ReferenceRule(to="fallback_organization_id", table="organizations", deleted="warn", unknown="warn"),
     ),
-    together=DATES,
-    sticky_end=True,
+    protected_together=DATES,
+    protects_deletion=True,
 )
 
 SECTIONS = RowKind(
     name="sections",
-    verb="sections",
+    handler="sections",
     table="sections",
     key=("section_id",),
     columns=(
-        Given("section_id"),
-        Given("course_id"),
-        Given("name", blank="keeps", needed="live"),
-        Given("status"),
-        Given("integration_id", unique=True),
-        Given("start_date", to="start_at", via=instant),
-        Given("end_date", to="end_at", via=instant),
+        ChangeColumn("section_id"),
+        ChangeColumn("course_id"),
+        ChangeColumn("name", blank="keeps", needed="live"),
+        ChangeColumn("status"),
+        ChangeColumn("integration_id", unique=True),
+        ChangeColumn("start_date", to="start_at", via=parse_timestamp),
+        ChangeColumn("end_date", to="end_at", via=parse_timestamp),
     ),
     statuses=LIVING,
-    references=(Refers(to="course_id", table="courses", deleted="warn"),),
-    together=DATES,
+    references=(ReferenceRule(to="course_id", table="courses", deleted="warn"),),
+    protected_together=DATES,
 )
 
 XLISTS = RowKind(
     name="xlists",
-    verb="cross_lists",
+    handler="cross_lists",
     table="sections",
     key=("section_id",),
     columns=(
-        Given("xlist_course_id", to="course_id"),
-        Given("section_id"),
-        Given("status"),
+        ChangeColumn("xlist_course_id", to="course_id"),
+        ChangeColumn("section_id"),
+        ChangeColumn("status"),
     ),
     statuses=LIVING,
 )
 
 USERS = RowKind(
     name="users",
-    verb="people",
+    handler="people",
     table="users",
     key=("user_id",),
     columns=(
-        Given("user_id"),
-        Given("integration_id", blank="keeps", unique=True),
-        Given("login_id", to="username"),
-        Given("first_name", blank="keeps"),
-        Given("last_name", blank="keeps"),
-        Given("full_name", blank="keeps"),
-        Given("sortable_name", blank="keeps"),
-        Given("short_name", blank="keeps"),
-        Given("email", blank="keeps"),
-        Given("pronouns", blank="keeps", clear=CLEAR),
-        Given("declared_user_type", blank="keeps", clear=CLEAR),
-        Given("status"),
+        ChangeColumn("user_id"),
+        ChangeColumn("integration_id", blank="keeps", unique=True),
+        ChangeColumn("login_id", to="username"),
+        ChangeColumn("first_name", blank="keeps"),
+        ChangeColumn("last_name", blank="keeps"),
+        ChangeColumn("full_name", blank="keeps"),
+        ChangeColumn("sortable_name", blank="keeps"),
+        ChangeColumn("short_name", blank="keeps"),
+        ChangeColumn("email", blank="keeps"),
+        ChangeColumn("pronouns", blank="keeps", clear=CLEAR),
+        ChangeColumn("declared_user_type", blank="keeps", clear=CLEAR),
+        ChangeColumn("status"),
     ),
     statuses={"active": "active", "suspended": "suspended", "deleted": "deleted"},
-    sticky_end=True,
+    protects_deletion=True,
 )
 
 LOGINS = RowKind(
     name="logins",
-    verb="logins",
+    handler="logins",
     table="logins",
     key=("login_user_id",),
     columns=(
-        Given("user_id", to="login_user_id"),
-        Given("integration_id"),
-        Given("login_id", to="username"),
-        Given("authentication_provider_id"),
-        Given("existing_user_id", to="user_id"),
-        Given("existing_integration_id", to="user_integration_id"),
-        Given("existing_canvas_user_id", to="vendor_user_id"),
-        Given("email"),
+        ChangeColumn("user_id", to="login_user_id"),
+        ChangeColumn("integration_id"),
+        ChangeColumn("login_id", to="username"),
+        ChangeColumn("authentication_provider_id"),
+        ChangeColumn("existing_user_id", to="user_id"),
+        ChangeColumn("existing_integration_id", to="user_integration_id"),
+        ChangeColumn("existing_canvas_user_id", to="vendor_user_id"),
+        ChangeColumn("email"),
     ),
 )
 
 ENROLLMENTS = RowKind(
     name="enrollments",
-    verb="enrollments",
+    handler="enrollments",
     table="enrollments",
     key=("course_id", "section_id", "user_id", "user_integration_id", "role", "role_id", "associated_user_id"),
     columns=(
-        Given("course_id"),
-        Given("start_date", to="start_at", via=instant),
-        Given("end_date", to="end_at", via=instant),
-        Given("user_id"),
-        Given("user_integration_id"),
-        Given("role"),
-        Given("role_id"),
-        Given("section_id"),
-        Given("status"),
-        Given("associated_user_id"),
-        Given("limit_section_privileges", blank="keeps", via=switch),
+        ChangeColumn("course_id"),
+        ChangeColumn("start_date", to="start_at", via=parse_timestamp),
+        ChangeColumn("end_date", to="end_at", via=parse_timestamp),
+        ChangeColumn("user_id"),
+        ChangeColumn("user_integration_id"),
+        ChangeColumn("role"),
+        ChangeColumn("role_id"),
+        ChangeColumn("section_id"),
+        ChangeColumn("status"),
+        ChangeColumn("associated_user_id"),
+        ChangeColumn("limit_section_privileges", blank="keeps", via=parse_boolean),
     ),
     statuses={
         "active": "active",
@@ -190,82 +190,82 @@ ENROLLMENTS = RowKind(
         "deleted": "deleted",
         "deleted_last_completed": "deleted_last_completed",
     },
-    together=DATES,
+    protected_together=DATES,
 )
 
 ADMINS = RowKind(
     name="admins",
-    verb="admins",
+    handler="admins",
     table="user_roles",
     key=("user_id", "organization_id", "role", "role_id"),
     columns=(
-        Given("user_id"),
-        Given("account_id", to="organization_id"),
-        Given("role_id"),
-        Given("role"),
-        Given("status"),
+        ChangeColumn("user_id"),
+        ChangeColumn("account_id", to="organization_id"),
+        ChangeColumn("role_id"),
+        ChangeColumn("role"),
+        ChangeColumn("status"),
     ),
     statuses=LIVING,
 )
 
 GROUP_CATEGORIES = RowKind(
     name="group_categories",
-    verb="group_categories",
+    handler="group_categories",
     table="group_categories",
     key=("group_category_id",),
     columns=(
-        Given("group_category_id"),
-        Given("account_id", to="organization_id"),
-        Given("course_id"),
-        Given("category_name", to="name", blank="keeps", needed="live"),
-        Given("status"),
+        ChangeColumn("group_category_id"),
+        ChangeColumn("account_id", to="organization_id"),
+        ChangeColumn("course_id"),
+        ChangeColumn("category_name", to="name", blank="keeps", needed="live"),
+        ChangeColumn("status"),
     ),
     statuses=LIVING,
 )
 
 GROUPS = RowKind(
     name="groups",
-    verb="groups",
+    handler="groups",
     table="groups",
     key=("group_id",),
     columns=(
-        Given("group_id"),
-        Given("group_category_id", blank="keeps"),
-        Given("account_id", to="organization_id"),
-        Given("course_id"),
-        Given("name", blank="keeps", needed="live"),
-        Given("status"),
+        ChangeColumn("group_id"),
+        ChangeColumn("group_category_id", blank="keeps"),
+        ChangeColumn("account_id", to="organization_id"),
+        ChangeColumn("course_id"),
+        ChangeColumn("name", blank="keeps", needed="live"),
+        ChangeColumn("status"),
     ),
     statuses={"available": "available", "closed": "available", "completed": "available", "deleted": "deleted"},
 )
 
 GROUPS_MEMBERSHIP = RowKind(
     name="groups_membership",
-    verb="group_memberships",
+    handler="group_memberships",
     table="group_memberships",
     key=("group_id", "user_id"),
     columns=(
-        Given("group_id"),
-        Given("user_id"),
-        Given("status"),
+        ChangeColumn("group_id"),
+        ChangeColumn("user_id"),
+        ChangeColumn("status"),
     ),
     statuses={"accepted": "accepted", "deleted": "deleted"},
 )
 
 USER_OBSERVERS = RowKind(
     name="user_observers",
-    verb="observers",
+    handler="observers",
     table="observers",
     key=("observer_id", "student_id"),
     columns=(
-        Given("observer_id"),
-        Given("student_id"),
-        Given("status"),
+        ChangeColumn("observer_id"),
+        ChangeColumn("student_id"),
+        ChangeColumn("status"),
     ),
     statuses=LIVING,
 )
 
-FOLD = FoldPlan(
+CHANGE_PLAN = ChangePlan(
     kinds=(
         CHANGE_SIS_ID,
         ACCOUNTS,
@@ -298,7 +298,7 @@ FOLD = FoldPlan(
         "group_category": "group_categories",
         "user": "users",
     },
-    roles=Roles(
+    roles=RoleNames(
         built_in={"student": "student", "teacher": "teacher", "ta": "ta", "designer": "designer", "observer": "observer"},
         by_name={
             "StudentEnrollment": "student",
@@ -307,7 +307,7 @@ FOLD = FoldPlan(
             "DesignerEnrollment": "designer",
             "ObserverEnrollment": "observer",
         },
-        of_accounts=("AccountAdmin",),
+        account_roles=("AccountAdmin",),
     ),
-    batch=("enrollments", "sections", "courses"),
+    batch_mode_kinds=("enrollments", "sections", "courses"),
 )

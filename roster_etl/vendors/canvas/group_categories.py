@@ -13,7 +13,7 @@ GROUP_CATEGORIES = File(
         Column("account_id", note="The account that the set belongs to; without account and course: the root account."),
         Column("course_id", note="The course that the set belongs to; not together with account_id."),
         Column("category_name", required=True, sticky=True, note="The set's name, unique in its account or course."),
-        Column("status", required=True, form=Status(("active", "deleted")), note="Of the set."),
+        Column("status", required=True, cell_format=Status(("active", "deleted")), note="Of the set."),
     ),
     in_order=True,
     recognised_by=Signature(every=("group_category_id", "category_name")),

@@ -11,7 +11,7 @@ GROUPS_MEMBERSHIP = File(
     columns=(
         Column("group_id", required=True, note="The group."),
         Column("user_id", required=True, note="The user; for a group of a course, one who is enrolled in it."),
-        Column("status", required=True, form=Status(("accepted", "deleted")), note="Of the membership."),
+        Column("status", required=True, cell_format=Status(("accepted", "deleted")), note="Of the membership."),
     ),
     in_order=True,
     recognised_by=Signature(every=("group_id", "user_id")),

@@ -14,7 +14,7 @@ LOGINS = File(
         Column(
             "login_id",
             required=True,
-            form=Text(max_length=100, printable=True),
+            cell_format=Text(max_length=100, printable=True),
             note="What the user logs in with; unique without regard to case.",
         ),
         Column("password", secret=True, note="Never read, blanked before anything is stored."),
@@ -28,7 +28,7 @@ LOGINS = File(
             note="The user that the login is for, by the vendor's own id, which nobody else knows.",
         ),
         Column("root_account", unmapped="About other installations of the vendor.", note="For users of other installations."),
-        Column("email", form=Email(), note="The login's e-mail address."),
+        Column("email", cell_format=Email(), note="The login's e-mail address."),
     ),
     in_order=True,
     recognised_by=Signature(some=(("existing_user_id", "existing_integration_id", "existing_canvas_user_id"),)),

@@ -14,7 +14,7 @@ USER_OBSERVERS = File(
         Column(
             "status",
             required=True,
-            form=Status(("active", "deleted")),
+            cell_format=Status(("active", "deleted")),
             note="active enrolls the observer beside the student wherever that one is enrolled, now and later.",
         ),
     ),

@@ -16,7 +16,10 @@ XLISTS = File(
         ),
         Column("section_id", required=True, note="The section; it must be known."),
         Column(
-            "status", required=True, form=Status(("active", "deleted")), note="deleted returns the section to its first course."
+            "status",
+            required=True,
+            cell_format=Status(("active", "deleted")),
+            note="deleted returns the section to its first course.",
         ),
     ),
     in_order=True,

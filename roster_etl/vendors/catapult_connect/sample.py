@@ -22,7 +22,7 @@ from roster_etl.spec.sample_district import (
     student_id,
     student_name,
 )
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 
 SITE_NAMES = ("Lincoln", "Harriet Tubman", "Riverside", "St. Mary's", "Mission, North", 'Franklin "Hawks"')
 # Courses: name, number, period; a blank number is a course that only its name tells.
@@ -66,7 +66,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different. The site file, given once, is not in it."""
     daily = {file: of_file for file, of_file in rows.items() if file != "schools"}
     day = NextDay(daily, random, (row["ID"] for row in rows["students"]))

@@ -21,7 +21,7 @@ ADMINS = File(
         Column(
             "Admin_email",
             required=True,
-            form=Email(),
+            cell_format=Email(),
             unique=Unique(per=("Staff_id",)),
             note="The person's e-mail address, no other administrator's.",
         ),

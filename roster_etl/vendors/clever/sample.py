@@ -23,7 +23,7 @@ from roster_etl.spec.sample_district import (
     student_id,
     student_name,
 )
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 from roster_etl.vendors.clever.students import CONTACT_COLUMNS
 
 SCHOOL_NAMES = (
@@ -110,7 +110,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
     day = NextDay(rows, random, (row["Student_id"] for row in rows["students"]))
     leavers, renamed, movers, *broken = day.choose(4, spare=2)

@@ -25,24 +25,26 @@ SECTIONS = File(
         Column("Section_number", note="The school's or district's number of the section."),
         Column(
             "Grade",
-            form=Choice(GRADE_OPTIONS, ranges=True),
+            cell_format=Choice(GRADE_OPTIONS, ranges=True),
             note="Grade level; of a range the lower bound counts. Where blank, or the same in every section, "
             "the most common grade of the enrolled students stands in.",
         ),
         Column("Course_name", note="The course's name; section names are built from it."),
         Column(
             "Course_number",
-            form=Text(max_length=255),
+            cell_format=Text(max_length=255),
             note="The course's id, unique in the district: sections that share it share the course.",
         ),
         Column("Course_description", note="A description of the course."),
         Column("Period", note="Place in the bell schedule, e.g. 1A; section names are built from it."),
         Column(
-            "Subject", form=Choice(SUBJECT_OPTIONS), note="General subject. Where blank, one is assigned from the section's name."
+            "Subject",
+            cell_format=Choice(SUBJECT_OPTIONS),
+            note="General subject. Where blank, one is assigned from the section's name.",
         ),
         Column("Term_name", note='The term\'s name, e.g. "S1".'),
-        Column("Term_start", form=Date(pattern="MM/DD/YYYY"), note="First day of the term."),
-        Column("Term_end", form=Date(pattern="MM/DD/YYYY"), note="Last day of the term, still part of it."),
+        Column("Term_start", cell_format=Date(pattern="MM/DD/YYYY"), note="First day of the term."),
+        Column("Term_end", cell_format=Date(pattern="MM/DD/YYYY"), note="Last day of the term, still part of it."),
     ),
     families=(Family("Teacher_{n}_id", first=2, last=10, references=Reference("teachers", "Teacher_id"), note="A co-teacher."),),
     extensions=("ext.",),

@@ -20,7 +20,7 @@ STAFF = File(
         Column(
             "Staff_email",
             required=True,
-            form=Email(),
+            cell_format=Email(),
             unique=Unique(per=("Staff_id",)),
             note="The person's e-mail address, no one else's on the staff.",
         ),

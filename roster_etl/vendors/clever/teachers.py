@@ -19,7 +19,7 @@ TEACHERS = File(
         ),
         Column("Teacher_number", unique=Unique(), note="The district's number of the teacher; unique in the district."),
         Column("State_teacher_id", note="The state's id of the teacher."),
-        Column("Teacher_email", form=Email(), note="The teacher's e-mail address."),
+        Column("Teacher_email", cell_format=Email(), note="The teacher's e-mail address."),
         Column("First_name", required=True, note="First name."),
         Column("Middle_name", note="Middle name, or its initial."),
         Column("Last_name", required=True, note="Last name."),

@@ -20,7 +20,7 @@ from roster_etl.spec.sample_district import (
     student_id,
     student_name,
 )
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 
 FIRST_NAMES = (
     "Amara", "Bao", "Cléo", "Deepa", "Elif", "Frida", "Gus", "Hana", "Ivo", "Júlia", "NA", "Kwame", "Leïla", "Mateo", "Nia", "Oskar",
@@ -55,7 +55,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
     day = NextDay(rows, random, (row["student_id"] for row in rows["students"]))
     leavers, renamed, broken = day.choose(2, spare=2)

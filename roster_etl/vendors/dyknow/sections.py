@@ -13,8 +13,12 @@ SECTIONS = File(
         Column("section_id", required=True, note="The section's id, the sis_id of Clever; Enrollments.csv refers to it."),
         Column("teacher_id", required=True, references=Reference("teachers", "teacher_id"), note="A teacher of the section."),
         Column("course_name", required=True, note="The course's name, and the only name that the section has."),
-        Column("term_start", form=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)), note="First day of the term."),
-        Column("term_end", form=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)), note="Last day of the term, still part of it."),
+        Column("term_start", cell_format=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)), note="First day of the term."),
+        Column(
+            "term_end",
+            cell_format=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)),
+            note="Last day of the term, still part of it.",
+        ),
     ),
     families=(
         Family(

@@ -14,11 +14,11 @@ STUDENTS = File(
         Column("student_id", required=True, note="The student's id, the sis_id of Clever; Enrollments.csv refers to it."),
         Column("first_name", required=True, note="First name."),
         Column("last_name", required=True, note="Last name."),
-        Column("student_email", form=Email(), note="The student's e-mail address."),
+        Column("student_email", cell_format=Email(), note="The student's e-mail address."),
         Column("username", note="The default user name of the student in Clever's instant log-in."),
         Column(
             "grade",
-            form=Choice(GRADE_OPTIONS),
+            cell_format=Choice(GRADE_OPTIONS),
             note="Grade level, a CEDS code: single digits have their leading zero. Other codes need replace rules.",
         ),
     ),

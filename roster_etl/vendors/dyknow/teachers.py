@@ -13,7 +13,7 @@ TEACHERS = File(
         Column("teacher_id", required=True, note="The teacher's id, the sis_id of Clever; Sections.csv refers to it."),
         Column("first_name", required=True, note="First name."),
         Column("last_name", required=True, note="Last name."),
-        Column("teacher_email", form=Email(), note="The teacher's e-mail address."),
+        Column("teacher_email", cell_format=Email(), note="The teacher's e-mail address."),
     ),
     note="Every teacher, once.",
 )

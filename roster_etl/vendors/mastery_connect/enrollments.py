@@ -1,6 +1,6 @@
 """enrollments.csv, as the section "ENROLLMENTS CSV" of the document states it."""
 
-from roster_etl.spec import Choice, Column, File, Reference, Status, Where
+from roster_etl.spec import Choice, Column, File, Reference, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, ROLE_OPTIONS, STATUS_OPTIONS
 
 ENROLLMENTS = File(
@@ -10,11 +10,13 @@ ENROLLMENTS = File(
     source="ENROLLMENTS CSV",
     key=("section_id", "user_id", "role"),
     columns=(
-        Column("role", required=True, form=Choice(ROLE_OPTIONS, code="unknown_role"), note="What the user is in the section."),
+        Column(
+            "role", required=True, cell_format=Choice(ROLE_OPTIONS, code="unknown_role"), note="What the user is in the section."
+        ),
         Column("user_id", required=True, references=Reference("users", "user_id"), note="The student or teacher."),
         Column("section_id", required=True, references=Reference("sections", "section_id"), note="The section."),
-        Column("status", required=True, form=Status(STATUS_OPTIONS), note="Whether the enrollment is there or gone."),
+        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the enrollment is there or gone."),
     ),
-    deleted=Where(column="status", values=DELETED),
+    deleted=RowCondition(column="status", values=DELETED),
     note="Every student and teacher of every section.",
 )

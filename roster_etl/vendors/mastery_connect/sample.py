@@ -22,7 +22,7 @@ from roster_etl.spec.sample_district import (
     student_id,
     student_name,
 )
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 
 SCHOOL_NAMES = ("Lincoln", "Riverside", "St. Mary's", "Mission, North", 'Franklin "Hawks"', "Ada Lovelace")
 # Courses: short name, long name, number.
@@ -68,7 +68,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different: deleted rows, arrivals, new names, and broken rows."""
     day = NextDay(rows, random, (row["user_id"] for row in rows["users"] if row["user_role"] == "student"))
     deleted, left_out, renamed, broken = day.choose(3, spare=1)

@@ -1,6 +1,6 @@
 """users.csv, as the section "USERS CSV" of the document states it."""
 
-from roster_etl.spec import Choice, Column, Digits, Email, File, Reference, Status, Unique, Where
+from roster_etl.spec import Choice, Column, Digits, Email, File, Reference, RowCondition, Status, Unique
 from roster_etl.vendors.mastery_connect.codes import DELETED, GRADE_OPTIONS, ROLE_OPTIONS, STATUS_OPTIONS, STUDENT
 
 USERS = File(
@@ -13,7 +13,7 @@ USERS = File(
         Column(
             "email",
             required=True,
-            form=Email(),
+            cell_format=Email(),
             note="The primary e-mail address. Several users may share one, though better not.",
         ),
         Column("first_name", required=True, note="First name."),
@@ -24,39 +24,42 @@ USERS = File(
             "out, with a warning.",
         ),
         Column("account_id", required=True, references=Reference("accounts", "account_id"), note="The user's school."),
-        Column("status", required=True, form=Status(STATUS_OPTIONS), note="Whether the user is there or gone."),
+        Column("status", required=True, cell_format=Status(STATUS_OPTIONS), note="Whether the user is there or gone."),
         Column(
             "student_ell_status",
-            form=Choice(("True", "False")),
+            cell_format=Choice(("True", "False")),
             note="Whether the student is in a program for English language learners.",
         ),
-        Column("student_gender", form=Choice(("M", "F")), note="M male, F female."),
+        Column("student_gender", cell_format=Choice(("M", "F")), note="M male, F female."),
         Column(
             "student_grade",
-            form=Choice(GRADE_OPTIONS),
+            cell_format=Choice(GRADE_OPTIONS),
             note='Grade level. The document says "typically" and lists the first few; the list is taken as in rosters of this kind.',
         ),
-        Column("student_hispanic", form=Choice(("True", "False")), note="Whether the student is Hispanic or Latino."),
+        Column("student_hispanic", cell_format=Choice(("True", "False")), note="Whether the student is Hispanic or Latino."),
         Column(
             "student_number",
             required=True,
-            required_where=Where(column="user_role", values=STUDENT),
-            form=Digits(),
+            required_where=RowCondition(column="user_role", values=STUDENT),
+            cell_format=Digits(),
             unique=Unique(),
             note="The number that students take assessments with: digits only, unique in the district. Teachers may have one too.",
         ),
         Column(
             "student_race",
-            form=Choice(("A", "B", "I", "M", "P", "W")),
+            cell_format=Choice(("A", "B", "I", "M", "P", "W")),
             note="A Asian, B Black or African-American, I American Indian or Alaska Native, M multiracial, "
             "P Hawaiian or Pacific Islander, W white.",
         ),
         Column("student_state_number", note="The state's number of the student; any text."),
         Column("user_id", required=True, note="The user's id: never changed; enrollments.csv refers to it."),
         Column(
-            "user_role", required=True, form=Choice(ROLE_OPTIONS, code="unknown_role"), note="What the user is at the school."
+            "user_role",
+            required=True,
+            cell_format=Choice(ROLE_OPTIONS, code="unknown_role"),
+            note="What the user is at the school.",
         ),
     ),
-    deleted=Where(column="status", values=DELETED),
+    deleted=RowCondition(column="status", values=DELETED),
     note="Every student and teacher of the district, once.",
 )

@@ -12,7 +12,7 @@ from roster_etl.orchestration.assets.gate_checks import gate_results
 from roster_etl.orchestration.assets.roster_assets import PLAN, suites_of
 from roster_etl.orchestration.definitions import VENDORS, defs
 from roster_etl.quality import CheckResult, Verdict
-from roster_etl.quality.gx_client import GATES
+from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import Home
 
@@ -23,13 +23,13 @@ def test_a_run_asks_the_gates_once_and_shows_each_check_under_its_asset(
     fresh: Home, upload: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    ask = GATES._ask
+    ask = GX_CLIENT._request
 
     def counted(name: str, *rest: Any) -> Any:
         asked.append(name)
         return ask(name, *rest)
 
-    monkeypatch.setattr(GATES, "_ask", counted)
+    monkeypatch.setattr(GX_CLIENT, "_ask", counted)
     done = fresh.run(upload)
     run, checks = fresh.newest_run(), fresh.checks()
 

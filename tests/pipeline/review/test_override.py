@@ -135,7 +135,7 @@ def test_an_edit_of_a_record_that_moves_meanwhile_is_refused_and_leaves_a_failed
         set_override(workspace, target(), "Slower", "sam")
 
     failed = workspace.warehouse.import_(3)
-    assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "SaidMeanwhile")
+    assert (failed["status"], failed["summary"]["error"]["class"]) == ("failed", "ConcurrentPublish")
     assert names(workspace)["U1"] == "Faster"
 
 
@@ -166,7 +166,7 @@ def test_an_edit_is_kept_as_a_cell_would_be(workspace: Workspace) -> None:
 
 
 def test_an_edit_that_was_set_once_is_set_again_as_it_was(workspace: Workspace) -> None:
-    assert override.set_again(workspace, target("status"), "garbage", "sam") == 2
+    assert override.reapply_override(workspace, target("status"), "garbage", "sam") == 2
 
 
 def test_an_edit_of_nothing_is_refused(workspace: Workspace) -> None:

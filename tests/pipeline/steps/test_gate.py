@@ -12,9 +12,9 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.quality.gx_client import GATES
+from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.store.registry.district import District, Feed
-from roster_etl.vendors import discover, vendor
+from roster_etl.vendors import discover_vendors, vendor
 from roster_etl.vendors.lineage import tables_of
 
 WHO = "lincoln"
@@ -24,13 +24,13 @@ WHO = "lincoln"
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the gates' process was asked, one entry a request."""
     names: list[str] = []
-    ask = GATES._ask
+    ask = GX_CLIENT._request
 
     def counted(name: str, *rest: Any) -> Any:
         names.append(name)
         return ask(name, *rest)
 
-    monkeypatch.setattr(GATES, "_ask", counted)
+    monkeypatch.setattr(GX_CLIENT, "_ask", counted)
     return names
 
 
@@ -45,7 +45,7 @@ def run(home: Path, source: str, upload: Path) -> dict[str, Any]:
         workspace.warehouse.close()
 
 
-@pytest.mark.parametrize("source", sorted(discover()))
+@pytest.mark.parametrize("source", sorted(discover_vendors()))
 def test_a_published_import_is_one_request_and_an_unchanged_one_none(
     home: Path, tmp_path: Path, asked: list[str], source: str
 ) -> None:
@@ -57,7 +57,11 @@ def test_a_published_import_is_one_request_and_an_unchanged_one_none(
 
     assert (first["status"], requests) == ("published", 1)
     assert (again["status"], len(asked)) == ("unchanged", 1)
-    of_set = vendor(source).of_set(vendor(source).format.file_sets[0].name) if vendor(source).format.file_sets else vendor(source)
+    of_set = (
+        vendor(source).for_file_set(vendor(source).format.file_sets[0].name)
+        if vendor(source).format.file_sets
+        else vendor(source)
+    )
     suites = {check["name"].partition(":")[0] for check in first["checks"]}
     assert {f"canonical/{table}" for table in tables_of(of_set)} <= suites
     assert {suite for suite in suites if suite.startswith(f"{source}/")}

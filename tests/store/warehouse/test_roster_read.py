@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.canonical import TABLES
-from roster_etl.store.warehouse import Known, Warehouse, bulk_load
+from roster_etl.store.warehouse import QueryColumn, Warehouse, bulk_load
 from roster_etl.store.warehouse.roster_read import current_schema
 from tests.rosters import DISTRICT, SOURCE, change, day, enrollment, published, user, version_of
 
@@ -131,7 +131,7 @@ def test_each_key_is_looked_up_in_the_index_of_current_keys(tmp_path, monkeypatc
     monkeypatch.setattr(bulk_load, "fetch", explained)
     keys = pa.Table.from_pylist([absence("s1")], schema=TABLES["attendance"].arrow_schema)
     with Warehouse(f"sqlite:///{tmp_path}/warehouse.sqlite") as warehouse:
-        warehouse.matching(DISTRICT, SOURCE, "attendance", keys)
+        warehouse.versions_by_key(DISTRICT, SOURCE, "attendance", keys)
 
     assert plans[0] == "SCAN keys_attendance"
     assert "organization_id=? AND user_id=? AND <expr>=? AND date=? AND absence_code=?" in plans[1]
@@ -141,8 +141,8 @@ def test_values_are_known_from_current_records_along_their_references(warehouse)
     sections = [{"section_id": "a", "period": "1"}, {"section_id": "b", "period": None}]
     enrollments = [enrollment("s1", "a"), enrollment("s1", "b"), enrollment("s2", "a", role="teacher")]
     published(warehouse, {"sections": change("sections", sections), "enrollments": change("enrollments", enrollments)})
-    student = Known(table="enrollments", column="user_id", name="Student", where={"role": "student"})
-    period = Known(table="sections", column="period", name="Period")
+    student = QueryColumn(table="enrollments", column="user_id", name="Student", where={"role": "student"})
+    period = QueryColumn(table="sections", column="period", name="Period")
 
     assert warehouse.known(DISTRICT, SOURCE, [student]).to_pylist() == [{"Student": "s1"}]
     assert warehouse.known(DISTRICT, SOURCE, [student, period]).to_pylist() == [{"Student": "s1", "Period": "1"}]
@@ -151,7 +151,9 @@ def test_values_are_known_from_current_records_along_their_references(warehouse)
 
 def test_tables_that_do_not_belong_together_are_not_asked_together(warehouse):
     with pytest.raises(ValueError, match="nothing refers from terms"):
-        warehouse.known(DISTRICT, SOURCE, [Known(table=name, column=f"{name[:-1]}_id", name=name) for name in ("users", "terms")])
+        warehouse.known(
+            DISTRICT, SOURCE, [QueryColumn(table=name, column=f"{name[:-1]}_id", name=name) for name in ("users", "terms")]
+        )
 
 
 def test_of_what_is_gone_the_last_version_is_found_by_whole_keys(warehouse):

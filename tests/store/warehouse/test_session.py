@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.pipeline.review import dry_run
-from roster_etl.store.warehouse import Conclusion, ForwardingWriter, ImportWriter, RosterReader, Warehouse
+from roster_etl.store.warehouse import ForwardingWriter, ImportResult, ImportWriter, RosterReader, Warehouse
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -79,7 +79,7 @@ def test_a_write_session_is_all_or_nothing_and_reads_what_it_wrote(warehouse: Wa
     def broken() -> None:
         with warehouse.write() as tx:
             number = tx.open_import(kind="upload", district_id="lincoln", source="clever", started_at=NOW)
-            tx.conclude(Conclusion(import_id=number, status="unchanged", finished_at=NOW))
+            tx.conclude(ImportResult(import_id=number, status="unchanged", finished_at=NOW))
             assert tx.ledger.import_(number)["status"] == "unchanged"
             raise ValueError("later")
 
