@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.csv
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes import FoldInput, Source, fold
+from roster_etl.engine.changes import ChangeFile, ChangeInput, apply_changes
 from roster_etl.engine.transform.mapper import HASH, row_hash
-from roster_etl.frames.arrow import REFUSED, ROW, return_memory
-from roster_etl.vendors.canvas.fold import FOLD
+from roster_etl.frames.arrow import REFUSED, ROW, use_jemalloc
+from roster_etl.vendors.canvas.fold import CHANGE_PLAN
 
 KEY = ["section_id", "user_id", "role"]
 SECTIONS_PER_COURSE = 4
@@ -96,7 +96,7 @@ def plain(folder: Path) -> dict[str, float]:
 
 def folded(folder: Path, rows: int, users: int) -> dict[str, float]:
     """Fold the first day over nothing, and the second one over what came of it."""
-    return_memory()
+    use_jemalloc()
     current = world(rows, users)
     start = time.process_time()
     state = _fold(folder / "today.csv", current)
@@ -110,8 +110,8 @@ def folded(folder: Path, rows: int, users: int) -> dict[str, float]:
 
 
 def _fold(path: Path, current: dict[str, pa.Table]) -> pa.Table:
-    source = Source(kind="enrollments", file=path.name, rows=read(path))
-    return fold(FOLD, FoldInput(sources=[source], current=current)).tables["enrollments"]
+    source = ChangeFile(kind="enrollments", file=path.name, rows=read(path))
+    return apply_changes(CHANGE_PLAN, ChangeInput(sources=[source], current=current)).tables["enrollments"]
 
 
 def _published(rows: pa.Table) -> pa.Table:

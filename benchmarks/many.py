@@ -33,7 +33,7 @@ import dagster as dg
 
 from roster_etl.orchestration.definitions import JOBS
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance, run_import
-from roster_etl.orchestration.runtime.current_home import visiting
+from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.orchestration.sensors import landing_sensor, landing_watch
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -90,7 +90,7 @@ class Night:
 
         landing_watch._list_feed = listed  # type: ignore[assignment]  # noqa: SLF001
         wall, cpu = time.perf_counter(), time.process_time()
-        with visiting(self.home), dg.build_sensor_context(instance=instance, cursor=self.cursor) as context:
+        with use_home(self.home), dg.build_sensor_context(instance=instance, cursor=self.cursor) as context:
             result = sensor(context)
         cost = (time.perf_counter() - wall, time.process_time() - cpu)
         assert isinstance(result, dg.SensorResult)
@@ -145,12 +145,12 @@ def concluded(workspace: Workspace, districts: Sequence[str], when: float) -> No
     """Write into the ledger that each district's upload was imported: the sensor looks there before it asks once more."""
     from datetime import UTC, datetime
 
-    from roster_etl.store.warehouse import Conclusion
+    from roster_etl.store.warehouse import ImportResult
 
     at = datetime.fromtimestamp(when, UTC)
     for district in districts:
         number = workspace.warehouse.open_import(kind="upload", district_id=district, source="clever", started_at=at)
-        workspace.warehouse.conclude(Conclusion(import_id=number, status="unchanged", finished_at=at, summary={}))
+        workspace.warehouse.conclude(ImportResult(import_id=number, status="unchanged", finished_at=at, summary={}))
 
 
 # ── part 1: the sensor ──
@@ -165,7 +165,7 @@ def bench_sensor(work: Path, samples: Sequence[Path], districts: int, uploading:
     for number, district in enumerate(ids):
         workspace.registry.add(District(id=district, feeds=(Feed(format="clever"),)))
         night.upload(district, number)
-    sensor = landing_sensor.landing_zone(JOBS)
+    sensor = landing_sensor.landing_zone_sensor(JOBS)
     with ExitStack() as stack:
         instance = stack.enter_context(home_instance(night.home))
         first = night.until(instance, sensor, districts)
@@ -263,7 +263,7 @@ def bench_sftp(work: Path, samples: Sequence[Path], districts: int, uploading: i
     """
     night = begin(work, samples)
     workspace, ids = Workspace.open(night.home), names(districts)
-    sensor = landing_sensor.landing_zone(JOBS)
+    sensor = landing_sensor.landing_zone_sensor(JOBS)
     with server(work, ids) as sftp, home_instance(night.home) as instance:
         night.landing = sftp.root
         for number, district in enumerate(ids):

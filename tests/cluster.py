@@ -26,7 +26,7 @@ import pytest
 
 from roster_etl.cli.demo.processes import free_port
 from roster_etl.orchestration.jobs.in_process_runs import MODULE
-from roster_etl.orchestration.runtime.dagster_storage import opened
+from roster_etl.orchestration.runtime.dagster_storage import open_instance
 from roster_etl.orchestration.runtime.partitions import NAME
 from roster_etl.pipeline.workspace import Workspace
 from tests.conftest import ROOT
@@ -143,7 +143,9 @@ class Cluster:
 
     def start_daemon(self) -> None:
         """Start the daemon, with the sensors and the queue of runs."""
-        with opened(self.control.home) as instance:  # two processes that create the same storage at once trip over each other
+        with open_instance(
+            self.control.home
+        ) as instance:  # two processes that create the same storage at once trip over each other
             instance.get_runs_count()
         self.control.start("dagster._daemon", "run", "-m", MODULE)
 
@@ -151,7 +153,7 @@ class Cluster:
         """Start a run by hand, without daemon and queue; its process hands out the steps."""
         file = self.control.folder / "run.yaml"
         file.write_text(json.dumps(config))
-        with opened(self.control.home) as instance:
+        with open_instance(self.control.home) as instance:
             instance.add_dynamic_partitions(NAME, [partition])
         tags = json.dumps({"dagster/partition": partition, "district": partition})
         self.control.start("dagster", "job", "execute", "-m", MODULE, "-j", job, "-c", str(file), "--tags", tags)
@@ -168,7 +170,7 @@ class Cluster:
 
     def told(self) -> str:
         """Return what runs and ledger say, for people."""
-        with opened(self.control.home) as instance:
+        with open_instance(self.control.home) as instance:
             runs = [f"{run.run_id[:8]} {run.status.value} {dict(run.tags)}" for run in instance.get_runs()]
             for run in instance.get_runs(limit=2):
                 runs += [f"  {e.timestamp:.1f} {e.step_key} {e.message[:300]}" for e in instance.all_logs(run.run_id)]
@@ -177,7 +179,7 @@ class Cluster:
 
     def runs(self) -> list[dg.DagsterRun]:
         """Return all runs, the oldest first."""
-        with opened(self.control.home) as instance:
+        with open_instance(self.control.home) as instance:
             return list(reversed(instance.get_runs()))
 
     def statuses(self) -> list[str]:
@@ -186,26 +188,26 @@ class Cluster:
 
     def steps_of(self, run_id: str) -> dict[str, str]:
         """Return on which worker each step of a run was done."""
-        with opened(self.control.home) as instance:
+        with open_instance(self.control.home) as instance:
             events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
         marked = [(e.step_key, e.engine_event_data.metadata) for e in events if e.is_engine_event]
         return {str(key): str(about["Celery worker"].value) for key, about in marked if key and "Celery worker" in about}
 
     def errors(self, run_id: str) -> str:
         """Return what a run says of its failure."""
-        with opened(self.control.home) as instance:
+        with open_instance(self.control.home) as instance:
             events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
         return "\n".join(event.job_failure_data.error.to_string() for event in events if event.is_job_failure)
 
     def kill_process_of(self, run_id: str) -> None:
         """Kill the process that hands out the steps of a run, and nothing else."""
-        with opened(self.control.home) as instance:
+        with open_instance(self.control.home) as instance:
             said = [found for entry in instance.all_logs(run_id) if (found := re.search(r"\(pid: (\d+)\)", entry.message))]
         os.kill(int(said[0][1]), signal.SIGKILL)
 
     def materialized(self, run_id: str) -> dict[str, dg.AssetMaterialization]:
         """Return what a run materialized, by asset."""
-        with opened(self.control.home) as instance:
+        with open_instance(self.control.home) as instance:
             made = [entry.asset_materialization for entry in instance.all_logs(run_id) if entry.asset_materialization]
         return {event.asset_key.to_user_string(): event for event in made}
 

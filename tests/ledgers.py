@@ -11,7 +11,7 @@ import pyarrow as pa
 from roster_etl.frames.arrow import findings_frame, to_table
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import REJECTED, Conclusion, Hold, ImportFile
+from roster_etl.store.warehouse import REJECTED_ROWS_SCHEMA, Hold, ImportFile, ImportResult
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 FILE = ImportFile(
@@ -41,12 +41,12 @@ def ended(
     )
     if status == "running":
         return number
-    conclusion = Conclusion(
+    conclusion = ImportResult(
         import_id=number,
         status=status,  # type: ignore[arg-type]
         finished_at=at,
         findings=to_table(findings_frame(findings)),
-        rejected=pa.Table.from_pylist([dict(row) for row in rejected], REJECTED),
+        rejected_rows=pa.Table.from_pylist([dict(row) for row in rejected], REJECTED_ROWS_SCHEMA),
         files=files,
         checks=(),
         summary=summary or {},

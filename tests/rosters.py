@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from roster_etl.canonical import TABLES
 from roster_etl.canonical.ledger import ImportStatus
-from roster_etl.store.warehouse import Conclusion, TableChange, Warehouse
+from roster_etl.store.warehouse import ImportResult, TableChange, Warehouse
 from roster_etl.store.warehouse.publish import opening_schema
 
 DISTRICT, SOURCE = "lincoln", "clever"
@@ -45,9 +45,9 @@ def begin(warehouse: Warehouse, number: int = 1, district: str = DISTRICT, **col
     )
 
 
-def end(import_id: int, status: ImportStatus = "published", number: int = 1, **parts: Any) -> Conclusion:
+def end(import_id: int, status: ImportStatus = "published", number: int = 1, **parts: Any) -> ImportResult:
     """Return a conclusion on day `number`."""
-    return Conclusion(import_id=import_id, status=status, finished_at=day(number), **parts)
+    return ImportResult(import_id=import_id, status=status, finished_at=day(number), **parts)
 
 
 def published(

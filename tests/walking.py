@@ -13,11 +13,11 @@ import pyarrow as pa
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
-from roster_etl.engine.validation.validate import Judged, JudgedFile, absent_file, judge_file
+from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile, empty_result, validate_file
 from roster_etl.frames.arrow import REFUSED, to_table
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.spec import File
-from roster_etl.spec.options import resolve
+from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import Replacements
 from roster_etl.vendors import Vendor
 
@@ -29,40 +29,41 @@ def lines(*cells: str) -> str:
     return "".join(f"{line}\n" for line in cells)
 
 
-def judge(file: File, text: str, others: Mapping[str, Judged] | None = None, **how: object) -> JudgedFile:
+def judge(file: File, text: str, others: Mapping[str, ReferencedFile] | None = None, **how: object) -> ValidatedFile:
     """Judge the CSV `text` as `file`."""
-    return judge_file(read_csv(text.encode()), file, judged=others, **how)  # type: ignore[arg-type]
+    return validate_file(read_csv(text.encode()), file, referenced_files=others, **how)  # type: ignore[arg-type]
 
 
-def found(result: JudgedFile | MappedTable) -> list[tuple[str, str, int | None, str | None]]:
+def found(result: ValidatedFile | MappedTable) -> list[tuple[str, str, int | None, str | None]]:
     """Return the findings as (severity, code, row, field)."""
     return [(f["severity"], f["code"], f["row"], f["field"]) for f in result.findings.to_pylist()]
 
 
-def rows(result: JudgedFile) -> list[dict[str, object]]:
+def rows(result: ValidatedFile) -> list[dict[str, object]]:
     """Return the judged rows, blank cells left out."""
     return [{k: v for k, v in row.items() if v is not None} for row in to_table(result.frame).to_pylist()]
 
 
 def judge_upload(
     vendor: Vendor, upload: Mapping[str, str], rules: Replacements | None = None, **options: str
-) -> dict[str, JudgedFile]:
+) -> dict[str, ValidatedFile]:
     """Judge the files of `upload` (spec name → CSV text) in the format's order; a file that is left out is absent.
 
     Args: rules: replace rules of the feed; options: options of the feed.
     """
-    values = resolve(vendor.format, options)
-    results: dict[str, JudgedFile] = {}
+    values = resolve_options(vendor.format, options)
+    results: dict[str, ValidatedFile] = {}
     for file in vendor.format.files:
         others = {
-            name: Judged(frame=result.frame, file_name=vendor.format.file(name).file_name) for name, result in results.items()
+            name: ReferencedFile(frame=result.frame, file_name=vendor.format.file(name).file_name)
+            for name, result in results.items()
         }
         relaxed = frozenset(c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False)
         text = upload.get(file.name)
         listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
         fixed = vendor.format.fixed_column_order
         how = {"relaxed": relaxed, "replacements": rules, "fixed_order": fixed, "listed": listed}
-        results[file.name] = absent_file(file) if text is None else judge(file, text, others, **how)
+        results[file.name] = empty_result(file) if text is None else judge(file, text, others, **how)
     return results
 
 
@@ -74,7 +75,7 @@ def map_upload(
         name: SourceFile(rows=to_table(result.frame), file_name=vendor.format.file(name).file_name, extensions=result.extensions)
         for name, result in judge_upload(vendor, upload, rules, **options).items()
     }
-    values = {**resolve(vendor.format, options), RECEIVED_ON: RECEIVED}
+    values = {**resolve_options(vendor.format, options), RECEIVED_ON: RECEIVED}
     return {
         name: map_table(table, mappings, sources, values)
         for name, table in TABLES.items()

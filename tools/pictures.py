@@ -23,8 +23,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.cli.demo.processes import free_port, started
-from roster_etl.pipeline.reporting.announce import tell_of
+from roster_etl.cli.demo.processes import free_port, running_process
+from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def prepare(home: Path) -> None:
     (home / "roster_etl.toml").write_text(SETTINGS)
     _command(home, "districts", "contacts", DISTRICT, "data@lincoln.example.org")
     workspace = Workspace.open(home)
-    tell_of(workspace, _newest(home, "held"))
+    publish_report(workspace, _newest(home, "held"))
     _command(home, "data-docs", str(_newest(home, "held")))
     _late_district(home)
 
@@ -228,12 +228,12 @@ def _newest(home: Path, status: str) -> int:
 def _look_for_late_feeds(home: Path) -> None:
     """Do what the sensor `freshness` does in a minute: write mail, and have a run show it."""
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
-    from roster_etl.orchestration.runtime.current_home import visiting
-    from roster_etl.orchestration.sensors.freshness_sensor import late_feeds, look_at_feeds, say_late
+    from roster_etl.orchestration.runtime.current_home import use_home
+    from roster_etl.orchestration.sensors.freshness_sensor import check_feed_freshness, late_feeds, say_late
 
-    tick = look_at_feeds(Workspace.open(home), None, datetime.now(UTC))
-    config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in tick.new]}}}}
-    with visiting(home), home_instance(home) as instance:
+    tick = check_feed_freshness(Workspace.open(home), None, datetime.now(UTC))
+    config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in tick.newly_late]}}}}
+    with use_home(home), home_instance(home) as instance:
         late_feeds.execute_in_process(run_config=config, instance=instance)
 
 
@@ -258,7 +258,7 @@ def _webserver(home: Path) -> Iterator[str]:
     port = free_port()
     environment: Mapping[str, str] = {"DAGSTER_HOME": str(home), "ROSTER_ETL_HOME": str(home)}
     words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
-    with started("dagster_webserver", words, environment=environment, log=home / "webserver.log"):
+    with running_process("dagster_webserver", words, environment=environment, log=home / "webserver.log"):
         url = f"http://127.0.0.1:{port}"
         until = time.monotonic() + STARTS_SECONDS
         while not _answers(url):

@@ -19,12 +19,12 @@ from roster_etl.canonical.codes import (
     USER_STATUSES,
 )
 from roster_etl.canonical.roster import ColumnType, RosterTable
-from roster_etl.spec.field_rules import Choice, Date, Decimal, Email, Form, Moment, Phone, Text, WholeNumber
+from roster_etl.spec.field_rules import CellFormat, Choice, Date, DateTime, Decimal, Email, Phone, Text, WholeNumber
 
 _GRADE: Final = Choice(options=tuple(GRADES))
 _PHONE: Final = Phone(lengths=(7, 10, 11))
 
-FORMS: Final[dict[tuple[str, str], Form]] = {
+CELL_FORMATS: Final[dict[tuple[str, str], CellFormat]] = {
     ("organizations", "type"): Choice(options=tuple(ORGANIZATION_TYPES)),
     ("organizations", "low_grade"): _GRADE,
     ("organizations", "high_grade"): _GRADE,
@@ -49,16 +49,16 @@ FORMS: Final[dict[tuple[str, str], Form]] = {
     ("group_memberships", "status"): Choice(options=("accepted",)),
 }
 
-_OF_TYPE: Final[dict[ColumnType, Form]] = {
+_FORMAT_OF_TYPE: Final[dict[ColumnType, CellFormat]] = {
     "text": Text(),
     "boolean": Choice(options=("true", "false")),
     "integer": WholeNumber(minimum=0, maximum=10**15 - 1),
     "float": Decimal(),
     "date": Date(pattern="YYYY-MM-DD"),
-    "timestamp": Moment(),
+    "timestamp": DateTime(),
 }
 
 
-def form_of(table: RosterTable, column: str) -> Form:
+def cell_format_of(table: RosterTable, column: str) -> CellFormat:
     """Return the form of a column's values, written as text. Raises KeyError: there is no such column."""
-    return FORMS.get((table.name, column), _OF_TYPE[table.column(column).type])
+    return CELL_FORMATS.get((table.name, column), _FORMAT_OF_TYPE[table.column(column).type])

@@ -34,7 +34,7 @@ GRADES: Final[dict[str, str]] = {
 }
 
 # The words for grades that rosters write, where a format does not ask for the codes: a whole number may have its leading zero.
-GRADE_WORDS: Final[dict[str, str]] = {
+GRADE_ALIASES: Final[dict[str, str]] = {
     "InfantToddler": "IT",
     "Preschool": "PR",
     "PreKindergarten": "PK",

@@ -22,7 +22,7 @@ _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "date": sa.Date,
     "timestamp": Timestamp,
 }
-_ALWAYS_THERE = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
+_REQUIRED_COLUMNS = {"district_id", "source", "valid_from_import", "valid_from", "row_hash", "derived", "extensions"}
 
 
 def history_name(table: str) -> str:
@@ -63,7 +63,7 @@ def _indexes(table: RosterTable) -> Iterator[sa.Index]:
 
 
 def _declare(table: RosterTable) -> sa.Table:
-    required = _ALWAYS_THERE | (set(table.key) - set(table.optional_key))
+    required = _REQUIRED_COLUMNS | (set(table.key) - set(table.optional_key))
     version, *feed = FEED
     return sa.Table(
         history_name(table.name),
@@ -90,11 +90,11 @@ def changes_view(dialect: str) -> str:
     Grain: one row a record and import. ``close_reason`` is that of the version that the import closed.
     """
     return "CREATE VIEW changes AS " + " UNION ALL ".join(
-        arm for table in TABLES.values() for arm in (_opened(table, dialect), _deleted(table, dialect))
+        arm for table in TABLES.values() for arm in (_opened_select(table, dialect), _deleted_select(table, dialect))
     )
 
 
-def _same(table: RosterTable, left: str, right: str) -> str:
+def _same_key_condition(table: RosterTable, left: str, right: str) -> str:
     pairs = zip(key_expressions(table, f"{left}."), key_expressions(table, f"{right}."), strict=True)
     feed = (f"{left}.district_id = {right}.district_id", f"{left}.source = {right}.source")
     return " AND ".join((*feed, *(f"{a} = {b}" for a, b in pairs)))
@@ -105,23 +105,23 @@ def _key_json(table: RosterTable, alias: str, dialect: str) -> str:
     return f"json_object({pairs})" if dialect == "sqlite" else f"CAST(json_build_object({pairs}) AS text)"
 
 
-def _opened(table: RosterTable, dialect: str) -> str:
+def _opened_select(table: RosterTable, dialect: str) -> str:
     name = history_name(table.name)
     return (
         f"SELECT o.valid_from_import AS import_id, o.district_id AS district_id, o.source AS source, '{table.name}' AS table_name, "
         f"{_key_json(table, 'o', dialect)} AS key, "
         "CASE WHEN c.version_id IS NULL THEN 'created' ELSE 'updated' END AS change, c.close_reason AS close_reason "
         f"FROM {name} AS o LEFT JOIN {name} AS c ON c.valid_to_import IS NOT NULL "
-        f"AND c.valid_to_import = o.valid_from_import AND {_same(table, 'c', 'o')}"
+        f"AND c.valid_to_import = o.valid_from_import AND {_same_key_condition(table, 'c', 'o')}"
     )
 
 
-def _deleted(table: RosterTable, dialect: str) -> str:
+def _deleted_select(table: RosterTable, dialect: str) -> str:
     name = history_name(table.name)
     # A newer version is current or past; asked for one by one, since each of the two indexes knows one kind only.
     newer = " AND ".join(
         f"NOT EXISTS (SELECT 1 FROM {name} AS o WHERE o.valid_to_import {is_null} "
-        f"AND o.valid_from_import = c.valid_to_import AND {_same(table, 'o', 'c')})"
+        f"AND o.valid_from_import = c.valid_to_import AND {_same_key_condition(table, 'o', 'c')})"
         for is_null in ("IS NULL", "IS NOT NULL")
     )
     return (

@@ -24,14 +24,14 @@ def _text(name: str, comment: str, *, nullable: bool = True, primary_key: bool =
     return sa.Column(name, sa.Text(), nullable=nullable and not primary_key, primary_key=primary_key, comment=comment)
 
 
-def _whole(name: str, comment: str, *, nullable: bool = True, primary_key: bool = False) -> sa.Column[Any]:
+def _integer(name: str, comment: str, *, nullable: bool = True, primary_key: bool = False) -> sa.Column[Any]:
     kind = sa.BigInteger()
     return sa.Column(
         name, kind, nullable=nullable and not primary_key, primary_key=primary_key, autoincrement=False, comment=comment
     )
 
 
-def _at(name: str, comment: str, *, nullable: bool = True) -> sa.Column[Any]:
+def _timestamp(name: str, comment: str, *, nullable: bool = True) -> sa.Column[Any]:
     return sa.Column(name, Timestamp(), nullable=nullable, comment=comment)
 
 
@@ -49,9 +49,9 @@ IMPORTS: Final = sa.Table(
     _text("upload_id", "The upload that was imported; NULL for an override, an undo or a purge"),
     _text("run_id", "The Dagster run"),
     _text("status", "running, published, unchanged, held, rejected, failed or discarded", nullable=False),
-    _at("received_at", "When the upload had arrived"),
-    _at("started_at", "When the import began", nullable=False),
-    _at("finished_at", "When the import ended, and its versions became known; NULL while running"),
+    _timestamp("received_at", "When the upload had arrived"),
+    _timestamp("started_at", "When the import began", nullable=False),
+    _timestamp("finished_at", "When the import ended, and its versions became known; NULL while running"),
     _json("options", "JSON object of the options in force", nullable=False),
     _json("summary", "JSON object of what came of it", nullable=False),
     sa.Column(
@@ -69,40 +69,40 @@ IMPORTS: Final = sa.Table(
 IMPORT_FILES: Final = sa.Table(
     "import_files",
     METADATA,
-    _whole("import_id", "The import", primary_key=True),
+    _integer("import_id", "The import", primary_key=True),
     _text("file", "The member's path as uploaded", primary_key=True),
     _text("kind", "The vendor's name for this kind of file; NULL: none of the format's"),
     _text("sha256", "Hash of the bytes as uploaded (hex)"),
-    _whole("bytes", "Size as uploaded"),
-    _whole("rows_read", "Records in the file, without the header"),
-    _whole("rows_accepted", "Records that were applied"),
-    _whole("rows_rejected", "Records that were refused"),
+    _integer("bytes", "Size as uploaded"),
+    _integer("rows_read", "Records in the file, without the header"),
+    _integer("rows_accepted", "Records that were applied"),
+    _integer("rows_rejected", "Records that were refused"),
     comment="The files of every import",
 )
 
 FINDINGS: Final = sa.Table(
     "findings",
     METADATA,
-    _whole("import_id", "The import", primary_key=True),
-    _whole("id", "The finding's number within its import, from 1", primary_key=True),
+    _integer("import_id", "The import", primary_key=True),
+    _integer("id", "The finding's number within its import, from 1", primary_key=True),
     _text("severity", "reject, warning, info, file or upload", nullable=False),
     _text("code", "What was found: a stable, documented word", nullable=False),
     _text("file", "The member's path; NULL: the whole upload"),
-    _whole("row", "Record number with the header as row 1; NULL: the whole file"),
+    _integer("row", "Record number with the header as row 1; NULL: the whole file"),
     _text("field", "The column as the format's document spells it; NULL: the whole row"),
     _text("key", "The record's key, masked"),
     _text("message", "What was expected and what was found; never a cell in full", nullable=False),
-    _whole("cause_id", "The finding that this one follows from"),
-    _whole("count", "How many findings this one stands for", nullable=False),
+    _integer("cause_id", "The finding that this one follows from"),
+    _integer("count", "How many findings this one stands for", nullable=False),
     comment="What was noticed about every upload",
 )
 
 REJECTED_ROWS: Final = sa.Table(
     "rejected_rows",
     METADATA,
-    _whole("import_id", "The import", nullable=False),
+    _integer("import_id", "The import", nullable=False),
     _text("file", "The member's path", nullable=False),
-    _whole("row", "Record number with the header as row 1", nullable=False),
+    _integer("row", "Record number with the header as row 1", nullable=False),
     _text("code", "Why it was refused", nullable=False),
     _text("record", "JSON object of the raw cells, without passwords", nullable=False),
     sa.Index("ix_rejected_rows_import_id", "import_id"),
@@ -112,13 +112,13 @@ REJECTED_ROWS: Final = sa.Table(
 HOLDS: Final = sa.Table(
     "holds",
     METADATA,
-    _whole("import_id", "The import that was held", primary_key=True),
+    _integer("import_id", "The import that was held", primary_key=True),
     _text("reason", "Why it was held", nullable=False),
     _text("plan_sha256", "Hash of the plan that a person is asked to approve", nullable=False),
-    _at("created_at", "When it was held", nullable=False),
+    _timestamp("created_at", "When it was held", nullable=False),
     _text("decision", "approved, discarded or superseded; NULL while open"),
     _text("decided_by", "Who decided"),
-    _at("decided_at", "When it was decided"),
+    _timestamp("decided_at", "When it was decided"),
     comment="Imports that a gate or a threshold stopped, and what a person decided",
 )
 
@@ -133,8 +133,8 @@ OVERRIDES: Final = sa.Table(
     _text("field", "The column that was set", nullable=False),
     _text("value", "The value that imports do not overwrite; NULL clears the cell"),
     _text("set_by", "Who set it", nullable=False),
-    _at("set_at", "When it was set", nullable=False),
-    _at("cleared_at", "When it ended; NULL while in force"),
+    _timestamp("set_at", "When it was set", nullable=False),
+    _timestamp("cleared_at", "When it ended; NULL while in force"),
     sa.Index("ix_overrides_feed", "district_id", "source", "table_name"),
     comment="A steward's edits that imports keep",
 )
@@ -142,7 +142,7 @@ OVERRIDES: Final = sa.Table(
 CHECKS: Final = sa.Table(
     "checks",
     METADATA,
-    _whole("import_id", "The import", primary_key=True),
+    _integer("import_id", "The import", primary_key=True),
     _text("name", "What was checked", primary_key=True),
     sa.Column("passed", sa.Boolean(), nullable=False, comment="Whether it passed"),
     _text("severity", "error: a failure stops publishing; warn: it is shown", nullable=False),

@@ -38,10 +38,10 @@ REFERENCES: tuple[RecordReference, ...] = (
 )
 
 # Columns that name a user together, outside of keys.
-_KINDED = frozenset({("logins", "user_kind"), ("logins", "user_id")})
+_KIND_AND_ID_COLUMNS = frozenset({("logins", "user_kind"), ("logins", "user_id")})
 
 # Where the id of a record stands: its own table, and every table that names it. A new id goes into all of them.
-MENTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+ID_COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "organizations": (
         ("organizations", "organization_id"),
         ("organizations", "parent_organization_id"),
@@ -83,14 +83,14 @@ MENTIONS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def named_by(table: str, column: str) -> tuple[str, dict[str, str]] | None:
+def referenced_table(table: str, column: str) -> tuple[str, dict[str, str]] | None:
     """Return the table of which `column` of `table` names a record, and which columns say that there: own column → its column.
 
     Users are named by kind and id; where a table has no kind beside the id, by the id alone. None: the column names no record.
     """
-    if (table, column) in _KINDED:
+    if (table, column) in _KIND_AND_ID_COLUMNS:
         return "users", dict(zip(_USER, _USER, strict=True))
-    for parent, ((_, own), *others) in MENTIONS.items():
+    for parent, ((_, own), *others) in ID_COLUMNS.items():
         if (table, column) in others:
             return parent, {column: own}
     return None

@@ -30,7 +30,7 @@ class RosterTable:
     """One roster table.
 
     ``key`` names a record within its district and source; ``optional_key``: the key columns that may be NULL, where NULL
-    equals NULL. ``event``: rows are events, so that an absent row closes nothing. ``has_school``: the column that names the
+    equals NULL. ``holds_events``: rows are events, so that an absent row closes nothing. ``school_column``: the column that names the
     school of a record, for plans and thresholds per school.
     """
 
@@ -38,8 +38,8 @@ class RosterTable:
     key: tuple[str, ...]
     columns: tuple[RosterColumn, ...]
     comment: str
-    event: bool = False
-    has_school: str | None = None
+    holds_events: bool = False
+    school_column: str | None = None
     optional_key: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class RosterTable:
             raise ValueError(f"{self.name}: the key columns come first, in the order of the key")
         if not set(self.optional_key) < set(self.key):
             raise ValueError(f"{self.name}: optional_key must be a part of the key")
-        if self.has_school is not None and self.has_school not in names:
+        if self.school_column is not None and self.school_column not in names:
             raise ValueError(f"{self.name}: has_school names no column")
 
     @cached_property
@@ -117,15 +117,15 @@ def _text(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "text", comment)
 
 
-def _flag(name: str, comment: str) -> RosterColumn:
+def _boolean(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "boolean", comment)
 
 
-def _whole(name: str, comment: str) -> RosterColumn:
+def _integer(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "integer", comment)
 
 
-def _number(name: str, comment: str) -> RosterColumn:
+def _float(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "float", comment)
 
 
@@ -133,22 +133,22 @@ def _date(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "date", comment)
 
 
-def _at(name: str, comment: str) -> RosterColumn:
+def _timestamp(name: str, comment: str) -> RosterColumn:
     return RosterColumn(name, "timestamp", comment)
 
 
 USER_KINDS: Final = ("student", "teacher", "staff", "user")
 _USER_KIND = _text("user_kind", "Which id space the user's id belongs to: student, teacher, staff or user")
 _USER_ID = _text("user_id", "The source's id of the user")
-_START_AT = _at("start_at", "When it starts (UTC)")
-_END_AT = _at("end_at", "When it ends (UTC, exclusive)")
+_START_AT = _timestamp("start_at", "When it starts (UTC)")
+_END_AT = _timestamp("end_at", "When it ends (UTC, exclusive)")
 _INTEGRATION_ID = _text("integration_id", "A second id of the record, for integrations")
 
 ORGANIZATIONS = RosterTable(
     name="organizations",
     key=("organization_id",),
     comment="Schools, offices and accounts of the district",
-    has_school="organization_id",
+    school_column="organization_id",
     columns=(
         _text("organization_id", "The source's id of the organization"),
         _text("type", "district, school, office or account"),
@@ -229,13 +229,13 @@ USER_ROLES = RosterTable(
     key=("user_kind", "user_id", "organization_id", "role"),
     optional_key=("organization_id",),
     comment="What a user is at an organization",
-    has_school="organization_id",
+    school_column="organization_id",
     columns=(
         _USER_KIND,
         _USER_ID,
         _text("organization_id", "The organization; NULL: the district's root"),
         _text("role", "student, teacher, staff, tech_lead, admin, or the source's own role name"),
-        _flag("is_primary", "Whether this is the user's main role"),
+        _boolean("is_primary", "Whether this is the user's main role"),
         _text("title", "Title in this role"),
         _text("department", "Department"),
     ),
@@ -252,24 +252,24 @@ STUDENT_PROFILES = RosterTable(
         _text("gender", "M, F or X"),
         _date("birth_date", "Date of birth"),
         _text("race", "A, B, I, M, P or W"),
-        _flag("hispanic", "Hispanic or Latino"),
+        _boolean("hispanic", "Hispanic or Latino"),
         _text("home_language", "Language spoken at home"),
-        _flag("ell", "English language learner"),
+        _boolean("ell", "English language learner"),
         _text("frl", "Lunch: F free, R reduced, N no discount"),
-        _flag("iep", "Has an individualized education program"),
-        _flag("section_504", "Has a plan under section 504"),
-        _flag("gifted", "Gifted"),
-        _flag("disability", "Has a disability"),
+        _boolean("iep", "Has an individualized education program"),
+        _boolean("section_504", "Has a plan under section 504"),
+        _boolean("gifted", "Gifted"),
+        _boolean("disability", "Has a disability"),
         _text("disability_type", "Kind of disability, as the source codes it"),
-        _whole("graduation_year", "Year of graduation"),
-        _number("unweighted_gpa", "Grade point average, unweighted"),
-        _number("weighted_gpa", "Grade point average, weighted"),
+        _integer("graduation_year", "Year of graduation"),
+        _float("unweighted_gpa", "Grade point average, unweighted"),
+        _float("weighted_gpa", "Grade point average, weighted"),
         _text("street", "Street of the home address"),
         _text("city", "City of the home address"),
         _text("state", "State of the home address"),
         _text("zip", "Postal code of the home address"),
         _text("bus_route", "Bus route"),
-        _number("lunch_balance", "Balance of the lunch account, in dollars"),
+        _float("lunch_balance", "Balance of the lunch account, in dollars"),
         _text("preferred_contact_method", "How the family prefers to be reached"),
     ),
 )
@@ -288,7 +288,7 @@ CONTACTS = RosterTable(
         _text("phone", "Phone number"),
         _text("phone_type", "Kind of phone"),
         _text("email", "E-mail address"),
-        _whole("position", "Order among the student's contacts in the source, from 1"),
+        _integer("position", "Order among the student's contacts in the source, from 1"),
     ),
 )
 
@@ -296,7 +296,7 @@ COURSES = RosterTable(
     name="courses",
     key=("course_id",),
     comment="Courses; sections are what is taught",
-    has_school="organization_id",
+    school_column="organization_id",
     columns=(
         _text("course_id", "The source's id of the course, or a derived one"),
         _text("organization_id", "The organization that offers it; NULL: the district's root"),
@@ -307,7 +307,7 @@ COURSES = RosterTable(
         _text("description", "Its description"),
         _text("format", "How it is taught"),
         _text("blueprint_course_id", "The blueprint course that it follows"),
-        _flag("is_homeroom", "Whether it is a homeroom"),
+        _boolean("is_homeroom", "Whether it is a homeroom"),
         _START_AT,
         _END_AT,
         _INTEGRATION_ID,
@@ -319,7 +319,7 @@ SECTIONS = RosterTable(
     name="sections",
     key=("section_id",),
     comment="Classes: a course taught to a group in a term",
-    has_school="organization_id",
+    school_column="organization_id",
     columns=(
         _text("section_id", "The source's id of the section, or a derived one"),
         _text("course_id", "The course where the section is now"),
@@ -342,7 +342,7 @@ ENROLLMENTS = RosterTable(
     key=("course_id", "section_id", "user_kind", "user_id", "role", "associated_user_id"),
     optional_key=("section_id", "associated_user_id"),
     comment="Who learns, teaches, assists or watches in which section",
-    has_school="organization_id",
+    school_column="organization_id",
     columns=(
         _text("course_id", "The course"),
         _text("section_id", "The section; NULL: the course's default section"),
@@ -350,11 +350,11 @@ ENROLLMENTS = RosterTable(
         _USER_ID,
         _text("role", "student, teacher, ta, designer, observer, or a custom role"),
         _text("associated_user_id", "The student whom an observer watches"),
-        _flag("is_primary", "Whether this is the section's main teacher"),
+        _boolean("is_primary", "Whether this is the section's main teacher"),
         _text("organization_id", "The organization of the section"),
         _START_AT,
         _END_AT,
-        _flag("limit_section_privileges", "Whether the user sees the own section only"),
+        _boolean("limit_section_privileges", "Whether the user sees the own section only"),
         _text("status", "active, completed or inactive"),
         _text("cause", "NULL, or what the enrollment follows from, such as observer_link"),
     ),
@@ -386,7 +386,7 @@ GROUP_CATEGORIES = RosterTable(
     name="group_categories",
     key=("group_category_id",),
     comment="Sets of groups",
-    has_school="organization_id",
+    school_column="organization_id",
     columns=(
         _text("group_category_id", "The source's id of the category"),
         _text("name", "Its name"),
@@ -399,7 +399,7 @@ GROUPS = RosterTable(
     name="groups",
     key=("group_id",),
     comment="Groups of users",
-    has_school="organization_id",
+    school_column="organization_id",
     columns=(
         _text("group_id", "The source's id of the group"),
         _text("group_category_id", "Its category"),
@@ -421,8 +421,8 @@ ATTENDANCE = RosterTable(
     key=("organization_id", "user_id", "period", "date", "absence_code"),
     optional_key=("period",),
     comment="Absences: events that are appended; an absent row closes nothing",
-    event=True,
-    has_school="organization_id",
+    holds_events=True,
+    school_column="organization_id",
     columns=(
         _text("organization_id", "The school"),
         _text("user_id", "The student"),

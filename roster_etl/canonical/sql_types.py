@@ -21,7 +21,7 @@ METADATA: Final = sa.MetaData(
 )
 
 # SQLite's text form of a moment: always 27 characters, so that text order is time order.
-SQLITE_MOMENT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+SQLITE_TIMESTAMP_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 # SQLite gives out numbers only for a column declared INTEGER.
 NUMBERED: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -44,7 +44,7 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("a moment without a time zone cannot be stored; give it one")
         moment = value.astimezone(UTC)
-        return moment.strftime(SQLITE_MOMENT) if dialect.name == "sqlite" else moment
+        return moment.strftime(SQLITE_TIMESTAMP_FORMAT) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         """Return a stored moment as an aware datetime in UTC."""

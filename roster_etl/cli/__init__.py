@@ -27,9 +27,9 @@ def main(argv: Sequence[str]) -> int:
 
 def entry() -> None:
     """Run the words of this process, and end it with the exit code."""
-    from roster_etl.cli.gc_tuning import COLLECTOR
+    from roster_etl.cli.gc_tuning import GC_TUNING
 
-    COLLECTOR.rest()
+    GC_TUNING.pause()
     code = main(sys.argv[1:])
-    COLLECTOR.leave()
+    GC_TUNING.skip_final_collection()
     raise SystemExit(code)

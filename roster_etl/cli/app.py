@@ -33,7 +33,7 @@ from roster_etl.cli import (
 )
 from roster_etl.cli.demo import story
 
-_ABOUT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
+_HELP_TEXT = """School rosters from many vendors' CSV uploads: judged, planned, and published with their whole history.
 
 Every command takes --home DIR (default: $ROSTER_ETL_HOME, else dagster_home/ of the project), --json (one document on standard output) and
 --debug, before or after its own words. Exit codes: 0 done · 1 failed · 2 the words are off · 3 rejected · 4 held."""
@@ -50,7 +50,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
         "as-of": lineage.as_of,
         "report": reports.report,
         "data-docs": reports.data_docs,
-        "refused": reports.refused,
+        "refused": reports.list_refused,
         "changes": exports.changes,
         "audit": audit.audit,
     },
@@ -80,13 +80,13 @@ _DISTRICTS: dict[str, Command] = {
 
 
 @cache
-def command() -> Any:
+def root_command() -> Any:
     """Return the whole command line."""
-    app = _typer(_ABOUT)
+    app = _typer(_HELP_TEXT)
     for panel, words in _COMMANDS.items():
         for word, function in words.items():
-            _add(app, word, function, panel)
-    _add(app, "undo", holds.undo, "Decide")
+            _add_command(app, word, function, panel)
+    _add_command(app, "undo", holds.undo, "Decide")
     app.add_typer(_group("Review what a gate or a threshold stopped.", _HOLDS), name="holds", rich_help_panel="Decide")
     app.add_typer(
         _group("Say of people under new ids that they are who they were.", _RENAMES), name="renames", rich_help_panel="Decide"
@@ -101,25 +101,25 @@ def command() -> Any:
     return get_command(app)
 
 
-def _group(about: str, words: dict[str, Command]) -> typer.Typer:
-    app = _typer(about)
-    for word, function in words.items():
-        _add(app, word, function)
+def _group(help_text: str, commands: dict[str, Command]) -> typer.Typer:
+    app = _typer(help_text)
+    for word, function in commands.items():
+        _add_command(app, word, function)
     return app
 
 
-def _add(app: typer.Typer, word: str, function: Command, panel: str | None = None) -> None:
-    app.command(word, rich_help_panel=panel, help=_as_it_is(inspect.getdoc(function) or ""))(function)
+def _add_command(app: typer.Typer, name: str, function: Command, panel: str | None = None) -> None:
+    app.command(name, rich_help_panel=panel, help=_escape_markup(inspect.getdoc(function) or ""))(function)
 
 
-def _as_it_is(text: str) -> str:
+def _escape_markup(text: str) -> str:
     """Return help so that words in brackets, such as a table of the settings, are shown, and not read as markup."""
     return _MARKUP.sub(r"\\[", text)
 
 
-def _typer(about: str) -> typer.Typer:
+def _typer(help_text: str) -> typer.Typer:
     return typer.Typer(
-        help=_as_it_is(about),
+        help=_escape_markup(help_text),
         add_completion=False,
         no_args_is_help=True,
         pretty_exceptions_enable=False,

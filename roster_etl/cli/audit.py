@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import refuse_unknown
-from roster_etl.cli.global_options import BadWords
-from roster_etl.cli.lineage import moment_of
-from roster_etl.cli.options import MaybeDistrict
+from roster_etl.cli.districts import require_known_district
+from roster_etl.cli.global_options import UsageError
+from roster_etl.cli.lineage import parse_timestamp
+from roster_etl.cli.options import DistrictFilter
 
 
 def audit(
     ctx: typer.Context,
-    district: MaybeDistrict = None,
+    district: DistrictFilter = None,
     since: Annotated[
         str | None,
         typer.Option("--since", metavar="TIME", help="From then on: 2026-09-01, 2026-09-01T08:00Z, or an age such as 7d."),
@@ -24,19 +24,19 @@ def audit(
 ) -> int:
     """List who decided what: approvals, discards, undos, edits, reruns, purges, grants, changes of the registry. Nothing can be taken out."""
     call: Call = ctx.obj
-    rows = call.warehouse.audit(district, _moment(since) if since else None)
+    rows = call.warehouse.audit(district, _parse_since(since) if since else None)
     if district is not None and not rows and not call.warehouse.audit(district):
-        refuse_unknown(call, district)
+        require_known_district(call, district)
     if call.json:
-        call.document(rows)
+        call.print_json(rows)
     elif not rows:
         call.print("Nothing was decided.")
     else:
-        call.table(("at (UTC)", "who", "as", "by", "what", "", "district", "import", ""), [_line(row) for row in rows])
+        call.print_table(("at (UTC)", "who", "as", "by", "what", "", "district", "import", ""), [_table_row(row) for row in rows])
     return 0
 
 
-def _moment(text: str) -> datetime:
+def _parse_since(text: str) -> datetime:
     from roster_etl.spec.options import parse_duration
 
     try:
@@ -44,20 +44,20 @@ def _moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     try:
-        return moment_of(text, "UTC")
-    except BadWords:
-        raise BadWords(
+        return parse_timestamp(text, "UTC")
+    except UsageError:
+        raise UsageError(
             problem="--since: expected a moment such as 2026-09-01 or 2026-09-01T08:00Z, or an age such as 7d"
         ) from None
 
 
-def _line(row: dict[str, Any]) -> tuple[object, ...]:
+def _table_row(row: dict[str, Any]) -> tuple[object, ...]:
     place = "/".join(filter(None, (row["district_id"], row["source"])))
-    about = " ".join(f"{name}={_word(value)}" for name, value in row["about"].items())
+    about = " ".join(f"{name}={_format_value(value)}" for name, value in row["about"].items())
     done = "" if row["outcome"] == "done" else row["outcome"]
     moment = f"{row['at']:%Y-%m-%d %H:%M:%S}"
     return moment, row["who"] or "", row["os_user"], row["via"], row["action"], done, place, row["import_id"] or "", about
 
 
-def _word(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""``backfill``: the newest upload of many districts, a bounded number at once, with one summary."""
+"""``backfill_feeds``: the newest upload of many districts, a bounded number at once, with one summary."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED, HELD, REJECTED
-from roster_etl.cli.global_options import BadWords
+from roster_etl.cli.global_options import UsageError
 from roster_etl.cli.options import FormatOption
 
 if TYPE_CHECKING:
-    from roster_etl.orchestration.jobs.backfill import Filled
+    from roster_etl.orchestration.jobs.backfill import BackfillResult
 
 
 def backfill(
@@ -29,35 +29,35 @@ def backfill(
     """Import the newest upload of many districts: what has settled in the landing zone, else the newest archived one."""
     call: Call = ctx.obj
     if all_ and district:
-        raise BadWords(problem="--all and --district: one of them")
+        raise UsageError(problem="--all and --district: one of them")
     if not (all_ or district or failed):
-        raise BadWords(problem="say which: --district ID, --failed or --all")
-    from roster_etl.orchestration.jobs.backfill import backfill as run_all
-    from roster_etl.orchestration.jobs.backfill import chosen_feeds
+        raise UsageError(problem="say which: --district ID, --failed or --all")
+    from roster_etl.orchestration.jobs.backfill import backfill_feeds as run_all
+    from roster_etl.orchestration.jobs.backfill import select_feeds
 
-    feeds = chosen_feeds(call.workspace, districts=district or (), source=format, failed=failed)
+    feeds = select_feeds(call.workspace, districts=district or (), source=format, failed=failed)
     with call.progress(len(feeds), "backfill") as progress:
-        filled = run_all(call.settings.home, feeds, at_once=at_once, tell=lambda one: progress(_step(one)))
-    _show(call, filled)
+        filled = run_all(call.settings.home, feeds, max_concurrent=at_once, on_result=lambda one: progress(_progress_text(one)))
+    _print_results(call, filled)
     return _exit_code({one.status for one in filled})
 
 
-def _step(one: Filled) -> str:
-    return f"{one.district_id}/{one.source} {one.status}"
+def _progress_text(result: BackfillResult) -> str:
+    return f"{result.district_id}/{result.source} {result.status}"
 
 
-def _show(call: Call, filled: tuple[Filled, ...]) -> None:
-    from roster_etl.orchestration.jobs.backfill import counted
+def _print_results(call: Call, results: tuple[BackfillResult, ...]) -> None:
+    from roster_etl.orchestration.jobs.backfill import count_by_status
 
-    counts = counted(filled)
+    counts = count_by_status(results)
     if call.json:
-        call.document({"feeds": len(filled), "counts": counts, "imports": [asdict(one) for one in filled]})
+        call.print_json({"feeds": len(results), "counts": counts, "imports": [asdict(one) for one in results]})
         return
-    if not filled:
+    if not results:
         call.print("Nothing to run.")
         return
-    lines = [(one.district_id, one.source, one.import_id, one.status, one.message) for one in filled]
-    call.table(("district", "format", "import", "status", "what happened"), lines)
+    lines = [(one.district_id, one.source, one.import_id, one.status, one.message) for one in results]
+    call.print_table(("district", "format", "import", "status", "what happened"), lines)
     call.print(", ".join(f"{count:,} {status}" for status, count in counts.items()))
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from roster_etl.cli.errors import Failure
-from roster_etl.cli.gc_tuning import COLLECTOR
-from roster_etl.cli.text_tables import aligned, plain
+from roster_etl.cli.gc_tuning import GC_TUNING
+from roster_etl.cli.text_tables import format_table, strip_control_chars
 from roster_etl.spec.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -83,61 +83,61 @@ class Call:
 
     # ---- standard output: the result
 
-    def document(self, document: Any) -> None:
+    def print_json(self, document: Any) -> None:
         """Print the one JSON document of a call."""
-        from roster_etl.pipeline.reporting.json_text import indented
+        from roster_etl.pipeline.reporting.json_text import indented_json
 
         utf8 = (getattr(self.out, "encoding", None) or "utf-8").casefold().replace("-", "") == "utf8"
-        self.write(indented(document, ensure_ascii=not utf8, default=_as_text) + "\n")
+        self.write(indented_json(document, ensure_ascii=not utf8, default=_to_json_value) + "\n")
 
     def print(self, text: str = "") -> None:
         """Print a line, or several, of the result for people."""
-        self.write(_sayable(self.out, plain(text), "replace") + "\n")
+        self.write(_encodable_text(self.out, strip_control_chars(text), "replace") + "\n")
 
     def write(self, text: str) -> None:
         """Write to standard output; a sign that it cannot say is escaped. Raises OutputGone."""
         if self.out is None:  # it was closed before the process began
             raise OutputGone(problem=os.strerror(errno.EBADF))
         try:
-            self.out.write(_sayable(self.out, text, "backslashreplace"))
+            self.out.write(_encodable_text(self.out, text, "backslashreplace"))
             self.out.flush()
         except (OSError, ValueError) as error:  # ValueError: it was closed
             raise OutputGone(problem=getattr(error, "strerror", None) or "it is closed") from error
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def print_table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print an aligned table for people; numbers to the right."""
-        for line in aligned(header, rows):
+        for line in format_table(header, rows):
             self.print(line)
 
     # ---- standard error: everything else
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Tell something beside the result."""
         if self.err is not None:
             with suppress(OSError, ValueError):  # it has gone too: there is nobody to tell
-                self.err.write(_sayable(self.err, plain(text), "replace") + "\n")
+                self.err.write(_encodable_text(self.err, strip_control_chars(text), "replace") + "\n")
                 self.err.flush()
 
-    def fail(self, failure: Failure) -> int:
+    def report_failure(self, failure: Failure) -> int:
         """Tell a failure, on standard error and, where asked for, as the one document. Returns its exit code."""
-        self.say(f"roster-etl: {failure.message}")
+        self.log(f"roster-etl: {failure.message}")
         if self.json:
             try:
-                self.document(failure.document())
+                self.print_json(failure.json_document())
             except OutputGone:
-                self.mute()
+                self.discard_output()
         return failure.exit_code
 
-    def mute(self) -> None:
+    def discard_output(self) -> None:
         """Write nothing more: the reader of standard output has gone."""
         if self.out is not None and self.out is sys.__stdout__:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
     @contextmanager
-    def progress(self, total: int, what: str) -> Iterator[Progress]:
+    def progress(self, total: int, label: str) -> Iterator[Progress]:
         """Show how far a long piece of work is: a bar on a terminal, plain lines in a pipe."""
         if self.err is None or not self.err.isatty():
-            yield Progress(lambda step: self.say(f"{what}: {step}"))
+            yield Progress(lambda step: self.log(f"{label}: {step}"))
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -145,29 +145,29 @@ class Call:
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Bar(*columns, console=Console(file=self.err), transient=True) as bar:
-            task = bar.add_task(what, total=total)
-            yield Progress(lambda step: bar.update(task, advance=1, description=f"{what}: {plain(step)}"))
+            task = bar.add_task(label, total=total)
+            yield Progress(lambda step: bar.update(task, advance=1, description=f"{label}: {strip_control_chars(step)}"))
 
 
 class Progress:
     """Takes one word for each step that is done."""
 
-    def __init__(self, step: Any) -> None:
-        self._step = step
+    def __init__(self, callback: Any) -> None:
+        self._callback = callback
 
     def __call__(self, step: str) -> None:
-        """Tell that `step` was done."""
-        COLLECTOR.wake()  # what follows is work, of which garbage comes
-        self._step(step)
+        """Tell that `callback` was done."""
+        GC_TUNING.resume()  # what follows is work, of which garbage comes
+        self._callback(step)
 
 
-def _sayable(stream: TextIO | None, text: str, otherwise: str) -> str:
-    """Return `text` as the stream can say it; ``otherwise``: what becomes of a sign that it cannot."""
+def _encodable_text(stream: TextIO | None, text: str, errors: str) -> str:
+    """Return `text` as the stream can say it; ``errors``: what becomes of a sign that it cannot."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(encoding, otherwise).decode(encoding)
+    return text.encode(encoding, errors).decode(encoding)
 
 
-def _as_text(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, Mapping):

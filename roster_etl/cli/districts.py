@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.global_options import BadWords, pairs
-from roster_etl.cli.options import FormatOption, Settings, one_format
+from roster_etl.cli.global_options import UsageError, parse_key_values
+from roster_etl.cli.options import FormatOption, FormatOptions, resolve_format
 
 if TYPE_CHECKING:
     from roster_etl.canonical.audit import Action
     from roster_etl.pipeline.reporting.freshness import Freshness
     from roster_etl.store.registry.registry import District, Feed, Window
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The district's id: a-z, 0-9, - and _.")]
 
 
@@ -31,7 +31,7 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
     district: _Id,
     format: Annotated[str, typer.Option("--format", metavar="F", help="The format of its uploads, such as clever.")],
     path: Annotated[str, typer.Option("--path", metavar="P", help="Where they arrive: a folder or an fsspec URL.")] = "",
-    option: Settings = None,
+    option: FormatOptions = None,
     name: Annotated[str, typer.Option("--name", help="The district's name, for people.")] = "",
     time_zone: Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Such as America/Chicago; default UTC.")] = "",
     known_hosts: Annotated[
@@ -54,20 +54,20 @@ def add(  # noqa: PLR0917 - typer's arguments are positional
             help="Its replace rules, in place of those it has: TOML tables column, then value = instead.",
         ),
     ] = None,
-    update: Annotated[bool, typer.Option("--update", help="Change the feed if it is registered.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Change the feed if it is find_district.")] = False,
 ) -> int:
     """Register a district, or one more feed of it."""
     call: Call = ctx.obj
-    options = pairs(option or (), what="--option")
-    known = registered(call, district)
-    feed = _feed(known, format, path, options)
+    options = parse_key_values(option or (), label="--option")
+    known = find_district(call, district)
+    feed = _updated_feed(known, format, path, options)
     feed = _with_login(feed, password_env, password_file, key_file)
     feed = replace(feed, known_hosts=known_hosts or feed.known_hosts)
     if replacements is not None:
-        feed = replace(feed, replacements=_rules(replacements))
-    with noted(call, "district_change" if known else "district_add", district, format=format):
-        saved = save(call, district, feed, update=update, name=name, time_zone=time_zone)
-    return _tell(call, saved, "registered")
+        feed = replace(feed, replacements=_read_replacements(replacements))
+    with audited_change(call, "district_change" if known else "district_add", district, format=format):
+        saved = save_district(call, district, feed, update=update, name=name, time_zone=time_zone)
+    return _print_district(call, saved, "registered")
 
 
 def list_(ctx: typer.Context) -> int:
@@ -75,10 +75,10 @@ def list_(ctx: typer.Context) -> int:
     call: Call = ctx.obj
     scan = call.registry.scan()
     for file, problem in scan.problems.items():
-        call.say(f"roster-etl: districts/{file} cannot be read: {problem}")
-    found = stands(call, scan.districts)
+        call.log(f"roster-etl: districts/{file} cannot be read: {problem}")
+    found = freshness_by_feed(call, scan.districts)
     if call.json:
-        call.document([_document(district, found) for district in scan.districts])
+        call.print_json([_document(district, found) for district in scan.districts])
         return 0
     if not scan.districts:
         call.print("No district is registered. `roster-etl districts add ID --format F` registers one.")
@@ -88,16 +88,16 @@ def list_(ctx: typer.Context) -> int:
             d.id,
             d.name,
             feed.format,
-            zone_of(d, feed.format),
-            _shown(feed.path),
-            f"paused, {why}" if (why := d.pause_of(feed.format, datetime.now(UTC))) else "",
+            district_time_zone(d, feed.format),
+            _redacted_path(feed.path),
+            f"paused, {why}" if (why := d.pause_reason(feed.format, datetime.now(UTC))) else "",
             f"{feed.expected_by} {found[key].state}" if (key := f"{d.id}/{feed.format}") in found else "",
-            _words(feed.options),
+            _options_text(feed.options),
         )
         for d in scan.districts
         for feed in d.feeds
     ]
-    call.table(("district", "name", "format", "time zone", "path", "", "expected by", "options"), rows)
+    call.print_table(("district", "name", "format", "time zone", "path", "", "expected by", "options"), rows)
     return 0
 
 
@@ -111,43 +111,43 @@ def pause(
     """Pause a district: nothing of it is imported until it is resumed, or from one day to another."""
     call: Call = ctx.obj
     if not (first or last):
-        with noted(call, "district_pause", district):
+        with audited_change(call, "district_pause", district):
             paused = call.registry.pause(district)
-        return _tell(call, paused, "paused")
+        return _print_district(call, paused, "paused")
     if not (first and last and reason.strip()):
-        raise BadWords(problem="a planned pause needs --from, --to and --reason")
+        raise UsageError(problem="a planned pause needs --from, --to and --reason")
     from roster_etl.store.registry.registry import Window
 
-    window = Window(first=_day(first, "--from"), last=_day(last, "--to"), reason=reason.strip(), pause=True)
+    window = Window(first=_parse_date(first, "--from"), last=_parse_date(last, "--to"), reason=reason.strip(), pause=True)
     days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
-    with noted(call, "district_pause", district, **days), _registry_words():
-        changed = call.registry.plan(district, window)
-    return _tell(call, changed, f"paused from {window.first} to {window.last}")
+    with audited_change(call, "district_pause", district, **days), _registry_errors_as_usage_errors():
+        changed = call.registry.add_window(district, window)
+    return _print_district(call, changed, f"paused from {window.first} to {window.last}")
 
 
 def resume(ctx: typer.Context, district: _Id) -> int:
     """Resume a district that was paused; a planned pause that is under way ends."""
     call: Call = ctx.obj
-    before = registered(call, district)
-    with noted(call, "district_resume", district):
+    before = find_district(call, district)
+    with audited_change(call, "district_resume", district):
         resumed = call.registry.resume(district, datetime.now(UTC))
-    return _tell(call, resumed, "not paused, so nothing changed" if resumed == before else "resumed")
+    return _print_district(call, resumed, "not paused, so nothing changed" if resumed == before else "resumed")
 
 
-def _day(text: str, word: str) -> date:
+def _parse_date(text: str, option: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise BadWords(problem=f"{word}: a day such as 2026-08-10") from None
+        raise UsageError(problem=f"{option}: a day such as 2026-08-10") from None
 
 
 def remove(ctx: typer.Context, district: _Id) -> int:
     """Stop importing a district. Its roster and history stay."""
     call: Call = ctx.obj
-    with noted(call, "district_remove", district):
+    with audited_change(call, "district_remove", district):
         file = call.registry.remove(district)
     if call.json:
-        call.document({"district_id": district, "removed": True, "file": file})
+        call.print_json({"district_id": district, "removed": True, "file": file})
         return 0
     call.print(f"{district} is imported no more; its roster and history stay. Its settings are kept in districts/{file}.")
     call.print("Also left: its archive, its partition in the Dagster UI, and the files with its secrets, which nobody reads now.")
@@ -158,27 +158,27 @@ def remove(ctx: typer.Context, district: _Id) -> int:
 # ---- for other commands
 
 
-def noted(call: Call, action: Action, district_id: str, **about: str) -> AbstractContextManager[None]:
+def audited_change(call: Call, action: Action, district_id: str, **about: str) -> AbstractContextManager[None]:
     """Have the audit know of a change of the registry: one line, whether or not it could be made."""
-    from roster_etl.store.warehouse import Entry
+    from roster_etl.store.warehouse import AuditEntry
 
-    return call.warehouse.noting(Entry(action=action, district_id=district_id, about=about))
+    return call.warehouse.noting(AuditEntry(action=action, district_id=district_id, about=about))
 
 
-def registered(call: Call, district_id: str) -> District | None:
+def find_district(call: Call, district_id: str) -> District | None:
     """Return the district if it is registered. Raises BadDistrictId, RegistryError."""
     return call.registry.get(district_id) if call.registry.exists(district_id) else None
 
 
-def refuse_unknown(call: Call, district_id: str) -> None:
+def require_known_district(call: Call, district_id: str) -> None:
     """A district that was removed still has its history; one that never was is a slip of the pen. Raises UnknownDistrict."""
     from roster_etl.spec.errors import UnknownDistrict
 
-    if registered(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
+    if find_district(call, district_id) is None and not call.warehouse.imports(district_id, limit=1):
         raise UnknownDistrict(district_id=district_id)
 
 
-def zone_of(district: District, format_: str | None) -> str:
+def district_time_zone(district: District, format_: str | None) -> str:
     """Return the time zone in which moments of a district are read: its feed's option, else its own.
 
     Where no format is named, its feeds' option counts if they agree.
@@ -188,23 +188,25 @@ def zone_of(district: District, format_: str | None) -> str:
     return zones.pop() if len(zones) == 1 else district.time_zone
 
 
-def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name: str = "", time_zone: str = "") -> District:
+def save_district(
+    call: Call, district_id: str, feed: Feed, *, update: bool = False, name: str = "", time_zone: str = ""
+) -> District:
     """Register `district_id` with `feed`, or add the feed to it; with `update`, change it. Its file is written once, or not at all.
 
     Args:   name, time_zone: of the district; an empty one leaves what it has.
-    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; BadWords: what the registry refuses.
+    Raises: DistrictExists; UnknownVendor, UnknownOption, BadOption, BadReplacements; UsageError: what the registry refuses.
     """
     from roster_etl.spec.errors import DistrictExists
-    from roster_etl.spec.options import resolve
+    from roster_etl.spec.options import resolve_options
     from roster_etl.spec.replacements import check_replacements
     from roster_etl.store.registry.registry import District
     from roster_etl.store.registry.toml_file import check_district
     from roster_etl.vendors import vendor
 
-    resolve(vendor(feed.format).format, feed.options)
+    resolve_options(vendor(feed.format).format, feed.options)
     about = {word: text for word, text in (("name", name), ("time_zone", time_zone)) if text}
     new = replace(District(id=district_id, feeds=(feed,)), **about)  # type: ignore[arg-type]
-    with _registry_words():
+    with _registry_errors_as_usage_errors():
         check_district(new)
         check_replacements(vendor(feed.format).format, feed.replacements)
         try:
@@ -214,7 +216,7 @@ def save(call: Call, district_id: str, feed: Feed, *, update: bool = False, name
 
 
 @contextmanager
-def _registry_words() -> Iterator[None]:
+def _registry_errors_as_usage_errors() -> Iterator[None]:
     """Say what the registry refuses of a call's words as words that are off."""
     from roster_etl.spec.errors import RegistryError
 
@@ -222,28 +224,28 @@ def _registry_words() -> Iterator[None]:
         yield
     except RegistryError as error:
         if error.code == RegistryError.code:
-            raise BadWords(error.message) from None
+            raise UsageError(error.message) from None
         raise
 
 
-def _feed(known: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:
+def _updated_feed(district: District | None, format_: str, path: str, options: dict[str, str]) -> Feed:
     """Return the feed as it shall be; what an update does not name stays."""
     from roster_etl.store.registry.registry import Feed
 
-    before = next((feed for feed in known.feeds if feed.format == format_), None) if known else None
+    before = next((feed for feed in district.feeds if feed.format == format_), None) if district else None
     if before is None:
         return Feed(format=format_, path=path, options=options)
     return replace(before, path=path or before.path, options={**before.options, **options})
 
 
-def _rules(file: Path) -> dict[str, Any]:
+def _read_replacements(file: Path) -> dict[str, Any]:
     """Return the replace rules that `file` holds. Raises BadWords."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadWords(problem=f"--replacements: {file} cannot be read ({error.strerror})") from None
+        raise UsageError(problem=f"--replacements: {file} cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadWords(problem=f"--replacements: {file} is not a TOML file ({error})") from None
+        raise UsageError(problem=f"--replacements: {file} is not a TOML file ({error})") from None
 
 
 def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str) -> Feed:
@@ -253,62 +255,64 @@ def _with_login(feed: Feed, password_env: str, password_file: str, key_file: str
     if not named:
         return feed
     if len(named) > 1:
-        raise BadWords(problem=f"one log-in is enough: {' or '.join(named)}")
-    if password_env and not _VARIABLE.fullmatch(password_env):
-        raise BadWords(problem="--password-env: the name of a variable, not the password")
+        raise UsageError(problem=f"one log-in is enough: {' or '.join(named)}")
+    if password_env and not _VARIABLE_NAME.fullmatch(password_env):
+        raise UsageError(problem="--password-env: the name of a variable, not the password")
     return replace(feed, password_env=password_env, password_file=password_file, key_file=key_file)
 
 
-def _tell(call: Call, district: District, what: str) -> int:
+def _print_district(call: Call, district: District, status: str) -> int:
     if call.json:
-        call.document(_document(district))
+        call.print_json(_document(district))
     else:
-        call.print(f"{district.id} is {what}: {', '.join(feed.format for feed in district.feeds)}.")
+        call.print(f"{district.id} is {status}: {', '.join(feed.format for feed in district.feeds)}.")
     return 0
 
 
-def _document(district: District, found: Mapping[str, Freshness] | None = None) -> dict[str, Any]:
+def _document(district: District, freshness: Mapping[str, Freshness] | None = None) -> dict[str, Any]:
     return {
         "district_id": district.id,
         "name": district.name,
-        "time_zone": zone_of(district, None),
+        "time_zone": district_time_zone(district, None),
         "paused": district.paused,
         "mail": district.mail,
         "contacts": list(district.contacts),
-        "feeds": [_feed_document(district, feed) | _expected(district, feed, found or {}) for feed in district.feeds],
-        "calendar": [_planned(window) for window in district.calendar],
+        "feeds": [
+            _feed_document(district, feed) | _expectation_document(district, feed, freshness or {}) for feed in district.feeds
+        ],
+        "calendar": [_window_document(window) for window in district.calendar],
     }
 
 
 def _feed_document(district: District, feed: Feed) -> dict[str, Any]:
     return {
         "format": feed.format,
-        "path": _shown(feed.path),
+        "path": _redacted_path(feed.path),
         "options": dict(feed.options),
         "replacements": {column: dict(codes) for column, codes in feed.replacements.items()},
-        "pause": district.pause_of(feed.format, datetime.now(UTC)),
+        "pause": district.pause_reason(feed.format, datetime.now(UTC)),
     }
 
 
-def _expected(district: District, feed: Feed, found: Mapping[str, Freshness]) -> dict[str, Any]:
+def _expectation_document(district: District, feed: Feed, freshness: Mapping[str, Freshness]) -> dict[str, Any]:
     """Return by when the feed is expected, and how it stands (null where nobody has looked)."""
-    stand = found.get(f"{district.id}/{feed.format}")
+    stand = freshness.get(f"{district.id}/{feed.format}")
     days = {"expected_by": feed.expected_by or None, "expected_days": list(feed.expected_days)}
     return {**days, "freshness": stand and stand.state, "expected_next": stand and stand.next.isoformat()}
 
 
-def _planned(window: Window) -> dict[str, Any]:
+def _window_document(window: Window) -> dict[str, Any]:
     days = {"from": window.first.isoformat(), "to": window.last.isoformat()}
     return {**days, "reason": window.reason, "pause": window.pause, "options": dict(window.options), "feeds": list(window.feeds)}
 
 
-def _shown(path: str) -> str:
+def _redacted_path(path: str) -> str:
     from roster_etl.store.files.urls import redact
 
     return redact(path)
 
 
-def _words(options: Any) -> str:
+def _options_text(options: Any) -> str:
     return " ".join(f"{name}={text}" for name, text in options.items())
 
 
@@ -325,14 +329,14 @@ def expect(
     """Say by when a district's upload is expected each day. A feed that is late shows in lists, in the UI, and in a mail."""
     call: Call = ctx.obj
     known = call.registry.get(district)
-    source = one_format(known, format)
+    source = resolve_format(known, format)
     wanted = tuple(day.strip() for day in days.split(",")) if days else ()
     usual = {"expected_by": "", "expected_days": (), "expected_hours": 12}
     given = usual if by == "none" else {"expected_by": by, "expected_days": wanted, "expected_hours": hours}
     feeds = tuple(replace(feed, **given) if feed.format == source else feed for feed in known.feeds)  # type: ignore[arg-type]
-    _keep(call, replace(known, feeds=feeds), "expected_by")
+    _update_district(call, replace(known, feeds=feeds), "expected_by")
     if call.json:
-        call.document({"district_id": district, "format": source, **given})
+        call.print_json({"district_id": district, "format": source, **given})
     else:
         text = "is expected at no time of day" if by == "none" else f"is expected by {by} on {', '.join(wanted) or 'every day'}"
         call.print(f"{district}/{source} {text}.")
@@ -355,15 +359,15 @@ def contacts(
     given = {**({"contacts": tuple(addresses)} if addresses else {}), **({"mail": mail} if mail else {})}
     if given:
         known = replace(known, **given)  # type: ignore[arg-type]
-        _keep(call, known, "contacts")
+        _update_district(call, known, "contacts")
     if call.json:
-        call.document({"district_id": district, "contacts": list(known.contacts), "mail": known.mail})
+        call.print_json({"district_id": district, "contacts": list(known.contacts), "mail": known.mail})
     else:
         call.print(f"{district}: mail {known.mail}, to {', '.join(known.contacts) or 'nobody'}.")
     return 0
 
 
-def stands(call: Call, districts: Sequence[District]) -> dict[str, Freshness]:
+def freshness_by_feed(call: Call, districts: Sequence[District]) -> dict[str, Freshness]:
     """Return how the feeds of `districts` stand that are expected by a time of day, by district and format; nothing is read if none is."""
     if not any(feed.expected_by for district in districts for feed in district.feeds):
         return {}
@@ -372,24 +376,24 @@ def stands(call: Call, districts: Sequence[District]) -> dict[str, Freshness]:
     return {found.key: found for found in freshness(call.workspace, datetime.now(UTC), districts)}
 
 
-def say_late(call: Call, district_id: str | None) -> None:
+def print_late_feeds(call: Call, district_id: str | None) -> None:
     """Tell of the feeds that are late, below a list of imports."""
     scan = call.registry.scan()
     chosen = [district for district in scan.districts if district_id in (None, district.id)]
-    for found in stands(call, chosen).values():
+    for found in freshness_by_feed(call, chosen).values():
         if found.state == "late":
-            call.say(f"late: {found.key}, {found.text}")
+            call.log(f"late: {found.key}, {found.text}")
 
 
-def _keep(call: Call, district: District, what: str) -> None:
+def _update_district(call: Call, district: District, changed_field: str) -> None:
     """Write the district's file. Raises BadWords: what the registry refuses."""
-    from roster_etl.cli.districts import noted
+    from roster_etl.cli.districts import audited_change
     from roster_etl.spec.errors import RegistryError
 
     try:
-        with noted(call, "district_change", district.id, what=what):
+        with audited_change(call, "district_change", district.id, what=changed_field):
             call.registry.update(district)
     except RegistryError as error:
         if error.code == RegistryError.code:
-            raise BadWords(error.message) from None
+            raise UsageError(error.message) from None
         raise

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import stands
+from roster_etl.cli.districts import freshness_by_feed
 from roster_etl.cli.errors import FAILED, failure_of
-from roster_etl.cli.options import MaybeDistrict
+from roster_etl.cli.options import DistrictFilter
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:
     from roster_etl.store.registry.registry import District, Feed
 
 
-_ALIVE_SECONDS = 300
-_ROOM = 2_000_000_000  # bytes: what a few large uploads take while they are imported
-_LONG = timedelta(days=14)
+_HEARTBEAT_TIMEOUT_SECONDS = 300
+_MIN_FREE_BYTES = 2_000_000_000  # bytes: what a few large uploads take while they are imported
+_MAX_HOLD_AGE = timedelta(days=14)
 _SQLITE = "sqlite:///"
-_TOLD = ("reports", "outbox", "history", "storage", "schedules")  # reports and Dagster's own storage
+_REPORTING_FOLDERS = ("reports", "outbox", "history", "storage", "schedules")  # reports and Dagster's own storage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examined:
+class HealthCheck:
     """One thing that was looked at. ``found``: what was seen, or what is wrong and what to do."""
 
     what: str
@@ -37,16 +37,16 @@ class Examined:
     found: str
 
 
-def doctor(ctx: typer.Context, district: MaybeDistrict = None) -> int:
+def doctor(ctx: typer.Context, district: DistrictFilter = None) -> int:
     """Look at settings, warehouse, archive, districts and landing zones; say what is wrong and what to do."""
     call: Call = ctx.obj
-    results: list[Examined] = []
-    for result in told_once(examine(call, district)):
+    results: list[HealthCheck] = []
+    for result in deduplicate(run_health_checks(call, district)):
         results.append(result)
         if not call.json:
             call.print(f"{'ok   ' if result.ok else 'WRONG'}  {result.what}: {result.found}")
     if call.json:
-        call.document([asdict(result) for result in results])
+        call.print_json([asdict(result) for result in results])
     return 0 if all(result.ok for result in results) else FAILED
 
 
@@ -57,15 +57,15 @@ def migrate(
 ) -> int:
     """Bring the warehouse to this version's schema, as its owner; say who may read it, and who import."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.maintenance.migrate import upgrade
+    from roster_etl.pipeline.maintenance.migrate import migrate_warehouse
     from roster_etl.store.migrations import HEAD
 
     if reader or loader:  # first: a slip of the pen is no reason to migrate
         call.warehouse.check_roles(reader=reader, loader=loader)
-    before = upgrade(call.workspace)
+    before = migrate_warehouse(call.workspace)
     granted = call.warehouse.grant(reader=reader, loader=loader) if reader or loader else ()
     if call.json:
-        call.document({"warehouse": call.warehouse.url, "before": before, "now": HEAD, "granted": granted})
+        call.print_json({"warehouse": call.warehouse.url, "before": before, "now": HEAD, "granted": granted})
     else:
         moved = (
             "had this version's schema already"
@@ -78,40 +78,40 @@ def migrate(
     return 0
 
 
-def examine(call: Call, district_id: str | None) -> Iterator[Examined]:
+def run_health_checks(call: Call, district_id: str | None) -> Iterator[HealthCheck]:
     """Yield what is found, one thing after the other; a thing that is wrong does not stop the next."""
-    yield _looked("settings", lambda: f"home {call.settings.home}")
-    yield _looked("home", lambda: _private(call))
-    yield _looked("faults", _faults)
-    yield _looked("warehouse", lambda: _warehouse(call))
-    yield _looked("imports", lambda: _imports(call))
-    yield _looked("archive", lambda: _archive(call))
-    yield _looked("disk", lambda: _disk(call))
-    yield _looked("holds", lambda: _holds(call))
-    yield _looked("staging", lambda: _staging(call))
-    yield _looked("retention", lambda: _retention(call))
-    yield _looked("dagster storage", lambda: _storage(call))
-    yield _looked("executor", lambda: _executor(call))
-    yield _looked("daemon", lambda: _daemon(call))
-    yield _looked("mail", lambda: _mail(call))
-    yield _looked("alerts", lambda: _alerts(call))
-    yield _looked("outbox", lambda: _outbox(call))
+    yield _run_check("settings", lambda: f"home {call.settings.home}")
+    yield _run_check("home", lambda: _check_file_permissions(call))
+    yield _run_check("faults", _check_fault_injection)
+    yield _run_check("warehouse", lambda: _check_warehouse(call))
+    yield _run_check("imports", lambda: _check_imports(call))
+    yield _run_check("archive", lambda: _check_archive(call))
+    yield _run_check("disk", lambda: _check_disk(call))
+    yield _run_check("holds", lambda: _check_holds(call))
+    yield _run_check("staging", lambda: _check_staging(call))
+    yield _run_check("retention", lambda: _check_retention(call))
+    yield _run_check("dagster storage", lambda: _check_dagster_storage(call))
+    yield _run_check("executor", lambda: _check_executor(call))
+    yield _run_check("daemon", lambda: _check_daemon(call))
+    yield _run_check("mail", lambda: _check_mail(call))
+    yield _run_check("alerts", lambda: _check_alerts(call))
+    yield _run_check("outbox", lambda: _check_outbox(call))
     if district_id is not None:
         districts: list[District] = [call.registry.get(district_id)]
     else:
         scan = call.registry.scan()
         districts = list(scan.districts)
-        yield from (Examined(what=f"districts/{name}", ok=False, found=problem) for name, problem in scan.problems.items())
-        yield Examined(what="districts", ok=True, found=f"{len(districts)} registered")
+        yield from (HealthCheck(what=f"districts/{name}", ok=False, found=problem) for name, problem in scan.problems.items())
+        yield HealthCheck(what="districts", ok=True, found=f"{len(districts)} registered")
     for found in districts:
         for feed in found.feeds:
-            yield _looked(f"{found.id}/{feed.format} options", _options(found, feed))
-            yield _looked(f"{found.id}/{feed.format} landing", _landing(call, found, feed))
+            yield _run_check(f"{found.id}/{feed.format} options", _options_check(found, feed))
+            yield _run_check(f"{found.id}/{feed.format} landing", _landing_check(call, found, feed))
             if feed.expected_by:
-                yield _looked(f"{found.id}/{feed.format} freshness", _fresh(call, found, feed))
+                yield _run_check(f"{found.id}/{feed.format} freshness", _freshness_check(call, found, feed))
 
 
-def told_once(results: Iterable[Examined]) -> Iterator[Examined]:
+def deduplicate(results: Iterable[HealthCheck]) -> Iterator[HealthCheck]:
     """Yield `results`; what is wrong with several things is told of the first, and the others lead there."""
     first: dict[str, str] = {}
     for result in results:
@@ -123,53 +123,60 @@ def told_once(results: Iterable[Examined]) -> Iterator[Examined]:
         yield replace(result, found=found)
 
 
-def _looked(what: str, look: Callable[[], str]) -> Examined:
+def _run_check(name: str, check: Callable[[], str]) -> HealthCheck:
     try:
-        return Examined(what=what, ok=True, found=look())
+        return HealthCheck(what=name, ok=True, found=check())
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one thing is told, and the next is looked at
-        return Examined(what=what, ok=False, found=failure_of(error).message)
+        return HealthCheck(what=name, ok=False, found=failure_of(error).message)
 
 
-class Wrong(RosterError):
+class HealthProblem(RosterError):
     """Something that a person should change."""
 
     code = "wrong"
 
 
-def _faults() -> str:
-    from roster_etl.store.fault_injection import VARIABLE, armed
+def _check_fault_injection() -> str:
+    from roster_etl.store.fault_injection import VARIABLE, configured_fault
 
-    if fault := armed():
-        raise Wrong(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")
+    if fault := configured_fault():
+        raise HealthProblem(f"{VARIABLE} is set: a process that comes by {fault.point} is told to {fault.action}; unset it")
     return "none is put in"
 
 
-def _private(call: Call) -> str:
+def _check_file_permissions(call: Call) -> str:
     """Tell whether others can read what holds personal data; the home itself may be a folder of a checkout."""
     home = call.settings.home
     shut = home.stat().st_mode & 0o077 == 0
-    held = [path for path in _personal(call) if path.exists() and not (shut and path.is_relative_to(home))]
+    held = [path for path in _personal_data_paths(call) if path.exists() and not (shut and path.is_relative_to(home))]
     open_ = [path for path in held if path.stat().st_mode & 0o077]
     if open_:
-        raise Wrong(f"others can look into {', '.join(map(str, open_))}; run `chmod go= …` on it: personal data rests there")
+        raise HealthProblem(
+            f"others can look into {', '.join(map(str, open_))}; run `chmod go= …` on it: personal data rests there"
+        )
     return f"only its owner can look into {'it' if shut else 'what holds personal data'}"
 
 
-def _personal(call: Call) -> list[Path]:
+def _personal_data_paths(call: Call) -> list[Path]:
     """Return what may hold personal data, or tell of it, on this machine's disks."""
     from roster_etl.store.files.urls import local_path
 
     settings = call.settings
     database = Path(settings.warehouse.removeprefix(_SQLITE)) if settings.warehouse.startswith(_SQLITE) else None
-    places = (database, local_path(settings.archive), local_path(settings.staging), *(settings.home / name for name in _TOLD))
+    places = (
+        database,
+        local_path(settings.archive),
+        local_path(settings.staging),
+        *(settings.home / name for name in _REPORTING_FOLDERS),
+    )
     return [path for path in places if path is not None]
 
 
-def _warehouse(call: Call) -> str:
+def _check_warehouse(call: Call) -> str:
     from roster_etl.store.migrations import HEAD
 
     if call.warehouse.is_open_to_the_network:
-        raise Wrong(
+        raise HealthProblem(
             f"{call.warehouse.url} is reached over a network, and its URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
         )
     newest = call.warehouse.imports(limit=1)
@@ -177,24 +184,24 @@ def _warehouse(call: Call) -> str:
     return f"{call.warehouse.url}, schema {HEAD}, {last}"
 
 
-def _imports(call: Call) -> str:
+def _check_imports(call: Call) -> str:
     """Tell of imports that are said to be running, and that no process of this home works on."""
-    from roster_etl.orchestration.runtime.executors import IN_PROCESS, chosen
+    from roster_etl.orchestration.runtime.executors import IN_PROCESS, executor_name
 
     running = [row["import_id"] for row in call.warehouse.imports(status="running")]
-    left = [number for number in running if not call.workspace.holders.held(number)]
-    if left and chosen() != IN_PROCESS:
+    left = [number for number in running if not call.workspace.import_locks.is_locked(number)]
+    if left and executor_name() != IN_PROCESS:
         return f"{len(running)} running; who works on those of the cluster, Dagster's runs tell"
     if left:
         numbers = ", ".join(map(str, left))
-        raise Wrong(
+        raise HealthProblem(
             f"running, but no process of this home works on them: {numbers}. The next import of the same feed ends them as failed, unless "
             "they belong to another home with this warehouse"
         )
     return f"{len(running)} running" if running else "none is running"
 
 
-def _archive(call: Call) -> str:
+def _check_archive(call: Call) -> str:
     from roster_etl.store.archive import Archive
     from roster_etl.store.files.folder import Folder
     from roster_etl.store.files.urls import redact
@@ -202,102 +209,102 @@ def _archive(call: Call) -> str:
     for place in (call.settings.archive, call.settings.staging):
         Folder(place).probe()
     archive = Archive(call.settings.archive)
-    if unfinished := archive.removals():
-        raise Wrong(f"a purge of {', '.join(unfinished)} did not come to its end, so bytes may be left: run it again")
+    if unfinished := archive.pending_removals():
+        raise HealthProblem(f"a purge of {', '.join(unfinished)} did not come to its end, so bytes may be left: run it again")
     kept = sum(len(archive.manifests(district_id)) for district_id in call.registry.ids())
     return f"{redact(call.settings.archive)}, {kept} uploads kept"
 
 
-def _disk(call: Call) -> str:
+def _check_disk(call: Call) -> str:
     """Tell how much room there is where uploads, frames and, by default, everything else is written."""
     usage = shutil.disk_usage(call.settings.home)
     free = f"{usage.free / 1e9:,.1f} GB of {usage.total / 1e9:,.1f} GB free"
-    if usage.free < _ROOM:
-        raise Wrong(f"{free}: an import may not find room for its frames; make room, or shorten [retention]")
+    if usage.free < _MIN_FREE_BYTES:
+        raise HealthProblem(f"{free}: an import may not find room for its frames; make room, or shorten [retention]")
     return free
 
 
-def _holds(call: Call) -> str:
+def _check_holds(call: Call) -> str:
     """Tell of plans that wait for a person, and of those that have waited long."""
     holds = call.warehouse.holds()
-    before = datetime.now(UTC) - _LONG
+    before = datetime.now(UTC) - _MAX_HOLD_AGE
     if old := sorted(row["import_id"] for row in holds if row["created_at"] < before):
         numbers = ", ".join(map(str, old[:10]))
-        raise Wrong(
-            f"{len(old)} of {len(holds)} have waited for more than {_LONG.days} days: {numbers}; `roster-etl holds approve` or `discard`"
+        raise HealthProblem(
+            f"{len(old)} of {len(holds)} have waited for more than {_MAX_HOLD_AGE.days} days: {numbers}; `roster-etl holds approve` or `discard`"
         )
     return f"{len(holds)} wait for a decision" if holds else "none is open"
 
 
-def _staging(call: Call) -> str:
-    kept = call.workspace.frames.kept()
+def _check_staging(call: Call) -> str:
+    kept = call.workspace.frames.imports_by_district()
     return f"frames of {sum(map(len, kept.values()))} imports of {len(kept)} districts"
 
 
-def _retention(call: Call) -> str:
+def _check_retention(call: Call) -> str:
     return ", ".join(f"{name} {text}" for name, text in vars(call.settings.retention).items())
 
 
-def _storage(call: Call) -> str:
+def _check_dagster_storage(call: Call) -> str:
     """Tell where Dagster keeps runs and events, and whether it can."""
-    from roster_etl.orchestration.runtime.dagster_storage import described
+    from roster_etl.orchestration.runtime.dagster_storage import describe_storage
 
     if not (call.settings.home / "dagster.yaml").exists():
         return "none yet: the home has no dagster.yaml"
-    return described(call.settings.home)
+    return describe_storage(call.settings.home)
 
 
-def _executor(call: Call) -> str:
+def _check_executor(call: Call) -> str:
     """Tell where the steps of runs are done; of a cluster also whether its hosts share what they must, and who answers."""
-    from roster_etl.orchestration.runtime.executors import IN_PROCESS, chosen, executor
+    from roster_etl.orchestration.runtime.executors import IN_PROCESS, executor, executor_name
     from roster_etl.store.files.urls import local_path
 
-    name = chosen()
+    name = executor_name()
     if name == IN_PROCESS:
         return "steps are done in the process of their run"
     executor()
     if call.settings.warehouse.startswith(_SQLITE):
-        raise Wrong(f"{name}: the warehouse is a file of this host; a cluster shares one on PostgreSQL")
+        raise HealthProblem(f"{name}: the warehouse is a file of this host; a cluster shares one on PostgreSQL")
     places = [place for place in ("archive", "staging", "districts") if local_path(getattr(call.settings, place)) is not None]
     mounted = f"; every host must have mounted the same folders: {', '.join(places)}" if places else ""
     if name != "celery":
         return f"{name}{mounted}"
-    from roster_etl.orchestration.runtime.celery_executor import answering
+    from roster_etl.orchestration.runtime.celery_executor import ping_workers
 
-    workers, where = answering()
+    workers, where = ping_workers()
     if not workers:
-        raise Wrong(
+        raise HealthProblem(
             f"no worker answers at {where}; start one: `celery -A roster_etl.orchestration.runtime.celery_executor worker`"
         )
     return f"celery at {where}, workers: {', '.join(workers)}{mounted}"
 
 
-def _daemon(call: Call) -> str:
+def _check_daemon(call: Call) -> str:
     """Tell whether Dagster's daemon is alive, from its own storage in the home."""
     watched = [
         f"{d.id}/{feed.format}"
         for d in call.registry.scan().districts
         for feed in d.feeds
-        if _folder(call, d, feed) and not d.pause_of(feed.format, datetime.now(UTC))
+        if _landing_folder(call, d, feed) and not d.pause_reason(feed.format, datetime.now(UTC))
     ]
     if not watched:
         return "not needed: no district has a landing folder"
-    from roster_etl.orchestration.runtime.dagster_storage import opened
+    from roster_etl.orchestration.runtime.dagster_storage import open_instance
 
     if not (call.settings.home / "dagster.yaml").exists():
-        raise Wrong(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
-    with opened(call.settings.home) as instance:
+        raise HealthProblem(f"{len(watched)} landing folders are watched by nobody: {call.settings.home} has no dagster.yaml")
+    with open_instance(call.settings.home) as instance:
         beats = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
     age = datetime.now(UTC).timestamp() - max(beats, default=0.0)
-    if age > _ALIVE_SECONDS:
+    if age > _HEARTBEAT_TIMEOUT_SECONDS:
         last = f"the last sign of life is {age / 60:.0f} minutes old" if beats else "it never ran in this home"
-        raise Wrong(
+        raise HealthProblem(
             f"{len(watched)} landing folders are watched by nobody: {last}; start it with `dagster dev` or `dagster-daemon run`"
         )
     return f"alive {age:.0f} seconds ago, watching {len(watched)} landing folders"
 
 
-def _mail(call: Call) -> str:
+def _check_mail(call: Call) -> str:
     """Log in to the mail server, where there is one; tell of contacts that get no mail."""
     from roster_etl.store.outbox.smtp import Mailer
 
@@ -310,74 +317,74 @@ def _mail(call: Call) -> str:
         return f"{mailer.check()} lets us in"
 
 
-def _alerts(call: Call) -> str:
+def _check_alerts(call: Call) -> str:
     from roster_etl.store.outbox.webhook import webhook_url
 
-    if not call.settings.alerts.wanted:
+    if not call.settings.alerts.is_enabled:
         return "none are sent: [alerts] names no webhook"
     webhook_url(call.settings.alerts)
     return f"sent on {', '.join(call.settings.alerts.on)}"
 
 
-def _outbox(call: Call) -> str:
+def _check_outbox(call: Call) -> str:
     outbox = call.workspace.outbox
-    if damaged := outbox.damaged():
-        raise Wrong(f"{', '.join(damaged)} in the outbox cannot be read; remove it")
+    if damaged := outbox.damaged_files():
+        raise HealthProblem(f"{', '.join(damaged)} in the outbox cannot be read; remove it")
     messages = outbox.messages()
     if parked := [message for message in messages if message.parked]:
-        raise Wrong(
+        raise HealthProblem(
             f"{len(parked)} messages are parked ({parked[0].problem}); `roster-etl outbox list`, then `outbox send` or `discard`"
         )
     return f"{len(messages)} messages wait" if messages else "empty"
 
 
-def _fresh(call: Call, district: District, feed: Feed) -> Callable[[], str]:
-    def look() -> str:
-        found = stands(call, [district])[f"{district.id}/{feed.format}"]
+def _freshness_check(call: Call, district: District, feed: Feed) -> Callable[[], str]:
+    def check() -> str:
+        found = freshness_by_feed(call, [district])[f"{district.id}/{feed.format}"]
         if found.state == "late":
-            raise Wrong(f"late: {found.text}")
+            raise HealthProblem(f"late: {found.text}")
         return found.text
 
-    return look
+    return check
 
 
-def _folder(call: Call, district: District, feed: Feed) -> str:
+def _landing_folder(call: Call, district: District, feed: Feed) -> str:
     from roster_etl.store.settings import landing_folder
 
     return landing_folder(call.settings, district.id, feed.path)
 
 
-def _options(district: District, feed: Feed) -> Callable[[], str]:
-    def look() -> str:
-        from roster_etl.spec.options import resolve
+def _options_check(district: District, feed: Feed) -> Callable[[], str]:
+    def check() -> str:
+        from roster_etl.spec.options import resolve_options
         from roster_etl.spec.replacements import check_replacements
         from roster_etl.vendors import vendor
 
         format_ = vendor(feed.format).format
-        resolve(format_, feed.options)
+        resolve_options(format_, feed.options)
         for window in district.calendar:  # those of next summer too: no import looks at them before that day
             if not window.feeds or feed.format in window.feeds:
-                resolve(format_, feed.options, window.options)
+                resolve_options(format_, feed.options, window.options)
         check_replacements(format_, feed.replacements)
         rules = [f"{len(codes)} replacements for {column}" for column, codes in feed.replacements.items()]
         return ", ".join([*(f"{name}={text}" for name, text in feed.options.items()), *rules]) or "defaults"
 
-    return look
+    return check
 
 
-def _landing(call: Call, district: District, feed: Feed) -> Callable[[], str]:
-    def look() -> str:
+def _landing_check(call: Call, district: District, feed: Feed) -> Callable[[], str]:
+    def check() -> str:
         from roster_etl.store.landing.open import open_landing
         from roster_etl.vendors import vendor
 
-        if not _folder(call, district, feed):
+        if not _landing_folder(call, district, feed):
             return "not watched: it has no landing folder; its uploads are imported by command"
         with open_landing(district.id, feed, call.settings) as landing:
             names = {entry.name.casefold() for entry in landing.listing() if entry.regular}
         format_ = vendor(feed.format).format
-        required = [file.file_name for file in format_.of_set(format_.file_sets[0].name).files if file.required]
+        required = [file.file_name for file in format_.for_file_set(format_.file_sets[0].name).files if file.required]
         missing = [name for name in required if name.casefold() not in names]
         waits = f"; not there yet: {', '.join(missing)}" if missing else "; all required files are there"
         return f"{landing.where}, {len(names)} files{waits}"
 
-    return look
+    return check

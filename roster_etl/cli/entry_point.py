@@ -18,59 +18,59 @@ from io import TextIOWrapper
 from typer.exceptions import Abort, TyperException
 
 from roster_etl.cli.context import Call, OutputGone
-from roster_etl.cli.errors import FAILED, STOPPED, WORDS, Failure, debug_text, failure_of
-from roster_etl.cli.global_options import BadWords, Everywhere, default_home, take_everywhere
-from roster_etl.store.actor import acting
+from roster_etl.cli.errors import FAILED, INTERRUPTED, USAGE_ERROR, Failure, debug_text, failure_of
+from roster_etl.cli.global_options import GlobalOptions, UsageError, default_home, parse_global_options
+from roster_etl.store.actor import actor_channel
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
-_HELP = {"--help", "-h"}
+_HELP_OPTIONS = {"--help", "-h"}
 
 
 def run(argv: list[str]) -> int:
     """Run the command that `argv` names. Returns its exit code; nothing but Ctrl-C of a caller's own making is raised."""
     json = "--json" in argv
     try:
-        everywhere, words = take_everywhere(argv)
-    except BadWords as error:
+        everywhere, words = parse_global_options(argv)
+    except UsageError as error:
         call = Call(home=default_home(), json=json)
-        return call.fail(failure_of(error))
+        return call.report_failure(failure_of(error))
     call = Call(home=everywhere.home or default_home(), home_named=everywhere.home is not None, json=everywhere.json)
     # Whatever a library may print goes to standard error: standard output is the result's.
-    apart = _replacing() if _HELP & set(words) else redirect_stdout(sys.stderr)
-    with as_it_was(), apart, acting("command"):
+    apart = _lossy_stdout() if _HELP_OPTIONS & set(words) else redirect_stdout(sys.stderr)
+    with restored_process_state(), apart, actor_channel("command"):
         try:
             return _run(call, everywhere, words)
         finally:
             call.close()
 
 
-def _run(call: Call, everywhere: Everywhere, words: list[str]) -> int:
-    from roster_etl.cli.app import command
+def _run(call: Call, global_options: GlobalOptions, arguments: list[str]) -> int:
+    from roster_etl.cli.app import root_command
 
     try:
-        result = command().main(args=words, prog_name="roster-etl", standalone_mode=False, obj=call)
+        result = root_command().main(args=arguments, prog_name="roster-etl", standalone_mode=False, obj=call)
     except TyperException as error:
-        return call.fail(Failure(code="bad_words", message=_said(error), exit_code=WORDS))
+        return call.report_failure(Failure(code="bad_words", message=_usage_message(error), exit_code=USAGE_ERROR))
     except (Abort, KeyboardInterrupt):
-        return call.fail(Failure(code="stopped", message="stopped", exit_code=STOPPED))
+        return call.report_failure(Failure(code="stopped", message="stopped", exit_code=INTERRUPTED))
     except OutputGone as error:
-        call.mute()
+        call.discard_output()
         if not isinstance(error.__cause__, BrokenPipeError):  # a reader that has read enough need not be told
-            call.say(f"roster-etl: {error.message}")
+            call.log(f"roster-etl: {error.message}")
         return FAILED
     except BrokenPipeError:  # help, which a library prints
-        call.mute()
+        call.discard_output()
         return FAILED
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
-        if everywhere.debug:
-            call.say(debug_text(error))
-        return call.fail(failure_of(error))
+        if global_options.debug:
+            call.log(debug_text(error))
+        return call.report_failure(failure_of(error))
     return result if isinstance(result, int) else 0
 
 
 @contextmanager
-def _replacing() -> Iterator[None]:
+def _lossy_stdout() -> Iterator[None]:
     """Let standard output say ``?`` for a sign that it cannot: help is printed by a library."""
     stream = sys.stdout
     if not isinstance(stream, TextIOWrapper):
@@ -84,14 +84,14 @@ def _replacing() -> Iterator[None]:
         stream.reconfigure(errors=before)
 
 
-def _said(error: TyperException) -> str:
+def _usage_message(error: TyperException) -> str:
     """Return what is wrong with the words."""
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     return f"{text.strip() or 'a command is missing'}  (--help tells the words)"
 
 
 @contextmanager
-def as_it_was() -> Iterator[None]:
+def restored_process_state() -> Iterator[None]:
     """Put back environment, umask, signal handlers, warnings and logging, whatever was imported and run meanwhile."""
     environment, mask = dict(os.environ), os.umask(0o077)
     main_thread = threading.current_thread() is threading.main_thread()

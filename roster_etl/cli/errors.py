@@ -13,10 +13,10 @@ from types import TracebackType
 
 from roster_etl.spec.errors import RosterError
 
-FAILED, WORDS, REJECTED, HELD, STOPPED = 1, 2, 3, 4, 130
+FAILED, USAGE_ERROR, REJECTED, HELD, INTERRUPTED = 1, 2, 3, 4, 130
 
 # Errors that say: the call names something that is not there, or cannot be.
-_WORDS = frozenset(
+_USAGE_ERROR_CODES = frozenset(
     {
         "bad_cursor", "bad_district_id", "bad_edit", "bad_fault", "bad_home", "bad_leave_out", "bad_option", "bad_rename", "bad_replacements", "bad_vendor_name", "bad_words", "contradicting_options", "district_exists", "no_open_hold", "no_roles", "nobody_to_purge", "not_archived", "not_edited", "not_empty", "not_undoable", "nothing_archived", "nothing_judged", "nothing_left_out", "nothing_to_purge",
         "older_upload", "password_in_path", "paused", "unknown_column", "unknown_district", "unknown_feed", "unknown_format", "unknown_import", "unknown_option", "unknown_record", "unknown_role_name", "unknown_table", "vendor_exists",
@@ -33,7 +33,7 @@ class Failure:
     message: str
     exit_code: int
 
-    def document(self) -> dict[str, dict[str, str]]:
+    def json_document(self) -> dict[str, dict[str, str]]:
         """Return the failure as the JSON document that ``--json`` prints."""
         return {"error": {"code": self.code, "message": self.message}}
 
@@ -41,12 +41,14 @@ class Failure:
 def failure_of(error: BaseException) -> Failure:
     """Return what is said about `error`: our own words where it is ours, else its class and its place only."""
     if isinstance(error, RosterError):
-        return Failure(code=error.code, message=error.message, exit_code=WORDS if error.code in _WORDS else FAILED)
-    where = place_of(error.__traceback__)
+        return Failure(
+            code=error.code, message=error.message, exit_code=USAGE_ERROR if error.code in _USAGE_ERROR_CODES else FAILED
+        )
+    where = error_location(error.__traceback__)
     return Failure(code="failed", message=f"{type(error).__name__} in {where}; --debug shows the way there", exit_code=FAILED)
 
 
-def place_of(trace: TracebackType | None) -> str:
+def error_location(trace: TracebackType | None) -> str:
     """Return file, line and function of the last frame of ours in `trace`, or of the last one at all."""
     frames = traceback.extract_tb(trace)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]

@@ -9,27 +9,27 @@ from __future__ import annotations
 import gc
 
 
-class Collector:
+class GcTuning:
     """The collector of this process, and whether it rests because of us."""
 
     def __init__(self) -> None:
-        self._resting = False
+        self._paused = False
 
-    def rest(self) -> None:
-        """Collect nothing until :meth:`wake`."""
+    def pause(self) -> None:
+        """Collect nothing until :meth:`resume`."""
         gc.disable()
-        self._resting = True
+        self._paused = True
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         """Collect again, but never look at what is there by now: it stays for the whole life of the process."""
-        if self._resting:
+        if self._paused:
             gc.freeze()
             gc.enable()
-            self._resting = False
+            self._paused = False
 
-    def leave(self) -> None:
+    def skip_final_collection(self) -> None:
         """Spare the process, which ends, a last look at all that it holds."""
         gc.freeze()
 
 
-COLLECTOR = Collector()
+GC_TUNING = GcTuning()

@@ -9,9 +9,9 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
-from roster_etl.cli.global_options import PROJECT, BadWords
+from roster_etl.cli.global_options import PROJECT, UsageError
 
-ASSET_KEYS = "tests/orchestration/asset_keys.txt"
+ASSET_KEYS_FILE = "tests/orchestration/asset_keys.txt"
 
 
 def sample(
@@ -27,10 +27,10 @@ def sample(
     from roster_etl.vendors import vendor
 
     if folder.exists() and not folder.is_dir():
-        raise BadWords(problem="DIR: a file has this name")
+        raise UsageError(problem="DIR: a file has this name")
     files = write_sample(vendor(format), folder, students=students, seed=seed)
     if call.json:
-        call.document({"format": format, "folder": str(folder), "files": [file.name for file in files]})
+        call.print_json({"format": format, "folder": str(folder), "files": [file.name for file in files]})
     else:
         call.print(f"{folder}: {', '.join(file.name for file in files)}")
     return 0
@@ -42,13 +42,13 @@ def generate(
 ) -> int:
     """Write what is projected from the specs: suites, documents, snapshots."""
     call: Call = ctx.obj
-    texts = projected(PROJECT)
+    texts = generated_texts(PROJECT)
     differing = [path for path, text in texts.items() if _read(PROJECT / path) != text]
     if not check:
         for path in differing:
             _write(PROJECT / path, texts[path])
     if call.json:
-        call.document({"check": check, "differing" if check else "written": differing})
+        call.print_json({"check": check, "differing" if check else "written": differing})
     else:
         for path in differing:
             call.print(f"{'differs' if check else 'written'}  {path}")
@@ -68,7 +68,7 @@ def new_vendor(
 
     files = write(name, Path(vendors.__file__).parent)
     if call.json:
-        call.document({"format": name, "files": [str(file) for file in files]})
+        call.print_json({"format": name, "files": [str(file) for file in files]})
     else:
         for file in files:
             call.print(str(file))
@@ -76,17 +76,17 @@ def new_vendor(
     return 0
 
 
-def projected(root: Path) -> dict[str, str]:
+def generated_texts(root: Path) -> dict[str, str]:
     """Return the text of every generated file by its path below `root`, which holds the committed ones."""
     from roster_etl.orchestration.definitions import asset_keys
     from roster_etl.projections.docs import generated_files as documents
     from roster_etl.projections.suite_generator import FOLDER
     from roster_etl.projections.suite_generator import generated_files as suites
-    from roster_etl.vendors import discover
+    from roster_etl.vendors import discover_vendors
 
     committed = {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted((root / FOLDER).glob("*/*.json"))}
-    formats = [vendor.format for vendor in discover().values()]
-    return {**documents(), **suites(committed, formats=formats), ASSET_KEYS: asset_keys()}
+    formats = [vendor.format for vendor in discover_vendors().values()]
+    return {**documents(), **suites(committed, formats=formats), ASSET_KEYS_FILE: asset_keys()}
 
 
 def _read(path: Path) -> str | None:

@@ -15,7 +15,7 @@ from roster_etl.spec.errors import PermanentError
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-class BadWords(PermanentError):
+class UsageError(PermanentError):
     """The words of a call cannot be followed."""
 
     code = "bad_words"
@@ -23,7 +23,7 @@ class BadWords(PermanentError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Everywhere:
+class GlobalOptions:
     """What the words that every command takes have said. ``home``: None if it was not named."""
 
     home: Path | None = None
@@ -31,7 +31,7 @@ class Everywhere:
     debug: bool = False
 
 
-def take_everywhere(argv: Sequence[str]) -> tuple[Everywhere, list[str]]:
+def parse_global_options(argv: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
     """Return what ``--home``, ``--json`` and ``--debug`` say, and the other words; after ``--`` nothing is taken.
 
     Raises: BadWords: ``--home`` without a folder.
@@ -48,11 +48,11 @@ def take_everywhere(argv: Sequence[str]) -> tuple[Everywhere, list[str]]:
         elif word == "--home" or word.startswith("--home="):
             folder = next(words, "") if word == "--home" else word.removeprefix("--home=")
             if not folder or folder.startswith("--"):
-                raise BadWords(problem="--home needs a folder")
+                raise UsageError(problem="--home needs a folder")
             home = Path(folder)
         else:
             rest.append(word)
-    return Everywhere(home=home, json=flags["--json"], debug=flags["--debug"]), rest
+    return GlobalOptions(home=home, json=flags["--json"], debug=flags["--debug"]), rest
 
 
 def default_home(environ: Mapping[str, str] | None = None) -> Path:
@@ -64,14 +64,14 @@ def default_home(environ: Mapping[str, str] | None = None) -> Path:
     return home if (home / "dagster.yaml").is_file() else Path("dagster_home")
 
 
-def pairs(words: Sequence[str], *, what: str) -> dict[str, str]:
+def parse_key_values(arguments: Sequence[str], *, label: str) -> dict[str, str]:
     """Return ``KEY=VALUE`` words as a mapping; the value may be empty. Raises BadWords naming the place, not the text."""
     found: dict[str, str] = {}
-    for number, word in enumerate(words, start=1):
+    for number, word in enumerate(arguments, start=1):
         key, equals, value = word.partition("=")
         if not equals or not key:
-            raise BadWords(problem=f"{what} number {number}: expected KEY=VALUE")
+            raise UsageError(problem=f"{label} number {number}: expected KEY=VALUE")
         if key in found:
-            raise BadWords(problem=f"{what} {key} is given twice")
+            raise UsageError(problem=f"{label} {key} is given twice")
         found[key] = value
     return found

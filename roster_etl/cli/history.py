@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import refuse_unknown, say_late
-from roster_etl.cli.global_options import BadWords
-from roster_etl.cli.options import ImportNumber, MaybeDistrict, within
+from roster_etl.cli.districts import print_late_feeds, require_known_district
+from roster_etl.cli.global_options import UsageError
+from roster_etl.cli.options import DistrictFilter, ImportNumber, check_import_id
 
 _COLUMNS = (
     "import_id",
@@ -26,45 +26,45 @@ _COLUMNS = (
     "started_at",
     "finished_at",
 )
-_LINES = 30
+_DEFAULT_LIMIT = 30
 
 
 def imports(
     ctx: typer.Context,
-    district: MaybeDistrict = None,
+    district: DistrictFilter = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", callback=within, help="Only the newest N (for people: 30).")
+        int | None, typer.Option("--limit", metavar="N", callback=check_import_id, help="Only the newest N (for people: 30).")
     ] = None,
 ) -> int:
     """List imports, newest first: when, what, how many, how it ended."""
     call: Call = ctx.obj
     if limit is not None and limit < 1:
-        raise BadWords(problem="--limit: a number from 1 on")
+        raise UsageError(problem="--limit: a number from 1 on")
     if district is not None:
-        refuse_unknown(call, district)
-    rows = call.warehouse.imports(district, limit=limit or (None if call.json else _LINES))
+        require_known_district(call, district)
+    rows = call.warehouse.imports(district, limit=limit or (None if call.json else _DEFAULT_LIMIT))
     if call.json:
-        call.document([_document(row) for row in rows])
+        call.print_json([_document(row) for row in rows])
         return 0
     if not rows:
         call.print("Nothing was imported yet.")
         return 0
     waiting = {hold["import_id"] for hold in call.warehouse.holds(district)}
-    call.table(
+    call.print_table(
         ("import", "finished (UTC)", "district", "format", "status", "created", "updated", "removed"),
-        [_line(row, waiting) for row in rows],
+        [_table_row(row, waiting) for row in rows],
     )
-    say_late(call, district)
+    print_late_feeds(call, district)
     return 0
 
 
 def show(ctx: typer.Context, import_id: ImportNumber) -> int:
     """Show one import in full: files, changes, findings by cause, checks."""
     call: Call = ctx.obj
-    from roster_etl.cli.render_import import show_document
+    from roster_etl.cli.render_import import print_import
     from roster_etl.pipeline.reporting.import_summary import outcome
 
-    show_document(call, outcome(call.workspace, import_id))
+    print_import(call, outcome(call.workspace, import_id))
     return 0
 
 
@@ -79,23 +79,23 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _line(row: dict[str, Any], waiting: AbstractSet[int]) -> tuple[object, ...]:
-    """Return an import as a line of the list. ``waiting``: the held imports about which a person may still decide."""
-    counts = tuple(_count(row, what) for what in ("created", "updated", "deleted"))
+def _table_row(row: dict[str, Any], open_holds: AbstractSet[int]) -> tuple[object, ...]:
+    """Return an import as a line of the list. ``open_holds``: the held imports about which a person may still decide."""
+    counts = tuple(_count_changes(row, what) for what in ("created", "updated", "deleted"))
     finished = f"{row['finished_at']:%Y-%m-%d %H:%M:%S}" if row["finished_at"] else ""
-    status = "superseded" if row["status"] == "held" and row["import_id"] not in waiting else row["status"]
+    status = "superseded" if row["status"] == "held" and row["import_id"] not in open_holds else row["status"]
     status = f"{status}, parked" if (row["summary"] or {}).get("parked") else status
     status = f"{status} since {row['started_at']:%Y-%m-%d %H:%M:%S}" if not finished else status
-    return (row["import_id"], finished, row["district_id"], feed_words(row), status, *counts)
+    return (row["import_id"], finished, row["district_id"], feed_label(row), status, *counts)
 
 
-def feed_words(row: Mapping[str, Any]) -> str:
+def feed_label(row: Mapping[str, Any]) -> str:
     """Return the format of an import, with the set of its files where the format has several."""
     return "/".join(filter(None, (row["source"], row["file_set"])))
 
 
-def _count(row: dict[str, Any], what: str) -> int | None:
-    """Return how many records an import `what`; None where nothing was published: what a hold would change is no change."""
+def _count_changes(row: dict[str, Any], change: str) -> int | None:
+    """Return how many records an import `change`; None where nothing was published: what a hold would change is no change."""
     if row["status"] not in ("published", "unchanged"):
         return None
-    return sum(table[what] for table in (row["summary"] or {}).get("changes", {}).values())
+    return sum(table[change] for table in (row["summary"] or {}).get("changes", {}).values())

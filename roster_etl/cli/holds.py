@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.history import feed_words
-from roster_etl.cli.options import By, ImportNumber, MaybeDistrict
+from roster_etl.cli.history import feed_label
+from roster_etl.cli.options import DecidedBy, DistrictFilter, ImportNumber
 
 LeaveOut = Annotated[
     list[str] | None,
@@ -25,17 +25,17 @@ Rename = Annotated[
 ]
 
 
-def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
+def list_(ctx: typer.Context, district: DistrictFilter = None) -> int:
     """List the holds that wait for a decision."""
     call: Call = ctx.obj
     rows = call.warehouse.holds(district)
     if call.json:
-        call.document([_document(row) for row in rows])
+        call.print_json([_document(row) for row in rows])
     elif rows:
         lines = [
-            (r["import_id"], r["district_id"], feed_words(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows
+            (r["import_id"], r["district_id"], feed_label(r), f"{r['created_at']:%Y-%m-%d %H:%M:%S}", r["reason"]) for r in rows
         ]
-        call.table(("import", "district", "format", "held (UTC)", "reason"), lines)
+        call.print_table(("import", "district", "format", "held (UTC)", "reason"), lines)
     else:
         call.print("Nothing is held.")
     return 0
@@ -44,7 +44,7 @@ def list_(ctx: typer.Context, district: MaybeDistrict = None) -> int:
 def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None, rename: Rename = None) -> int:
     """Show why an import is held, and the plan that approving would publish."""
     call: Call = ctx.obj
-    from roster_etl.cli.render_import import show_hold
+    from roster_etl.cli.render_import import print_hold
     from roster_etl.pipeline.reporting.import_summary import outcome
 
     document = outcome(call.workspace, import_id)
@@ -53,15 +53,15 @@ def show(ctx: typer.Context, import_id: ImportNumber, leave_out: LeaveOut = None
 
         raise NoHold(import_id=import_id)
     if leave_out or rename:
-        document |= _in_part(call, import_id, leave_out or [], rename or [], document["hold"])
-    show_hold(call, document)
+        document |= _preview_partial_approval(call, import_id, leave_out or [], rename or [], document["hold"])
+    print_hold(call, document)
     return 0
 
 
 def approve(
     ctx: typer.Context,
     import_id: ImportNumber,
-    by: By,
+    by: DecidedBy,
     plan: Annotated[
         str | None, typer.Option("--plan", metavar="HASH", help="Only if this is still the plan (its first digits do).")
     ] = None,
@@ -70,54 +70,60 @@ def approve(
 ) -> int:
     """Publish exactly the plan that was shown, or refuse because the roster has moved on."""
     call: Call = ctx.obj
-    from roster_etl.cli.imports import decide_and_show, run_and_show, stays_held
+    from roster_etl.cli.imports import decide_and_print, import_and_print, report_stale_approval
     from roster_etl.orchestration.assets.launchpad_links import APPROVE
-    from roster_etl.pipeline.review.approve import Decision, Overtaken, approval
+    from roster_etl.pipeline.review.approve import ApprovalRequest, Overtaken, validate_approval
 
-    decision = Decision(import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ()))
+    decision = ApprovalRequest(
+        import_id=import_id, by=by, plan=plan, leave_out=tuple(leave_out or ()), renames=tuple(rename or ())
+    )
     try:
-        given = approval(call.workspace, decision)
+        given = validate_approval(call.workspace, decision)
     except Overtaken as error:
-        return stays_held(call, import_id, error)
+        return report_stale_approval(call, import_id, error)
     if given.is_upload:
-        return run_and_show(call, given.order())
-    return decide_and_show(call, APPROVE, {"import_id": import_id, "plan": given.sha256, "by": given.by}, about=import_id)
+        return import_and_print(call, given.order())
+    return decide_and_print(
+        call, APPROVE, {"import_id": import_id, "plan": given.sha256, "by": given.by}, decided_import_id=import_id
+    )
 
 
-def discard(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
+def discard(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
     """Discard a held import: the roster stays as it is."""
     call: Call = ctx.obj
     from roster_etl.pipeline.review import approve as decide
 
-    decide.discard(call.workspace, import_id, by)
+    decide.discard_import(call.workspace, import_id, by)
     if call.json:
         from roster_etl.pipeline.reporting.import_summary import outcome
 
-        call.document(outcome(call.workspace, import_id))
+        call.print_json(outcome(call.workspace, import_id))
     else:
         call.print(f"import {import_id} is discarded; the roster stays as it is.")
     return 0
 
 
-def undo(ctx: typer.Context, import_id: ImportNumber, by: By) -> int:
+def undo(ctx: typer.Context, import_id: ImportNumber, by: DecidedBy) -> int:
     """Plan the state before an import, as a new import to approve; what followed it is undone too."""
     call: Call = ctx.obj
-    from roster_etl.cli.imports import decide_and_show
+    from roster_etl.cli.imports import decide_and_print
     from roster_etl.orchestration.assets.launchpad_links import UNDO
-    from roster_etl.pipeline.review.approve import somebody
+    from roster_etl.pipeline.review.approve import validate_decider
 
-    return decide_and_show(call, UNDO, {"import_id": import_id, "by": somebody(by)})
+    return decide_and_print(call, UNDO, {"import_id": import_id, "by": validate_decider(by)})
 
 
-def _in_part(call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]) -> dict[str, Any]:
+def _preview_partial_approval(
+    call: Call, import_id: int, leave_out: list[str], rename: list[str], hold: dict[str, Any]
+) -> dict[str, Any]:
     """Return what differs in the document of a held import once removals are left out, or taken for renames."""
-    from roster_etl.pipeline.review.approve import open_hold
-    from roster_etl.pipeline.review.preview import preview
-    from roster_etl.pipeline.steps.rename_proposals import without_ids
+    from roster_etl.pipeline.review.approve import require_open_hold
+    from roster_etl.pipeline.review.preview import preview_approval
+    from roster_etl.pipeline.steps.rename_proposals import replace_ids_by_numbers
 
-    open_hold(call.workspace, import_id)
-    renamed = without_ids(call.workspace, import_id, rename)
-    found = preview(call.workspace, import_id, leave_out, renamed)
+    require_open_hold(call.workspace, import_id)
+    renamed = replace_ids_by_numbers(call.workspace, import_id, rename)
+    found = preview_approval(call.workspace, import_id, leave_out, renamed)
     still = found["hold"] or {"tables": {}, "schools": []}
     part = {name: still[name] for name in ("tables", "schools")}
     return {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import noted, registered, save
-from roster_etl.cli.errors import FAILED, HELD, WORDS
-from roster_etl.cli.global_options import BadWords, pairs
-from roster_etl.cli.options import DistrictOption, FormatOption, Settings, one_format, within
+from roster_etl.cli.districts import audited_change, find_district, save_district
+from roster_etl.cli.errors import FAILED, HELD, USAGE_ERROR
+from roster_etl.cli.global_options import UsageError, parse_key_values
+from roster_etl.cli.options import DistrictOption, FormatOption, FormatOptions, check_import_id, resolve_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,21 +23,21 @@ _Path = Annotated[str, typer.Argument(metavar="PATH", help="A folder, a zip, a C
 
 
 def import_(
-    ctx: typer.Context, path: _Path, district: DistrictOption, format: FormatOption = None, option: Settings = None
+    ctx: typer.Context, path: _Path, district: DistrictOption, format: FormatOption = None, option: FormatOptions = None
 ) -> int:
     """Import an upload now. A district that is not registered is registered with --format."""
     call: Call = ctx.obj
-    options = pairs(option or (), what="--option")
-    _refuse_missing(path)
-    source = _feed_for(call, district, format, options)
-    from roster_etl.pipeline.uploads.file_sets import sets_at
+    options = parse_key_values(option or (), label="--option")
+    _require_upload_path(path)
+    source = _resolve_or_register_format(call, district, format, options)
+    from roster_etl.pipeline.uploads.file_sets import detect_file_sets
     from roster_etl.pipeline.uploads.order import Order
     from roster_etl.vendors import vendor
 
     order = Order(district_id=district, source=source, path=path, options=options)
     feed = call.registry.get(district).feed(source)
-    sets = sets_at(call.workspace, path, vendor(source).format, feed)
-    return run_and_show(call, *(replace(order, file_set=name) for name in sets))
+    sets = detect_file_sets(call.workspace, path, vendor(source).format, feed)
+    return import_and_print(call, *(replace(order, file_set=name) for name in sets))
 
 
 def rerun(
@@ -46,31 +46,33 @@ def rerun(
     format: FormatOption = None,
     import_id: Annotated[
         int | None,
-        typer.Option("--import", metavar="N", callback=within, help="The import whose upload is run again; default: the newest."),
+        typer.Option(
+            "--import", metavar="N", callback=check_import_id, help="The import whose upload is run again; default: the newest."
+        ),
     ] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Also where a newer upload is published: its plan is held for approval.")
     ] = False,
-    option: Settings = None,
+    option: FormatOptions = None,
 ) -> int:
     """Run an archived upload again, from the stored bytes. One that is older than the published one needs --rollback."""
     call: Call = ctx.obj
     if rollback and import_id is None:
-        raise BadWords(problem="--rollback: say with --import N which upload to go back to")
+        raise UsageError(problem="--rollback: say with --import N which upload to go back to")
     known = call.registry.get(district)
-    from roster_etl.pipeline.uploads.archived_uploads import archived_import, refuse_older
+    from roster_etl.pipeline.uploads.archived_uploads import archived_import, require_newest_upload
     from roster_etl.pipeline.uploads.order import Order, rerun_entry
 
-    options = pairs(option or (), what="--option")
-    source = one_format(known, format) if import_id is None else _archived_source(call, district, import_id)
+    options = parse_key_values(option or (), label="--option")
+    source = resolve_format(known, format) if import_id is None else _archived_source(call, district, import_id)
     if import_id is None:
-        import_id = _newest_archived(call, district, source)
+        import_id = _newest_archived_import(call, district, source)
     order = Order(district_id=district, source=source, archived=import_id, options=options, rollback=rollback)
     with call.workspace.warehouse.attempt(rerun_entry(order)):
         found = archived_import(call.workspace, district, source, import_id)
         if not rollback:
-            refuse_older(call.workspace, district, source, found)
-        return run_and_show(call, replace(order, archived=found))
+            require_newest_upload(call.workspace, district, source, found)
+        return import_and_print(call, replace(order, archived=found))
 
 
 def check(
@@ -81,74 +83,74 @@ def check(
         str | None,
         typer.Option("--district", metavar="ID", help="The district to compare with; its options and tolerances count."),
     ] = None,
-    option: Settings = None,
+    option: FormatOptions = None,
 ) -> int:
     """Judge an upload and load nothing: every finding, and what an import would change."""
     call: Call = ctx.obj
-    options = pairs(option or (), what="--option")
-    _refuse_missing(path)
+    options = parse_key_values(option or (), label="--option")
+    _require_upload_path(path)
     source = _format_to_check(call, district, format)
-    _refuse_unknown_options(source, options)
-    from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.import_upload import steps_of
+    _check_options(source, options)
+    from roster_etl.cli.render_import import print_import
+    from roster_etl.pipeline.import_upload import count_steps
     from roster_etl.pipeline.review.dry_run import check_upload
     from roster_etl.vendors import vendor
 
-    with call.progress(steps_of(vendor(source)), "check") as progress:
-        document = check_upload(call.workspace, path, source, district_id=district, options=options, tell=progress)
-    show_document(call, document)
-    return _worst(_CHECKED[found["status"]] for found in (document, *document.get("further", ())))
+    with call.progress(count_steps(vendor(source)), "check") as progress:
+        document = check_upload(call.workspace, path, source, district_id=district, options=options, on_progress=progress)
+    print_import(call, document)
+    return _worst_exit_code(_CHECK_EXIT_CODES[found["status"]] for found in (document, *document.get("further", ())))
 
 
-_CHECKED = {"publishable": 0, "unchanged": 0, "failed": 1, "rejected": 3, "held": 4}
+_CHECK_EXIT_CODES = {"publishable": 0, "unchanged": 0, "failed": 1, "rejected": 3, "held": 4}
 
 
-def _worst(codes: Iterable[int]) -> int:
+def _worst_exit_code(codes: Iterable[int]) -> int:
     """Return the exit code of several imports: failed before rejected before held before done."""
-    order = (FAILED, WORDS, 3, HELD, 0)
+    order = (FAILED, USAGE_ERROR, 3, HELD, 0)
     return min(codes, key=order.index)
 
 
-def run_and_show(call: Call, *orders: Order) -> int:
+def import_and_print(call: Call, *orders: Order) -> int:
     """Have `orders` carried out one after the other, print what became of them, and return the exit code of the worst."""
-    from roster_etl.cli.render_import import show_document
-    from roster_etl.pipeline.reporting.import_summary import together
+    from roster_etl.cli.render_import import print_import
+    from roster_etl.pipeline.reporting.import_summary import combine_documents
 
     documents, codes = [], []
     for order in orders:
-        document, code = _run(call, order)
+        document, code = _run_and_summarize(call, order)
         if document is None:
             return code
         documents.append(document)
         codes.append(code)
-    show_document(call, together(documents))
-    return _worst(codes)
+    print_import(call, combine_documents(documents))
+    return _worst_exit_code(codes)
 
 
-def _run(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
+def _run_and_summarize(call: Call, order: Order) -> tuple[dict[str, Any] | None, int]:
     """Return the document of an import that was carried out, and its exit code; None: the call's words were off, as was said."""
     from roster_etl.cli.run_import import run_order
     from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
 
     import_id, failure = run_order(call, order)
-    if failure is not None and failure.exit_code == WORDS:
+    if failure is not None and failure.exit_code == USAGE_ERROR:
         if call.json:
-            call.document(failure.document())
-        return None, WORDS
+            call.print_json(failure.json_document())
+        return None, USAGE_ERROR
     document = outcome(call.workspace, import_id)
     if failure is None:
         return document, EXIT_CODES[document["status"]]
     if document["error"] is None:  # a plan that was approved and has moved: the import stays held, or another's call ended it
-        document["error"] = failure.document()["error"]
+        document["error"] = failure.json_document()["error"]
     return document, HELD if order.approves and failure.code == "roster_moved" else failure.exit_code
 
 
-def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int | None = None) -> int:
+def decide_and_print(call: Call, job: str, config: dict[str, Any], *, decided_import_id: int | None = None) -> int:
     """Have a decision carried out by its job, print what became of the import, and return the exit code.
 
     Args: about: the import that is decided about; it stays as it is where the roster has moved on.
     """
-    from roster_etl.cli.render_import import show_document, show_hold
+    from roster_etl.cli.render_import import print_hold, print_import
     from roster_etl.orchestration.jobs.in_process_runs import run_decision
     from roster_etl.pipeline.reporting.import_summary import EXIT_CODES, outcome
     from roster_etl.spec.errors import RosterError
@@ -156,95 +158,95 @@ def decide_and_show(call: Call, job: str, config: dict[str, Any], *, about: int 
     try:
         document = outcome(call.workspace, run_decision(call.settings.home, job, config))
     except RosterError as error:
-        if about is None:
+        if decided_import_id is None:
             raise
-        return stays_held(call, about, error)
-    show = show_hold if document["status"] == "held" else show_document
+        return report_stale_approval(call, decided_import_id, error)
+    show = print_hold if document["status"] == "held" else print_import
     show(call, document)
     return EXIT_CODES[document["status"]]
 
 
-def stays_held(call: Call, import_id: int, error: RosterError) -> int:
+def report_stale_approval(call: Call, import_id: int, error: RosterError) -> int:
     """Say that an import cannot be approved because the roster has moved on, print it as it is, and return the exit code.
 
     Raises: `error`, if that is not why.
     """
     from roster_etl.cli.errors import failure_of
-    from roster_etl.cli.render_import import show_document
+    from roster_etl.cli.render_import import print_import
     from roster_etl.pipeline.reporting.import_summary import outcome
 
     failure = failure_of(error)
     if failure.code != "roster_moved":
         raise error
-    call.say(f"roster-etl: {failure.message}")
-    show_document(call, {**outcome(call.workspace, import_id), "error": failure.document()["error"]})
+    call.log(f"roster-etl: {failure.message}")
+    print_import(call, {**outcome(call.workspace, import_id), "error": failure.json_document()["error"]})
     return HELD
 
 
-def _refuse_missing(path: str) -> None:
+def _require_upload_path(path: str) -> None:
     """Refuse a path that is not there, or can be no upload, before anything is written about it."""
-    from roster_etl.store.files.urls import local_path, scheme, shown
+    from roster_etl.store.files.urls import local_path, printable_name, scheme
 
     local = local_path(path)
     if local is None:
         from roster_etl.store.landing.upload_source import is_readable_scheme
 
         if not is_readable_scheme(scheme(path)):
-            raise BadWords(problem=f"PATH: {shown(scheme(path))}:// is no kind of URL that can be read")
+            raise UsageError(problem=f"PATH: {printable_name(scheme(path))}:// is no kind of URL that can be read")
     elif not local.exists():
-        raise BadWords(problem=f"PATH: there is no {shown(path)}")
+        raise UsageError(problem=f"PATH: there is no {printable_name(path)}")
     elif not local.is_dir() and local.suffix.casefold() not in (".csv", ".zip"):
-        raise BadWords(problem=f"PATH: {shown(path)} is neither a folder, nor a .csv or .zip file")
+        raise UsageError(problem=f"PATH: {printable_name(path)} is neither a folder, nor a .csv or .zip file")
 
 
-def _feed_for(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
+def _resolve_or_register_format(call: Call, district_id: str, format_: str | None, options: dict[str, str]) -> str:
     """Return the format to import in; a district, or a feed, that is not registered is registered."""
     from roster_etl.spec.errors import DistrictExists, RegistryMoved
     from roster_etl.store.registry.registry import Feed
 
-    known = registered(call, district_id)
+    known = find_district(call, district_id)
     if known is None and format_ is None:
-        raise BadWords(problem=f"district {district_id} is not registered; --format registers it")
+        raise UsageError(problem=f"district {district_id} is not registered; --format registers it")
     if known is None or (format_ and format_ not in {feed.format for feed in known.feeds}):
         source = format_ or ""
-        _refuse_unknown_options(source, options)
+        _check_options(source, options)
         try:
-            with noted(call, "district_change" if known else "district_add", district_id, format=source):
-                save(call, district_id, Feed(format=source))
+            with audited_change(call, "district_change" if known else "district_add", district_id, format=source):
+                save_district(call, district_id, Feed(format=source))
         except (DistrictExists, RegistryMoved):  # by another call, at this moment
             call.registry.get(district_id).feed(source)
         return source
-    source = one_format(known, format_)
-    _refuse_unknown_options(source, options)
+    source = resolve_format(known, format_)
+    _check_options(source, options)
     return source
 
 
-def _refuse_unknown_options(source: str, options: dict[str, str]) -> None:
-    from roster_etl.spec.options import resolve
+def _check_options(source: str, options: dict[str, str]) -> None:
+    from roster_etl.spec.options import resolve_options
     from roster_etl.vendors import vendor
 
-    resolve(vendor(source).format, options)
+    resolve_options(vendor(source).format, options)
 
 
 def _format_to_check(call: Call, district_id: str | None, format_: str | None) -> str:
     if district_id is not None:
-        return one_format(call.registry.get(district_id), format_)
+        return resolve_format(call.registry.get(district_id), format_)
     if format_ is None:
-        raise BadWords(problem="--format is needed where no --district is named")
+        raise UsageError(problem="--format is needed where no --district is named")
     return format_
 
 
 def _archived_source(call: Call, district_id: str, import_id: int) -> str:
     row: dict[str, Any] = call.workspace.warehouse.import_(import_id)
     if row["district_id"] != district_id:
-        raise BadWords(problem=f"import {import_id} is not one of district {district_id}")
+        raise UsageError(problem=f"import {import_id} is not one of district {district_id}")
     return str(row["source"])
 
 
-def _newest_archived(call: Call, district_id: str, source: str) -> int:
+def _newest_archived_import(call: Call, district_id: str, source: str) -> int:
     from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 
     found = newest_archived(call.workspace, district_id, source)
     if found is None:
-        raise BadWords(problem=f"no upload of {district_id} in format {source} is archived; import one first")
+        raise UsageError(problem=f"no upload of {district_id} in format {source} is archived; import one first")
     return found

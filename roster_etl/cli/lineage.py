@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import refuse_unknown, registered, zone_of
-from roster_etl.cli.global_options import BadWords, pairs
+from roster_etl.cli.districts import district_time_zone, find_district, require_known_district
+from roster_etl.cli.global_options import UsageError, parse_key_values
 from roster_etl.cli.options import DistrictOption, FormatOption
-from roster_etl.cli.text_tables import aligned
+from roster_etl.cli.text_tables import format_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_TECHNICAL = ("version_id", "row_hash", "derived", "extensions")  # for programs; in a table for people they come last
+_TECHNICAL_COLUMNS = ("version_id", "row_hash", "derived", "extensions")  # for programs; in a table for people they come last
 _Table = Annotated[str, typer.Argument(metavar="TABLE", help="A roster table, such as users.")]
 
 
@@ -32,15 +32,15 @@ def trace(
 ) -> int:
     """Tell where a record, or one cell of it, came from: import, upload, file, row, the text as it was, the rules."""
     call: Call = ctx.obj
-    given = pairs(key, what="KEY=VALUE")
-    refuse_unknown(call, district)
+    given = parse_key_values(key, label="KEY=VALUE")
+    require_known_district(call, district)
     from roster_etl.pipeline.lineage.trace import trace_record
 
     document = trace_record(call.workspace, district, table, given, field=field, source=format)
     if call.json:
-        call.document(document)
+        call.print_json(document)
     else:
-        for line in trace_text(document):
+        for line in render_trace(document):
             call.print(line)
     return 0
 
@@ -56,28 +56,28 @@ def as_of(
 ) -> int:
     """Print a table as it was known at a moment."""
     call: Call = ctx.obj
-    known = registered(call, district)
-    moment = moment_of(time, zone_of(known, format) if known else "UTC")
-    refuse_unknown(call, district)
+    known = find_district(call, district)
+    moment = parse_timestamp(time, district_time_zone(known, format) if known else "UTC")
+    require_known_district(call, district)
     from roster_etl.pipeline.lineage.trace import roster_table
 
     target = roster_table(table)
     records = call.warehouse.as_of(moment, table, district, format).to_pylist()
     if call.json:
-        call.document(records)
+        call.print_json(records)
     elif call.out is not None and call.out.isatty():
-        call.table(target.names, [[_cell(record[name]) for name in target.names] for record in records])
+        call.print_table(target.names, [[_format_value(record[name]) for name in target.names] for record in records])
     else:
         writer = csv.writer(call, lineterminator="\n")
-        columns = sorted(target.full_schema.names, key=_TECHNICAL.__contains__)
+        columns = sorted(target.full_schema.names, key=_TECHNICAL_COLUMNS.__contains__)
         writer.writerow(columns)
-        writer.writerows([_cell(record[name]) for name in columns] for record in records)
+        writer.writerows([_format_value(record[name]) for name in columns] for record in records)
     if not records:
-        call.say(_nothing_known(call, moment, table, district))
+        call.log(_no_records_message(call, moment, table, district))
     return 0
 
 
-def _nothing_known(call: Call, moment: datetime, table: str, district: str) -> str:
+def _no_records_message(call: Call, moment: datetime, table: str, district: str) -> str:
     """Say that a table was empty, and where that is why, since when anything is known of the district."""
     published = [row["finished_at"] for row in call.warehouse.imports(district) if row["status"] == "published"]
     first = min(published, default=None)
@@ -89,7 +89,7 @@ def _nothing_known(call: Call, moment: datetime, table: str, district: str) -> s
     return f"no record of {table} was known of {district} at {moment:%Y-%m-%dT%H:%M:%SZ}{since}"
 
 
-def moment_of(text: str, zone: str) -> datetime:
+def parse_timestamp(text: str, zone: str) -> datetime:
     """Return the moment that `text` names (ISO, or ``now``); one without an offset is read in `zone`. Raises BadWords."""
     if text.strip().casefold() == "now":
         return datetime.now(UTC)
@@ -98,92 +98,98 @@ def moment_of(text: str, zone: str) -> datetime:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
         return aware.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadWords(problem="TIME: expected a moment such as 2026-09-01, 2026-09-01T08:00:00Z or now") from None
+        raise UsageError(problem="TIME: expected a moment such as 2026-09-01, 2026-09-01T08:00:00Z or now") from None
 
 
-def trace_text(document: Mapping[str, Any]) -> Iterator[str]:
+def render_trace(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell a person where a record came from."""
     key = " ".join(f"{name}={'' if value is None else value}" for name, value in document["key"].items())
     yield f"{document['table']} {key} · {document['district_id']}"
     for change in document["id_changes"]:
-        yield f"renamed: {change['old_id']} → {change['new_id']} by import {change['import_id']}{_decided(change)}"
+        yield f"renamed: {change['old_id']} → {change['new_id']} by import {change['import_id']}{_decided_by_text(change)}"
     for version in document["versions"]:
         yield ""
         if version["key"] != document["key"]:
             yield "as " + " ".join(f"{n}={v}" for n, v in version["key"].items() if v != document["key"][n])
-        yield from _version(version)
+        yield from _render_version(version)
     if document.get("teachers"):
         yield ""
-        yield f"teachers now: {', '.join(map(_teacher, document['teachers']))}"
+        yield f"teachers now: {', '.join(map(_teacher_name, document['teachers']))}"
 
 
-def _teacher(teacher: Mapping[str, Any]) -> str:
+def _teacher_name(teacher: Mapping[str, Any]) -> str:
     name = teacher["full_name"] or teacher["user_id"]
     return f"{name} (primary)" if teacher["is_primary"] else name
 
 
-def _version(version: Mapping[str, Any]) -> Iterator[str]:
+def _render_version(version: Mapping[str, Any]) -> Iterator[str]:
     until = (
         "current"
         if version["valid_to"] is None
-        else f"until {_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
+        else f"until {_format_time(version['valid_to'])}: {version['close_reason']} by import {version['closed_by_import']}"
     )
-    yield f"since {_time(version['valid_from'])} · {until}"
-    yield f"  import {version['import_id']}{_kind(version)}{_decided(version)} · upload {version['upload_id']} · {version['file']} row {version['row']}"
+    yield f"since {_format_time(version['valid_from'])} · {until}"
+    yield f"  import {version['import_id']}{_import_kind(version)}{_decided_by_text(version)} · upload {version['upload_id']} · {version['file']} row {version['row']}"
     if version["run_id"]:
         yield f"  run {version['run_id']} (in the Dagster UI: /runs/{version['run_id']})"
     if version["note"]:
         yield f"  {version['note']}"
     fields: Mapping[str, Any] = version["fields"]
     if len(fields) == 1:
-        yield from _one_field(*next(iter(fields.items())))
+        yield from _render_field(*next(iter(fields.items())))
         return
     given = {name: field for name, field in fields.items() if field["value"] is not None}
     rows = [
-        (name, _cell(f["value"]), "derived" if f["derived"] else "", f["rule"], "; ".join(_read(cell) for cell in f["reads"]))
+        (
+            name,
+            _format_value(f["value"]),
+            "derived" if f["derived"] else "",
+            f["rule"],
+            "; ".join(_render_source_cell(cell) for cell in f["reads"]),
+        )
         for name, f in given.items()
     ]
-    yield from (f"  {line}" for line in aligned(("column", "value", "", "rule", "as it arrived"), rows))
+    yield from (f"  {line}" for line in format_table(("column", "value", "", "rule", "as it arrived"), rows))
 
 
-def _kind(version: Mapping[str, Any]) -> str:
+def _import_kind(version: Mapping[str, Any]) -> str:
     """Say what else than an upload opened a version, and with which import its row had come."""
     came = "" if version["read_in"] == version["import_id"] else f", read in import {version['read_in']}"
     return f" ({'' if version['kind'] == 'upload' else version['kind']}{came})".replace("(, ", "(").replace(" ()", "")
 
 
-def _decided(about: Mapping[str, Any]) -> str:
-    return f", decided by {about['decided_by']}" if about["decided_by"] else ""
+def _decided_by_text(record: Mapping[str, Any]) -> str:
+    return f", decided by {record['decided_by']}" if record["decided_by"] else ""
 
 
-def _one_field(name: str, field: Mapping[str, Any]) -> Iterator[str]:
-    yield f"  {name} = {_cell(field['value']) or 'empty'}{'  (derived)' if field['derived'] else ''}"
+def _render_field(name: str, field: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  {name} = {_format_value(field['value']) or 'empty'}{'  (derived)' if field['derived'] else ''}"
     yield f"    rule: {field['rule']}"
-    yield from (f"    {_read(cell)}" for cell in field["reads"])
+    yield from (f"    {_render_source_cell(cell)}" for cell in field["reads"])
 
 
-def _read(cell: Mapping[str, Any]) -> str:
+def _render_source_cell(cell: Mapping[str, Any]) -> str:
     place = f"{cell['file']}.{cell['column']}"
     if not cell["here"] and "row" in cell:
-        return f"{place} (row {cell['row']}): {_quoted(cell['text'])}"
+        return f"{place} (row {cell['row']}): {_quote(cell['text'])}"
     if not cell["here"]:
         return f"{place}: not in this row"
     if isinstance(cell["text"], dict):
-        return f"{place}: " + ", ".join(f"{name}: {_quoted(text)}" for name, text in cell["text"].items())
+        return f"{place}: " + ", ".join(f"{name}: {_quote(text)}" for name, text in cell["text"].items())
     if "replaced" in cell:
-        return f"{place}: {_quoted(cell['text'])}, replaced by {_quoted(cell['replaced'] or None, 'nothing')} as the district's settings say"
-    return f"{place}: {_quoted(cell['text'])}"
+        return f"{place}: {_quote(cell['text'])}, replaced by {_quote(cell['replaced'] or None, 'nothing')} as the district's settings say"
+    return f"{place}: {_quote(cell['text'])}"
 
 
-def _quoted(text: str | None, nothing: str = "empty") -> str:
-    return nothing if text is None else f'"{text}"'
+def _quote(text: str | None, default: str = "empty") -> str:
+    return default if text is None else f'"{text}"'
 
 
-def _time(value: datetime) -> str:
+def _format_time(value: datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _cell(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

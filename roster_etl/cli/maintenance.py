@@ -1,4 +1,4 @@
-"""``rebuild``, ``purge``, ``sweep``: what makes a warehouse again, takes out of it for good, and tidies up after killed processes."""
+"""``rebuild_district``, ``purge``, ``sweep``: what makes a warehouse again, takes out of it for good, and tidies up after killed processes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
-from roster_etl.cli.global_options import BadWords
-from roster_etl.cli.options import By, DistrictOption
+from roster_etl.cli.global_options import UsageError
+from roster_etl.cli.options import DecidedBy, DistrictOption
 
 if TYPE_CHECKING:
-    from roster_etl.pipeline.maintenance.purge import Purged
+    from roster_etl.pipeline.maintenance.purge import PurgeResult
 
 
 def rebuild(
@@ -24,18 +24,18 @@ def rebuild(
 ) -> int:
     """Replay a district's archive into an empty warehouse: the same roster and the same history come out."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.maintenance.rebuild import rebuild as replay
+    from roster_etl.pipeline.maintenance.rebuild import rebuild_district as replay
 
     total = len(call.workspace.archive.manifests(district))
     with call.progress(total, f"rebuild {district}") as progress:
         rebuilt = replay(call.workspace, district, to, progress)
     if call.json:
-        call.document(asdict(rebuilt))
+        call.print_json(asdict(rebuilt))
     else:
         call.print(f"{district}: {rebuilt.imports:,} imports replayed, {rebuilt.published:,} of them published.")
     if rebuilt.differs:
         numbers = ", ".join(str(number) for number in rebuilt.differs)
-        call.say(
+        call.log(
             f"roster-etl: imports {numbers} plan something else now than they did then: rules or mappings have changed since"
         )
         return FAILED
@@ -45,7 +45,7 @@ def rebuild(
 def purge(
     ctx: typer.Context,
     district: DistrictOption,
-    by: By,
+    by: DecidedBy,
     user: Annotated[str | None, typer.Option("--user", metavar="KIND:ID", help="Only this user, such as student:1001.")] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="AGE", help="Only what ended longer ago, such as 730d.")
@@ -53,13 +53,13 @@ def purge(
 ) -> int:
     """Remove personal data for good, from roster, history, quarantine, archive, frames and reports; nobody can undo it."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.review.approve import somebody
+    from roster_etl.pipeline.review.approve import validate_decider
 
     if user is not None and older_than is not None:
-        raise BadWords(problem="--user and --older-than: one of them")
-    purged = _purged(call, district, somebody(by), user, older_than)
+        raise UsageError(problem="--user and --older-than: one of them")
+    purged = _purge(call, district, validate_decider(by), user, older_than)
     if call.json:
-        call.document(asdict(purged))
+        call.print_json(asdict(purged))
     else:
         rows = sum(purged.versions.values())
         call.print(f"{district}: {rows:,} versions removed, {purged.files:,} archived files rewritten or removed.")
@@ -70,26 +70,26 @@ def purge(
     return 0
 
 
-def _purged(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> Purged:
+def _purge(call: Call, district: str, by: str, user: str | None, older_than: str | None) -> PurgeResult:
     from roster_etl.pipeline.maintenance.purge import purge_district, purge_older, purge_person
 
     if user is not None:
         kind, colon, user_id = user.partition(":")
         if not (kind and colon and user_id):
-            raise BadWords(problem="--user: expected KIND:ID, such as student:1001")
+            raise UsageError(problem="--user: expected KIND:ID, such as student:1001")
         return purge_person(call.workspace, district, kind, user_id, by=by)
     if older_than is not None:
-        return purge_older(call.workspace, district, _age(older_than), by=by)
+        return purge_older(call.workspace, district, _parse_age(older_than), by=by)
     return purge_district(call.workspace, district, by=by)
 
 
-def _age(text: str) -> timedelta:
+def _parse_age(text: str) -> timedelta:
     from roster_etl.spec.options import parse_duration
 
     try:
         return parse_duration(text)
     except ValueError:
-        raise BadWords(problem="--older-than: expected an age such as 730d") from None
+        raise UsageError(problem="--older-than: expected an age such as 730d") from None
 
 
 def backup(
@@ -102,7 +102,7 @@ def backup(
 
     done = back_up(call.workspace, to)
     if call.json:
-        call.document(asdict(done))
+        call.print_json(asdict(done))
         return 0
     call.print(f"{done.where}: {done.files:,} files of the archive, imports up to {done.newest}.")
     if not done.warehouse:
@@ -120,13 +120,13 @@ def restore(
     from roster_etl.pipeline.maintenance.backup import restore as bring_back
 
     if check:
-        return _checked(call, source)
+        return _verify_backup(call, source)
 
     if not call.home_named:
-        raise BadWords(problem="--home: name the new home that is to be made")
+        raise UsageError(problem="--home: name the new home that is to be made")
     done = bring_back(source, call.home)
     if call.json:
-        call.document(asdict(done))
+        call.print_json(asdict(done))
         return 0
     call.print(f"{done.home}: {done.files:,} files of the archive, imports up to {done.newest}.")
     if done.ended:
@@ -137,12 +137,12 @@ def restore(
     return 0
 
 
-def _checked(call: Call, source: str) -> int:
-    from roster_etl.pipeline.maintenance.backup import look_at
+def _verify_backup(call: Call, source: str) -> int:
+    from roster_etl.pipeline.maintenance.backup import verify_backup
 
-    whole = look_at(source)
+    whole = verify_backup(source)
     if call.json:
-        call.document(asdict(whole))
+        call.print_json(asdict(whole))
     else:
         call.print(
             f"{whole.where}: whole. {whole.listed:,} files, {whole.bytes:,} bytes, imports up to {whole.newest}; of {whole.at}."
@@ -154,19 +154,19 @@ def sweep(ctx: typer.Context) -> int:
     """Keep house, as every night: end what killed processes left, and let go what [retention] says is past its time."""
     call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
-    from roster_etl.orchestration.jobs.nightly_cleanup import keep_house
+    from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup
 
     with home_instance(call.settings.home) as instance:
-        kept = keep_house(call.workspace, instance, datetime.now(UTC))
-    swept, gone = kept.swept, kept.let_go
+        kept = run_nightly_cleanup(call.workspace, instance, datetime.now(UTC))
+    swept, gone = kept.sweep_result, kept.retention_result
     if call.json:
-        call.document({**asdict(swept), "let_go": asdict(gone), "runs": kept.runs})
+        call.print_json({**asdict(swept), "let_go": asdict(gone), "runs": kept.deleted_runs})
     else:
         call.print(
             f"{len(swept.ended):,} imports ended as failed, {len(swept.manifests):,} manifests brought up to date, "
             f"frames of {swept.frames + gone.frames:,} imports, {swept.scratch:,} temporary folders and {swept.parts:,} half-written files removed."
         )
         call.print(
-            f"Past their time: {gone.reports:,} reports, {gone.messages:,} parked messages, {kept.runs:,} runs of Dagster."
+            f"Past their time: {gone.reports:,} reports, {gone.messages:,} parked messages, {kept.deleted_runs:,} runs of Dagster."
         )
     return 0

@@ -6,44 +6,44 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roster_etl.cli.global_options import BadWords
+from roster_etl.cli.global_options import UsageError
 
 if TYPE_CHECKING:
     from roster_etl.store.registry.registry import District
 
-LARGEST = 2**63 - 1
+MAX_IMPORT_ID = 2**63 - 1
 """No import has a larger number: the ledger could not keep it."""
 
 
-def within(value: int | None) -> int | None:
+def check_import_id(value: int | None) -> int | None:
     """Return the number of an import, or of so many, if the ledger could keep it; help does not show the limit. Raises BadParameter."""
-    if value is not None and value > LARGEST:
+    if value is not None and value > MAX_IMPORT_ID:
         raise typer.BadParameter("no number is as large as that")
     return value
 
 
 DistrictOption = Annotated[str, typer.Option("--district", metavar="ID", help="The district.")]
-MaybeDistrict = Annotated[str | None, typer.Option("--district", metavar="ID", help="Only this district.")]
+DistrictFilter = Annotated[str | None, typer.Option("--district", metavar="ID", help="Only this district.")]
 FormatOption = Annotated[
     str | None,
     typer.Option("--format", metavar="F", help="The format, such as clever; needed only where a district has several."),
 ]
-Settings = Annotated[
+FormatOptions = Annotated[
     list[str] | None, typer.Option("--option", metavar="K=V", help="An option of the format; may be given several times.")
 ]
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
-ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=within, help="The import's number.")]
+DecidedBy = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
+ImportNumber = Annotated[int, typer.Argument(metavar="IMPORT", callback=check_import_id, help="The import's number.")]
 
 
-def one_format(district: District, named: str | None) -> str:
+def resolve_format(district: District, requested: str | None) -> str:
     """Return the format that is meant: the one named, else the only one that the district has.
 
     Raises: BadWords: it has several, or none. UnknownFeed: it has not the one named.
     """
-    if named:
-        return district.feed(named).format
+    if requested:
+        return district.feed(requested).format
     formats = [feed.format for feed in district.feeds]
     if len(formats) != 1:
         has = f"has {', '.join(formats)}" if formats else "has no feed"
-        raise BadWords(problem=f"district {district.id} {has}; say which is meant with --format")
+        raise UsageError(problem=f"district {district.id} {has}; say which is meant with --format")
     return formats[0]

@@ -10,7 +10,7 @@ import typer
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.errors import FAILED
-from roster_etl.cli.global_options import BadWords
+from roster_etl.cli.global_options import UsageError
 
 
 def outbox_list(ctx: typer.Context) -> int:
@@ -18,11 +18,11 @@ def outbox_list(ctx: typer.Context) -> int:
     call: Call = ctx.obj
     outbox = call.workspace.outbox
     messages = outbox.messages()
-    for name in outbox.damaged():
-        call.say(f"roster-etl: outbox/{name} holds no message; remove it")
+    for name in outbox.damaged_files():
+        call.log(f"roster-etl: outbox/{name} holds no message; remove it")
     if call.json:
         names = ("id", "kind", "to", "about", "created", "due", "tries", "parked", "problem")
-        call.document([{name: getattr(message, name) for name in names} for message in messages])
+        call.print_json([{name: getattr(message, name) for name in names} for message in messages])
     elif messages:
         rows = [
             (
@@ -35,7 +35,7 @@ def outbox_list(ctx: typer.Context) -> int:
             )
             for m in messages
         ]
-        call.table(("message", "to", "about", "tries", "next try (UTC)", "what hindered it"), rows)
+        call.print_table(("message", "to", "about", "tries", "next try (UTC)", "what hindered it"), rows)
     else:
         call.print("Nothing waits to be sent.")
     return 0
@@ -44,14 +44,14 @@ def outbox_list(ctx: typer.Context) -> int:
 def outbox_send(ctx: typer.Context) -> int:
     """Send all that is in the outbox now, also what is parked. Exit code 1: something could not be sent."""
     call: Call = ctx.obj
-    from roster_etl.pipeline.reporting.announce import send_out
+    from roster_etl.pipeline.reporting.announce import flush_outbox
 
-    done = send_out(call.workspace, everything=True, seconds=600)
+    done = flush_outbox(call.workspace, everything=True, seconds=600)
     left = len(call.workspace.outbox.messages())
     for problem in done.problems:
-        call.say(f"roster-etl: {problem}")
+        call.log(f"roster-etl: {problem}")
     if call.json:
-        call.document({**asdict(done), "left": left})
+        call.print_json({**asdict(done), "left": left})
     else:
         call.print(f"{done.sent} sent, {left} left.")
     return FAILED if left else 0
@@ -69,9 +69,9 @@ def outbox_discard(
     except UnsafePath:
         found = False
     if not found:
-        raise BadWords(problem=f"no message {message} is in the outbox; `roster-etl outbox list` shows those that are")
+        raise UsageError(problem=f"no message {message} is in the outbox; `roster-etl outbox list` shows those that are")
     if call.json:
-        call.document({"id": message, "discarded": True})
+        call.print_json({"id": message, "discarded": True})
     else:
         call.print(f"{message} is discarded.")
     return 0

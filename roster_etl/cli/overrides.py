@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.districts import refuse_unknown, registered
-from roster_etl.cli.global_options import BadWords, pairs
-from roster_etl.cli.options import By, DistrictOption, FormatOption, MaybeDistrict, one_format
+from roster_etl.cli.districts import find_district, require_known_district
+from roster_etl.cli.global_options import UsageError, parse_key_values
+from roster_etl.cli.options import DecidedBy, DistrictFilter, DistrictOption, FormatOption, resolve_format
 
 if TYPE_CHECKING:
     from roster_etl.pipeline.review.override import Target
@@ -36,16 +36,16 @@ def set_(
             help="What the column is to have: as uploads could bring it, a code of the roster, a date such as 2026-09-01; an empty text clears it.",
         ),
     ],
-    by: By,
+    by: DecidedBy,
     format: FormatOption = None,
 ) -> int:
     """Set a column of a record by hand, at once; imports leave it alone until the edit is cleared."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
-    from roster_etl.pipeline.review.approve import somebody
+    from roster_etl.pipeline.review.approve import validate_decider
     from roster_etl.pipeline.review.override import set_override
 
-    return _shown(call, set_override(call.workspace, target, value or None, somebody(by)), "set")
+    return _print_override(call, set_override(call.workspace, target, value or None, validate_decider(by)), "set")
 
 
 def clear(
@@ -55,37 +55,39 @@ def clear(
     *,
     district: DistrictOption,
     field: _Field,
-    by: By,
+    by: DecidedBy,
     format: FormatOption = None,
 ) -> int:
     """End an edit: the value stays until an import brings another one."""
     call: Call = ctx.obj
     target = _target(call, table, key, district, field, format)
-    from roster_etl.pipeline.review.approve import somebody
+    from roster_etl.pipeline.review.approve import validate_decider
     from roster_etl.pipeline.review.override import clear_override
 
-    return _shown(call, clear_override(call.workspace, target, somebody(by)), "cleared")
+    return _print_override(call, clear_override(call.workspace, target, validate_decider(by)), "cleared")
 
 
-def list_(ctx: typer.Context, district: MaybeDistrict = None, format: FormatOption = None) -> int:
+def list_(ctx: typer.Context, district: DistrictFilter = None, format: FormatOption = None) -> int:
     """List the edits in force, oldest first."""
     call: Call = ctx.obj
     if district is not None:
-        refuse_unknown(call, district)
+        require_known_district(call, district)
     feeds = {(row["district_id"], row["source"]) for row in call.warehouse.imports(district)}
     chosen = sorted(feed for feed in feeds if format in (None, feed[1]))
     edits = [edit for feed in chosen for edit in call.warehouse.overrides(*feed)]
     if call.json:
         names = ("district_id", "source", "table_name", "key", "field", "value", "set_by", "set_at")
-        call.document([{name: edit[name] for name in names} for edit in edits])
+        call.print_json([{name: edit[name] for name in names} for edit in edits])
     elif not edits:
         call.print("No edit is in force.")
     else:
-        call.table(("district", "table", "key", "column", "value", "by", "since (UTC)"), [_line(edit) for edit in edits])
+        call.print_table(
+            ("district", "table", "key", "column", "value", "by", "since (UTC)"), [_table_row(edit) for edit in edits]
+        )
     return 0
 
 
-def _line(edit: Mapping[str, Any]) -> tuple[Any, ...]:
+def _table_row(edit: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return an edit as people read it: its key as commands take it."""
     key = " ".join(f"{name}={'' if value is None else value}" for name, value in json.loads(edit["key"]).items())
     begun = (edit["district_id"], edit["table_name"], key, edit["field"], edit["value"])
@@ -93,22 +95,22 @@ def _line(edit: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _target(call: Call, table: str, key: list[str], district: str, field: str, format: str | None) -> Target:
-    given = pairs(key, what="KEY=VALUE")
-    refuse_unknown(call, district)
-    known = registered(call, district)
+    given = parse_key_values(key, label="KEY=VALUE")
+    require_known_district(call, district)
+    known = find_district(call, district)
     if known is None and format is None:
-        raise BadWords(problem=f"district {district} is not registered any more; say which format is meant with --format")
+        raise UsageError(problem=f"district {district} is not registered any more; say which format is meant with --format")
     from roster_etl.pipeline.review.override import Target
 
-    source = one_format(known, format) if known is not None else str(format)
+    source = resolve_format(known, format) if known is not None else str(format)
     return Target(district_id=district, source=source, table=table, key=given, field=field)
 
 
-def _shown(call: Call, import_id: int, what: str) -> int:
+def _print_override(call: Call, import_id: int, action: str) -> int:
     if call.json:
         from roster_etl.pipeline.reporting.import_summary import outcome
 
-        call.document(outcome(call.workspace, import_id))
+        call.print_json(outcome(call.workspace, import_id))
     else:
-        call.print(f"{what}, as import {import_id}.")
+        call.print(f"{action}, as import {import_id}.")
     return 0

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.options import By, ImportNumber
+from roster_etl.cli.options import DecidedBy, ImportNumber
 
 
 def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
@@ -17,12 +17,12 @@ def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
 
     rows = proposals(call.workspace, import_id).to_pylist()
     if call.json:
-        call.document(rows)
+        call.print_json(rows)
         return 0
     if not rows:
         call.print("Nothing that looks like a rename is left to be decided.")
         return 0
-    call.table(
+    call.print_table(
         ("number", "kind", "old id", "new id", "the same"),
         [[row[n] for n in ("number", "user_kind", "old_id", "new_id", "by")] for row in rows],
     )
@@ -38,7 +38,7 @@ def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
 def approve(
     ctx: typer.Context,
     import_id: ImportNumber,
-    by: By,
+    by: DecidedBy,
     rename: Annotated[
         list[str] | None,
         typer.Option("--rename", metavar="WHAT", help="Only this one, by its number or as OLD=NEW; may be given several times."),
@@ -46,12 +46,12 @@ def approve(
 ) -> int:
     """Say, after an import was published, that people under new ids are who they were: their history is one line."""
     call: Call = ctx.obj
-    from roster_etl.cli.render_import import show_document
+    from roster_etl.cli.render_import import print_import
     from roster_etl.pipeline.reporting.import_summary import outcome
-    from roster_etl.pipeline.review.approve import somebody
-    from roster_etl.pipeline.review.renames import approve_afterwards
+    from roster_etl.pipeline.review.approve import validate_decider
+    from roster_etl.pipeline.review.renames import approve_published_renames
     from roster_etl.pipeline.steps.rename_proposals import ALL
 
-    number = approve_afterwards(call.workspace, import_id, somebody(by), rename or [ALL])
-    show_document(call, outcome(call.workspace, number))
+    number = approve_published_renames(call.workspace, import_id, validate_decider(by), rename or [ALL])
+    print_import(call, outcome(call.workspace, number))
     return 0

@@ -11,40 +11,40 @@ from datetime import datetime
 from typing import Any
 
 from roster_etl.cli.context import Call
-from roster_etl.pipeline.reporting.findings_summary import CHECKS, causes
+from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
 from roster_etl.pipeline.reporting.plan_summary import SchoolLine, school_lines, table_lines
 from roster_etl.spec.findings import CODES
 
-_PLACES = 3
-_SCHOOLS = 12
+_MAX_PLACES = 3
+_MAX_SCHOOL_LINES = 12
 
 
-def show_document(call: Call, document: Mapping[str, Any]) -> None:
+def print_import(call: Call, document: Mapping[str, Any]) -> None:
     """Print the document of one import: as it is for scripts, or as text for people."""
     if call.json:
-        call.document(document)
+        call.print_json(document)
         return
     for number, one in enumerate((document, *document.get("further", ()))):
-        for line in (*([""] if number else []), *text_of(one), *_advice(one)):
+        for line in (*([""] if number else []), *render_import(one), *_render_next_steps(one)):
             call.print(line)
 
 
-def show_hold(call: Call, document: Mapping[str, Any]) -> None:
+def print_hold(call: Call, document: Mapping[str, Any]) -> None:
     """Print the document of a held import, and for people how to decide on its plan."""
     if call.json:
-        call.document(document)
+        call.print_json(document)
         return
     number, hold = document["import_id"], document["hold"]
-    for line in text_of(document):
+    for line in render_import(document):
         call.print(line)
     call.print()
     call.print(f"plan {hold['plan_sha256']}")
     if not hold["decision"]:
         call.print()
         if hold["overtaken_by"]:
-            _tell_overtaken(call, document)
+            _print_overtaken(call, document)
             return
-        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{approving_words(document)}")
+        call.print(f"to publish exactly this plan: roster-etl holds approve {number} --by NAME{approve_command(document)}")
         if document["kind"] == "upload":
             call.print(
                 "to keep what is in a table, or a school: look at it again with --leave-out TABLE, or --leave-out school:ID"
@@ -54,34 +54,34 @@ def show_hold(call: Call, document: Mapping[str, Any]) -> None:
             call.print("a corrected upload, once imported, closes the hold by itself")
 
 
-def approving_words(document: Mapping[str, Any]) -> str:
+def approve_command(document: Mapping[str, Any]) -> str:
     """Return what the command that approves a plan says of its parts, as a shell reads it: ids came with an upload, and may hold any sign."""
     words = "".join(f" --leave-out {shlex.quote(word)}" for word in document["left_out"])
     words += "".join(f" --rename {shlex.quote(word)}" for word in document.get("renamed", ()))
     return f"{words} --plan {document['hold']['plan_sha256'][:12]}" if words else ""
 
 
-def _tell_overtaken(call: Call, document: Mapping[str, Any]) -> None:
-    from roster_etl.pipeline.reporting.next_steps import again_command, overtaken_text
+def _print_overtaken(call: Call, document: Mapping[str, Any]) -> None:
+    from roster_etl.pipeline.reporting.next_steps import replan_command, stale_plan_text
 
-    call.print(overtaken_text(document))
-    call.print(f"to plan it anew: {again_command(document)}")
+    call.print(stale_plan_text(document))
+    call.print(f"to plan it anew: {replan_command(document)}")
     call.print(f"to leave the roster as it is: roster-etl holds discard {document['import_id']} --by NAME")
 
 
-def text_of(document: Mapping[str, Any]) -> Iterator[str]:
+def render_import(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell a person of an import."""
-    from roster_etl.cli.text_tables import aligned
+    from roster_etl.cli.text_tables import format_table
 
-    yield _title(document)
-    yield from _why(document)
+    yield _render_title(document)
+    yield from _render_reason(document)
     if document["files"] and document["status"] != "unchanged":  # an unchanged upload is not read
         yield ""
         rows = [(f["file"], f["rows_read"], f["rows_accepted"], f["rows_rejected"]) for f in document["files"]]
-        yield from aligned(("file", "rows", "accepted", "refused"), rows)
-    yield from _changes(document)
-    yield from _findings(document["findings"])
-    yield from _checks(document["checks"])
+        yield from format_table(("file", "rows", "accepted", "refused"), rows)
+    yield from _render_changes(document)
+    yield from _render_findings(document["findings"])
+    yield from _render_checks(document["checks"])
     if document["import_id"] is None and document["plan_sha256"]:
         yield ""
         yield f"plan {document['plan_sha256']}"
@@ -94,13 +94,13 @@ def text_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"run:    {document['run_id']} (in the Dagster UI: /runs/{document['run_id']})"
 
 
-def text_before_files(document: Mapping[str, Any]) -> Iterator[str]:
+def render_import_header(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines that tell what an import is, and why it waits, if it does."""
-    yield _title(document)
-    yield from _why(document)
+    yield _render_title(document)
+    yield from _render_reason(document)
 
 
-def _advice(document: Mapping[str, Any]) -> Iterator[str]:
+def _render_next_steps(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what to do about an import, in the words of its report and mail."""
     from roster_etl.pipeline.reporting.next_steps import next_steps
 
@@ -114,30 +114,30 @@ def _advice(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"    {step.command}"
 
 
-def when(text: str | None) -> str:
+def format_time(text: str | None) -> str:
     """Return a moment as people read it, in UTC."""
     return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else ""
 
 
-def _title(document: Mapping[str, Any]) -> str:
+def _render_title(document: Mapping[str, Any]) -> str:
     number = f"import {document['import_id']}" if document["import_id"] is not None else "check"
     superseded = document["status"] == "held" and (document["hold"] or {}).get("decision") == "superseded"
     status = "superseded" if superseded else document["status"]
     parts = [number, document["district_id"], document["source"], document["file_set"], status]
     if document["import_id"] is not None:
-        parts.append(when(document["finished_at"] or document["started_at"]))
+        parts.append(format_time(document["finished_at"] or document["started_at"]))
     return " · ".join(part for part in parts if part)
 
 
-def _why(document: Mapping[str, Any]) -> Iterator[str]:
+def _render_reason(document: Mapping[str, Any]) -> Iterator[str]:
     if error := document.get("error"):
         yield f"failed: {error.get('message') or error['class']}"
-    yield from _by_a_person(document)
+    yield from _render_manual_changes(document)
     if document["status"] == "unchanged":
         yield "the same upload under the same settings is published already"
     hold = document["hold"]
     if hold:
-        decided = f" · {hold['decision']} by {hold['decided_by']}, {when(hold['decided_at'])}" if hold["decision"] else ""
+        decided = f" · {hold['decision']} by {hold['decided_by']}, {format_time(hold['decided_at'])}" if hold["decision"] else ""
         yield f"held: {CODES[hold['reason']].meaning if hold['reason'] in CODES else hold['reason']}{decided}"
         for name, table in hold["tables"].items():
             if table["deleted"]:
@@ -150,7 +150,7 @@ def _why(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {part['table']} of school {part['school']}: {of} would be {what}"
 
 
-def _by_a_person(document: Mapping[str, Any]) -> Iterator[str]:
+def _render_manual_changes(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a person asked for: an edit, an undo, removals left out, renames."""
     if edit := document["edit"]:
         yield f"an edit by hand of {edit['table']}.{edit['field']} {'begins' if edit['begins'] else 'ends'}"
@@ -158,10 +158,10 @@ def _by_a_person(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"an undo: the state before import {document['undoes'][0]}; it undoes {', '.join(map(str, document['undoes']))}"
     if document["left_out"]:
         yield f"left out: removals of {', '.join(document['left_out'])}"
-    yield from _renames(document["renames"], document["import_id"])
+    yield from _render_renames(document["renames"], document["import_id"])
 
 
-def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]:
+def _render_renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]:
     if renames.get("approved"):
         yield f"renamed: {renames['approved']:,} {'person' if renames['approved'] == 1 else 'people'} under new ids"
     if renames.get("proposed", 0) > renames.get("approved", 0):
@@ -169,8 +169,8 @@ def _renames(renames: Mapping[str, Any], import_id: int | None) -> Iterator[str]
         yield f"possible renames: {many:,} (roster-etl renames list {'IMPORT' if import_id is None else import_id})"
 
 
-def _changes(document: Mapping[str, Any]) -> Iterator[str]:
-    from roster_etl.cli.text_tables import aligned
+def _render_changes(document: Mapping[str, Any]) -> Iterator[str]:
+    from roster_etl.cli.text_tables import format_table
 
     tables, schools = table_lines(document), school_lines(document)
     if tables:
@@ -178,49 +178,49 @@ def _changes(document: Mapping[str, Any]) -> Iterator[str]:
         head = ("table, what would change" if would else "table, what changed", "created", "updated", "removed", "")
         rows = [(t.table, t.created, t.updated, t.deleted, "; ".join(filter(None, (t.columns, t.why)))) for t in tables]
         yield ""
-        yield from aligned(head, rows)
-        yield from _schools(schools)
+        yield from format_table(head, rows)
+        yield from _render_schools(schools)
     elif document["status"] in ("published", "publishable"):
         yield ""
         yield "no record is different"
 
 
-def _schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
+def _render_schools(schools: Sequence[SchoolLine]) -> Iterator[str]:
     """Yield what changes by school: those that lose most."""
-    from roster_etl.cli.text_tables import aligned
+    from roster_etl.cli.text_tables import format_table
 
     if not schools:
         return
     yield ""
-    rows = [(s.school, s.table, s.current, s.created, s.updated, s.deleted) for s in schools[:_SCHOOLS]]
-    yield from aligned(("school", "table", "before", "created", "updated", "removed"), rows)
-    if len(schools) > _SCHOOLS:
-        yield f"and {len(schools) - _SCHOOLS:,} more lines by school; --json has all"
+    rows = [(s.school, s.table, s.current, s.created, s.updated, s.deleted) for s in schools[:_MAX_SCHOOL_LINES]]
+    yield from format_table(("school", "table", "before", "created", "updated", "removed"), rows)
+    if len(schools) > _MAX_SCHOOL_LINES:
+        yield f"and {len(schools) - _MAX_SCHOOL_LINES:,} more lines by school; --json has all"
 
 
-def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _render_findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the findings by cause: those that follow from another are counted with it."""
     if any(finding["row"] is not None for finding in findings):
         yield ""
         yield "what was found (a row's number is its record's: the header is row 1)"
-    for cause in causes(findings):
+    for cause in group_by_cause(findings):
         yield ""
         more = f", and {cause.following:,} that follow from {'it' if cause.count == 1 else 'them'}" if cause.following else ""
         yield f"{cause.code} · {cause.amount}{more} · {cause.effect}"
-        for place in cause.places[:_PLACES]:
+        for place in cause.locations[:_MAX_PLACES]:
             follows = f" (+{place.following:,} that follow)" if place.following else ""
             yield f"  {place.where}: {place.message}{follows}"
-        if len(cause.places) > _PLACES:
-            yield f"  and {len(cause.places) - _PLACES:,} more places"
+        if len(cause.locations) > _MAX_PLACES:
+            yield f"  and {len(cause.locations) - _MAX_PLACES:,} more places"
         yield f"  → {cause.advice}"
 
 
-def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _render_checks(checks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not checks:
         return
     failed = [check for check in checks if not check["passed"]]
     yield ""
-    yield f"checks: {len(checks) - len(failed)} of {len(checks)} passed ({CHECKS})"
+    yield f"checks: {len(checks) - len(failed)} of {len(checks)} passed ({CHECK_COUNT_NOTE})"
     for check in failed:
         kind = "stops publishing" if check["severity"] == "error" else "warns"
         yield f"  {check['name']} ({kind})"

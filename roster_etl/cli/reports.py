@@ -1,4 +1,4 @@
-"""The commands `report`, `data-docs` and `refused`."""
+"""The commands `report`, `data-docs` and `list_refused`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, one_format
+from roster_etl.cli.options import DistrictOption, FormatOption, ImportNumber, resolve_format
 
 
 def report(ctx: typer.Context, import_id: ImportNumber) -> int:
@@ -20,7 +20,7 @@ def report(ctx: typer.Context, import_id: ImportNumber) -> int:
     url = report_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
     if call.json:
         files = {kind: str(page.with_suffix(f".{kind}")) for kind in ("html", "json", "csv")}
-        call.document({"import_id": import_id, **files, "url": url})
+        call.print_json({"import_id": import_id, **files, "url": url})
     else:
         call.print(url or str(page))
     return 0
@@ -36,24 +36,24 @@ def data_docs(ctx: typer.Context, import_id: ImportNumber) -> int:
     write_report(call.workspace, import_id)
     url = data_docs_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
     if call.json:
-        call.document({"import_id": import_id, "index": str(index), "url": url})
+        call.print_json({"import_id": import_id, "index": str(index), "url": url})
     else:
         call.print(url or str(index))
     return 0
 
 
-def refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
+def list_refused(ctx: typer.Context, district: DistrictOption, format: FormatOption = None) -> int:
     """Count the rows that are refused now, by file, reason and age; `show` says where each stands."""
     call: Call = ctx.obj
     from roster_etl.pipeline.reporting.quarantine_age import AGES, refused_rows
 
-    source = one_format(call.registry.get(district), format)
+    source = resolve_format(call.registry.get(district), format)
     found = refused_rows(call.workspace, district, source, datetime.now(UTC))
     if call.json:
-        call.document([asdict(line) for line in found])
+        call.print_json([asdict(line) for line in found])
     elif found:
         rows = [(line.file, line.code, *(line.ages[age] for age in AGES), f"{line.oldest:%Y-%m-%d %H:%M} UTC") for line in found]
-        call.table(("file", "why", *AGES, "the oldest since"), rows)
+        call.print_table(("file", "why", *AGES, "the oldest since"), rows)
     else:
         call.print("No row is refused.")
     return 0

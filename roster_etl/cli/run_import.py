@@ -12,7 +12,7 @@ from roster_etl.cli.context import Call
 from roster_etl.cli.errors import Failure, failure_of
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import start_gates
+from roster_etl.quality import start_gx_process
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.urls import local_path
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from roster_etl.pipeline.uploads.order import Order
 
 
-_RECENT = 50  # imports of a feed that others may begin while one runs
-_SENDING = 10.0
+_RECENT_IMPORTS = 50  # imports of a feed that others may begin while one runs
+_SEND_SECONDS = 10.0
 """Seconds after which no more mail is begun: who imports by hand waits for it, and the rest goes later."""
 
 
@@ -40,41 +40,41 @@ def run_order(call: Call, order: Order) -> tuple[int, Failure | None]:
     """
     start_gates_early(call.workspace, order)
     from roster_etl.orchestration.jobs.in_process_runs import run_import
-    from roster_etl.pipeline.import_upload import steps_of
-    from roster_etl.pipeline.lifecycle.holds import unless_decided
-    from roster_etl.pipeline.reporting.announce import send_out, tell_of
-    from roster_etl.pipeline.uploads.file_sets import of_one_set
+    from roster_etl.pipeline.import_upload import count_steps
+    from roster_etl.pipeline.lifecycle.holds import as_lost_race
+    from roster_etl.pipeline.reporting.announce import flush_outbox, publish_report
+    from roster_etl.pipeline.uploads.file_sets import resolve_file_set
     from roster_etl.vendors import vendor
 
     begun: list[str] = []
     try:
-        order = of_one_set(call.workspace, order)
-        steps = steps_of(vendor(order.source).of_set(order.file_set or "")) + 1
+        order = resolve_file_set(call.workspace, order)
+        steps = count_steps(vendor(order.source).for_file_set(order.file_set or "")) + 1
         what = "/".join(filter(None, (order.district_id, order.source, order.file_set)))
         with call.progress(steps, what) as progress:
-            import_id = run_import(call.settings.home, order, tell=progress, began=begun.append)
-        failure = _broken(call, import_id)
+            import_id = run_import(call.settings.home, order, on_step=progress, on_start=begun.append)
+        failure = _failure_between_steps(call, import_id)
         return import_id, failure
     except Exception as error:
-        found = order.approves[0] if order.approves else _opened(call, order, begun)
+        found = order.approves[0] if order.approves else _find_opened_import(call, order, begun)
         if found is None:
             raise
-        tell_of(call.workspace, found)
-        failure = failure_of(unless_decided(call.workspace, found, error) if order.approves else error)
-        call.say(f"roster-etl: {failure.message}")
+        publish_report(call.workspace, found)
+        failure = failure_of(as_lost_race(call.workspace, found, error) if order.approves else error)
+        call.log(f"roster-etl: {failure.message}")
         return found, failure
     finally:
-        for problem in send_out(call.workspace, seconds=_SENDING).problems:
-            call.say(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
+        for problem in flush_outbox(call.workspace, seconds=_SEND_SECONDS).problems:
+            call.log(f"roster-etl: not told yet: {problem}; `roster-etl outbox list` shows what waits")
 
 
-def _broken(call: Call, import_id: int) -> Failure | None:
+def _failure_between_steps(call: Call, import_id: int) -> Failure | None:
     """Return what went wrong between the steps of an import, which none of them could raise; None: nothing did.
 
     One that its run left as it was is ended: the ledger could not be told then.
     """
-    from roster_etl.pipeline.reporting.announce import tell_of
-    from roster_etl.store.warehouse import Conclusion
+    from roster_etl.pipeline.reporting.announce import publish_report
+    from roster_etl.store.warehouse import ImportResult
 
     row = call.workspace.warehouse.import_(import_id)
     if row["status"] not in ("running", "failed"):
@@ -83,29 +83,29 @@ def _broken(call: Call, import_id: int) -> Failure | None:
     summary = {"error": {"class": RunBroken.__name__, "code": failure.code, "message": failure.message}}
     if row["status"] == "running":
         call.workspace.warehouse.conclude(
-            Conclusion(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
+            ImportResult(import_id=import_id, status="failed", finished_at=datetime.now(UTC), summary=summary)
         )
-        tell_of(call.workspace, import_id)
+        publish_report(call.workspace, import_id)
     else:
         told = {**summary["error"], **((row["summary"] or {}).get("error") or {})}
         failure = replace(failure, code=told["code"], message=told["message"])
-    call.say(f"roster-etl: {failure.message}")
+    call.log(f"roster-etl: {failure.message}")
     return failure
 
 
-def _opened(call: Call, order: Order, begun: Sequence[str]) -> int | None:
+def _find_opened_import(call: Call, order: Order, run_ids: Sequence[str]) -> int | None:
     """Return the import that the run has opened; others may have been opened since."""
-    found = call.workspace.warehouse.imports(order.district_id, order.source, limit=_RECENT) if begun else []
-    return next((row["import_id"] for row in found if row["run_id"] in begun), None)
+    found = call.workspace.warehouse.imports(order.district_id, order.source, limit=_RECENT_IMPORTS) if run_ids else []
+    return next((row["import_id"] for row in found if row["run_id"] in run_ids), None)
 
 
 def start_gates_early(workspace: Workspace, order: Order) -> None:
     """Start the gates' process if the upload must differ from the published one: it loads while this process loads the rest."""
-    if _must_be_judged(workspace, order):
-        start_gates()
+    if _needs_validation(workspace, order):
+        start_gx_process()
 
 
-def _must_be_judged(workspace: Workspace, order: Order) -> bool:
+def _needs_validation(workspace: Workspace, order: Order) -> bool:
     """Tell whether a local upload is the feed's first, or has a file of another size than the published upload had it."""
     folder = local_path(order.path) if order.path else None
     if folder is None or not folder.is_dir():

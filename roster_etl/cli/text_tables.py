@@ -9,32 +9,32 @@ import unicodedata
 from collections.abc import Sequence
 
 
-def plain(text: str) -> str:
+def strip_control_chars(text: str) -> str:
     """Return `text` without characters that steer a terminal: names of files come from outside."""
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp"} else "�" for c in text)
 
 
-def width(text: str) -> int:
+def display_width(text: str) -> int:
     """Return how many columns of a terminal `text` takes."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Return a table as lines, columns two spaces apart; a column of whole numbers is aligned to the right."""
     cells = [[_cell(value) for value in row] for row in rows]
     right = [bool(rows) and all(isinstance(row[i], int) or row[i] is None for row in rows) for i in range(len(header))]
     table = [list(header), *cells]
-    widths = [max(width(row[i]) for row in table) for i in range(len(header))]
-    return ["  ".join(_padded(c, w, r) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in table]
+    widths = [max(display_width(row[i]) for row in table) for i in range(len(header))]
+    return ["  ".join(_pad(c, w, r) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in table]
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return plain(text).replace("\n", "⏎").replace("\t", " ")
+    return strip_control_chars(text).replace("\n", "⏎").replace("\t", " ")
 
 
-def _padded(text: str, to: int, right: bool) -> str:
-    space = " " * (to - width(text))
-    return space + text if right else text + space
+def _pad(text: str, target_width: int, align_right: bool) -> str:
+    space = " " * (target_width - display_width(text))
+    return space + text if align_right else text + space

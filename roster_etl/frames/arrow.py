@@ -22,7 +22,7 @@ FILE = "_file"  # the member's path as uploaded, where a frame holds several fil
 ROW = "_row"  # record number in the file, header = 1 (int64)
 REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
 DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
-CLOSE = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
+CLOSE_REASON = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
 
 FINDINGS = pa.schema(
     [
@@ -40,7 +40,7 @@ FINDINGS = pa.schema(
 )
 
 
-def return_memory() -> None:
+def use_jemalloc() -> None:
     """Let Arrow take memory from the allocator that gives freed memory back soonest, where this build has it.
 
     Measured on a district of 100,000 students: peak 850 MB with it, 930 MB with Arrow's own choice.
@@ -49,7 +49,7 @@ def return_memory() -> None:
         pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Return what Arrow and the C library hold unused to the system; for the ends of steps that freed much."""
     pa.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
@@ -67,12 +67,12 @@ def to_table(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False)
 
 
-def arrow(values: pd.Series) -> pa.ChunkedArray:
+def to_chunked_array(values: pd.Series) -> pa.ChunkedArray:
     """Return the Arrow array under `values`, without copying."""
     return pa.chunked_array(values.array.__arrow_array__())
 
 
-def flat(column: pa.ChunkedArray) -> pa.Array:
+def combine_chunks(column: pa.ChunkedArray) -> pa.Array:
     """Return `column` as one array, copying only where it has several chunks."""
     return (
         column.chunk(0)
@@ -83,9 +83,9 @@ def flat(column: pa.ChunkedArray) -> pa.Array:
     )
 
 
-def one_array(values: pd.Series) -> pa.Array:
+def to_arrow_array(values: pd.Series) -> pa.Array:
     """Return the Arrow array under `values` as one chunk."""
-    return flat(arrow(values))
+    return combine_chunks(to_chunked_array(values))
 
 
 def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
@@ -104,7 +104,7 @@ def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
     return combined
 
 
-def text(values: Iterable[str | None]) -> pd.Series:
+def text_series(values: Iterable[str | None]) -> pd.Series:
     """Return `values` as an Arrow text series."""
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(list(values), pa.string())))
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def one_ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T]) -> Iterator[T]:
     """Yield `items` in their order, the next one made in a thread while the caller has the present one.
 
     No more than one item waits. What making an item raises is raised when it is asked for; closing waits for the thread.

@@ -17,33 +17,33 @@ _SHAPE = (
     r"(?:(?:[Tt]| +)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
     r" ?(?:[Zz]|UTC|(?P<sign>[+-])(?P<ahead>[0-9]{1,2}?)(?::?(?P<past>[0-9]{2}))?)?)?$"
 )
-_EXISTS = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
+_VALID_PATTERN = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
 
 
-def parse_moments(values: pa.Array) -> pa.Array:
+def parse_timestamps(values: pa.Array) -> pa.Array:
     """Return the moments (timestamp[us, UTC]) that `values` (text) name, null where one names none that exists.
 
     T may be a blank, months, days and hours may lack their leading zero, and so may the hours of an offset
     (``2013-08-26T17:00-5:00`` stands in a document). Without a time it is midnight, without a zone UTC.
     """
     encoded = values.dictionary_encode()
-    return _moments(encoded.dictionary).take(encoded.indices)
+    return _parse_distinct(encoded.dictionary).take(encoded.indices)
 
 
-def _moments(texts: pa.Array) -> pa.Array:
+def _parse_distinct(texts: pa.Array) -> pa.Array:
     parts = pc.extract_regex(texts, pattern=_SHAPE)
-    local = _local(parts)
+    local = _parse_local_time(parts)
     ahead = pc.multiply(_sign(parts), pc.add(pc.multiply(_number(parts, "ahead"), 60), _number(parts, "past")))
     plausible = pc.and_(pc.less_equal(_number(parts, "ahead"), 14), pc.less_equal(_number(parts, "past"), 59))
     offset = pc.multiply(ahead, 60_000_000)
     fraction = pc.cast(pc.utf8_slice_codeunits(pc.utf8_rpad(_part(parts, "part", "0"), 6, "0"), 0, 6), pa.int64())
     moment = pc.add(pc.subtract(pc.cast(local, pa.int64()), offset), fraction)
     instants = pc.cast(pc.if_else(plausible, moment, pa.scalar(None, pa.int64())), INSTANT)
-    return pc.if_else(_in_the_calendar(instants), instants, pa.scalar(None, INSTANT))
+    return pc.if_else(_is_in_calendar(instants), instants, pa.scalar(None, INSTANT))
 
 
-def _local(parts: Any) -> pa.Array:
+def _parse_local_time(parts: Any) -> pa.Array:
     """Return what the clock showed (timestamp[us]), null where no clock shows that."""
     day = pc.binary_join_element_wise(
         _part(parts, "year", ""), _two(parts, "month"), _two(parts, "day"), "-", null_handling="emit_null"
@@ -52,7 +52,7 @@ def _local(parts: Any) -> pa.Array:
         _two(parts, "hour"), _two(parts, "minute"), _two(parts, "second"), ":", null_handling="emit_null"
     )
     iso = pc.binary_join_element_wise(day, time, "T", null_handling="emit_null")
-    named = pc.and_(pc.match_substring_regex(iso, pattern=_EXISTS), pc.invert(pc.starts_with(iso, pattern="0000")))
+    named = pc.and_(pc.match_substring_regex(iso, pattern=_VALID_PATTERN), pc.invert(pc.starts_with(iso, pattern="0000")))
     stamps = pc.strptime(
         pc.if_else(named, iso, pa.scalar(None, pa.string())), format="%Y-%m-%dT%H:%M:%S", unit="us", error_is_null=True
     )
@@ -60,7 +60,7 @@ def _local(parts: Any) -> pa.Array:
     return pc.if_else(pc.fill_null(same, False), stamps, pa.scalar(None, pa.timestamp("us")))
 
 
-def _in_the_calendar(instants: pa.Array) -> pa.Array:
+def _is_in_calendar(instants: pa.Array) -> pa.Array:
     """An offset can carry a moment over either end of the calendar."""
     first, last = (pc.strptime(pa.array([day]), format="%Y-%m-%d", unit="us")[0].value for day in (_FIRST, _LAST))
     numbers = pc.cast(instants, pa.int64())

@@ -14,12 +14,12 @@ from typing import Literal
 from roster_etl.canonical.roster import TABLES
 from roster_etl.mapping.column_plan import Function
 
-Blank = Literal["clears", "keeps"]
-Deleted = Literal["refuse", "warn", "accept"]
+BlankEffect = Literal["clears", "keeps"]
+DeletedEffect = Literal["refuse", "warn", "accept"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class ChangeColumn:
     """One column of a vendor's file, and what it gives: a column of the table, or a word that the kind's verb knows.
 
     ``blank``: what an empty cell does to a known record (an absent column leaves values alone, always). ``via``: how the text
@@ -29,7 +29,7 @@ class Given:
 
     column: str
     to: str
-    blank: Blank = "clears"
+    blank: BlankEffect = "clears"
     via: Function | None = None
     needed: Literal["never", "new", "live"] = "never"
     unique: bool = False
@@ -37,36 +37,36 @@ class Given:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refers:
+class ReferenceRule:
     """The value of ``to`` names a record of ``table``. ``deleted``: what comes of one that is deleted; ``unknown``: of one that
     never was. ``warn``: the row applies, and the stored value stays.
     """
 
     to: str
     table: str
-    deleted: Deleted = "refuse"
+    deleted: DeletedEffect = "refuse"
     deleted_code: str = "deleted_reference"
     unknown: Literal["refuse", "warn"] = "refuse"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowKind:
-    """One kind of file: rows that change ``table`` by ``verb``.
+    """One kind of file: rows that change ``table`` by ``handler``.
 
     ``key``: the names (``Given.to``) that tell a record; ``statuses``: the words of the status column, in lower case → the
-    status of the record, ``deleted`` for its end; ``together``: groups of columns that a steward's edit of one freezes;
-    ``sticky_end``: an edit of the status keeps the record from being deleted, too.
+    status of the record, ``deleted`` for its end; ``protected_together``: groups of columns that a steward's edit of one freezes;
+    ``protects_deletion``: an edit of the status keeps the record from being deleted, too.
     """
 
     name: str
-    verb: str
+    handler: str
     table: str
     key: tuple[str, ...]
-    columns: tuple[Given, ...]
+    columns: tuple[ChangeColumn, ...]
     statuses: Mapping[str, str] = field(default_factory=dict)
-    references: tuple[Refers, ...] = ()
-    together: tuple[tuple[str, ...], ...] = ()
-    sticky_end: bool = False
+    references: tuple[ReferenceRule, ...] = ()
+    protected_together: tuple[tuple[str, ...], ...] = ()
+    protects_deletion: bool = False
 
     def __post_init__(self) -> None:
         names = [given.to for given in self.columns]
@@ -75,7 +75,7 @@ class RowKind:
         if missing := {*self.key, *(r.to for r in self.references)} - set(names):
             raise ValueError(f"{self.name}: no column gives {', '.join(sorted(missing))}")
 
-    def given(self, name: str) -> Given:
+    def change_column(self, name: str) -> ChangeColumn:
         """Return what gives `name`. Raises KeyError."""
         return self._by_name[name]
 
@@ -85,32 +85,32 @@ class RowKind:
         return found.column if found else name
 
     @property
-    def _by_name(self) -> dict[str, Given]:
+    def _by_name(self) -> dict[str, ChangeColumn]:
         return {given.to: given for given in self.columns}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Roles:
+class RoleNames:
     """Words for roles: ``built_in``: word in lower case → role; ``by_name``: exact words → role."""
 
     built_in: Mapping[str, str]
     by_name: Mapping[str, str] = field(default_factory=dict)
-    of_accounts: tuple[str, ...] = ()
+    account_roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoldPlan:
+class ChangePlan:
     """How a format of changes is folded over what is there.
 
     ``kinds`` in the order of loading. ``fixed``: columns that have one value in all records of a table. ``entities``: the
-    format's word for what has an id → the table. ``batch``: kinds that a clean-up by term covers, in its order.
+    format's word for what has an id → the table. ``batch_mode_kinds``: kinds that a clean-up by term covers, in its order.
     """
 
     kinds: tuple[RowKind, ...]
     fixed: Mapping[str, Mapping[str, object]]
     entities: Mapping[str, str]
-    roles: Roles
-    batch: tuple[str, ...] = ()
+    roles: RoleNames
+    batch_mode_kinds: tuple[str, ...] = ()
 
     def kind(self, name: str) -> RowKind:
         """Return the kind `name`. Raises KeyError."""
@@ -119,7 +119,7 @@ class FoldPlan:
                 return kind
         raise KeyError(name)
 
-    def reads(self, table: str) -> dict[str, tuple[tuple[str, str], ...]]:
+    def lineage(self, table: str) -> dict[str, tuple[tuple[str, str], ...]]:
         """Return the lineage: what is given for `table` → the (file, column) pairs that give it.
 
         Names that are no column of the table say what becomes of its record.
@@ -136,10 +136,10 @@ class FoldPlan:
 
 
 # Tables that follow from rows of other tables.
-_MORE = ("id_changes", "term_dates")
+_DERIVED_TABLES = ("id_changes", "term_dates")
 
 
-def tables_of(plan: FoldPlan) -> tuple[str, ...]:
+def changed_tables(plan: ChangePlan) -> tuple[str, ...]:
     """Return the tables that a fold by `plan` fills, in publishing order."""
-    filled = {*plan.tables(), *_MORE}
+    filled = {*plan.tables(), *_DERIVED_TABLES}
     return tuple(name for name in TABLES if name in filled)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from roster_etl.spec import Where
+from roster_etl.spec import RowCondition
 
 Function = Callable[..., pd.Series]
 
@@ -41,7 +41,7 @@ class From:
 
 
 @dataclass(frozen=True, init=False)
-class Of:
+class FromTargets:
     """``via`` of target columns that stand earlier in the same mapping; always derived."""
 
     targets: tuple[str, ...]
@@ -91,7 +91,7 @@ class IfOption:
     otherwise: Expression
 
 
-Expression = From | Of | Const | OfUpload | FirstOf | IfOption
+Expression = From | FromTargets | Const | OfUpload | FirstOf | IfOption
 
 
 # ---- steps: how the rows of a source become the rows that are mapped
@@ -113,7 +113,7 @@ class AnyGiven:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnlyWith:
+class OnlyMatched:
     """Keep rows whose ``on`` value stands in an accepted row of ``file``; the others are reported as ``code`` (info)."""
 
     file: str
@@ -158,7 +158,7 @@ class Lookup:
     on: str
     key: str
     take: MappingABC[str, str]
-    where: Where | None = None
+    where: RowCondition | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +180,7 @@ class MostCommon:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Varied:
+class NullIfUniform:
     """Add ``name``: ``column``, but empty in every row if two or more rows all have the same value."""
 
     column: str
@@ -202,7 +202,7 @@ class AnyRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbered:
+class RowNumber:
     """Add ``name``: the position (1, 2, …, as text) of the row among those with the same ``by``."""
 
     by: str
@@ -210,7 +210,7 @@ class Numbered:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreed:
+class NullIfConflicting:
     """Add ``name``: ``column``, but empty where rows with the same ``by`` disagree about it (rows without ``by`` keep it)."""
 
     by: str
@@ -228,7 +228,7 @@ class Computed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class AssignUnique:
     """Add columns ``take`` (new name → its column): the first of these that has a value keeps it, the others are empty.
 
     A value belongs to one accepted row: rows whose own first column has it come before those where another stands in, and
@@ -241,7 +241,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Differs:
+class WarnIfDifferent:
     """Report accepted rows (as ``code``, a warning) whose ``column`` is not ``other``, without regard to case; empty differs from nothing."""
 
     column: str
@@ -253,23 +253,23 @@ class Differs:
 Step = (
     OnlyRows
     | AnyGiven
-    | OnlyWith
+    | OnlyMatched
     | Unpivot
     | ForEvery
     | Lookup
     | MostCommon
-    | Varied
+    | NullIfUniform
     | AnyRow
-    | Numbered
-    | Agreed
-    | Claim
-    | Differs
+    | RowNumber
+    | NullIfConflicting
+    | AssignUnique
+    | WarnIfDifferent
     | Computed
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unnamed:
+class MissingKey:
     """What is said (as a warning) of accepted rows that do not tell which record they are about. They give none."""
 
     code: str
@@ -282,9 +282,9 @@ class Mapping:
     """How rows of one vendor file become rows of one canonical table.
 
     ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
-    every section); where they disagree the first counts and ``conflicting_rows`` warns. ``yields``: where an earlier
-    mapping to the same table gives a record too, that one counts, as expected. ``family_gives``: values that tell the records
-    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart. ``unnamed``: what to
+    every section); where they disagree the first counts and ``conflicting_rows`` warns. ``is_fallback``: where an earlier
+    mapping to the same table gives a record too, that one counts, as expected. ``family_values``: values that tell the records
+    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart. ``missing_key``: what to
     report of rows whose key is not complete.
     """
 
@@ -294,22 +294,22 @@ class Mapping:
     steps: tuple[Step, ...] = ()
     extensions: bool = False
     merges: bool = False
-    yields: bool = False
-    family_gives: MappingABC[str, str | bool] = field(default_factory=dict)
-    unnamed: Unnamed | None = None
+    is_fallback: bool = False
+    family_values: MappingABC[str, str | bool] = field(default_factory=dict)
+    missing_key: MissingKey | None = None
     note: str = ""
 
-    def reads(self) -> dict[str, tuple[tuple[str, str], ...]]:
+    def lineage(self) -> dict[str, tuple[tuple[str, str], ...]]:
         """Return the lineage: target column → the (file, column) pairs that it is made of."""
         made: dict[str, tuple[tuple[str, str], ...]] = {}
         for target, expression in self.columns.items():
             made[target] = tuple(dict.fromkeys(self._reads(expression, made)))
         return made
 
-    def unstated(self, columns: Collection[str], lost: Collection[str]) -> tuple[str, ...]:
+    def unavailable_targets(self, columns: Collection[str], lost: Collection[str]) -> tuple[str, ...]:
         """Return the target columns of which a file with `columns` says nothing, since it lost what they are made of."""
         silent = []
-        for target, origins in self.reads().items():
+        for target, origins in self.lineage().items():
             own = [column for file, column in origins if file == self.source]
             if own and len(own) == len(origins) and not set(own) & set(columns) and set(own) & set(lost):
                 silent.append(target)
@@ -324,7 +324,7 @@ class Mapping:
         match expression:
             case From(sources=sources):
                 return [pair for source in sources for pair in self._origin(source)]
-            case Of(targets=targets):
+            case FromTargets(targets=targets):
                 return [pair for target in targets for pair in made[target]]
             case FirstOf(choices=choices):
                 return [pair for choice in choices for pair in self._reads(choice, made)]
@@ -343,11 +343,11 @@ class Mapping:
         match step:
             case Lookup(take=take) if column in take:
                 origins = [(step.file, take[column])]
-            case Claim(take=take) if column in take:
+            case AssignUnique(take=take) if column in take:
                 origins = [(self.source, take[column])]
             case MostCommon(name=name) if column == name:
                 origins = [(step.file, step.value), (step.through, step.member)]
-            case Varied(name=name) | AnyRow(name=name) | Agreed(name=name) if column == name:
+            case NullIfUniform(name=name) | AnyRow(name=name) | NullIfConflicting(name=name) if column == name:
                 origins = [(self.source, step.column)]
             case ForEvery(name=name) if column == name:
                 origins = [(step.file, step.take), (self.source, step.column)]
@@ -355,7 +355,7 @@ class Mapping:
                 origins = [(self.source, source) for source in step.columns]
             case Unpivot(value=name) if column == name:
                 origins = [(self.source, source) for source in (*step.columns, *((step.family,) if step.family else ()))]
-            case Unpivot(position=name) | Numbered(name=name) if column == name:
+            case Unpivot(position=name) | RowNumber(name=name) if column == name:
                 origins = []
         return origins
 

@@ -11,35 +11,35 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import arrow, one_array
-from roster_etl.mapping.value_functions import Values, day_after_midnight, local_midnight, parse_day, parse_us_date
+from roster_etl.frames.arrow import to_arrow_array, to_chunked_array
+from roster_etl.mapping.value_functions import Values, day_after_midnight, local_midnight, parse_us_date, parse_us_or_iso_date
 
 
-def begins_us(days: pd.Series, zone: object) -> pd.Series:
+def us_day_start(days: pd.Series, zone: object) -> pd.Series:
     """Return when the first day "m/d/yyyy" begins in `zone` (timestamp[us, UTC])."""
     return local_midnight(str(zone))(parse_us_date(days))
 
 
-def ends_us(days: pd.Series, zone: object) -> pd.Series:
+def us_day_end(days: pd.Series, zone: object) -> pd.Series:
     """Return when the inclusive last day "m/d/yyyy" is over in `zone` (timestamp[us, UTC], exclusive)."""
     return day_after_midnight(str(zone))(parse_us_date(days))
 
 
-def begins(days: pd.Series, zone: object) -> pd.Series:
+def day_start(days: pd.Series, zone: object) -> pd.Series:
     """Return when the first day, "m/d/yyyy" or "yyyy-m-d", begins in `zone` (timestamp[us, UTC])."""
-    return local_midnight(str(zone))(parse_day(days))
+    return local_midnight(str(zone))(parse_us_or_iso_date(days))
 
 
-def ends(days: pd.Series, zone: object) -> pd.Series:
+def day_end(days: pd.Series, zone: object) -> pd.Series:
     """Return when the inclusive last day, "m/d/yyyy" or "yyyy-m-d", is over in `zone` (timestamp[us, UTC], exclusive)."""
-    return day_after_midnight(str(zone))(parse_day(days))
+    return day_after_midnight(str(zone))(parse_us_or_iso_date(days))
 
 
-def with_us_days(function: Values) -> Values:
+def with_us_dates(function: Values) -> Values:
     """Return `function` of a text and days "m/d/yyyy", so that the days count and not how they are written."""
 
     def with_days(text: pd.Series, *days: pd.Series) -> pd.Series:
-        iso = (arrow(parse_us_date(day)).cast(pa.string()) for day in days)
+        iso = (to_chunked_array(parse_us_date(day)).cast(pa.string()) for day in days)
         return function(text, *(pd.Series(pd.arrays.ArrowExtensionArray(day), index=text.index) for day in iso))
 
     return with_days
@@ -49,13 +49,13 @@ def or_else(function: Values) -> Values:
     """Return a function that gives its first column, and `function` of the other columns where that is null."""
 
     def first_or(first: pd.Series, *others: pd.Series) -> pd.Series:
-        chosen = pc.coalesce(arrow(first), arrow(function(*others)))
+        chosen = pc.coalesce(to_chunked_array(first), to_chunked_array(function(*others)))
         return pd.Series(pd.arrays.ArrowExtensionArray(chosen), index=first.index)
 
     return first_or
 
 
-def with_texts(function: Values, *texts: str) -> Values:
+def with_constants(function: Values, *texts: str) -> Values:
     """Return `function` of its columns and, after them, a column of each of `texts`."""
 
     def followed(*columns: pd.Series) -> pd.Series:
@@ -70,19 +70,19 @@ def looked_up(values: pd.Series, table: object) -> pd.Series:
     """Return what `table` (text → text, an option's value) says of each of `values`, without regard to case; else null."""
     assert isinstance(table, Mapping)
     folded = {str(key).strip().casefold(): str(text).strip() for key, text in table.items()}
-    encoded = one_array(values).dictionary_encode()
+    encoded = to_arrow_array(values).dictionary_encode()
     answers = [folded.get(value.strip().casefold()) for value in encoded.dictionary.to_pylist()]
     found = pa.array(answers, pa.string()).take(encoded.indices)
     return pd.Series(pd.arrays.ArrowExtensionArray(found), index=values.index)
 
 
-def unless_looked_up(values: pd.Series, names: pd.Series, table: object) -> pd.Series:
+def unless_same_lookup(values: pd.Series, names: pd.Series, table: object) -> pd.Series:
     """Return `values`, but null where `table` says the same of the row's name: nothing is merged with itself."""
-    same = pc.fill_null(pc.equal(arrow(values), arrow(looked_up(names, table))), False)
-    return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(same, None, arrow(values))), index=values.index)
+    same = pc.fill_null(pc.equal(to_chunked_array(values), to_chunked_array(looked_up(names, table))), False)
+    return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(same, None, to_chunked_array(values))), index=values.index)
 
 
-def of_days(function: Values) -> Values:
+def of_dates(function: Values) -> Values:
     """Return `function` of an empty text and days, "m/d/yyyy" or "yyyy-m-d", so that the days count and not how they are written.
 
     The empty text stands for a name that the format does not carry.
@@ -90,17 +90,19 @@ def of_days(function: Values) -> Values:
 
     def for_days(*days: pd.Series) -> pd.Series:
         nameless = pa.nulls(len(days[0]), pa.string())
-        texts = (nameless, *(arrow(parse_day(day)).cast(pa.string()) for day in days))
+        texts = (nameless, *(to_chunked_array(parse_us_or_iso_date(day)).cast(pa.string()) for day in days))
         return function(*(pd.Series(pd.arrays.ArrowExtensionArray(text), index=days[0].index) for text in texts))
 
     return for_days
 
 
-def if_first(function: Values) -> Values:
+def if_first_given(function: Values) -> Values:
     """Return `function` of several columns, but null where the first of them is null."""
 
     def with_first(first: pd.Series, *others: pd.Series) -> pd.Series:
-        made = arrow(function(first, *others))
-        return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(pc.is_valid(arrow(first)), made, None)), index=first.index)
+        made = to_chunked_array(function(first, *others))
+        return pd.Series(
+            pd.arrays.ArrowExtensionArray(pc.if_else(pc.is_valid(to_chunked_array(first)), made, None)), index=first.index
+        )
 
     return with_first

@@ -7,62 +7,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 
-from roster_etl.mapping.change_plan import FoldPlan
+from roster_etl.mapping.change_plan import ChangePlan
 from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
-    Agreed,
     AnyRow,
-    Claim,
+    AssignUnique,
     Computed,
     Const,
     Expression,
     FirstOf,
     ForEvery,
     From,
+    FromTargets,
     Function,
     IfOption,
     Lookup,
     Mapping,
     MostCommon,
-    Numbered,
-    Of,
+    NullIfConflicting,
+    NullIfUniform,
     OfUpload,
+    RowNumber,
     Step,
     Unpivot,
-    Varied,
 )
 
 Options = MappingABC[str, object]
-_UPLOAD_WORDS = {RECEIVED_ON: "the day on which the upload arrived, in the district's time zone"}
+_UPLOAD_TEXTS = {RECEIVED_ON: "the day on which the upload arrived, in the district's time zone"}
 
 
-def expression_words(expression: Expression, options: Options | None = None) -> str:
+def describe_expression(expression: Expression, options: Options | None = None) -> str:
     """Return what `expression` does, such as "recode(Grade)". With the `options` in force, only the way that they choose."""
     match expression:
         case From(sources=sources, via=None):
             return f"{sources[0]}, as given"
         case From(sources=sources, via=via, option=option) if via is not None:
-            return _applied(via, (*sources, *((f"option {option}",) if option else ())))
-        case Of(targets=targets, via=via):
-            return _applied(via, targets)
+            return _describe_call(via, (*sources, *((f"option {option}",) if option else ())))
+        case FromTargets(targets=targets, via=via):
+            return _describe_call(via, targets)
         case Const(value=value):
             return f"always {_option_text(value)}"
         case OfUpload(what=what):
-            return _UPLOAD_WORDS[what]
+            return _UPLOAD_TEXTS[what]
         case FirstOf(choices=choices):
-            return "; else ".join(expression_words(choice, options) for choice in choices)
+            return "; else ".join(describe_expression(choice, options) for choice in choices)
         case IfOption(option=option, equals=equals, then=then, otherwise=otherwise):
             if options is not None:
-                return expression_words(then if options[option] == equals else otherwise, options)
+                return describe_expression(then if options[option] == equals else otherwise, options)
             condition = f"where {option} is {_option_text(equals)}"
-            return f"{condition}: {expression_words(then)}; otherwise: {expression_words(otherwise)}"
+            return f"{condition}: {describe_expression(then)}; otherwise: {describe_expression(otherwise)}"
     raise AssertionError(expression)
 
 
-def fold_words(plan: FoldPlan, table: str, column: str) -> str | None:
+def describe_change_column(plan: ChangePlan, table: str, column: str) -> str | None:
     """Return how rows of changes give `column` of `table`; None: none does."""
     found = [
-        f"{given.column if given.via is None else _applied(given.via, (given.column,))} of {kind.name}, where blank {given.blank} what was there"
+        f"{given.column if given.via is None else _describe_call(given.via, (given.column,))} of {kind.name}, where blank {given.blank} what was there"
         for kind in plan.kinds
         for given in kind.columns
         if kind.table == table and given.to == column
@@ -70,35 +70,35 @@ def fold_words(plan: FoldPlan, table: str, column: str) -> str | None:
     return "; or ".join(found) or None
 
 
-def step_words(mapping: Mapping, column: str) -> str | None:
+def describe_step(mapping: Mapping, column: str) -> str | None:
     """Return how `column` came into the rows that are mapped; None: it stands in the source file itself."""
-    return next((words for step in mapping.steps if (words := _words(step, column))), None)
+    return next((words for step in mapping.steps if (words := _describe_added_column(step, column))), None)
 
 
-def _words(step: Step, column: str) -> str | None:
+def _describe_added_column(step: Step, column: str) -> str | None:
     words: str | None = None
     match step:
         case Lookup(take=take, on=on, file=file) if column in take:
             of = f"the first {' or '.join(step.where.values)} among the rows" if step.where else "the row"
             words = f"{take[column]} of {of} of {file} that {on} names"
-        case Claim(take=take) if column in take:
+        case AssignUnique(take=take) if column in take:
             words = f"{take[column]}, unless another record has it"
         case MostCommon(name=name, value=value, file=file, through=through) if column == name:
             words = f"the most common {value} among the {file} that {through} links to it"
-        case Varied(name=name, column=source) if column == name:
+        case NullIfUniform(name=name, column=source) if column == name:
             words = f"{source}, unless all rows have the same"
         case AnyRow(name=name, column=source, by=by, values=values) if column == name:
             words = f"whether a row of the same {by} has {' or '.join(values)} in {source}"
-        case Agreed(name=name, column=source, by=by) if column == name:
+        case NullIfConflicting(name=name, column=source, by=by) if column == name:
             words = f"{source}, where the rows of one {by} agree about it"
         case Computed(name=name, columns=columns, via=via) if column == name:
-            words = _applied(via, columns)
+            words = _describe_call(via, columns)
         case _:
-            words = _words_of_rows(step, column)
+            words = _describe_row_step(step, column)
     return words and f"{column}: {words}"
 
 
-def _words_of_rows(step: Step, column: str) -> str | None:
+def _describe_row_step(step: Step, column: str) -> str | None:
     """Return what a step says of `column` that makes rows, or counts them."""
     words = None
     match step:
@@ -106,37 +106,37 @@ def _words_of_rows(step: Step, column: str) -> str | None:
             words = f"each {take} of {file}, since {source} says {value}"
         case Unpivot(value=name, columns=columns, family=family) if column == name:
             words = f"each of {', '.join((*columns, *((family,) if family else ())))} in turn"
-        case Unpivot(position=name) | Numbered(name=name) if column == name:
+        case Unpivot(position=name) | RowNumber(name=name) if column == name:
             words = "its place among the rows of the record"
     return words
 
 
-def column_words(mapping: Mapping, target: str, options: Options | None = None) -> str:
+def describe_column(mapping: Mapping, target: str, options: Options | None = None) -> str:
     """Return how `target` is made by `mapping`, with the steps that its columns came by."""
     expression = mapping.columns[target]
-    steps = [words for column in _columns(expression, options) if (words := step_words(mapping, column))]
-    return "; ".join([expression_words(expression, options), *dict.fromkeys(steps)])
+    steps = [words for column in _source_columns(expression, options) if (words := describe_step(mapping, column))]
+    return "; ".join([describe_expression(expression, options), *dict.fromkeys(steps)])
 
 
-def _applied(function: Function, columns: tuple[str, ...]) -> str:
+def _describe_call(function: Function, columns: tuple[str, ...]) -> str:
     """Return `function` of `columns`; functions that others were put together from are told apart."""
     name = str(getattr(function, "__qualname__", type(function).__name__)).split(".<locals>", 1)[0]
     inner = _inner(function)
     if name == "chained" and inner:
-        text = _applied(inner[0], columns)
+        text = _describe_call(inner[0], columns)
         for following in inner[1:]:
-            text = _applied(following, (text,))
+            text = _describe_call(following, (text,))
         return text
     if name == "if_first" and inner:
-        return f"{_applied(inner[0], columns)} where {columns[0]} is given"
+        return f"{_describe_call(inner[0], columns)} where {columns[0]} is given"
     if name == "or_else" and inner:
-        return f"{columns[0]}, else {_applied(inner[0], columns[1:])}"
+        return f"{columns[0]}, else {_describe_call(inner[0], columns[1:])}"
     if name == "with_texts" and inner:
-        return _applied(inner[0], (*columns, *(f'"{text}"' for text in _texts(function))))
+        return _describe_call(inner[0], (*columns, *(f'"{text}"' for text in _texts(function))))
     if name == "of_days" and inner:
-        return _applied(inner[0], ("no name", *(f"the day of {column}" for column in columns)))
+        return _describe_call(inner[0], ("no name", *(f"the day of {column}" for column in columns)))
     if name == "with_us_days" and inner:
-        return _applied(inner[0], (columns[0], *(f"the day of {column}" for column in columns[1:])))
+        return _describe_call(inner[0], (columns[0], *(f"the day of {column}" for column in columns[1:])))
     return f"{name}({', '.join(columns)})"
 
 
@@ -156,15 +156,15 @@ def _option_text(value: object) -> str:
     return value if isinstance(value, str) else str(value).lower()
 
 
-def _columns(expression: Expression, options: Options | None) -> tuple[str, ...]:
+def _source_columns(expression: Expression, options: Options | None) -> tuple[str, ...]:
     match expression:
         case From(sources=sources):
             return sources
         case FirstOf(choices=choices):
-            return tuple(column for choice in choices for column in _columns(choice, options))
+            return tuple(column for choice in choices for column in _source_columns(choice, options))
         case IfOption(option=option, equals=equals, then=then, otherwise=otherwise):
             if options is not None:
-                return _columns(then if options[option] == equals else otherwise, options)
-            return (*_columns(then, options), *_columns(otherwise, options))
+                return _source_columns(then if options[option] == equals else otherwise, options)
+            return (*_source_columns(then, options), *_source_columns(otherwise, options))
         case _:
             return ()

@@ -22,8 +22,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.arrow import arrow
-from roster_etl.frames.timestamps import INSTANT, parse_moments
+from roster_etl.frames.arrow import to_chunked_array
+from roster_etl.frames.timestamps import INSTANT, parse_timestamps
 
 if TYPE_CHECKING:
     Chunk: TypeAlias = "pa.Array[Any]"
@@ -41,7 +41,7 @@ _ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", r
 _CENTURY = "20"  # of years that are given with two digits
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
-_SPACE_AT_AN_EDGE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
+_EDGE_WHITESPACE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
 _RANGE = r"^\s*([0-9]+)\s*-\s*[0-9]+\s*$"
 
 
@@ -55,7 +55,7 @@ def recode(table: Mapping[str, Any], *, otherwise: Any = None) -> Values:
     kind = pa.array([*table.values(), otherwise]).type
 
     def recoded(values: pd.Series) -> pd.Series:
-        return _per_distinct(values, lambda text: folded.get(text.strip().casefold(), otherwise), kind)
+        return _map_distinct(values, lambda text: folded.get(text.strip().casefold(), otherwise), kind)
 
     return recoded
 
@@ -66,14 +66,14 @@ def keyword_subject(table: Iterable[tuple[str, Iterable[str]]], *, otherwise: st
     Words and phrases count whole, without regard to case and punctuation. A name without any of them, and a missing name,
     is `otherwise`.
     """
-    lines = [(subject, _any_word(words)) for subject, words in table]
+    lines = [(subject, _any_word_pattern(words)) for subject, words in table]
 
     def subject_of(name: str) -> str:
         plain = " ".join(re.findall(r"\w+", name.casefold()))
         return next((subject for subject, words in lines if words.search(plain)), otherwise)
 
     def subjects(names: pd.Series) -> pd.Series:
-        return _series(arrow(_per_distinct(names, subject_of, pa.string())).fill_null(otherwise), names)
+        return _series(to_chunked_array(_map_distinct(names, subject_of, pa.string())).fill_null(otherwise), names)
 
     return subjects
 
@@ -104,24 +104,24 @@ def parse_us_date(values: pd.Series) -> pd.Series:
     Returns: date32. A date that does not exist is null.
     Source:  Clever SFTP Instructions, students.csv, "DOB".
     """
-    return _per_distinct(values, lambda text: _date(text, _US_DATE), pa.date32())
+    return _map_distinct(values, lambda text: _date(text, _US_DATE), pa.date32())
 
 
-def parse_day(values: pd.Series) -> pd.Series:
+def parse_us_or_iso_date(values: pd.Series) -> pd.Series:
     """Parse dates "m/d/yyyy" or "yyyy-m-d", leading zeros optional.
 
     Returns: date32. A date that does not exist is null.
     """
-    return _per_distinct(values, lambda text: _date(text, _US_DATE) or _date(text, _ISO_DATE), pa.date32())
+    return _map_distinct(values, lambda text: _date(text, _US_DATE) or _date(text, _ISO_DATE), pa.date32())
 
 
-def parse_us_day(values: pd.Series) -> pd.Series:
+def parse_short_us_date(values: pd.Series) -> pd.Series:
     """Parse dates "m/d/yy" or "m/d/yyyy", leading zeros optional; two digits are a year from 2000 to 2099.
 
     Returns: date32. A date that does not exist is null.
     Source:  SIS Data Requirements for CatapultCONNECT, AttendanceExport.csv, "Date".
     """
-    return _per_distinct(values, lambda text: _date(text, _US_DAY), pa.date32())
+    return _map_distinct(values, lambda text: _date(text, _US_DAY), pa.date32())
 
 
 def local_midnight(zone: str) -> Values:
@@ -140,23 +140,23 @@ def day_after_midnight(zone: str) -> Values:
     return _day_start(zone, timedelta(days=1))
 
 
-def flag(values: pd.Series) -> pd.Series:
+def parse_yes_no(values: pd.Series) -> pd.Series:
     """Return Y as true and N as false (bool)."""
     return recode({"Y": True, "N": False})(values)
 
 
-def switch(values: pd.Series) -> pd.Series:
+def parse_boolean(values: pd.Series) -> pd.Series:
     """Return words for yes (true, 1, yes, y, t, on) as true, and words for no (false, 0, no, n, f, off) as false (bool)."""
     return recode(dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False))(values)
 
 
-def instant(values: pd.Series) -> pd.Series:
+def parse_timestamp(values: pd.Series) -> pd.Series:
     """Parse moments in ISO 8601, "2013-08-26T17:00:00Z"; T may be a blank, digits need no padding, seconds may be left out.
 
     Returns: timestamp[us, UTC]. A day alone is its midnight; without a zone, UTC is meant. What does not exist is null.
     Source:  Canvas SIS import format, "start_date".
     """
-    return _series(parse_moments(_text(values).combine_chunks()), values)
+    return _series(parse_timestamps(_text(values).combine_chunks()), values)
 
 
 def digits(values: pd.Series) -> pd.Series:
@@ -164,12 +164,12 @@ def digits(values: pd.Series) -> pd.Series:
     return _series(_blank_to_null(pc.replace_substring_regex(_text(values), pattern="[^0-9]+", replacement="")), values)
 
 
-def whole(values: pd.Series) -> pd.Series:
+def parse_integer(values: pd.Series) -> pd.Series:
     """Return whole numbers (int64)."""
     return _cast_where(values, _WHOLE, pa.int64())
 
 
-def decimal(values: pd.Series) -> pd.Series:
+def parse_decimal(values: pd.Series) -> pd.Series:
     """Return decimal numbers (float64)."""
     return _cast_where(values, _DECIMAL, pa.float64())
 
@@ -190,9 +190,9 @@ def joined(separator: str) -> Values:
     return join
 
 
-def first_given(*columns: pd.Series) -> pd.Series:
+def coalesce(*columns: pd.Series) -> pd.Series:
     """Return, for each row, the first value of `columns` that is not null."""
-    return _series(pc.coalesce(*map(arrow, columns)), columns[0])
+    return _series(pc.coalesce(*map(to_chunked_array, columns)), columns[0])
 
 
 def derived_id(what: str) -> Values:
@@ -205,23 +205,23 @@ def derived_id(what: str) -> Values:
         cells = [_text(column) for column in columns]
         rows = pc.binary_join_element_wise(*(cell.fill_null("") for cell in cells), pa.scalar(UNIT_SEPARATOR))
         encoded = rows.combine_chunks().dictionary_encode()
-        answers = pa.array([f"{what}:{sha256(row).hexdigest()[:16]}" for row in _comparable(encoded.dictionary)], pa.string())
+        answers = pa.array([f"{what}:{sha256(row).hexdigest()[:16]}" for row in _normalize_rows(encoded.dictionary)], pa.string())
         found = answers.take(encoded.indices)
         return _series(pc.if_else(_all_null(cells), None, found), columns[0])
 
     return ids
 
 
-def _comparable(rows: Chunk) -> Iterator[bytes]:
+def _normalize_rows(rows: Chunk) -> Iterator[bytes]:
     """Yield each of `rows` (cells joined by U+001F) as UTF-8, its cells trimmed, case-folded, NFC."""
-    spaced = pc.match_substring_regex(rows, pattern=_SPACE_AT_AN_EDGE)
+    spaced = pc.match_substring_regex(rows, pattern=_EDGE_WHITESPACE)
     plain = pc.and_not(pc.string_is_ascii(rows), spaced)
     lower: list[Any] = pc.utf8_lower(rows).cast(pa.binary()).to_pylist()
     for row, is_plain, lowered in zip(rows, plain.to_pylist(), lower, strict=True):
-        yield lowered if is_plain else _folded(row.as_py())
+        yield lowered if is_plain else _normalize_row(row.as_py())
 
 
-def _folded(row: str) -> bytes:
+def _normalize_row(row: str) -> bytes:
     cells = (normalize("NFC", cell.strip().casefold()) for cell in row.split(UNIT_SEPARATOR))
     return UNIT_SEPARATOR.join(cells).encode()
 
@@ -247,18 +247,18 @@ def _day_start(zone: str, after: timedelta) -> Values:
             return None
 
     def starts(days: pd.Series) -> pd.Series:
-        return _per_distinct(days, instant, INSTANT)
+        return _map_distinct(days, instant, INSTANT)
 
     return starts
 
 
-def _any_word(words: Iterable[str]) -> re.Pattern[str]:
+def _any_word_pattern(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in words)})\b")
 
 
-def _per_distinct(values: pd.Series, function: Callable[[Any], Any], kind: pa.DataType) -> pd.Series:
+def _map_distinct(values: pd.Series, function: Callable[[Any], Any], kind: pa.DataType) -> pd.Series:
     """Apply `function` once to each distinct value: rosters repeat a few values many times."""
-    encoded = arrow(values).combine_chunks().dictionary_encode()
+    encoded = to_chunked_array(values).combine_chunks().dictionary_encode()
     answers = pa.array([function(value) for value in encoded.dictionary.to_pylist()], type=kind)
     return _series(answers.take(encoded.indices), values)
 
@@ -278,7 +278,7 @@ def _all_null(columns: Iterable[Chunks]) -> Chunks:
 
 
 def _text(values: pd.Series) -> Chunks:
-    return arrow(values).cast(pa.string())
+    return to_chunked_array(values).cast(pa.string())
 
 
 def _series(values: Chunk | Chunks, like: pd.Series) -> pd.Series:

@@ -5,29 +5,29 @@ Belongs here: the list. Nothing is read, opened or connected when this is import
 
 from __future__ import annotations
 
-from roster_etl.orchestration.jobs.build import check_keys, checks, import_jobs, put_together
+from roster_etl.orchestration.jobs.build import build_definitions, check_keys, checks, import_jobs
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.orchestration.jobs.nightly_cleanup import housekeeping, nightly
 from roster_etl.orchestration.runtime.executors import executor
-from roster_etl.orchestration.runtime.forkserver import warm_runs
+from roster_etl.orchestration.runtime.forkserver import enable_forkserver
 from roster_etl.orchestration.sensors.freshness_sensor import freshness_sensor, late_feeds
-from roster_etl.orchestration.sensors.landing_sensor import landing_zone
+from roster_etl.orchestration.sensors.landing_sensor import landing_zone_sensor
 from roster_etl.orchestration.sensors.notification_sensors import canceled_runs, failed_runs, outbox_sensor
-from roster_etl.vendors import discover
+from roster_etl.vendors import discover_vendors
 
-VENDORS = tuple(discover().values())
+VENDORS = tuple(discover_vendors().values())
 CHECKS = checks(VENDORS)
-FRESH_CHECKS = check_keys(CHECKS)
+FRESHNESS_CHECK_KEYS = check_keys(CHECKS)
 JOBS = import_jobs(VENDORS, CHECKS)
-defs = put_together(
+defs = build_definitions(
     VENDORS,
     CHECKS,
     [*JOBS, *decision_jobs(), late_feeds, housekeeping],
-    [landing_zone(JOBS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
+    [landing_zone_sensor(JOBS), freshness_sensor, outbox_sensor, failed_runs, canceled_runs],
     [nightly],
     executor=executor(),
 )
-warm_runs()
+enable_forkserver()
 
 
 def asset_keys() -> str:

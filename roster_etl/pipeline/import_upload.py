@@ -9,76 +9,76 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from roster_etl.pipeline.lifecycle.import_lifecycle import release
+from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
 from roster_etl.pipeline.planned import Planned
-from roster_etl.pipeline.reporting.announce import tell_anyway, tell_of
+from roster_etl.pipeline.reporting.announce import publish_report, try_publish_report
 from roster_etl.pipeline.staging import staging_of
-from roster_etl.pipeline.steps.apply_changes import fold_upload, make_table
-from roster_etl.pipeline.steps.conclude import fail
-from roster_etl.pipeline.steps.map_tables import gate_table
+from roster_etl.pipeline.steps.apply_changes import apply_upload_changes, build_table
+from roster_etl.pipeline.steps.conclude import fail_import
+from roster_etl.pipeline.steps.map_tables import run_table_gate
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.steps.publish import publish_import
-from roster_etl.pipeline.steps.receive import receive
-from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.steps.validate import references_of, run_member_gate, validate_member
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for, tables_of
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 """Takes the name of each step that was done, for whoever watches."""
 
 
-def import_upload(workspace: Workspace, order: Order, tell: Tell = lambda _: None) -> int:
+def import_upload(workspace: Workspace, order: Order, on_progress: ProgressCallback = lambda _: None) -> int:
     """Import one upload from the door to the roster. Returns its import id; the ledger tells how it ended.
 
     Raises: what failed; the import is then in the ledger as ``failed``.
     """
-    upload = receive(workspace, order)
+    upload = receive_upload(workspace, order)
     try:
-        tell("received")
+        on_progress("received")
         if upload.ended is None:
-            walk(workspace, upload, tell)
+            run_steps(workspace, upload, on_progress)
     except Exception as error:
-        fail(workspace, upload, error)
-        tell_anyway(workspace, upload.import_id, error)
+        fail_import(workspace, upload, error)
+        try_publish_report(workspace, upload.import_id, error)
         raise
     finally:
-        release(workspace, upload.import_id)
-    tell_of(workspace, upload.import_id)
+        release_import(workspace, upload.import_id)
+    publish_report(workspace, upload.import_id)
     return upload.import_id
 
 
-def steps_of(vendor: Vendor) -> int:
-    """Return how many steps `walk` and the door tell of at most."""
-    return len(vendor.format.files) + len(tables_of(vendor)) + (4 if vendor.fold else 3)
+def count_steps(vendor: Vendor) -> int:
+    """Return how many steps `run_steps` and the door tell of at most."""
+    return len(vendor.format.files) + len(tables_of(vendor)) + (4 if vendor.change_plan else 3)
 
 
-def walk(workspace: Workspace, upload: Upload, tell: Tell = lambda _: None) -> Planned:
+def run_steps(workspace: Workspace, upload: Upload, on_progress: ProgressCallback = lambda _: None) -> Planned:
     """Walk the steps after the door: judge, map, plan, publish."""
     staging = staging_of(workspace, upload)
     judged: dict[str, pa.Table] = {}
     for file in upload.format.files:
-        judged[file.name] = judge_member(
+        judged[file.name] = validate_member(
             workspace, upload, file.name, {name: judged[name] for name in references_of(file, upload.format)}
         )
-        gate_member(workspace, upload, file.name)
-        tell(f"judged {file.name}")
-    if upload.vendor.fold is not None:
-        fold_upload(workspace, upload, judged)
+        run_member_gate(workspace, upload, file.name)
+        on_progress(f"judged {file.name}")
+    if upload.vendor.change_plan is not None:
+        apply_upload_changes(workspace, upload, judged)
         judged.clear()
-        tell("folded")
+        on_progress("folded")
     for table in tables_of(upload.vendor):
         sources = {name: judged[name] for name in files_for(upload.vendor, table)}
-        staging.write_table(table, make_table(workspace, upload, table, sources))
-        gate_table(workspace, upload, table)
-        tell(f"mapped {table}")
+        staging.write_table(table, build_table(workspace, upload, table, sources))
+        run_table_gate(workspace, upload, table)
+        on_progress(f"mapped {table}")
     judged.clear()
     tables = staging.tables(tables_of(upload.vendor))
     planned = plan_import(workspace, upload, tables)
-    tell("planned")
+    on_progress("planned")
     if planned.decision == "publish":
         publish_import(workspace, upload, planned, tables)
-        tell("done")
+        on_progress("done")
     return planned

@@ -22,7 +22,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.quality import Verdict
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.staging_frames import FrameStore
-from roster_etl.store.warehouse import LEAVING, Edit
+from roster_etl.store.warehouse import RELEASED_ROWS_SCHEMA, Edit
 from roster_etl.vendors.lineage import tables_of
 
 _CHANGES = "fold"
@@ -86,7 +86,9 @@ class AppliedChanges:
 
     def leaving_quarantine(self) -> pa.Table:
         """Return the refused rows of earlier imports that were applied, or replaced by newer ones (LEAVING)."""
-        return pa.Table.from_pylist([dict(zip(LEAVING.names, line, strict=True)) for line in self.leaving], schema=LEAVING)
+        return pa.Table.from_pylist(
+            [dict(zip(RELEASED_ROWS_SCHEMA.names, line, strict=True)) for line in self.leaving], schema=RELEASED_ROWS_SCHEMA
+        )
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> AppliedChanges:
@@ -222,7 +224,7 @@ class Staging:
 
         Args: whole: the step has run; an import that failed may not have come to it.
         """
-        if upload.vendor.fold is None or not (whole or self._has(_CHANGES)):
+        if upload.vendor.change_plan is None or not (whole or self._has(_CHANGES)):
             return AppliedChanges()
         return AppliedChanges.from_dict(self._frames.read_json(*self._at, _CHANGES))
 
@@ -267,9 +269,9 @@ class Staging:
         """Return the mapped rows of canonical `table`."""
         return self._frames.read(*self._at, f"frames/roster/{table}")
 
-    def tables(self, names: Iterable[str]) -> Loaded[pa.Table]:
+    def tables(self, names: Iterable[str]) -> LazyMapping[pa.Table]:
         """Return the mapped canonical tables `names`, each read when it is asked for."""
-        return Loaded(names, self.table)
+        return LazyMapping(names, self.table)
 
     # ---- planning
 
@@ -354,7 +356,7 @@ def _given(upload: Upload) -> list[str]:
 
 
 def _applied(upload: Upload) -> list[str]:
-    return [_CHANGES] if upload.vendor.fold is not None else []
+    return [_CHANGES] if upload.vendor.change_plan is not None else []
 
 
 def _unarchived(upload: Upload, member: Member) -> str:
@@ -365,7 +367,7 @@ def _unarchived(upload: Upload, member: Member) -> str:
 Value = TypeVar("Value")
 
 
-class Loaded(Mapping[str, Value]):
+class LazyMapping(Mapping[str, Value]):
     """A mapping over `names` whose values are loaded by `load` each time they are asked for."""
 
     def __init__(self, names: Iterable[str], load: Callable[[str], Value]) -> None:

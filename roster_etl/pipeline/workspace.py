@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from roster_etl.frames.arrow import return_memory
+from roster_etl.frames.arrow import use_jemalloc
 from roster_etl.quality import load_suites
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.archive import Archive
-from roster_etl.store.import_locks import Holders
+from roster_etl.store.import_locks import ImportLocks
 from roster_etl.store.outbox.outbox import Outbox
 from roster_etl.store.registry.registry import Registry, open_registry
 from roster_etl.store.settings import Settings
@@ -22,7 +22,7 @@ from roster_etl.store.staging_frames import FrameStore
 from roster_etl.store.warehouse import Warehouse
 
 PROJECT = Path(__file__).resolve().parents[2]
-HALF = "half_restored"
+RESTORE_MARKER = "half_restored"
 """The file that a home has while a backup is brought back into it."""
 
 
@@ -41,13 +41,13 @@ class Workspace:
 
     def __post_init__(self) -> None:
         """Refuse a home that is half there."""
-        if (self.settings.home / HALF).exists():
+        if (self.settings.home / RESTORE_MARKER).exists():
             raise HalfRestored(home=self.settings.home)
 
     @classmethod
     def open(cls, home: Path) -> Workspace:
         """Open `home`; one that is missing or empty works with defaults. Raises SettingsError, HalfRestored."""
-        return_memory()
+        use_jemalloc()
         return cls(Settings.load(home))
 
     def close(self) -> None:
@@ -76,9 +76,9 @@ class Workspace:
         return FrameStore(self.settings.staging)
 
     @property
-    def holders(self) -> Holders:
+    def import_locks(self) -> ImportLocks:
         """Which imports a process of this home works on."""
-        return Holders(self.settings.scratch, self.settings.warehouse)
+        return ImportLocks(self.settings.scratch, self.settings.warehouse)
 
     @property
     def outbox(self) -> Outbox:

@@ -19,23 +19,23 @@ from roster_etl.spec import (
     Choice,
     Column,
     Date,
+    DateTime,
     Decimal,
     Digits,
     Email,
     File,
-    Moment,
     NotBefore,
     Phone,
+    RequiredTogether,
     Status,
     Text,
-    Together,
     WholeNumber,
 )
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 from roster_etl.vendors import Vendor
 
-WORDS = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fern", "Grove", "Harbor")
+SAMPLE_WORDS = ("Amber", "Birch", "Cedar", "Delta", "Ember", "Fern", "Grove", "Harbor")
 SHARE_LEFT_BLANK = 0.25
 PASSWORD = "not-a-real-password"  # noqa: S105 - sample cell of a column that is never read
 
@@ -52,10 +52,10 @@ def write_sample(vendor: Vendor, folder: Path, *, students: int, seed: int) -> t
     random = Random(seed)  # noqa: S311 - no secret depends on it
     facts = _facts(vendor)
     rows = facts.district(students, random) if facts else _plain_rows(vendor, students)
-    return _write(vendor, folder, _filled(vendor, rows, random))
+    return _write(vendor, folder, _fill_rows(vendor, rows, random))
 
 
-def next_day(vendor: Vendor, folder_from: Path, folder_to: Path, *, seed: int) -> tuple[Change, ...]:
+def write_next_day(vendor: Vendor, folder_from: Path, folder_to: Path, *, seed: int) -> tuple[SampleChange, ...]:
     """Write the day after the sample in `folder_from` into `folder_to`, some rows broken, and return what is different.
 
     Raises: NoNextDay.
@@ -65,7 +65,7 @@ def next_day(vendor: Vendor, folder_from: Path, folder_to: Path, *, seed: int) -
     if facts is None or not hasattr(facts, "next_day"):
         raise NoNextDay(format=vendor.format.name)
     rows, changes = facts.next_day(_read(vendor, folder_from), random)
-    _write(vendor, folder_to, _filled(vendor, rows, random))
+    _write(vendor, folder_to, _fill_rows(vendor, rows, random))
     return tuple(changes)
 
 
@@ -88,16 +88,16 @@ def _read(vendor: Vendor, folder: Path) -> Rows:
     return rows
 
 
-def _filled(vendor: Vendor, rows: Rows, random: Random) -> Rows:
+def _fill_rows(vendor: Vendor, rows: Rows, random: Random) -> Rows:
     """Return `rows` with every cell: references point at rows of earlier files, keys and unique values are counted up."""
     done: Rows = {}
     for file in vendor.format.files:
         if file.name in rows:
-            done[file.name] = list(_filled_file(file, rows[file.name], done, random))
+            done[file.name] = list(_fill_file(file, rows[file.name], done, random))
     return done
 
 
-def _filled_file(file: File, rows: list[Row], done: Rows, random: Random) -> Iterator[Row]:
+def _fill_file(file: File, rows: list[Row], done: Rows, random: Random) -> Iterator[Row]:
     targets = {
         column.name: [row[column.references.column] for row in done[column.references.file]]
         for column in file.columns
@@ -125,15 +125,15 @@ def _cell(file: File, column: Column, number: int, targets: dict[str, list[str]]
     if column.references:
         return random.choice(targets[column.name])
     if column.name in file.key or column.unique:
-        return _counted(file, column, number)
-    grouped = any(isinstance(rule, Together | AnyOf) and column.name in rule.columns for rule in file.rules)
+        return _sequential_value(file, column, number)
+    grouped = any(isinstance(rule, RequiredTogether | AnyOf) and column.name in rule.columns for rule in file.rules)
     if not (column.required or grouped) and random.random() < SHARE_LEFT_BLANK:
         return ""
     return _value(column, random)
 
 
-def _counted(file: File, column: Column, number: int) -> str:
-    match column.form:
+def _sequential_value(file: File, column: Column, number: int) -> str:
+    match column.cell_format:
         case Email():
             return f"s{number}@sample.example.org"
         case Digits():
@@ -143,14 +143,14 @@ def _counted(file: File, column: Column, number: int) -> str:
 
 
 def _value(column: Column, random: Random) -> str:
-    match column.form:
+    match column.cell_format:
         case Choice(options=options):
             value = random.choice(options)
         case Status(options=options):
             value = options[0]  # the usual one; a day's first upload deletes nobody
         case Digits():
             value = str(random.randint(1, 999_999))
-        case Moment():
+        case DateTime():
             value = f"2026-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}T00:00:00Z"
         case WholeNumber(minimum=minimum, maximum=maximum):
             value = str(random.randint(minimum, maximum))
@@ -161,9 +161,9 @@ def _value(column: Column, random: Random) -> str:
         case Phone(lengths=lengths):
             value = str(random.randint(2, 9)).ljust(min(lengths), "5")
         case Text(max_length=limit):
-            value = f"{random.choice(WORDS)} {random.randint(1, 999)}"[:limit]
+            value = f"{random.choice(SAMPLE_WORDS)} {random.randint(1, 999)}"[:limit]
         case _:
-            value = f"{random.choice(WORDS).lower()}{random.randint(1, 99999)}@sample.example.org"
+            value = f"{random.choice(SAMPLE_WORDS).lower()}{random.randint(1, 99999)}@sample.example.org"
     return value
 
 

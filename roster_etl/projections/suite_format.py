@@ -72,7 +72,7 @@ def least_rows(kwargs: Mapping[str, Any]) -> int:
     return 1 if kwargs.get("mostly") is None else LEAST_CRITICAL_ROWS
 
 
-def nearest(name: str, known: tuple[str, ...]) -> str:
+def nearest_name_hint(name: str, known: tuple[str, ...]) -> str:
     """Return "; the nearest is …", or how many there are when none is near."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f'the nearest is "{close[0]}"' if close else f"none of the {len(known)} known is near"
@@ -111,7 +111,7 @@ def _problems(suite: object) -> Iterator[str]:
 def _expectation_problems(expectation: Mapping[str, Any]) -> Iterator[str]:
     kind = expectation.get("type")
     if not isinstance(kind, str) or kind not in expectation_types():
-        yield f"type {json.dumps(kind)} is not known; {nearest(str(kind), expectation_types())}"
+        yield f"type {json.dumps(kind)} is not known; {nearest_name_hint(str(kind), expectation_types())}"
     if expectation.get("severity") not in SEVERITIES:
         yield f"severity {json.dumps(expectation.get('severity'))} is none of {', '.join(SEVERITIES)}"
     mostly = expectation["kwargs"].get("mostly")

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from roster_etl.canonical import TABLES, RosterTable
-from roster_etl.projections.suite_format import RULE_TYPE, Severity, SuiteError, nearest, parse_suite
+from roster_etl.projections.suite_format import RULE_TYPE, Severity, SuiteError, nearest_name_hint, parse_suite
 from roster_etl.spec import File, Format
-from roster_etl.spec.rule_catalog import Check, Promise, promises, table_promises
-from roster_etl.vendors import discover
+from roster_etl.spec.rule_catalog import Rule, RuleCheck, file_rules, table_rules
+from roster_etl.vendors import discover_vendors
 
 FOLDER = "expectations"
 EDIT = "mostly, at_least and severity may be changed; see expectations/README.md"
@@ -34,7 +34,7 @@ class Tolerance:
     at_least: int | None = None
 
 
-FILE_TOLERANCES: Mapping[Check, Tolerance] = {
+FILE_TOLERANCES: Mapping[RuleCheck, Tolerance] = {
     "header": Tolerance(severity="critical", notes="The header row has every required column, and none twice."),
     "rows": Tolerance(severity="critical", notes="At least one row of the file could be used."),
     "refused": Tolerance(
@@ -62,7 +62,7 @@ FILE_TOLERANCES: Mapping[Check, Tolerance] = {
         severity="info", mostly=0.95, notes="Rows that repeat a record agree with its first row; that one counts."
     ),
 }  # "present" is missing on purpose: which optional columns a district should fill is for people to say
-TABLE_TOLERANCES: Mapping[Check, Tolerance] = {
+TABLE_TOLERANCES: Mapping[RuleCheck, Tolerance] = {
     "key": Tolerance(severity="critical", notes="No two records of the table have the same key."),
     "rows": Tolerance(
         severity="warning",
@@ -85,13 +85,13 @@ def generated_files(
     Raises: SuiteError: a committed file cannot be read, or a hand-written expectation names a rule that does not exist.
     """
     files = {}
-    for spec in [vendor.format for vendor in discover().values()] if formats is None else formats:
+    for spec in [vendor.format for vendor in discover_vendors().values()] if formats is None else formats:
         for file in spec.files:
             path = f"{FOLDER}/{spec.name}/{file.name}.json"
-            files[path] = _text(_file_suite(spec, file), promises(file), existing.get(path), path)
+            files[path] = _text(_file_suite(spec, file), file_rules(file), existing.get(path), path)
     for table in tables:
         path = f"{FOLDER}/canonical/{table.name}.json"
-        files[path] = _text(_table_suite(table), table_promises(table.name, event=table.event), existing.get(path), path)
+        files[path] = _text(_table_suite(table), table_rules(table.name, event=table.holds_events), existing.get(path), path)
     return files
 
 
@@ -104,52 +104,54 @@ def _file_suite(spec: Format, file: File) -> dict[str, Any]:
             "edit": EDIT,
         },
         "expectations": [
-            _generated(promise, _of_file(promise, file)) for promise in promises(file) if promise.check in FILE_TOLERANCES
+            _generated_expectation(promise, _file_tolerance(promise, file))
+            for promise in file_rules(file)
+            if promise.check in FILE_TOLERANCES
         ],
     }
 
 
 def _table_suite(table: RosterTable) -> dict[str, Any]:
-    kept = table_promises(table.name, event=table.event)
+    kept = table_rules(table.name, event=table.holds_events)
     return {
         "name": f"canonical/{table.name}",
         "meta": {"about": f"the table {table.name} (key: {', '.join(table.key)}), as an import would leave it", "edit": EDIT},
-        "expectations": [_generated(promise, TABLE_TOLERANCES[promise.check]) for promise in kept],
+        "expectations": [_generated_expectation(promise, TABLE_TOLERANCES[promise.check]) for promise in kept],
     }
 
 
-def _of_file(promise: Promise, file: File) -> Tolerance:
+def _file_tolerance(rule: Rule, file: File) -> Tolerance:
     """Return the default tolerance; a file that need not come stops nothing by being unusable as a whole."""
-    tolerance = FILE_TOLERANCES[promise.check]
-    return replace(tolerance, severity="warning") if promise.check in {"header", "rows"} and not file.required else tolerance
+    tolerance = FILE_TOLERANCES[rule.check]
+    return replace(tolerance, severity="warning") if rule.check in {"header", "rows"} and not file.required else tolerance
 
 
-def _generated(promise: Promise, tolerance: Tolerance) -> dict[str, Any]:
+def _generated_expectation(rule: Rule, tolerance: Tolerance) -> dict[str, Any]:
     limits = {"mostly": tolerance.mostly, "at_least": tolerance.at_least}
     default = {name: limit for name, limit in limits.items() if limit is not None}
-    column = {"column": promise.columns[0]} if len(promise.columns) == 1 else {}
+    column = {"column": rule.columns[0]} if len(rule.columns) == 1 else {}
     return {
         "type": RULE_TYPE,
-        "kwargs": {"rule": promise.rule, **column, **default},
+        "kwargs": {"rule": rule.name, **column, **default},
         "severity": tolerance.severity,
         "meta": {
-            "check": promise.check,
+            "check": rule.check,
             "origin": "generated",
             "default": {**default, "severity": tolerance.severity},
-            "notes": tolerance.notes.format(columns=", ".join(promise.columns)),
+            "notes": tolerance.notes.format(columns=", ".join(rule.columns)),
         },
     }
 
 
-def _text(fresh: dict[str, Any], known: Sequence[Promise], existing: str | None, path: str) -> str:
+def _text(fresh: dict[str, Any], known: Sequence[Rule], existing: str | None, path: str) -> str:
     """Return the file's text: generated expectations with the steward's changes, then the hand-written ones in their order."""
     committed = parse_suite(existing, path)["expectations"] if existing is not None else []
     by_hand = [expectation for expectation in committed if _origin(expectation) != "generated"]
-    _refuse_unknown(by_hand, known, path)
+    _check_known_rules(by_hand, known, path)
     own = {expectation["kwargs"].get("rule") for expectation in by_hand}
     before = {expectation["kwargs"].get("rule"): expectation for expectation in committed}
     generated = [
-        _with_changes(expectation, before.get(expectation["kwargs"]["rule"]))
+        _keep_changes(expectation, before.get(expectation["kwargs"]["rule"]))
         for expectation in fresh["expectations"]
         if expectation["kwargs"]["rule"] not in own
     ]
@@ -160,7 +162,7 @@ def _origin(expectation: Mapping[str, Any]) -> str:
     return str(expectation.get("meta", {}).get("origin", "hand"))
 
 
-def _with_changes(fresh: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+def _keep_changes(fresh: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return `fresh` with what a steward changed in `before`: each limit that differs from the default written beside it."""
     if before is None:
         return fresh
@@ -177,10 +179,10 @@ def _with_changes(fresh: dict[str, Any], before: Mapping[str, Any] | None) -> di
     return {**fresh, "kwargs": kwargs, "severity": severity, "meta": {**fresh["meta"], **reason}}
 
 
-def _refuse_unknown(by_hand: Sequence[Mapping[str, Any]], known: Sequence[Promise], path: str) -> None:
-    rules = tuple(promise.rule for promise in known)
+def _check_known_rules(by_hand: Sequence[Mapping[str, Any]], known: Sequence[Rule], path: str) -> None:
+    rules = tuple(promise.name for promise in known)
     unknown = tuple(
-        f'hand-written expectation "{expectation["kwargs"]["rule"]}": no such rule; {nearest(expectation["kwargs"]["rule"], rules)}'
+        f'hand-written expectation "{expectation["kwargs"]["rule"]}": no such rule; {nearest_name_hint(expectation["kwargs"]["rule"], rules)}'
         for expectation in by_hand
         if expectation["type"] == RULE_TYPE and expectation["kwargs"]["rule"] not in rules
     )

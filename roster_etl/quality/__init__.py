@@ -5,14 +5,14 @@ Belongs here: suites in action, verdicts, a district's tolerances. Does not belo
 
 from roster_etl.projections.suite_format import SuiteError
 from roster_etl.quality.expectation_result import SuiteBroken
-from roster_etl.quality.gate import VERDICT_COLUMNS, judge_suite, load_suite, load_suites
-from roster_etl.quality.gx_client import GatesUnavailable, start_gates, write_data_docs_of
+from roster_etl.quality.gate import VERDICT_COLUMNS, evaluate_suite, load_suite, load_suites
+from roster_etl.quality.gx_client import GatesUnavailable, render_data_docs, start_gx_process
 from roster_etl.quality.tolerance_overrides import (
     ToleranceOverride,
+    apply_overrides,
+    apply_refused_rows_limits,
     check_overrides,
     registry_overrides,
-    with_overrides,
-    with_refused_rows,
 )
 from roster_etl.quality.verdict import CheckResult, Verdict
 
@@ -24,13 +24,13 @@ __all__ = [
     "SuiteError",
     "ToleranceOverride",
     "Verdict",
+    "apply_overrides",
+    "apply_refused_rows_limits",
     "check_overrides",
-    "judge_suite",
+    "evaluate_suite",
     "load_suite",
     "load_suites",
     "registry_overrides",
-    "start_gates",
-    "with_overrides",
-    "with_refused_rows",
-    "write_data_docs_of",
+    "render_data_docs",
+    "start_gx_process",
 ]

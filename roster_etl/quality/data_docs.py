@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from roster_etl.quality.gx_runner import great_expectations, suite_of, validate
+from roster_etl.quality.gx_runner import build_suite, load_great_expectations, validate
 
 INDEX = "index.html"
 _TEMPLATES = Path(__file__).with_name("data_docs_templates")
@@ -30,7 +30,7 @@ def write_pages(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping
         suites: of each the name (``suite``), its ``expectations``, and the ``lines`` of its verdict frame.
     Raises: SuiteBroken: an expectation cannot be built.
     """
-    great_expectations()
+    load_great_expectations()
     from great_expectations.core.run_identifier import RunIdentifier
 
     run = RunIdentifier(run_name=about["run"], run_time=datetime.fromisoformat(about["at"]))
@@ -45,7 +45,7 @@ def write_pages(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping
 
 def _result(one: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return a suite, and its result: with `meta` in place of what only says how the library was called."""
-    suite = suite_of(one["suite"].replace("/", "."), one["expectations"])
+    suite = build_suite(one["suite"].replace("/", "."), one["expectations"])
     result = validate(suite, pd.DataFrame(one["lines"]))
     result.meta = {**meta, "great_expectations_version": result.meta["great_expectations_version"]}
     return suite, result
@@ -54,7 +54,7 @@ def _result(one: Mapping[str, Any], meta: Mapping[str, Any]) -> tuple[Any, Any]:
 def _results_page(result: Any) -> str:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
-    page = _rendered(ValidationResultsPageRenderer().render(result)).replace(".000000Z", "Z")
+    page = _render(ValidationResultsPageRenderer().render(result)).replace(".000000Z", "Z")
     parts = result.suite_name.split(".")
     return page.replace(f"{_UP * (len(parts) + 3)}expectations/{'/'.join(parts)}.html", f"{result.suite_name}.suite.html")
 
@@ -62,10 +62,10 @@ def _results_page(result: Any) -> str:
 def _suite_page(suite: Any) -> str:
     from great_expectations.render.renderer.page_renderer import ExpectationSuitePageRenderer
 
-    return _rendered(ExpectationSuitePageRenderer().render(suite))  # type: ignore[no-untyped-call]
+    return _render(ExpectationSuitePageRenderer().render(suite))  # type: ignore[no-untyped-call]
 
 
-def _rendered(document: Any) -> str:
+def _render(document: Any) -> str:
     from great_expectations.render.view import DefaultJinjaPageView
 
     view = DefaultJinjaPageView()

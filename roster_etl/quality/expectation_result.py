@@ -27,7 +27,7 @@ class SuiteBroken(PermanentError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observed:
+class ExpectationResult:
     """What one expectation found. ``judged`` and ``failing`` are None where it does not count rows, or was not judged."""
 
     passed: bool

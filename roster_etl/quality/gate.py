@@ -22,9 +22,9 @@ from roster_etl.projections.suite_format import (
     least_rows,
     parse_suite,
 )
-from roster_etl.quality.expectation_result import Observed
-from roster_etl.quality.gx_client import GATES
-from roster_etl.quality.tolerance_overrides import ToleranceOverride, with_overrides
+from roster_etl.quality.expectation_result import ExpectationResult
+from roster_etl.quality.gx_client import GX_CLIENT
+from roster_etl.quality.tolerance_overrides import ToleranceOverride, apply_overrides
 from roster_etl.quality.verdict import CheckResult, Verdict
 
 VERDICT_COLUMNS = ("rule", "column", "check", "judged", "failing")
@@ -59,7 +59,7 @@ def load_suites(folder: Path) -> dict[str, dict[str, Any]]:
     return suites
 
 
-def judge_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
+def evaluate_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[ToleranceOverride] = ()) -> Verdict:
     """Judge by `suite`, for one district, in the gates' own process.
 
     Args:
@@ -72,11 +72,11 @@ def judge_suite(suite: Suite, frame: pd.DataFrame, *, overrides: Sequence[Tolera
     """
     check_suite(suite, str(suite.get("name", "suite")))
     _check_frame(frame)
-    overridden = with_overrides(suite, overrides)
+    overridden = apply_overrides(suite, overrides)
     expectations = overridden["expectations"]
     _check_kinds(overridden["name"], expectations)
     lines = {column: frame[column].tolist() for column in ("rule", "judged", "failing")}
-    observed = GATES.observe(overridden["name"], expectations, lines)
+    observed = GX_CLIENT.run_expectations(overridden["name"], expectations, lines)
     return Verdict(name=overridden["name"], results=tuple(map(_result, expectations, observed)))
 
 
@@ -98,7 +98,7 @@ def _check_frame(frame: pd.DataFrame) -> None:
         raise ValueError(f"verdict frame: a rule stands twice, or more rows fail than were judged: {rules}")
 
 
-def _result(expectation: Mapping[str, Any], observed: Observed) -> CheckResult:
+def _result(expectation: Mapping[str, Any], observed: ExpectationResult) -> CheckResult:
     return CheckResult(
         rule=label(expectation),
         check=str(expectation.get("meta", {}).get("check", "")),
@@ -110,7 +110,7 @@ def _result(expectation: Mapping[str, Any], observed: Observed) -> CheckResult:
     )
 
 
-def _severity(expectation: Mapping[str, Any], observed: Observed) -> Severity:
+def _severity(expectation: Mapping[str, Any], observed: ExpectationResult) -> Severity:
     """Return the severity as it counts: a critical percentage that fails on few rows is a warning."""
     declared: Severity = expectation["severity"]
     few = observed.failing is not None and observed.failing < least_rows(expectation["kwargs"])

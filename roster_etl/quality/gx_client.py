@@ -20,12 +20,12 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any, TypeVar
 
-from roster_etl.quality.expectation_result import Observed, SuiteBroken
+from roster_etl.quality.expectation_result import ExpectationResult, SuiteBroken
 from roster_etl.spec.errors import RetryableError
 
 _SERVER = "roster_etl.quality.gx_server"
-_PATIENCE = 300.0  # seconds for an answer; a slow machine takes half a minute to load the library
-_HANDED_ON = (
+_TIMEOUT_SECONDS = 300.0  # seconds for an answer; a slow machine takes half a minute to load the library
+_INHERITED_VARIABLES = (
     "PATH",
     "HOME",
     "TMPDIR",
@@ -37,7 +37,7 @@ _HANDED_ON = (
     "PYTHONPYCACHEPREFIX",
 )
 _T = TypeVar("_T")
-_GARBAGE = "gave an answer that cannot be understood"
+_INVALID_ANSWER = "gave an answer that cannot be understood"
 
 
 class GatesUnavailable(RetryableError):
@@ -50,24 +50,24 @@ class GatesUnavailable(RetryableError):
     )
 
 
-class _Gone(Exception):
+class _NoAnswer(Exception):
     """The child gave no answer, or none that can be understood."""
 
 
 @dataclass(frozen=True)
-class _Broken:
+class _BrokenSuite:
     """What the child says of a suite that cannot be evaluated. ``suite`` empty: the one that was asked for."""
 
     suite: str
     problems: tuple[str, ...]
 
 
-class GateProcess:
+class GxClient:
     """One child process, and the pipe to it. Safe to share between threads; a forked process starts with none."""
 
-    def __init__(self, command: Sequence[str] | None = None, *, patience: float = _PATIENCE) -> None:
+    def __init__(self, command: Sequence[str] | None = None, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         self._command = tuple(command or (sys.executable, "-P", "-W", "ignore", "-m", _SERVER))
-        self._patience = patience
+        self._patience = timeout_seconds
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
@@ -75,35 +75,37 @@ class GateProcess:
     def start(self) -> None:
         """Start the child unless it is there; it loads its library while this process does something else."""
         with self._lock:
-            self._started()
+            self._ensure_started()
 
-    def observe(
+    def run_expectations(
         self, name: str, expectations: Sequence[Mapping[str, Any]], lines: Mapping[str, list[Any]]
-    ) -> tuple[Observed, ...]:
+    ) -> tuple[ExpectationResult, ...]:
         """Return what each of `expectations` found in the verdict `lines` (column: values), in their order.
 
         Raises: SuiteBroken: as ``engine_room.run_expectations`` raised it there. GatesUnavailable: two children gave no answer.
         """
         wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in expectations]
 
-        def observed(answer: Any) -> tuple[Observed, ...]:
-            found = tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
+        def observed(answer: Any) -> tuple[ExpectationResult, ...]:
+            found = tuple(ExpectationResult(passed=p, judged=j, failing=f) for p, j, f in answer["observed"])
             if len(found) != len(wanted):
                 raise ValueError(len(found))
             return found
 
-        return self._ask(name, {"suite": name, "expectations": wanted, "lines": lines}, observed)
+        return self._request(name, {"suite": name, "expectations": wanted, "lines": lines}, observed)
 
-    def document(self, folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
-        """Write Data Docs of `suites` (as ``data_docs`` takes them) into `folder`; return how many pages. Raises as `observe` does."""
-        return self._ask("of the Data Docs", {"docs": str(folder), "about": about, "suites": suites}, lambda a: int(a["pages"]))
+    def render_data_docs(self, folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
+        """Write Data Docs of `suites` (as ``data_docs`` takes them) into `folder`; return how many pages. Raises as `run_expectations` does."""
+        return self._request(
+            "of the Data Docs", {"docs": str(folder), "about": about, "suites": suites}, lambda a: int(a["pages"])
+        )
 
     def close(self) -> None:
         """End the child, if there is one: it holds nothing that it would have to save."""
         with self._lock:
-            self._end()
+            self._stop()
 
-    def forget(self) -> None:
+    def detach(self) -> None:
         """Leave the child to the process that this one was forked from."""
         process, self._process, self._unread, self._lock = self._process, None, b"", Lock()
         if process is not None:
@@ -112,7 +114,7 @@ class GateProcess:
                 if stream is not None:
                     stream.close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _ensure_started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._unread = b""
             self._process = subprocess.Popen(
@@ -125,60 +127,60 @@ class GateProcess:
             )
         return self._process
 
-    def _ask(self, name: str, request: Mapping[str, Any], read: Callable[[Any], _T]) -> _T:
-        """Return what `read` makes of the answer. Raises SuiteBroken, GatesUnavailable."""
+    def _request(self, name: str, request: Mapping[str, Any], parse: Callable[[Any], _T]) -> _T:
+        """Return what `parse` makes of the answer. Raises SuiteBroken, GatesUnavailable."""
         line = json.dumps(request).encode() + b"\n"
         with self._lock:
             try:
-                answer = self._asked(line, read)
-            except _Gone:
-                answer = self._asked_once_more(name, line, read)
-        if isinstance(answer, _Broken):
+                answer = self._send_request(line, parse)
+            except _NoAnswer:
+                answer = self._retry_request(name, line, parse)
+        if isinstance(answer, _BrokenSuite):
             raise SuiteBroken(answer.suite or name, answer.problems)
         return answer
 
-    def _asked_once_more(self, name: str, request: bytes, read: Callable[[Any], _T]) -> _T | _Broken:
+    def _retry_request(self, name: str, request: bytes, parse: Callable[[Any], _T]) -> _T | _BrokenSuite:
         try:
-            return self._asked(request, read)
-        except _Gone as error:
+            return self._send_request(request, parse)
+        except _NoAnswer as error:
             raise GatesUnavailable(suite=name, problem=str(error)) from None
 
-    def _asked(self, request: bytes, read: Callable[[Any], _T]) -> _T | _Broken:
+    def _send_request(self, request: bytes, parse: Callable[[Any], _T]) -> _T | _BrokenSuite:
         """Return the answer of a child that goes on living. Raises _Gone: there was none, and there is no child any more."""
         try:
-            process = self._started()
+            process = self._ensure_started()
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write(request)
             process.stdin.flush()
-            return _understood(self._line(process.stdout), read)
+            return _parse_answer(self._read_line(process.stdout), parse)
         except OSError as error:
-            self._end()
-            raise _Gone(f"cannot be reached ({type(error).__name__})") from None
+            self._stop()
+            raise _NoAnswer(f"cannot be reached ({type(error).__name__})") from None
         except BaseException:  # stopped meanwhile, perhaps: what it says then must not be taken for the next suite's
-            self._end()
+            self._stop()
             raise
 
-    def _line(self, stream: IO[bytes]) -> bytes:
+    def _read_line(self, stream: IO[bytes]) -> bytes:
         """Return the next line that the child says. Raises _Gone: it ended, or said none in time."""
         until = time.monotonic() + self._patience
         while b"\n" not in self._unread:
             if not select.select([stream], [], [], max(0.0, until - time.monotonic()))[0]:
-                raise _Gone(f"gave no answer for {self._patience:.0f} seconds")
+                raise _NoAnswer(f"gave no answer for {self._patience:.0f} seconds")
             some = os.read(stream.fileno(), 1 << 16)
             if not some:
-                raise _Gone(self._how_it_ended())
+                raise _NoAnswer(self._exit_reason())
             self._unread += some
         line, _, self._unread = self._unread.partition(b"\n")
         return line
 
-    def _how_it_ended(self) -> str:
+    def _exit_reason(self) -> str:
         assert self._process is not None
         with suppress(subprocess.TimeoutExpired):
             return f"ended with code {self._process.wait(timeout=5)}"
         return "closed its output"
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -190,40 +192,40 @@ class GateProcess:
                     stream.close()
 
 
-def _understood(line: bytes, read: Callable[[Any], _T]) -> _T | _Broken:
-    """Return what `read` makes of an answer, or why a suite is broken. Raises _Gone: it says anything else."""
+def _parse_answer(line: bytes, parse: Callable[[Any], _T]) -> _T | _BrokenSuite:
+    """Return what `parse` makes of an answer, or why a suite is broken. Raises _Gone: it says anything else."""
     try:
         answer = json.loads(line)
         if "broken" in answer:
-            return _Broken(str(answer.get("suite", "")), tuple(map(str, answer["broken"])))
-        return read(answer)
+            return _BrokenSuite(str(answer.get("suite", "")), tuple(map(str, answer["broken"])))
+        return parse(answer)
     except (ValueError, TypeError, KeyError):
-        raise _Gone(_GARBAGE) from None
+        raise _NoAnswer(_INVALID_ANSWER) from None
 
 
 def _environment() -> dict[str, str]:
     """Return what the child needs of ours, and no more: variables may hold passwords."""
-    ours = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+    ours = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(dict.fromkeys([package, *filter(None, sys.path)]))
     return {**ours, "PYTHONPATH": path, "GX_ANALYTICS_ENABLED": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-GATES = GateProcess()
-atexit.register(GATES.close)
-os.register_at_fork(after_in_child=GATES.forget)
+GX_CLIENT = GxClient()
+atexit.register(GX_CLIENT.close)
+os.register_at_fork(after_in_child=GX_CLIENT.detach)
 
 
-def start_gates() -> None:
+def start_gx_process() -> None:
     """Start the gates' process, so that it is ready when the first suite is judged."""
     with suppress(OSError):  # the first suite tries again, and says what is wrong
-        GATES.start()
+        GX_CLIENT.start()
 
 
-def write_data_docs_of(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
+def render_data_docs(folder: Path, about: Mapping[str, str], suites: Sequence[Mapping[str, Any]]) -> int:
     """Write Data Docs of `suites` into the empty `folder`, in the gates' own process; return how many pages.
 
     Args: as ``data_docs.write_pages`` takes them.
     Raises: SuiteBroken, GatesUnavailable.
     """
-    return GATES.document(folder, about, suites)
+    return GX_CLIENT.render_data_docs(folder, about, suites)

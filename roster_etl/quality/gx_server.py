@@ -19,28 +19,31 @@ from types import ModuleType
 from typing import IO, Any
 
 Answer = dict[str, Any]
-NEVER = ("boto3", "botocore")  # the library takes a bucket's client along where it is installed; nothing is read from one here
-SELDOM = ("altair", "scipy.stats")  # a second and 75 MB, for one expectation that no suite of rules has
+BLOCKED_MODULES = (
+    "boto3",
+    "botocore",
+)  # the library takes a bucket's client along where it is installed; nothing is read from one here
+DEFERRED_MODULES = ("altair", "scipy.stats")  # a second and 75 MB, for one expectation that no suite of rules has
 
 
-def serve(requests: IO[bytes], answers: IO[bytes], judge: Callable[[Mapping[str, Any]], Answer]) -> None:
+def serve(requests: IO[bytes], answers: IO[bytes], handle: Callable[[Mapping[str, Any]], Answer]) -> None:
     """Answer each line of `requests` with a line, until there are no more."""
     for request in requests:
-        answers.write(json.dumps(judge(json.loads(request))).encode() + b"\n")
+        answers.write(json.dumps(handle(json.loads(request))).encode() + b"\n")
         answers.flush()
 
 
-def answer(request: Mapping[str, Any]) -> Answer:
+def handle_request(request: Mapping[str, Any]) -> Answer:
     """Return what every expectation of the request observed, or that its Data Docs are written, or which suite is broken. No cell is in it."""
     from roster_etl.quality.expectation_result import SuiteBroken
 
     try:
-        return _documented(request) if "docs" in request else _judged(request)
+        return _write_data_docs(request) if "docs" in request else _run_expectations(request)
     except SuiteBroken as error:
         return {"suite": error.suite, "broken": error.problems}
 
 
-def _judged(request: Mapping[str, Any]) -> Answer:
+def _run_expectations(request: Mapping[str, Any]) -> Answer:
     import pandas as pd
 
     from roster_etl.quality.gx_runner import run_expectations
@@ -49,13 +52,13 @@ def _judged(request: Mapping[str, Any]) -> Answer:
     return {"observed": [(one.passed, one.judged, one.failing) for one in found]}
 
 
-def _documented(request: Mapping[str, Any]) -> Answer:
+def _write_data_docs(request: Mapping[str, Any]) -> Answer:
     from roster_etl.quality.data_docs import write_pages
 
     return {"pages": write_pages(Path(request["docs"]), request["about"], request["suites"])}
 
 
-class Later(ModuleType):
+class LazyModule(ModuleType):
     """Stands for a module until something in it is asked for. The library's own lazy loader loads at the next ``import`` already."""
 
     def __getattr__(self, name: str) -> Any:
@@ -66,11 +69,11 @@ class Later(ModuleType):
         return getattr(real, name)
 
 
-def later(name: str) -> None:
+def defer_import(name: str) -> None:
     """Let the next ``import`` of module `name` cost nothing; one that is loaded, or is not there, stays as it is."""
     if name in sys.modules or (spec := find_spec(name)) is None:
         return
-    module = Later(name)
+    module = LazyModule(name)
     module.__spec__, module.__file__ = spec, spec.origin
     sys.modules[name] = module
 
@@ -82,16 +85,16 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # whatever a library prints must not be taken for an answer
-    for name in NEVER:
+    for name in BLOCKED_MODULES:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type] # so `import` says that it is not there
-    for name in SELDOM:
-        later(name)
-    from roster_etl.quality.gx_runner import great_expectations
+    for name in DEFERRED_MODULES:
+        defer_import(name)
+    from roster_etl.quality.gx_runner import load_great_expectations
 
-    great_expectations()
+    load_great_expectations()
     gc.freeze()
     gc.enable()
-    serve(sys.stdin.buffer, answers, answer)
+    serve(sys.stdin.buffer, answers, handle_request)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from great_expectations.render.components import LegacyDiagnosticRendererType, L
 from great_expectations.render.renderer.renderer import renderer
 from great_expectations.render.renderer_configuration import RendererConfiguration, RendererValueType
 
-from roster_etl.quality.verdict import holds, promise_text, share_text
+from roster_etl.quality.verdict import is_within_tolerance, requirement_text, share_text
 
 METRIC = "table.rule_verdicts"
 
@@ -70,11 +70,14 @@ class ExpectRuleToHold(BatchExpectation):
         judged, failing = line
         share = failing / judged if judged else 0.0
         details = {"judged": judged, "failing": failing}
-        return {"success": holds(judged, failing, self.mostly), "result": {"observed_value": share, "details": details}}
+        return {
+            "success": is_within_tolerance(judged, failing, self.mostly),
+            "result": {"observed_value": share, "details": details},
+        }
 
     @classmethod
     def _prescriptive_template(cls, renderer_configuration: RendererConfiguration[Any]) -> RendererConfiguration[Any]:
-        promise = promise_text(renderer_configuration.kwargs.get("mostly"))
+        promise = requirement_text(renderer_configuration.kwargs.get("mostly"))
         renderer_configuration.add_param(name="rule", param_type=RendererValueType.STRING)
         renderer_configuration.template_str = f"$rule, {promise}"
         return renderer_configuration
@@ -89,7 +92,7 @@ class ExpectRuleToHold(BatchExpectation):
     ) -> list[RenderedStringTemplateContent]:
         kwargs = (configuration or result.expectation_config).kwargs
         template = {
-            "template": f"$rule, {promise_text(kwargs.get('mostly'))}",
+            "template": f"$rule, {requirement_text(kwargs.get('mostly'))}",
             "params": {"rule": kwargs["rule"]},
             "styling": (runtime_configuration or {}).get("styling"),
         }

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.projections.suite_format import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, nearest
+from roster_etl.projections.suite_format import RULE_TYPE, Severity, Suite, SuiteError, check_suite, label, nearest_name_hint
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class ToleranceOverride:
 
     def __post_init__(self) -> None:
         if not self.reason.strip():
-            raise SuiteError(self.place, ("a reason is needed; say why this district differs",))
+            raise SuiteError(self.display_name, ("a reason is needed; say why this district differs",))
         if self.mostly is None and self.severity is None:
-            raise SuiteError(self.place, ("nothing is overridden; give mostly or severity",))
+            raise SuiteError(self.display_name, ("nothing is overridden; give mostly or severity",))
 
     @property
-    def place(self) -> str:
+    def display_name(self) -> str:
         """What the override is called in messages."""
         return f'tolerance of "{self.suite}: {self.expectation}"'
 
@@ -63,11 +63,11 @@ def check_overrides(overrides: Sequence[ToleranceOverride], suites: Mapping[str,
     """
     for override in overrides:
         if override.suite not in suites:
-            raise SuiteError(override.place, (f"no such suite; {nearest(override.suite, tuple(suites))}",))
-        with_overrides(suites[override.suite], [override])
+            raise SuiteError(override.display_name, (f"no such suite; {nearest_name_hint(override.suite, tuple(suites))}",))
+        apply_overrides(suites[override.suite], [override])
 
 
-def with_overrides(suite: Suite, overrides: Sequence[ToleranceOverride]) -> Suite:
+def apply_overrides(suite: Suite, overrides: Sequence[ToleranceOverride]) -> Suite:
     """Return `suite` with those of `overrides` that name it applied; reason and date go into the expectation's meta.
 
     Raises: SuiteError: an override names no expectation of the suite (and the nearest that is), or a value is out of range.
@@ -78,16 +78,16 @@ def with_overrides(suite: Suite, overrides: Sequence[ToleranceOverride]) -> Suit
         if override.suite != suite["name"]:
             continue
         if override.expectation not in labels:
-            raise SuiteError(override.place, (f"no such expectation; {nearest(override.expectation, labels)}",))
+            raise SuiteError(override.display_name, (f"no such expectation; {nearest_name_hint(override.expectation, labels)}",))
         position = labels.index(override.expectation)
-        expectations[position] = _overridden(expectations[position], override)
-        check_suite({**suite, "expectations": [expectations[position]]}, override.place)
+        expectations[position] = _override_expectation(expectations[position], override)
+        check_suite({**suite, "expectations": [expectations[position]]}, override.display_name)
     return {**suite, "expectations": expectations}
 
 
-def with_refused_rows(suite: Suite, *, percent: float, least: int) -> Suite:
+def apply_refused_rows_limits(suite: Suite, *, percent: float, min_rows: int) -> Suite:
     """Return `suite` with a district's options ``refused_rows_pct`` (0 … 100) and ``refused_rows_min`` (rows) in force."""
-    limits = {"mostly": round(1 - percent / 100, 6), "at_least": least}
+    limits = {"mostly": round(1 - percent / 100, 6), "at_least": min_rows}
     return {
         **suite,
         "expectations": [
@@ -114,7 +114,7 @@ def _registry_override(gate: Gate) -> ToleranceOverride:
     )
 
 
-def _overridden(expectation: Mapping[str, Any], override: ToleranceOverride) -> dict[str, Any]:
+def _override_expectation(expectation: Mapping[str, Any], override: ToleranceOverride) -> dict[str, Any]:
     kwargs = expectation["kwargs"] if override.mostly is None else {**expectation["kwargs"], "mostly": override.mostly}
     note = {"override": {"reason": override.reason, "date": override.date.isoformat()}}
     return {

@@ -70,20 +70,20 @@ class Verdict:
     @property
     def passed_critical(self) -> bool:
         """Whether nothing failed that stops publishing."""
-        return not self.failed("critical")
+        return not self.failures("critical")
 
     @property
     def passed_warning(self) -> bool:
         """Whether nothing failed that should be looked at."""
-        return not self.failed("warning")
+        return not self.failures("warning")
 
-    def failed(self, *severities: Severity) -> tuple[CheckResult, ...]:
+    def failures(self, *severities: Severity) -> tuple[CheckResult, ...]:
         """Return the failed results of `severities`, or of all of them."""
         return tuple(r for r in self.results if not r.passed and (not severities or r.severity in severities))
 
-    def failed_text(self, *severities: Severity) -> tuple[str, ...]:
+    def failure_lines(self, *severities: Severity) -> tuple[str, ...]:
         """Return one line for each failed result of `severities`, or of all: the suite's name and the result's text."""
-        return tuple(f"{self.name}: {result.text}" for result in self.failed(*severities))
+        return tuple(f"{self.name}: {result.text}" for result in self.failures(*severities))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict in JSON's types; ``share`` and ``text`` are written for readers."""
@@ -101,7 +101,7 @@ class Verdict:
         return cls(name=verdict["name"], results=tuple(CheckResult(**{n: r[n] for n in names}) for r in verdict["results"]))
 
 
-def holds(judged: int, failing: int, mostly: float | None) -> bool:
+def is_within_tolerance(judged: int, failing: int, mostly: float | None) -> bool:
     """Return whether at most ``1 - mostly`` of `judged` rows fail (None: no row may). Exact: 10 of 100 is 10 %, not a bit more."""
     if mostly is None:
         return failing == 0
@@ -113,7 +113,7 @@ def allowed_text(mostly: float | None) -> str:
     return "none may" if mostly is None else f"at most {_percent(1 - _exact(mostly))} % allowed"
 
 
-def promise_text(mostly: float | None) -> str:
+def requirement_text(mostly: float | None) -> str:
     """Return "every row", or "at least 95 % of rows"."""
     return "every row" if mostly is None else f"at least {_percent(_exact(mostly))} % of rows"
 

@@ -30,21 +30,21 @@ class Choice:
     """One of the listed options, compared without regard to case.
 
     ``ranges``: a range ``low-high`` of two whole-number options is allowed too (Clever grades: the lower bound counts).
-    ``otherwise``: the option that an unknown value stands for (with a warning); None: an unknown value is broken.
+    ``fallback``: the option that an unknown value stands for (with a warning); None: an unknown value is broken.
     ``code``: what an unknown value is called.
     """
 
     options: tuple[str, ...]
     ranges: bool = False
-    otherwise: str | None = None
+    fallback: str | None = None
     code: Literal["bad_value", "unknown_role"] = "bad_value"
 
     def __post_init__(self) -> None:
         folded = [option.casefold() for option in self.options]
         if not self.options or len(set(folded)) != len(folded):
             raise ValueError("Choice: options must be given, each once (case does not count)")
-        if self.otherwise is not None and self.otherwise not in self.options:
-            raise ValueError(f"Choice: otherwise={self.otherwise!r} is not one of the options")
+        if self.fallback is not None and self.fallback not in self.options:
+            raise ValueError(f"Choice: otherwise={self.fallback!r} is not one of the options")
         if self.ranges and not any(option.isdigit() for option in self.options):
             raise ValueError("Choice: ranges need options that are whole numbers")
 
@@ -109,13 +109,13 @@ class Date:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
+class DateTime:
     """A moment in ISO 8601, ``2013-08-26T17:00:00Z``: T may be a blank, time and zone may be left out (midnight, UTC).
 
-    ``words``: other values that the cell may have instead, such as one that asks for the date to be cleared.
+    ``keywords``: other values that the cell may have instead, such as one that asks for the date to be cleared.
     """
 
-    words: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,18 +134,18 @@ class Phone:
             raise ValueError("Phone: name the allowed numbers of digits")
 
 
-Form = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Moment | Email | Phone
+CellFormat = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | DateTime | Email | Phone
 
 
 @dataclass(frozen=True, kw_only=True)
-class Together:
-    """If any of ``columns`` has a value, all of ``need`` must; else the whole group is left empty, with a warning."""
+class RequiredTogether:
+    """If any of ``columns`` has a value, all of ``required`` must; else the whole group is left empty, with a warning."""
 
     columns: tuple[str, ...]
-    need: tuple[str, ...]
+    required: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not set(self.need) <= set(self.columns):
+        if not set(self.required) <= set(self.columns):
             raise ValueError("Together: need must be part of columns")
 
 
@@ -158,19 +158,19 @@ class NotBefore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoundTogether:
-    """The values of ``columns`` stand together in a row of ``file``, in its ``others``; else the row is doubtful (``not_enrolled``).
+class CompositeReference:
+    """The values of ``columns`` stand together in a row of ``file``, in its ``other_columns``; else the row is doubtful (``not_enrolled``).
 
     They are compared without regard to case. Rows that lack one of the values are not compared.
     """
 
     columns: tuple[str, ...]
     file: str
-    others: tuple[str, ...]
+    other_columns: tuple[str, ...]
     message: str
 
     def __post_init__(self) -> None:
-        if not self.columns or len(self.columns) != len(self.others):
+        if not self.columns or len(self.columns) != len(self.other_columns):
             raise ValueError("FoundTogether: each of columns has its counterpart in others")
 
 
@@ -186,4 +186,4 @@ class AnyOf:
             raise ValueError("AnyOf: a single column is required by itself")
 
 
-RowRule = Together | NotBefore | AnyOf | FoundTogether
+RowRule = RequiredTogether | NotBefore | AnyOf | CompositeReference

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from roster_etl.spec.field_rules import AnyOf, Form, FoundTogether, NotBefore, RowRule, Text
+from roster_etl.spec.field_rules import AnyOf, CellFormat, CompositeReference, NotBefore, RowRule, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Unique:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
+class RowCondition:
     """The rows whose ``column`` has one of ``values``, compared without regard to case."""
 
     column: str
@@ -40,7 +40,7 @@ class Where:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Match:
+class CrossFeedMatch:
     """The value should be known in another feed of the district, as ``column`` of the canonical ``table``; else it is doubtful.
 
     ``option``: the option of the format that names the other feed's format; empty: nothing is compared.
@@ -57,7 +57,7 @@ class Column:
 
     A broken or empty cell of a required column refuses its row. A broken cell of any other column is left empty, with a
     warning; the row applies. ``required_where``: the header needs the column, and its cells are required in these rows only.
-    ``made_up_for``: the header needs the column, and the mapping has a value in place of an empty cell. ``strict``: the column
+    ``has_default``: the header needs the column, and the mapping has a value in place of an empty cell. ``strict``: the column
     may be empty, yet a broken cell refuses its row. ``secret`` columns are blanked before anything is stored. ``sticky``: the
     document says that edits by hand outlast uploads.
     """
@@ -65,12 +65,12 @@ class Column:
     name: str
     required: bool = False
     strict: bool = False
-    required_where: Where | None = None
-    made_up_for: bool = False
-    form: Form = field(default_factory=Text)
+    required_where: RowCondition | None = None
+    has_default: bool = False
+    cell_format: CellFormat = field(default_factory=Text)
     references: Reference | None = None
     unique: Unique | None = None
-    matches: Match | None = None
+    matches: CrossFeedMatch | None = None
     secret: bool = False
     sticky: bool = False
     aliases: tuple[str, ...] = ()
@@ -86,15 +86,15 @@ class Column:
             raise ValueError(f"Column {self.name}: a secret column is never read, so nothing can be required of it")
         if self.relaxed_by and not self.required:
             raise ValueError(f"Column {self.name}: relaxed_by makes sense for a required column only")
-        if (self.required_where or self.made_up_for) and (not self.required or self.relaxed_by):
+        if (self.required_where or self.has_default) and (not self.required or self.relaxed_by):
             raise ValueError(f"Column {self.name}: which cells are required is said of a column that is always required")
-        if self.required_where and self.made_up_for:
+        if self.required_where and self.has_default:
             raise ValueError(f"Column {self.name}: required_where and made_up_for contradict each other")
 
     @property
     def optional_cells(self) -> bool:
         """Whether a row may apply without a value in this column."""
-        return not self.required or any((self.relaxed_by, self.required_where, self.made_up_for))
+        return not self.required or any((self.relaxed_by, self.required_where, self.has_default))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class Family:
     pattern: str
     first: int
     last: int | None
-    form: Form = field(default_factory=Text)
+    cell_format: CellFormat = field(default_factory=Text)
     references: Reference | None = None
     unmapped: str = ""
     note: str = ""
@@ -117,11 +117,13 @@ class Family:
 
     def column(self, n: int) -> Column:
         """Return the member of this family with number ``n``."""
-        return Column(name=self.pattern.replace("{n}", str(n)), form=self.form, references=self.references, note=self.note)
+        return Column(
+            name=self.pattern.replace("{n}", str(n)), cell_format=self.cell_format, references=self.references, note=self.note
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repeats:
+class RepeatedRows:
     """Several rows with one key are allowed: they differ in ``columns`` only. Elsewhere the first row counts, with a warning."""
 
     columns: tuple[str, ...]
@@ -154,9 +156,9 @@ class File:
     ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
     (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``in_order``: rows are changes
     that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
-    formats where its name does not. ``orders``: where the format fixes the order of columns, further orders that were published;
-    that of ``columns`` is the first. ``lasting``: given once; an upload without the file goes on with the newest one that the
-    feed has published. ``records``: groups of optional columns that make a record of their own, such as a contact; one whose
+    formats where its name does not. ``other_column_orders``: where the format fixes the order of columns, further orders that were published;
+    that of ``columns`` is the first. ``carried_forward``: given once; an upload without the file goes on with the newest one that the
+    feed has published. ``record_groups``: groups of optional columns that make a record of their own, such as a contact; one whose
     cells were all broken is in doubt, and not gone. ``deleted``: the rows that say that their record is gone.
     """
 
@@ -169,15 +171,15 @@ class File:
     required: bool = True
     families: tuple[Family, ...] = ()
     extensions: tuple[str, ...] = ()
-    repeats: Repeats | None = None
+    repeats: RepeatedRows | None = None
     in_order: bool = False
     recognised_by: Signature | None = None
-    deleted: Where | None = None
+    deleted: RowCondition | None = None
     rules: tuple[RowRule, ...] = ()
     deprecated: bool = False
-    lasting: bool = False
-    orders: tuple[tuple[str, ...], ...] = ()
-    records: tuple[tuple[str, ...], ...] = ()
+    carried_forward: bool = False
+    other_column_orders: tuple[tuple[str, ...], ...] = ()
+    record_groups: tuple[tuple[str, ...], ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -186,25 +188,29 @@ class File:
         if twice:
             raise ValueError(f"File {self.name}: columns named twice: {', '.join(twice)}")
         known = {column.name for column in self.columns}
-        named = {*self.key, *(self.repeats.columns if self.repeats else ()), *(name for group in self.records for name in group)}
+        named = {
+            *self.key,
+            *(self.repeats.columns if self.repeats else ()),
+            *(name for group in self.record_groups for name in group),
+        }
         named |= {where.column for where in (self.deleted, *(c.required_where for c in self.columns)) if where}
         for rule in self.rules:
-            named |= _named(rule)
+            named |= _rule_columns(rule)
         if named - known:
             raise ValueError(f"File {self.name}: unknown columns {', '.join(sorted(named - known))}")
         if not self.key:
             raise ValueError(f"File {self.name}: a key is needed")
         if self.in_order and self.repeats:
             raise ValueError(f"File {self.name}: rows that apply in order are changes, not repeats of one record")
-        if any(sorted(order) != sorted(known) for order in self.orders):
+        if any(sorted(order) != sorted(known) for order in self.other_column_orders):
             raise ValueError(f"File {self.name}: an order of columns names each column once")
-        if self.lasting and self.required:
+        if self.carried_forward and self.required:
             raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
 
     def lookups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return what is looked up in other files: (file, the columns whose values are looked up together)."""
         single = [(reference.file, (reference.column,)) for reference in self.references()]
-        together = [(rule.file, rule.others) for rule in self.rules if isinstance(rule, FoundTogether)]
+        together = [(rule.file, rule.other_columns) for rule in self.rules if isinstance(rule, CompositeReference)]
         return tuple(dict.fromkeys([*single, *together]))
 
     def references(self) -> tuple[Reference, ...]:
@@ -214,10 +220,10 @@ class File:
 
     def column(self, name: str) -> Column:
         """Return the declared column ``name`` (vendor spelling). Raises KeyError."""
-        return next((c for c in self.columns if c.name == name), None) or _missing(self, name)
+        return next((c for c in self.columns if c.name == name), None) or _raise_no_column(self, name)
 
 
-def _named(rule: RowRule) -> set[str]:
+def _rule_columns(rule: RowRule) -> set[str]:
     match rule:
         case NotBefore(column=column, other=other):
             return {column, other}
@@ -227,5 +233,5 @@ def _named(rule: RowRule) -> set[str]:
             return set(rule.columns)
 
 
-def _missing(file: File, name: str) -> Column:
+def _raise_no_column(file: File, name: str) -> Column:
     raise KeyError(f"{file.name} has no column {name}")

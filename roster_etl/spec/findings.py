@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal, overload
 
 Severity = Literal["reject", "warning", "info", "file", "upload"]
-About = Literal["row", "file", "upload"]
+FindingScope = Literal["row", "file", "upload"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no database takes a NUL, and no terminal should obey the others
-_MASKED = 61  # characters of a mask: longer keys look alike
+_MAX_MASK_LENGTH = 61  # characters of a mask: longer keys look alike
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +39,9 @@ class Finding:
         if self.code not in CODES:
             raise ValueError(f"finding code {self.code!r} is not in the catalogue")
         for name in ("message", "file", "field", "key"):
-            object.__setattr__(self, name, printable(getattr(self, name)))
+            object.__setattr__(self, name, strip_control_chars(getattr(self, name)))
         if self.cause:
-            object.__setattr__(self, "cause", (printable(self.cause[0]), self.cause[1]))
+            object.__setattr__(self, "cause", (strip_control_chars(self.cause[0]), self.cause[1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,26 +49,26 @@ class FindingCode:
     """What a code means (one sentence) and what a district should do about it."""
 
     code: str
-    about: About
+    scope: FindingScope
     meaning: str
     advice: str
 
 
 @overload
-def printable(text: str) -> str: ...
+def strip_control_chars(text: str) -> str: ...
 @overload
-def printable(text: None) -> None: ...
-def printable(text: str | None) -> str | None:
+def strip_control_chars(text: None) -> None: ...
+def strip_control_chars(text: str | None) -> str | None:
     """Return `text` without control characters."""
     return _CONTROL.sub("", text) if text else text
 
 
 def mask(value: str) -> str:
     """Return `value` with all but its edges hidden: enough to recognise an id, too little to learn one."""
-    value = printable(value)
+    value = strip_control_chars(value)
     if len(value) < 6:
         return "•" * len(value)
-    return f"{value[:1]}{'•' * min(len(value) - 3, _MASKED - 3)}{value[-2:]}"
+    return f"{value[:1]}{'•' * min(len(value) - 3, _MAX_MASK_LENGTH - 3)}{value[-2:]}"
 
 
 _ROW = (
@@ -280,9 +280,13 @@ _UPLOAD = (
     ("stale_file", "A file is older than the rest of the upload; it was imported as it lies.", "Export all files together."),
 )
 
-_CATALOGUE: tuple[tuple[About, tuple[tuple[str, str, str], ...]], ...] = (("row", _ROW), ("file", _FILE), ("upload", _UPLOAD))
+_CATALOGUE: tuple[tuple[FindingScope, tuple[tuple[str, str, str], ...]], ...] = (
+    ("row", _ROW),
+    ("file", _FILE),
+    ("upload", _UPLOAD),
+)
 CODES: dict[str, FindingCode] = {
-    code: FindingCode(code=code, about=about, meaning=meaning, advice=advice)
+    code: FindingCode(code=code, scope=about, meaning=meaning, advice=advice)
     for about, rows in _CATALOGUE
     for code, meaning, advice in rows
 }

@@ -11,7 +11,7 @@ from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.files import File, Signature
 
 Mode = Literal["snapshot", "changes", "events"]
-ARRIVAL = ("quiet_period", "min_interval", "straggler_wait")
+TIMING_OPTIONS = ("quiet_period", "min_interval", "straggler_wait")
 """The options that say when an upload is taken; they change nothing about what its bytes become."""
 _SET_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -33,8 +33,8 @@ class Option:
 
     ``choices``: what a choice may be, or the values of a mapping. ``optional``: an empty text means that it is not set.
     Of kind ``format``: the name of another format; ``choices`` are filled in where the formats are known.
-    ``least``: the smallest share or number.
-    ``longest``: bytes that a text may have as UTF-8.
+    ``minimum``: the smallest share or number.
+    ``max_bytes``: bytes that a text may have as UTF-8.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Option:
     meaning: str
     choices: tuple[str, ...] = ()
     optional: bool = False
-    longest: int | None = None
-    least: int = 0
+    max_bytes: int | None = None
+    minimum: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +61,14 @@ class Needs:
     """Where ``option`` is set, ``needs`` must be, too."""
 
     option: str
-    needs: str
+    required: str
 
 
 OptionRule = Excludes | Needs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unsupported:
+class UnsupportedFile:
     """A kind of file that the vendor knows and this format does not take: it is recognised, reported, and left alone."""
 
     name: str
@@ -80,25 +80,25 @@ class Unsupported:
 class FileSet:
     """Files of a format that arrive together and apart from the others: an upload is of one set.
 
-    ``rhythm``: arrival options of which the set has its own, and their defaults: ``{"quiet_period": "60s"}`` in a set named
+    ``timing``: arrival options of which the set has its own, and their defaults: ``{"quiet_period": "60s"}`` in a set named
     ``attendance`` makes the option ``attendance_quiet_period``. ``urgent``: its runs go before those of other sets.
     """
 
     name: str
     files: tuple[str, ...]
     mode: Mode
-    rhythm: Mapping[str, str] = field(default_factory=dict)
+    timing: Mapping[str, str] = field(default_factory=dict)
     urgent: bool = False
 
     def __post_init__(self) -> None:
         if not self.files:
             raise FormatError(f"set {self.name}: names no file")
-        if unknown := sorted(set(self.rhythm) - set(ARRIVAL)):
-            raise FormatError(f"set {self.name}: {', '.join(unknown)} is no arrival option; they are {', '.join(ARRIVAL)}")
+        if unknown := sorted(set(self.timing) - set(TIMING_OPTIONS)):
+            raise FormatError(f"set {self.name}: {', '.join(unknown)} is no arrival option; they are {', '.join(TIMING_OPTIONS)}")
 
     def option(self, name: str) -> str:
         """Return the option that says `name`, an arrival option, for this set."""
-        return f"{self.name}_{name}" if name in self.rhythm else name
+        return f"{self.name}_{name}" if name in self.timing else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ class Format:
     quote, is refused alone where that is safe, or with its ``file``. ``column_order_option``: the switch option that lets columns
     stand in any order although the format fixes it.
     ``sets``: the sets in which the files arrive, the one with the main roster first; none: all of them arrive together.
-    ``others``: files that are the format's and not part of the uploads in question, because those are of another set.
+    ``other_files``: files that are the format's and not part of the uploads in question, because those are of another set.
     """
 
     name: str
@@ -127,22 +127,22 @@ class Format:
     extra_files: Literal["warn", "ignore"] = "warn"
     fixed_column_order: bool = False
     sets: tuple[FileSet, ...] = ()
-    others: tuple[File, ...] = ()
+    other_files: tuple[File, ...] = ()
     identify_by: Literal["name", "headers"] = "name"
-    unsupported: tuple[Unsupported, ...] = ()
+    unsupported: tuple[UnsupportedFile, ...] = ()
     lone_zip: bool = False
     broken_records: Literal["alone", "file"] = "alone"
     column_order_option: str | None = None
 
     def __post_init__(self) -> None:
-        by_name = {file.name: file for file in (*self.files, *self.others)}
-        if len(by_name) != len(self.files) + len(self.others):
+        by_name = {file.name: file for file in (*self.files, *self.other_files)}
+        if len(by_name) != len(self.files) + len(self.other_files):
             raise FormatError(f"{self.name}: two files have the same name")
         self._check_sets(by_name)
         if self.column_order_option and self.column_order_option not in {option.name for option in self.options}:
             raise FormatError(f"{self.name}: has no option {self.column_order_option}")
         for position, file in enumerate(self.files):
-            before = {earlier.name for earlier in (*self.others, *self.files[:position])}
+            before = {earlier.name for earlier in (*self.other_files, *self.files[:position])}
             for other, columns in file.lookups():
                 if other not in before:
                     raise FormatError(f"{self.name}/{file.name}: refers to {other}, which is not listed before it")
@@ -172,29 +172,29 @@ class Format:
                 return found
         raise UnknownFileSet(format=self.name, name=name, known=", ".join(found.name for found in self.sets) or "none")
 
-    def of_set(self, name: str) -> Format:
+    def for_file_set(self, name: str) -> Format:
         """Return the format as its uploads of the set `name` are: with the files of that set. Raises UnknownFileSet."""
         chosen = self.file_set(name)
         if not self.sets:
             return self
-        everything = (*self.files, *self.others)
+        everything = (*self.files, *self.other_files)
         return replace(
             self,
             mode=chosen.mode,
             files=tuple(file for file in everything if file.name in chosen.files),
-            others=tuple(file for file in everything if file.name not in chosen.files),
+            other_files=tuple(file for file in everything if file.name not in chosen.files),
         )
 
-    def needs(self, name: str) -> tuple[str, ...]:
+    def required_sets(self, name: str) -> tuple[str, ...]:
         """Return the sets that files of the set `name` refer to."""
-        files = self.of_set(name).files
+        files = self.for_file_set(name).files
         wanted = {other for file in files for other, _ in file.lookups()}
         return tuple(s.name for s in self.file_sets if s.name != name and wanted & set(s.files))
 
-    def set_of(self, file_name: str) -> str:
+    def file_set_of(self, file_name: str) -> str:
         """Return the name of the set that an uploaded file belongs to, by its name; one that is unknown lies with the first set."""
         wanted = file_name.rpartition("/")[2].casefold()
-        kind = next((file.name for file in (*self.files, *self.others) if file.file_name.casefold() == wanted), None)
+        kind = next((file.name for file in (*self.files, *self.other_files) if file.file_name.casefold() == wanted), None)
         return next((found.name for found in self.file_sets if kind in found.files), self.file_sets[0].name)
 
     def _check_matches(self, file: File) -> None:
@@ -205,9 +205,9 @@ class Format:
                     f"{self.name}/{file.name}: {column.name} needs an option {column.matches.option} of kind format"
                 )
 
-        self._check_ways()
+        self._check_identification()
 
-    def _check_ways(self) -> None:
+    def _check_identification(self) -> None:
         by_headers = self.identify_by == "headers"
         for file in self.files:
             if (file.recognised_by is not None) != by_headers:
@@ -221,7 +221,7 @@ class Format:
 
     def file(self, name: str) -> File:
         """Return the file ``name``, of whichever set. Raises KeyError."""
-        for file in (*self.files, *self.others):
+        for file in (*self.files, *self.other_files):
             if file.name == name:
                 return file
         raise KeyError(f"{self.name} has no file {name}")

@@ -16,7 +16,7 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from roster_etl.spec.errors import PermanentError
-from roster_etl.spec.formats import ARRIVAL, Excludes, FileSet, Format, Option, OptionRule
+from roster_etl.spec.formats import TIMING_OPTIONS, Excludes, FileSet, Format, Option, OptionRule
 
 COMMON_OPTIONS = (
     Option(
@@ -121,20 +121,20 @@ class ContradictingOptions(PermanentError):
 
 def options_of(format_: Format) -> dict[str, Option]:
     """Return the options of `format_` by name: the common ones, those of its sets, then its own, which may replace a default."""
-    of_sets = (option for file_set in format_.sets for option in _rhythm(file_set))
+    of_sets = (option for file_set in format_.sets for option in _timing_options(file_set))
     return {option.name: option for option in (*COMMON_OPTIONS, *of_sets, *format_.options)}
 
 
-def arrival_options(format_: Format) -> frozenset[str]:
+def timing_option_names(format_: Format) -> frozenset[str]:
     """Return the names of the options that say when an upload is taken, those of the sets too."""
-    return frozenset({*ARRIVAL, *(option.name for file_set in format_.sets for option in _rhythm(file_set))})
+    return frozenset({*TIMING_OPTIONS, *(option.name for file_set in format_.sets for option in _timing_options(file_set))})
 
 
-def _rhythm(file_set: FileSet) -> tuple[Option, ...]:
+def _timing_options(file_set: FileSet) -> tuple[Option, ...]:
     common = {option.name: option for option in COMMON_OPTIONS}
     return tuple(
         replace(common[name], name=file_set.option(name), default=default, meaning=f"{common[name].meaning} For {file_set.name}.")
-        for name, default in file_set.rhythm.items()
+        for name, default in file_set.timing.items()
     )
 
 
@@ -148,15 +148,15 @@ def parse_option(option: Option, text: str) -> object:
     text = text.strip()
     if option.optional and not text:
         return None
-    if option.longest is not None and len(text.encode("utf-8", "replace")) > option.longest:
-        raise BadOption(option=option.name, expected=f"at most {option.longest} bytes of text", default=option.default)
+    if option.max_bytes is not None and len(text.encode("utf-8", "replace")) > option.max_bytes:
+        raise BadOption(option=option.name, expected=f"at most {option.max_bytes} bytes of text", default=option.default)
     try:
-        return _BY_OPTION[option.kind](option, text) if option.kind in _BY_OPTION else _PARSERS[option.kind](text)
+        return _OPTION_PARSERS[option.kind](option, text) if option.kind in _OPTION_PARSERS else _PARSERS[option.kind](text)
     except (ValueError, LookupError, OverflowError, OSError):
-        raise BadOption(option=option.name, expected=_expected(option), default=option.default) from None
+        raise BadOption(option=option.name, expected=_expected_text(option), default=option.default) from None
 
 
-def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
+def resolve_options(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
     """Return the value of every option of `format_`: its default, unless a layer sets it; later layers win.
 
     Raises: UnknownOption: all names that no option has, at once. BadOption: see `parse_option`. ContradictingOptions.
@@ -170,24 +170,24 @@ def resolve(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
         texts.update(layer)
     values = {name: parse_option(option, texts[name]) for name, option in options.items()}
     for rule in format_.option_rules:
-        _check(rule, values)
+        _check_rule(rule, values)
     return values
 
 
-def _check(rule: OptionRule, values: Mapping[str, object]) -> None:
+def _check_rule(rule: OptionRule, values: Mapping[str, object]) -> None:
     if isinstance(rule, Excludes):
         given = [name for name in rule.options if values[name]]
         if len(given) > 1:
             raise ContradictingOptions(problem=f"options {' and '.join(given)} exclude each other; set one of them only")
-    elif values[rule.option] and values[rule.needs] is None:
-        raise ContradictingOptions(problem=f"option {rule.option} needs option {rule.needs}; set both")
+    elif values[rule.option] and values[rule.required] is None:
+        raise ContradictingOptions(problem=f"option {rule.option} needs option {rule.required}; set both")
 
 
 def _switch(text: str) -> bool:
     return _SWITCH[text.lower()]
 
 
-def _chosen(option: Option, text: str) -> str:
+def _parse_choice(option: Option, text: str) -> str:
     return text if text in option.choices else _refuse()
 
 
@@ -200,14 +200,14 @@ def _mapping(option: Option, text: str) -> dict[str, str]:
 
 def _whole(option: Option, text: str) -> int:
     value = int(text) if text.isascii() and text.isdigit() else _refuse()
-    return value if value >= option.least else _refuse()
+    return value if value >= option.minimum else _refuse()
 
 
 def _percent(option: Option, text: str) -> float:
     if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text, re.ASCII):
         raise ValueError
     value = float(text)
-    return value if option.least <= value <= 100 else _refuse()
+    return value if option.minimum <= value <= 100 else _refuse()
 
 
 def parse_duration(text: str) -> timedelta:
@@ -254,22 +254,22 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "zone": _zone,
     "encoding": _encoding,
 }
-_BY_OPTION: dict[str, Callable[[Option, str], object]] = {
-    "choice": _chosen,
-    "format": _chosen,
+_OPTION_PARSERS: dict[str, Callable[[Option, str], object]] = {
+    "choice": _parse_choice,
+    "format": _parse_choice,
     "mapping": _mapping,
     "whole": _whole,
     "percent": _percent,
 }
 
 
-def _expected(option: Option) -> str:
+def _expected_text(option: Option) -> str:
     return {
         "switch": "true or false",
         "choice": f"one of {', '.join(option.choices)}",
         "format": f"the name of another format: {', '.join(option.choices)}",
-        "whole": f"a whole number, {option.least} or more",
-        "percent": f"a share from {option.least} to 100, such as 10 or 2.5",
+        "whole": f"a whole number, {option.minimum} or more",
+        "percent": f"a share from {option.minimum} to 100, such as 10 or 2.5",
         "duration": "a time such as 30s, 5m, 1h, 2d or 0",
         "zone": "a time zone such as America/Chicago",
         "encoding": "an encoding such as utf-8 or cp1252",

@@ -31,7 +31,7 @@ def check_replacements(format_: Format, replacements: Replacements) -> None:
         raise BadReplacements(format=format_.name, problem="; ".join(problems), known=known)
 
 
-def codes_of(file: File, name: str, replacements: Replacements) -> Codes:
+def replacement_codes(file: File, name: str, replacements: Replacements) -> Codes:
     """Return the rules for column `name` of `file` (vendor spelling, or an extension's header); none: nothing is replaced.
 
     Columns are found by name or alias. Neither there nor in values do case and white space at the edges count.
@@ -41,12 +41,12 @@ def codes_of(file: File, name: str, replacements: Replacements) -> Codes:
         return {}
     if column is not None and _is_fixed(file, column):
         return {}
-    names = {folded(spelling) for spelling in ((column.name, *column.aliases) if column else (name,))}
-    tables = [table for spelling, table in replacements.items() if folded(spelling) in names]
-    return {folded(value): instead.strip() for table in tables for value, instead in table.items()}
+    names = {comparison_key(spelling) for spelling in ((column.name, *column.aliases) if column else (name,))}
+    tables = [table for spelling, table in replacements.items() if comparison_key(spelling) in names]
+    return {comparison_key(value): instead.strip() for table in tables for value, instead in table.items()}
 
 
-def folded(text: str) -> str:
+def comparison_key(text: str) -> str:
     """Return `text` as rules compare it."""
     return text.strip().casefold()
 
@@ -55,24 +55,24 @@ def _problems(format_: Format, replacements: Replacements) -> Iterator[str]:
     known = _replaceable(format_)
     seen: set[str] = set()
     for spelling, table in replacements.items():
-        name = known.get(folded(spelling), folded(spelling))
+        name = known.get(comparison_key(spelling), comparison_key(spelling))
         if name not in known.values() and not any(_is_extension(file, name) for file in format_.files):
-            yield f'"{spelling}" {_why_not(format_, spelling)}'
+            yield f'"{spelling}" {_why_not_replaceable(format_, spelling)}'
         if name in seen:
             yield f'"{spelling}" is named twice'
         seen.add(name)
-        values = [folded(value) for value in table]
+        values = [comparison_key(value) for value in table]
         if "" in values:
             yield f'"{spelling}" has a rule for the empty cell; only values can be replaced'
         if len(set(values)) < len(values):
             yield f'"{spelling}" has two rules for one value (case does not count)'
 
 
-def _why_not(format_: Format, spelling: str) -> str:
+def _why_not_replaceable(format_: Format, spelling: str) -> str:
     columns = [
         column for file in format_.files for column in (*file.columns, *(family.column(family.first) for family in file.families))
     ]
-    if folded(spelling) in {folded(name) for column in columns for name in (column.name, *column.aliases)}:
+    if comparison_key(spelling) in {comparison_key(name) for column in columns for name in (column.name, *column.aliases)}:
         return "cannot be replaced: it is an id, or is never read"
     return "is no column of the format"
 
@@ -80,7 +80,7 @@ def _why_not(format_: Format, spelling: str) -> str:
 def _replaceable(format_: Format) -> dict[str, str]:
     """Return the columns that rules may name: every spelling, folded → the column's name."""
     return {
-        folded(spelling): column.name
+        comparison_key(spelling): column.name
         for file in format_.files
         for column in file.columns
         if not _is_fixed(file, column)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from roster_etl.spec.field_rules import AnyOf, FoundTogether, NotBefore, RowRule, Text
+from roster_etl.spec.field_rules import AnyOf, CompositeReference, NotBefore, RowRule, Text
 from roster_etl.spec.files import Column, File
 
-Check = Literal[
+RuleCheck = Literal[
     "header",
     "rows",
     "refused",
@@ -37,8 +37,8 @@ REFUSED_ROWS = "file: rows refused"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promise:
-    """One rule. ``rule`` is its name in verdicts and suites; ``columns`` are in vendor spelling.
+class Rule:
+    """One rule. ``name`` is its name in verdicts and suites; ``columns`` are in vendor spelling.
 
     What a verdict counts as judged, and as failing, for each ``check``:
 
@@ -47,7 +47,7 @@ class Promise:
     - ``refused``: rows seen, rows refused (because of rows that they refer to, too)
     - ``key``: rows that got so far, those that an earlier, different row of the same key shuts out (exact repeats do not fail)
     - ``required``, ``present``: rows, those with an empty cell
-    - ``form``, ``reference``, ``unique``: filled cells, broken ones
+    - ``cell_format``, ``reference``, ``unique``: filled cells, broken ones
     - ``listed``: filled cells, those that the district's table does not list; none of either where it has no table
     - ``together``: rows with any of the columns filled, those that lack a needed one
     - ``any_of``: rows, those where all of the columns are empty
@@ -56,12 +56,12 @@ class Promise:
     - ``repeats``: rows that got so far, those that repeat a key and disagree with its first row
     """
 
-    rule: str
-    check: Check
+    name: str
+    check: RuleCheck
     columns: tuple[str, ...] = ()
 
 
-def promises(file: File) -> tuple[Promise, ...]:
+def file_rules(file: File) -> tuple[Rule, ...]:
     """Return every promise of `file`: of the file as a whole, of its key, of its columns in order, of its rows.
 
     A key is not promised where rows are changes: several may be about one record.
@@ -69,54 +69,52 @@ def promises(file: File) -> tuple[Promise, ...]:
     Of a family without a last number, no column can be promised anything, since it is unknown how many there are.
     """
     whole = (
-        Promise(rule=HEADER, check="header"),
-        Promise(rule=ANY_ROW, check="rows"),
-        Promise(rule=REFUSED_ROWS, check="refused"),
+        Rule(name=HEADER, check="header"),
+        Rule(name=ANY_ROW, check="rows"),
+        Rule(name=REFUSED_ROWS, check="refused"),
     )
-    keys = () if file.in_order else (_key(file),)
-    named = {key.rule for key in keys}
+    keys = () if file.in_order else (_key_rule(file),)
+    named = {key.name for key in keys}
     families = (family.column(n) for family in file.families if family.last for n in range(family.first, family.last + 1))
-    columns = (promise for column in (*file.columns, *families) for promise in _column(column) if promise.rule not in named)
+    columns = (promise for column in (*file.columns, *families) for promise in _column_rules(column) if promise.name not in named)
     return (*whole, *keys, *columns, *map(_row_rule, file.rules))
 
 
-def table_promises(table: str, *, event: bool = False) -> tuple[Promise, ...]:
+def table_rules(table: str, *, event: bool = False) -> tuple[Rule, ...]:
     """Return the promises of the canonical table `table`; of one that holds events, nothing is expected to come again.
 
     ``key``: records, those whose key an earlier one has. ``rows``: current records, those that the import would leave out.
     """
-    key = Promise(rule=f"{table}: key unique", check="key")
-    return (key,) if event else (key, Promise(rule=f"{table}: rows against last import", check="rows"))
+    key = Rule(name=f"{table}: key unique", check="key")
+    return (key,) if event else (key, Rule(name=f"{table}: rows against last import", check="rows"))
 
 
-def _key(file: File) -> Promise:
+def _key_rule(file: File) -> Rule:
     name = " + ".join(file.key)
     if file.repeats:
-        return Promise(rule=f"{name}: repeated rows agree", check="repeats", columns=file.key)
-    return Promise(rule=f"{name}: unique", check="key", columns=file.key)
+        return Rule(name=f"{name}: repeated rows agree", check="repeats", columns=file.key)
+    return Rule(name=f"{name}: unique", check="key", columns=file.key)
 
 
-def _column(column: Column) -> tuple[Promise, ...]:
+def _column_rules(column: Column) -> tuple[Rule, ...]:
     if column.secret:
         return ()
-    made: tuple[tuple[Check, bool], ...] = (
+    made: tuple[tuple[RuleCheck, bool], ...] = (
         ("required", column.required),
-        ("form", column.form != Text()),
+        ("form", column.cell_format != Text()),
         ("reference", column.references is not None),
         ("unique", column.unique is not None),
         ("listed", column.listed_by is not None),
         ("present", column.optional_cells),
     )
-    return tuple(
-        Promise(rule=f"{column.name}: {check}", check=check, columns=(column.name,)) for check, is_made in made if is_made
-    )
+    return tuple(Rule(name=f"{column.name}: {check}", check=check, columns=(column.name,)) for check, is_made in made if is_made)
 
 
-def _row_rule(rule: RowRule) -> Promise:
+def _row_rule(rule: RowRule) -> Rule:
     if isinstance(rule, NotBefore):
-        return Promise(rule=f"{rule.column}: not before {rule.other}", check="not_before", columns=(rule.column, rule.other))
-    if isinstance(rule, FoundTogether):
-        return Promise(rule=f"{', '.join(rule.columns)}: in {rule.file}", check="found", columns=rule.columns)
+        return Rule(name=f"{rule.column}: not before {rule.other}", check="not_before", columns=(rule.column, rule.other))
+    if isinstance(rule, CompositeReference):
+        return Rule(name=f"{', '.join(rule.columns)}: in {rule.file}", check="found", columns=rule.columns)
     if isinstance(rule, AnyOf):
-        return Promise(rule=f"{', '.join(rule.columns)}: any of", check="any_of", columns=(*rule.columns, *rule.unless))
-    return Promise(rule=f"{', '.join(rule.need)}: together", check="together", columns=rule.columns)
+        return Rule(name=f"{', '.join(rule.columns)}: any of", check="any_of", columns=(*rule.columns, *rule.unless))
+    return Rule(name=f"{', '.join(rule.required)}: together", check="together", columns=rule.columns)

@@ -14,7 +14,7 @@ Rows: TypeAlias = dict[str, list[Row]]  # file of the format -> its rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class SampleChange:
     """Something that the next day's upload does to `count` records of `file`. ``refused``: rows that an import will refuse."""
 
     kind: Literal["created", "updated", "removed", "refused", "doubted"]

@@ -12,26 +12,26 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
-Via = Literal["command", "ui", "daemon", "program"]
-_via: ContextVar[Via | None] = ContextVar("via", default=None)
+Channel = Literal["command", "ui", "daemon", "program"]
+_channel: ContextVar[Channel | None] = ContextVar("via", default=None)
 
 
 @contextmanager
-def acting(via: Via) -> Iterator[None]:
+def actor_channel(channel: Channel) -> Iterator[None]:
     """Say inside the block by which way people reach this process, unless that was said already."""
-    if _via.get() is not None:
+    if _channel.get() is not None:
         yield
         return
-    token = _via.set(via)
+    token = _channel.set(channel)
     try:
         yield
     finally:
-        _via.reset(token)
+        _channel.reset(token)
 
 
-def acting_via() -> Via:
+def current_channel() -> Channel:
     """Return by which way people reach this process; ``program`` where nobody said."""
-    return _via.get() or "program"
+    return _channel.get() or "program"
 
 
 def os_user() -> str:

@@ -49,9 +49,9 @@ class Archive:
     def __init__(self, url: str) -> None:
         self._folder = Folder(url)
 
-    def sweep(self) -> int:
+    def remove_partial_files(self) -> int:
         """Remove what killed processes were still writing a day ago, and return how many files that were."""
-        return self._folder.sweep()
+        return self._folder.remove_partial_files()
 
     def put(self, content: bytes | Path, *, original_sha256: str) -> StoredFile:
         """Store `content` (bytes, or a local file) for good; what is there already is left as it is. Raises ArchiveError."""
@@ -92,9 +92,9 @@ class Archive:
         Raises: ArchiveError: a manifest cannot be read, so that nobody knows what it names; nothing was removed.
         """
         wanted = set(keys)
-        for name in (*self._below("manifests"), *self._below("arrivals")) if wanted else ():
+        for name in (*self._json_files_below("manifests"), *self._json_files_below("arrivals")) if wanted else ():
             try:
-                wanted -= named_keys(self._folder.read(name))
+                wanted -= referenced_keys(self._folder.read(name))
             except ValueError:
                 raise ArchiveError(key=name, problem="it is damaged; restore it from a backup, then purge again") from None
         for key in wanted:
@@ -110,14 +110,14 @@ class Archive:
         Args: keys: what is removed in the end; members: import → its files as they are from then on. The warehouse forgets first whom to
             look for, so that a second try could not find out, and manifests let go of keys before their bytes are removed.
         """
-        before = self.removal(district_id)
+        before = self.pending_removal(district_id)
         document = {
             "keys": sorted({*keys, *before["keys"]}),
             "members": {**before["members"], **{str(number): files for number, files in members.items()}},
         }
         self._folder.write(_removal(district_id), json.dumps(document).encode("utf-8"))
 
-    def removal(self, district_id: str) -> dict[str, Any]:
+    def pending_removal(self, district_id: str) -> dict[str, Any]:
         """Return what a purge that has not come to its end was about to do: ``keys`` and ``members``, as `begin_removal` took them."""
         try:
             found: dict[str, Any] = json.loads(self._folder.read(_removal(district_id)))
@@ -125,7 +125,7 @@ class Archive:
             return {"keys": [], "members": {}}
         return found
 
-    def removals(self) -> tuple[str, ...]:
+    def pending_removals(self) -> tuple[str, ...]:
         """Return the districts of which a purge has not come to its end."""
         return tuple(name.removesuffix(".json") for name in self._folder.names("removals") if name.endswith(".json"))
 
@@ -172,32 +172,34 @@ class Archive:
         """Remove the reports of a district; nothing happens if there are none."""
         self._folder.remove(f"reports/{check_id(district_id)}")
 
-    def _below(self, name: str) -> Iterator[str]:
+    def _json_files_below(self, name: str) -> Iterator[str]:
         """Yield the JSON files in a folder and its folders."""
         for entry in self._folder.names(name):
-            yield from (f"{name}/{entry}",) if entry.endswith(".json") else self._below(f"{name}/{entry}")
+            yield from (f"{name}/{entry}",) if entry.endswith(".json") else self._json_files_below(f"{name}/{entry}")
 
     def manifests(self, district_id: str) -> tuple[int, ...]:
         """Return the import ids that have a manifest, in rising order."""
         names = self._folder.names(f"manifests/{check_id(district_id)}")
         return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
 
-    def add_arrival(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
+    def add_pending_upload(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
         """Write down an upload that waits for its import, behind those that wait already. Returns its number, which is never used again."""
-        number = max((*self.arrivals(district_id, source), int(at.timestamp() * 1000) - 1)) + 1
+        number = max((*self.pending_uploads(district_id, source), int(at.timestamp() * 1000) - 1)) + 1
         fault_point("arrival.write")
-        self._folder.write(_arrival(district_id, source, number), json.dumps(document, ensure_ascii=False).encode("utf-8"))
+        self._folder.write(
+            _pending_upload_name(district_id, source, number), json.dumps(document, ensure_ascii=False).encode("utf-8")
+        )
         fault_point("arrival.written")
         return number
 
-    def arrivals(self, district_id: str, source: str) -> tuple[int, ...]:
+    def pending_uploads(self, district_id: str, source: str) -> tuple[int, ...]:
         """Return the numbers of the uploads of a feed that wait, in rising order."""
         names = self._folder.names(f"arrivals/{check_id(district_id)}/{source}")
         return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
 
-    def read_arrival(self, district_id: str, source: str, number: int) -> dict[str, Any]:
+    def read_pending_upload(self, district_id: str, source: str, number: int) -> dict[str, Any]:
         """Return what was written down of an upload that waits. Raises ArchiveError if it waits no longer, or cannot be read."""
-        name = _arrival(district_id, source, number)
+        name = _pending_upload_name(district_id, source, number)
         try:
             document: dict[str, Any] = json.loads(self._folder.read(name))
         except FileNotFoundError:
@@ -206,13 +208,13 @@ class Archive:
             raise ArchiveError(key=name, problem="it is damaged; upload the files again") from None
         return document
 
-    def remove_arrival(self, district_id: str, source: str, number: int) -> None:
+    def remove_pending_upload(self, district_id: str, source: str, number: int) -> None:
         """Forget that an upload waits; its bytes stay."""
         fault_point("arrival.forget")
-        self._folder.remove(_arrival(district_id, source, number))
+        self._folder.remove(_pending_upload_name(district_id, source, number))
 
 
-def named_keys(content: bytes) -> set[str]:
+def referenced_keys(content: bytes) -> set[str]:
     """Return the keys of what a manifest, an upload that waits, or a removal that broke off, has in the archive.
 
     ``sha256`` of a member is none of them: it says what the district uploaded, whose bytes may have been removed since, and often looks
@@ -228,7 +230,7 @@ def named_keys(content: bytes) -> set[str]:
         raise ValueError(f"no manifest: {type(error).__name__}") from None
 
 
-def _arrival(district_id: str, source: str, number: int) -> str:
+def _pending_upload_name(district_id: str, source: str, number: int) -> str:
     return f"arrivals/{check_id(district_id)}/{source}/{int(number)}.json"
 
 

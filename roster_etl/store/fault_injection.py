@@ -129,30 +129,30 @@ class Fault:
     turn: int = 1
 
 
-_passed: Counter[str] = Counter()
+_pass_counts: Counter[str] = Counter()
 """How often this process came by each point while a fault was set."""
 
 
 def fault_point(point: str) -> None:
     """Do here what ``ROSTER_ETL_FAIL_AT`` says, if it names this `point`. Raises InjectedFault, BadFault."""
     if told := os.environ.get(VARIABLE):
-        _come_by(point, parse(told))
+        _reach_point(point, parse_fault(told))
 
 
-def armed() -> Fault | None:
+def configured_fault() -> Fault | None:
     """Return the fault that is set, None if none is. Raises BadFault: call it at start, so that a typing error is noticed."""
     told = os.environ.get(VARIABLE)
-    return parse(told) if told else None
+    return parse_fault(told) if told else None
 
 
-def passed() -> Mapping[str, int]:
+def pass_counts() -> Mapping[str, int]:
     """Return how often this process came by each point while a fault was set."""
-    return dict(_passed)
+    return dict(_pass_counts)
 
 
-def parse(told: str) -> Fault:
+def parse_fault(text: str) -> Fault:
     """Return what ``POINT:ACTION`` or ``POINT:ACTION:TURN`` says. Raises BadFault."""
-    point, _, rest = told.partition(":")
+    point, _, rest = text.partition(":")
     action, _, turn = rest.partition(":")
     problem = None
     if point not in POINTS:
@@ -166,9 +166,9 @@ def parse(told: str) -> Fault:
     return Fault(point=point, action=action, turn=int(turn or 1))
 
 
-def _come_by(point: str, fault: Fault) -> None:
-    _passed[point] += 1
-    if point != fault.point or _passed[point] != fault.turn:
+def _reach_point(point: str, fault: Fault) -> None:
+    _pass_counts[point] += 1
+    if point != fault.point or _pass_counts[point] != fault.turn:
         return
     if fault.action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)

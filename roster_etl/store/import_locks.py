@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.urls import redact
 
-_mine: dict[Path, int] = {}  # the locks of this process, by their files
+_own_locks: dict[Path, int] = {}  # the locks of this process, by their files
 
 
-class Holders:
+class ImportLocks:
     """The locks in `folder`, on imports of one warehouse: ``import-<warehouse>-<number>.lock``.
 
     The lock is a shared one, so that steps of one import may run in several processes. A file that is there and locked by nobody
@@ -31,68 +31,68 @@ class Holders:
         self._warehouse = hashlib.sha256(redact(warehouse).encode()).hexdigest()[:12]
 
     @contextmanager
-    def gate(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Let one process at a time begin an import, or look for those whose process is gone."""
-        make_private(self._folder)
-        gate = _open(self._folder / "imports.gate")
+        create_private_folder(self._folder)
+        gate = _open_lock_file(self._folder / "imports.gate")
         try:
             fcntl.flock(gate, fcntl.LOCK_EX)
             yield
         finally:
             os.close(gate)
 
-    def take(self, import_id: int, run_id: str | None = None) -> None:
+    def acquire(self, import_id: int, run_id: str | None = None) -> None:
         """Work on an import, for a run, until it is released, or this process ends."""
-        file = self._file(import_id)
-        if file in _mine:
+        file = self._lock_file(import_id)
+        if file in _own_locks:
             return
-        make_private(self._folder)
-        lock = _open(file)
+        create_private_folder(self._folder)
+        lock = _open_lock_file(file)
         fcntl.flock(lock, fcntl.LOCK_SH)
         os.ftruncate(lock, 0)
         os.pwrite(lock, (run_id or "").encode(), 0)
-        _mine[file] = lock
+        _own_locks[file] = lock
 
     def release(self, import_id: int, *, ended: bool) -> None:
         """Work on it no more. An import that has not ended keeps its file, which says that it was left."""
-        file = self._file(import_id)
-        lock = _mine.pop(file, None)
+        file = self._lock_file(import_id)
+        lock = _own_locks.pop(file, None)
         if lock is None:
             return
         if ended:
             file.unlink(missing_ok=True)
         os.close(lock)
 
-    def held(self, import_id: int) -> bool:
+    def is_locked(self, import_id: int) -> bool:
         """Return whether a living process works on an import."""
-        return self._file(import_id).exists() and not _is_free(self._file(import_id))
+        return self._lock_file(import_id).exists() and not _is_unlocked(self._lock_file(import_id))
 
-    def left(self) -> list[int]:
+    def orphaned(self) -> list[int]:
         """Return the imports whose processes are gone, in rising order."""
         name = re.compile(rf"import-{self._warehouse}-(\d+)\.lock")
         found = [(int(match[1]), file) for file in self._folder.glob("import-*.lock") if (match := name.fullmatch(file.name))]
-        return sorted(number for number, file in found if _is_free(file))
+        return sorted(number for number, file in found if _is_unlocked(file))
 
-    def left_by(self, import_id: int) -> str | None:
+    def last_run_of(self, import_id: int) -> str | None:
         """Return the run for which an import was taken last in this home (empty: for none, or not known); None: there is no such file."""
         try:
-            return self._file(import_id).read_text("utf-8")
+            return self._lock_file(import_id).read_text("utf-8")
         except FileNotFoundError:
             return None
 
-    def forget(self, import_id: int) -> None:
+    def discard(self, import_id: int) -> None:
         """Remove the file of an import that has ended."""
-        self._file(import_id).unlink(missing_ok=True)
+        self._lock_file(import_id).unlink(missing_ok=True)
 
-    def _file(self, import_id: int) -> Path:
+    def _lock_file(self, import_id: int) -> Path:
         return self._folder / f"import-{self._warehouse}-{import_id}.lock"
 
 
-def _open(file: Path) -> int:
+def _open_lock_file(file: Path) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def _is_free(file: Path) -> bool:
+def _is_unlocked(file: Path) -> bool:
     try:
         lock = os.open(file, os.O_RDWR)
     except FileNotFoundError:

@@ -19,12 +19,12 @@ from typing import Any
 
 from roster_etl.spec.errors import BadHome, SettingsError
 from roster_etl.spec.options import parse_duration
-from roster_etl.store.fault_injection import armed
-from roster_etl.store.files.folder import make_private
-from roster_etl.store.files.urls import is_url, join, redact, shown
+from roster_etl.store.fault_injection import configured_fault
+from roster_etl.store.files.folder import create_private_folder
+from roster_etl.store.files.urls import is_url, join, printable_name, redact
 
 FILE_NAME = "roster_etl.toml"
-_NOT_IN_A_URL = "?%#"  # Dagster makes its databases' URLs from the path as it stands
+_URL_SYNTAX_CHARS = "?%#"  # Dagster makes its databases' URLs from the path as it stands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class AlertSettings:
     timeout_seconds: float = 20
 
     @property
-    def wanted(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether there is anybody to tell."""
         return bool(self.webhook_env or self.webhook_file)
 
@@ -132,14 +132,14 @@ class RetentionSettings:
     reports: str = "730d"
     outbox: str = "90d"
 
-    def age(self, what: str) -> timedelta:
-        """Return how long `what` is kept."""
-        return parse_duration(getattr(self, what))
+    def max_age(self, kind: str) -> timedelta:
+        """Return how long `kind` is kept."""
+        return parse_duration(getattr(self, kind))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The effective settings of one home folder. All paths are absolute; URLs may carry passwords: show ``redacted()`` only."""
+    """The effective settings of one home folder. All paths are absolute; URLs may carry passwords: show ``to_redacted_dict()`` only."""
 
     home: Path
     warehouse: str
@@ -162,19 +162,19 @@ class Settings:
         Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once. BadHome: the folder
             cannot be used, or its name would be read as part of a database's URL. BadFault: no such fault can be put in.
         """
-        armed()  # a fault that cannot be put in is said at once: else a test of it would pass
-        home = _usable(home)
+        configured_fault()  # a fault that cannot be put in is said at once: else a test of it would pass
+        home = _prepare_home(home)
         values = _read(home / FILE_NAME)
-        for table, key, variable in _VARIABLES:
+        for table, key, variable in _ENV_VARIABLES:
             if given := (os.environ if environ is None else environ).get(variable):
                 values.setdefault(table, {})[key] = given
         landing = LandingSettings(**values.get("landing", {}))
         return cls(
             home=home,
             warehouse=_warehouse(home, values),
-            archive=_place(home, values, "archive"),
-            staging=_place(home, values, "staging"),
-            districts=_place(home, values, "districts"),
+            archive=_store_url(home, values, "archive"),
+            staging=_store_url(home, values, "staging"),
+            districts=_store_url(home, values, "districts"),
             landing=_absolute_landing(home, landing),
             limits=Limits(**values.get("limits", {})),
             mail=_mail(home, values.get("mail", {})),
@@ -189,11 +189,11 @@ class Settings:
         """Return the local folder for private temporary files: uploads while they are read."""
         return self.home / "staging" / "scratch"
 
-    def redacted(self) -> dict[str, Any]:
+    def to_redacted_dict(self) -> dict[str, Any]:
         """Return the settings for display: nested plain values, no password among them."""
         return {
             "home": str(self.home),
-            **{name: {"url": redact(getattr(self, name))} for name in _PLACES},
+            **{name: {"url": redact(getattr(self, name))} for name in _STORES},
             "landing": {**vars(self.landing), "base": redact(self.landing.base)},
             "limits": dict(vars(self.limits)),
             "mail": dict(vars(self.mail)),
@@ -204,54 +204,56 @@ class Settings:
         }
 
     def __repr__(self) -> str:
-        return f"Settings({self.redacted()!r})"
+        return f"Settings({self.to_redacted_dict()!r})"
 
 
-_PLACES = ("warehouse", "archive", "staging", "districts")
+_STORES = ("warehouse", "archive", "staging", "districts")
 _NUMBERS = (int, float)
 
 
-def _kinds(of: type) -> dict[str, tuple[type, ...]]:
+def _key_types(of: type) -> dict[str, tuple[type, ...]]:
     kinds = {str: (str,), tuple: (list,), int: (int,), float: _NUMBERS, bool: (bool,)}
     return {f.name: kinds[type(f.default)] for f in fields(of)}
 
 
 _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
-    **{place: {"url": (str,)} for place in _PLACES},
-    "landing": _kinds(LandingSettings),
+    **{place: {"url": (str,)} for place in _STORES},
+    "landing": _key_types(LandingSettings),
     "limits": {f.name: (int,) for f in fields(Limits)},
-    "mail": _kinds(MailSettings),
-    "alerts": _kinds(AlertSettings),
-    "reports": _kinds(ReportSettings),
+    "mail": _key_types(MailSettings),
+    "alerts": _key_types(AlertSettings),
+    "reports": _key_types(ReportSettings),
     "imports": {f.name: (int,) for f in fields(ImportSettings)},
-    "retention": _kinds(RetentionSettings),
+    "retention": _key_types(RetentionSettings),
 }
-_ONE_OF: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
-_VARIABLES = (
-    *((place, "url", f"ROSTER_ETL_{place.upper()}") for place in _PLACES),
+_CHOICES: dict[tuple[str, str], tuple[str, ...]] = {("mail", "security"): ("starttls", "tls", "none"), ("alerts", "on"): ALERTS}
+_ENV_VARIABLES = (
+    *((place, "url", f"ROSTER_ETL_{place.upper()}") for place in _STORES),
     ("landing", "base", "ROSTER_ETL_LANDING"),
 )
 
 
-def nearest(word: str, known: list[str]) -> str:
+def spelling_hint(name: str, known: list[str]) -> str:
     """Return a hint such as ``; did you mean "url"?``, or all that is known where nothing is near."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else f"; known are: {', '.join(sorted(known))}"
 
 
-def _usable(home: Path) -> Path:
+def _prepare_home(home: Path) -> Path:
     """Return `home` as an absolute folder that is there and can be written to. Raises BadHome."""
     home = Path(os.path.abspath(home.expanduser()))
-    if found := sorted(set(_NOT_IN_A_URL) & set(str(home))):
-        raise BadHome(home=shown(str(home)), problem=f"its path holds {' and '.join(found)}, which the URL of a database cannot")
+    if found := sorted(set(_URL_SYNTAX_CHARS) & set(str(home))):
+        raise BadHome(
+            home=printable_name(str(home)), problem=f"its path holds {' and '.join(found)}, which the URL of a database cannot"
+        )
     try:
-        make_private(home)
+        create_private_folder(home)
     except OSError as error:
-        raise BadHome(home=shown(str(home)), problem=f"it cannot be created ({error.strerror})") from None
+        raise BadHome(home=printable_name(str(home)), problem=f"it cannot be created ({error.strerror})") from None
     if not home.is_dir():
-        raise BadHome(home=shown(str(home)), problem="it is not a folder")
+        raise BadHome(home=printable_name(str(home)), problem="it is not a folder")
     if not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        raise BadHome(home=shown(str(home)), problem="this user may not write to it")
+        raise BadHome(home=printable_name(str(home)), problem="this user may not write to it")
     return home
 
 
@@ -269,14 +271,14 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
 
 def _problems(table: str, given: Any) -> list[str]:
     if table not in _KEYS:
-        return [f'unknown key "{table}"{nearest(table, list(_KEYS))}']
+        return [f'unknown key "{table}"{spelling_hint(table, list(_KEYS))}']
     if not isinstance(given, dict):
         return [f'"{table}" must be a table: [{table}]']
     problems = []
     for key, value in given.items():
         allowed = _KEYS[table].get(key)
         if allowed is None:
-            problems.append(f'unknown key "{table}.{key}"{nearest(key, list(_KEYS[table]))}')
+            problems.append(f'unknown key "{table}.{key}"{spelling_hint(key, list(_KEYS[table]))}')
         elif isinstance(value, bool) is not (bool in allowed) or not isinstance(value, allowed):
             wanted = (
                 "true or false" if bool in allowed else "text" if str in allowed else "a list" if list in allowed else "a number"
@@ -284,13 +286,13 @@ def _problems(table: str, given: Any) -> list[str]:
             problems.append(f'"{table}.{key}" must be {wanted}, found {type(value).__name__}')
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and not value > 0:
             problems.append(f'"{table}.{key}" must be more than 0')
-        elif wrong := [one for one in (value if isinstance(value, list) else [value]) if not _is_one_of(table, key, one)]:
-            problems.append(f'"{table}.{key}": {wrong[0]!r} is none of {", ".join(_ONE_OF[table, key])}')
+        elif wrong := [one for one in (value if isinstance(value, list) else [value]) if not _is_choice(table, key, one)]:
+            problems.append(f'"{table}.{key}": {wrong[0]!r} is none of {", ".join(_CHOICES[table, key])}')
     return problems
 
 
-def _is_one_of(table: str, key: str, value: object) -> bool:
-    return (table, key) not in _ONE_OF or value in _ONE_OF[table, key]
+def _is_choice(table: str, key: str, value: object) -> bool:
+    return (table, key) not in _CHOICES or value in _CHOICES[table, key]
 
 
 def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
@@ -298,7 +300,7 @@ def _mail(home: Path, values: Mapping[str, Any]) -> MailSettings:
     problems = []
     if mail.host and not mail.sender:
         problems.append('"mail.sender" is missing: the address that mail comes from')
-    if mail.sender and not is_address(mail.sender):
+    if mail.sender and not is_email_address(mail.sender):
         problems.append('"mail.sender" must be an e-mail address')
     if mail.user and not (mail.password_env or mail.password_file):
         problems.append('"mail.password_env" or "mail.password_file" is missing: the password of "mail.user"')
@@ -315,7 +317,7 @@ def _alerts(home: Path, values: Mapping[str, Any]) -> AlertSettings:
 
 
 def _retention(values: Mapping[str, str]) -> RetentionSettings:
-    wrong = [name for name, text in values.items() if not _is_age(text)]
+    wrong = [name for name, text in values.items() if not _is_positive_duration(text)]
     if wrong:
         raise SettingsError(
             where=FILE_NAME, problem="; ".join(f'"retention.{name}" must be a time such as 90d' for name in wrong)
@@ -323,7 +325,7 @@ def _retention(values: Mapping[str, str]) -> RetentionSettings:
     return RetentionSettings(**values)
 
 
-def _is_age(text: str) -> bool:
+def _is_positive_duration(text: str) -> bool:
     try:
         return parse_duration(text) > timedelta(0)
     except (ValueError, OverflowError):
@@ -338,18 +340,20 @@ def _files(home: Path, values: Mapping[str, Any], *names: str) -> dict[str, str]
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+@[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+")
 
 
-_NO_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control signs, halves of signs, separators of lines and paragraphs
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make what follows read in another order
+_LINE_BREAKING_CATEGORIES = frozenset(
+    {"Cc", "Cs", "Zl", "Zp"}
+)  # control signs, halves of signs, separators of lines and paragraphs
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make what follows read in another order
 
 
-def is_address(text: str) -> bool:
+def is_email_address(text: str) -> bool:
     """Return whether `text` is a plain e-mail address, which can do no harm in the head of a message."""
     return len(text) <= 254 and text.isascii() and _ADDRESS.fullmatch(text) is not None
 
 
-def is_line(text: str) -> bool:
+def is_single_line(text: str) -> bool:
     """Return whether `text` is one line that people read as it stands: no line break, no control sign, nothing that turns it round."""
-    return not any(unicodedata.category(sign) in _NO_LINE or sign in _TURNING for sign in text)
+    return not any(unicodedata.category(sign) in _LINE_BREAKING_CATEGORIES or sign in _BIDI_CONTROLS for sign in text)
 
 
 def _warehouse(home: Path, values: Mapping[str, Any]) -> str:
@@ -359,22 +363,22 @@ def _warehouse(home: Path, values: Mapping[str, Any]) -> str:
     return f"{prefix}:///{home / path}" if relative else url
 
 
-def _place(home: Path, values: Mapping[str, Any], name: str) -> str:
-    return _absolute(home, values.get(name, {}).get("url") or name)
+def _store_url(home: Path, values: Mapping[str, Any], name: str) -> str:
+    return _absolute_location(home, values.get(name, {}).get("url") or name)
 
 
-def _absolute(home: Path, place: str) -> str:
-    return place if is_url(place) else str(home / Path(place).expanduser())
+def _absolute_location(home: Path, location: str) -> str:
+    return location if is_url(location) else str(home / Path(location).expanduser())
 
 
-_MOST = {"tick_seconds": 30, "tick_looks": 64}  # Dagster gives a tick up after 60 s; each look has a thread and a connection
+_MAXIMUMS = {"tick_seconds": 30, "tick_looks": 64}  # Dagster gives a tick up after 60 s; each look has a thread and a connection
 
 
 def _absolute_landing(home: Path, landing: LandingSettings) -> LandingSettings:
-    if over := [f'"landing.{name}" must be at most {most}' for name, most in _MOST.items() if getattr(landing, name) > most]:
+    if over := [f'"landing.{name}" must be at most {most}' for name, most in _MAXIMUMS.items() if getattr(landing, name) > most]:
         raise SettingsError(where=FILE_NAME, problem="; ".join(over))
-    base = _absolute(home, landing.base) if landing.base else ""
-    known_hosts = _absolute(home, landing.known_hosts or "known_hosts")
+    base = _absolute_location(home, landing.base) if landing.base else ""
+    known_hosts = _absolute_location(home, landing.known_hosts or "known_hosts")
     return LandingSettings(**{**vars(landing), "base": base, "known_hosts": known_hosts})
 
 

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from roster_etl.store.files.folder import create_private, make_private
+from roster_etl.store.files.folder import create_private_file, create_private_folder
 
 _MAGIC = b"RST1"
 _HEAD = struct.Struct("<4sIQ")
@@ -54,7 +54,7 @@ class Container:
         Raises: OSError: the file cannot be written; earlier entries stay. ContainerDamaged.
         """
         with self._lock:
-            make_private(self.path.parent)
+            create_private_folder(self.path.parent)
             if replace:
                 self.path.unlink(missing_ok=True)  # another file, so that other readers see that nothing they know of it holds
             with self._opened() as file:
@@ -91,7 +91,7 @@ class Container:
         try:
             return self.path.open("r+b")
         except FileNotFoundError:
-            return create_private(self.path)
+            return create_private_file(self.path)
 
     def _current(self) -> dict[str, _Entry]:
         """Return the entries that are in the file now: another process may have written or removed some."""

@@ -31,7 +31,7 @@ class FrameStore:
         """Write a table, replacing one of the same name; the metadata of its schema is not kept."""
         table = table.replace_schema_metadata(None)  # pandas' notes there cannot name every Arrow type, and then break reading
         fault_point("frames.write")
-        self._folder.write_by(
+        self._folder.write_with(
             _file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out), durable=False
         )
         fault_point("frames.written")
@@ -40,7 +40,7 @@ class FrameStore:
         """Return the table as it was written, types included; of `columns` only, where given. Raises FrameError."""
         file = _file(district_id, import_id, name, "parquet")
         try:
-            source = self._folder.open_local(file) or pa.BufferReader(self._folder.read(file))
+            source = self._folder.local_file(file) or pa.BufferReader(self._folder.read(file))
             return _read_parquet(source, columns)
         except FileNotFoundError:
             raise FrameError(name=file, problem="there is no such frame; run the step before again") from None
@@ -50,7 +50,7 @@ class FrameStore:
     def write_json(self, district_id: str, import_id: int, name: str, document: Any) -> None:
         """Write a JSON document, replacing one of the same name."""
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        self._folder.write_by(
+        self._folder.write_with(
             _file(district_id, import_id, name, "json"), lambda out: out.write(text.encode("utf-8")), durable=False
         )
 
@@ -76,22 +76,22 @@ class FrameStore:
         """Remove all that belongs to a district."""
         self._folder.remove(check_id(district_id))
 
-    def kept(self) -> dict[str, tuple[int, ...]]:
+    def imports_by_district(self) -> dict[str, tuple[int, ...]]:
         """Return the imports that have frames, by district."""
         return {name: numbers for name in self._folder.names() if (numbers := self._imports(name))}
 
     def _imports(self, district_id: str) -> tuple[int, ...]:
         return tuple(sorted(int(number) for number in self._folder.names(district_id) if number.isdigit()))
 
-    def sweep(self, district_id: str | None = None, *, keep: int = 3, spare: Collection[int] = ()) -> int:
-        """Remove the frames of all but the newest `keep` imports of a district, or of each. Returns how many imports lost theirs.
+    def remove_old_imports(self, district_id: str | None = None, *, newest: int = 3, exclude: Collection[int] = ()) -> int:
+        """Remove the frames of all but the newest `newest` imports of a district, or of each. Returns how many imports lost theirs.
 
-        ``spare``: imports whose frames stay in any case.
+        ``exclude``: imports whose frames stay in any case.
         """
         removed = 0
         for name in self._folder.names() if district_id is None else (check_id(district_id),):
             imports = self._imports(name)
-            for import_id in set(imports[: max(0, len(imports) - keep)]) - set(spare):
+            for import_id in set(imports[: max(0, len(imports) - newest)]) - set(exclude):
                 self.drop(name, import_id)
                 removed += 1
         return removed

@@ -13,7 +13,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.mapping.change_plan import FoldPlan
+from roster_etl.mapping.change_plan import ChangePlan
 from roster_etl.mapping.column_plan import Mapping
 from roster_etl.spec import Format
 from roster_etl.spec.errors import PermanentError
@@ -30,17 +30,17 @@ class UnknownVendor(PermanentError):
 class Vendor:
     """One vendor: what its document promises, and how its files become canonical tables.
 
-    ``mappings`` are column plans of ``mapping.column_plan``; for a format of changes, ``fold`` says instead what its rows do to what is
+    ``mappings`` are column plans of ``mapping.column_plan``; for a format of changes, ``change_plan`` says instead what its rows do to what is
     there. ``package`` is the folder's module, for its codes, sample and README.
     """
 
     format: Format
     package: str
     mappings: tuple[Mapping, ...] = ()
-    fold: FoldPlan | None = None
+    change_plan: ChangePlan | None = None
 
     def __post_init__(self) -> None:
-        if (self.fold is not None) != (self.format.mode == "changes") or (self.fold and self.mappings):
+        if (self.change_plan is not None) != (self.format.mode == "changes") or (self.change_plan and self.mappings):
             raise ValueError(f"{self.format.name}: a format of changes is folded, and no other; a folded one has no mappings")
         self._check_sets()
 
@@ -53,21 +53,21 @@ class Vendor:
                 raise ValueError(
                     f"{self.format.name}: {', '.join(foreign)} would be filled by {file_set.name} and by another set"
                 )
-            if any(TABLES[table].event != (file_set.mode == "events") for table in tables):
+            if any(TABLES[table].holds_events != (file_set.mode == "events") for table in tables):
                 raise ValueError(f"{self.format.name}: a set fills tables of events if its mode is events, and no others then")
             read = {name for m in self.mappings if m.source in file_set.files for name in m.files()} - set(file_set.files)
             if read:
                 raise ValueError(f"{self.format.name}: mappings of {file_set.name} read {', '.join(sorted(read))} of another set")
 
-    def of_set(self, name: str) -> Vendor:
+    def for_file_set(self, name: str) -> Vendor:
         """Return the vendor as far as uploads of one set of files go. Raises UnknownFileSet."""
-        format_ = self.format.of_set(name)
+        format_ = self.format.for_file_set(name)
         if format_ is self.format:
             return self
         own = {file.name for file in format_.files}
         return replace(self, format=format_, mappings=tuple(mapping for mapping in self.mappings if mapping.source in own))
 
-    def set_that_fills(self, table: str) -> str:
+    def file_set_for_table(self, table: str) -> str:
         """Return the set of files that canonical `table` is made of; the first one for a table that none fills."""
         sources = {mapping.source for mapping in self.mappings if mapping.to == table}
         sets = self.format.file_sets
@@ -78,7 +78,7 @@ class Vendor:
         return Path(str(import_module(self.package).__file__)).parent
 
 
-def discover() -> dict[str, Vendor]:
+def discover_vendors() -> dict[str, Vendor]:
     """Return every vendor by its format's name, in the order of the names.
 
     Raises: ValueError: a folder holds no ``VENDOR``, or one whose format has another name than the folder.
@@ -91,7 +91,7 @@ def vendor(name: str) -> Vendor:
 
     Raises: UnknownVendor: lists the known ones.
     """
-    known = discover()
+    known = discover_vendors()
     if name not in known:
         raise UnknownVendor(name=name, known=", ".join(known))
     return known[name]
@@ -99,19 +99,19 @@ def vendor(name: str) -> Vendor:
 
 @cache
 def _vendors() -> tuple[tuple[str, Vendor], ...]:
-    found = tuple(_found())
+    found = tuple(_find_vendors())
     names = tuple(vendor.format.name for vendor in found)
-    return tuple((vendor.format.name, _knowing(vendor, names)) for vendor in found)
+    return tuple((vendor.format.name, _with_format_choices(vendor, names)) for vendor in found)
 
 
-def _knowing(found: Vendor, names: tuple[str, ...]) -> Vendor:
+def _with_format_choices(found: Vendor, names: tuple[str, ...]) -> Vendor:
     """Return the vendor with the other formats that there are as choices of its options of kind ``format``."""
     others = tuple(name for name in names if name != found.format.name)
     options = tuple(replace(o, choices=others) if o.kind == "format" else o for o in found.format.options)
     return replace(found, format=replace(found.format, options=options))
 
 
-def _found() -> Iterator[Vendor]:
+def _find_vendors() -> Iterator[Vendor]:
     for module in sorted(iter_modules(__path__), key=lambda m: m.name):
         if not module.ispkg or module.name.startswith("_"):
             continue

@@ -6,15 +6,15 @@ Belongs here: questions that a vendor's specs alone answer.
 from __future__ import annotations
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.mapping.change_plan import tables_of as tables_of_fold
+from roster_etl.mapping.change_plan import changed_tables as tables_of_fold
 from roster_etl.mapping.column_plan import Mapping
 from roster_etl.vendors import Vendor
 
 
 def tables_of(vendor: Vendor) -> tuple[str, ...]:
     """Return the canonical tables that a vendor fills, in publishing order."""
-    if vendor.fold is not None:
-        return tables_of_fold(vendor.fold)
+    if vendor.change_plan is not None:
+        return tables_of_fold(vendor.change_plan)
     filled = {mapping.to for mapping in vendor.mappings}
     return tuple(name for name in TABLES if name in filled)
 
@@ -26,9 +26,9 @@ def mappings_to(vendor: Vendor, table: str) -> tuple[Mapping, ...]:
 
 def reads_of(vendor: Vendor, table: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
     """Return the lineage of canonical `table`: its column, and the (file, column) pairs that it is made of; one entry a plan."""
-    if vendor.fold is not None:
-        return [(target, pairs) for target, pairs in vendor.fold.reads(table).items() if target in TABLES[table].names]
-    return [entry for mapping in mappings_to(vendor, table) for entry in mapping.reads().items()]
+    if vendor.change_plan is not None:
+        return [(target, pairs) for target, pairs in vendor.change_plan.lineage(table).items() if target in TABLES[table].names]
+    return [entry for mapping in mappings_to(vendor, table) for entry in mapping.lineage().items()]
 
 
 def files_for(vendor: Vendor, table: str) -> tuple[str, ...]:

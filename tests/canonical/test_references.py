@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roster_etl.canonical.references import REFERENCES, named_by
+from roster_etl.canonical.references import REFERENCES, referenced_table
 from roster_etl.canonical.roster import TABLES
 
 
@@ -34,14 +34,14 @@ def test_every_id_column_of_the_tables_that_clever_fills_refers_somewhere() -> N
 
 
 def test_what_a_column_names_is_told_with_the_columns_that_say_it() -> None:
-    assert named_by("enrollments", "organization_id") == ("organizations", {"organization_id": "organization_id"})
-    assert named_by("sections", "home_course_id") == ("courses", {"home_course_id": "course_id"})
-    assert named_by("logins", "user_kind") == ("users", {"user_kind": "user_kind", "user_id": "user_id"})
-    assert named_by("users", "email") is None
+    assert referenced_table("enrollments", "organization_id") == ("organizations", {"organization_id": "organization_id"})
+    assert referenced_table("sections", "home_course_id") == ("courses", {"home_course_id": "course_id"})
+    assert referenced_table("logins", "user_kind") == ("users", {"user_kind": "user_kind", "user_id": "user_id"})
+    assert referenced_table("users", "email") is None
 
 
 def test_every_column_of_an_id_that_can_be_edited_names_a_record() -> None:
     own = {"integration_id", "state_id", "merge_with_id", "authentication_provider_id"}  # of elsewhere
     editable = {(t.name, name) for t in TABLES.values() for name in set(t.names) - set(t.key) if name.endswith("_id")}
 
-    assert {(table, name) for table, name in editable if name not in own and named_by(table, name) is None} == set()
+    assert {(table, name) for table, name in editable if name not in own and referenced_table(table, name) is None} == set()

@@ -46,7 +46,7 @@ def test_what_may_be_null_in_a_key():
 
 
 def test_attendance_alone_is_made_of_events():
-    assert [name for name, table in TABLES.items() if table.event] == ["attendance"]
+    assert [name for name, table in TABLES.items() if table.holds_events] == ["attendance"]
 
 
 def test_the_arrow_schema_follows_from_the_columns():
@@ -69,7 +69,7 @@ def test_a_table_that_contradicts_itself_is_refused():
     with pytest.raises(ValueError, match="part of the key"):
         RosterTable("t", ("a",), (column,), "T", optional_key=("a",))
     with pytest.raises(ValueError, match="has_school"):
-        RosterTable("t", ("a",), (column,), "T", has_school="b")
+        RosterTable("t", ("a",), (column,), "T", school_column="b")
 
 
 def test_a_column_that_is_not_there_is_a_key_error():

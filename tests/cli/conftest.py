@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.vendors import vendor
 from tests.cli.calling import call
 
@@ -18,7 +18,7 @@ def uploads(tmp_path_factory) -> Path:
     """Two days of a district, in the folders ``a`` and ``b``."""
     folder = tmp_path_factory.mktemp("uploads")
     write_sample(vendor("clever"), folder / "a", students=STUDENTS, seed=5)
-    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
     return folder
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from roster_etl.cli.app import command
+from roster_etl.cli.app import root_command
 from tests.cli.calling import call
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def commands(group: Any, *words: str) -> Iterator[tuple[tuple[str, ...], Any]]:
 def test_no_help_loses_a_word_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     lost = []
-    for words, one in commands(command()):
+    for words, one in commands(root_command()):
         said = [one.callback.__doc__ or ""] if words and not hasattr(one, "commands") else []
         said += [getattr(parameter, "help", None) or "" for parameter in one.params]
         wanted = {found for text in said for found in _BRACKETS.findall(text)}
@@ -75,7 +75,7 @@ def _wrong(text: str) -> str | None:
     """Return what is wrong with a command as it is suggested; None: nothing is."""
     first = re.sub(r" …(?= \|)|\[[^\]]*\]|--home \S+", "", text).split(" | ")[0]  # of alternatives
     words = [_STANDS_FOR.get(word, word) for word in shlex.split(first)[1:]]
-    found = command()
+    found = root_command()
     while words and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]
     rest = [word for word in words if word not in ("--json", "--debug")]

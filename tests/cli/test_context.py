@@ -14,7 +14,7 @@ import pytest
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.global_options import PROJECT
-from roster_etl.cli.text_tables import aligned, plain
+from roster_etl.cli.text_tables import format_table, strip_control_chars
 from tests.cli.calling import call
 
 
@@ -37,11 +37,11 @@ def test_progress_is_plain_lines_in_a_pipe_and_a_bar_on_a_terminal(home: Path) -
 
 
 def test_a_table_is_aligned_with_numbers_to_the_right() -> None:
-    assert aligned(("name", "rows"), [("a", 5), ("李", 1200)]) == ["name   rows", "a         5", "李    1,200"]
+    assert format_table(("name", "rows"), [("a", 5), ("李", 1200)]) == ["name   rows", "a         5", "李    1,200"]
 
 
 def test_nothing_that_steers_a_terminal_is_printed() -> None:
-    assert plain("a\x1b[31mb\u202ec\nd") == "a�[31mb�c\nd"
+    assert strip_control_chars("a\x1b[31mb\u202ec\nd") == "a�[31mb�c\nd"
 
 
 def test_a_stream_that_cannot_say_a_sign_says_a_question_mark(home: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_document_keeps_every_sign_on_a_stream_that_cannot_say_it(home: Path) 
 
     out = io.TextIOWrapper(raw, encoding="ascii")
 
-    Call(home=home, out=out, err=io.StringIO()).document({"name": "李"})
+    Call(home=home, out=out, err=io.StringIO()).print_json({"name": "李"})
 
     assert json.loads(raw.getvalue()) == {"name": "李"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.districts import zone_of
+from roster_etl.cli.districts import district_time_zone
 from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
 
@@ -180,7 +180,7 @@ def test_feeds_that_disagree_leave_the_districts_time_zone() -> None:
     feeds = (Feed(format="clever", options={"time_zone": "America/Denver"}), Feed(format="other"))
     district = District(id="lincoln", time_zone="America/Chicago", feeds=feeds)
 
-    assert [zone_of(district, format_) for format_ in ("clever", "other", None)] == [
+    assert [district_time_zone(district, format_) for format_ in ("clever", "other", None)] == [
         "America/Denver",
         "America/Chicago",
         "America/Chicago",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.doctor import Examined, told_once
+from roster_etl.cli.doctor import HealthCheck, deduplicate
 from tests.cli.calling import Answer, call
 
 
@@ -60,14 +60,14 @@ def test_a_threshold_of_next_summer_is_looked_at_now(share: str, fine: bool, tmp
 def test_what_is_wrong_with_several_things_is_told_once() -> None:
     same = "warehouse: its schema is empty, this version needs 1; run `roster-etl migrate`"
     results = [
-        Examined(what="home", ok=True, found="private"),
-        Examined(what="warehouse", ok=False, found=same),
-        Examined(what="imports", ok=False, found=same),
-        Examined(what="disk", ok=False, found="full"),
-        Examined(what="holds", ok=False, found=same),
+        HealthCheck(what="home", ok=True, found="private"),
+        HealthCheck(what="warehouse", ok=False, found=same),
+        HealthCheck(what="imports", ok=False, found=same),
+        HealthCheck(what="disk", ok=False, found="full"),
+        HealthCheck(what="holds", ok=False, found=same),
     ]
 
-    assert [(result.what, result.found) for result in told_once(results)] == [
+    assert [(result.what, result.found) for result in deduplicate(results)] == [
         ("home", "private"),
         ("warehouse", "its schema is empty, this version needs 1; run `roster-etl migrate`"),
         ("imports", "cannot be looked at: see warehouse"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from roster_etl.cli.context import Progress
-from roster_etl.cli.gc_tuning import COLLECTOR, Collector
+from roster_etl.cli.gc_tuning import GC_TUNING, GcTuning
 
 
 @pytest.fixture(autouse=True)
@@ -21,14 +21,14 @@ def _as_it_was() -> Iterator[None]:
 
 
 def test_it_wakes_once_and_looks_no_more_at_what_was_there() -> None:
-    collector = Collector()
-    collector.rest()
+    collector = GcTuning()
+    collector.pause()
     assert not gc.isenabled()
 
-    collector.wake()
+    collector.resume()
     assert gc.isenabled()
     frozen = gc.get_freeze_count()
-    collector.wake()
+    collector.resume()
 
     assert frozen > 0
     assert abs(gc.get_freeze_count() - frozen) < 100  # some were freed, none were added
@@ -36,13 +36,13 @@ def test_it_wakes_once_and_looks_no_more_at_what_was_there() -> None:
 
 def test_one_that_somebody_else_has_switched_off_stays_off() -> None:
     gc.disable()
-    Collector().wake()
+    GcTuning().resume()
 
     assert not gc.isenabled()
 
 
 def test_the_first_step_wakes_it() -> None:
-    COLLECTOR.rest()
+    GC_TUNING.pause()
     Progress(lambda _: None)("received")
 
     assert gc.isenabled()

@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.global_options import BadWords, default_home, pairs, take_everywhere
+from roster_etl.cli.global_options import UsageError, default_home, parse_global_options, parse_key_values
 from tests.cli.calling import call
 
 HEAVY = ("dagster", "pandas", "pyarrow", "great_expectations", "sqlalchemy", "asyncssh", "alembic")
 
 
 def test_home_and_json_stand_before_or_after_the_words(home: Path) -> None:
-    before, rest_before = take_everywhere(["--home", str(home), "--json", "imports"])
-    after, rest_after = take_everywhere(["imports", f"--home={home}", "--json"])
+    before, rest_before = parse_global_options(["--home", str(home), "--json", "imports"])
+    after, rest_after = parse_global_options(["imports", f"--home={home}", "--json"])
 
     assert before == after
     assert rest_before == rest_after == ["imports"]
 
 
 def test_nothing_is_taken_after_two_dashes() -> None:
-    everywhere, rest = take_everywhere(["check", "--", "--json"])
+    everywhere, rest = parse_global_options(["check", "--", "--json"])
 
     assert not everywhere.json
     assert rest == ["check", "--", "--json"]
@@ -40,12 +40,12 @@ def test_the_home_is_the_environments_where_none_is_named(tmp_path: Path, root: 
 
 @pytest.mark.parametrize("words", [["plain"], ["=value"], ["a=1", "a=2"]])
 def test_pairs_need_a_key_and_a_value_once(words: list[str]) -> None:
-    with pytest.raises(BadWords):
-        pairs(words, what="--option")
+    with pytest.raises(UsageError):
+        parse_key_values(words, label="--option")
 
 
 def test_a_value_may_be_empty_and_may_hold_an_equals_sign() -> None:
-    assert pairs(["a=", "b=c=d"], what="--option") == {"a": "", "b": "c=d"}
+    assert parse_key_values(["a=", "b=c=d"], label="--option") == {"a": "", "b": "c=d"}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.cli.render_import import approving_words
-from roster_etl.pipeline.review.approve import Decision, approval, carry_out
+from roster_etl.cli.render_import import approve_command
+from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
@@ -177,10 +177,10 @@ def test_the_exit_code_of_an_approval_follows_what_failed(
 def test_two_approvals_at_once_publish_once_and_the_slower_learns_of_the_faster(held: Path) -> None:
     workspace = Workspace.open(held)
     with closing(workspace.warehouse) as warehouse:
-        one, other = (approval(workspace, Decision(import_id=3, by=name)) for name in ("Ada", "Bob"))
-        carry_out(workspace, one)
+        one, other = (validate_approval(workspace, ApprovalRequest(import_id=3, by=name)) for name in ("Ada", "Bob"))
+        apply_approval(workspace, one)
         with pytest.raises(NoHold, match="it was approved by Ada"):
-            carry_out(workspace, other)
+            apply_approval(workspace, other)
         told = [(row["action"], row["who"], row["outcome"], row["about"].get("code")) for row in warehouse.audit()]
 
     assert told[-2:] == [("approve", "Ada", "done", None), ("approve", "Bob", "refused", "no_open_hold")]
@@ -250,8 +250,8 @@ def test_a_hold_is_approved_without_the_removals_of_a_school(held: Path) -> None
 def test_ids_in_a_suggested_command_are_quoted_for_the_shell() -> None:
     hold = {"plan_sha256": "0123456789abcdef"}
 
-    assert approving_words({"hold": hold, "left_out": []}) == ""
-    assert approving_words({"hold": hold, "left_out": ["school:a b; $(id)", "terms"], "renamed": ["2"]}) == (
+    assert approve_command({"hold": hold, "left_out": []}) == ""
+    assert approve_command({"hold": hold, "left_out": ["school:a b; $(id)", "terms"], "renamed": ["2"]}) == (
         " --leave-out 'school:a b; $(id)' --leave-out terms --rename 2 --plan 0123456789ab"
     )
 

@@ -214,7 +214,7 @@ def test_a_district_that_is_registered_by_two_calls_at_once_is_no_error(
     uploads: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("districts", "add", "lincoln", "--format", "clever", home=home)
-    monkeypatch.setattr("roster_etl.cli.imports.registered", lambda *_: None)  # it was not there a moment ago
+    monkeypatch.setattr("roster_etl.cli.imports.find_district", lambda *_: None)  # it was not there a moment ago
 
     assert call("import", uploads / "a", "--district", "lincoln", "--format", "clever", home=home).code == 0
 
@@ -265,7 +265,7 @@ def test_an_import_that_fails_tells_of_itself_and_not_of_what_others_published_m
         )
         set_override(Workspace.open(home), target, "Nightingale", "A. Steward")
 
-    monkeypatch.setattr(plan, "_keep", meanwhile)
+    monkeypatch.setattr(plan, "_stage_plan", meanwhile)
     answer = call("import", uploads / "b", "--district", "lincoln", "--json", home=home)
 
     assert (answer.code, answer.document["import_id"], answer.document["kind"]) == (1, 2, "upload")

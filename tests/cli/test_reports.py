@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from roster_etl.pipeline.reporting.announce import tell_of
+from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.cli.calling import call
@@ -32,7 +32,7 @@ def held(home: Path, office: PostOffice) -> Path:
     )
     workspace = Workspace.open(home)
     workspace.registry.add(District(id="lincoln", contacts=("data@lincoln.example.org",), feeds=(Feed(format="clever"),)))
-    tell_of(workspace, ended(workspace, "held", findings=refused(1)))
+    publish_report(workspace, ended(workspace, "held", findings=refused(1)))
     return home
 
 

@@ -15,7 +15,7 @@ from roster_etl.pipeline.workspace import Workspace
 @pytest.fixture
 def started(monkeypatch) -> list[bool]:
     calls: list[bool] = []
-    monkeypatch.setattr(run_import, "start_gates", lambda: calls.append(True))
+    monkeypatch.setattr(run_import, "start_gx_process", lambda: calls.append(True))
     return calls
 
 

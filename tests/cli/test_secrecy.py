@@ -114,7 +114,7 @@ def test_an_import_that_fails_leaves_its_row_and_no_cell(uploads: Path, home: Pa
     def broken(*_: object, **__: object) -> None:
         raise ValueError(CANARIES[0])
 
-    monkeypatch.setattr("roster_etl.pipeline.steps.validate.judge_file", broken)
+    monkeypatch.setattr("roster_etl.pipeline.steps.validate.validate_file", broken)
     answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)
 
     assert (answer.code, answer.document["status"], answer.document["error"]["class"]) == (1, "failed", "ValueError")

@@ -16,7 +16,7 @@ import pytest
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import Settings
@@ -25,7 +25,7 @@ from tests.cluster import Cluster, redis_server
 from tests.dumps import dump
 from tests.s3 import SECRET
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.e2e, pytest.mark.slow, pytest.mark.pg]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.e2e, pytest.mark.slow_after, pytest.mark.pg]
 pytest.importorskip("dagster_celery")
 LONG = pytest.mark.skipif(not os.environ.get("LONG_TESTS"), reason="minutes: `make cluster` runs it")
 QUICK = {"quiet_period": "1s", "min_interval": "0"}
@@ -163,7 +163,7 @@ def test_a_worker_that_dies_in_a_step_fails_the_run_and_a_rerun_publishes(runnin
 def test_the_next_upload_follows_in_order_when_a_worker_has_come_back(running: Cluster, bucket: str, tmp_path: Path) -> None:
     ended(running, 0)
     running.workers[0].kill()
-    next_day(vendor("clever"), tmp_path / "upload", tmp_path / "next", seed=4)
+    write_next_day(vendor("clever"), tmp_path / "upload", tmp_path / "next", seed=4)
     upload(bucket, tmp_path / "next")
     running.start_worker("north")
     second = ended(running, 1)

@@ -15,25 +15,25 @@ import pytest
 
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
-from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors.landing_sensor import landing_zone
+from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.sensors.landing_sensor import landing_zone_sensor
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import NoNextDay, next_day, write_sample
+from roster_etl.projections.samples import NoNextDay, write_next_day, write_sample
 from roster_etl.spec import Choice, File
-from roster_etl.spec.options import arrival_options
-from roster_etl.spec.replacements import codes_of
+from roster_etl.spec.options import timing_option_names
+from roster_etl.spec.replacements import replacement_codes
 from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
-from roster_etl.vendors import Vendor, discover
+from roster_etl.vendors import Vendor, discover_vendors
 from roster_etl.vendors.lineage import tables_of
 from tests.cli.calling import call
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow_after]
 PASSWORD = "open-Sesame-4711"
 SECRET = "not-even-hashed-0815"
 LATER = {"id_changes"}  # tables that no first upload fills
-VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover().items()]
+VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover_vendors().items()]
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_sample_is_imported_by_command_and_so_is_its_next_day(vendor: Vendor, 
     assert (again.code, again.document["status"]) == (0, "unchanged")
 
     try:
-        changes = next_day(vendor, tmp_path / "a", tmp_path / "b", seed=6)
+        changes = write_next_day(vendor, tmp_path / "a", tmp_path / "b", seed=6)
     except NoNextDay:
         return
     second = call("import", tmp_path / "b", "--district", "lincoln", "--json", home=home_of)
@@ -80,7 +80,7 @@ def test_an_upload_by_sftp_is_seen_by_the_sensor_and_imported(
     with SftpServer(tmp_path / "sftp", [Account(user="lincoln", password=PASSWORD)]) as server:
         write_sample(vendor, server.home("lincoln"), students=30, seed=5)
         _register(home_of, name, path=server.url("lincoln"), known_hosts=str(server.known_hosts), password_env="LINCOLN_PASSWORD")
-        with visiting(home_of), home_instance(home_of) as instance:
+        with use_home(home_of), home_instance(home_of) as instance:
             runs = _runs_of_the_sensor(instance, len(vendor.format.file_sets))
             assert runs[0].dagster_run.job_name == f"import_{name}"
             assert {run.dagster_run.tags["district"] for run in runs} == {"lincoln"}
@@ -167,7 +167,9 @@ def _coded(vendor: Vendor) -> tuple[File, str]:
         (file, column.name)
         for file in vendor.format.files
         for column in file.columns
-        if isinstance(column.form, Choice) and not column.form.ranges and codes_of(file, column.name, {column.name: {"a": "b"}})
+        if isinstance(column.cell_format, Choice)
+        and not column.cell_format.ranges
+        and replacement_codes(file, column.name, {column.name: {"a": "b"}})
     )
 
 
@@ -184,7 +186,7 @@ def _rewritten(path: Path, column: str) -> Counter[str]:
 
 
 def _register(home: Path, name: str, **feed: str) -> None:
-    waits = arrival_options(discover()[name].format)
+    waits = timing_option_names(discover_vendors()[name].format)
     options = {wait: "0" for wait in waits if wait.endswith(("quiet_period", "min_interval"))}
     Workspace.open(home).registry.add(District(id="lincoln", feeds=(Feed(format=name, options=options, **feed),)))
 
@@ -203,7 +205,7 @@ def _runs_of_the_sensor(instance: dg.DagsterInstance, sets: int) -> list[dg.Exec
     cursor, runs = None, []
     for _ in range(5 * sets):
         with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
-            result = landing_zone(JOBS)(context)
+            result = landing_zone_sensor(JOBS)(context)
         assert isinstance(result, dg.SensorResult)
         cursor = result.cursor
         if result.run_requests:

@@ -11,7 +11,7 @@ import pytest
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.vendors import Vendor, discover
+from roster_etl.vendors import Vendor, discover_vendors
 from tests.cli.calling import call
 
 pytestmark = pytest.mark.e2e
@@ -19,7 +19,7 @@ CANARY = "Quillfeather"
 WHERE_PEOPLE_REST = ("warehouse.sqlite", "archive", "staging")
 
 
-@pytest.mark.parametrize("vendor", [pytest.param(vendor, id=name) for name, vendor in discover().items()])
+@pytest.mark.parametrize("vendor", [pytest.param(vendor, id=name) for name, vendor in discover_vendors().items()])
 def test_cells_of_a_broken_upload_stand_in_no_other_file_and_in_no_answer(vendor: Vendor, tmp_path: Path) -> None:
     home, upload, name = tmp_path / "home", tmp_path / "upload", vendor.format.name
     write_sample(vendor, upload, students=25, seed=5)

@@ -25,7 +25,7 @@ from roster_etl.store.registry.registry import Feed
 from roster_etl.vendors import vendor
 from tests.orchestration.conftest import register, selected, without_half_of_the_students
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.slow_after, pytest.mark.timeout(420)]
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_S, RUNS_S = 120, 180
 

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan, TablePlan, make_plan
-from roster_etl.engine.planning.removal_evidence import Doubt
+from roster_etl.engine.planning.removal_evidence import RemovalEvidence
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
-from roster_etl.frames.arrow import DELETED, REFUSED, flat
+from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
 
 Row = Mapping[str, Any]
-CERTAIN = Doubt(file_of=lambda name: name.rpartition("/")[2].removesuffix(".csv"))
+CERTAIN = RemovalEvidence(file_of=lambda name: name.rpartition("/")[2].removesuffix(".csv"))
 
 
 def mapped_table(name: str, rows: Sequence[Row]) -> pa.Table:
@@ -40,13 +40,13 @@ class Current:
         return self.table.select(["version_id", HASH])
 
     def rows(self, version_ids: pa.Array) -> pa.Table:
-        return self.table.filter(pc.is_in(flat(self.table.column("version_id")), value_set=version_ids))
+        return self.table.filter(pc.is_in(combine_chunks(self.table.column("version_id")), value_set=version_ids))
 
-    def schools(self) -> Mapping[str, int]:
-        column = TABLES[self.name].has_school
+    def count_by_school(self) -> Mapping[str, int]:
+        column = TABLES[self.name].school_column
         return Counter(value for value in self.table.column(column).to_pylist() if value) if column else {}
 
-    def matching(self, keys: pa.Table) -> pa.Table:
+    def versions_by_key(self, keys: pa.Table) -> pa.Table:
         key = TABLES[self.name].key
         return self.table.filter(pc.is_in(key_text(self.table, key), value_set=key_text(keys, key)))
 
@@ -55,14 +55,17 @@ class Current:
 
 
 def plan_of(
-    before: Mapping[str, Sequence[Row]], after: Mapping[str, Sequence[Row]], doubt: Doubt = CERTAIN, base: int | None = 7
+    before: Mapping[str, Sequence[Row]],
+    after: Mapping[str, Sequence[Row]],
+    doubt: RemovalEvidence = CERTAIN,
+    base: int | None = 7,
 ) -> Plan:
     mapped = {name: mapped_table(name, rows) for name, rows in after.items()}
     current = {name: Current(name, before.get(name, ())) for name in after}
-    return make_plan(mapped, current, base=base, doubt=doubt)
+    return make_plan(mapped, current, base=base, evidence=doubt)
 
 
-def users_plan(before: Sequence[Row], after: Sequence[Row], doubt: Doubt = CERTAIN) -> TablePlan:
+def users_plan(before: Sequence[Row], after: Sequence[Row], doubt: RemovalEvidence = CERTAIN) -> TablePlan:
     return plan_of({"users": before}, {"users": after}, doubt).tables["users"]
 
 

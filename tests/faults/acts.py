@@ -40,10 +40,10 @@ def warm() -> None:
     from roster_etl.pipeline.steps import receive
     from roster_etl.projections.samples import write_sample
     from roster_etl.store.outbox import smtp
-    from roster_etl.vendors import discover, vendor
+    from roster_etl.vendors import discover_vendors, vendor
 
     assert all((backup, decide, override, purge, rebuild, receive, retention, road, sweep, undo, smtp))
-    for known in discover().values():
+    for known in discover_vendors().values():
         receive._code_digest(known.package)
     with tempfile.TemporaryDirectory() as folder:
         home, upload = Path(folder) / "home", Path(folder) / "upload"
@@ -84,28 +84,28 @@ def import_(home: Path, path: str | None = None, archived: int | None = None, fe
 
 def resume(home: Path) -> None:
     """Go on with the newest import, which failed at a step, as a re-executed run does."""
-    from roster_etl.pipeline.import_upload import walk
-    from roster_etl.pipeline.lifecycle.import_lifecycle import release
-    from roster_etl.pipeline.reporting.announce import tell_of
+    from roster_etl.pipeline.import_upload import run_steps
+    from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
+    from roster_etl.pipeline.reporting.announce import publish_report
     from roster_etl.pipeline.staging import Staging
 
     with _open(home) as workspace:
         number = workspace.warehouse.imports(*FEED, limit=1)[0]["import_id"]
         upload = Staging(workspace.frames, FEED[0], number).upload()
-        workspace.holders.take(number)
+        workspace.import_locks.take(number)
         workspace.warehouse.resume(number)
-        walk(workspace, upload)
-        release(workspace, number)
-        tell_of(workspace, number)
+        run_steps(workspace, upload)
+        release_import(workspace, number)
+        publish_report(workspace, number)
 
 
 def approve(home: Path) -> None:
     """Approve what is held."""
-    from roster_etl.pipeline.review.approve import Decision, approval, carry_out
+    from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
 
     with _open(home) as workspace:
         for hold in workspace.warehouse.holds():
-            carry_out(workspace, approval(workspace, Decision(import_id=hold["import_id"], by="A. Steward")))
+            apply_approval(workspace, validate_approval(workspace, ApprovalRequest(import_id=hold["import_id"], by="A. Steward")))
 
 
 def discard(home: Path) -> None:
@@ -114,7 +114,7 @@ def discard(home: Path) -> None:
 
     with _open(home) as workspace:
         for hold in workspace.warehouse.holds():
-            decide.discard(workspace, hold["import_id"], "A. Steward")
+            decide.discard_import(workspace, hold["import_id"], "A. Steward")
 
 
 def undo(home: Path, import_id: int) -> None:
@@ -151,7 +151,7 @@ def rebuild(home: Path, url: str) -> None:
     from roster_etl.pipeline.maintenance import rebuild as again
 
     with _open(home) as workspace:
-        again.rebuild(workspace, FEED[0], url)
+        again.rebuild_district(workspace, FEED[0], url)
 
 
 def migrate(home: Path) -> None:
@@ -162,10 +162,10 @@ def migrate(home: Path) -> None:
 
 def send(home: Path) -> None:
     """Empty the outbox."""
-    from roster_etl.pipeline.reporting.announce import send_out
+    from roster_etl.pipeline.reporting.announce import flush_outbox
 
     with _open(home) as workspace:
-        send_out(workspace, everything=True)
+        flush_outbox(workspace, everything=True)
 
 
 def sweep(home: Path) -> None:
@@ -173,7 +173,7 @@ def sweep(home: Path) -> None:
     from roster_etl.pipeline.maintenance import cleanup as tidy
 
     with _open(home) as workspace:
-        tidy.sweep(workspace)
+        tidy.clean_up_home(workspace)
 
 
 def house(home: Path, days: float = 0.0) -> None:
@@ -182,8 +182,8 @@ def house(home: Path, days: float = 0.0) -> None:
     from roster_etl.pipeline.maintenance import retention
 
     with _open(home) as workspace:
-        tidy.sweep(workspace)
-        retention.let_go(workspace, datetime.now(UTC) + timedelta(days=days))
+        tidy.clean_up_home(workspace)
+        retention.apply_retention(workspace, datetime.now(UTC) + timedelta(days=days))
 
 
 def forget(home: Path) -> None:
@@ -264,25 +264,25 @@ def night(home: Path, hours: float | None = 0.0) -> None:
 
     Args: hours: since a noon to come; None: the clock is ours, and whoever fails is asked for again at once.
     """
-    from roster_etl.orchestration.sensors.landing_watch import watch
-    from roster_etl.orchestration.sensors.tick import Bounds
+    from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+    from roster_etl.orchestration.sensors.tick import TickLimits
     from roster_etl.pipeline.import_upload import import_upload
-    from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
+    from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphaned_imports
     from roster_etl.pipeline.uploads.order import Order
 
     cursor = home / CURSOR
     with _open(home) as workspace:
         for hour in range(3):
             clock = time.time if hours is None else partial(float, NOON + HOUR * (hours + hour))
-            end_left(workspace)  # as each tick does
+            fail_orphaned_imports(workspace)  # as each tick does
             before = cursor.read_text() if cursor.exists() else None
-            tick = watch(
+            tick = poll_landing_zones(
                 workspace,
                 before,
-                memory=_Remembered(home / MEMORY),
+                state_store=_Remembered(home / MEMORY),
                 clock=clock,
-                running=set,
-                bounds=Bounds(again_seconds=0.001) if hours is None else None,
+                read_busy_feeds=set,
+                bounds=TickLimits(retry_seconds=0.001) if hours is None else None,
             )
             cursor.write_text(tick.cursor)
             for request in tick.requests:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.registry.registry import Registry
 from roster_etl.vendors import vendor
@@ -47,7 +47,7 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The uploads a, b (the next day), half (of the students: held), users (Canvas); ``user`` names a student."""
     folder = tmp_path_factory.mktemp("uploads")
     write_sample(vendor("clever"), folder / "a", students=12, seed=5)
-    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
     shutil.copytree(folder / "b", folder / "half")
     students = folder / "half" / "students.csv"
     lines = students.read_text("utf-8").splitlines(keepends=True)

@@ -27,7 +27,7 @@ _PASSED = "points that were passed: "
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a child ended. ``code``: its exit code, or the number of the signal, negative; ``log``: all that it said; ``passed``: the points
+    """How a child ended. ``code``: its exit code, or the number of the signal, negative; ``log``: all that it said; ``pass_counts``: the points
     that it went through, if a fault was set and it was not killed.
     """
 
@@ -114,7 +114,7 @@ def _serve() -> None:
 
 
 def _child(job: Mapping[str, Any], acts: Mapping[str, Callable[..., int | None]]) -> None:
-    from roster_etl.store.fault_injection import passed
+    from roster_etl.store.fault_injection import pass_counts
 
     code = 70
     try:
@@ -124,7 +124,7 @@ def _child(job: Mapping[str, Any], acts: Mapping[str, Callable[..., int | None]]
             os.dup2(log, stream)
         os.environ.update(job["environment"])
         code = acts[job["act"]](Path(job["home"]), **job["how"]) or 0
-        sys.stdout.write(f"\n{_PASSED}{' '.join(passed())}")
+        sys.stdout.write(f"\n{_PASSED}{' '.join(pass_counts())}")
     except BaseException:  # noqa: BLE001 - whatever it is, the child ends here
         traceback.print_exc()
     finally:
@@ -136,9 +136,9 @@ def _child(job: Mapping[str, Any], acts: Mapping[str, Callable[..., int | None]]
 def _remember_verdicts(folder: Path) -> None:
     """Let suites be judged, and Data Docs written, in this process, and answer from `folder` what was asked before."""
     from roster_etl.quality.data_docs import write_pages
-    from roster_etl.quality.expectation_result import Observed
-    from roster_etl.quality.gx_client import GATES
-    from roster_etl.quality.gx_server import answer
+    from roster_etl.quality.expectation_result import ExpectationResult
+    from roster_etl.quality.gx_client import GX_CLIENT
+    from roster_etl.quality.gx_server import handle_request
 
     def observe(name: str, expectations: Sequence[Mapping[str, Any]], lines: Mapping[str, list[Any]]) -> Any:
         wanted = [{key: expectation[key] for key in ("type", "kwargs", "severity")} for expectation in expectations]
@@ -146,12 +146,12 @@ def _remember_verdicts(folder: Path) -> None:
         file = folder / hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
         if not file.exists():
             folder.mkdir(exist_ok=True)
-            file.write_text(json.dumps(answer(request)["observed"]))
-        return tuple(Observed(passed=p, judged=j, failing=f) for p, j, f in json.loads(file.read_text()))
+            file.write_text(json.dumps(handle_request(request)["observed"]))
+        return tuple(ExpectationResult(passed=p, judged=j, failing=f) for p, j, f in json.loads(file.read_text()))
 
-    GATES.observe = observe  # type: ignore[method-assign]
-    GATES.document = write_pages  # type: ignore[method-assign]
-    GATES.start = lambda: None  # type: ignore[method-assign]
+    GX_CLIENT.run_expectations = observe  # type: ignore[method-assign]
+    GX_CLIENT.render_data_docs = write_pages  # type: ignore[method-assign]
+    GX_CLIENT.start = lambda: None  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -72,14 +72,14 @@ def stay(home: Path, folder: str, *, gates: bool) -> None:
 
 
 def _serve(home: Path, folder: Path, *, gates: bool) -> None:
-    from roster_etl.quality.gx_client import GATES
+    from roster_etl.quality.gx_client import GX_CLIENT
     from tests.faults.acts import ACTS
 
     log = os.open(folder / _LOG, os.O_WRONLY | os.O_CREAT, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)
     if gates:
-        del GATES.observe, GATES.document, GATES.start  # what the forge has put in their place
+        del GX_CLIENT.run_expectations, GX_CLIENT.render_data_docs, GX_CLIENT.start  # what the forge has put in their place
     with (folder / _ORDERS).open() as orders, (folder / _ANSWERS).open("w") as answers:
         for line in orders:
             act, how = json.loads(line)

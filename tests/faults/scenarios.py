@@ -22,10 +22,10 @@ import sqlalchemy as sa
 from roster_etl.canonical import TABLES
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, HOLDS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
-from roster_etl.pipeline.lifecycle.manifest import is_behind
+from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated
 from roster_etl.pipeline.maintenance.backup import NoBackup, restore
-from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
-from roster_etl.store.archive import named_keys
+from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
+from roster_etl.store.archive import referenced_keys
 from roster_etl.store.warehouse import Warehouse
 from tests.faults.forge import KILLED, Ended, Forge, Fresh
 
@@ -85,7 +85,7 @@ def _brought_back(place: Place, name: str) -> list[str]:
 
 def _a_half_home_says_so_and_the_next_is_whole(place: Place) -> list[str]:
     half, problems = place.home / "first", []
-    if (half / HALF).exists():
+    if (half / RESTORE_MARKER).exists():
         try:
             Workspace.open(half)
             problems.append("a half restored home can be opened")
@@ -113,7 +113,7 @@ def _difference(workspace: Workspace, home: Path) -> list[str]:
 
 def _nothing_old_is_kept(place: Place) -> list[str]:
     with place.opened() as workspace:
-        kept = workspace.frames.kept()
+        kept = workspace.frames.imports_by_district()
     pages = [path.name for path in (place.home / "reports").glob("*/*")]
     return [f"frames of {name} are kept" for name in kept] + [f"{name} is kept" for name in pages]
 
@@ -333,13 +333,13 @@ def leftovers(workspace: Workspace) -> list[str]:
     warehouse, archive = workspace.warehouse, workspace.archive
     rows = warehouse.imports()
     found = [f"import {row['import_id']} is running" for row in rows if row["status"] == "running"]
-    found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_behind(workspace, row)]
+    found += [f"manifest of import {row['import_id']} is behind" for row in rows if is_manifest_outdated(workspace, row)]
     found += [f"{path.name} is left" for path in workspace.settings.scratch.glob("*") if path.name != "imports.gate"]
     manifests = (path.read_bytes() for path in (workspace.home / "archive" / "manifests").rglob("*.json"))
-    named = set[str]().union(*map(named_keys, manifests))
+    named = set[str]().union(*map(referenced_keys, manifests))
     objects = (workspace.home / "archive" / "objects").glob("*/*")
     found += [f"object {path.name} belongs to no import" for path in objects if path.suffix != ".part" and path.name not in named]
-    found += [f"a purge of {district} has not ended" for district in archive.removals()]
+    found += [f"a purge of {district} has not ended" for district in archive.pending_removals()]
     for row in rows:
         members = archive.read_manifest(row["district_id"], row["import_id"]).get("members", [])
         found += [f"{member['name']} of import {row['import_id']} is lost" for member in members if not _kept(archive, member)]

@@ -24,7 +24,7 @@ from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.pipeline.maintenance.backup import NoBackup, restore
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.fault_injection import POINTS
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.registry.registry import Registry
@@ -154,7 +154,7 @@ class Uploads:
             target.mkdir()
         else:
             shutil.copytree(self._first / name, target)  # what is given once, and not every day
-        next_day(facts, self._first / name, target, seed=self._random.randrange(1 << 30))
+        write_next_day(facts, self._first / name, target, seed=self._random.randrange(1 << 30))
         if kind in ("half", "broken"):
             self._spoil(max(target.glob("*.csv"), key=lambda file: file.stat().st_size), kind)
         return kind
@@ -317,7 +317,7 @@ class Soak:
     def _problems(self, workspace: Workspace, twin: Workspace) -> list[str]:
         problems = leftovers(workspace) + differences(canonical(workspace.warehouse), canonical(twin.warehouse))
         problems += [f"{path.name} is locked, or left" for path in workspace.settings.scratch.rglob("import-*.lock")]
-        for name, numbers in workspace.frames.kept().items():
+        for name, numbers in workspace.frames.imports_by_district().items():
             most = KEPT_IMPORTS + len(workspace.warehouse.holds(name))
             problems += [f"frames of {len(numbers)} imports of {name} are kept"] if len(numbers) > most else []
         return problems

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.cli.demo.processes import started
+from roster_etl.cli.demo.processes import running_process
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, home_instance
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -21,7 +21,7 @@ from tests.faults.test_matrix import ALL
 
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.slow,
+    pytest.mark.slow_after,
     pytest.mark.timeout(900),
     pytest.mark.skipif(not ALL, reason="a real daemon: make faults"),
 ]
@@ -45,7 +45,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def daemon(workspace: Workspace, fault: str = "") -> Any:
     environment = {"DAGSTER_HOME": str(workspace.home), "ROSTER_ETL_HOME": str(workspace.home), "ROSTER_ETL_SENSOR_SECONDS": "2"}
     environment |= {"ROSTER_ETL_FAIL_AT": fault, "PYTHONDONTWRITEBYTECODE": ""}
-    return started("dagster._daemon", ["run", "-m", MODULE], environment=environment, log=workspace.home / "dagster.log")
+    return running_process("dagster._daemon", ["run", "-m", MODULE], environment=environment, log=workspace.home / "dagster.log")
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 240) -> None:
@@ -61,7 +61,7 @@ def statuses(workspace: Workspace) -> list[str]:
 
 def is_left(workspace: Workspace) -> bool:
     """Whether a process was killed with an import in hand."""
-    return bool(workspace.holders.left())
+    return bool(workspace.import_locks.orphaned())
 
 
 def ticks_that_failed(workspace: Workspace) -> bool:

@@ -17,7 +17,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import FolderUnavailable, RetryableError, RosterError
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.registry.district import District, Feed
@@ -33,7 +33,7 @@ FEED = Feed(format="clever", options={"delete_threshold_pct": "100", "update_thr
 @pytest.fixture
 def workspace(home: Path, tmp_path: Path) -> Workspace:
     write_sample(vendor("clever"), tmp_path / "a", students=5, seed=5)
-    next_day(vendor("clever"), tmp_path / "a", tmp_path / "b", seed=6)
+    write_next_day(vendor("clever"), tmp_path / "a", tmp_path / "b", seed=6)
     workspace = Workspace.open(home)
     workspace.registry.add(District(id="lincoln", feeds=(FEED,)))
     return workspace
@@ -84,7 +84,7 @@ def test_a_full_database_of_sqlite_is_said_to_be_full_and_stays_as_it_was(
     with Warehouse(url) as warehouse:
         warehouse.migrate()
     pages = (tmp_path / "warehouse.sqlite").stat().st_size // 8192 + 1
-    monkeypatch.setattr(connection, "_ALWAYS", (*connection._ALWAYS, f"max_page_count = {pages}"))
+    monkeypatch.setattr(connection, "_PRAGMAS", (*connection._PRAGMAS, f"max_page_count = {pages}"))
     database = Database(url)
     with database.write() as made:
         made.exec_driver_sql("CREATE TABLE t (a TEXT)")
@@ -199,7 +199,7 @@ def test_a_clock_that_is_moved_between_two_imports_hides_neither(
         number = import_upload(workspace, order(tmp_path / "b"))
 
     assert workspace.warehouse.import_(number)["status"] == "published"
-    closed, opened = workspace.warehouse.turned("lincoln", "clever", "users", number)
+    closed, opened = workspace.warehouse.versions_touched_by("lincoln", "clever", "users", number)
     assert all(
         begun <= ended for begun, ended in zip(*closed.select(["valid_from", "valid_to"]).to_pydict().values(), strict=True)
     )
@@ -218,12 +218,12 @@ def test_mail_that_cannot_be_sent_stops_no_import_and_goes_out_later(workspace: 
     workspace.registry.add(District(id="lincoln", feeds=(FEED,), contacts=("ann@example.org",), mail="always"))
     down = Workspace.open(workspace.home)
     number = import_upload(down, order(tmp_path / "a"))
-    from roster_etl.pipeline.reporting.announce import send_out
+    from roster_etl.pipeline.reporting.announce import flush_outbox
 
-    problems = send_out(down).problems
+    problems = flush_outbox(down).problems
     with post_office() as office:
         (workspace.home / "roster_etl.toml").write_text(settings.format(office.port))
-        sent = send_out(Workspace.open(workspace.home), everything=True)
+        sent = flush_outbox(Workspace.open(workspace.home), everything=True)
 
     assert down.warehouse.import_(number)["status"] == "published"
     assert problems == ("mail server 127.0.0.1 port 1: it cannot be reached (Connection refused)",)

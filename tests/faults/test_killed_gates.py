@@ -13,7 +13,7 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
-from roster_etl.quality.gx_client import GATES
+from roster_etl.quality.gx_client import GX_CLIENT
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
 
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.faults
 
 def kill_gates(step: str) -> None:
     """Kill the child after some of the steps."""
-    if step in ("judged schools", "mapped users") and GATES._process is not None:
-        os.kill(GATES._process.pid, signal.SIGKILL)
+    if step in ("judged schools", "mapped users") and GX_CLIENT._process is not None:
+        os.kill(GX_CLIENT._process.pid, signal.SIGKILL)
 
 
 def test_an_import_whose_gates_are_killed_twice_is_published_with_every_verdict(home: Path, tmp_path: Path) -> None:

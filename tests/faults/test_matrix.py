@@ -51,7 +51,7 @@ def test_killed_anywhere_and_run_again_the_roster_is_that_of_a_clean_run(bases: 
 
 
 @pytest.mark.skipif(not ALL, reason="the whole matrix: make faults")
-@pytest.mark.slow
+@pytest.mark.slow_after
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize("name", list(SCENARIOS))
@@ -73,7 +73,7 @@ def test_every_scenario_is_killed_at_every_point_that_it_passes(bases: Bases, na
 
 
 @pytest.mark.skipif(not ALL, reason="processes of their own: make faults")
-@pytest.mark.slow
+@pytest.mark.slow_after
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize(

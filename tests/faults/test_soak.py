@@ -64,7 +64,7 @@ def test_two_nights_with_kills_come_to_the_same_as_without(tmp_path: Path, forge
 
 
 @pytest.mark.skipif(not NIGHTS, reason="many nights: make soak")
-@pytest.mark.slow
+@pytest.mark.slow_after
 @pytest.mark.pg
 @pytest.mark.timeout(86_400)
 @pytest.mark.parametrize("urls", ["sqlite", "postgresql"], indirect=True)

@@ -7,7 +7,16 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.frames import arrow
-from roster_etl.frames.arrow import FINDINGS, findings_frame, flat, one_array, row_codes, text, to_frame, to_table
+from roster_etl.frames.arrow import (
+    FINDINGS,
+    combine_chunks,
+    findings_frame,
+    row_codes,
+    text_series,
+    to_arrow_array,
+    to_frame,
+    to_table,
+)
 from roster_etl.spec.findings import Finding
 
 
@@ -20,11 +29,11 @@ def test_a_table_and_a_frame_are_the_same_data() -> None:
 
 @pytest.mark.parametrize("chunks", [[], [["a"]], [["a"], ["b", None]]])
 def test_a_column_of_any_number_of_chunks_is_one_array(chunks: list[list[str | None]]) -> None:
-    assert flat(pa.chunked_array(chunks, pa.string())).to_pylist() == [cell for chunk in chunks for cell in chunk]
+    assert combine_chunks(pa.chunked_array(chunks, pa.string())).to_pylist() == [cell for chunk in chunks for cell in chunk]
 
 
 def test_text_is_arrow_text() -> None:
-    assert one_array(text(["a", None])).equals(pa.array(["a", None]))
+    assert to_arrow_array(text_series(["a", None])).equals(pa.array(["a", None]))
 
 
 def test_a_findings_frame_has_a_row_a_finding_and_its_cause() -> None:

@@ -7,12 +7,12 @@ from threading import Event, get_ident
 
 import pytest
 
-from roster_etl.frames.prefetch import one_ahead
+from roster_etl.frames.prefetch import prefetch
 
 
 def test_all_items_come_in_their_order():
-    assert list(one_ahead(iter([3, None, 1]))) == [3, None, 1]
-    assert list(one_ahead([])) == []
+    assert list(prefetch(iter([3, None, 1]))) == [3, None, 1]
+    assert list(prefetch([])) == []
 
 
 def test_the_next_item_is_made_in_another_thread_while_the_present_one_is_used_and_no_more():
@@ -26,7 +26,7 @@ def test_the_next_item_is_made_in_another_thread_while_the_present_one_is_used_a
                 second.set()
             yield number
 
-    ahead = one_ahead(items())
+    ahead = prefetch(items())
 
     assert next(ahead) == 0
     assert second.wait(10)
@@ -40,7 +40,7 @@ def test_an_error_comes_after_the_items_before_it():
         yield 1
         raise KeyError("second")
 
-    ahead = one_ahead(items())
+    ahead = prefetch(items())
 
     assert next(ahead) == 1
     with pytest.raises(KeyError):

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from roster_etl.frames.timestamps import parse_moments
+from roster_etl.frames.timestamps import parse_timestamps
 
 
 def moment(text: str | None) -> datetime | None:
-    return parse_moments(pa.array([text], pa.string()))[0].as_py()
+    return parse_timestamps(pa.array([text], pa.string()))[0].as_py()
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_what_names_no_moment_that_exists_is_null(text: str | None) -> None:
 def test_each_value_keeps_its_place() -> None:
     texts = pa.array(["2026-01-02", None, "x", "2026-01-02", "2026-01-01"])
 
-    assert [m and m.day for m in parse_moments(texts).to_pylist()] == [2, None, None, 2, 1]
+    assert [m and m.day for m in parse_timestamps(texts).to_pylist()] == [2, None, None, 2, 1]
 
 
 def test_nothing_becomes_nothing() -> None:
-    assert len(parse_moments(pa.array([], pa.string()))) == 0
+    assert len(parse_timestamps(pa.array([], pa.string()))) == 0

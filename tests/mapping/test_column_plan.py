@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.mapping.column_plan import (
-    Agreed,
     AnyRow,
     Computed,
     Const,
     FirstOf,
     ForEvery,
     From,
+    FromTargets,
     IfOption,
     Lookup,
     Mapping,
     MostCommon,
-    Numbered,
-    Of,
-    OnlyWith,
+    NullIfConflicting,
+    NullIfUniform,
+    OnlyMatched,
+    RowNumber,
     Unpivot,
-    Varied,
     identity_columns,
 )
 from roster_etl.mapping.value_functions import joined
@@ -29,21 +29,21 @@ MAPPING = Mapping(
     source="sections",
     to="sections",
     steps=(
-        OnlyWith(file="links", on="Id", code="no_enrollments", message=""),
+        OnlyMatched(file="links", on="Id", code="no_enrollments", message=""),
         Lookup(file="teachers", on="T", key="Id", take={"last": "Name"}),
         MostCommon(name="grade", file="students", value="Grade", through="links", by="Id", member="S", codes={}, order=()),
-        Varied(column="Grade", name="varied"),
+        NullIfUniform(column="Grade", name="varied"),
         AnyRow(by="Id", column="Role", values=("x",), name="lead", file="admins"),
-        Agreed(by="N", column="School", name="school"),
+        NullIfConflicting(by="N", column="School", name="school"),
         ForEvery(column="School", value="all", file="schools", take="School_id", name="every"),
         Unpivot(columns=("T",), family="T_{n}", value="who", position="place"),
-        Numbered(by="Id", name="n"),
+        RowNumber(by="Id", name="n"),
         Computed(name="course", columns=("Number", "Name"), via=joined(" ")),
     ),
     columns={
         "id": From("Id"),
         "name": FirstOf(From("last", "Period", via=joined(" ")), From("Name"), Const("none")),
-        "slug": Of("name", "id", via=joined("-")),
+        "slug": FromTargets("name", "id", via=joined("-")),
         "grade": IfOption(option="o", equals=True, then=From("grade"), otherwise=From("varied")),
         "lead": From("lead"),
         "school": From("school"),
@@ -57,7 +57,7 @@ MAPPING = Mapping(
 
 
 def test_the_lineage_of_a_column_is_what_it_is_made_of() -> None:
-    reads = MAPPING.reads()
+    reads = MAPPING.lineage()
 
     assert reads["id"] == (("sections", "Id"),)
     assert reads["name"] == (("teachers", "Name"), ("sections", "Period"), ("sections", "Name"))

@@ -11,16 +11,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.assets.default_upload import newest_order
+from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.orchestration.assets.step_context import PRIORITY
-from roster_etl.orchestration.assets.vendor_assets import SeveralUploads, one_set
+from roster_etl.orchestration.assets.vendor_assets import SeveralUploads, single_file_set
 from roster_etl.orchestration.definitions import JOBS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_import
-from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors.landing_sensor import landing_zone, unfinished
-from roster_etl.orchestration.sensors.landing_watch import watch
-from roster_etl.orchestration.sensors.tick import Bounds, Tick
+from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.sensors.landing_sensor import busy_feeds, landing_zone_sensor
+from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -59,14 +59,14 @@ class Zone:
         self.memory = Remembered()
         self.busy: set[tuple[str, str, str]] = set()
 
-    def tick(self, minutes: float) -> Tick:
-        patient = Bounds(again_seconds=10**9)  # here nobody carries out what is asked for
-        tick = watch(
+    def tick(self, minutes: float) -> LandingTickResult:
+        patient = TickLimits(retry_seconds=10**9)  # here nobody carries out what is asked for
+        tick = poll_landing_zones(
             self.workspace,
             self.cursor,
-            memory=self.memory,
+            state_store=self.memory,
             clock=lambda: NOON + 60 * minutes,
-            running=lambda: self.busy,
+            read_busy_feeds=lambda: self.busy,
             bounds=patient,
         )
         self.cursor = tick.cursor
@@ -119,7 +119,7 @@ def test_a_roster_at_work_does_not_keep_absences_from_being_asked_for(tmp_path: 
     zone.tick(0)
 
     assert zone.asked(1) == ["attendance"]
-    assert zone.tick(5).waits == {"nothing_new": 1, "running": 1}
+    assert zone.tick(5).waiting_counts == {"nothing_new": 1, "running": 1}
 
 
 def test_the_day_of_an_arrival_is_when_it_was_first_seen(tmp_path: Path):
@@ -180,7 +180,7 @@ def test_runs_that_have_not_ended_are_known_by_set(instance: dg.DagsterInstance)
     job = defs.resolve_job_def(job_name(FORMAT, "attendance"))
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={**job.tags, "district": DISTRICT})
 
-    assert unfinished(instance) == {(DISTRICT, FORMAT, "attendance")}
+    assert busy_feeds(instance) == {(DISTRICT, FORMAT, "attendance")}
 
 
 def test_a_run_that_is_asked_for_several_uploads_says_so_and_imports_nothing(tmp_path: Path, instance: dg.DagsterInstance):
@@ -189,7 +189,7 @@ def test_a_run_that_is_asked_for_several_uploads_says_so_and_imports_nothing(tmp
     feeds = (Feed(format="clever"), Feed(format=FORMAT))
     workspace.registry.add(District(id=DISTRICT, feeds=feeds))
     instance.add_dynamic_partitions("districts", [DISTRICT])
-    with visiting(home):
+    with use_home(home):
         done = defs.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance, partition_key=DISTRICT, raise_on_error=False
         )
@@ -204,16 +204,16 @@ def test_files_of_two_sets_in_one_run_are_two_uploads():
     keys = [dg.AssetKey([FORMAT, name]) for name in ("upload", "students", "attendance")]
 
     with pytest.raises(SeveralUploads, match="import_catapult_connect, import_catapult_connect_attendance"):
-        one_set(vendor(FORMAT).format, keys)
-    assert one_set(vendor(FORMAT).format, keys[:2]) == "roster"
-    assert one_set(vendor(FORMAT).format, [keys[0], keys[2]]) == "attendance"
+        single_file_set(vendor(FORMAT).format, keys)
+    assert single_file_set(vendor(FORMAT).format, keys[:2]) == "roster"
+    assert single_file_set(vendor(FORMAT).format, [keys[0], keys[2]]) == "attendance"
 
 
 def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, instance: dg.DagsterInstance):
     home = tmp_path / "home"
     Workspace.open(home).registry.add(District(id=DISTRICT, feeds=(Feed(format=FORMAT),)))
     instance.add_dynamic_partitions("districts", [DISTRICT])
-    with visiting(home):
+    with use_home(home):
         done = defs.resolve_job_def(job_name("clever")).execute_in_process(instance=instance, partition_key=DISTRICT)
 
     assert done.success
@@ -222,12 +222,12 @@ def test_a_run_of_a_format_that_the_district_lacks_ends_well(tmp_path: Path, ins
 
 def test_materialize_takes_the_set_that_the_job_is_for(tmp_path: Path):
     zone = Zone(tmp_path, published=True)
-    order, why = newest_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
+    order, why = default_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
     assert (order.file_set, order.archived, why) == ("attendance", None, "what lies in the landing zone; nothing is archived yet")
     import_upload(zone.workspace, order)
     (zone.folder / ABSENCES).unlink()
 
-    order, why = newest_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
+    order, why = default_order(zone.workspace, DISTRICT, FORMAT, file_set="attendance")
 
     assert (order.archived, why.rpartition(": ")[2]) == (2, "the landing zone has no attendance file")
 
@@ -288,9 +288,9 @@ class Server:
 
     def tick(self) -> list[str]:
         """Evaluate the sensor once, carry out what it asks for, and return the jobs."""
-        with home_instance(self.home) as instance, visiting(self.home):
+        with home_instance(self.home) as instance, use_home(self.home):
             with dg.build_sensor_context(instance=instance, cursor=self.cursor) as context:
-                result: Any = landing_zone(JOBS)(context)
+                result: Any = landing_zone_sensor(JOBS)(context)
             self.cursor = result.cursor
             for request in result.run_requests:
                 job = defs.resolve_job_def(request.job_name)

@@ -246,7 +246,7 @@ def test_the_calendar_lifts_a_threshold_and_says_so(day2: Path) -> None:
     today = datetime.now(UTC).date()
     lifted = {"delete_threshold_pct": "100"}
     rollover = Window(first=today - timedelta(1), last=today + timedelta(1), reason="Rollover", options=lifted)
-    with_workspace(day2 / "home", lambda w: w.registry.plan("lincoln", rollover))
+    with_workspace(day2 / "home", lambda w: w.registry.add_window("lincoln", rollover))
     again = run(day2 / "home", day2 / "upload")
     _half(day2)
     document = run(day2 / "home", day2 / "upload")

@@ -9,9 +9,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from roster_etl.pipeline.maintenance.cleanup import sweep
+from roster_etl.pipeline.maintenance.cleanup import clean_up_home
 from roster_etl.pipeline.maintenance.purge import purge_person
-from roster_etl.pipeline.maintenance.rebuild import rebuild
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.settings import Settings
@@ -21,7 +21,7 @@ from tests.cli.calling import call
 from tests.dumps import dump
 from tests.pipeline.test_rebuild import registered, run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow_after
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_a_life_in_a_bucket_is_that_of_a_folder(home: Workspace, bucket: str, tm
     write_sample(vendor("clever"), tmp_path / "a", students=24, seed=5)
     published = run(home, path=str(tmp_path / "a"))
     doctor = call("doctor", home=home.home)
-    before, swept = places(bucket), sweep(home, frames=0)
+    before, swept = places(bucket), clean_up_home(home, frames=0)
     original = dump(home.warehouse)
-    rebuilt = rebuild(home, "lincoln", f"sqlite:///{tmp_path}/rebuilt.sqlite")
+    rebuilt = rebuild_district(home, "lincoln", f"sqlite:///{tmp_path}/rebuilt.sqlite")
 
     assert published["status"] == "published"
     assert f"ok     archive: {bucket}/archive, 1 uploads kept" in doctor.out

@@ -14,7 +14,7 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload, newest_archived
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import RosterMoved
 from roster_etl.vendors import vendor
@@ -27,7 +27,7 @@ def two_days(tmp_path_factory) -> Path:
     """A folder with the uploads ``a`` and ``b`` and a home in which they are imports 1 and 2."""
     folder = tmp_path_factory.mktemp("two_days")
     write_sample(vendor("clever"), folder / "a", students=30, seed=5)
-    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
     acting(folder / "home", lambda w: w.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),))))
     assert [run(folder / "home", path=str(folder / name))["status"] for name in "ab"] == ["published", "published"]
     return folder

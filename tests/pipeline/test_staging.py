@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.pipeline.staging import Loaded
+from roster_etl.pipeline.staging import LazyMapping
 
 
 def test_a_value_is_loaded_each_time_it_is_asked_for_and_by_nothing_else():
@@ -14,7 +14,7 @@ def test_a_value_is_loaded_each_time_it_is_asked_for_and_by_nothing_else():
         asked.append(name)
         return name.upper()
 
-    loaded = Loaded(["users", "sections"], load)
+    loaded = LazyMapping(["users", "sections"], load)
 
     assert "users" in loaded
     assert "terms" not in loaded

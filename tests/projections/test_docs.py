@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.projections.docs import NOTICE, form_text, format_page, generated_files, signature_text, targets_of
-from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Signature, Status, Text, WholeNumber
+from roster_etl.projections.docs import NOTICE, cell_format_text, format_page, generated_files, signature_text, targets_of
+from roster_etl.spec import Choice, Date, DateTime, Decimal, Digits, Email, Phone, Signature, Status, Text, WholeNumber
 from roster_etl.spec.findings import CODES
-from roster_etl.vendors import Vendor, discover, vendor
+from roster_etl.vendors import Vendor, discover_vendors, vendor
 
 CLEVER = vendor("clever").format
 
@@ -46,21 +46,21 @@ def test_every_finding_code_is_listed() -> None:
         (Text(max_length=5), "text of at most 5 characters"),
         (Choice(options=("Y", "N")), "one of `Y`, `N`"),
         (Choice(options=("K", "1", "2", "3"), ranges=True), "one of `K`, `1` … `3`, or a range of two whole numbers"),
-        (Choice(options=("F", "N"), otherwise="N"), "one of `F`, `N`; anything else counts as `N`"),
+        (Choice(options=("F", "N"), fallback="N"), "one of `F`, `N`; anything else counts as `N`"),
         (WholeNumber(minimum=1, maximum=9), "whole number, 1 to 9"),
         (Decimal(), "decimal number"),
         (Digits(), "digits only"),
         (Status(options=("active", "deleted")), "one of `active`, `deleted`"),
         (Date(pattern="MM/DD/YYYY"), "date MM/DD/YYYY"),
-        (Moment(), "moment in ISO 8601"),
-        (Moment(words=("<delete>",)), "moment in ISO 8601, or `<delete>`"),
+        (DateTime(), "moment in ISO 8601"),
+        (DateTime(keywords=("<delete>",)), "moment in ISO 8601, or `<delete>`"),
         (Text(max_length=5, printable=True), "text of at most 5 characters, no control characters"),
         (Email(), "e-mail address"),
         (Phone(lengths=(7, 10)), "phone number of 7, 10 digits"),
     ],
 )
 def test_a_form_reads_like_a_sentence(form: Text, text: str) -> None:
-    assert form_text(form) == text
+    assert cell_format_text(form) == text
 
 
 def test_every_column_that_is_read_goes_somewhere() -> None:
@@ -76,7 +76,7 @@ def test_every_canonical_column_is_listed_with_its_meaning() -> None:
     assert all(f"| `{c.name}` | {c.type} | {c.comment} |" in page for table in TABLES.values() for c in table.columns)
 
 
-@pytest.mark.parametrize("vendor", discover().values(), ids=lambda vendor: vendor.format.name)
+@pytest.mark.parametrize("vendor", discover_vendors().values(), ids=lambda vendor: vendor.format.name)
 def test_a_column_goes_somewhere_or_says_why_not(vendor: Vendor) -> None:
     targets = targets_of(vendor)
     strange = [
@@ -98,7 +98,7 @@ def test_one_page_lists_every_column_of_every_format() -> None:
     assert "| students.csv | `Last_name` | `users.last_name`, `users.full_name` |  |" in lines
     assert "| students.csv | `Password` |  | A password: never read, and blanked before anything is stored. |" in lines
     assert len([line for line in lines if line.startswith("| ") and "`" in line]) == sum(
-        len(file.columns) + len(file.families) for vendor in discover().values() for file in vendor.format.files
+        len(file.columns) + len(file.families) for vendor in discover_vendors().values() for file in vendor.format.files
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.projections.samples import NoNextDay, next_day, write_sample
+from roster_etl.projections.samples import NoNextDay, write_next_day, write_sample
 from roster_etl.vendors import _template, vendor
 
 CLEVER = vendor("clever")
@@ -54,7 +54,7 @@ def test_every_section_of_a_sample_has_students(day1: Path) -> None:
 
 
 def test_the_next_day_differs_as_it_says(day1: Path, tmp_path: Path) -> None:
-    changes = next_day(CLEVER, day1, tmp_path / "day2", seed=2)
+    changes = write_next_day(CLEVER, day1, tmp_path / "day2", seed=2)
     before = {row["Student_id"]: row for row in _rows(day1, "students.csv")}
     after = {row["Student_id"]: row for row in _rows(tmp_path / "day2", "students.csv")}
     told = {(change.kind, change.file): change.count for change in changes}
@@ -66,15 +66,15 @@ def test_the_next_day_differs_as_it_says(day1: Path, tmp_path: Path) -> None:
 
 
 def test_the_next_day_stays_far_from_the_thresholds(day1: Path, tmp_path: Path) -> None:
-    next_day(CLEVER, day1, tmp_path / "day2", seed=2)
+    write_next_day(CLEVER, day1, tmp_path / "day2", seed=2)
     before, after = ({tuple(row.values()) for row in _rows(day, "enrollments.csv")} for day in (day1, tmp_path / "day2"))
 
     assert len(before - after) < 0.05 * len(before)
 
 
 def test_days_can_follow_each_other(day1: Path, tmp_path: Path) -> None:
-    next_day(CLEVER, day1, tmp_path / "day2", seed=2)
-    next_day(CLEVER, tmp_path / "day2", tmp_path / "day3", seed=3)
+    write_next_day(CLEVER, day1, tmp_path / "day2", seed=2)
+    write_next_day(CLEVER, tmp_path / "day2", tmp_path / "day3", seed=3)
     names = {(row["Student_id"], row["Student_number"]) for row in _rows(tmp_path / "day3", "students.csv")}
 
     assert len({student for student, _ in names}) == len(names)
@@ -83,7 +83,7 @@ def test_days_can_follow_each_other(day1: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("students", [1, 2, 9])
 def test_a_tiny_district_has_a_next_day_too(students: int, tmp_path: Path) -> None:
     write_sample(CLEVER, tmp_path / "day1", students=students, seed=1)
-    next_day(CLEVER, tmp_path / "day1", tmp_path / "day2", seed=2)
+    write_next_day(CLEVER, tmp_path / "day1", tmp_path / "day2", seed=2)
 
     assert len({row["Student_id"] for row in _rows(tmp_path / "day2", "students.csv")}) > students
 
@@ -92,4 +92,4 @@ def test_a_vendor_without_facts_has_no_next_day(tmp_path: Path) -> None:
     write_sample(_template.VENDOR, tmp_path / "day1", students=5, seed=1)
 
     with pytest.raises(NoNextDay):
-        next_day(_template.VENDOR, tmp_path / "day1", tmp_path / "day2", seed=2)
+        write_next_day(_template.VENDOR, tmp_path / "day1", tmp_path / "day2", seed=2)

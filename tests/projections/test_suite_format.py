@@ -11,7 +11,7 @@ from roster_etl.projections.suite_format import (
     expectation_types,
     label,
     least_rows,
-    nearest,
+    nearest_name_hint,
     parse_suite,
 )
 
@@ -102,4 +102,4 @@ def test_an_expectation_is_called_by_its_rule_or_by_type_and_columns():
 
 
 def test_where_no_name_is_near_the_number_of_known_ones_is_told():
-    assert nearest("zzz", ("Grade: present",)) == "none of the 1 known is near"
+    assert nearest_name_hint("zzz", ("Grade: present",)) == "none of the 1 known is near"

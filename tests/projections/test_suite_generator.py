@@ -21,7 +21,7 @@ STUDENTS = File(
     columns=(
         Column(name="Id", required=True),
         Column(name="Last_name", required=True),
-        Column(name="Grade", form=Choice(options=("1", "2"))),
+        Column(name="Grade", cell_format=Choice(options=("1", "2"))),
     ),
 )
 CLUBS = File(

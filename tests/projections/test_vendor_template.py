@@ -15,7 +15,7 @@ def test_a_new_vendor_is_found_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(tmp_path)])
     vendors._vendors.cache_clear()
     try:
-        found = vendors.discover()["acme_sis"]
+        found = vendors.discover_vendors()["acme_sis"]
     finally:
         vendors._vendors.cache_clear()
 

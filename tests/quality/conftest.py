@@ -4,11 +4,11 @@ import warnings
 
 import pytest
 
-from roster_etl.quality.gx_runner import great_expectations
+from roster_etl.quality.gx_runner import load_great_expectations
 
 
 @pytest.fixture(scope="session", autouse=True)
 def gx():
     with warnings.catch_warnings():  # it imports modules that Python has deprecated
         warnings.filterwarnings("ignore", "module 'sre_(parse|constants)' is deprecated", DeprecationWarning)
-        return great_expectations()
+        return load_great_expectations()

@@ -6,7 +6,7 @@ import pytest
 
 from roster_etl.quality import SuiteBroken
 from roster_etl.quality.data_docs import write_pages
-from roster_etl.quality.gx_client import GateProcess
+from roster_etl.quality.gx_client import GxClient
 
 ABOUT = {"title": "import 7 of lincoln", "district": "lincoln", "run": "import 7", "at": "2026-11-03T02:30:00+00:00"}
 FORM = {
@@ -61,11 +61,13 @@ def test_the_same_verdicts_make_the_same_pages(pages, tmp_path):
 
 
 def test_pages_of_the_gates_process_are_nobody_elses_and_a_broken_suite_is_named(tmp_path):
-    gates = GateProcess()
+    gates = GxClient()
     try:
-        assert gates.document(tmp_path, ABOUT, [STAFF]) == 3
+        assert gates.render_data_docs(tmp_path, ABOUT, [STAFF]) == 3
         with pytest.raises(SuiteBroken, match=r"suite clever\.staff is broken"):
-            gates.document(tmp_path, ABOUT, [{**STAFF, "expectations": [{**PRESENT, "kwargs": {"rule": "x", "columns": "y"}}]}])
+            gates.render_data_docs(
+                tmp_path, ABOUT, [{**STAFF, "expectations": [{**PRESENT, "kwargs": {"rule": "x", "columns": "y"}}]}]
+            )
     finally:
         gates.close()
 

@@ -15,10 +15,10 @@ from roster_etl.quality import (
     SuiteError,
     ToleranceOverride,
     Verdict,
-    judge_suite,
+    apply_refused_rows_limits,
+    evaluate_suite,
     load_suite,
     load_suites,
-    with_refused_rows,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -48,21 +48,23 @@ def verdicts(**lines):
 
 
 def judge(expectation, **lines):
-    return judge_suite(suite(expectation), verdicts(**lines))
+    return evaluate_suite(suite(expectation), verdicts(**lines))
 
 
 def test_a_rule_within_its_tolerance_passes():
     verdict = judge(expect("Grade: present", "critical", mostly=0.95), Grade_present=(1000, 50))
 
     assert (verdict.passed_critical, verdict.passed_warning) == (True, True)
-    assert verdict.failed_text() == ()
+    assert verdict.failure_lines() == ()
 
 
 def test_a_critical_failure_tells_rule_share_and_tolerance():
     verdict = judge(expect("Grade: present", "critical", mostly=0.95), Grade_present=(1000, 120))
 
     assert (verdict.passed_critical, verdict.passed_warning) == (False, True)
-    assert verdict.failed_text() == ("demo/students: Grade: present — 12.0 % of 1,000 rows fail, at most 5 % allowed (critical)",)
+    assert verdict.failure_lines() == (
+        "demo/students: Grade: present — 12.0 % of 1,000 rows fail, at most 5 % allowed (critical)",
+    )
 
 
 def test_a_warning_lets_pass():
@@ -88,7 +90,7 @@ def test_a_critical_percentage_counts_as_a_warning_on_fewer_than_ten_failing_row
 def test_a_promise_without_a_share_is_critical_on_the_first_failing_row():
     verdict = judge(expect("users: key unique", "critical", "key"), **{"users_key unique": (100_000, 1)})
 
-    assert verdict.failed_text("critical") == (
+    assert verdict.failure_lines("critical") == (
         "demo/students: users: key unique — less than 0.1 % of 100,000 rows fail, none may (critical)",
     )
 
@@ -103,12 +105,12 @@ def test_the_share_of_refused_rows_is_critical_strictly_above_its_limit(refused,
 
 
 def test_a_districts_options_move_the_limit_of_refused_rows():
-    strict = with_refused_rows(
-        suite(expect("file: rows refused", "critical", "refused", mostly=0.75, at_least=10)), percent=5, least=2
+    strict = apply_refused_rows_limits(
+        suite(expect("file: rows refused", "critical", "refused", mostly=0.75, at_least=10)), percent=5, min_rows=2
     )
-    verdict = judge_suite(strict, verdicts(**{"file_rows refused": (20, 2)}))
+    verdict = evaluate_suite(strict, verdicts(**{"file_rows refused": (20, 2)}))
 
-    assert verdict.failed_text() == (
+    assert verdict.failure_lines() == (
         "demo/students: file: rows refused — 10.0 % of 20 rows are refused, at most 5 % allowed (critical)",
     )
 
@@ -116,14 +118,14 @@ def test_a_districts_options_move_the_limit_of_refused_rows():
 def test_a_header_that_does_not_fit_is_told_without_a_share():
     verdict = judge(expect("file: header", "critical", "header"), file_header=(1, 1))
 
-    assert verdict.failed_text() == ("demo/students: file: header — does not fit the format (critical)",)
+    assert verdict.failure_lines() == ("demo/students: file: header — does not fit the format (critical)",)
 
 
 def test_records_that_an_upload_lacks_are_told_as_missing():
     rule = "users: rows against last import"
     verdict = judge(expect(rule, "warning", "rows", mostly=0.9), **{rule.replace(": ", "_", 1): (199, 99)})
 
-    (text,) = verdict.failed_text()
+    (text,) = verdict.failure_lines()
     assert text.endswith("— 99 of 199 current records (49.7 %) would be missing, at most 10 % allowed (warning)")
 
 
@@ -131,7 +133,7 @@ def test_a_file_without_an_accepted_row_is_told_so():
     rule = "file: a row is accepted"
     verdict = judge(expect(rule, "critical", "rows"), **{rule.replace(": ", "_", 1): (12, 12)})
 
-    assert verdict.failed_text() == ("demo/students: file: a row is accepted — none of 12 rows is accepted (critical)",)
+    assert verdict.failure_lines() == ("demo/students: file: a row is accepted — none of 12 rows is accepted (critical)",)
 
 
 def test_a_rule_that_was_not_judged_passes_with_nothing_observed():
@@ -148,7 +150,7 @@ def test_a_rule_judged_on_no_rows_passes():
 
 def test_results_come_in_the_suites_order():
     order = ["C: form", "A: form", "B: form", "D: form"]
-    verdict = judge_suite(
+    verdict = evaluate_suite(
         suite(*(expect(rule, mostly=0.5) for rule in order)), verdicts(A_form=(4, 4), D_form=(4, 0), C_form=(4, 1))
     )
 
@@ -160,7 +162,7 @@ def test_a_districts_override_decides():
     loosened = ToleranceOverride(
         suite="demo/students", expectation="Grade: present", mostly=0.5, reason="New system.", date=dt.date(2026, 9, 1)
     )
-    verdict = judge_suite(
+    verdict = evaluate_suite(
         suite(expect("Grade: present", "critical", mostly=0.95)), verdicts(Grade_present=(100, 40)), overrides=[loosened]
     )
 
@@ -178,7 +180,7 @@ def test_an_expectation_about_rows_is_refused_as_only_rules_are_judged():
     unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "user_id"}, "severity": "critical", "meta": {}}
 
     with pytest.raises(SuiteError, match=re.escape("expect_column_values_to_be_unique (user_id): only rules are judged here")):
-        judge_suite(suite(unique), verdicts(A_form=(4, 1)))
+        evaluate_suite(suite(unique), verdicts(A_form=(4, 1)))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_an_expectation_about_rows_is_refused_as_only_rules_are_judged():
 )
 def test_what_is_no_verdict_frame_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        judge_suite(suite(expect("A: form", mostly=0.5)), change(verdicts(A_form=(10, 1))))
+        evaluate_suite(suite(expect("A: form", mostly=0.5)), change(verdicts(A_form=(10, 1))))
 
 
 def test_a_suite_is_loaded_from_its_file(tmp_path):
@@ -230,4 +232,4 @@ def test_every_committed_suite_can_be_run():
 
     assert {"clever/students", "canonical/users"} <= set(suites)
     for committed in suites.values():
-        assert judge_suite(committed, verdicts(Any_form=(4, 1))).failed() == ()
+        assert evaluate_suite(committed, verdicts(Any_form=(4, 1))).failures() == ()

@@ -9,25 +9,25 @@ import time
 import pytest
 
 from roster_etl.quality import GatesUnavailable, SuiteBroken, gx_client
-from roster_etl.quality.expectation_result import Observed
-from roster_etl.quality.gx_client import GateProcess
+from roster_etl.quality.expectation_result import ExpectationResult
+from roster_etl.quality.gx_client import GxClient
 
 RULE = {"type": "expect_rule_to_hold", "kwargs": {"rule": "Grade: form", "mostly": 0.5}, "severity": "warning", "meta": {}}
 LINES = {"rule": ["Grade: form"], "judged": [4], "failing": [1]}
-FOUND = (Observed(passed=True, judged=4, failing=1),)
+FOUND = (ExpectationResult(passed=True, judged=4, failing=1),)
 
 
 @pytest.fixture(scope="module")
 def gates():
     """One child for all tests that do not harm it for good."""
-    process = GateProcess()
+    process = GxClient()
     yield process
     process.close()
 
 
 def fake(code, **kwargs):
     """Return gates whose child runs `code`."""
-    return GateProcess([sys.executable, "-c", code], **kwargs)
+    return GxClient([sys.executable, "-c", code], **kwargs)
 
 
 def is_there(pid):
@@ -39,12 +39,12 @@ def is_there(pid):
 
 
 def test_a_suite_is_judged_there(gates):
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.run_expectations("demo/students", [RULE], LINES) == FOUND
 
 
 def test_a_rule_without_a_line_was_not_judged(gates):
-    assert gates.observe("demo/students", [RULE], {"rule": [], "judged": [], "failing": []}) == (
-        Observed(passed=True, judged=None, failing=None),
+    assert gates.run_expectations("demo/students", [RULE], {"rule": [], "judged": [], "failing": []}) == (
+        ExpectationResult(passed=True, judged=None, failing=None),
     )
 
 
@@ -52,25 +52,25 @@ def test_a_broken_suite_is_the_same_error_here(gates):
     misspelt = {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "a"}, "severity": "warning"}
 
     with pytest.raises(SuiteBroken, match="suite demo/students is broken: .*colum: extra fields not permitted"):
-        gates.observe("demo/students", [misspelt], LINES)
+        gates.run_expectations("demo/students", [misspelt], LINES)
 
 
 def test_one_child_judges_all_suites(gates):
-    gates.observe("demo/students", [RULE], LINES)
+    gates.run_expectations("demo/students", [RULE], LINES)
     first = gates._process.pid
     gates.start()
-    gates.observe("demo/teachers", [RULE], LINES)
+    gates.run_expectations("demo/teachers", [RULE], LINES)
 
     assert gates._process.pid == first
 
 
 @pytest.mark.faults
 def test_a_child_that_was_killed_between_two_suites_is_started_once_more(gates):
-    gates.observe("demo/students", [RULE], LINES)
+    gates.run_expectations("demo/students", [RULE], LINES)
     killed = gates._process.pid
     os.kill(killed, signal.SIGKILL)
 
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.run_expectations("demo/students", [RULE], LINES) == FOUND
     assert gates._process.pid != killed
     assert not is_there(killed)  # and it was waited for
 
@@ -91,7 +91,7 @@ def test_a_child_that_twice_gives_no_answer_is_an_error_that_says_so(code, probl
     gates = fake(code, patience=0.4 if "sleep" in code else 20)
 
     with pytest.raises(GatesUnavailable, match=f"suite demo/students could not be judged: the gates' own process {problem}"):
-        gates.observe("demo/students", [RULE], LINES)
+        gates.run_expectations("demo/students", [RULE], LINES)
     assert gates._process is None
 
 
@@ -103,7 +103,7 @@ def test_an_answer_from_a_second_child_counts(tmp_path):
     )
     gates = fake(code)
 
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.run_expectations("demo/students", [RULE], LINES) == FOUND
     gates.close()
 
 
@@ -114,10 +114,10 @@ for line in sys.stdin: print('{"observed": [[true, 4, 1]]}', flush=True)""")
     with monkeypatch.context() as patch:
         patch.setattr(gx_client.select, "select", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            gates.observe("demo/students", [RULE], LINES)
+            gates.run_expectations("demo/students", [RULE], LINES)
     assert gates._process is None
 
-    assert gates.observe("demo/students", [RULE], LINES) == FOUND
+    assert gates.run_expectations("demo/students", [RULE], LINES) == FOUND
     gates.close()
 
 
@@ -126,16 +126,16 @@ def interrupted(*_args):
 
 
 def test_a_child_that_cannot_be_started_is_an_error_that_says_so():
-    gates = GateProcess(["/nowhere/python"])
+    gates = GxClient(["/nowhere/python"])
 
     with pytest.raises(GatesUnavailable, match="cannot be reached"):
-        gates.observe("demo/students", [RULE], LINES)
+        gates.run_expectations("demo/students", [RULE], LINES)
 
 
 def test_starting_early_says_nothing_of_a_child_that_cannot_be_started(monkeypatch):
-    monkeypatch.setattr(gx_client, "GATES", GateProcess(["/nowhere/python"]))
+    monkeypatch.setattr(gx_client, "GX_CLIENT", GxClient(["/nowhere/python"]))
 
-    gx_client.start_gates()
+    gx_client.start_gx_process()
 
 
 def test_closing_ends_the_child():

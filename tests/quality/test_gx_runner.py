@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from roster_etl.quality import SuiteBroken
-from roster_etl.quality.expectation_result import Observed
+from roster_etl.quality.expectation_result import ExpectationResult
 from roster_etl.quality.gx_runner import run_expectations
 
 CANARY = "Zebrafink-4711"
@@ -23,7 +23,7 @@ def test_failing_rows_are_counted():
     rows = pd.DataFrame({"user_id": [CANARY, CANARY, "b"]})
     found = run_expectations("demo/students", [expect("expect_column_values_to_be_unique", column="user_id")], rows)
 
-    assert found == (Observed(passed=False, judged=3, failing=2),)
+    assert found == (ExpectationResult(passed=False, judged=3, failing=2),)
 
 
 def test_an_expectation_that_cannot_be_evaluated_breaks_the_suite_and_is_no_bad_data():

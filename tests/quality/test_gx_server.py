@@ -26,13 +26,13 @@ def test_every_line_is_answered_with_a_line_until_the_input_ends():
 
 
 def test_an_answer_is_what_each_expectation_observed():
-    assert gx_server.answer(request(RULE)) == {"observed": [(False, 4, 1)]}
+    assert gx_server.handle_request(request(RULE)) == {"observed": [(False, 4, 1)]}
 
 
 def test_an_answer_says_why_a_suite_is_broken():
     misspelt = {"type": "expect_column_values_to_be_unique", "kwargs": {"colum": "a"}, "severity": "warning"}
 
-    (problem, *_) = gx_server.answer(request(misspelt))["broken"]
+    (problem, *_) = gx_server.handle_request(request(misspelt))["broken"]
     assert "extra fields not permitted" in problem or "field required" in problem
 
 
@@ -53,11 +53,11 @@ def test_the_process_says_nothing_but_answers_and_ends_with_its_input():
 def test_a_module_is_loaded_later(tmp_path, monkeypatch):
     (tmp_path / "seldom_used.py").write_text("VALUE = 7\n")
     monkeypatch.syspath_prepend(tmp_path)
-    gx_server.later("seldom_used")
+    gx_server.defer_import("seldom_used")
     module = sys.modules["seldom_used"]
     import seldom_used
 
-    assert type(module) is gx_server.Later
+    assert type(module) is gx_server.LazyModule
     assert seldom_used.VALUE == 7
     assert type(sys.modules.pop("seldom_used")) is ModuleType
 
@@ -65,7 +65,7 @@ def test_a_module_is_loaded_later(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["json", "no_such_module_anywhere"])
 def test_a_module_that_is_loaded_or_not_there_stays_as_it_is(name):
     before = sys.modules.get(name)
-    gx_server.later(name)
+    gx_server.defer_import(name)
 
     assert sys.modules.get(name) is before
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from roster_etl.projections.suite_format import SuiteError
-from roster_etl.quality import ToleranceOverride, check_overrides, registry_overrides, with_overrides, with_refused_rows
+from roster_etl.quality import ToleranceOverride, apply_overrides, apply_refused_rows_limits, check_overrides, registry_overrides
 from roster_etl.store.registry.toml_file import Gate
 
 SUITE = {
@@ -30,7 +30,7 @@ def override(**changes):
 
 
 def test_an_override_changes_what_it_names_and_says_why():
-    changed = with_overrides(SUITE, [override(severity="critical")])["expectations"]
+    changed = apply_overrides(SUITE, [override(severity="critical")])["expectations"]
 
     assert changed[0]["kwargs"] == {"rule": "Grade: present", "mostly": 0.8}
     assert changed[0]["severity"] == "critical"
@@ -39,17 +39,17 @@ def test_an_override_changes_what_it_names_and_says_why():
 
 
 def test_the_suite_itself_is_left_alone():
-    with_overrides(SUITE, [override()])
+    apply_overrides(SUITE, [override()])
 
     assert SUITE["expectations"][0]["kwargs"]["mostly"] == 0.95
 
 
 def test_an_override_of_another_suite_is_passed_over():
-    assert with_overrides(SUITE, [override(suite="demo/teachers")]) == SUITE
+    assert apply_overrides(SUITE, [override(suite="demo/teachers")]) == SUITE
 
 
 def test_any_expectation_can_be_overridden_by_the_name_that_verdicts_show():
-    changed = with_overrides(SUITE, [override(expectation="expect_column_values_to_be_unique (user_id)", severity="info")])
+    changed = apply_overrides(SUITE, [override(expectation="expect_column_values_to_be_unique (user_id)", severity="info")])
 
     assert changed["expectations"][2]["severity"] == "info"
 
@@ -58,7 +58,7 @@ def test_an_override_that_matches_nothing_names_the_nearest():
     message = 'tolerance of "demo/students: Grad: present": no such expectation; the nearest is "Grade: present"'
 
     with pytest.raises(SuiteError, match=re.escape(message)):
-        with_overrides(SUITE, [override(expectation="Grad: present")])
+        apply_overrides(SUITE, [override(expectation="Grad: present")])
 
 
 def test_an_override_of_no_suite_names_the_nearest():
@@ -72,7 +72,7 @@ def test_overrides_that_can_be_followed_are_accepted():
 
 def test_an_override_out_of_range_is_refused():
     with pytest.raises(SuiteError, match="mostly 80 is not a share between 0 and 1"):
-        with_overrides(SUITE, [override(mostly=80)])
+        apply_overrides(SUITE, [override(mostly=80)])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_name_without_its_suite_is_refused():
 
 
 def test_a_districts_options_set_the_share_of_refused_rows():
-    changed = with_refused_rows(SUITE, percent=12.5, least=3)["expectations"]
+    changed = apply_refused_rows_limits(SUITE, percent=12.5, min_rows=3)["expectations"]
 
     assert changed[1]["kwargs"] == {"rule": "file: rows refused", "mostly": 0.875, "at_least": 3}
     assert [changed[0], changed[2]] == [SUITE["expectations"][0], SUITE["expectations"][2]]

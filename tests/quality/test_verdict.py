@@ -2,7 +2,7 @@
 
 import pytest
 
-from roster_etl.quality.verdict import allowed_text, holds, promise_text, share_text
+from roster_etl.quality.verdict import allowed_text, is_within_tolerance, requirement_text, share_text
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ from roster_etl.quality.verdict import allowed_text, holds, promise_text, share_
     ],
 )
 def test_a_share_is_too_much_only_above_the_tolerance(judged, failing, mostly, expected):
-    assert holds(judged, failing, mostly) is expected
+    assert is_within_tolerance(judged, failing, mostly) is expected
 
 
 def test_a_tolerance_is_told_in_percent():
-    assert promise_text(0.95) == "at least 95 % of rows"
-    assert promise_text(None) == "every row"
+    assert requirement_text(0.95) == "at least 95 % of rows"
+    assert requirement_text(None) == "every row"
     assert allowed_text(0.95) == "at most 5 % allowed"
     assert allowed_text(0.999) == "at most 0.1 % allowed"
     assert allowed_text(None) == "none may"

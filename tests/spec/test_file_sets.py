@@ -9,7 +9,7 @@ import pytest
 
 from roster_etl.spec import Column, File, FileSet, Format, FormatError, Reference
 from roster_etl.spec.formats import UnknownFileSet
-from roster_etl.spec.options import arrival_options, options_of, resolve
+from roster_etl.spec.options import options_of, resolve_options, timing_option_names
 
 
 def _file(name: str, *columns: Column) -> File:
@@ -19,7 +19,7 @@ def _file(name: str, *columns: Column) -> File:
 PEOPLE = _file("people", Column(name="id", required=True))
 BELLS = _file("bells", Column(name="id", required=True, references=Reference(file="people", column="id")))
 ROSTER = FileSet(name="roster", files=("people",), mode="snapshot")
-DAILY = FileSet(name="daily", files=("bells",), mode="events", rhythm={"quiet_period": "60s"}, urgent=True)
+DAILY = FileSet(name="daily", files=("bells",), mode="events", timing={"quiet_period": "60s"}, urgent=True)
 FORMAT = Format(
     name="plain", title="Plain", document="none", version="1", mode="snapshot", files=(PEOPLE, BELLS), sets=(ROSTER, DAILY)
 )
@@ -29,13 +29,13 @@ def test_a_format_without_sets_has_one_of_all_its_files():
     plain = replace(FORMAT, sets=())
 
     assert [(s.name, s.files, s.mode) for s in plain.file_sets] == [("", ("people", "bells"), "snapshot")]
-    assert plain.of_set("") is plain
+    assert plain.for_file_set("") is plain
 
 
 def test_of_a_set_a_format_has_its_files_and_its_mode():
-    daily = FORMAT.of_set("daily")
+    daily = FORMAT.for_file_set("daily")
 
-    assert ([file.name for file in daily.files], [file.name for file in daily.others], daily.mode) == (
+    assert ([file.name for file in daily.files], [file.name for file in daily.other_files], daily.mode) == (
         ["bells"],
         ["people"],
         "events",
@@ -45,12 +45,12 @@ def test_of_a_set_a_format_has_its_files_and_its_mode():
 
 def test_a_set_that_is_not_there_is_named_with_those_that_are():
     with pytest.raises(UnknownFileSet, match="its sets: roster, daily"):
-        FORMAT.of_set("nightly")
+        FORMAT.for_file_set("nightly")
 
 
 @pytest.mark.parametrize(("name", "expected"), [("people.csv", "roster"), ("deep/BELLS.CSV", "daily"), ("readme.txt", "roster")])
 def test_a_file_tells_its_set_by_its_name(name: str, expected: str):
-    assert FORMAT.set_of(name) == expected
+    assert FORMAT.file_set_of(name) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_a_file_tells_its_set_by_its_name(name: str, expected: str):
     [
         (ROSTER,),
         (ROSTER, replace(DAILY, files=("bells", "people"))),
-        (ROSTER, replace(DAILY, name="roster")),
-        (ROSTER, replace(DAILY, name="No")),
+        (ROSTER, replace(DAILY, feed_id="roster")),
+        (ROSTER, replace(DAILY, feed_id="No")),
     ],
 )
 def test_sets_that_do_not_part_the_files_are_refused(sets: tuple[FileSet, ...]):
@@ -69,17 +69,17 @@ def test_sets_that_do_not_part_the_files_are_refused(sets: tuple[FileSet, ...]):
 
 def test_a_rhythm_is_made_of_arrival_options():
     with pytest.raises(FormatError, match="encoding is no arrival option"):
-        FileSet(name="daily", files=("bells",), mode="events", rhythm={"encoding": "cp1252"})
+        FileSet(name="daily", files=("bells",), mode="events", timing={"encoding": "cp1252"})
 
 
 def test_a_set_with_a_rhythm_of_its_own_has_options_of_its_own():
     options = options_of(FORMAT)
 
     assert options["daily_quiet_period"].default == "60s"
-    assert resolve(FORMAT, {"daily_quiet_period": "30s"})["daily_quiet_period"] == timedelta(seconds=30)
+    assert resolve_options(FORMAT, {"daily_quiet_period": "30s"})["daily_quiet_period"] == timedelta(seconds=30)
     assert (DAILY.option("quiet_period"), DAILY.option("min_interval"), ROSTER.option("quiet_period")) == (
         "daily_quiet_period",
         "min_interval",
         "quiet_period",
     )
-    assert arrival_options(FORMAT) == {"quiet_period", "min_interval", "straggler_wait", "daily_quiet_period"}
+    assert timing_option_names(FORMAT) == {"quiet_period", "min_interval", "straggler_wait", "daily_quiet_period"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from roster_etl.spec import Column, File, Format, FormatError, Match, Option, Status, Where
+from roster_etl.spec import Column, CrossFeedMatch, File, Format, FormatError, Option, RowCondition, Status
 
-WHERE = Where(column="Role", values=("student",))
+WHERE = RowCondition(column="Role", values=("student",))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_column_knows_whether_its_cells_may_be_empty(how, optional):
 
 def test_rows_are_chosen_by_values():
     with pytest.raises(ValueError, match="name the values of Role"):
-        Where(column="Role", values=())
+        RowCondition(column="Role", values=())
 
 
 @pytest.mark.parametrize("how", [{"deleted": WHERE}, {"columns": (Column(name="Id", required=True, required_where=WHERE),)}])
@@ -53,7 +53,7 @@ def test_rows_are_chosen_by_a_column_of_the_file(how):
 
 
 def test_a_match_names_an_option_of_its_format_that_is_a_format():
-    match = Match(table="users", column="user_id", option="other")
+    match = CrossFeedMatch(table="users", column="user_id", option="other")
     file = File(name="f", file_name="f.csv", title="F", source="1", key=("Id",), columns=(Column(name="Id", matches=match),))
     option = Option(name="other", default="", kind="format", optional=True, meaning="m")
     made = {"name": "x", "title": "X", "document": "d", "version": "1", "mode": "snapshot", "files": (file,)}
@@ -78,14 +78,14 @@ def _file(**how: Any) -> File:
 
 
 def test_a_published_order_names_each_column_once() -> None:
-    assert _file(orders=(("Name", "Id"),)).orders
+    assert _file(orders=(("Name", "Id"),)).other_column_orders
     for order in (("Name",), ("Name", "Id", "Id"), ("Name", "Other")):
         with pytest.raises(ValueError, match="order"):
             _file(orders=(order,))
 
 
 def test_a_file_that_is_given_once_is_not_required_of_every_upload() -> None:
-    assert _file(required=False, lasting=True).lasting
+    assert _file(required=False, lasting=True).carried_forward
     with pytest.raises(ValueError, match="once"):
         _file(lasting=True)
 

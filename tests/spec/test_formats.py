@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.spec import AnyOf, Column, File, Format, FormatError, Repeats, Signature, Status, Unsupported
+from roster_etl.spec import AnyOf, Column, File, Format, FormatError, RepeatedRows, Signature, Status, UnsupportedFile
 
 SIGNATURE = Signature(every=("id",))
 
@@ -48,7 +48,7 @@ def test_contradictions_are_refused(file: dict[str, object], more: dict[str, obj
 
 def test_kinds_that_are_not_supported_need_headers_to_be_told_by() -> None:
     plain = made(in_order=False, recognised_by=None)
-    other = Unsupported(name="tags", title="Tags", recognised_by=SIGNATURE)
+    other = UnsupportedFile(name="tags", title="Tags", recognised_by=SIGNATURE)
 
     with pytest.raises(FormatError):
         changes(plain, mode="snapshot", identify_by="name", unsupported=(other,))
@@ -56,7 +56,7 @@ def test_kinds_that_are_not_supported_need_headers_to_be_told_by() -> None:
 
 def test_rows_that_apply_in_order_are_no_repeats_of_one_record() -> None:
     with pytest.raises(ValueError, match="in order"):
-        made(repeats=Repeats(columns=("b",)))
+        made(repeats=RepeatedRows(columns=("b",)))
 
 
 def test_a_rule_names_columns_that_the_file_has() -> None:

@@ -14,7 +14,7 @@ from roster_etl.spec.options import (
     UnknownOption,
     options_of,
     parse_option,
-    resolve,
+    resolve_options,
 )
 
 FORMAT = Format(
@@ -35,7 +35,7 @@ FORMAT = Format(
 
 
 def test_defaults_hold_where_nothing_is_set() -> None:
-    values = resolve(FORMAT)
+    values = resolve_options(FORMAT)
 
     assert values["delete_threshold_pct"] == 10.0
     assert values["min_interval"] == timedelta(hours=1)
@@ -49,12 +49,12 @@ def test_the_default_of_every_common_option_can_be_read() -> None:
 
 
 def test_a_later_layer_wins() -> None:
-    assert resolve(FORMAT, {"names": "built", "strict": "false"}, {"strict": "TRUE"})["strict"] is True
+    assert resolve_options(FORMAT, {"names": "built", "strict": "false"}, {"strict": "TRUE"})["strict"] is True
 
 
 def test_all_unknown_options_are_named_at_once() -> None:
     with pytest.raises(UnknownOption) as error:
-        resolve(FORMAT, {"nmaes": "built"}, {"strct": "true"})
+        resolve_options(FORMAT, {"nmaes": "built"}, {"strct": "true"})
 
     assert error.value.data["names"] == "nmaes, strct"
     assert error.value.code == "unknown_option"
@@ -87,7 +87,7 @@ def test_all_unknown_options_are_named_at_once() -> None:
 )
 def test_a_misread_setting_is_refused_without_repeating_it(name: str, text: str) -> None:
     with pytest.raises(BadOption) as error:
-        resolve(FORMAT, {name: text})
+        resolve_options(FORMAT, {name: text})
 
     assert name in str(error.value)
     assert not text or repr(text) not in str(error.value)
@@ -109,7 +109,7 @@ def test_a_misread_setting_is_refused_without_repeating_it(name: str, text: str)
     ],
 )
 def test_settings_are_read_by_their_kind(name: str, text: str, value: object) -> None:
-    assert resolve(FORMAT, {name: text})[name] == value
+    assert resolve_options(FORMAT, {name: text})[name] == value
 
 
 def test_a_format_may_have_another_default_for_a_common_option() -> None:
@@ -128,22 +128,22 @@ MODES = Format(
     files=(),
     options=(
         Option(name="batch", default="false", kind="switch", meaning="Batch."),
-        Option(name="diff", default="", kind="text", longest=4, meaning="Diff."),
+        Option(name="diff", default="", kind="text", max_bytes=4, meaning="Diff."),
         Option(name="limit", default="", kind="percent", optional=True, meaning="Limit."),
         Option(name="kinds", default="{}", kind="mapping", choices=("x", "y"), meaning="Kinds."),
     ),
-    option_rules=(Excludes(options=("batch", "diff")), Needs(option="batch", needs="limit")),
+    option_rules=(Excludes(options=("batch", "diff")), Needs(option="batch", required="limit")),
 )
 
 
 def test_an_optional_value_may_be_left_unset() -> None:
-    assert resolve(MODES)["limit"] is None
-    assert resolve(MODES, {"limit": " 0 "})["limit"] == 0
+    assert resolve_options(MODES)["limit"] is None
+    assert resolve_options(MODES, {"limit": " 0 "})["limit"] == 0
 
 
 @pytest.mark.parametrize("text", ["0", "0.5", "0.999999", "101"])
 def test_a_share_below_the_least_is_refused(text: str) -> None:
-    share = Option(name="limit", default="", kind="percent", optional=True, least=1, meaning="Limit.")
+    share = Option(name="limit", default="", kind="percent", optional=True, minimum=1, meaning="Limit.")
 
     with pytest.raises(BadOption, match="a share from 1 to 100"):
         parse_option(share, text)
@@ -151,7 +151,7 @@ def test_a_share_below_the_least_is_refused(text: str) -> None:
 
 
 def test_a_number_below_the_least_is_refused() -> None:
-    number = Option(name="rows", default="5", kind="whole", least=2, meaning="Rows.")
+    number = Option(name="rows", default="5", kind="whole", minimum=2, meaning="Rows.")
 
     with pytest.raises(BadOption, match="a whole number, 2 or more"):
         parse_option(number, "1")
@@ -160,25 +160,25 @@ def test_a_number_below_the_least_is_refused() -> None:
 
 def test_options_that_exclude_each_other_are_refused_together() -> None:
     with pytest.raises(ContradictingOptions, match="batch and diff exclude each other"):
-        resolve(MODES, {"batch": "true", "limit": "5"}, {"diff": "a"})
+        resolve_options(MODES, {"batch": "true", "limit": "5"}, {"diff": "a"})
 
 
 def test_an_option_that_needs_another_is_refused_alone() -> None:
     with pytest.raises(ContradictingOptions, match="batch needs option limit"):
-        resolve(MODES, {"batch": "true"})
+        resolve_options(MODES, {"batch": "true"})
 
-    assert resolve(MODES, {"batch": "true", "limit": "0"})["batch"] is True
+    assert resolve_options(MODES, {"batch": "true", "limit": "0"})["batch"] is True
 
 
 def test_a_text_is_measured_in_bytes() -> None:
-    assert resolve(MODES, {"diff": "äö"})["diff"] == "äö"
+    assert resolve_options(MODES, {"diff": "äö"})["diff"] == "äö"
     with pytest.raises(BadOption, match="at most 4 bytes"):
-        resolve(MODES, {"diff": "äöü"})
+        resolve_options(MODES, {"diff": "äöü"})
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a": "z"}', '{"a": 1}', '{"a": ["x"]}', "{", '"x"'])
 def test_a_mapping_gives_each_name_one_of_the_choices(text: str) -> None:
     with pytest.raises(BadOption, match="JSON object"):
-        resolve(MODES, {"kinds": text})
+        resolve_options(MODES, {"kinds": text})
 
-    assert resolve(MODES, {"kinds": '{"a": "x", "b": "y"}'})["kinds"] == {"a": "x", "b": "y"}
+    assert resolve_options(MODES, {"kinds": '{"a": "x", "b": "y"}'})["kinds"] == {"a": "x", "b": "y"}

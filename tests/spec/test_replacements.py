@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.spec import Column, Family, File, Format, Reference, Unique
-from roster_etl.spec.replacements import BadReplacements, check_replacements, codes_of
+from roster_etl.spec.replacements import BadReplacements, check_replacements, replacement_codes
 
 HOMES = File(name="homes", file_name="homes.csv", title="Homes", source="1", key=("home_id",), columns=(Column(name="home_id"),))
 PETS = File(
@@ -64,17 +64,17 @@ def test_all_problems_are_told_at_once_and_no_value_is() -> None:
 
 
 def test_neither_case_nor_white_space_at_the_edges_counts() -> None:
-    assert codes_of(PETS, "size", {"SIZE": {" Little ": " S "}}) == {"little": "S"}
+    assert replacement_codes(PETS, "size", {"SIZE": {" Little ": " S "}}) == {"little": "S"}
 
 
 def test_a_rule_under_an_alias_is_the_columns() -> None:
-    assert codes_of(PETS, "size", {"pet.size": {"l": "L"}}) == {"l": "L"}
+    assert replacement_codes(PETS, "size", {"pet.size": {"l": "L"}}) == {"l": "L"}
 
 
 def test_an_extension_has_rules_of_its_own() -> None:
-    assert codes_of(PETS, "ext.Colour", {"EXT.colour": {"b": "blue"}}) == {"b": "blue"}
+    assert replacement_codes(PETS, "ext.Colour", {"EXT.colour": {"b": "blue"}}) == {"b": "blue"}
 
 
 @pytest.mark.parametrize("name", ["pet_id", "home_id", "home_2_id", "chip", "word", "other"])
 def test_ids_and_what_is_never_read_have_no_rules(name: str) -> None:
-    assert codes_of(PETS, name, {name: {"a": "b"}}) == {}
+    assert replacement_codes(PETS, name, {name: {"a": "b"}}) == {}

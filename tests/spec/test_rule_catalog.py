@@ -1,7 +1,7 @@
 """The names that verdicts and suites share."""
 
-from roster_etl.spec import Choice, Column, Date, Family, File, NotBefore, Reference, Repeats, Text, Together, Unique
-from roster_etl.spec.rule_catalog import promises, table_promises
+from roster_etl.spec import Choice, Column, Date, Family, File, NotBefore, Reference, RepeatedRows, RequiredTogether, Text, Unique
+from roster_etl.spec.rule_catalog import file_rules, table_rules
 
 
 def made(columns, **more):
@@ -10,20 +10,20 @@ def made(columns, **more):
 
 
 def rules(file):
-    return [promise.rule for promise in promises(file)]
+    return [promise.name for promise in file_rules(file)]
 
 
 def test_every_promise_of_a_file_has_one_name_in_a_fixed_order():
     file = made(
         (
             Column(name="Id", required=True),
-            Column(name="Grade", form=Choice(options=("1", "2"))),
-            Column(name="Start", form=Date(pattern="MM/DD/YYYY")),
-            Column(name="End", form=Date(pattern="MM/DD/YYYY")),
+            Column(name="Grade", cell_format=Choice(options=("1", "2"))),
+            Column(name="Start", cell_format=Date(pattern="MM/DD/YYYY")),
+            Column(name="End", cell_format=Date(pattern="MM/DD/YYYY")),
             Column(name="School", required=True, references=Reference(file="schools", column="Id")),
             Column(name="Number", unique=Unique()),
         ),
-        rules=(NotBefore(column="End", other="Start"), Together(columns=("Start", "End"), need=("End",))),
+        rules=(NotBefore(column="End", other="Start"), RequiredTogether(columns=("Start", "End"), required=("End",))),
     )
 
     assert rules(file) == [
@@ -48,7 +48,7 @@ def test_every_promise_of_a_file_has_one_name_in_a_fixed_order():
 
 
 def test_a_file_whose_rows_repeat_promises_agreement_in_place_of_unique_keys():
-    file = made((Column(name="Id", required=True), Column(name="Contact")), repeats=Repeats(columns=("Contact",)))
+    file = made((Column(name="Id", required=True), Column(name="Contact")), repeats=RepeatedRows(columns=("Contact",)))
 
     assert "Id: repeated rows agree" in rules(file)
     assert "Id: unique" not in rules(file)
@@ -78,7 +78,7 @@ def test_a_column_that_an_option_relaxes_may_be_required_or_present():
 
 def test_numbered_columns_are_promised_one_by_one_and_endless_ones_not():
     bounded = Family(pattern="T_{n}", first=2, last=3, references=Reference(file="teachers", column="Id"))
-    endless = Family(pattern="S_{n}", first=1, last=None, form=Text(max_length=5))
+    endless = Family(pattern="S_{n}", first=1, last=None, cell_format=Text(max_length=5))
     found = rules(made((Column(name="Id", required=True),), families=(bounded, endless)))
 
     assert [rule for rule in found if rule.startswith("T_")] == [
@@ -91,8 +91,8 @@ def test_numbered_columns_are_promised_one_by_one_and_endless_ones_not():
 
 
 def test_a_table_promises_unique_keys_and_that_records_stay():
-    assert [promise.rule for promise in table_promises("users")] == ["users: key unique", "users: rows against last import"]
+    assert [promise.name for promise in table_rules("users")] == ["users: key unique", "users: rows against last import"]
 
 
 def test_events_are_not_expected_to_come_again():
-    assert [promise.rule for promise in table_promises("attendance", event=True)] == ["attendance: key unique"]
+    assert [promise.name for promise in table_rules("attendance", event=True)] == ["attendance: key unique"]

@@ -83,20 +83,20 @@ def test_the_archive_may_lie_behind_any_url() -> None:
 
 def test_uploads_wait_in_the_order_of_their_arrival_under_numbers_that_never_come_again(archive: Archive) -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    numbers = [archive.add_arrival("lincoln", "canvas", {"n": n}, at=at) for n in (1, 2)]
-    read = [archive.read_arrival("lincoln", "canvas", number) for number in numbers]
-    archive.remove_arrival("lincoln", "canvas", numbers[0])
+    numbers = [archive.add_pending_upload("lincoln", "canvas", {"n": n}, at=at) for n in (1, 2)]
+    read = [archive.read_pending_upload("lincoln", "canvas", number) for number in numbers]
+    archive.remove_pending_upload("lincoln", "canvas", numbers[0])
 
     assert read == [{"n": 1}, {"n": 2}]
-    assert archive.arrivals("lincoln", "canvas") == (numbers[1],)
-    archive.remove_arrival("lincoln", "canvas", numbers[1])
-    assert archive.add_arrival("lincoln", "canvas", {}, at=datetime(2026, 1, 2, tzinfo=UTC)) > numbers[1]
-    assert archive.arrivals("lincoln", "clever") == archive.arrivals("madison", "canvas") == ()
+    assert archive.pending_uploads("lincoln", "canvas") == (numbers[1],)
+    archive.remove_pending_upload("lincoln", "canvas", numbers[1])
+    assert archive.add_pending_upload("lincoln", "canvas", {}, at=datetime(2026, 1, 2, tzinfo=UTC)) > numbers[1]
+    assert archive.pending_uploads("lincoln", "clever") == archive.pending_uploads("madison", "canvas") == ()
 
 
 def test_an_upload_that_waits_no_longer_says_so(archive: Archive) -> None:
     with pytest.raises(ArchiveError, match="waits no longer"):
-        archive.read_arrival("lincoln", "canvas", 1)
+        archive.read_pending_upload("lincoln", "canvas", 1)
 
 
 def test_bytes_that_go_go_with_what_was_half_written_of_them(archive: Archive, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_removal_that_was_begun_is_known_until_it_ends(archive: Archive) -> No
     archive.begin_removal("lincoln", ["a"], {1: [{"key": "x"}]})
     archive.begin_removal("lincoln", ["b"], {2: []})
 
-    assert archive.removals() == ("lincoln",)
-    assert archive.removal("lincoln") == {"keys": ["a", "b"], "members": {"1": [{"key": "x"}], "2": []}}
+    assert archive.pending_removals() == ("lincoln",)
+    assert archive.pending_removal("lincoln") == {"keys": ["a", "b"], "members": {"1": [{"key": "x"}], "2": []}}
     archive.end_removal("lincoln")
-    assert (archive.removals(), archive.removal("lincoln")) == ((), {"keys": [], "members": {}})
+    assert (archive.pending_removals(), archive.pending_removal("lincoln")) == ((), {"keys": [], "members": {}})

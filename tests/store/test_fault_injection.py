@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.store import fault_injection
-from roster_etl.store.fault_injection import BadFault, Fault, InjectedFault, armed, fault_point, parse
+from roster_etl.store.fault_injection import BadFault, Fault, InjectedFault, configured_fault, fault_point, parse_fault
 from tests.cli.calling import call
 
 
@@ -20,12 +20,12 @@ def test_a_point_does_nothing_unless_a_fault_is_set(monkeypatch: pytest.MonkeyPa
     for _ in range(1000):
         fault_point("publish.begin")
 
-    assert armed() is None
+    assert configured_fault() is None
     assert time.perf_counter() - began < 0.1  # an import comes by a few hundred
 
 
 def test_a_fault_happens_at_its_point_and_in_its_turn_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fault_injection, "_passed", fault_injection.Counter())
+    monkeypatch.setattr(fault_injection, "_pass_counts", fault_injection.Counter())
     monkeypatch.setenv(fault_injection.VARIABLE, "publish.begin:raise:2")
     fault_point("publish.commit")
     fault_point("publish.begin")
@@ -33,12 +33,12 @@ def test_a_fault_happens_at_its_point_and_in_its_turn_only(monkeypatch: pytest.M
     with pytest.raises(InjectedFault, match="publish.begin"):
         fault_point("publish.begin")
     fault_point("publish.begin")
-    assert fault_injection.passed() == {"publish.commit": 1, "publish.begin": 3}
+    assert fault_injection.pass_counts() == {"publish.commit": 1, "publish.begin": 3}
 
 
 def test_a_process_that_stands_still_goes_on_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(fault_injection, "_passed", fault_injection.Counter())
+    monkeypatch.setattr(fault_injection, "_pass_counts", fault_injection.Counter())
     monkeypatch.setattr(fault_injection.time, "sleep", slept.append)
     monkeypatch.setenv(fault_injection.VARIABLE, "plan.begin:sleep")
     fault_point("plan.begin")
@@ -59,11 +59,11 @@ def test_a_killed_process_ends_by_the_signal(root: Path) -> None:
 )
 def test_what_cannot_be_put_in_is_refused(told: str) -> None:
     with pytest.raises(BadFault, match="Expected POINT:ACTION"):
-        parse(told)
+        parse_fault(told)
 
 
 def test_a_turn_may_be_left_out() -> None:
-    assert parse("plan.begin:sleep") == Fault(point="plan.begin", action="sleep", turn=1)
+    assert parse_fault("plan.begin:sleep") == Fault(point="plan.begin", action="sleep", turn=1)
 
 
 def test_a_command_refuses_to_start_with_a_fault_that_is_misspelt(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

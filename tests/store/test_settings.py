@@ -83,8 +83,8 @@ def test_no_password_is_shown(tmp_path: Path) -> None:
     text = '[warehouse]\nurl = "postgresql://ann:s3cr@t@db/roster?password=s3cr@t"\n[landing]\nbase="sftp://u:s3cr@t@h/"'
     settings = load(tmp_path, text)
 
-    assert "s3cr" not in repr(settings) + str(settings) + str(settings.redacted())
-    assert settings.redacted()["warehouse"] == {"url": "postgresql://ann:***@db/roster?password=***"}
+    assert "s3cr" not in repr(settings) + str(settings) + str(settings.to_redacted_dict())
+    assert settings.to_redacted_dict()["warehouse"] == {"url": "postgresql://ann:***@db/roster?password=***"}
 
 
 def test_a_feed_without_a_path_lies_in_its_district_s_folder(tmp_path: Path) -> None:
@@ -149,8 +149,8 @@ def test_files_with_secrets_are_below_the_home(tmp_path: Path) -> None:
 
     assert settings.mail.password_file == str(tmp_path / "secret" / "mail")
     assert settings.alerts.webhook_file == str(tmp_path / "secret" / "hook")
-    assert (settings.alerts.on, settings.alerts.wanted) == (("late",), True)
-    assert not load(tmp_path).alerts.wanted
+    assert (settings.alerts.on, settings.alerts.is_enabled) == (("late",), True)
+    assert not load(tmp_path).alerts.is_enabled
 
 
 def test_a_switch_is_true_or_false(home: Path):

@@ -87,7 +87,7 @@ def test_the_newest_imports_of_each_district_survive_a_sweep(frames: FrameStore)
         frames.write_json("lincoln", import_id, "plan", {})
     frames.write_json("adams", 1, "plan", {})
 
-    assert frames.sweep(keep=2) == 2
+    assert frames.remove_old_imports(newest=2) == 2
     assert [frames.exists("lincoln", n, "plan") for n in (8, 9, 10, 11)] == [False, False, True, True]
     assert frames.exists("adams", 1, "plan")
 

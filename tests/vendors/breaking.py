@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from roster_etl.engine.validation.validate import Judged, JudgedFile
+from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile
 from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.projections.samples import write_sample
-from roster_etl.spec import AnyOf, Column, File, Together
+from roster_etl.spec import AnyOf, Column, File, RequiredTogether
 from roster_etl.vendors import Vendor, vendor
 from tests.walking import found, judge, judge_upload, rows
 
@@ -41,10 +41,11 @@ def sample(name: str) -> dict[str, str]:
 
 
 @cache
-def _others(name: str) -> dict[str, Judged]:
+def _others(name: str) -> dict[str, ReferencedFile]:
     judged = judge_upload(vendor(name), sample(name))
     return {
-        file: Judged(frame=result.frame, file_name=vendor(name).format.file(file).file_name) for file, result in judged.items()
+        file: ReferencedFile(frame=result.frame, file_name=vendor(name).format.file(file).file_name)
+        for file, result in judged.items()
     }
 
 
@@ -53,7 +54,7 @@ def lines_of(made: Vendor, file: File) -> list[Row]:
     return list(csv.DictReader(io.StringIO(sample(made.format.name)[file.name])))
 
 
-def judged(made: Vendor, file: File, lines: list[Row]) -> JudgedFile:
+def judged(made: Vendor, file: File, lines: list[Row]) -> ValidatedFile:
     """Judge `lines` as `file`, beside the other files of the sample."""
     header = list(dict.fromkeys(name for line in lines for name in line))
     out = io.StringIO()
@@ -66,12 +67,12 @@ def judged(made: Vendor, file: File, lines: list[Row]) -> JudgedFile:
 def place_of(file: File, lines: list[Row]) -> int:
     """Return the place of the last row whose record has no other row, with its groups of columns filled if the file has any."""
     ids = [line[file.key[0]] for line in lines]
-    needed = [name for rule in file.rules if isinstance(rule, Together) for name in rule.need]
+    needed = [name for rule in file.rules if isinstance(rule, RequiredTogether) for name in rule.required]
     unique = [n for n, line in enumerate(lines) if ids.count(line[file.key[0]]) == 1 and all(line[name] for name in needed)]
     return unique[-1] if unique else len(lines) - 1
 
 
-def judged_with(made: Vendor, file: File, column: str, value: str) -> tuple[JudgedFile, int]:
+def judged_with(made: Vendor, file: File, column: str, value: str) -> tuple[ValidatedFile, int]:
     """Return the verdict on the sample with `value` in one row's `column`, and the row's number."""
     lines = lines_of(made, file)
     place = place_of(file, lines)
@@ -79,9 +80,9 @@ def judged_with(made: Vendor, file: File, column: str, value: str) -> tuple[Judg
     return judged(made, file, lines), place + 2
 
 
-def group_of(file: File, column: str) -> Together | None:
+def group_of(file: File, column: str) -> RequiredTogether | None:
     """Return the rule that empties a group of columns when `column` is empty."""
-    return next((rule for rule in file.rules if isinstance(rule, Together) and column in rule.need), None)
+    return next((rule for rule in file.rules if isinstance(rule, RequiredTogether) and column in rule.required), None)
 
 
 def any_of(file: File, column: str) -> AnyOf | None:
@@ -92,10 +93,10 @@ def any_of(file: File, column: str) -> AnyOf | None:
 def is_required(column: Column, line: Mapping[str, str]) -> bool:
     """Tell, by a slow and plain reading of the spec, whether a broken cell of `column` refuses the row `line`."""
     where = column.required_where
-    return line[where.column].casefold() in where.values if where else column.required and not column.made_up_for
+    return line[where.column].casefold() in where.values if where else column.required and not column.has_default
 
 
-def assert_broken(result: JudgedFile, row: int, file: File, column: Column, code: str, value: str | None = None) -> None:
+def assert_broken(result: ValidatedFile, row: int, file: File, column: Column, code: str, value: str | None = None) -> None:
     """The one finding is `code` on this cell; a required or strict column refuses the row, any other cell becomes `value`."""
     record = next(r for r in rows(result) if r[ROW] == row)
     required = column.strict or is_required(column, {name: str(cell) for name, cell in record.items()})

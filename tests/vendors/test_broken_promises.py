@@ -13,18 +13,18 @@ from roster_etl.spec import (
     Choice,
     Column,
     Date,
+    DateTime,
     Decimal,
     Digits,
     Email,
     File,
-    Moment,
     Phone,
+    RequiredTogether,
     Status,
     Text,
-    Together,
     WholeNumber,
 )
-from roster_etl.vendors import Vendor, discover
+from roster_etl.vendors import Vendor, discover_vendors
 from tests.vendors.breaking import any_of, assert_broken, group_of, judged, judged_with, lines_of, place_of, sample
 from tests.walking import found, judge_upload, map_upload, rows
 
@@ -35,12 +35,19 @@ BROKEN = {
     WholeNumber: "1e3",
     Decimal: "1,5",
     Date: "02/30/2020",
-    Moment: "2020-02-30",
+    DateTime: "2020-02-30",
     Email: "nobody",
     Phone: "123",
     Text: "x" * 10_000,
 }
-CODES = {Status: "bad_status", Date: "bad_date", Moment: "bad_date", Email: "invalid_email", Phone: "bad_phone", Text: "too_long"}
+CODES = {
+    Status: "bad_status",
+    Date: "bad_date",
+    DateTime: "bad_date",
+    Email: "invalid_email",
+    Phone: "bad_phone",
+    Text: "too_long",
+}
 
 
 class Place(NamedTuple):
@@ -52,7 +59,7 @@ class Place(NamedTuple):
 
 
 def _places() -> Iterator[Place]:
-    for vendor in discover().values():
+    for vendor in discover_vendors().values():
         for file in vendor.format.files:
             families = [family.column(n) for family in file.families for n in (family.first, family.last or family.first + 10)]
             yield from (Place(vendor, file, column) for column in (*file.columns, *families) if not column.secret)
@@ -61,14 +68,14 @@ def _places() -> Iterator[Place]:
 PLACES = list(_places())
 DECLARED = [place for place in PLACES if place.column in place.file.columns]
 FILES = list(dict.fromkeys((place.vendor.format.name, place.file.name) for place in PLACES))
-VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover().items()]
+VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover_vendors().items()]
 NEEDED = [
     Place(vendor, file, file.column(name))
-    for vendor in discover().values()
+    for vendor in discover_vendors().values()
     for file in vendor.format.files
     for rule in file.rules
-    if isinstance(rule, Together)
-    for name in rule.need
+    if isinstance(rule, RequiredTogether)
+    for name in rule.required
 ]
 
 
@@ -96,7 +103,7 @@ def test_every_sample_passes(vendor: Vendor) -> None:
     assert {name for name, made in map_upload(vendor, upload).items() if found(made) or made.collisions} == set()
 
 
-@each([place for place in PLACES if place.column.required and not place.column.made_up_for])
+@each([place for place in PLACES if place.column.required and not place.column.has_default])
 def test_an_empty_required_cell_refuses_its_row(place: Place) -> None:
     result, row = judged_with(*place[:2], place.column.name, "")
 
@@ -107,7 +114,7 @@ def test_an_empty_required_cell_refuses_its_row(place: Place) -> None:
     [
         place
         for place in PLACES
-        if (not place.column.required or place.column.made_up_for)
+        if (not place.column.required or place.column.has_default)
         and not group_of(place.file, place.column.name)
         and not any_of(place.file, place.column.name)
     ]
@@ -123,7 +130,7 @@ def test_an_empty_optional_cell_is_fine(place: Place) -> None:
     ("file", "rule"),
     [
         pytest.param((vendor, file), rule, id=f"{name}-{file.name}-{' '.join(rule.columns)}")
-        for name, vendor in discover().items()
+        for name, vendor in discover_vendors().items()
         for file in vendor.format.files
         for rule in file.rules
         if isinstance(rule, AnyOf)
@@ -140,9 +147,9 @@ def test_a_row_with_none_of_the_columns_that_it_needs_one_of_is_refused(file: tu
     assert [found(result) for result in results] == [[]] * len(rule.columns)
 
 
-@each([place for place in PLACES if place.column.form != Text()])
+@each([place for place in PLACES if place.column.cell_format != Text()])
 def test_a_cell_of_another_form_is_broken(place: Place) -> None:
-    form = place.column.form
+    form = place.column.cell_format
     result, row = judged_with(*place[:2], place.column.name, BROKEN[type(form)])
 
     code = form.code if isinstance(form, Choice) else CODES.get(type(form), "bad_value")
@@ -180,7 +187,7 @@ def test_what_a_group_needs_empties_it_when_missing(place: Place) -> None:
 
 @pytest.mark.parametrize(("vendor", "name"), FILES)
 def test_a_second_row_of_a_key_is_dropped_when_equal_and_refused_when_not(vendor: str, name: str) -> None:
-    made = discover()[vendor]
+    made = discover_vendors()[vendor]
     file = made.format.file(name)
     lines = lines_of(made, file)
     line = lines[place_of(file, lines)]
@@ -200,8 +207,8 @@ def test_a_second_row_of_a_key_is_dropped_when_equal_and_refused_when_not(vendor
 def _different(file: File, lines: list[dict[str, str]], line: dict[str, str]) -> dict[str, str]:
     """Return a cell that another row has, and `line` has not, of a column that is no id of the record."""
     for column in file.columns:
-        if isinstance(column.form, Status):
-            return {column.name: next(option for option in column.form.options if option != line[column.name])}
+        if isinstance(column.cell_format, Status):
+            return {column.name: next(option for option in column.cell_format.options if option != line[column.name])}
     usual = [c.name for c in file.columns if not (c.name in file.key or c.unique or c.secret)]
     return next({name: other[name]} for name in usual for other in lines if other[name] and other[name] != line[name])
 

@@ -11,29 +11,29 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from roster_etl.frames.timestamps import parse_moments
+from roster_etl.frames.timestamps import parse_timestamps
 from roster_etl.projections.samples import write_sample
 from roster_etl.spec import (
     AnyOf,
     Choice,
     Column,
+    DateTime,
     Digits,
     Email,
     File,
-    Moment,
     NotBefore,
     Phone,
+    RequiredTogether,
     Status,
     Text,
-    Together,
     WholeNumber,
 )
-from roster_etl.spec.options import options_of, resolve
-from roster_etl.vendors import Vendor, _template, discover
+from roster_etl.spec.options import options_of, resolve_options
+from roster_etl.vendors import Vendor, _template, discover_vendors
 from tests.parsing import parsed
 from tests.vendors.breaking import is_required
 
-VENDORS = (*discover().values(), _template.VENDOR)
+VENDORS = (*discover_vendors().values(), _template.VENDOR)
 FACTS = (
     ast.Module,
     ast.Import,
@@ -115,7 +115,7 @@ def test_passwords_are_secret(vendor: Vendor) -> None:
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=_id)
 def test_options_have_defaults_that_can_be_read_and_columns_name_options_that_exist(vendor: Vendor) -> None:
-    values = resolve(vendor.format)
+    values = resolve_options(vendor.format)
 
     assert set(values) == set(options_of(vendor.format))
     assert {column.relaxed_by for _, column in _files(vendor) if column.relaxed_by} <= set(values)
@@ -126,7 +126,9 @@ def test_every_option_of_a_code_list_has_a_canonical_code(vendor: Vendor) -> Non
     if find_spec(f"{vendor.package}.codes") is None:
         pytest.skip("no code lists")
     recodes = import_module(f"{vendor.package}.codes").RECODES
-    choices = {(file.name, column.name): column.form for file, column in _files(vendor) if isinstance(column.form, Choice)}
+    choices = {
+        (file.name, column.name): column.cell_format for file, column in _files(vendor) if isinstance(column.cell_format, Choice)
+    }
 
     assert {place: set(choices[place].options) ^ set(table) for place, table in recodes.items()} == {p: set() for p in recodes}
     assert set(choices) - set(recodes) == set()
@@ -184,13 +186,13 @@ def _broken_file(file: File, rows: dict[str, list[dict[str, str]]]) -> list[str]
 
 
 def _fits(column: Column, cell: str) -> bool:
-    match column.form:
+    match column.cell_format:
         case Choice(options=options, ranges=ranges):
             return cell in options or (ranges and set(cell.split("-")) <= set(options))
         case Status(options=options):
             return cell in options
-        case Moment():
-            return parse_moments(pa.array([cell]))[0].is_valid
+        case DateTime():
+            return parse_timestamps(pa.array([cell]))[0].is_valid
         case WholeNumber(minimum=minimum, maximum=maximum):
             return cell.isdigit() and minimum <= int(cell) <= maximum
         case Phone(lengths=lengths):
@@ -230,8 +232,12 @@ def _broken_rules(file: File, rows: list[dict[str, str]]) -> list[str]:
     broken = []
     for rule in file.rules:
         for row in rows:
-            if isinstance(rule, Together) and any(row[c] for c in rule.columns) and not all(row[c] for c in rule.need):
-                broken.append(f"{file.name}: {rule.need} are needed")
+            if (
+                isinstance(rule, RequiredTogether)
+                and any(row[c] for c in rule.columns)
+                and not all(row[c] for c in rule.required)
+            ):
+                broken.append(f"{file.name}: {rule.required} are needed")
             if isinstance(rule, AnyOf) and not any(row[c] for c in (*rule.columns, *rule.unless)):
                 broken.append(f"{file.name}: one of {rule.columns} is needed")
             if isinstance(rule, NotBefore) and row[rule.column] and _day(row[rule.column]) < _day(row[rule.other]):

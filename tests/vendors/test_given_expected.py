@@ -15,7 +15,7 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.projections.samples import PASSWORD
-from roster_etl.vendors import Vendor, discover
+from roster_etl.vendors import Vendor, discover_vendors
 from tests.walking import accepted, judge_upload, map_upload
 
 HERE = Path(__file__).parent
@@ -57,8 +57,8 @@ def _lines(text: str) -> list[dict[str, str]]:
 def _cases() -> list[Case]:
     return [
         Case(vendor, path.name)
-        for name, vendor in discover().items()
-        if vendor.fold is None and (HERE / name / "given").exists()  # series of changes: test_given_expected_changes.py
+        for name, vendor in discover_vendors().items()
+        if vendor.change_plan is None and (HERE / name / "given").exists()  # series of changes: test_given_expected_changes.py
         for path in sorted((HERE / name / "given").iterdir())
     ]
 
@@ -81,7 +81,7 @@ def _text(value: object) -> str:
 
 CASES = _cases()
 TABLE_CASES = [(case, path.stem) for case in CASES for path in sorted(case.expected.glob("*.csv")) if path.stem != "findings"]
-VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover().items() if vendor.fold is None]
+VENDORS = [pytest.param(vendor, id=name) for name, vendor in discover_vendors().items() if vendor.change_plan is None]
 
 
 @pytest.mark.parametrize(("case", "table"), TABLE_CASES, ids=_id)

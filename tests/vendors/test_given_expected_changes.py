@@ -21,11 +21,11 @@ from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
-from roster_etl.vendors import Vendor, discover
+from roster_etl.vendors import Vendor, discover_vendors
 from roster_etl.vendors.lineage import tables_of
 
 HERE = Path(__file__).parent
-FOLDED = {name: vendor for name, vendor in discover().items() if vendor.fold is not None}
+FOLDED = {name: vendor for name, vendor in discover_vendors().items() if vendor.change_plan is not None}
 SERIES = [(name, path.name) for name in FOLDED for path in sorted((HERE / name / "given").iterdir())]
 
 

@@ -32,7 +32,7 @@ def test_the_example_mappings_fill_three_tables() -> None:
 
 
 def test_every_column_but_secrets_goes_somewhere() -> None:
-    read = {origin for mapping in _template.VENDOR.mappings for origins in mapping.reads().values() for origin in origins}
+    read = {origin for mapping in _template.VENDOR.mappings for origins in mapping.lineage().values() for origin in origins}
     columns = {(file.name, column.name) for file in _template.FORMAT.files for column in file.columns if not column.secret}
 
     assert columns == read

@@ -17,16 +17,18 @@ from pathlib import Path
 
 from roster_etl.cli.global_options import PROJECT
 
-_PATIENCE_SECONDS = 12.0
+_SHUTDOWN_SECONDS = 12.0
 
 
 @contextmanager
-def started(module: str, words: Sequence[str], *, environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running_process(
+    module: str, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``python -m module words`` in a process group of its own, its output in the file `log`; the whole group ends with the block."""
     path = os.pathsep.join(part for part in (str(PROJECT), os.environ.get("PYTHONPATH", "")) if part)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *words],
+            [sys.executable, "-m", module, *arguments],
             env={**os.environ, "PYTHONPATH": path, **environment},
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
@@ -37,15 +39,15 @@ def started(module: str, words: Sequence[str], *, environment: Mapping[str, str]
     try:
         yield process
     finally:
-        end_group(process)
+        terminate_group(process)
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def terminate_group(process: subprocess.Popen[bytes]) -> None:
     """End the process and all of its group: asked first, killed after a while."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        if _gone(process, _PATIENCE_SECONDS if number != signal.SIGKILL else 5.0):
+        if _wait_for_exit(process, _SHUTDOWN_SECONDS if number != signal.SIGKILL else 5.0):
             return
 
 
@@ -56,8 +58,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _gone(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
+def _wait_for_exit(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         process.poll()
         try:

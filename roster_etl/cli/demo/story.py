@@ -22,19 +22,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from roster_etl.cli.context import Call
-from roster_etl.cli.demo.processes import free_port, started
-from roster_etl.cli.global_options import PROJECT, BadWords
-from roster_etl.cli.history import feed_words
+from roster_etl.cli.demo.processes import free_port, running_process
+from roster_etl.cli.global_options import PROJECT, UsageError
+from roster_etl.cli.history import feed_label
 from roster_etl.spec.errors import RosterError
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from roster_etl.spec.sample_types import Change
+    from roster_etl.spec.sample_types import SampleChange
     from roster_etl.store.loopback.sftp_server import SftpServer
 
-TOLD_IN_FULL = "clever"  # the format whose next day is told in full, and whose cell is traced
-PLACES = (
+DETAILED_FORMAT = "clever"  # the format whose next day is told in full, and whose cell is traced
+SAMPLE_DISTRICTS = (
     ("lincoln", "Lincoln County Schools", "America/Chicago"),
     ("riverside", "Riverside Unified", "America/Los_Angeles"),
     ("harbor", "Harbor City Schools", "America/New_York"),
@@ -44,9 +44,9 @@ PLACES = (
 )
 MODULE = "roster_etl.orchestration.definitions"
 UI_PORT = 3000  # of the command that opens the UI later
-PATIENCE_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
-_OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
-_HASTE = {"ROSTER_ETL_SENSOR_SECONDS": "2", "ROSTER_ETL_WARM_RUNS": "1"}
+TIMEOUT_SECONDS = 240.0  # for one round of imports on a slow machine; ten to thirty seconds are usual
+_FEED_OPTIONS = {"quiet_period": "2s", "min_interval": "0", "straggler_wait": "30s"}
+_FAST_ENVIRONMENT = {"ROSTER_ETL_SENSOR_SECONDS": "2", "ROSTER_ETL_WARM_RUNS": "1"}
 _POLL_SECONDS = 0.5
 
 
@@ -58,7 +58,7 @@ class DemoStuck(RosterError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guest:
+class DemoDistrict:
     """A sample district. ``format``: the one that it uploads; ``password``: None: it logs in with a key."""
 
     id: str
@@ -70,7 +70,7 @@ class Guest:
     password: str | None = None
 
     @property
-    def variable(self) -> str:
+    def password_variable(self) -> str:
         """The variable of the environment that holds its password."""
         return f"DEMO_PASSWORD_{self.id.upper()}"
 
@@ -86,32 +86,34 @@ def demo(
     """Show the whole thing: a sample district a format uploads over a real SFTP server; sensor and daemon import them."""
     call: Call = ctx.obj
     call.home = _demo_home(call)
-    guests = _guests(students)
-    _end_well()
+    guests = _demo_districts(students)
+    install_sigterm_handler()
     with ExitStack() as stack:
-        story = _Story(call, guests, stack.enter_context(_server(call, guests)))
-        story.register()
-        daemon = stack.enter_context(_daemon(call, guests))
-        story.first_day(daemon)
-        story.next_day(daemon)
-        story.cut_short(daemon)
-        story.tell(_ui_command(call, port or UI_PORT), opened=ui)
+        story = DemoRun(call, guests, stack.enter_context(_sftp_server(call, guests)))
+        story.register_districts()
+        daemon = stack.enter_context(_dagster_daemon(call, guests))
+        story.import_first_day(daemon)
+        story.import_next_day(daemon)
+        story.upload_truncated_roster(daemon)
+        story.print_summary(_ui_command(call, port or UI_PORT), opens_ui=ui)
         if ui:
             _open_ui(call, stack, port or free_port())
     return 0
 
 
-def _guests(students: int) -> tuple[Guest, ...]:
+def _demo_districts(students: int) -> tuple[DemoDistrict, ...]:
     """Return a district for each format; the first is the one of which more is told, and has so many `students`."""
-    from roster_etl.vendors import discover
+    from roster_etl.vendors import discover_vendors
 
-    formats = sorted(discover(), key=lambda name: (name != TOLD_IN_FULL, name))
-    return tuple(_guest(number, name, students) for number, name in enumerate(formats))
+    formats = sorted(discover_vendors(), key=lambda name: (name != DETAILED_FORMAT, name))
+    return tuple(_demo_district(number, name, students) for number, name in enumerate(formats))
 
 
-def _guest(number: int, format_name: str, students: int) -> Guest:
-    place = PLACES[number] if number < len(PLACES) else (f"district{number + 1}", f"District {number + 1}", "UTC")
-    return Guest(
+def _demo_district(number: int, format_name: str, students: int) -> DemoDistrict:
+    place = (
+        SAMPLE_DISTRICTS[number] if number < len(SAMPLE_DISTRICTS) else (f"district{number + 1}", f"District {number + 1}", "UTC")
+    )
+    return DemoDistrict(
         id=place[0],
         name=place[1],
         time_zone=place[2],
@@ -122,7 +124,7 @@ def _guest(number: int, format_name: str, students: int) -> Guest:
     )
 
 
-def _end_well() -> None:
+def install_sigterm_handler() -> None:
     """Let a request to end be what Ctrl-C is, so that every process that was started is taken down; the handler goes with the call."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -132,7 +134,7 @@ def _demo_home(call: Call) -> Path:
     """Return the home to use: the one that was named, which must be new or empty, else a fresh folder under ``./demo_home``."""
     if call.home_named:
         if call.home.exists() and any(call.home.iterdir()):
-            raise BadWords(problem="--home: the demo wants a new or an empty folder")
+            raise UsageError(problem="--home: the demo wants a new or an empty folder")
         return call.home.absolute()
     base = Path("demo_home").absolute()
     numbers = (f"{base}/{n}" for n in range(1, 10_000))
@@ -140,318 +142,333 @@ def _demo_home(call: Call) -> Path:
 
 
 @contextmanager
-def _server(call: Call, guests: Sequence[Guest]) -> Iterator[SftpServer]:
-    from roster_etl.store.files.folder import make_private
+def _sftp_server(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[SftpServer]:
+    from roster_etl.store.files.folder import create_private_folder
     from roster_etl.store.loopback.sftp_client import make_key
     from roster_etl.store.loopback.sftp_server import Account, SftpServer
 
     keys = call.home / "sftp.keys"
-    make_private(keys)
+    create_private_folder(keys)
     accounts = [
         Account(user=g.id, password=g.password, public_keys=() if g.password else (make_key(keys / f"{g.id}_key"),))
-        for g in guests
+        for g in districts
     ]
     with SftpServer(call.home / "sftp", accounts, keys=keys) as server:
         yield server
 
 
 @contextmanager
-def _daemon(call: Call, guests: Sequence[Guest]) -> Iterator[Popen[bytes]]:
+def _dagster_daemon(call: Call, districts: Sequence[DemoDistrict]) -> Iterator[Popen[bytes]]:
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
 
     with home_instance(call.home) as instance:  # two processes that create the same storage at once trip over each other
         instance.get_runs_count()
-    passwords = {guest.variable: guest.password for guest in guests if guest.password}
-    with started(
-        "dagster._daemon", ["run", "-m", MODULE], environment={**_homes(call), **_HASTE, **passwords}, log=_log(call)
+    passwords = {guest.password_variable: guest.password for guest in districts if guest.password}
+    with running_process(
+        "dagster._daemon",
+        ["run", "-m", MODULE],
+        environment={**_home_variables(call), **_FAST_ENVIRONMENT, **passwords},
+        log=_log_file(call),
     ) as process:
         yield process
 
 
-def _homes(call: Call) -> dict[str, str]:
+def _home_variables(call: Call) -> dict[str, str]:
     return {"DAGSTER_HOME": str(call.home), "ROSTER_ETL_HOME": str(call.home)}
 
 
-def _log(call: Call) -> Path:
+def _log_file(call: Call) -> Path:
     return call.home / "dagster.log"
 
 
-class _Story:
+class DemoRun:
     """What happens, told as it happens."""
 
-    def __init__(self, call: Call, guests: Sequence[Guest], server: SftpServer) -> None:
-        self.call, self.guests, self.server = call, guests, server
-        self.began = time.monotonic()
-        self.changes: dict[str, Sequence[Change]] = {}
+    def __init__(self, call: Call, districts: Sequence[DemoDistrict], server: SftpServer) -> None:
+        self.call, self.districts, self.server = call, districts, server
+        self.started_at = time.monotonic()
+        self.changes: dict[str, Sequence[SampleChange]] = {}
 
-    def register(self) -> None:
+    def register_districts(self) -> None:
         """Register the districts, each with a folder on the server of its own."""
         from roster_etl.store.registry.registry import District, Feed
         from roster_etl.vendors import vendor
 
-        self.call.say(f"Everything of this demo lies in {self.call.home}")
-        self.say(
+        self.call.log(f"Everything of this demo lies in {self.call.home}")
+        self.log(
             f"An SFTP server listens on 127.0.0.1 port {self.server.port}; its host key is pinned in {self.server.known_hosts.name}."
         )
-        for guest in self.guests:
+        for guest in self.districts:
             feed = Feed(
                 format=guest.format,
                 path=self.server.url(guest.id),
                 known_hosts=str(self.server.known_hosts),
-                options={s.option(name): text for s in vendor(guest.format).format.file_sets for name, text in _OPTIONS.items()},
-                password_env=guest.variable if guest.password else "",
+                options={
+                    s.option(name): text for s in vendor(guest.format).format.file_sets for name, text in _FEED_OPTIONS.items()
+                },
+                password_env=guest.password_variable if guest.password else "",
                 key_file="" if guest.password else str(self.server.keys / f"{guest.id}_key"),
             )
             self.call.registry.add(District(id=guest.id, name=guest.name, time_zone=guest.time_zone, feeds=(feed,)))
             how = "a password" if guest.password else "a key"
-            self.say(
+            self.log(
                 f"{guest.name} is registered as {guest.id}, uploads {vendor(guest.format).format.title} files, and logs in with {how}."
             )
 
-    def first_day(self, daemon: Popen[bytes]) -> None:
+    def import_first_day(self, daemon: Popen[bytes]) -> None:
         """Upload each district's files, and wait until the sensor has had them imported."""
         from roster_etl.projections.samples import write_sample
         from roster_etl.vendors import vendor
 
-        for guest in self.guests:
-            files = write_sample(vendor(guest.format), self._folder(guest, 1), students=guest.students, seed=guest.seed)
-            self._upload(guest, files)
-        self.say("The sensor looks every few seconds, and waits until an upload has stood still.")
-        self._wait(daemon, imports=1)
+        for guest in self.districts:
+            files = write_sample(vendor(guest.format), self._day_folder(guest, 1), students=guest.students, seed=guest.seed)
+            self._upload_files(guest, files)
+        self.log("The sensor looks every few seconds, and waits until an upload has stood still.")
+        self._wait_for_imports(daemon, count=1)
 
-    def next_day(self, daemon: Popen[bytes]) -> None:
+    def import_next_day(self, daemon: Popen[bytes]) -> None:
         """Upload the next day's files, some rows broken, and wait again."""
-        from roster_etl.projections.samples import next_day
+        from roster_etl.projections.samples import write_next_day
         from roster_etl.vendors import vendor
 
-        for guest in self.guests:
-            self.changes[guest.id] = next_day(
-                vendor(guest.format), self._folder(guest, 1), self._folder(guest, 2), seed=guest.seed
+        for guest in self.districts:
+            self.changes[guest.id] = write_next_day(
+                vendor(guest.format), self._day_folder(guest, 1), self._day_folder(guest, 2), seed=guest.seed
             )
-            self._upload(guest, sorted(self._folder(guest, 2).glob("*.csv")))
-        self._wait(daemon, imports=2)
+            self._upload_files(guest, sorted(self._day_folder(guest, 2).glob("*.csv")))
+        self._wait_for_imports(daemon, count=2)
 
-    def cut_short(self, daemon: Popen[bytes]) -> None:
+    def upload_truncated_roster(self, daemon: Popen[bytes]) -> None:
         """Upload files of the first district that lack half of the people: valid, and wrong. It is held for a person to decide."""
         from roster_etl.projections.samples import write_sample
         from roster_etl.vendors import vendor
 
-        guest = self.guests[0]
-        self._upload(
+        guest = self.districts[0]
+        self._upload_files(
             guest,
-            write_sample(vendor(guest.format), self._folder(guest, 3), students=max(10, guest.students // 2), seed=guest.seed),
+            write_sample(
+                vendor(guest.format), self._day_folder(guest, 3), students=max(10, guest.students // 2), seed=guest.seed
+            ),
         )
-        self._wait(daemon, imports=3, of=[stream for stream in self._streams() if stream[0] is guest])
+        self._wait_for_imports(daemon, count=3, only=[stream for stream in self._district_file_sets() if stream[0] is guest])
 
-    def tell(self, ui_command: str, *, opened: bool) -> None:
-        """Print what came of it, and how to look further; `opened`: the UI comes up by itself."""
-        first, second = ([self._outcome(guest, name, day) for guest, name in self._streams()] for day in (0, 1))
+    def print_summary(self, ui_command: str, *, opens_ui: bool) -> None:
+        """Print what came of it, and how to look further; `opens_ui`: the UI comes up by itself."""
+        first, second = ([self._import_summary(guest, name, day) for guest, name in self._district_file_sets()] for day in (0, 1))
         documents = [*first, *second]
         if self.call.json:
-            self.call.document({"home": str(self.call.home), "imports": documents, "held": self._held(), "ui": ui_command})
+            self.call.print_json(
+                {"home": str(self.call.home), "imports": documents, "held": self._held_import(), "ui": ui_command}
+            )
             return
-        self._first(first)
-        self._second(self.guests[0], second[0])
-        self._others(second[1:])
-        self._trace(self.guests[0], second[0])
-        self._hold(self.guests[0], self._held())
+        self._print_first_day(first)
+        self._print_next_day(self.districts[0], second[0])
+        self._print_other_districts(second[1:])
+        self._print_trace(self.districts[0], second[0])
+        self._print_hold(self.districts[0], self._held_import())
         self.call.print()
-        self.call.print(f"More: {_ours()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
-        if not opened:
+        self.call.print(f"More: {_program_command()} imports --home {self.call.home}   (show, trace, as-of, holds, …)")
+        if not opens_ui:
             self.call.print(
                 "The SFTP server and the daemon end here. The Dagster UI on all of it, with lineage, checks and history:"
             )
             self.call.print(f"  {ui_command}")
             self.call.print(f"  then http://127.0.0.1:{ui_command.rpartition(' ')[2]}")
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Tell what happens, with the seconds since the beginning."""
-        self.call.say(f"[{time.monotonic() - self.began:4.0f} s] {text}")
+        self.call.log(f"[{time.monotonic() - self.started_at:4.0f} s] {text}")
 
     # ---- what happened
 
-    def _first(self, documents: Sequence[dict[str, Any]]) -> None:
+    def _print_first_day(self, documents: Sequence[dict[str, Any]]) -> None:
         self.call.print()
         self.call.print("— The first day: everything is new")
         self.call.print()
-        self._table(documents)
+        self._print_imports(documents)
         self.call.print("A row can make several records: a student's is a user, a role, a profile and contacts.")
 
-    def _second(self, guest: Guest, document: dict[str, Any]) -> None:
-        from roster_etl.cli.render_import import text_of
+    def _print_next_day(self, district: DemoDistrict, document: dict[str, Any]) -> None:
+        from roster_etl.cli.render_import import render_import
 
         self.call.print()
-        self.call.print(f"— The next day of {guest.name}")
+        self.call.print(f"— The next day of {district.name}")
         self.call.print()
         self.call.print("What the district did:")
-        for change in self.changes[guest.id]:
+        for change in self.changes[district.id]:
             self.call.print(f"  {change.kind}: {change.count} of {change.file}: {change.what}")
         self.call.print()
         self.call.print("What became of it:")
-        for line in text_of(document):
+        for line in render_import(document):
             self.call.print(f"  {line}".rstrip())
 
-    def _others(self, documents: Sequence[dict[str, Any]]) -> None:
+    def _print_other_districts(self, documents: Sequence[dict[str, Any]]) -> None:
         """Tell in short of the next day of the other districts; `show` tells each in full."""
         if not documents:
             return
         self.call.print()
         self.call.print("— The next day of the others")
         self.call.print()
-        self._table(documents)
+        self._print_imports(documents)
         self.call.print("What each district did, and what was refused and why:")
         for document in documents:
-            self.call.print(f"  {_ours()} show {document['import_id']} --home {self.call.home}")
+            self.call.print(f"  {_program_command()} show {document['import_id']} --home {self.call.home}")
 
-    def _table(self, documents: Sequence[dict[str, Any]]) -> None:
+    def _print_imports(self, documents: Sequence[dict[str, Any]]) -> None:
         head = ("import", "district", "format", "status", "files", "rows", "refused", "created", "updated", "removed")
-        self.call.table(head, [_line(document) for document in documents])
+        self.call.print_table(head, [_table_row(document) for document in documents])
 
-    def _trace(self, guest: Guest, document: dict[str, Any]) -> None:
-        from roster_etl.cli.lineage import trace_text
+    def _print_trace(self, district: DemoDistrict, document: dict[str, Any]) -> None:
+        from roster_etl.cli.lineage import render_trace
         from roster_etl.pipeline.lineage.trace import trace_record
 
-        key = self._renamed(guest, document["import_id"])
+        key = self._changed_user_key(district, document["import_id"])
         if key is None:
             return
         words = " ".join(f"{name}={value}" for name, value in key.items())
         self.call.print()
         self.call.print("— One published cell, back to where it came from")
-        self.call.print(f"  {_ours()} trace users {words} --district {guest.id} --field last_name --home {self.call.home}")
+        self.call.print(
+            f"  {_program_command()} trace users {words} --district {district.id} --field last_name --home {self.call.home}"
+        )
         self.call.print()
-        for line in trace_text(trace_record(self.call.workspace, guest.id, "users", key, field="last_name")):
+        for line in render_trace(trace_record(self.call.workspace, district.id, "users", key, field="last_name")):
             self.call.print(f"  {line}".rstrip())
 
-    def _held(self) -> dict[str, Any]:
-        return self._outcome(*self._streams()[0], 2)
+    def _held_import(self) -> dict[str, Any]:
+        return self._import_summary(*self._district_file_sets()[0], 2)
 
-    def _hold(self, guest: Guest, document: dict[str, Any]) -> None:
+    def _print_hold(self, district: DemoDistrict, document: dict[str, Any]) -> None:
         """Tell of the upload that waits for a decision, and how to take it."""
-        from roster_etl.cli.render_import import text_before_files
+        from roster_etl.cli.render_import import render_import_header
 
         number, home = document["import_id"], self.call.home
         self.call.print()
-        self.call.print(f"— The day after, {guest.name} uploads files in which half of the students are missing")
+        self.call.print(f"— The day after, {district.name} uploads files in which half of the students are missing")
         self.call.print()
-        for line in text_before_files(document):
+        for line in render_import_header(document):
             self.call.print(f"  {line}".rstrip())
         self.call.print()
         self.call.print("Nothing of it was published: it waits for you. Look at what would change, then decide:")
-        self.call.print(f"  {_ours()} holds show {number} --home {home}")
-        self.call.print(f'  {_ours()} holds approve {number} --by "Your Name" --home {home}')
-        self.call.print(f'  {_ours()} holds discard {number} --by "Your Name" --home {home}')
+        self.call.print(f"  {_program_command()} holds show {number} --home {home}")
+        self.call.print(f'  {_program_command()} holds approve {number} --by "Your Name" --home {home}')
+        self.call.print(f'  {_program_command()} holds discard {number} --by "Your Name" --home {home}')
         self.call.print("or in the Dagster UI: the failed run, and roster/plan, link to the jobs that approve and discard.")
 
-    def _renamed(self, guest: Guest, import_id: int) -> dict[str, str] | None:
+    def _changed_user_key(self, district: DemoDistrict, import_id: int) -> dict[str, str] | None:
         """Return the key of a user whose version was opened by `import_id` and who was known before."""
         from datetime import UTC, datetime
 
-        users = self.call.warehouse.as_of(datetime.now(UTC), "users", guest.id, guest.format).to_pylist()
+        users = self.call.warehouse.as_of(datetime.now(UTC), "users", district.id, district.format).to_pylist()
         for user in (user for user in users if user["valid_from_import"] == import_id):
             key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
-            if self.call.warehouse.trace("users", key, guest.id, guest.format).num_rows > 1:
+            if self.call.warehouse.trace("users", key, district.id, district.format).num_rows > 1:
                 return key
         return None
 
     # ---- upload and wait
 
-    def _folder(self, guest: Guest, day: int) -> Path:
-        return self.call.home / "samples" / guest.id / f"day{day}"
+    def _day_folder(self, district: DemoDistrict, day: int) -> Path:
+        return self.call.home / "samples" / district.id / f"day{day}"
 
-    def _upload(self, guest: Guest, files: Sequence[Path]) -> None:
+    def _upload_files(self, district: DemoDistrict, files: Sequence[Path]) -> None:
         from roster_etl.store.loopback.sftp_client import upload_files
 
-        key_file = None if guest.password else self.server.keys / f"{guest.id}_key"
+        key_file = None if district.password else self.server.keys / f"{district.id}_key"
         upload_files(
             files,
-            user=guest.id,
+            user=district.id,
             port=self.server.port,
             known_hosts=self.server.known_hosts,
-            password=guest.password,
+            password=district.password,
             key_file=key_file,
         )
-        self.say(f"{guest.id} uploads {', '.join(file.name for file in files)}.")
+        self.log(f"{district.id} uploads {', '.join(file.name for file in files)}.")
 
-    def _streams(self) -> list[tuple[Guest, str]]:
+    def _district_file_sets(self) -> list[tuple[DemoDistrict, str]]:
         """Return each district with each set of files that its format has: every day brings an import of each."""
         from roster_etl.vendors import vendor
 
-        return [(guest, file_set.name) for guest in self.guests for file_set in vendor(guest.format).format.file_sets]
+        return [(guest, file_set.name) for guest in self.districts for file_set in vendor(guest.format).format.file_sets]
 
-    def _imports(self, guest: Guest, file_set: str) -> list[dict[str, Any]]:
-        return list(reversed(self.call.warehouse.imports(guest.id, guest.format, file_set=file_set)))
+    def _imports(self, district: DemoDistrict, file_set: str) -> list[dict[str, Any]]:
+        return list(reversed(self.call.warehouse.imports(district.id, district.format, file_set=file_set)))
 
-    def _wait(self, daemon: Popen[bytes], *, imports: int, of: Sequence[tuple[Guest, str]] | None = None) -> None:
-        """Wait until each district (or those `of` which it is asked) has so many imports that ended, telling of each as it does."""
+    def _wait_for_imports(
+        self, daemon: Popen[bytes], *, count: int, only: Sequence[tuple[DemoDistrict, str]] | None = None
+    ) -> None:
+        """Wait until each district (or those `only` which it is asked) has so many imports that ended, telling of each as it does."""
         told: set[tuple[int, str]] = set()
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
-            known = {(guest.id, name): self._imports(guest, name) for guest, name in of or self._streams()}
-            for row in (rows[imports - 1] for rows in known.values() if len(rows) >= imports):
+            known = {(guest.id, name): self._imports(guest, name) for guest, name in only or self._district_file_sets()}
+            for row in (rows[count - 1] for rows in known.values() if len(rows) >= count):
                 if (row["import_id"], row["status"]) not in told:
                     told.add((row["import_id"], row["status"]))
-                    self.say(f"{row['district_id']}: import {row['import_id']} is {row['status']}.")
-            ended = all(len(rows) >= imports and rows[imports - 1]["status"] != "running" for rows in known.values())
-            if ended and not self._unfinished():
+                    self.log(f"{row['district_id']}: import {row['import_id']} is {row['status']}.")
+            ended = all(len(rows) >= count and rows[count - 1]["status"] != "running" for rows in known.values())
+            if ended and not self._has_unfinished_run():
                 return
             if daemon.poll() is not None or time.monotonic() > deadline:
                 what = "the Dagster daemon, which has ended" if daemon.poll() is not None else "an import of each district"
-                raise DemoStuck(seconds=time.monotonic() - self.began, what=what, log=_log(self.call))
+                raise DemoStuck(seconds=time.monotonic() - self.started_at, what=what, log=_log_file(self.call))
             time.sleep(_POLL_SECONDS)
 
-    def _unfinished(self) -> bool:
+    def _has_unfinished_run(self) -> bool:
         """Return whether a run goes on: after publishing it still writes the report."""
         from roster_etl.orchestration.jobs.in_process_runs import home_instance
-        from roster_etl.orchestration.sensors.landing_sensor import unfinished
+        from roster_etl.orchestration.sensors.landing_sensor import busy_feeds
 
         with home_instance(self.call.home) as instance:
-            return bool(unfinished(instance))
+            return bool(busy_feeds(instance))
 
-    def _outcome(self, guest: Guest, file_set: str, day: int) -> dict[str, Any]:
+    def _import_summary(self, district: DemoDistrict, file_set: str, day: int) -> dict[str, Any]:
         from roster_etl.pipeline.reporting.import_summary import outcome
 
-        return outcome(self.call.workspace, self._imports(guest, file_set)[day]["import_id"])
+        return outcome(self.call.workspace, self._imports(district, file_set)[day]["import_id"])
 
 
-def _line(document: dict[str, Any]) -> tuple[Any, ...]:
-    ended = (document["import_id"], document["district_id"], feed_words(document), document["status"])
+def _table_row(document: dict[str, Any]) -> tuple[Any, ...]:
+    ended = (document["import_id"], document["district_id"], feed_label(document), document["status"])
     changed = (sum(table[what] for table in document["changes"].values()) for what in ("created", "updated", "deleted"))
-    return (*ended, len(document["files"]), _rows(document, "rows_read"), _rows(document, "rows_rejected"), *changed)
+    return (*ended, len(document["files"]), _count_rows(document, "rows_read"), _count_rows(document, "rows_rejected"), *changed)
 
 
-def _rows(document: dict[str, Any], what: str) -> int:
-    return sum(file[what] or 0 for file in document["files"])
+def _count_rows(document: dict[str, Any], field: str) -> int:
+    return sum(file[field] or 0 for file in document["files"])
 
 
 def _ui_command(call: Call, port: int) -> str:
-    settings = " ".join(f"{name}={value}" for name, value in _homes(call).items())
+    settings = " ".join(f"{name}={value}" for name, value in _home_variables(call).items())
     elsewhere = f" -d {PROJECT}" if Path.cwd() != PROJECT else ""
-    return f"{settings} {_as_typed(_beside_python('dagster-webserver'))} -m {MODULE}{elsewhere} -h 127.0.0.1 -p {port}"
+    return f"{settings} {_shorter_path(_script_path('dagster-webserver'))} -m {MODULE}{elsewhere} -h 127.0.0.1 -p {port}"
 
 
-def _ours() -> str:
+def _program_command() -> str:
     """Return how a person calls this program from here: by its name where the shell finds it, else with the way to it."""
-    script = _beside_python("roster-etl")
+    script = _script_path("roster-etl")
     if script.exists():
         found = shutil.which(script.name)
-        return script.name if found and Path(found).samefile(script) else _as_typed(script)
-    return f"{_as_typed(Path(sys.executable))} -m roster_etl.cli"
+        return script.name if found and Path(found).samefile(script) else _shorter_path(script)
+    return f"{_shorter_path(Path(sys.executable))} -m roster_etl.cli"
 
 
-def _as_typed(path: Path) -> str:
+def _shorter_path(path: Path) -> str:
     """Return the shorter of a path's two forms: from this folder, or from the root."""
     return min(os.path.relpath(path), str(path.absolute()), key=len)
 
 
-def _beside_python(name: str) -> Path:
+def _script_path(name: str) -> Path:
     return Path(sys.executable).parent / name
 
 
 def _open_ui(call: Call, stack: ExitStack, port: int) -> None:
     words = ["-h", "127.0.0.1", "-p", str(port), "-m", MODULE]
-    webserver = stack.enter_context(started("dagster_webserver", words, environment=_homes(call), log=_log(call)))
+    webserver = stack.enter_context(
+        running_process("dagster_webserver", words, environment=_home_variables(call), log=_log_file(call))
+    )
     url = f"http://127.0.0.1:{port}"
-    call.say(f"The Dagster UI is at {url} (it takes some seconds to start). Ctrl-C ends it all.")
+    call.log(f"The Dagster UI is at {url} (it takes some seconds to start). Ctrl-C ends it all.")
     if _has_display():
         webbrowser.open(url)
     with suppress(KeyboardInterrupt):  # which is how a person leaves

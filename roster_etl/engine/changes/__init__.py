@@ -4,26 +4,33 @@ Belongs here: what rows do, in their order, and what follows from it. Pure: fram
 regular facts of a format are data (``mapping.change_plan``); the plan that follows is made as for any other format.
 """
 
-from roster_etl.engine.changes.apply import Folded, FoldInput, fold
-from roster_etl.engine.changes.change_rows import Source
+from roster_etl.engine.changes.apply import ChangeInput, ChangeResult, apply_changes
+from roster_etl.engine.changes.change_rows import ChangeFile
 from roster_etl.engine.changes.protected_edits import Override, OverrideChange
 from roster_etl.engine.changes.state import IdChange
-from roster_etl.engine.changes.upload_diff import Base, Compared, Differences, Uploaded, base_of, differences
-from roster_etl.mapping.change_plan import tables_of
+from roster_etl.engine.changes.upload_diff import (
+    DiffBaseline,
+    EarlierImport,
+    UploadDiff,
+    UploadedFile,
+    choose_baseline,
+    diff_upload,
+)
+from roster_etl.mapping.change_plan import changed_tables
 
 __all__ = [
-    "Base",
-    "Compared",
-    "Differences",
-    "FoldInput",
-    "Folded",
+    "ChangeFile",
+    "ChangeInput",
+    "ChangeResult",
+    "DiffBaseline",
+    "EarlierImport",
     "IdChange",
     "Override",
     "OverrideChange",
-    "Source",
-    "Uploaded",
-    "base_of",
-    "differences",
-    "fold",
-    "tables_of",
+    "UploadDiff",
+    "UploadedFile",
+    "apply_changes",
+    "changed_tables",
+    "choose_baseline",
+    "diff_upload",
 ]

@@ -14,48 +14,54 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes.batch_removals import remove_unnamed
-from roster_etl.engine.changes.change_findings import Notes, Place, remember_refused
-from roster_etl.engine.changes.change_rows import Source, read_source, without_superseded
-from roster_etl.engine.changes.courses import courses
-from roster_etl.engine.changes.enrollments import enrollments
-from roster_etl.engine.changes.groups import admins, drop_memberships, group_categories, group_memberships, groups
-from roster_etl.engine.changes.id_changes import gone_now, said_now
-from roster_etl.engine.changes.observers import observers
-from roster_etl.engine.changes.organizations import organizations
-from roster_etl.engine.changes.people import logins, people
-from roster_etl.engine.changes.protected_edits import Override, OverrideChange, Sticky
+from roster_etl.engine.changes.batch_removals import remove_missing_records
+from roster_etl.engine.changes.change_findings import ChangeLog, RowReference, record_refused_keys
+from roster_etl.engine.changes.change_rows import ChangeFile, drop_superseded, read_source
+from roster_etl.engine.changes.courses import apply_courses
+from roster_etl.engine.changes.enrollments import apply_enrollments
+from roster_etl.engine.changes.groups import (
+    apply_admins,
+    apply_group_categories,
+    apply_group_memberships,
+    apply_groups,
+    end_unenrolled_memberships,
+)
+from roster_etl.engine.changes.id_changes import rename_past_versions, rename_retried_rows
+from roster_etl.engine.changes.observers import apply_observers
+from roster_etl.engine.changes.organizations import apply_organizations
+from roster_etl.engine.changes.people import apply_logins, apply_people
+from roster_etl.engine.changes.protected_edits import Override, OverrideChange, ProtectedEdits
 from roster_etl.engine.changes.record_identity import record_keys
-from roster_etl.engine.changes.renames import rename
-from roster_etl.engine.changes.sections import cross_lists, sections
+from roster_etl.engine.changes.renames import apply_id_changes
+from roster_etl.engine.changes.sections import apply_cross_lists, apply_sections
 from roster_etl.engine.changes.state import IdChange, State
-from roster_etl.engine.changes.terms import terms
-from roster_etl.engine.changes.working_table import Working
-from roster_etl.mapping.change_plan import FoldPlan, RowKind, tables_of
+from roster_etl.engine.changes.terms import apply_terms
+from roster_etl.engine.changes.working_table import WorkingTable
+from roster_etl.mapping.change_plan import ChangePlan, RowKind, changed_tables
 
-Verb = Callable[[State, RowKind], None]
-VERBS: Mapping[str, Verb] = {
-    "rename": rename,
-    "organizations": organizations,
-    "terms": terms,
-    "courses": courses,
-    "sections": sections,
-    "cross_lists": cross_lists,
-    "people": people,
-    "logins": logins,
-    "enrollments": enrollments,
-    "admins": admins,
-    "group_categories": group_categories,
-    "groups": groups,
-    "group_memberships": group_memberships,
-    "observers": observers,
+RowHandler = Callable[[State, RowKind], None]
+HANDLERS: Mapping[str, RowHandler] = {
+    "rename": apply_id_changes,
+    "organizations": apply_organizations,
+    "terms": apply_terms,
+    "courses": apply_courses,
+    "sections": apply_sections,
+    "cross_lists": apply_cross_lists,
+    "people": apply_people,
+    "logins": apply_logins,
+    "enrollments": apply_enrollments,
+    "admins": apply_admins,
+    "group_categories": apply_group_categories,
+    "groups": apply_groups,
+    "group_memberships": apply_group_memberships,
+    "observers": apply_observers,
 }
 # A record that closed for these went on under another id or key: the old one is free, and nothing is inherited from it.
-_WENT_ON = pa.array(["renamed", "changed"], pa.string())
+_CONTINUED_REASONS = pa.array(["renamed", "changed"], pa.string())
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoldInput:
+class ChangeInput:
     """What is folded.
 
     ``sources``: judged files, and rows of the quarantine, each with its kind; ``current``: table → its current versions
@@ -65,7 +71,7 @@ class FoldInput:
     their order.
     """
 
-    sources: Sequence[Source]
+    sources: Sequence[ChangeFile]
     current: Mapping[str, pa.Table]
     past: Mapping[str, pa.Table] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -76,81 +82,83 @@ class FoldInput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folded:
+class ChangeResult:
     """What follows.
 
     ``tables``: table → rows to have now (business and ORIGIN columns, ``row_hash``, ``_refused`` false), and the versions to
     close (``_refused`` true, ``_close`` the reason): a mapped table, ready for the plan; ``findings`` (FINDINGS);
-    ``quarantine`` (QUARANTINE): rows that were refused; ``released``, ``kept``, ``superseded``: (import, file, row) of rows of
+    ``quarantine_table`` (QUARANTINE): rows that were refused; ``released``, ``still_refused``, ``superseded``: (import, file, row) of rows of
     earlier imports that fit now, still do not, or gave way to a newer row; ``overrides``: edits that begin and end.
     """
 
     tables: Mapping[str, pa.Table]
     findings: pa.Table
     quarantine: pa.Table
-    released: tuple[Place, ...]
-    kept: tuple[Place, ...]
-    superseded: tuple[Place, ...]
+    released: tuple[RowReference, ...]
+    still_refused: tuple[RowReference, ...]
+    superseded: tuple[RowReference, ...]
     overrides: tuple[OverrideChange, ...]
 
 
-def fold(plan: FoldPlan, given: FoldInput) -> Folded:
-    """Apply the rows of `given` in the order of kinds, files and rows, and return the state that follows."""
-    state = _begin(plan, given)
+def apply_changes(plan: ChangePlan, inputs: ChangeInput) -> ChangeResult:
+    """Apply the rows of `inputs` in the order of kinds, files and rows, and return the state that follows."""
+    state = _initial_state(plan, inputs)
     for kind in plan.kinds:
-        _read(state, given, kind)
+        _read_kind(state, inputs, kind)
         if state.reads.get(kind.name):
-            VERBS[kind.verb](state, kind)
-        if kind.verb == "enrollments":
-            drop_memberships(state)
-    remove_unnamed(state, supplied=given.supplied, refused_files=given.refused_files)
-    drop_memberships(state)
-    notes = state.notes
-    return Folded(
-        tables={name: table.result() for name, table in state.tables.items()},
-        findings=notes.table(),
-        quarantine=notes.quarantine(),
+            HANDLERS[kind.handler](state, kind)
+        if kind.handler == "enrollments":
+            end_unenrolled_memberships(state)
+    remove_missing_records(state, supplied=inputs.supplied, refused_files=inputs.refused_files)
+    end_unenrolled_memberships(state)
+    notes = state.log
+    return ChangeResult(
+        tables={name: table.mapped_table() for name, table in state.tables.items()},
+        findings=notes.findings_table(),
+        quarantine=notes.quarantine_table(),
         released=tuple(notes.released),
-        kept=tuple(notes.kept),
+        still_refused=tuple(notes.still_refused),
         superseded=tuple(notes.superseded),
-        overrides=tuple(state.sticky.changes),
+        overrides=tuple(state.protected_edits.changes),
     )
 
 
-def _begin(plan: FoldPlan, given: FoldInput) -> State:
-    tables = {name: _working(plan, given, name) for name in tables_of(plan)}
-    notes = Notes()
-    sticky = Sticky.of(given.overrides, given.options)
-    return State(plan=plan, tables=tables, options=given.options, sticky=sticky, notes=notes, id_changes=[*given.id_changes])
+def _initial_state(plan: ChangePlan, inputs: ChangeInput) -> State:
+    tables = {name: _working_table(plan, inputs, name) for name in changed_tables(plan)}
+    notes = ChangeLog()
+    sticky = ProtectedEdits.from_options(inputs.overrides, inputs.options)
+    return State(
+        plan=plan, tables=tables, options=inputs.options, protected_edits=sticky, log=notes, id_changes=[*inputs.id_changes]
+    )
 
 
-def _read(state: State, given: FoldInput, kind: RowKind) -> None:
+def _read_kind(state: State, inputs: ChangeInput, kind: RowKind) -> None:
     """Read the rows of a kind: those of the quarantine first, with the ids of now, and without those that a newer row replaces."""
-    notes, skip = state.notes, bool(given.options.get("skip_deletes"))
-    mine = [source for source in given.sources if source.kind == kind.name]
-    mine = [said_now(state.id_changes, kind, source) if source.retried else source for source in mine]
-    sources, superseded = without_superseded(mine, lambda rows: record_keys(state, kind, rows))
+    notes, skip = state.log, bool(inputs.options.get("skip_deletes"))
+    mine = [source for source in inputs.sources if source.kind == kind.name]
+    mine = [rename_retried_rows(state.id_changes, kind, source) if source.is_retried else source for source in mine]
+    sources, superseded = drop_superseded(mine, lambda rows: record_keys(state, kind, rows))
     notes.superseded += superseded
-    remember_refused(notes, kind, sources, kind.key[0])
+    record_refused_keys(notes, kind, sources, kind.key[0])
     for source in sources:
-        if source.rows.num_rows or not source.retried:
+        if source.rows.num_rows or not source.is_retried:
             state.reads.setdefault(kind.name, []).append(read_source(kind, source, skip_deletes=skip))
-    _keep_refused(notes, sources)
+    _record_still_refused(notes, sources)
 
 
-def _working(plan: FoldPlan, given: FoldInput, name: str) -> Working:
+def _working_table(plan: ChangePlan, inputs: ChangeInput, name: str) -> WorkingTable:
     target = TABLES[name]
-    current = given.current.get(name)
+    current = inputs.current.get(name)
     schema = target.full_schema
     current = schema.empty_table() if current is None else current
-    past = given.past.get(name, schema.empty_table())
-    past = past.filter(pc.invert(pc.is_in(past.column("close_reason"), value_set=_WENT_ON)))
-    return Working(target, current, gone_now(given.id_changes, name, past), plan.fixed.get(name, {}))
+    past = inputs.past.get(name, schema.empty_table())
+    past = past.filter(pc.invert(pc.is_in(past.column("close_reason"), value_set=_CONTINUED_REASONS)))
+    return WorkingTable(target, current, rename_past_versions(inputs.id_changes, name, past), plan.fixed.get(name, {}))
 
 
-def _keep_refused(notes: Notes, sources: Sequence[Source]) -> None:
+def _record_still_refused(log: ChangeLog, sources: Sequence[ChangeFile]) -> None:
     """Rows of the quarantine that the judge refuses again stay there."""
     for source in sources:
-        if source.retried:
+        if source.is_retried:
             refused = np.flatnonzero(source.rows.column("_refused").to_numpy())
-            notes.kept += [(source.import_id, source.file, source.rows.column("_row")[at].as_py()) for at in refused]
+            log.still_refused += [(source.import_id, source.file, source.rows.column("_row")[at].as_py()) for at in refused]

@@ -14,17 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_rows import DROPPED, Row, Source
+from roster_etl.engine.changes.change_rows import DROPPED, ChangeFile, Row
 from roster_etl.engine.validation.quarantine import QUARANTINE
-from roster_etl.frames.arrow import FINDINGS, REFUSED, ROW, findings_frame, flat, to_table
+from roster_etl.frames.arrow import FINDINGS, REFUSED, ROW, combine_chunks, findings_frame, to_table
 from roster_etl.mapping.change_plan import RowKind
-from roster_etl.spec.findings import CODES, Finding, Severity, mask, printable
+from roster_etl.spec.findings import CODES, Finding, Severity, mask, strip_control_chars
 
-Place = tuple[int | None, str, int]  # import (None: this one), file, row
-OURS = {ROW, REFUSED, DROPPED}
+RowReference = tuple[int | None, str, int]  # import (None: this one), file, row
+INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED}
 
 
-class Refused(Exception):
+class RowRefused(Exception):
     """A row does not apply. ``about``: the name of the cell; ``cause``: the refused row that this follows from."""
 
     def __init__(self, code: str, message: str, *, about: str | None = None, cause: tuple[str, int | None] | None = None) -> None:
@@ -33,83 +33,87 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """One thing said about rows of one source, at ``places``; ``causes``: for each row the refused row that it follows from."""
+class _RowFindings:
+    """One thing said about rows of one source, at ``positions``; ``causes``: for each row the refused row that it follows from."""
 
     severity: Severity
     code: str
     message: str
     field: str | None
     kind: RowKind
-    source: Source
-    places: Sequence[int]
+    source: ChangeFile
+    positions: Sequence[int]
     numbers: Sequence[int | None]
     causes: Sequence[tuple[str, int | None] | None]
 
 
 @dataclass(kw_only=True)
-class Notes:
+class ChangeLog:
     """Findings and quarantine of one fold. What is said is put into words at the end, many rows at a time."""
 
     findings: list[Finding] = field(default_factory=list)
-    said: list[_Said] = field(default_factory=list)
-    released: list[Place] = field(default_factory=list)
-    kept: list[Place] = field(default_factory=list)
-    superseded: list[Place] = field(default_factory=list)
+    row_findings: list[_RowFindings] = field(default_factory=list)
+    released: list[RowReference] = field(default_factory=list)
+    still_refused: list[RowReference] = field(default_factory=list)
+    superseded: list[RowReference] = field(default_factory=list)
     causes: dict[tuple[str, Any], tuple[str, int | None]] = field(default_factory=dict)
 
-    def refuse(self, kind: RowKind, row: Row, why: Refused) -> None:
+    def refuse_row(self, kind: RowKind, row: Row, why: RowRefused) -> None:
         """Note that a row does not apply."""
-        self.refuse_rows(kind, row.source, [row.place], [row.number], why, [why.cause])
+        self.refuse_rows(kind, row.source, [row.position], [row.number], why, [why.cause])
 
     def refuse_rows(
         self,
         kind: RowKind,
-        source: Source,
-        places: Sequence[int],
+        source: ChangeFile,
+        positions: Sequence[int],
         numbers: Sequence[int | None],
-        why: Refused,
+        why: RowRefused,
         causes: Sequence[tuple[str, int | None] | None],
     ) -> None:
-        """Note that the rows at `places` of `source` do not apply."""
-        if source.retried:
-            self.kept += [(source.import_id, source.file, number or 0) for number in numbers]
+        """Note that the rows at `positions` of `source` do not apply."""
+        if source.is_retried:
+            self.still_refused += [(source.import_id, source.file, number or 0) for number in numbers]
         else:
             about = None if why.about is None else kind.column(why.about)
-            self.said.append(_Said("reject", why.code, why.message, about, kind, source, places, numbers, causes))
+            self.row_findings.append(
+                _RowFindings("reject", why.code, why.message, about, kind, source, positions, numbers, causes)
+            )
 
-    def warn(self, kind: RowKind, row: Row, code: str, message: str, about: str | None = None) -> None:
+    def warn_row(self, kind: RowKind, row: Row, code: str, message: str, about: str | None = None) -> None:
         """Note that a row applies with a doubt."""
-        self.warn_rows(kind, row.source, [row.place], [row.number], code, message, about)
+        self.warn_rows(kind, row.source, [row.position], [row.number], code, message, about)
 
     def warn_rows(  # noqa: PLR0917 - where, and what
         self,
         kind: RowKind,
-        source: Source,
-        places: Sequence[int],
+        source: ChangeFile,
+        positions: Sequence[int],
         numbers: Sequence[int | None],
         code: str,
         message: str,
         about: str | None,
     ) -> None:
-        """Note that the rows at `places` of `source` apply with a doubt."""
-        if not source.retried:
+        """Note that the rows at `positions` of `source` apply with a doubt."""
+        if not source.is_retried:
             column = None if about is None else kind.column(about)
-            self.said.append(_Said("warning", code, message, column, kind, source, places, numbers, [None] * len(places)))
+            self.row_findings.append(
+                _RowFindings("warning", code, message, column, kind, source, positions, numbers, [None] * len(positions))
+            )
 
-    def release(self, row_source: Source, number: int | None) -> None:
+    def release_row(self, row_source: ChangeFile, number: int | None) -> None:
         """Note that a row of an earlier import fits now."""
         import_id = row_source.import_id
         self.released.append((import_id, row_source.file, number or 0))
         message = f"Row {number} of {row_source.file} of import {import_id} was refused then, fits now, and was applied."
         self.findings.append(Finding(severity="info", code="released", message=message, file=row_source.file, row=number))
 
-    def released_rows(self, rows: Sequence[tuple[Source, int]]) -> None:
+    def release_rows(self, rows: Sequence[tuple[ChangeFile, int]]) -> None:
         """Note that these rows of earlier imports fit now."""
         for source, number in rows:
-            self.release(source, number)
+            self.release_row(source, number)
 
-    def upload(self, code: str, message: str, field_: str | None = None, file: str | None = None) -> None:
+    def warn_upload(self, code: str, message: str, field_: str | None = None, file: str | None = None) -> None:
         """Note something about the upload as a whole, or about a file."""
         self.findings.append(Finding(severity="warning", code=code, message=message, field=field_, file=file))
 
@@ -117,43 +121,45 @@ class Notes:
         """Return the refused row that was to make a record, if there is one."""
         return self.causes.get((table, key))
 
-    def table(self) -> pa.Table:
+    def findings_table(self) -> pa.Table:
         """Return the findings, FINDINGS columns."""
         singles = to_table(findings_frame(self.findings)).cast(FINDINGS)
-        return pa.concat_tables([*(_findings(said) for said in _together(self.said)), singles]).combine_chunks()
+        return pa.concat_tables(
+            [*(_findings_table(said) for said in _group_by_source(self.row_findings)), singles]
+        ).combine_chunks()
 
-    def quarantine(self) -> pa.Table:
+    def quarantine_table(self) -> pa.Table:
         """Return one line a refused row (QUARANTINE)."""
-        refused = [said for said in _together(self.said) if said[0].severity == "reject"]
-        return pa.concat_tables([QUARANTINE.empty_table(), *(_quarantine(said) for said in refused)]).combine_chunks()
+        refused = [said for said in _group_by_source(self.row_findings) if said[0].severity == "reject"]
+        return pa.concat_tables([QUARANTINE.empty_table(), *(_quarantine_lines(said) for said in refused)]).combine_chunks()
 
 
-def _together(said: Sequence[_Said]) -> list[list[_Said]]:
+def _group_by_source(row_findings: Sequence[_RowFindings]) -> list[list[_RowFindings]]:
     """Return what was said by source and severity, so that rows are read many at a time."""
-    groups: dict[tuple[int, str], list[_Said]] = {}
-    for one in said:
+    groups: dict[tuple[int, str], list[_RowFindings]] = {}
+    for one in row_findings:
         groups.setdefault((id(one.source), one.severity), []).append(one)
     return list(groups.values())
 
 
-def _findings(said: Sequence[_Said]) -> pa.Table:
-    counts = [len(one.places) for one in said]
-    first = said[0]
-    if unknown := {one.code for one in said} - set(CODES):
+def _findings_table(row_findings: Sequence[_RowFindings]) -> pa.Table:
+    counts = [len(one.positions) for one in row_findings]
+    first = row_findings[0]
+    if unknown := {one.code for one in row_findings} - set(CODES):
         raise KeyError(sorted(unknown))
 
     def repeated(name: str) -> pa.Array:
-        values = pa.array([printable(getattr(one, name)) for one in said], pa.string())
-        return values.take(pa.array(np.repeat(np.arange(len(said)), counts)))
+        values = pa.array([strip_control_chars(getattr(one, name)) for one in row_findings], pa.string())
+        return values.take(pa.array(np.repeat(np.arange(len(row_findings)), counts)))
 
-    size, causes = sum(counts), [cause or (None, None) for one in said for cause in one.causes]
+    size, causes = sum(counts), [cause or (None, None) for one in row_findings for cause in one.causes]
     columns = {
         "severity": pa.repeat(pa.scalar(first.severity), size),
         "code": repeated("code"),
-        "file": pa.repeat(pa.scalar(printable(first.source.file)), size),
-        "row": pa.array([number for one in said for number in one.numbers], pa.int64()),
+        "file": pa.repeat(pa.scalar(strip_control_chars(first.source.file)), size),
+        "row": pa.array([number for one in row_findings for number in one.numbers], pa.int64()),
         "field": repeated("field"),
-        "key": _keys(first.kind, first.source, _places(said)),
+        "key": _keys(first.kind, first.source, _places(row_findings)),
         "message": repeated("message"),
         "cause_file": pa.array([file for file, _ in causes], pa.string()),
         "cause_row": pa.array([row for _, row in causes], pa.int64()),
@@ -162,38 +168,38 @@ def _findings(said: Sequence[_Said]) -> pa.Table:
     return pa.table(columns, schema=FINDINGS)
 
 
-def _quarantine(said: Sequence[_Said]) -> pa.Table:
+def _quarantine_lines(row_findings: Sequence[_RowFindings]) -> pa.Table:
     """Return the rows as they were sent; one that a comparison made was not."""
-    source, numbers = said[0].source, [number for one in said for number in one.numbers]
-    rows = source.rows.take(_places(said))
-    rows = rows.select([name for name in rows.column_names if name not in OURS])
+    source, numbers = row_findings[0].source, [number for one in row_findings for number in one.numbers]
+    rows = source.rows.take(_places(row_findings))
+    rows = rows.select([name for name in rows.column_names if name not in INTERNAL_COLUMNS])
     records = [json.dumps({n: v or "" for n, v in record.items()}, ensure_ascii=False) for record in rows.to_pylist()]
-    codes = [one.code for one in said for _ in one.places]
+    codes = [one.code for one in row_findings for _ in one.positions]
     lines = {"file": [source.file] * len(numbers), "row": numbers, "code": codes, "record": records}
     found = pa.table(lines, schema=QUARANTINE)
     return found.filter(pc.is_valid(found.column("row")))
 
 
-def _places(said: Sequence[_Said]) -> pa.Array:
-    return pa.array(np.concatenate([np.asarray(one.places, dtype=np.int64) for one in said]))
+def _places(row_findings: Sequence[_RowFindings]) -> pa.Array:
+    return pa.array(np.concatenate([np.asarray(one.positions, dtype=np.int64) for one in row_findings]))
 
 
-def _keys(kind: RowKind, source: Source, places: pa.Array) -> pa.Array:
+def _keys(kind: RowKind, source: ChangeFile, positions: pa.Array) -> pa.Array:
     """Return the keys of rows, masked."""
     names = [kind.column(name) for name in kind.key if kind.column(name) in source.rows.column_names]
-    cells = zip(*(flat(source.rows.column(name)).take(places).to_pylist() for name in names), strict=True)
+    cells = zip(*(combine_chunks(source.rows.column(name)).take(positions).to_pylist() for name in names), strict=True)
     texts = (" / ".join(cell for cell in row if cell) for row in cells)
-    return pa.array([mask(text) if text else None for text in texts] or [None] * len(places), pa.string())
+    return pa.array([mask(text) if text else None for text in texts] or [None] * len(positions), pa.string())
 
 
-def remember_refused(notes: Notes, kind: RowKind, sources: Sequence[Source], key: str) -> None:
+def record_refused_keys(log: ChangeLog, kind: RowKind, sources: Sequence[ChangeFile], key: str) -> None:
     """Keep which records the rows that were refused before the fold were to make."""
     column = kind.column(key)
     for source in sources:
-        if source.retried or column not in source.rows.column_names:
+        if source.is_retried or column not in source.rows.column_names:
             continue
-        places = np.flatnonzero(flat(source.rows.column(REFUSED)).to_numpy(zero_copy_only=False))
-        ids = flat(source.rows.column(column)).take(pa.array(places)).to_pylist()
-        numbers = flat(source.rows.column(ROW)).take(pa.array(places)).to_pylist()
+        places = np.flatnonzero(combine_chunks(source.rows.column(REFUSED)).to_numpy(zero_copy_only=False))
+        ids = combine_chunks(source.rows.column(column)).take(pa.array(places)).to_pylist()
+        numbers = combine_chunks(source.rows.column(ROW)).take(pa.array(places)).to_pylist()
         for id_, number in zip(ids, numbers, strict=True):
-            notes.causes.setdefault((kind.table, id_), (source.file, number))
+            log.causes.setdefault((kind.table, id_), (source.file, number))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.frames.arrow import REFUSED, ROW, flat, one_array
+from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, to_arrow_array
 from roster_etl.mapping.change_plan import RowKind
 
 DROPPED = "_dropped"  # of a row that a comparison with an earlier upload made: the record was left out (bool)
@@ -23,7 +23,7 @@ STATUS = "status"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class ChangeFile:
     """One judged file of a kind: its rows in vendor spelling (an absent column is absent), with ``_row`` and ``_refused``.
 
     ``import_id``: the rows were refused in that import and are tried again.
@@ -35,7 +35,7 @@ class Source:
     import_id: int | None = None
 
     @property
-    def retried(self) -> bool:
+    def is_retried(self) -> bool:
         """Whether these rows come from the quarantine."""
         return self.import_id is not None
 
@@ -44,8 +44,8 @@ class Source:
 class Row:
     """One row: ``cells`` by the names that verbs use, columns that the file lacks left out; ``status`` as the plan reads it."""
 
-    source: Source
-    place: int
+    source: ChangeFile
+    position: int
     number: int | None
     cells: dict[str, Any]
     status: str | None
@@ -62,19 +62,19 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
+class ReadRows:
     """A source whose columns have been read: name → values, and for each row its status and whether it takes part."""
 
-    source: Source
+    source: ChangeFile
     columns: Mapping[str, pa.Array]
     status: pa.Array
-    taken: np.ndarray
+    applies: np.ndarray
     numbers: pa.Array
     dropped: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows that take part, in their order."""
-        places = pa.array(np.flatnonzero(self.taken))
+        places = pa.array(np.flatnonzero(self.applies))
         names = list(self.columns)
         cells = zip(*(self.columns[name].take(places).to_pylist() for name in names), strict=True)
         numbers, words = self.numbers.take(places).to_pylist(), self.status.take(places).to_pylist()
@@ -82,43 +82,47 @@ class Read:
             yield Row(self.source, place, number, dict(zip(names, values, strict=True)), word, bool(self.dropped[place]))
 
 
-def read_source(kind: RowKind, source: Source, *, skip_deletes: bool) -> Read:
+def read_source(kind: RowKind, source: ChangeFile, *, skip_deletes: bool) -> ReadRows:
     """Read the columns of `source` that `kind` knows."""
     rows = source.rows
     columns: dict[str, pa.Array] = {}
     for given in kind.columns:
         if given.column in rows.column_names:
-            cells = flat(rows.column(given.column)).cast(pa.string())
+            cells = combine_chunks(rows.column(given.column)).cast(pa.string())
             if given.via is not None:
-                cells = one_array(given.via(pd.Series(pd.arrays.ArrowExtensionArray(cells))))
+                cells = to_arrow_array(given.via(pd.Series(pd.arrays.ArrowExtensionArray(cells))))
             columns[given.to] = cells
-    taken = ~flat(rows.column(REFUSED)).to_numpy(zero_copy_only=False)
+    taken = ~combine_chunks(rows.column(REFUSED)).to_numpy(zero_copy_only=False)
     words = columns.pop(STATUS, pa.nulls(rows.num_rows, pa.string()))
-    status = _recoded(words, kind.statuses)
+    status = _parse_statuses(words, kind.statuses)
     if skip_deletes:
-        taken = taken & ~_true(pc.match_substring(words, "deleted", ignore_case=True))
-    dropped = _true(flat(rows.column(DROPPED))) if DROPPED in rows.column_names else np.zeros(rows.num_rows, dtype=bool)
-    return Read(source=source, columns=columns, status=status, taken=taken, numbers=flat(rows.column(ROW)), dropped=dropped)
+        taken = taken & ~_to_mask(pc.match_substring(words, "deleted", ignore_case=True))
+    dropped = (
+        _to_mask(combine_chunks(rows.column(DROPPED))) if DROPPED in rows.column_names else np.zeros(rows.num_rows, dtype=bool)
+    )
+    return ReadRows(
+        source=source, columns=columns, status=status, applies=taken, numbers=combine_chunks(rows.column(ROW)), dropped=dropped
+    )
 
 
-def without_superseded(
-    sources: Sequence[Source], keys: Callable[[pa.Table], pa.Array]
-) -> tuple[list[Source], list[tuple[int | None, str, int]]]:
+def drop_superseded(
+    sources: Sequence[ChangeFile], keys: Callable[[pa.Table], pa.Array]
+) -> tuple[list[ChangeFile], list[tuple[int | None, str, int]]]:
     """Return the sources of a kind, retried ones first and without rows about whose record there is a newer row; and those
     rows' places. ``keys``: which record each row is about.
     """
-    new = [source for source in sources if not source.retried]
+    new = [source for source in sources if not source.is_retried]
     if len(new) == len(sources):
         return new, []
     newer = pa.concat_arrays([*(keys(source.rows) for source in new), pa.array([], pa.string())])
-    left: list[Source] = []
+    left: list[ChangeFile] = []
     gone: list[tuple[int | None, str, int]] = []
-    for source in sorted((s for s in sources if s.retried), key=lambda s: s.import_id or 0):
+    for source in sorted((s for s in sources if s.is_retried), key=lambda s: s.import_id or 0):
         again = pc.is_in(keys(source.rows), value_set=newer)
-        numbers = flat(source.rows.column(ROW)).filter(again).to_pylist()
+        numbers = combine_chunks(source.rows.column(ROW)).filter(again).to_pylist()
         gone += [(source.import_id, source.file, number) for number in numbers]
         rows = source.rows.filter(pc.invert(again))
-        left.append(Source(kind=source.kind, file=source.file, rows=rows, import_id=source.import_id))
+        left.append(ChangeFile(kind=source.kind, file=source.file, rows=rows, import_id=source.import_id))
     return [*left, *new], gone
 
 
@@ -132,14 +136,14 @@ def key_cells(kind: RowKind, rows: pa.Table) -> dict[str, pa.Array]:
     """Return the key cells of each row by the names that verbs use, as they were sent; absent columns are null."""
     absent = pa.nulls(rows.num_rows, pa.string())
     columns = {name: kind.column(name) for name in kind.key}
-    return {n: flat(rows.column(c)).cast(pa.string()) if c in rows.column_names else absent for n, c in columns.items()}
+    return {n: combine_chunks(rows.column(c)).cast(pa.string()) if c in rows.column_names else absent for n, c in columns.items()}
 
 
-def _recoded(words: pa.Array, statuses: Mapping[str, str]) -> pa.Array:
-    encoded = words.dictionary_encode()
+def _parse_statuses(texts: pa.Array, statuses: Mapping[str, str]) -> pa.Array:
+    encoded = texts.dictionary_encode()
     meant = [statuses.get(word.strip().lower()) for word in encoded.dictionary.to_pylist()]
     return pa.array(meant, pa.string()).take(encoded.indices)
 
 
-def _true(flags: pa.Array) -> np.ndarray:
+def _to_mask(flags: pa.Array) -> np.ndarray:
     return pc.fill_null(flags, fill_value=False).to_numpy(zero_copy_only=False)

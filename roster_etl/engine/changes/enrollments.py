@@ -13,47 +13,47 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes.enrollment_lookup import Wanted, wanted_rows
-from roster_etl.engine.changes.observers import AT, KEY, MADE, are_followed, follow_students
+from roster_etl.engine.changes.enrollment_lookup import EnrollmentRows, resolve_enrollment_rows
+from roster_etl.engine.changes.observers import IS_NEW, KEY, ROW_POSITION, is_observed_student, update_observer_enrollments
 from roster_etl.engine.changes.state import State
-from roster_etl.engine.changes.working_table import Working, hashed
-from roster_etl.frames.arrow import flat, row_codes
+from roster_etl.engine.changes.working_table import WorkingTable, with_row_hash
+from roster_etl.frames.arrow import combine_chunks, row_codes
 from roster_etl.mapping.change_plan import RowKind
 
 TARGET = TABLES["enrollments"]
 VALUES = ("start_at", "end_at", "limit_section_privileges", "status", "cause")
-LAST = "deleted_last_completed"
+DELETED_LAST_COMPLETED = "deleted_last_completed"
 
 
-def enrollments(state: State, kind: RowKind) -> None:
+def apply_enrollments(state: State, kind: RowKind) -> None:
     """Apply rows of enrollments, and what follows for observers."""
     if kind.name not in state.reads:
         return
-    wanted = wanted_rows(state, kind)
-    if wanted.size:
+    wanted = resolve_enrollment_rows(state, kind)
+    if wanted.row_count:
         table = state.table(kind.table)
-        settled = _settled(table, wanted)
-        follow_students(state, *_apply(state, kind, table, wanted, settled))
-    state.notes.released_rows(wanted.released)
+        settled = _resolve_statuses(table, wanted)
+        update_observer_enrollments(state, *_apply_rows(state, kind, table, wanted, settled))
+    state.log.release_rows(wanted.released)
 
 
-class _Keys:
+class _RecordIndex:
     """Records of the upload and of the table under common numbers.
 
     ``last``: the last row of each record of the upload; ``at``: its place in the table (-1: not there); ``known``: its place
     among the rows of the table and, after them, those that are gone.
     """
 
-    def __init__(self, table: Working, wanted: Wanted) -> None:
+    def __init__(self, table: WorkingTable, incoming: EnrollmentRows) -> None:
         names = [name for name in TARGET.key if name not in table.fixed]
-        parts = [[wanted.columns[name], table.column(name), flat(table.past.column(name))] for name in names]
+        parts = [[incoming.columns[name], table.column(name), combine_chunks(table.past.column(name))] for name in names]
         codes = row_codes([pa.concat_arrays(part) for part in parts])
         there = table.rows.num_rows
-        self.rows, others = codes[: wanted.size], codes[wanted.size :]
+        self.rows, others = codes[: incoming.row_count], codes[incoming.row_count :]
         self.order = np.argsort(self.rows, kind="stable")
         inline = self.rows[self.order]
         self.records = inline[np.r_[True, inline[1:] != inline[:-1]]]
-        self.last = self.last_where(np.ones(wanted.size, dtype=bool))
+        self.last = self.last_where(np.ones(incoming.row_count, dtype=bool))
         self.at = self._places(others[:there])
         gone = self._places(others[there:])
         self.known = np.where(self.at >= 0, self.at, np.where(gone >= 0, gone + there, -1))
@@ -75,58 +75,58 @@ class _Keys:
         return found
 
 
-def _settled(table: Working, wanted: Wanted) -> np.ndarray:
+def _resolve_statuses(table: WorkingTable, incoming: EnrollmentRows) -> np.ndarray:
     """Return the status of each row, ``deleted_last_completed`` decided by what the user has in the course at that moment."""
-    status = np.asarray(wanted.status.to_pylist(), dtype=object)
-    asking = status == LAST
+    status = np.asarray(incoming.status.to_pylist(), dtype=object)
+    asking = status == DELETED_LAST_COMPLETED
     if not asking.any():
         return status
     names = ("course_id", "user_id", "role", "associated_user_id")
-    group = row_codes([pa.concat_arrays([wanted.columns[name], table.column(name)]) for name in names])
-    own = row_codes([pa.concat_arrays([wanted.columns[name], table.column(name)]) for name in (*names, "section_id")])
-    size = wanted.size
+    group = row_codes([pa.concat_arrays([incoming.columns[name], table.column(name)]) for name in names])
+    own = row_codes([pa.concat_arrays([incoming.columns[name], table.column(name)]) for name in (*names, "section_id")])
+    size = incoming.row_count
     touched = np.isin(group, np.unique(group[:size][asking]))
     live: dict[int, dict[int, bool]] = {}
     for at in np.flatnonzero(touched[size:]) + size:
         live.setdefault(int(group[at]), {})[int(own[at])] = True
     for at in np.flatnonzero(touched[:size]):
         mine = live.setdefault(int(group[at]), {})
-        if status[at] == LAST:
+        if status[at] == DELETED_LAST_COMPLETED:
             others = any(there for key, there in mine.items() if key != own[at])
             status[at] = "deleted" if others else "completed"
         mine[int(own[at])] = status[at] != "deleted"
     return status
 
 
-def _apply(
-    state: State, kind: RowKind, table: Working, wanted: Wanted, status: np.ndarray
+def _apply_rows(
+    state: State, kind: RowKind, table: WorkingTable, incoming: EnrollmentRows, status: np.ndarray
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Give every record what its rows say. Returns (records made or changed, records ended, observers' records of the upload)."""
-    keys = _Keys(table, wanted)
+    keys = _RecordIndex(table, incoming)
     at = pa.array(keys.at, mask=keys.at < 0)
     final = status[keys.last]
-    values = _values(table, wanted, keys, final)
-    _keep_edits(state, kind, table, keys, values, wanted)
+    values = _values(table, incoming, keys, final)
+    _apply_protected_edits(state, kind, table, keys, values, incoming)
     living = final != "deleted"
     ended = ~living & (keys.at >= 0)
     before = {name: table.column(name).take(at) for name in VALUES}
     changed = living & ((keys.at < 0) | np.logical_or.reduce([_differs(values[name], before[name]) for name in VALUES]))
-    rows = _rows(table, wanted, keys, at, values, changed)
-    followed = are_followed(state, *(wanted.columns[name].take(pa.array(keys.last)) for name in ("role", "user_id")))
-    heard = _Heard(keys, status, changed, followed)
-    begun, gone = (_rows(table, wanted, keys, at, values, mask) for mask in (heard.begun, heard.gone))
-    dropped = wanted.dropped[keys.last]
+    rows = _rows(table, incoming, keys, at, values, changed)
+    followed = is_observed_student(state, *(incoming.columns[name].take(pa.array(keys.last)) for name in ("role", "user_id")))
+    heard = _ObserverChanges(keys, status, changed, followed)
+    begun, gone = (_rows(table, incoming, keys, at, values, mask) for mask in (heard.begun, heard.gone))
+    dropped = incoming.dropped[keys.last]
     reasons = {"deleted": keys.at[ended & ~dropped], "diffed": keys.at[ended & dropped]}
-    table.merge(keys.at[changed], rows, {reason: places for reason, places in reasons.items() if len(places)})
-    return heard.told(begun, heard.begun), heard.told(gone, heard.gone), _own(wanted, keys)
+    table.merge_rows(keys.at[changed], rows, {reason: places for reason, places in reasons.items() if len(places)})
+    return heard.with_origin(begun, heard.begun), heard.with_origin(gone, heard.gone), _observer_rows(incoming, keys)
 
 
-class _Heard:
+class _ObserverChanges:
     """What followers hear of: ``begun`` and ``gone`` are masks over the records. A record that an upload both begins and ends
     is heard of as well, since what followed from its beginning goes with its end.
     """
 
-    def __init__(self, keys: _Keys, status: np.ndarray, changed: np.ndarray, followed: np.ndarray) -> None:
+    def __init__(self, keys: _RecordIndex, status: np.ndarray, changed: np.ndarray, followed: np.ndarray) -> None:
         living = status != "deleted"
         inline = living[keys.order]
         rows = keys.rows[keys.order]
@@ -140,19 +140,19 @@ class _Heard:
         self.begun = followed & living[keys.last] & (changed | self.turned)
         self.gone = followed & ~living[keys.last] & ((keys.at >= 0) | self.turned)
 
-    def told(self, rows: pa.Table, mask: np.ndarray) -> pa.Table:
+    def with_origin(self, rows: pa.Table, mask: np.ndarray) -> pa.Table:
         """Return `rows`, those of `mask`, with whether they are new and the place of the row that said so."""
-        return rows.append_column(MADE, pa.array(self.turned[mask])).append_column(AT, pa.array(self.at[mask]))
+        return rows.append_column(IS_NEW, pa.array(self.turned[mask])).append_column(ROW_POSITION, pa.array(self.at[mask]))
 
 
-def _own(wanted: Wanted, keys: _Keys) -> pa.Table:
+def _observer_rows(incoming: EnrollmentRows, keys: _RecordIndex) -> pa.Table:
     """Return the enrollments of observers that the upload is about, with the place of the last row of each."""
     last = pa.array(keys.last)
-    own = pa.table({name: wanted.columns[name].take(last) for name in KEY} | {AT: last})
+    own = pa.table({name: incoming.columns[name].take(last) for name in KEY} | {ROW_POSITION: last})
     return own.filter(pc.is_valid(own.column("associated_user_id")))
 
 
-def _values(table: Working, wanted: Wanted, keys: _Keys, final: np.ndarray) -> dict[str, pa.Array]:
+def _values(table: WorkingTable, incoming: EnrollmentRows, keys: _RecordIndex, final: np.ndarray) -> dict[str, pa.Array]:
     """Return the values of every record: dates of its last row whose file has the column, what blank keeps of an earlier one.
 
     What rows do not say is as it was, also before the record ended.
@@ -160,39 +160,41 @@ def _values(table: Working, wanted: Wanted, keys: _Keys, final: np.ndarray) -> d
     values: dict[str, pa.Array] = {}
     at = pa.array(keys.known, mask=keys.known < 0)
     for name in ("start_at", "end_at"):
-        values[name] = _of_last(table, wanted, name, keys.last_where(wanted.present[name]), at)
+        values[name] = _last_values(table, incoming, name, keys.last_where(incoming.present[name]), at)
     one = pc.and_(pc.is_null(values["start_at"]), pc.is_valid(values["end_at"]))
     other = pc.and_(pc.is_valid(values["start_at"]), pc.is_null(values["end_at"]))
     half = pc.or_(one, other)  # dates count as a pair only
     for name in ("start_at", "end_at"):
         values[name] = pc.if_else(half, pa.scalar(None, values[name].type), values[name])
     name = "limit_section_privileges"
-    said = pc.is_valid(wanted.columns[name]).to_numpy(zero_copy_only=False)
-    values[name] = _of_last(table, wanted, name, keys.last_where(said), at)
+    said = pc.is_valid(incoming.columns[name]).to_numpy(zero_copy_only=False)
+    values[name] = _last_values(table, incoming, name, keys.last_where(said), at)
     values["status"] = pa.array(final, pa.string())
     values["cause"] = pa.nulls(len(keys.records), pa.string())
     return values
 
 
-def _of_last(table: Working, wanted: Wanted, name: str, last: np.ndarray, at: pa.Array) -> pa.Array:
-    said = wanted.columns[name].take(pa.array(last, mask=last < 0))
-    before = pa.concat_arrays([table.column(name), flat(table.past.column(name))]).take(at)
+def _last_values(table: WorkingTable, incoming: EnrollmentRows, name: str, last: np.ndarray, at: pa.Array) -> pa.Array:
+    said = incoming.columns[name].take(pa.array(last, mask=last < 0))
+    before = pa.concat_arrays([table.column(name), combine_chunks(table.past.column(name))]).take(at)
     return pc.if_else(pa.array(last >= 0), said, before)
 
 
-def _keep_edits(state: State, kind: RowKind, table: Working, keys: _Keys, values: dict[str, pa.Array], wanted: Wanted) -> None:
+def _apply_protected_edits(
+    state: State, kind: RowKind, table: WorkingTable, keys: _RecordIndex, values: dict[str, pa.Array], incoming: EnrollmentRows
+) -> None:
     """Put back what stewards set by hand, or note what becomes of their edits."""
-    sticky = state.sticky
-    if not sticky.frozen.get(kind.table) and not sticky.add:
+    sticky = state.protected_edits
+    if not sticky.edits.get(kind.table) and not sticky.add:
         return
     names = [name for name in TARGET.key if name != "user_kind"]
-    own = {name: wanted.columns[name].take(pa.array(keys.last)).to_pylist() for name in names}
+    own = {name: incoming.columns[name].take(pa.array(keys.last)).to_pylist() for name in names}
     lists = {name: values[name].to_pylist() for name in VALUES}
     for number, place in enumerate(keys.at.tolist()):
         key = {name: own[name][number] for name in names}
         before = {name: table.column(name)[place].as_py() for name in VALUES} if place >= 0 else {}
         row: dict[str, Any] = {name: lists[name][number] for name in VALUES if name != "cause"}
-        allowed = sticky.allowed(kind, key, row, before)
+        allowed = sticky.allowed_values(kind, key, row, before)
         for name in set(row) - set(allowed):
             lists[name][number] = before.get(name)
     for name in VALUES:
@@ -204,7 +206,14 @@ def _differs(now: pa.Array, before: pa.Array) -> np.ndarray:
     return ~same.to_numpy(zero_copy_only=False)
 
 
-def _rows(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, values: dict[str, pa.Array], chosen: np.ndarray) -> pa.Table:
+def _rows(
+    table: WorkingTable,
+    incoming: EnrollmentRows,
+    keys: _RecordIndex,
+    at: pa.Array,
+    values: dict[str, pa.Array],
+    chosen: np.ndarray,
+) -> pa.Table:
     """Return the chosen records as rows of the table."""
     mask = pa.array(chosen)
     last, at = pa.array(keys.last).filter(mask), at.filter(mask)
@@ -212,14 +221,14 @@ def _rows(table: Working, wanted: Wanted, keys: _Keys, at: pa.Array, values: dic
     for field in TARGET.arrow_schema:
         if field.name in values:
             columns[field.name] = values[field.name].filter(mask)
-        elif field.name in TARGET.key and field.name in wanted.columns:
-            columns[field.name] = wanted.columns[field.name].take(last)
+        elif field.name in TARGET.key and field.name in incoming.columns:
+            columns[field.name] = incoming.columns[field.name].take(last)
         elif field.name in table.fixed:
             columns[field.name] = pa.repeat(pa.scalar(table.fixed[field.name], field.type), len(last))
         else:
             columns[field.name] = table.column(field.name).take(at)
-    columns["source_file"] = wanted.files.take(last)
-    columns["source_row"] = wanted.numbers.take(last)
+    columns["source_file"] = incoming.files.take(last)
+    columns["source_row"] = incoming.numbers.take(last)
     columns["derived"] = pc.fill_null(table.column("derived").take(at), "[]")
     columns["extensions"] = pc.fill_null(table.column("extensions").take(at), "{}")
-    return hashed(TARGET, pa.table(columns))
+    return with_row_hash(TARGET, pa.table(columns))

@@ -12,19 +12,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_findings import RowRefused
 from roster_etl.engine.changes.change_rows import Row
-from roster_etl.engine.changes.enrollment_lookup import bases
-from roster_etl.engine.changes.state import State, given_values, status_of
+from roster_etl.engine.changes.enrollment_lookup import base_roles
+from roster_etl.engine.changes.state import State, stated_values, status_of
 from roster_etl.engine.changes.working_table import Record
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.frames.arrow import flat
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.change_plan import RowKind
 
 CONTEXT = ("organization_id", "course_id")
 
 
-def group_categories(state: State, kind: RowKind) -> None:
+def apply_group_categories(state: State, kind: RowKind) -> None:
     """Apply rows of sets of groups. A set that ends takes its groups along."""
     table, ended = state.table(kind.table), set[str]()
     names: dict[tuple[Any, ...], str] = {(*where, name): key for key, name, *where in table.live_values("name", *CONTEXT)}
@@ -32,29 +32,29 @@ def group_categories(state: State, kind: RowKind) -> None:
 
     def apply(row: Row) -> None:
         key = row.get("group_category_id")
-        record = table.live(key)
+        record = table.find_live(key)
         if status_of(row) == "deleted":
-            if state.end(kind, row, key) and record is not None:
+            if state.end_record(kind, row, key) and record is not None:
                 ended.add(key)
-                names.pop(_named(record), None)
+                names.pop(_name_key(record), None)
             return
         context = _context(state, row)
-        if record is not None and groups[key] and context != _where(record):
-            raise Refused("move_blocked", "The set has groups, so it cannot move to another account or course.")
+        if record is not None and groups[key] and context != _record_context(record):
+            raise RowRefused("move_blocked", "The set has groups, so it cannot move to another account or course.")
         name = row.get("name")
         if names.get((*context.values(), name), key) != key:
-            raise Refused("name_taken", "Another set there has this name.", about="name")
-        before = _named(record) if record is not None else None
-        after = state.put(kind, row, key, {**given_values(kind, row, table.target.names), **context})
+            raise RowRefused("name_taken", "Another set there has this name.", about="name")
+        before = _name_key(record) if record is not None else None
+        after = state.upsert(kind, row, key, {**stated_values(kind, row, table.target.names), **context})
         names.pop(before, None) if before is not None else None
-        names[_named(after)] = key
+        names[_name_key(after)] = key
 
-    state.each(kind, apply)
+    state.apply_rows(kind, apply)
     if ended:
-        _end_groups(state, state.cascade("groups", ("group_category_id",), ended))
+        _end_memberships_of(state, state.cascade("groups", ("group_category_id",), ended))
 
 
-def groups(state: State, kind: RowKind) -> None:
+def apply_groups(state: State, kind: RowKind) -> None:
     """Apply rows of groups. A group that ends takes its memberships along."""
     table, ended = state.table(kind.table), set[str]()
     members = Counter(key[0] for (key,) in state.table("group_memberships").live_values())
@@ -62,26 +62,26 @@ def groups(state: State, kind: RowKind) -> None:
     def apply(row: Row) -> None:
         key = row.get("group_id")
         if status_of(row) == "deleted":
-            if state.end(kind, row, key):
+            if state.end_record(kind, row, key):
                 ended.add(key)
             return
-        record = table.live(key)
+        record = table.find_live(key)
         context = _group_context(state, row, record)
         if record is not None and members[key] and context["course_id"] != record.values["course_id"]:
-            raise Refused("move_blocked", "The group has members, so it cannot move from or to a course.")
-        values = {**given_values(kind, row, table.target.names), **context}
-        before = table.known(key)
+            raise RowRefused("move_blocked", "The group has members, so it cannot move from or to a course.")
+        values = {**stated_values(kind, row, table.target.names), **context}
+        before = table.find(key)
         category = values.get("group_category_id", before.values["group_category_id"] if before else None)
-        if category is not None and state.table("group_categories").live(category) is None:
+        if category is not None and state.table("group_categories").find_live(category) is None:
             values["group_category_id"] = None  # the set went while the group was gone
-        state.put(kind, row, key, values)
+        state.upsert(kind, row, key, values)
 
-    state.each(kind, apply)
+    state.apply_rows(kind, apply)
     if ended:
         state.cascade("group_memberships", ("group_id",), ended)
 
 
-def group_memberships(state: State, kind: RowKind) -> None:
+def apply_group_memberships(state: State, kind: RowKind) -> None:
     """Apply rows of memberships."""
     enrolled: set[tuple[str, str]] = set()
     courses = {course for _, course in state.table("groups").live_values("course_id") if course}
@@ -90,48 +90,48 @@ def group_memberships(state: State, kind: RowKind) -> None:
 
     def apply(row: Row) -> None:
         status = status_of(row)
-        group = state.must_exist(row, "group_id", "groups", row.get("group_id"))
-        user = state.person(row, "user_id", must_live=status != "deleted")
+        group = state.require_record(row, "group_id", "groups", row.get("group_id"))
+        user = state.resolve_person(row, "user_id", must_live=status != "deleted")
         key = (row.get("group_id"), user)
         if status == "deleted":
-            state.end(kind, row, key)
+            state.end_record(kind, row, key)
             return
         if not group.alive:
-            raise Refused("deleted_reference", "The group is deleted.", about="group_id")
+            raise RowRefused("deleted_reference", "The group is deleted.", about="group_id")
         course = group.values["course_id"]
         if course is not None and (user, course) not in enrolled:
-            raise Refused("not_enrolled", "The user is not enrolled in the group's course.", about="user_id")
-        state.put(kind, row, key, {"status": status})
+            raise RowRefused("not_enrolled", "The user is not enrolled in the group's course.", about="user_id")
+        state.upsert(kind, row, key, {"status": status})
 
-    state.each(kind, apply)
+    state.apply_rows(kind, apply)
 
 
-def admins(state: State, kind: RowKind) -> None:
+def apply_admins(state: State, kind: RowKind) -> None:
     """Apply rows of users' roles in organizations."""
-    known = {*state.plan.roles.of_accounts, *(state.options.get("custom_roles") or {})}
-    builtin = set(bases(state)) - set(state.options.get("custom_roles") or {})
+    known = {*state.plan.roles.account_roles, *(state.options.get("custom_roles") or {})}
+    builtin = set(base_roles(state)) - set(state.options.get("custom_roles") or {})
     known -= builtin
 
     def apply(row: Row) -> None:
         status, place = status_of(row), row.get("organization_id")
-        user = state.person(row, "user_id", must_live=status != "deleted")
+        user = state.resolve_person(row, "user_id", must_live=status != "deleted")
         name = "role_id" if row.get("role_id") is not None else "role"
         if row.get(name) not in known:
-            raise Refused("unknown_role", "Expected a role of the account, or one of the option custom_roles.", about=name)
+            raise RowRefused("unknown_role", "Expected a role of the account, or one of the option custom_roles.", about=name)
         if place is not None and status == "deleted":
-            state.must_exist(row, "organization_id", "organizations", place)
+            state.require_record(row, "organization_id", "organizations", place)
         elif place is not None:
-            state.must_live(row, "organization_id", "organizations", place)
+            state.require_live_record(row, "organization_id", "organizations", place)
         key = (user, place, row.get(name))
         if status == "deleted":
-            state.end(kind, row, key)
+            state.end_record(kind, row, key)
         else:
-            state.put(kind, row, key, {})
+            state.upsert(kind, row, key, {})
 
-    state.each(kind, apply)
+    state.apply_rows(kind, apply)
 
 
-def drop_memberships(state: State) -> None:
+def end_unenrolled_memberships(state: State) -> None:
     """End memberships in a course's groups of users who are not enrolled in the course: the enrollment ended, or moved away."""
     groups, members = state.table("groups"), state.table("group_memberships")
     place = pc.index_in(members.column("group_id"), value_set=groups.column("group_id"))
@@ -145,30 +145,32 @@ def drop_memberships(state: State) -> None:
     is_in = pc.is_in(key_text(pa.table({"user_id": user, "course_id": course}), names), value_set=enrolled)
     left = pc.and_(pc.is_valid(course), pc.invert(is_in))
     if pc.any(left).as_py():
-        members.kill(left.to_numpy(zero_copy_only=False), "cascade")
+        members.end_rows(left.to_numpy(zero_copy_only=False), "cascade")
 
 
 def _enrolled(state: State, courses: set[str]) -> set[tuple[str, str]]:
     """Return (user, course) of every live enrollment in `courses`."""
     table = state.table("enrollments")
-    table.settle()
+    table.flush()
     return _pairs(table.rows, courses)
 
 
 def _pairs(enrollments: pa.Table, courses: set[str]) -> set[tuple[str, str]]:
-    hit = pc.is_in(flat(enrollments.column("course_id")), value_set=pa.array(sorted(courses), pa.string()))
+    hit = pc.is_in(combine_chunks(enrollments.column("course_id")), value_set=pa.array(sorted(courses), pa.string()))
     rows = enrollments.filter(hit)
-    return set(zip(flat(rows.column("user_id")).to_pylist(), flat(rows.column("course_id")).to_pylist(), strict=True))
+    return set(
+        zip(combine_chunks(rows.column("user_id")).to_pylist(), combine_chunks(rows.column("course_id")).to_pylist(), strict=True)
+    )
 
 
 def _context(state: State, row: Row) -> dict[str, str | None]:
     """Return the account or course of a row. Raises Refused: it names both, or one that is not there."""
     given = {name: row.get(name) for name in CONTEXT}
     if all(given.values()):
-        raise Refused("two_contexts", "The row names an account and a course; one is allowed.")
+        raise RowRefused("two_contexts", "The row names an account and a course; one is allowed.")
     for name, table in zip(CONTEXT, ("organizations", "courses"), strict=True):
         if given[name] is not None:
-            state.must_live(row, name, table, given[name])
+            state.require_live_record(row, name, table, given[name])
     return given
 
 
@@ -180,22 +182,22 @@ def _group_context(state: State, row: Row, record: Record | None) -> dict[str, s
     context, category = _context(state, row), row.get("group_category_id")
     said = any(context.values())
     if category is None:
-        return context if said or record is None else _where(record)
-    place = _where(state.must_live(row, "group_category_id", "group_categories", category))
+        return context if said or record is None else _record_context(record)
+    place = _record_context(state.require_live_record(row, "group_category_id", "group_categories", category))
     if said and place != context:
-        raise Refused("unknown_reference", "No set of this id belongs to the account or course.", about="group_category_id")
+        raise RowRefused("unknown_reference", "No set of this id belongs to the account or course.", about="group_category_id")
     return place
 
 
-def _where(record: Record) -> dict[str, str | None]:
+def _record_context(record: Record) -> dict[str, str | None]:
     return {name: record.values[name] for name in CONTEXT}
 
 
-def _named(record: Record) -> tuple[Any, ...]:
-    return (*_where(record).values(), record.values["name"])
+def _name_key(record: Record) -> tuple[Any, ...]:
+    return (*_record_context(record).values(), record.values["name"])
 
 
-def _end_groups(state: State, gone: pa.Table) -> None:
-    ids = set(flat(gone.column("group_id")).to_pylist()) if gone.num_rows else set()
+def _end_memberships_of(state: State, gone: pa.Table) -> None:
+    ids = set(combine_chunks(gone.column("group_id")).to_pylist()) if gone.num_rows else set()
     if ids:
         state.cascade("group_memberships", ("group_id",), ids)

@@ -15,30 +15,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.canonical.references import MENTIONS
-from roster_etl.engine.changes.change_rows import Source
+from roster_etl.canonical.references import ID_COLUMNS
+from roster_etl.engine.changes.change_rows import ChangeFile
 from roster_etl.engine.changes.state import IdChange, State
-from roster_etl.frames.arrow import flat
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.change_plan import RowKind
 
-NOW = sys.maxsize  # the import that is being folded comes after all others
-TIMES = "times"
+CURRENT_IMPORT = sys.maxsize  # the import that is being folded comes after all others
+CHANGE_COUNT = "times"
 _PERSONS = frozenset({"users", "logins"})  # a further login's id names the person, too
 
 
-def note_change(state: State, entity: str, old: str, new: str, origin: tuple[str | None, int | None]) -> None:
+def record_id_change(state: State, entity: str, old: str, new: str, origin: tuple[str | None, int | None]) -> None:
     """Note that an id changed: in the table, and for what is still to be read. The same change may come again, after one back."""
     table, key = state.table("id_changes"), (entity, old, new)
-    known = table.live(key)
+    known = table.find_live(key)
     values: dict[str, object] = {}
     if known is not None:
         more = json.loads(known.values["extensions"] or "{}")
-        values["extensions"] = json.dumps(more | {TIMES: more.get(TIMES, 1) + 1})
-    table.put(key, values, origin)
-    state.id_changes.append(IdChange(import_id=NOW, entity=entity, old=old, new=new))
+        values["extensions"] = json.dumps(more | {CHANGE_COUNT: more.get(CHANGE_COUNT, 1) + 1})
+    table.upsert(key, values, origin)
+    state.id_changes.append(IdChange(import_id=CURRENT_IMPORT, entity=entity, old=old, new=new))
 
 
-def as_now(changes: Sequence[IdChange], entities: Collection[str], ids: pa.Array, since: np.ndarray) -> pa.Array:
+def current_ids(changes: Sequence[IdChange], entities: Collection[str], ids: pa.Array, since: np.ndarray) -> pa.Array:
     """Return `ids` of `entities` as they are now.
 
     Args: changes: in their order; since: for each id the first import whose changes count (those before had happened already).
@@ -55,12 +55,12 @@ def as_now(changes: Sequence[IdChange], entities: Collection[str], ids: pa.Array
     now = []
     for pair in zip(ids.take(pa.array(places)).to_pylist(), since[places].tolist(), strict=True):
         if pair not in known:
-            known[pair] = _follow(steps, *pair)
+            known[pair] = _resolve_id(steps, *pair)
         now.append(known[pair])
     return pc.replace_with_mask(ids, hit, pa.array(now, pa.string()))
 
 
-def _follow(steps: dict[str, list[tuple[int, IdChange]]], id_: str, since: int) -> str:
+def _resolve_id(steps: dict[str, list[tuple[int, IdChange]]], id_: str, since: int) -> str:
     """Return what `id_` is after all changes from import `since` on, each in its turn."""
     last = -1
     while True:
@@ -70,7 +70,7 @@ def _follow(steps: dict[str, list[tuple[int, IdChange]]], id_: str, since: int) 
         last, id_ = found[0], found[1].new
 
 
-def said_now(changes: Sequence[IdChange], kind: RowKind, source: Source) -> Source:
+def rename_retried_rows(changes: Sequence[IdChange], kind: RowKind, source: ChangeFile) -> ChangeFile:
     """Return rows of an earlier import with the ids that their records have now."""
     rows = source.rows
     for given in kind.columns:
@@ -78,27 +78,27 @@ def said_now(changes: Sequence[IdChange], kind: RowKind, source: Source) -> Sour
         if not entities or given.column not in rows.column_names:
             continue
         since = np.full(rows.num_rows, (source.import_id or 0) + 1)  # an upload's own rows use its own new ids
-        cells = as_now(changes, entities, flat(rows.column(given.column)).cast(pa.string()), since)
+        cells = current_ids(changes, entities, combine_chunks(rows.column(given.column)).cast(pa.string()), since)
         rows = rows.set_column(rows.column_names.index(given.column), given.column, cells)
     return replace(source, rows=rows)
 
 
 def _entities_of(kind: RowKind, name: str) -> frozenset[str]:
     named = {refers.table for refers in kind.references if refers.to == name}
-    named |= {entity for entity, places in MENTIONS.items() if (kind.table, name) in places}
+    named |= {entity for entity, places in ID_COLUMNS.items() if (kind.table, name) in places}
     return frozenset(named | _PERSONS if named & _PERSONS else named)
 
 
-def gone_now(changes: Sequence[IdChange], name: str, past: pa.Table) -> pa.Table:
+def rename_past_versions(changes: Sequence[IdChange], name: str, past: pa.Table) -> pa.Table:
     """Return versions of what is gone with the ids of now.
 
     Changes of the import that closed a version count: renames come first in an import. Of several under one id the last counts,
     as versions stand in the order of their numbers.
     """
-    since = flat(past.column("valid_to_import")).to_numpy(zero_copy_only=False)
-    for entity, places in MENTIONS.items():
+    since = combine_chunks(past.column("valid_to_import")).to_numpy(zero_copy_only=False)
+    for entity, places in ID_COLUMNS.items():
         for table, column in places:
             if table == name:
-                ids = as_now(changes, {entity}, flat(past.column(column)), since)
+                ids = current_ids(changes, {entity}, combine_chunks(past.column(column)), since)
                 past = past.set_column(past.schema.get_field_index(column), past.schema.field(column), ids)
     return past

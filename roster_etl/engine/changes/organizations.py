@@ -7,67 +7,67 @@ from __future__ import annotations
 
 from collections import Counter
 
-from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.engine.changes.change_findings import RowRefused
 from roster_etl.engine.changes.change_rows import Row
-from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id
+from roster_etl.engine.changes.state import State, index_integration_ids, next_integration_id, require_values, stated_values
 from roster_etl.mapping.change_plan import RowKind
 
 PARENT = "parent_organization_id"
 
 
-def organizations(state: State, kind: RowKind) -> None:
+def apply_organizations(state: State, kind: RowKind) -> None:
     """Apply rows of organizations."""
     tree = _Tree(state, kind)
-    state.each(kind, tree.apply)
+    state.apply_rows(kind, tree.apply)
 
 
 class _Tree:
     def __init__(self, state: State, kind: RowKind) -> None:
         self.state, self.kind = state, kind
         self.table = state.table(kind.table)
-        self.ids = integration_ids(self.table)
+        self.ids = index_integration_ids(self.table)
         self.children = Counter(parent for _, parent in self.table.live_values(PARENT) if parent)
         self.courses = {place for _, place in state.table("courses").live_values("organization_id")}
 
     def apply(self, row: Row) -> None:
         key = row.get("organization_id")
-        record = self.table.known(key)
-        check_needed(self.kind, row, record)
+        record = self.table.find(key)
+        require_values(self.kind, row, record)
         if record is None and row.status is None:
-            raise Refused("missing_required", "A new account needs a status.", about="status")
+            raise RowRefused("missing_required", "A new account needs a status.", about="status")
         if row.status == "deleted":
             self._end(row, key)
             return
         was_alive, before = (record.alive, dict(record.values)) if record else (False, {})
         if record is not None and not was_alive and row.status is None:
             return  # blank leaves a deleted account deleted
-        values = given_values(self.kind, row, self.table.target.names)
+        values = stated_values(self.kind, row, self.table.target.names)
         self._check_parent(row, key, values.get(PARENT))
-        self.ids.check(second_id(values, record), key)
-        after = self.state.put(self.kind, row, key, values).values
+        self.ids.check(next_integration_id(values, record), key)
+        after = self.state.upsert(self.kind, row, key, values).values
         self.ids.move(before.get("integration_id"), after["integration_id"], key)
         self._count(before.get(PARENT) if was_alive else None, after[PARENT])
         if was_alive and before[PARENT] and after[PARENT] is None:
             message = "The parent is blank, so the account was moved to the root."
-            self.state.notes.warn(self.kind, row, "moved_to_root", message, PARENT)
+            self.state.log.warn_row(self.kind, row, "moved_to_root", message, PARENT)
 
     def _check_parent(self, row: Row, key: str, parent: str | None) -> None:
         if parent is None:
             return
         above: str | None = parent
         if parent != key:
-            self.state.must_live(row, PARENT, self.kind.table, parent, "deleted_parent")
+            self.state.require_live_record(row, PARENT, self.kind.table, parent, "deleted_parent")
         while above is not None:
             if above == key:
-                raise Refused("loop", "The account would be above itself.", about=PARENT)
-            found = self.table.live(above)
+                raise RowRefused("loop", "The account would be above itself.", about=PARENT)
+            found = self.table.find_live(above)
             above = found.values[PARENT] if found else None
 
     def _end(self, row: Row, key: str) -> None:
         if self.children[key] or key in self.courses:
-            raise Refused("has_active_children", "Sub-accounts or courses still belong to the account.")
-        record = self.table.live(key)
-        if self.state.end(self.kind, row, key) and record is not None:
+            raise RowRefused("has_active_children", "Sub-accounts or courses still belong to the account.")
+        record = self.table.find_live(key)
+        if self.state.end_record(self.kind, row, key) and record is not None:
             self.ids.move(record.values["integration_id"], None, key)
             self._count(record.values[PARENT], None)
 

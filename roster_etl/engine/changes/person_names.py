@@ -9,24 +9,24 @@ from functools import cache
 from typing import Any
 
 _SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|v|vi|esq|esquire)\.?", re.IGNORECASE)
-MADE = ("full_name", "sortable_name", "short_name")
-PARTS = ("first_name", "last_name")
+NAME_COLUMNS = ("full_name", "sortable_name", "short_name")
+NAME_PARTS = ("first_name", "last_name")
 
 
-def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str | None) -> dict[str, Any]:
+def derive_names(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str | None) -> dict[str, Any]:
     """Return the names of a person, and which of them were derived.
 
     Args:    given: the names that the row gives, blank ones left out; before: the person as known; login: the last resort.
     Returns: ``full_name``, ``sortable_name``, ``short_name`` and ``derived`` (JSON list).
     """
     known = before or {}
-    made = set(_derived(known.get("derived") or "[]"))
-    names: dict[str, Any] = {name: known.get(name) for name in MADE}
-    parts = [given[name] for name in PARTS if given.get(name)]
+    made = set(_parse_name_list(known.get("derived") or "[]"))
+    names: dict[str, Any] = {name: known.get(name) for name in NAME_COLUMNS}
+    parts = [given[name] for name in NAME_PARTS if given.get(name)]
     surname = (known.get("sortable_name") or "").partition(", ")[0] or None
     if given.get("full_name"):
         _set(names, made, "full_name", given["full_name"], derived=False)
-        _set(names, made, "sortable_name", sortable(given["full_name"], surname), derived=True)
+        _set(names, made, "sortable_name", to_sortable_name(given["full_name"], surname), derived=True)
     elif parts:
         _set(names, made, "full_name", " ".join(parts), derived=True)
         _set(names, made, "sortable_name", ", ".join(reversed(parts)), derived=True)
@@ -37,27 +37,27 @@ def named(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str
     if given.get("short_name"):
         _set(names, made, "short_name", given["short_name"], derived=False)
     if not names["sortable_name"] and names["full_name"]:
-        _set(names, made, "sortable_name", sortable(names["full_name"], surname), derived=True)
+        _set(names, made, "sortable_name", to_sortable_name(names["full_name"], surname), derived=True)
     if not names["short_name"]:
         _set(names, made, "short_name", names["full_name"], derived=True)
-    return {**names, "derived": _list(tuple(sorted(made)))}
+    return {**names, "derived": _dump_name_list(tuple(sorted(made)))}
 
 
-def in_force(given: Mapping[str, Any], before: Mapping[str, Any], edited: Collection[str]) -> dict[str, Any]:
+def names_with_edits(given: Mapping[str, Any], before: Mapping[str, Any], edited: Collection[str]) -> dict[str, Any]:
     """Return the names that a row gives, with those of `before` where a person edited them: others are made from what is shown."""
-    shown = {name: before[name] if name in edited and name in PARTS else value for name, value in given.items()}
-    if "full_name" in edited and any(given.get(name) for name in ("full_name", *PARTS)):
-        shown = {name: value for name, value in shown.items() if name not in PARTS} | {"full_name": before["full_name"]}
+    shown = {name: before[name] if name in edited and name in NAME_PARTS else value for name, value in given.items()}
+    if "full_name" in edited and any(given.get(name) for name in ("full_name", *NAME_PARTS)):
+        shown = {name: value for name, value in shown.items() if name not in NAME_PARTS} | {"full_name": before["full_name"]}
     return shown
 
 
 @cache
-def _derived(text: str) -> tuple[str, ...]:
+def _parse_name_list(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
 @cache
-def _list(names: tuple[str, ...]) -> str:
+def _dump_name_list(names: tuple[str, ...]) -> str:
     return json.dumps(names)
 
 
@@ -66,7 +66,7 @@ def _set(names: dict[str, Any], made: set[str], name: str, value: str | None, *,
     (made.add if derived else made.discard)(name)
 
 
-def sortable(full: str, surname: str | None = None) -> str:
+def to_sortable_name(full: str, surname: str | None = None) -> str:
     """Return "Surname, Given Suffix". The surname is `surname` if the name ends with it, else the last word."""
     words = full.replace(",", " ").split() if "," in full and _SUFFIX.fullmatch(full.rsplit(maxsplit=1)[-1]) else full.split()
     suffix = words.pop() if len(words) > 2 and _SUFFIX.fullmatch(words[-1]) else None

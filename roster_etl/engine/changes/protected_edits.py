@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from roster_etl.canonical.references import MENTIONS
+from roster_etl.canonical.references import ID_COLUMNS
 from roster_etl.mapping.change_plan import RowKind
 
 
@@ -36,93 +36,93 @@ class OverrideChange:
 
 
 @dataclass(kw_only=True)
-class Sticky:
+class ProtectedEdits:
     """The edits in force, by table and key; and what becomes of them.
 
-    ``ignore``: publish the upload's values all the same; ``add``: what the upload changes is kept like an edit; ``clear``:
+    ``is_overridden``: publish the upload's values all the same; ``add``: what the upload changes is kept like an edit; ``clear``:
     edits of what the upload sets end (wins over ``add``).
     """
 
-    ignore: bool = False
+    is_overridden: bool = False
     add: bool = False
     clear: bool = False
-    frozen: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    edits: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     changes: list[OverrideChange] = field(default_factory=list)
 
     @classmethod
-    def of(cls, overrides: Sequence[Override], options: Mapping[str, Any]) -> Sticky:
+    def from_options(cls, overrides: Sequence[Override], options: Mapping[str, Any]) -> ProtectedEdits:
         """Return the edits in force. The options that add or end edits count only where the upload wins over edits."""
         ignore = bool(options.get("override_sis_stickiness"))
         made = cls(
-            ignore=ignore,
+            is_overridden=ignore,
             add=ignore and bool(options.get("add_sis_stickiness")) and not options.get("clear_sis_stickiness"),
             clear=ignore and bool(options.get("clear_sis_stickiness")),
         )
         for override in overrides:
-            made.frozen.setdefault(override.table, {}).setdefault(_text(override.key), {})[override.field] = override.value
+            made.edits.setdefault(override.table, {}).setdefault(_key_text(override.key), {})[override.field] = override.value
         return made
 
-    def allowed(
+    def allowed_values(
         self, kind: RowKind, key: Mapping[str, Any], values: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return those of `values` that a row may change, and note what becomes of edits.
 
         `before`: the record as it is known; of one that never was, nothing is frozen.
         """
-        mine = self._edits(kind.table, key) if before else {}
-        if mine and not self.ignore:
-            stuck = set(mine).union(*(group for group in kind.together if set(mine) & set(group)))
+        mine = self._record_edits(kind.table, key) if before else {}
+        if mine and not self.is_overridden:
+            stuck = set(mine).union(*(group for group in kind.protected_together if set(mine) & set(group)))
             return {name: value for name, value in values.items() if name not in stuck}
         if self.clear:
             for name in sorted(set(mine) & set(values)):
-                self.end(kind.table, key, name)
+                self.end_edit(kind.table, key, name)
         if self.add:
             changed = {n: v for n, v in values.items() if v != before.get(n) and n not in key and n != "derived"}
             self.changes += [
-                OverrideChange(op="set", table=kind.table, key=key, field=n, value=_written(v)) for n, v in changed.items()
+                OverrideChange(op="set", table=kind.table, key=key, field=n, value=_edit_text(v)) for n, v in changed.items()
             ]
         return dict(values)
 
-    def holds(self, table: str, key: Mapping[str, Any], name: str) -> bool:
+    def is_protected(self, table: str, key: Mapping[str, Any], name: str) -> bool:
         """Whether a steward's edit keeps column `name` of a record."""
-        return not self.ignore and name in self._edits(table, key)
+        return not self.is_overridden and name in self._record_edits(table, key)
 
-    def end(self, table: str, key: Mapping[str, Any], name: str) -> None:
+    def end_edit(self, table: str, key: Mapping[str, Any], name: str) -> None:
         """End the edit of a column."""
-        mine = self._edits(table, key)
+        mine = self._record_edits(table, key)
         if name in mine:
             del mine[name]
             self.changes.append(OverrideChange(op="clear", table=table, key=key, field=name))
 
-    def _edits(self, table: str, key: Mapping[str, Any]) -> dict[str, Any]:
-        of_table = self.frozen.get(table)
-        return of_table.get(_text(key), {}) if of_table else {}
+    def _record_edits(self, table: str, key: Mapping[str, Any]) -> dict[str, Any]:
+        of_table = self.edits.get(table)
+        return of_table.get(_key_text(key), {}) if of_table else {}
 
     def rekey(self, table: str, where: Mapping[str, str], now: Mapping[str, str | None]) -> None:
         """Let the edits of records whose key has the values `where` follow them to a key with the values `now`."""
-        edits = self.frozen.get(table, {})
+        edits = self.edits.get(table, {})
         for text in list(edits):
             key = json.loads(text)
             if not where.items() <= key.items() or now.items() <= key.items():
                 continue
             fields = edits.pop(text)
             moved = key | now
-            edits.setdefault(_text(moved), {}).update(fields)
+            edits.setdefault(_key_text(moved), {}).update(fields)
             self.changes += [OverrideChange(op="clear", table=table, key=key, field=name) for name in fields]
             self.changes += [OverrideChange(op="set", table=table, key=moved, field=n, value=v) for n, v in fields.items()]
 
-    def follow(self, entity: str, old: str, new: str) -> None:
+    def follow_id_change(self, entity: str, old: str, new: str) -> None:
         """Let edits follow a record whose id changed, and records that name it in their keys."""
-        for table, column in MENTIONS[entity]:
+        for table, column in ID_COLUMNS[entity]:
             self.rekey(table, {column: old}, {column: new})
 
 
-def _written(value: Any) -> str | None:
+def _edit_text(value: Any) -> str | None:
     """Return a value as the text of an edit."""
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _text(key: Mapping[str, Any]) -> str:
+def _key_text(key: Mapping[str, Any]) -> str:
     return json.dumps(dict(sorted(key.items())), ensure_ascii=False)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.canonical.references import MENTIONS
+from roster_etl.canonical.references import ID_COLUMNS
 from roster_etl.engine.changes.change_rows import key_cells
-from roster_etl.engine.changes.enrollment_lookup import bases, by_integration_id, live_persons, role_of
+from roster_etl.engine.changes.enrollment_lookup import base_roles, live_person_ids, parse_role, person_by_integration_id
 from roster_etl.engine.changes.state import State
 from roster_etl.engine.transform.mapper import key_text
 from roster_etl.mapping.change_plan import RowKind
@@ -25,20 +25,20 @@ _NOTHING = pa.scalar(None, pa.string())
 def record_keys(state: State, kind: RowKind, rows: pa.Table) -> pa.Array:
     """Return one text a row, the same for rows about one record, as far as that can be known now."""
     cells = key_cells(kind, rows)
-    if kind.verb not in _MAKES_PERSONS:
+    if kind.handler not in _MAKES_PERSONS:
         cells = {name: _person(state, kind, name, column) for name, column in cells.items()}
     if "role_id" in cells:
-        cells = _role(state, cells, as_sent=kind.verb != "enrollments")
-    if kind.verb == "enrollments":
+        cells = _role(state, cells, as_sent=kind.handler != "enrollments")
+    if kind.handler == "enrollments":
         cells = _enrollment(state, cells)
     table = pa.table(cells)
     return key_text(table, table.column_names)
 
 
 def _person(state: State, kind: RowKind, name: str, ids: pa.Array) -> pa.Array:
-    if (kind.table, name) not in MENTIONS["users"]:
+    if (kind.table, name) not in ID_COLUMNS["users"]:
         return ids
-    return pc.coalesce(live_persons(state, ids), ids)
+    return pc.coalesce(live_person_ids(state, ids), ids)
 
 
 def _role(state: State, cells: Mapping[str, pa.Array], *, as_sent: bool) -> dict[str, pa.Array]:
@@ -46,8 +46,8 @@ def _role(state: State, cells: Mapping[str, pa.Array], *, as_sent: bool) -> dict
     words = cells["role"]
     if not as_sent:
         encoded = words.dictionary_encode()
-        known = bases(state)
-        meant = [role_of(word, known, state.plan.roles) or word for word in encoded.dictionary.to_pylist()]
+        known = base_roles(state)
+        meant = [parse_role(word, known, state.plan.roles) or word for word in encoded.dictionary.to_pylist()]
         words = pa.array(meant, pa.string()).take(encoded.indices)
     return {**{n: c for n, c in cells.items() if n != "role_id"}, "role": pc.coalesce(cells["role_id"], words)}
 
@@ -55,8 +55,8 @@ def _role(state: State, cells: Mapping[str, pa.Array], *, as_sent: bool) -> dict
 def _enrollment(state: State, cells: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
     """A section tells its course; the second id of a person wins; observers alone observe somebody."""
     second = cells["user_integration_id"]
-    person = by_integration_id(state, second)
-    observing = [role for role, base in bases(state).items() if base == "observer"]
+    person = person_by_integration_id(state, second)
+    observing = [role for role, base in base_roles(state).items() if base == "observer"]
     observes = pc.is_in(cells["role"], value_set=pa.array(observing, pa.string()))
     alone = pc.and_(pc.is_valid(second), pc.is_null(person))  # nobody has this second id: it stands for itself
     return {

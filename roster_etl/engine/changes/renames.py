@@ -11,20 +11,20 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.canonical.references import MENTIONS
-from roster_etl.engine.changes.change_findings import Refused
+from roster_etl.canonical.references import ID_COLUMNS
+from roster_etl.engine.changes.change_findings import RowRefused
 from roster_etl.engine.changes.change_rows import Row
-from roster_etl.engine.changes.id_changes import note_change
+from roster_etl.engine.changes.id_changes import record_id_change
 from roster_etl.engine.changes.state import State
-from roster_etl.engine.changes.working_table import Working
-from roster_etl.frames.arrow import flat
+from roster_etl.engine.changes.working_table import WorkingTable
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.change_plan import RowKind
 
 CLEAR = "<delete>"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Renamed:
+class RenamedRecord:
     """A record of ``entity`` that had the id ``old`` at the start has ``new`` now. ``origin``: the row that said so."""
 
     entity: str
@@ -34,127 +34,138 @@ class Renamed:
 
 
 @dataclass(kw_only=True)
-class _Ids:
+class _IdIndex:
     """The ids of one kind of record: id now → id at the start, and integration id → id at the start; and both back."""
 
-    now: dict[str, str]
-    now_of: dict[str, str]
-    second: dict[str, str]
-    second_of: dict[str, str]
+    original_by_id: dict[str, str]
+    id_by_original: dict[str, str]
+    original_by_integration_id: dict[str, str]
+    integration_id_by_original: dict[str, str]
     origin: dict[str, tuple[str | None, int | None]]
-    second_origin: dict[str, tuple[str | None, int | None]]
-    has_second: bool
+    integration_id_origin: dict[str, tuple[str | None, int | None]]
+    has_integration_id: bool
 
 
-def rename(state: State, kind: RowKind) -> None:
+def apply_id_changes(state: State, kind: RowKind) -> None:
     """Apply rows that change ids."""
-    ids: dict[str, _Ids] = {}
+    ids: dict[str, _IdIndex] = {}
 
     def apply(row: Row) -> None:
         entity = state.plan.entities.get((row.get("entity") or "").strip().lower())
         if entity is None:
-            raise Refused("bad_value", "Expected a type of record that the document names.", about="entity")
+            raise RowRefused("bad_value", "Expected a type of record that the document names.", about="entity")
         places = [name for name in (entity, "logins" if entity == "users" else None) if name]
         for name in places:
             if name not in ids:
-                ids[name] = _ids_of(state.table(name))
-        chosen = next((name for name in places if row.get("old_id") in ids[name].now), places[0])
-        _rename(state, row, chosen, [ids[name] for name in places], ids[chosen])
+                ids[name] = _index_ids(state.table(name))
+        chosen = next((name for name in places if row.get("old_id") in ids[name].original_by_id), places[0])
+        _apply_id_change(state, row, chosen, [ids[name] for name in places], ids[chosen])
 
-    state.each(kind, apply)
+    state.apply_rows(kind, apply)
     renamed = [
-        Renamed(entity=name, old=first, new=now, origin=found.origin[first])
+        RenamedRecord(entity=name, old=first, new=now, origin=found.origin[first])
         for name, found in ids.items()
-        for now, first in found.now.items()
+        for now, first in found.original_by_id.items()
         if now != first
     ]
     for name, found in ids.items():
-        _set_second(state.table(name), found)
-    apply_renames(state, renamed, tuple(dict.fromkeys(r.entity for r in renamed)), own=True)
+        _write_integration_ids(state.table(name), found)
+    rename_references(state, renamed, tuple(dict.fromkeys(r.entity for r in renamed)), include_own_keys=True)
 
 
-def _rename(state: State, row: Row, entity: str, all_ids: Sequence[_Ids], ids: _Ids) -> None:
+def _apply_id_change(state: State, row: Row, entity: str, all_ids: Sequence[_IdIndex], ids: _IdIndex) -> None:
     old, new = row.get("old_id"), row.get("new_id")
     old_second, new_second = row.get("old_integration_id"), row.get("new_integration_id")
-    first = _named(ids, old, old_second)
-    if new is not None and new != old and any(new in other.now for other in all_ids):
-        raise Refused("already_exists", "The new id is in use, perhaps by a deleted record.", about="new_id")
-    if new_second is not None and not ids.has_second:
-        raise Refused("bad_value", "Records of this type have no integration id.", about="new_integration_id")
-    holders = [other.second[new_second] for other in all_ids if new_second in other.second] if new_second else []
+    first = _find_original_id(ids, old, old_second)
+    if new is not None and new != old and any(new in other.original_by_id for other in all_ids):
+        raise RowRefused("already_exists", "The new id is in use, perhaps by a deleted record.", about="new_id")
+    if new_second is not None and not ids.has_integration_id:
+        raise RowRefused("bad_value", "Records of this type have no integration id.", about="new_integration_id")
+    holders = (
+        [other.original_by_integration_id[new_second] for other in all_ids if new_second in other.original_by_integration_id]
+        if new_second
+        else []
+    )
     if any(holder != first for holder in holders):
-        raise Refused("integration_id_taken", "Another record has the new integration id.", about="new_integration_id")
-    if new is not None and new != ids.now_of[first]:
-        _move(state, row, entity, ids, first, new)
+        raise RowRefused("integration_id_taken", "Another record has the new integration id.", about="new_integration_id")
+    if new is not None and new != ids.id_by_original[first]:
+        _move_id(state, row, entity, ids, first, new)
     if new_second is not None:
-        ids.second.pop(ids.second_of.pop(first, ""), None)
+        ids.original_by_integration_id.pop(ids.integration_id_by_original.pop(first, ""), None)
         if new_second != CLEAR:
-            ids.second[new_second], ids.second_of[first] = first, new_second
-        ids.second_origin[first] = row.origin
+            ids.original_by_integration_id[new_second], ids.integration_id_by_original[first] = first, new_second
+        ids.integration_id_origin[first] = row.origin
 
 
-def _move(state: State, row: Row, entity: str, ids: _Ids, first: str, new: str) -> None:
-    before = ids.now_of[first]
-    del ids.now[before]
-    ids.now[new], ids.now_of[first] = first, new
+def _move_id(state: State, row: Row, entity: str, ids: _IdIndex, first: str, new: str) -> None:
+    before = ids.id_by_original[first]
+    del ids.original_by_id[before]
+    ids.original_by_id[new], ids.id_by_original[first] = first, new
     ids.origin[first] = row.origin
-    state.sticky.follow(entity, before, new)
-    note_change(state, entity, before, new, row.origin)
+    state.protected_edits.follow_id_change(entity, before, new)
+    record_id_change(state, entity, before, new, row.origin)
 
 
-def _named(ids: _Ids, old: str | None, old_second: str | None) -> str:
+def _find_original_id(ids: _IdIndex, old: str | None, old_second: str | None) -> str:
     """Return the record that a row means, by its id at the start. Raises Refused."""
     found = {
         name: index.get(value)
-        for name, index, value in (("old_id", ids.now, old), ("old_integration_id", ids.second, old_second))
+        for name, index, value in (
+            ("old_id", ids.original_by_id, old),
+            ("old_integration_id", ids.original_by_integration_id, old_second),
+        )
         if value is not None
     }
     for name, first in found.items():
         if first is None:
-            raise Refused("unknown_reference", "No record of this type has this id, or its id was changed already.", about=name)
+            raise RowRefused(
+                "unknown_reference", "No record of this type has this id, or its id was changed already.", about=name
+            )
     if not found:
-        raise Refused("missing_required", "An old id is needed.", about="old_id")
+        raise RowRefused("missing_required", "An old id is needed.", about="old_id")
     if len(set(found.values())) > 1:
-        raise Refused("id_mismatch", "The two old ids name different records.", about="old_id")
+        raise RowRefused("id_mismatch", "The two old ids name different records.", about="old_id")
     return str(next(iter(found.values())))
 
 
-def _ids_of(table: Working) -> _Ids:
+def _index_ids(table: WorkingTable) -> _IdIndex:
     """Return the ids of a table, those of deleted records included."""
     has_second = "integration_id" in table.target.names
     live = table.live_values(*(("integration_id",) if has_second else ()))
-    dead = flat(table.past.column(table.key[0])).to_pylist()
+    dead = combine_chunks(table.past.column(table.key[0])).to_pylist()
     second = {row[1]: row[0] for row in live if has_second and row[1] is not None}
     now = {key: key for key in (*dead, *(row[0] for row in live))}
-    return _Ids(
-        now=now,
-        now_of=dict(now),
-        second=second,
-        second_of={first: value for value, first in second.items()},
+    return _IdIndex(
+        original_by_id=now,
+        id_by_original=dict(now),
+        original_by_integration_id=second,
+        integration_id_by_original={first: value for value, first in second.items()},
         origin={},
-        second_origin={},
-        has_second=has_second,
+        integration_id_origin={},
+        has_integration_id=has_second,
     )
 
 
-def _set_second(table: Working, ids: _Ids) -> None:
-    for first, origin in ids.second_origin.items():
-        if table.live(first) is not None:
-            table.put(first, {"integration_id": ids.second_of.get(first)}, origin)
-    table.settle()
+def _write_integration_ids(table: WorkingTable, ids: _IdIndex) -> None:
+    for first, origin in ids.integration_id_origin.items():
+        if table.find_live(first) is not None:
+            table.upsert(first, {"integration_id": ids.integration_id_by_original.get(first)}, origin)
+    table.flush()
 
 
-def apply_renames(state: State, renamed: Sequence[Renamed], entities: Iterable[str], *, own: bool = False) -> None:
-    """Put new ids into every column that names the records; into their own tables' keys too, with `own`."""
+def rename_references(
+    state: State, renamed: Sequence[RenamedRecord], entities: Iterable[str], *, include_own_keys: bool = False
+) -> None:
+    """Put new ids into every column that names the records; into their own tables' keys too, with `include_own_keys`."""
     for entity in entities:
         mine = [r for r in renamed if r.entity == entity]
-        for table, column in MENTIONS[entity] if mine else ():
+        for table, column in ID_COLUMNS[entity] if mine else ():
             is_key_of_own = table == entity and column in state.table(table).key if table in state.tables else False
-            if table in state.tables and (own or not is_key_of_own):
-                _remap(state.table(table), column, mine)
+            if table in state.tables and (include_own_keys or not is_key_of_own):
+                _remap_column(state.table(table), column, mine)
 
 
-def _remap(table: Working, column: str, renamed: Sequence[Renamed]) -> None:
+def _remap_column(table: WorkingTable, column: str, renamed: Sequence[RenamedRecord]) -> None:
     old, new = (pa.array([getattr(r, name) for r in renamed], pa.string()) for name in ("old", "new"))
     origins = pa.table(
         {
@@ -166,8 +177,8 @@ def _remap(table: Working, column: str, renamed: Sequence[Renamed]) -> None:
     hit = pc.is_valid(place)
     places = pc.drop_null(place)
     mask = hit.to_numpy(zero_copy_only=False)
-    table.change(mask, {column: new.take(places)}, origins.take(places), moved="renamed")
-    past = pc.index_in(flat(table.past.column(column)), value_set=old)
+    table.update_rows(mask, {column: new.take(places)}, origins.take(places), moved="renamed")
+    past = pc.index_in(combine_chunks(table.past.column(column)), value_set=old)
     if past.null_count < len(past):
-        values = pc.coalesce(new.take(past), flat(table.past.column(column)))
-        table.put_past(table.past.set_column(table.past.schema.get_field_index(column), column, values))
+        values = pc.coalesce(new.take(past), combine_chunks(table.past.column(column)))
+        table.set_past(table.past.set_column(table.past.schema.get_field_index(column), column, values))

@@ -11,47 +11,54 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.changes.change_rows import Row
-from roster_etl.engine.changes.courses import copy_of
-from roster_etl.engine.changes.state import State, check_needed, given_values, integration_ids, second_id, status_of
+from roster_etl.engine.changes.courses import copied_values
+from roster_etl.engine.changes.state import (
+    State,
+    index_integration_ids,
+    next_integration_id,
+    require_values,
+    stated_values,
+    status_of,
+)
 from roster_etl.engine.changes.working_table import Record
 from roster_etl.mapping.change_plan import RowKind
 
 
-def sections(state: State, kind: RowKind) -> None:
+def apply_sections(state: State, kind: RowKind) -> None:
     """Apply rows of sections. A section that ends takes its enrollments along; one that moves, too."""
-    table, ids = state.table(kind.table), integration_ids(state.table(kind.table))
+    table, ids = state.table(kind.table), index_integration_ids(state.table(kind.table))
     ended: set[str] = set()
     moved: set[str] = set()
 
     def apply(row: Row) -> None:
         key, status = row.get("section_id"), status_of(row)
-        course = state.must_exist(row, "course_id", "courses", row.get("course_id"))
+        course = state.require_record(row, "course_id", "courses", row.get("course_id"))
         if status == "deleted":
-            if state.end(kind, row, key):
+            if state.end_record(kind, row, key):
                 ended.add(key)
-                ids.move(second_id({}, table.known(key)), None, key)
+                ids.move(next_integration_id({}, table.find(key)), None, key)
             return
-        record = table.known(key)
-        check_needed(kind, row, record)
-        values = given_values(kind, row, table.target.names)
-        values |= _place(state, record, row.get("course_id"))
-        ids.check(second_id(values, record), key)
+        record = table.find(key)
+        require_values(kind, row, record)
+        values = stated_values(kind, row, table.target.names)
+        values |= _course_placement(state, record, row.get("course_id"))
+        ids.check(next_integration_id(values, record), key)
         before = dict(record.values) if record else {}
-        after = state.put(kind, row, key, values).values
+        after = state.upsert(kind, row, key, values).values
         ids.move(before.get("integration_id"), after["integration_id"], key)
         if before.get("course_id") != after["course_id"]:
             moved.add(key)
         if not course.alive and after["course_id"] == row.get("course_id"):
             message = "The section's course is deleted."
-            state.notes.warn(kind, row, "deleted_reference", message, "course_id")
+            state.log.warn_row(kind, row, "deleted_reference", message, "course_id")
 
-    state.each(kind, apply)
+    state.apply_rows(kind, apply)
     if ended:
         state.cascade("enrollments", ("section_id",), ended)
     move_enrollments(state, moved)
 
 
-def _place(state: State, record: Record | None, course: str) -> dict[str, Any]:
+def _course_placement(state: State, record: Record | None, course: str) -> dict[str, Any]:
     """Return where a row that names `course` puts a section.
 
     A cross-listed section stays where it is while the row names its home, or the course where it is; it goes home when that
@@ -61,46 +68,46 @@ def _place(state: State, record: Record | None, course: str) -> dict[str, Any]:
         return {"course_id": course, "home_course_id": course}
     here, home = record.values["course_id"], record.values["home_course_id"]
     is_away = here != home
-    stays = course == here or (course == home and is_away and state.table("courses").live(here) is not None)
+    stays = course == here or (course == home and is_away and state.table("courses").find_live(here) is not None)
     if stays:
         return {"course_id": here, "home_course_id": home}
     return {"course_id": course, "home_course_id": course}
 
 
-def cross_lists(state: State, kind: RowKind) -> None:
+def apply_cross_lists(state: State, kind: RowKind) -> None:
     """Apply rows of cross-listing."""
     table, moved = state.table(kind.table), set[str]()
 
     def apply(row: Row) -> None:
         key, status, course = row.get("section_id"), status_of(row), row.get("course_id")
-        record = state.must_live(row, "section_id", kind.table, key)
+        record = state.require_live_record(row, "section_id", kind.table, key)
         here, home = record.values["course_id"], record.values["home_course_id"]
-        if state.sticky.holds(kind.table, {"section_id": key}, "course_id"):
+        if state.protected_edits.is_protected(kind.table, {"section_id": key}, "course_id"):
             return
         if status == "active":
-            _ready(state, row, course, here)
+            _ensure_course(state, row, course, here)
             target = course
-        elif state.table("courses").known(course) is not None and here != course:
+        elif state.table("courses").find(course) is not None and here != course:
             return
         else:
             target = home
-        table.put(key, {"course_id": target}, row.origin)
+        table.upsert(key, {"course_id": target}, row.origin)
         if target != here:
             moved.add(key)
 
-    state.each(kind, apply)
+    state.apply_rows(kind, apply)
     move_enrollments(state, moved)
 
 
-def _ready(state: State, row: Row, course: str, template: str) -> None:
+def _ensure_course(state: State, row: Row, course: str, template: str) -> None:
     """See that the course to move to is there: made like the section's course, or revived."""
     table = state.table("courses")
-    record = table.known(course)
+    record = table.find(course)
     if record is not None and record.alive:
         return
-    like = table.known(template)
-    copied = copy_of(like) if like is not None and record is None else {}
-    table.put(course, {"status": "active", **copied}, row.origin)
+    like = table.find(template)
+    copied = copied_values(like) if like is not None and record is None else {}
+    table.upsert(course, {"status": "active", **copied}, row.origin)
 
 
 def move_enrollments(state: State, sections_moved: set[str]) -> None:
@@ -109,10 +116,10 @@ def move_enrollments(state: State, sections_moved: set[str]) -> None:
         return
     table, enrollments = state.table("sections"), state.table("enrollments")
     ids = sorted(sections_moved)
-    records = [table.known(key) for key in ids]
+    records = [table.find(key) for key in ids]
     course = pa.array([record.values["course_id"] if record else None for record in records], pa.string())
     for key, place in zip(ids, course.to_pylist(), strict=True):
-        state.sticky.rekey("enrollments", {"section_id": key}, {"course_id": place})
+        state.protected_edits.rekey("enrollments", {"section_id": key}, {"course_id": place})
     origins = pa.table(
         {
             "source_file": pa.array([record.origin[0] if record and record.origin else None for record in records], pa.string()),
@@ -123,7 +130,7 @@ def move_enrollments(state: State, sections_moved: set[str]) -> None:
     now = course.take(place)
     other = pc.fill_null(pc.not_equal(now, enrollments.column("course_id")), fill_value=False)
     origin = origins.take(pc.drop_null(pc.if_else(other, place, None)))
-    enrollments.change(other.to_numpy(zero_copy_only=False), {"course_id": now.filter(other)}, origin, moved="changed")
-    gone = {course for course in now.unique().to_pylist() if course and state.table("courses").live(course) is None}
+    enrollments.update_rows(other.to_numpy(zero_copy_only=False), {"course_id": now.filter(other)}, origin, moved="changed")
+    gone = {course for course in now.unique().to_pylist() if course and state.table("courses").find_live(course) is None}
     if gone:
         state.cascade("enrollments", ("course_id",), gone)

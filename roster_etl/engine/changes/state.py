@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_findings import Notes, Refused
-from roster_etl.engine.changes.change_rows import Read, Row
-from roster_etl.engine.changes.protected_edits import Sticky
-from roster_etl.engine.changes.working_table import Key, Record, Working
-from roster_etl.mapping.change_plan import FoldPlan, RowKind
+from roster_etl.engine.changes.change_findings import ChangeLog, RowRefused
+from roster_etl.engine.changes.change_rows import ReadRows, Row
+from roster_etl.engine.changes.protected_edits import ProtectedEdits
+from roster_etl.engine.changes.working_table import Key, Record, WorkingTable
+from roster_etl.mapping.change_plan import ChangePlan, RowKind
 
-Apply = Callable[[Row], None]
+ApplyRow = Callable[[Row], None]
 BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
 
 
@@ -37,104 +37,108 @@ class IdChange:
 class State:
     """The state of one fold.
 
-    ``named``: enrollments that rows of the upload named, whole or in part (``enrolling``); ``id_changes``: those of earlier
+    ``stated_enrollments``: enrollments that rows of the upload named, whole or in part (``enrolling``); ``id_changes``: those of earlier
     imports, then those of this one, in their order.
     """
 
-    plan: FoldPlan
-    tables: Mapping[str, Working]
+    plan: ChangePlan
+    tables: Mapping[str, WorkingTable]
     options: Mapping[str, Any]
-    sticky: Sticky
-    notes: Notes
-    reads: dict[str, list[Read]] = field(default_factory=dict)
-    named: list[pa.Table] = field(default_factory=list)
+    protected_edits: ProtectedEdits
+    log: ChangeLog
+    reads: dict[str, list[ReadRows]] = field(default_factory=dict)
+    stated_enrollments: list[pa.Table] = field(default_factory=list)
     id_changes: list[IdChange] = field(default_factory=list)
 
-    def table(self, name: str) -> Working:
+    def table(self, name: str) -> WorkingTable:
         """Return a table."""
         return self.tables[name]
 
-    def put(self, kind: RowKind, row: Row, key: Key, values: Mapping[str, Any]) -> Record:
+    def upsert(self, kind: RowKind, row: Row, key: Key, values: Mapping[str, Any]) -> Record:
         """Give a record what a row says, but for columns that a steward's edit keeps."""
         table = self.table(kind.table)
-        record = table.known(key)
+        record = table.find(key)
         before = record.values if record else {}
-        allowed = self.sticky.allowed(kind, self.key_of(kind.table, key), values, before)
-        return table.put(key, allowed, row.origin)
+        allowed = self.protected_edits.allowed_values(kind, self.key_of(kind.table, key), values, before)
+        return table.upsert(key, allowed, row.origin)
 
     def key_of(self, table: str, key: Key) -> dict[str, Any]:
         """Return a key by column."""
         names = self.table(table).key
         return dict(zip(names, key if len(names) > 1 else (key,), strict=True))
 
-    def end(self, kind: RowKind, row: Row, key: Key) -> bool:
+    def end_record(self, kind: RowKind, row: Row, key: Key) -> bool:
         """End a record because a row says so; False: it was not there, or a steward's edit of its status keeps it."""
         table = self.table(kind.table)
-        record = table.known(key)
-        if record is not None and kind.sticky_end and self.sticky.holds(kind.table, self.key_of(kind.table, key), "status"):
+        record = table.find(key)
+        if (
+            record is not None
+            and kind.protects_deletion
+            and self.protected_edits.is_protected(kind.table, self.key_of(kind.table, key), "status")
+        ):
             return False
         was_there = record is not None and record.alive
-        table.end(key, "diffed" if row.dropped else "deleted", row.origin)
+        table.end_record(key, "diffed" if row.dropped else "deleted", row.origin)
         return was_there
 
-    def each(self, kind: RowKind, apply: Apply) -> None:
-        """Apply the rows of a kind in their order; a row that raises ``Refused`` is noted and does not apply."""
+    def apply_rows(self, kind: RowKind, apply: ApplyRow) -> None:
+        """Apply the rows of a kind in their order; a row that raises ``RowRefused`` is noted and does not apply."""
         for read in self.reads.get(kind.name, ()):
             for row in read.rows():
                 try:
                     apply(row)
-                except Refused as why:
-                    self.notes.refuse(kind, row, why)
-                    self.notes.causes[(kind.table, row.get(kind.key[0]))] = row.origin
+                except RowRefused as why:
+                    self.log.refuse_row(kind, row, why)
+                    self.log.causes[(kind.table, row.get(kind.key[0]))] = row.origin
                 else:
-                    if row.source.retried:
-                        self.notes.release(row.source, row.number)
+                    if row.source.is_retried:
+                        self.log.release_row(row.source, row.number)
 
-    def must_exist(self, row: Row, name: str, table: str, key: Key) -> Record:
+    def require_record(self, row: Row, name: str, table: str, key: Key) -> Record:
         """Return the record that a row names, deleted or not. Raises Refused: there never was one."""
-        record = self.table(table).known(key)
+        record = self.table(table).find(key)
         if record is None:
-            raise Refused(
+            raise RowRefused(
                 "unknown_reference",
-                self.nobody(table),
+                self.unknown_id_message(table),
                 about=name,
-                cause=self.cause(table, key, row),
+                cause=self.find_cause(table, key, row),
             )
         return record
 
-    def noun(self, table: str) -> str:
+    def table_noun(self, table: str) -> str:
         """Return the format's word for a record of `table`."""
         words = {name: word for word, name in self.plan.entities.items()}
         return words.get(table, "record").replace("_", " ")
 
-    def nobody(self, table: str) -> str:
+    def unknown_id_message(self, table: str) -> str:
         """Return that no record of `table` has the id that a row names."""
-        return f"No {self.noun(table)} has this id, in this upload or in an earlier one."
+        return f"No {self.table_noun(table)} has this id, in this upload or in an earlier one."
 
-    def cause(self, table: str, key: Key, row: Row) -> tuple[str, int | None] | None:
+    def find_cause(self, table: str, key: Key, row: Row) -> tuple[str, int | None] | None:
         """Return the refused row that was to make a record, unless it is `row` itself."""
-        found = self.notes.cause_of(table, key)
+        found = self.log.cause_of(table, key)
         return None if found == row.origin else found
 
-    def must_live(self, row: Row, name: str, table: str, key: Key, code: str = "deleted_reference") -> Record:
+    def require_live_record(self, row: Row, name: str, table: str, key: Key, code: str = "deleted_reference") -> Record:
         """Return the live record that a row names. Raises Refused."""
-        record = self.must_exist(row, name, table, key)
+        record = self.require_record(row, name, table, key)
         if not record.alive:
-            raise Refused(code, f"The {self.noun(table)} with this id is deleted.", about=name)
+            raise RowRefused(code, f"The {self.table_noun(table)} with this id is deleted.", about=name)
         return record
 
-    def person(self, row: Row, name: str, *, must_live: bool) -> str:
+    def resolve_person(self, row: Row, name: str, *, must_live: bool) -> str:
         """Return the person that a cell of `row` names, by the own id or by that of a further login.
 
-        Raises: Refused: nobody has the id, or (with `must_live`) the person is deleted.
+        Raises: Refused: nobody has the id, or (with `require_live_record`) the person is deleted.
         """
         given = row.get(name)
-        if self.table("users").live(given) is not None:
+        if self.table("users").find_live(given) is not None:
             return str(given)
-        login = self.table("logins").live(given)
+        login = self.table("logins").find_live(given)
         if login is not None:
             return str(login.values["user_id"])
-        (self.must_live if must_live else self.must_exist)(row, name, "users", given)
+        (self.require_live_record if must_live else self.require_record)(row, name, "users", given)
         return str(given)
 
     def cascade(self, name: str, columns: Iterable[str], ids: Iterable[str]) -> pa.Table:
@@ -144,17 +148,17 @@ class State:
         mask = np.zeros(len(table.column(table.key[0])), dtype=bool)
         for column in columns:
             mask |= pc.is_in(table.column(column), value_set=gone).to_numpy(zero_copy_only=False)
-        return table.kill(mask, "cascade")
+        return table.end_rows(mask, "cascade")
 
 
 def status_of(row: Row) -> str:
     """Return the status of a row. Raises Refused: it has none."""
     if row.status is None:
-        raise Refused("bad_status", "Expected one of the statuses of the document.", about="status")
+        raise RowRefused("bad_status", "Expected one of the statuses of the document.", about="status")
     return row.status
 
 
-def given_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, Any]:
+def stated_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, Any]:
     """Return what a row says of `columns`: nothing of an absent column, nor of a blank cell where blank keeps."""
     values: dict[str, Any] = {}
     wanted = set(columns) - set(kind.key)
@@ -169,15 +173,15 @@ def given_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, A
     return values
 
 
-def check_needed(kind: RowKind, row: Row, record: Record | None) -> None:
+def require_values(kind: RowKind, row: Row, record: Record | None) -> None:
     """Refuse a row that lacks what its record cannot do without. Raises Refused."""
     for given in kind.columns:
         is_needed = given.needed == "live" or (given.needed == "new" and record is None)
         if is_needed and given.to != "status" and row.get(given.to) is None:
-            raise Refused("missing_required", "A value is needed here for this record.", about=given.to)
+            raise RowRefused("missing_required", "A value is needed here for this record.", about=given.to)
 
 
-class Unique:
+class UniqueIndex:
     """Values that no two live records may share: value → the record that has it."""
 
     def __init__(self, code: str, name: str, message: str) -> None:
@@ -192,7 +196,7 @@ class Unique:
     def check(self, value: str | None, holder: Any) -> None:
         """Refuse `value` for `holder` if another record has it. Raises Refused."""
         if value is not None and self.held.get(value, holder) != holder:
-            raise Refused(self.code, self.message, about=self.name)
+            raise RowRefused(self.code, self.message, about=self.name)
 
     def move(self, old: str | None, new: str | None, holder: Any) -> None:
         """Note that `holder` has `new` instead of `old`."""
@@ -201,15 +205,15 @@ class Unique:
         self.add(new, holder)
 
 
-def second_id(values: Mapping[str, Any], record: Record | None) -> str | None:
+def next_integration_id(values: Mapping[str, Any], record: Record | None) -> str | None:
     """Return the integration id that a record will have: the one in `values`, else the one that it has, or had before it ended."""
     found: str | None = values.get("integration_id", record.values["integration_id"] if record else None)
     return found
 
 
-def integration_ids(table: Working) -> Unique:
+def index_integration_ids(table: WorkingTable) -> UniqueIndex:
     """Return the integration ids of the live records of a table."""
-    unique = Unique("integration_id_taken", "integration_id", "Another record has this integration id.")
+    unique = UniqueIndex("integration_id_taken", "integration_id", "Another record has this integration id.")
     for key, value in table.live_values("integration_id"):
         unique.add(value, key)
     return unique

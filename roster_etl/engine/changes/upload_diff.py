@@ -14,140 +14,145 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.changes.change_rows import DROPPED, STATUS, Source, raw_keys
+from roster_etl.engine.changes.change_rows import DROPPED, STATUS, ChangeFile, raw_keys
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.frames.arrow import REFUSED, ROW, flat
-from roster_etl.mapping.change_plan import FoldPlan, RowKind
+from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
+from roster_etl.mapping.change_plan import ChangePlan, RowKind
 from roster_etl.spec.findings import Finding
 
-How = Literal["whole", "diffed", "remaster", "exceeded"]
-MOST_EXCEEDED = 5  # uploads in a row that differ too much: then a person must ask for a fresh start
-_OURS = {ROW, REFUSED, DROPPED}
+DiffOutcome = Literal["whole", "diffed", "remaster", "exceeded"]
+MAX_EXCEEDED_DIFFS = 5  # uploads in a row that differ too much: then a person must ask for a fresh start
+_INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class EarlierImport:
     """An earlier import of the same data set: whether it was published, and how it was applied."""
 
     import_id: int
     published: bool
-    how: How
+    outcome: DiffOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
+class DiffBaseline:
     """What to compare with: an import (None: there is none yet), and how many of the last ones differed too much."""
 
     import_id: int | None
     exceeded: int
 
     @property
-    def is_stuck(self) -> bool:
+    def needs_remaster(self) -> bool:
         """Whether nothing more is taken until the data set is started afresh."""
-        return self.exceeded >= MOST_EXCEEDED
+        return self.exceeded >= MAX_EXCEEDED_DIFFS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uploaded:
+class UploadedFile:
     """One judged file of a kind, and its size in bytes."""
 
-    source: Source
+    source: ChangeFile
     size: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Differences:
+class UploadDiff:
     """What is to be folded; what was noticed; how the upload was applied, as later uploads must know."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[ChangeFile, ...]
     findings: tuple[Finding, ...]
-    how: How
+    outcome: DiffOutcome
 
 
-def base_of(history: Sequence[Compared]) -> Base:
+def choose_baseline(history: Sequence[EarlierImport]) -> DiffBaseline:
     """Choose what to compare with: the newest published upload that was diffed or a fresh start, else the first published one.
 
     Args: history: imports of one data set, oldest first.
     """
     done = [found for found in history if found.published]
-    chain = [found for found in done if found.how in ("diffed", "remaster")]
-    usable = [found for found in done if found.how != "exceeded"]
+    chain = [found for found in done if found.outcome in ("diffed", "remaster")]
+    usable = [found for found in done if found.outcome != "exceeded"]
     exceeded = 0
     for found in reversed(done):
-        if found.how != "exceeded":
+        if found.outcome != "exceeded":
             break
         exceeded += 1
     chosen = chain[-1] if chain else usable[0] if usable else None
-    return Base(import_id=chosen.import_id if chosen else None, exceeded=exceeded)
+    return DiffBaseline(import_id=chosen.import_id if chosen else None, exceeded=exceeded)
 
 
-def differences(
-    plan: FoldPlan, now: Sequence[Uploaded], before: Sequence[Uploaded] | None, options: Mapping[str, Any]
-) -> Differences:
+def diff_upload(
+    plan: ChangePlan,
+    current_files: Sequence[UploadedFile],
+    earlier_files: Sequence[UploadedFile] | None,
+    options: Mapping[str, Any],
+) -> UploadDiff:
     """Compare the files of an upload with those of an earlier one, kind by kind.
 
     A kind that only one of the two has is applied whole; a file that is left out removes nothing.
     """
     if options.get("diffing_remaster_data_set"):
-        return Differences(sources=tuple(file.source for file in now), findings=(), how="remaster")
-    if before is None:
-        return Differences(sources=tuple(file.source for file in now), findings=(), how="whole")
-    sources: list[Source] = []
+        return UploadDiff(sources=tuple(file.source for file in current_files), findings=(), outcome="remaster")
+    if earlier_files is None:
+        return UploadDiff(sources=tuple(file.source for file in current_files), findings=(), outcome="whole")
+    sources: list[ChangeFile] = []
     findings: list[Finding] = []
-    compared: list[tuple[Uploaded, Uploaded | None]] = []
+    compared: list[tuple[UploadedFile, UploadedFile | None]] = []
     for kind in plan.kinds:
-        mine, theirs = ([file for file in files if file.source.kind == kind.name] for files in (now, before))
+        mine, theirs = ([file for file in files if file.source.kind == kind.name] for files in (current_files, earlier_files))
         pairs, problem = _pairs(mine, theirs)
         if problem:
             findings.append(_warning("diff_not_possible", problem, mine[0].source.file))
         compared += pairs
         for file, earlier in pairs:
-            found, finding = _compare(kind, file, earlier, options)
+            found, finding = _diff_file(kind, file, earlier, options)
             sources.append(found)
             findings += [finding] if finding else []
     exceeded = any(finding.code == "diff_threshold_exceeded" for finding in findings)
     says_nothing = any(_is_header_alone(file, earlier) for file, earlier in compared)  # the next upload looks past this one
-    how: How = "exceeded" if exceeded else "whole" if says_nothing else "diffed"
-    return Differences(sources=tuple(sources), findings=tuple(findings), how=how)
+    how: DiffOutcome = "exceeded" if exceeded else "whole" if says_nothing else "diffed"
+    return UploadDiff(sources=tuple(sources), findings=tuple(findings), outcome=how)
 
 
-def _pairs(mine: list[Uploaded], theirs: list[Uploaded]) -> tuple[list[tuple[Uploaded, Uploaded | None]], str | None]:
-    if not mine or not theirs:
-        return [(file, None) for file in mine], None
-    if len(mine) == len(theirs) == 1:
-        return [(mine[0], theirs[0])], None
-    by_name = {file.source.file: file for file in theirs}
-    if len(mine) == len(theirs) == len(by_name) and set(by_name) == {file.source.file for file in mine}:
-        return [(file, by_name[file.source.file]) for file in mine], None
+def _pairs(
+    current_files: list[UploadedFile], earlier_files: list[UploadedFile]
+) -> tuple[list[tuple[UploadedFile, UploadedFile | None]], str | None]:
+    if not current_files or not earlier_files:
+        return [(file, None) for file in current_files], None
+    if len(current_files) == len(earlier_files) == 1:
+        return [(current_files[0], earlier_files[0])], None
+    by_name = {file.source.file: file for file in earlier_files}
+    if len(current_files) == len(earlier_files) == len(by_name) and set(by_name) == {file.source.file for file in current_files}:
+        return [(file, by_name[file.source.file]) for file in current_files], None
     message = "The last upload had other files of this kind, so that they cannot be paired; they were read whole."
-    return [(file, None) for file in mine], message
+    return [(file, None) for file in current_files], message
 
 
-def _compare(
-    kind: RowKind, file: Uploaded, earlier: Uploaded | None, options: Mapping[str, Any]
-) -> tuple[Source, Finding | None]:
+def _diff_file(
+    kind: RowKind, file: UploadedFile, earlier: UploadedFile | None, options: Mapping[str, Any]
+) -> tuple[ChangeFile, Finding | None]:
     if earlier is None:
         return file.source, None
-    name, problem = file.source.file, _not_comparable(kind, file, earlier)
+    name, problem = file.source.file, _why_not_comparable(kind, file, earlier)
     if problem:
         return file.source, _warning("diff_not_possible", problem, name)
     limit = options.get("change_threshold")
     if limit is not None and earlier.size and abs(1 - file.size / earlier.size) * 100 > float(limit):
         return file.source, _warning("diff_threshold_exceeded", "Its size differs too much from the last one's.", name)
-    rows = _differing(kind, file.source, earlier.source, options)
+    rows = _changed_rows(kind, file.source, earlier.source, options)
     most = options.get("diff_row_count_threshold")
     if most is not None and rows.num_rows > int(most):
         message = f"{rows.num_rows:,} rows differ from the last file, more than {most:,}; it was read whole."
         return file.source, _warning("diff_threshold_exceeded", message, name)
-    return Source(kind=kind.name, file=name, rows=rows), None
+    return ChangeFile(kind=kind.name, file=name, rows=rows), None
 
 
-def _is_header_alone(file: Uploaded, earlier: Uploaded | None) -> bool:
+def _is_header_alone(file: UploadedFile, earlier: UploadedFile | None) -> bool:
     """Whether `file` has no row where the earlier one had some: that removes nothing, and nothing is compared with it."""
     return earlier is not None and not file.source.rows.num_rows and bool(earlier.source.rows.num_rows)
 
 
-def _not_comparable(kind: RowKind, file: Uploaded, earlier: Uploaded) -> str | None:
+def _why_not_comparable(kind: RowKind, file: UploadedFile, earlier: UploadedFile) -> str | None:
     if _is_header_alone(file, earlier):
         return "The file has a header only, which drops no record."
     mine, theirs = (_names(uploaded.source) for uploaded in (file, earlier))
@@ -158,14 +163,14 @@ def _not_comparable(kind: RowKind, file: Uploaded, earlier: Uploaded) -> str | N
     return None
 
 
-def _names(source: Source) -> set[str]:
-    return set(source.rows.column_names) - _OURS
+def _names(source: ChangeFile) -> set[str]:
+    return set(source.rows.column_names) - _INTERNAL_COLUMNS
 
 
-def _differing(kind: RowKind, now: Source, before: Source, options: Mapping[str, Any]) -> pa.Table:
+def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: Mapping[str, Any]) -> pa.Table:
     """Return the rows that are new or changed, then what was dropped: with the values of then, and the status for the end."""
     names = sorted(_names(now))
-    current, earlier = _last(kind, now), _last(kind, before)
+    current, earlier = _last_row_per_key(kind, now), _last_row_per_key(kind, before)
     same = pc.is_in(key_text(current, names), value_set=key_text(earlier, names))
     gone = pc.invert(pc.is_in(raw_keys(kind, earlier), value_set=raw_keys(kind, now.rows)))
     new, dropped = current.filter(pc.invert(same)), earlier.filter(gone)
@@ -174,7 +179,7 @@ def _differing(kind: RowKind, now: Source, before: Source, options: Mapping[str,
     if STATUS not in {given.to for given in kind.columns} or column not in names:
         return new
     dropped = dropped.filter(pc.invert(dropped.column(REFUSED)))
-    dropped = dropped.filter(pc.invert(_ended(kind, dropped, column)))
+    dropped = dropped.filter(pc.invert(_is_ended(kind, dropped, column)))
     count = dropped.num_rows
     for name, values in (
         (column, pa.repeat(pa.scalar(_drop_status(kind, options)), count)),
@@ -185,10 +190,10 @@ def _differing(kind: RowKind, now: Source, before: Source, options: Mapping[str,
     return pa.concat_tables([new, dropped.select(new.column_names).cast(new.schema)])
 
 
-def _ended(kind: RowKind, rows: pa.Table, column: str) -> pa.Array:
+def _is_ended(kind: RowKind, rows: pa.Table, column: str) -> pa.Array:
     """Which rows ended their record already."""
     words = pa.array([word for word, meant in kind.statuses.items() if meant == "deleted"], pa.string())
-    return pc.is_in(pc.utf8_lower(flat(rows.column(column))), value_set=words)
+    return pc.is_in(pc.utf8_lower(combine_chunks(rows.column(column))), value_set=words)
 
 
 def _drop_status(kind: RowKind, options: Mapping[str, Any]) -> str:
@@ -196,7 +201,7 @@ def _drop_status(kind: RowKind, options: Mapping[str, Any]) -> str:
     return str(options.get(option) or "deleted") if option else "deleted"
 
 
-def _last(kind: RowKind, source: Source) -> pa.Table:
+def _last_row_per_key(kind: RowKind, source: ChangeFile) -> pa.Table:
     """Return the last row of each key, in the order of the file."""
     keys = raw_keys(kind, source.rows).dictionary_encode().indices.to_numpy()
     _, places = np.unique(keys[::-1], return_index=True)

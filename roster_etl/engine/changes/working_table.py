@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, key_text, row_hash
-from roster_etl.frames.arrow import CLOSE, DELETED, REFUSED, flat
+from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
 
 Key = Any  # the text of a single key column, or the tuple of several
 REASONS: Final = ("changed", "deleted", "cascade", "batch_mode", "diffed", "renamed")
@@ -35,7 +35,7 @@ class Record:
     reason: str = "deleted"
 
 
-class Working:
+class WorkingTable:
     """A table that is being folded.
 
     ``rows``: what is to be current, business columns, ORIGIN columns, ``row_hash``; ``place``: of each row its place among the
@@ -61,41 +61,41 @@ class Working:
 
     # ---- records, one by one
 
-    def known(self, key: Key) -> Record | None:
+    def find(self, key: Key) -> Record | None:
         """Return the record, deleted or not; None: there never was one."""
         found = self.records.get(key)
         if found is None:
-            found = self._found(key)
+            found = self._load_record(key)
             if found is not None:
                 self.records[key] = found
         return found
 
-    def live(self, key: Key) -> Record | None:
+    def find_live(self, key: Key) -> Record | None:
         """Return the record if it is there now."""
-        found = self.known(key)
+        found = self.find(key)
         return found if found is not None and found.alive else None
 
-    def put(self, key: Key, values: Mapping[str, Any], origin: tuple[str | None, int | None]) -> Record:
+    def upsert(self, key: Key, values: Mapping[str, Any], origin: tuple[str | None, int | None]) -> Record:
         """Give a record `values`, making or restoring it where need be."""
-        record = self.known(key)
+        record = self.find(key)
         if record is None:
             names = self.key if len(self.key) > 1 else (self.key[0],)
             own = dict(zip(names, key if len(self.key) > 1 else (key,), strict=True))
-            record = self.records[key] = Record(self._blank() | own, alive=False, at=-1)
+            record = self.records[key] = Record(self._empty_values() | own, alive=False, at=-1)
         merged = {**record.values, **values}
         if merged != record.values or not record.alive:
             record.values, record.alive, record.origin = merged, True, origin
         return record
 
-    def end(self, key: Key, reason: str, origin: tuple[str | None, int | None]) -> None:
+    def end_record(self, key: Key, reason: str, origin: tuple[str | None, int | None]) -> None:
         """End a record; one that was never there is known as deleted from now on."""
-        record = self.known(key)
+        record = self.find(key)
         if record is None:
-            self.put(key, {}, origin).alive = False
+            self.upsert(key, {}, origin).alive = False
         elif record.alive:
             record.alive, record.reason, record.origin = False, reason, origin
 
-    def rename(self, key: Key, new: Key, origin: tuple[str | None, int | None]) -> None:
+    def rename_record(self, key: Key, new: Key, origin: tuple[str | None, int | None]) -> None:
         """Give a record of a single-column key a new one."""
         record = self.records.pop(key)
         record.values, record.origin = record.values | {self.key[0]: new}, origin
@@ -107,9 +107,9 @@ class Working:
 
     def live_values(self, *names: str) -> list[tuple[Any, ...]]:
         """Return the key, then the columns `names`, of every record that is there now."""
-        self.settle()
+        self.flush()
         keys = self._keys(self.rows)
-        return list(zip(keys, *(flat(self.rows.column(name)).to_pylist() for name in names), strict=True))
+        return list(zip(keys, *(combine_chunks(self.rows.column(name)).to_pylist() for name in names), strict=True))
 
     @property
     def index(self) -> dict[Key, int]:
@@ -119,10 +119,10 @@ class Working:
         return self._index
 
     def _keys(self, rows: pa.Table) -> list[Key]:
-        columns = [flat(rows.column(name)).to_pylist() for name in self.key]
+        columns = [combine_chunks(rows.column(name)).to_pylist() for name in self.key]
         return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
-    def _found(self, key: Key) -> Record | None:
+    def _load_record(self, key: Key) -> Record | None:
         at = self.index.get(key)
         if at is not None:
             return Record(self._values("rows", self.rows, at), alive=True, at=at)
@@ -135,20 +135,20 @@ class Working:
         lists = self._lists.get(which)
         if lists is None:
             names = (*self.target.names, "derived", "extensions")
-            lists = self._lists[which] = {name: flat(rows.column(name)).to_pylist() for name in names}
+            lists = self._lists[which] = {name: combine_chunks(rows.column(name)).to_pylist() for name in names}
         return {name: values[at] for name, values in lists.items()}
 
-    def _blank(self) -> dict[str, Any]:
+    def _empty_values(self) -> dict[str, Any]:
         return dict.fromkeys(self.target.names) | dict(self.fixed) | {"derived": "[]", "extensions": "{}"}
 
-    def _forget(self) -> None:
+    def _clear_caches(self) -> None:
         self.records = {key: record for key, record in self.records.items() if not record.alive}
         for record in self.records.values():
             record.at, record.origin = -1, None
         self._index = None
         self._lists = {}
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Write the records that rows touched back into the columns."""
         touched = [record for record in self.records.values() if record.origin is not None]
         if not touched:
@@ -162,30 +162,30 @@ class Working:
         alive = [record for record in touched if record.alive]
         places = np.array([self.place[r.at] if r.at >= 0 else -1 for r in alive], dtype=np.int64)
         moved = np.array([self.moved[r.at] if r.at >= 0 else 0 for r in alive], dtype=np.int8)
-        self.replace(kept, self._table(alive), places, moved)
+        self.replace_rows(kept, self._records_table(alive), places, moved)
 
-    def _table(self, records: list[Record]) -> pa.Table:
+    def _records_table(self, records: list[Record]) -> pa.Table:
         names = (*self.target.names, "derived", "extensions")
         origin = [record.origin or (None, None) for record in records]
         columns = {name: [record.values[name] for record in records] for name in names}
         columns |= {"source_file": [file for file, _ in origin], "source_row": [row for _, row in origin]}
         schema = pa.schema([*self.target.arrow_schema, *ORIGIN])
-        return hashed(self.target, pa.table(columns, schema=schema) if records else schema.empty_table())
+        return with_row_hash(self.target, pa.table(columns, schema=schema) if records else schema.empty_table())
 
     # ---- columns
 
-    def replace(self, kept: np.ndarray, added: pa.Table, places: np.ndarray, moved: np.ndarray | None = None) -> None:
-        """Keep the rows of mask `kept` and add `added` (as `columns`) as new versions of the records at `places`."""
-        self._forget()
+    def replace_rows(self, kept: np.ndarray, added: pa.Table, positions: np.ndarray, moved: np.ndarray | None = None) -> None:
+        """Keep the rows of mask `kept` and add `added` (as `columns`) as new versions of the records at `positions`."""
+        self._clear_caches()
         keep = pa.array(kept)
         self.rows = pa.concat_tables([self.rows.filter(keep), added.select(self.columns)])
-        self.place = np.concatenate([self.place[kept], places])
+        self.place = np.concatenate([self.place[kept], positions])
         self.dirty = np.concatenate([self.dirty[kept], np.ones(added.num_rows, dtype=bool)])
         self.moved = np.concatenate([self.moved[kept], np.zeros(added.num_rows, np.int8) if moved is None else moved])
 
-    def merge(self, at: np.ndarray, added: pa.Table, ended: Mapping[str, np.ndarray]) -> None:
+    def merge_rows(self, at: np.ndarray, added: pa.Table, ended: Mapping[str, np.ndarray]) -> None:
         """Replace the rows at places `at` (-1: new ones) by `added`, and end the rows at the places that `ended` has by reason."""
-        self.settle()
+        self.flush()
         kept = np.ones(self.rows.num_rows, dtype=bool)
         kept[at[at >= 0]] = False
         places = np.where(at >= 0, self.place[at], -1) if len(self.place) else np.full(len(at), -1)
@@ -193,47 +193,47 @@ class Working:
         for reason, gone in ended.items():
             first = self.place[gone]
             self.ended[first[first >= 0]] = _CODES[reason]
-            self._bury(self.rows.take(pa.array(gone)))
+            self._add_to_past(self.rows.take(pa.array(gone)))
             kept[gone] = False
-        self.replace(kept, added, places, moved)
+        self.replace_rows(kept, added, places, moved)
 
-    def dead_ids(self) -> pa.Array:
+    def deleted_ids(self) -> pa.Array:
         """Return the ids of the records that are gone, of a table with one key column."""
-        self.settle()
+        self.flush()
         noted = [key for key, record in self.records.items() if not record.alive]
-        return pa.concat_arrays([flat(self.past.column(self.key[0])), pa.array(noted, pa.string())])
+        return pa.concat_arrays([combine_chunks(self.past.column(self.key[0])), pa.array(noted, pa.string())])
 
-    def kill(self, mask: np.ndarray, reason: str) -> pa.Table:
+    def end_rows(self, mask: np.ndarray, reason: str) -> pa.Table:
         """End the records of mask `mask`, and return their rows."""
-        self.settle()
+        self.flush()
         gone = self.rows.filter(pa.array(mask))
         places = self.place[mask]
         self.ended[places[places >= 0]] = _CODES[reason]
-        self._bury(gone)
-        self.replace(~mask, self.rows.slice(0, 0), np.zeros(0, dtype=np.int64))
+        self._add_to_past(gone)
+        self.replace_rows(~mask, self.rows.slice(0, 0), np.zeros(0, dtype=np.int64))
         return gone
 
-    def _bury(self, gone: pa.Table) -> None:
+    def _add_to_past(self, gone: pa.Table) -> None:
         if gone.num_rows:
             again = pc.is_in(key_text(self.past, self.key), value_set=key_text(gone, self.key))
-            self.put_past(pa.concat_tables([self.past.filter(pc.invert(again)), gone]))
+            self.set_past(pa.concat_tables([self.past.filter(pc.invert(again)), gone]))
 
-    def change(
+    def update_rows(
         self, mask: np.ndarray, values: Mapping[str, pa.Array], origin: pa.Table | None = None, *, moved: str | None = None
     ) -> None:
         """Give the rows of `mask` new `values` (one for each of those rows); `moved`: why versions of another key close."""
-        self.settle()
+        self.flush()
         if not mask.any():
             return
         part = self.rows.filter(pa.array(mask))
-        origins = {} if origin is None else {name: flat(origin.column(name)) for name in ("source_file", "source_row")}
+        origins = {} if origin is None else {name: combine_chunks(origin.column(name)) for name in ("source_file", "source_row")}
         for name, column in (*values.items(), *origins.items()):
             part = part.set_column(part.schema.get_field_index(name), part.schema.field(name), column)
-        part = hashed(self.target, part.drop_columns([HASH]))
+        part = with_row_hash(self.target, part.drop_columns([HASH]))
         reasons = self.moved[mask] if moved is None else np.full(int(mask.sum()), _CODES[moved], dtype=np.int8)
-        self.replace(~mask, part, self.place[mask], reasons)
+        self.replace_rows(~mask, part, self.place[mask], reasons)
 
-    def put_past(self, past: pa.Table) -> None:
+    def set_past(self, past: pa.Table) -> None:
         """Replace what is known of records that are gone."""
         self.past = past
         self._dead = None
@@ -241,20 +241,20 @@ class Working:
 
     def column(self, name: str) -> pa.Array:
         """Return one column of the working rows."""
-        self.settle()
-        return flat(self.rows.column(name))
+        self.flush()
+        return combine_chunks(self.rows.column(name))
 
     # ---- what is left
 
-    def result(self) -> pa.Table:
+    def mapped_table(self) -> pa.Table:
         """Return the rows to have now and, marked as ``_refused`` and ``_deleted`` and with ``_close``, the versions to close."""
-        self.settle()
-        places, reasons = self._closings()
+        self.flush()
+        places, reasons = self._versions_to_close()
         words = pa.array([REASONS[code] for code in reasons], pa.string())
-        rows = _marked(self.rows, pa.nulls(self.rows.num_rows, pa.string()))
-        return pa.concat_tables([rows, _marked(self.original.take(pa.array(places)), words)]).combine_chunks()
+        rows = _mark_closing(self.rows, pa.nulls(self.rows.num_rows, pa.string()))
+        return pa.concat_tables([rows, _mark_closing(self.original.take(pa.array(places)), words)]).combine_chunks()
 
-    def _closings(self) -> tuple[np.ndarray, list[int]]:
+    def _versions_to_close(self) -> tuple[np.ndarray, list[int]]:
         ended = np.flatnonzero(self.ended != _LIVES)
         made = key_text(self.rows.filter(pa.array(self.dirty)), self.target.key)
         back = pc.is_in(key_text(self.original.take(pa.array(ended)), self.target.key), value_set=made)
@@ -266,13 +266,13 @@ class Working:
         return np.concatenate([ended, self.place[other]]), [*self.ended[ended].tolist(), *self.moved[other].tolist()]
 
 
-def _marked(rows: pa.Table, reasons: pa.Array) -> pa.Table:
+def _mark_closing(rows: pa.Table, reasons: pa.Array) -> pa.Table:
     closes = pc.is_valid(reasons)
-    for name, column in ((REFUSED, closes), (DELETED, closes), (CLOSE, reasons)):
+    for name, column in ((REFUSED, closes), (DELETED, closes), (CLOSE_REASON, reasons)):
         rows = rows.append_column(name, column)
     return rows
 
 
-def hashed(target: RosterTable, rows: pa.Table) -> pa.Table:
+def with_row_hash(target: RosterTable, rows: pa.Table) -> pa.Table:
     """Return `rows` with their row hashes."""
     return rows.append_column(HASH, row_hash(rows, target))

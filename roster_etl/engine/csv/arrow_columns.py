@@ -15,41 +15,41 @@ import pyarrow as pa
 import pyarrow.csv
 
 from roster_etl.engine.csv.record_offsets import cell_text, read_record
-from roster_etl.engine.csv.record_scan import SOUND, Survey
+from roster_etl.engine.csv.record_scan import SOUND, RecordScan
 
-_PART = 1 << 22  # bytes that pyarrow parses at a time
+_BATCH_BYTES = 1 << 22  # bytes that pyarrow parses at a time
 
 
-def sound_columns(content: bytes, found: Survey, width: int) -> list[pa.Array[Any]]:
+def parse_columns(content: bytes, scan: RecordScan, width: int) -> list[pa.Array[Any]]:
     """Return the cells of the sound records, by column."""
-    sound = np.flatnonzero(found.codes == SOUND)
+    sound = np.flatnonzero(scan.codes == SOUND)
     if not len(sound):
         return [pa.array([], type=pa.string())] * width
     parts: list[pa.Table] = []
-    for records in _parts(found, sound):
+    for records in _parts(scan, sound):
         try:
-            table = _parsed(_cut(content, found, records), found, width)
+            table = _parse_with_pyarrow(_cut(content, scan, records), scan, width)
         except pa.ArrowInvalid:
             table = None
         if table is None or table.num_rows != len(records):
-            return exact_columns(content, found.starts[sound], width)
+            return parse_columns_exactly(content, scan.starts[sound], width)
         parts.append(table)
     chunked = list(reversed(pa.concat_tables(parts).columns))
     parts.clear()
     return [chunked.pop().combine_chunks() for _ in range(width)]  # so that only one column at a time is held twice
 
 
-def _parts(found: Survey, sound: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+def _parts(scan: RecordScan, sound: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
     """Return the sound records in runs of about _PART bytes.
 
     Each run is one block for pyarrow: where its blocks part the CR and LF of a line end inside a cell, it loses the LF.
     """
-    sizes = found.stops[sound].astype(np.int64) - found.starts[sound] + 1
-    part = np.cumsum(sizes) // _PART
+    sizes = scan.stops[sound].astype(np.int64) - scan.starts[sound] + 1
+    part = np.cumsum(sizes) // _BATCH_BYTES
     return np.split(sound, np.flatnonzero(np.diff(part)) + 1)
 
 
-def exact_columns(content: bytes, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:
+def parse_columns_exactly(content: bytes, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:
     """Return the cells of the records at `starts`, by column, read one by one: slow, and right by itself.
 
     The judge of last resort, should pyarrow not see the records that were surveyed.
@@ -61,7 +61,7 @@ def exact_columns(content: bytes, starts: Iterable[int], width: int) -> list[pa.
     return [pa.array(column, type=pa.string()) for column in columns]
 
 
-def _parsed(body: pa.Buffer, found: Survey, width: int) -> pa.Table:
+def _parse_with_pyarrow(body: pa.Buffer, scan: RecordScan, width: int) -> pa.Table:
     """Return `body`, proven records only, as pyarrow reads it: text as sent, an empty cell is null."""
     source: Any = pa.BufferReader(body)
     return pa.csv.read_csv(
@@ -69,10 +69,10 @@ def _parsed(body: pa.Buffer, found: Survey, width: int) -> pa.Table:
         read_options=pa.csv.ReadOptions(column_names=column_names(width), block_size=body.size + 1),
         parse_options=pa.csv.ParseOptions(
             delimiter=",",
-            quote_char='"' if found.quotes else False,
-            double_quote=found.quotes,
+            quote_char='"' if scan.quotes else False,
+            double_quote=scan.quotes,
             escape_char=False,
-            newlines_in_values=found.line_end_in_quotes,
+            newlines_in_values=scan.line_end_in_quotes,
             ignore_empty_lines=True,
         ),
         convert_options=pa.csv.ConvertOptions(
@@ -85,7 +85,7 @@ def _parsed(body: pa.Buffer, found: Survey, width: int) -> pa.Table:
     )
 
 
-def _cut(content: bytes, found: Survey, records: npt.NDArray[np.int64]) -> pa.Buffer:
+def _cut(content: bytes, scan: RecordScan, records: npt.NDArray[np.int64]) -> pa.Buffer:
     """Return the bytes of `records`, without a copy where they follow each other.
 
     They begin with the line end before them: at the very start, pyarrow would take a BOM in a cell for its own.
@@ -93,7 +93,7 @@ def _cut(content: bytes, found: Survey, records: npt.NDArray[np.int64]) -> pa.Bu
     edges = np.flatnonzero(np.diff(records) > 1)
     firsts, lasts = records[np.append(0, edges + 1)], records[np.append(edges, len(records) - 1)]
     view = memoryview(content)
-    runs = [view[found.starts[first] - 1 : found.stops[last] + 1] for first, last in zip(firsts, lasts, strict=True)]
+    runs = [view[scan.starts[first] - 1 : scan.stops[last] + 1] for first, last in zip(firsts, lasts, strict=True)]
     return pa.py_buffer(runs[0] if len(runs) == 1 else b"".join(runs))
 
 

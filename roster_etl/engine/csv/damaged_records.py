@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from roster_etl.engine.csv.record_offsets import Fault, cell_text, read_record
-from roster_etl.engine.csv.record_scan import CODE_OF, LONG, RAGGED, REPEATED, STRAY, UNDECODABLE, Codes, Survey
+from roster_etl.engine.csv.record_scan import FINDING_CODES, LONG, RAGGED, REPEATED, STRAY, UNDECODABLE, Codes, RecordScan
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_frame
 from roster_etl.spec.findings import Finding
 
@@ -51,12 +51,12 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-UNFORGIVING = Limits(undecodable_pct=0.0, stray_quotes=False)
+STRICT_LIMITS = Limits(undecodable_pct=0.0, stray_quotes=False)
 """For formats where one broken record refuses its file."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Damaged:
+class DamagedRecord:
     """A record that could not be read with certainty.
 
     ``cells``: its text as far as cells can be told apart, undecodable bytes as U+FFFD; empty where the record, or all of
@@ -69,7 +69,7 @@ class Damaged:
 
 
 def record_findings(
-    first: tuple[Finding, ...], found: Survey, codes: Codes, header: tuple[str, ...], limits: Limits
+    file_findings: tuple[Finding, ...], scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
 ) -> pd.DataFrame:
     """Return one finding a refused record, in file order, after those of the file."""
     places = np.flatnonzero(codes >= RAGGED)
@@ -80,12 +80,12 @@ def record_findings(
         UNDECODABLE: "The record has bytes that are not valid UTF-8.",
     }
     text = [
-        messages.get(code) or _ragged(cells, len(header)) for code, cells in zip(codes[places], found.cells[places], strict=True)
+        messages.get(code) or _ragged(cells, len(header)) for code, cells in zip(codes[places], scan.cells[places], strict=True)
     ]
     count = len(places)
     known: dict[str, Any] = {
         "severity": ["reject"] * count,
-        "code": [CODE_OF[code] for code in codes[places]],
+        "code": [FINDING_CODES[code] for code in codes[places]],
         "row": places + FIRST_ROW,
         "message": text,
         "count": np.ones(count, dtype=np.int64),
@@ -94,20 +94,20 @@ def record_findings(
         pa.array(known[field.name], type=field.type) if field.name in known else pa.nulls(count, field.type) for field in FINDINGS
     ]
     rejects = to_frame(pa.table(arrays, schema=FINDINGS))
-    return pd.concat([findings_frame(first), rejects], ignore_index=True) if first else rejects
+    return pd.concat([findings_frame(file_findings), rejects], ignore_index=True) if file_findings else rejects
 
 
 def _ragged(cells: int, width: int) -> str:
     return f"The record has {cells} cells, the header {width}."
 
 
-def damaged_records(content: bytes, found: Survey, codes: Codes, limits: Limits) -> Iterator[Damaged]:
+def damaged_records(content: bytes, scan: RecordScan, codes: Codes, limits: Limits) -> Iterator[DamagedRecord]:
     """Yield the refused records with their cells, as long as there is room for them."""
     room = limits.evidence_bytes
     for place in np.flatnonzero(codes >= RAGGED):
-        start, size = int(found.starts[place]), int(found.stops[place] - found.starts[place])
+        start, size = int(scan.starts[place]), int(scan.stops[place] - scan.starts[place])
         cells: tuple[str, ...] = ()
         if size <= room:
             room -= size
             cells = tuple(cell_text(content[begin:end], "replace") for begin, end in read_record(content, start).cells)
-        yield Damaged(row=int(place) + FIRST_ROW, code=CODE_OF[int(codes[place])], cells=cells)
+        yield DamagedRecord(row=int(place) + FIRST_ROW, code=FINDING_CODES[int(codes[place])], cells=cells)

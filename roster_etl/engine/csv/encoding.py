@@ -35,7 +35,7 @@ _BINARIES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
+class DecodedText:
     """A file's bytes as UTF-8 without BOM starting at ``start``, and what was noticed on the way to them."""
 
     content: bytes
@@ -43,7 +43,7 @@ class Text:
     findings: tuple[Finding, ...] = ()
 
 
-def to_utf8(content: bytes, encoding: str) -> Text | Finding:
+def to_utf8(content: bytes, encoding: str) -> DecodedText | Finding:
     """Return `content` as UTF-8, or the finding that refuses it. Valid UTF-8 is returned as it is, without a copy.
 
     Bytes that are neither, record by record, pass through here when `encoding` is UTF-8.
@@ -53,9 +53,9 @@ def to_utf8(content: bytes, encoding: str) -> Text | Finding:
     """
     declared = codecs.lookup(encoding).name
     if declared in ("utf-8", "utf-8-sig"):
-        return _foreign(content) or _as_sent(content)
-    if content.startswith(BOM) or _speaks_utf8(content):
-        return _as_sent(content, _info(f"The file is UTF-8, and was read so, although {declared} is declared."))
+        return _detect_other_type(content) or _decoded_text(content)
+    if content.startswith(BOM) or _is_non_ascii_utf8(content):
+        return _decoded_text(content, _info(f"The file is UTF-8, and was read so, although {declared} is declared."))
     try:
         text = content.decode(declared)
         encoded = text.encode("utf-8")
@@ -64,7 +64,7 @@ def to_utf8(content: bytes, encoding: str) -> Text | Finding:
             "invalid_encoding", f"The bytes are not valid {declared}, the declared encoding.", row=_row(content, error)
         )
     findings = () if encoded == content else (_info(f"The file is not UTF-8; it was read as {declared}, as declared."),)
-    return Text(content=encoded, start=len(BOM) if encoded.startswith(BOM) else 0, findings=findings)
+    return DecodedText(content=encoded, start=len(BOM) if encoded.startswith(BOM) else 0, findings=findings)
 
 
 def refusal(code: str, message: str, *, row: int | None = None, count: int = 1) -> Finding:
@@ -81,7 +81,7 @@ def ends_inside_character(content: bytes) -> bool:
     return False
 
 
-def keeps_ascii(encoding: str) -> bool:
+def is_ascii_compatible(encoding: str) -> bool:
     """Tell whether an ASCII byte is always itself in `encoding`, whatever byte stands before it."""
     letters = "".join(map(chr, range(128)))
     try:
@@ -92,15 +92,15 @@ def keeps_ascii(encoding: str) -> bool:
         return False
 
 
-def _as_sent(content: bytes, *findings: Finding) -> Text:
-    return Text(content=content, start=len(BOM) if content.startswith(BOM) else 0, findings=findings)
+def _decoded_text(content: bytes, *findings: Finding) -> DecodedText:
+    return DecodedText(content=content, start=len(BOM) if content.startswith(BOM) else 0, findings=findings)
 
 
 def _info(message: str) -> Finding:
     return Finding(severity="info", code="invalid_encoding", message=message)
 
 
-def _speaks_utf8(content: bytes) -> bool:
+def _is_non_ascii_utf8(content: bytes) -> bool:
     """Tell whether `content` holds characters beyond ASCII, all in valid UTF-8, which no legacy text is by chance."""
     if content.isascii():
         return False
@@ -111,12 +111,12 @@ def _speaks_utf8(content: bytes) -> bool:
     return True
 
 
-def _foreign(content: bytes) -> Finding | None:
+def _detect_other_type(content: bytes) -> Finding | None:
     """Return the finding that refuses what is not even meant to be UTF-8 text, if so."""
     for magic, name in _BINARIES:
         if content.startswith(magic):
             return refusal("unknown_file_type", f"The file is no CSV file; it looks like {name}.")
-    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), None) or _nul_pattern(content[:_HEAD])
+    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), None) or _detect_nul_pattern(content[:_HEAD])
     if encoding == "binary":
         return refusal("unknown_file_type", "The file is no CSV file; it looks like binary data.")
     if encoding:
@@ -125,7 +125,7 @@ def _foreign(content: bytes) -> Finding | None:
     return None
 
 
-def _nul_pattern(head: bytes) -> str | None:
+def _detect_nul_pattern(head: bytes) -> str | None:
     """Name what the NULs in `head` and their places speak for; None: nothing."""
     if 0 not in head:
         return None
@@ -144,6 +144,6 @@ def _row(content: bytes, error: UnicodeError) -> int | None:
 
     Line ends inside quoted cells count here: the structure is unknown before the bytes are text.
     """
-    if not isinstance(error, UnicodeDecodeError) or not keeps_ascii(error.encoding):
+    if not isinstance(error, UnicodeDecodeError) or not is_ascii_compatible(error.encoding):
         return None
     return len([line for line in content[: error.start + 1].splitlines() if line])

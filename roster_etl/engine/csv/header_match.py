@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from roster_etl.engine.csv.redact_columns import looks_secret
+from roster_etl.engine.csv.redact_columns import is_secret_name
 from roster_etl.spec import Column, Family, File
-from roster_etl.spec.findings import Finding, printable
+from roster_etl.spec.findings import Finding, strip_control_chars
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,41 +41,46 @@ def match_header(
     Returns: positions of what was recognised, with findings; ``refused`` is the code that refuses the file, or None.
     Source:  Clever section 3 ("headers must match exactly; order does not matter; case-sensitive matching is not required").
     """
-    columns, matched, extensions, hidden, unexpected = _sorted_out(header, file)
+    columns, matched, extensions, hidden, unexpected = _classify_columns(header, file)
     twice = [name for name, places in {**matched, **extensions}.items() if len(places) > 1]
     missing = [c.name for c in file.columns if c.required and c.name not in matched and c.name not in relaxed]
-    findings = [*_twice(twice), *_missing(missing, header), *_unexpected(unexpected), *_hidden(hidden)]
+    findings = [
+        *_duplicate_findings(twice),
+        *_missing_findings(missing, header),
+        *_unexpected_findings(unexpected),
+        *_secret_findings(hidden),
+    ]
     refused = "duplicate_column" if twice else "missing_column" if missing else None
-    if not refused and fixed_order and (order := _order(file, matched)):
+    if not refused and fixed_order and (order := _order_finding(file, matched)):
         findings, refused = [*findings, order], "column_order"
     if not matched:  # perhaps the first row of data: none of its cells may end up in a finding
-        findings, refused = [_unrecognised(file)], "unrecognised_headers"
+        findings, refused = [_unrecognised_finding(file)], "unrecognised_headers"
     return Header(
         positions={name: places[0] for name, places in _in_spec_order(file, matched).items()},
         columns=columns,
         extensions={name: places[0] for name, places in extensions.items()},
-        families={family.pattern: _members(family, matched) for family in file.families},
+        families={family.pattern: _family_members(family, matched) for family in file.families},
         findings=tuple(findings),
         refused=refused,
     )
 
 
-def _sorted_out(
+def _classify_columns(
     header: Sequence[str], file: File
 ) -> tuple[dict[str, Column], dict[str, list[int]], dict[str, list[int]], list[str], list[str]]:
     """Return the columns that were recognised, the places of each, those of extensions, and the spellings of secrets and of the rest."""
-    known = _known(file)
+    known = _columns_by_spelling(file)
     columns: dict[str, Column] = {}
     matched: dict[str, list[int]] = {}
     extensions: dict[str, list[int]] = {}
     hidden: list[str] = []
     unexpected: list[str] = []
     for position, spelling in enumerate(header):
-        column = known.get(spelling.casefold()) or _member(file.families, spelling)
+        column = known.get(spelling.casefold()) or _family_column(file.families, spelling)
         if column:
             columns[column.name] = column
             matched.setdefault(column.name, []).append(position)
-        elif is_secret(spelling, file):
+        elif is_secret_column(spelling, file):
             hidden.append(spelling)
         elif _is_extension(file, spelling):
             extensions.setdefault(spelling, []).append(position)
@@ -84,19 +89,19 @@ def _sorted_out(
     return columns, matched, extensions, hidden, unexpected
 
 
-def is_secret(spelling: str, file: File) -> bool:
+def is_secret_column(spelling: str, file: File) -> bool:
     """Tell whether the cells under a header of `file` are never read and never kept: a secret column, or one that looks it."""
-    column = _known(file).get(spelling.casefold()) or _member(file.families, spelling)
+    column = _columns_by_spelling(file).get(spelling.casefold()) or _family_column(file.families, spelling)
     if column:
         return column.secret
-    return looks_secret(spelling, [name for c in file.columns if c.secret for name in (c.name, *c.aliases)])
+    return is_secret_name(spelling, [name for c in file.columns if c.secret for name in (c.name, *c.aliases)])
 
 
-def _known(file: File) -> dict[str, Column]:
+def _columns_by_spelling(file: File) -> dict[str, Column]:
     return {spelling.casefold(): column for column in file.columns for spelling in (column.name, *column.aliases)}
 
 
-def _number(family: Family, name: str) -> int | None:
+def _family_number(family: Family, name: str) -> int | None:
     before, after = family.pattern.split("{n}")
     found = re.fullmatch(re.escape(before) + r"([1-9][0-9]{0,5})" + re.escape(after), name, re.IGNORECASE)
     if not found:
@@ -105,40 +110,40 @@ def _number(family: Family, name: str) -> int | None:
     return number if number >= family.first and (family.last is None or number <= family.last) else None
 
 
-def _member(families: Sequence[Family], spelling: str) -> Column | None:
+def _family_column(families: Sequence[Family], spelling: str) -> Column | None:
     for family in families:
-        number = _number(family, spelling)
+        number = _family_number(family, spelling)
         if number is not None:
             return family.column(number)
     return None
 
 
-def _members(family: Family, matched: dict[str, list[int]]) -> tuple[str, ...]:
-    numbered = [(number, name) for name in matched if (number := _number(family, name)) is not None]
+def _family_members(family: Family, matched: dict[str, list[int]]) -> tuple[str, ...]:
+    numbered = [(number, name) for name in matched if (number := _family_number(family, name)) is not None]
     return tuple(name for _, name in sorted(numbered))
 
 
 def _is_extension(file: File, spelling: str) -> bool:
     folded = spelling.casefold()
-    if printable(spelling) != spelling:  # a name that no database takes
+    if strip_control_chars(spelling) != spelling:  # a name that no database takes
         return False
     return any(folded.startswith(prefix) and len(folded) > len(prefix) for prefix in file.extensions)
 
 
 def _in_spec_order(file: File, matched: dict[str, list[int]]) -> dict[str, list[int]]:
     declared = [c.name for c in file.columns if c.name in matched]
-    members = [name for family in file.families for name in _members(family, matched)]
+    members = [name for family in file.families for name in _family_members(family, matched)]
     return {name: matched[name] for name in (*declared, *members)}
 
 
-def _twice(names: Sequence[str]) -> list[Finding]:
+def _duplicate_findings(names: Sequence[str]) -> list[Finding]:
     return [
         Finding(severity="file", code="duplicate_column", field=name, message="The column stands more than once in the header.")
         for name in names
     ]
 
 
-def _missing(names: Sequence[str], header: Sequence[str]) -> list[Finding]:
+def _missing_findings(names: Sequence[str], header: Sequence[str]) -> list[Finding]:
     spellings = {spelling.casefold(): spelling for spelling in header if spelling}
     findings = []
     for name in names:
@@ -155,23 +160,23 @@ def _missing(names: Sequence[str], header: Sequence[str]) -> list[Finding]:
     return findings
 
 
-def _unexpected(names: Sequence[str]) -> list[Finding]:
-    return _not_read(names, "The column is not one of the format's and was not read.")
+def _unexpected_findings(names: Sequence[str]) -> list[Finding]:
+    return _unread_findings(names, "The column is not one of the format's and was not read.")
 
 
-def _hidden(names: Sequence[str]) -> list[Finding]:
-    return _not_read(names, "The column looks like a password: it was not read, and its cells were blanked.")
+def _secret_findings(names: Sequence[str]) -> list[Finding]:
+    return _unread_findings(names, "The column looks like a password: it was not read, and its cells were blanked.")
 
 
-def _not_read(names: Sequence[str], message: str) -> list[Finding]:
+def _unread_findings(names: Sequence[str], message: str) -> list[Finding]:
     return [
         Finding(severity="warning", code="unexpected_column", field=name[:80] or None, message=message)
         for name in dict.fromkeys(names)
     ]
 
 
-def _order(file: File, matched: dict[str, list[int]]) -> Finding | None:
-    orders = ([column.name for column in file.columns], *file.orders)
+def _order_finding(file: File, matched: dict[str, list[int]]) -> Finding | None:
+    orders = ([column.name for column in file.columns], *file.other_column_orders)
     places = [[matched[name][0] for name in order if name in matched] for order in orders]
     if any(found == sorted(found) for found in places):
         return None
@@ -179,7 +184,7 @@ def _order(file: File, matched: dict[str, list[int]]) -> Finding | None:
     return Finding(severity="file", code="column_order", message=f"The columns are in no published order; expected: {expected}.")
 
 
-def _unrecognised(file: File) -> Finding:
+def _unrecognised_finding(file: File) -> Finding:
     return Finding(
         severity="file",
         code="unrecognised_headers",

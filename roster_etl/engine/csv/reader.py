@@ -3,7 +3,7 @@
 Belongs here: bytes to a table of text, and the findings of records and files that cannot be read with certainty.
 Not here: what columns mean, trimming, control characters, duplicate or missing headers, empty files (the caller's).
 
-The records are surveyed first (`survey`); those with a doubt are cut out, and only the proven rest goes to pyarrow.
+The records are surveyed first (`scan_records`); those with a doubt are cut out, and only the proven rest goes to pyarrow.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.csv.arrow_columns import column_names, sound_columns
+from roster_etl.engine.csv.arrow_columns import column_names, parse_columns
 from roster_etl.engine.csv.damaged_records import (
     DEFAULT_LIMITS,
     FAULTS,
     FIRST_ROW,
-    UNFORGIVING,
-    Damaged,
+    STRICT_LIMITS,
+    DamagedRecord,
     Limits,
     damaged_records,
     record_findings,
 )
-from roster_etl.engine.csv.encoding import Text, ends_inside_character, refusal, to_utf8
+from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, refusal, to_utf8
 from roster_etl.engine.csv.record_offsets import WINDOW, cell_text, read_record, skip_line_ends
-from roster_etl.engine.csv.record_scan import REPEATED, SOUND, STRAY, UNDECODABLE, Survey, survey
+from roster_etl.engine.csv.record_scan import REPEATED, SOUND, STRAY, UNDECODABLE, RecordScan, scan_records
 from roster_etl.frames.arrow import findings_frame
 from roster_etl.spec.findings import Finding
 
-__all__ = ["DEFAULT_LIMITS", "UNFORGIVING", "Damaged", "Limits", "RawFile", "as_read", "read_csv", "read_header"]
+__all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "DamagedRecord", "Limits", "RawFile", "raw_file_of", "read_csv", "read_header"]
 
 _NAMED_ROWS = 10  # how many records a refusal of the file names
 _WHITE = " \t\ufeff\u00a0"
@@ -57,7 +57,7 @@ class RawFile:
     rows: pa.Array[Any]
     rows_read: int
     findings: pd.DataFrame
-    damaged: tuple[Damaged, ...]
+    damaged: tuple[DamagedRecord, ...]
     refused: str | None
 
 
@@ -73,18 +73,18 @@ def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAUL
     Source:  HEADLESS.md, "row is the record number" and "Bytes that are not UTF-8".
     """
     if len(content) > limits.file_bytes:
-        return _too_large(len(content), limits)
+        return _too_large_file(len(content), limits)
     text = to_utf8(content, encoding)
     if isinstance(text, Finding):
-        return _refused(text)
+        return _refused_file(text)
     if len(text.content) > limits.file_bytes:
-        return _too_large(len(text.content), limits)
+        return _too_large_file(len(text.content), limits)
     start = skip_line_ends(text.content, text.start)
     if start == len(text.content):
-        return _nothing(text)
+        return _empty_file(text)
     header, body = _header(text.content, start, limits)
     if isinstance(header, Finding):
-        return _refused(header)
+        return _refused_file(header)
     return _body(text, header, body, limits, window)
 
 
@@ -94,7 +94,7 @@ def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEF
     Raises: LookupError: `encoding` is no known text encoding.
     """
     if len(content) > limits.file_bytes:
-        return _over(len(content), limits)
+        return _too_large_finding(len(content), limits)
     text = to_utf8(content, encoding)
     if isinstance(text, Finding):
         return text
@@ -102,7 +102,7 @@ def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEF
     return () if start == len(text.content) else _header(text.content, start, limits)[0]
 
 
-def as_read(header: Sequence[str], rows: Sequence[int], records: Sequence[Sequence[str]]) -> RawFile:
+def raw_file_of(header: Sequence[str], rows: Sequence[int], records: Sequence[Sequence[str]]) -> RawFile:
     """Return records whose cells are known as if they had been read from a file, under the numbers that they had."""
     columns = [pa.array([record[at] or None for record in records], pa.string()) for at in range(len(header))]
     return RawFile(
@@ -116,11 +116,11 @@ def as_read(header: Sequence[str], rows: Sequence[int], records: Sequence[Sequen
     )
 
 
-def _too_large(size: int, limits: Limits) -> RawFile:
-    return _refused(_over(size, limits))
+def _too_large_file(size: int, limits: Limits) -> RawFile:
+    return _refused_file(_too_large_finding(size, limits))
 
 
-def _over(size: int, limits: Limits) -> Finding:
+def _too_large_finding(size: int, limits: Limits) -> Finding:
     return refusal("too_long", f"The file has {size:,} bytes as UTF-8; {limits.file_bytes:,} are allowed.")
 
 
@@ -143,14 +143,14 @@ def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...]
     return tuple(cell.strip().strip(_WHITE) for cell in cells), record.stop
 
 
-def _body(text: Text, header: tuple[str, ...], start: int, limits: Limits, window: int) -> RawFile:
+def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits, window: int) -> RawFile:
     """Read what follows the header. `start`: the header's line end."""
     content = text.content
-    found = survey(content, start, width=len(header), longest_cell=limits.cell_chars, window=window)
-    finding = _broken(found) or _badly_encoded(content, found, limits) or _badly_quoted(found, limits)
+    found = scan_records(content, start, width=len(header), max_cell_chars=limits.cell_chars, window=window)
+    finding = _structure_refusal(found) or _encoding_refusal(content, found, limits) or _quoting_refusal(found, limits)
     if finding:
-        return _refused(finding, *text.findings, header=header, rows_read=len(found.codes))
-    columns = sound_columns(content, found, len(header))
+        return _refused_file(finding, *text.findings, header=header, rows_read=len(found.codes))
+    columns = parse_columns(content, found, len(header))
     codes = found.codes
     repeats = _repeats(columns, header)
     if repeats is not None:
@@ -169,21 +169,21 @@ def _body(text: Text, header: tuple[str, ...], start: int, limits: Limits, windo
     )
 
 
-def _broken(found: Survey) -> Finding | None:
+def _structure_refusal(scan: RecordScan) -> Finding | None:
     """Return the finding that refuses a file whose quoting breaks."""
-    if found.broken is None:
+    if scan.broken is None:
         return None
-    row = len(found.codes) + FIRST_ROW - 1
-    return refusal("malformed_csv", f"Record {row}: {FAULTS[found.broken]}. Nothing of the file was used.", row=row)
+    row = len(scan.codes) + FIRST_ROW - 1
+    return refusal("malformed_csv", f"Record {row}: {FAULTS[scan.broken]}. Nothing of the file was used.", row=row)
 
 
-def _badly_encoded(content: bytes, found: Survey, limits: Limits) -> Finding | None:
+def _encoding_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Finding | None:
     """Return the finding that refuses a file of which too much, or the very end, is no UTF-8."""
-    rows = np.flatnonzero(found.codes == UNDECODABLE) + FIRST_ROW
+    rows = np.flatnonzero(scan.codes == UNDECODABLE) + FIRST_ROW
     if not len(rows):
         return None
     cut = ends_inside_character(content)
-    if not cut and len(rows) * 100 <= limits.undecodable_pct * len(found.codes):
+    if not cut and len(rows) * 100 <= limits.undecodable_pct * len(scan.codes):
         return None
     named = ", ".join(str(row) for row in rows[:_NAMED_ROWS])
     more = f" and {len(rows) - _NAMED_ROWS:,} more" if len(rows) > _NAMED_ROWS else ""
@@ -192,9 +192,9 @@ def _badly_encoded(content: bytes, found: Survey, limits: Limits) -> Finding | N
     return refusal("invalid_encoding", message, row=int(rows[0]), count=len(rows))
 
 
-def _badly_quoted(found: Survey, limits: Limits) -> Finding | None:
+def _quoting_refusal(scan: RecordScan, limits: Limits) -> Finding | None:
     """Return the finding that refuses a file because of a misplaced quote, where none is forgiven."""
-    rows = np.flatnonzero(found.codes == STRAY) + FIRST_ROW
+    rows = np.flatnonzero(scan.codes == STRAY) + FIRST_ROW
     if limits.stray_quotes or not len(rows):
         return None
     message = f"Record {int(rows[0])}: a quote is misplaced, so that cells cannot be told apart. Nothing of the file was used."
@@ -213,16 +213,16 @@ def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArr
     return same
 
 
-def _refused(finding: Finding, *others: Finding, header: tuple[str, ...] = (), rows_read: int = 0) -> RawFile:
+def _refused_file(finding: Finding, *others: Finding, header: tuple[str, ...] = (), rows_read: int = 0) -> RawFile:
     """Return a file of which nothing is used."""
-    return _without_rows(header, findings_frame((finding, *others)), rows_read, finding.code)
+    return _file_without_rows(header, findings_frame((finding, *others)), rows_read, finding.code)
 
 
-def _nothing(text: Text) -> RawFile:
-    return _without_rows((), findings_frame(text.findings), 0, None)
+def _empty_file(text: DecodedText) -> RawFile:
+    return _file_without_rows((), findings_frame(text.findings), 0, None)
 
 
-def _without_rows(header: tuple[str, ...], findings: pd.DataFrame, rows_read: int, refused: str | None) -> RawFile:
+def _file_without_rows(header: tuple[str, ...], findings: pd.DataFrame, rows_read: int, refused: str | None) -> RawFile:
     columns = [pa.array([], type=pa.string())] * len(header)
     return RawFile(
         header=header,

@@ -22,16 +22,16 @@ Offsets = npt.NDArray[np.int64]
 
 WINDOW = 1 << 19  # bytes looked at together: numpy's temporaries stay in the processor's cache
 RESTART = 1 << 13  # the first window after records that had to be read alone; doubles up to WINDOW
-SPARSE = 32  # proven records before a quote out of place: with fewer, windows cost more than they save
-LONGEST_RUN = 1 << 10  # records read alone before a window is tried again
+MIN_PROVEN_RECORDS = 32  # proven records before a quote out of place: with fewer, windows cost more than they save
+MAX_RECORD_RUN = 1 << 10  # records read alone before a window is tried again
 
 QUOTE, COMMA, LF, CR = b'",\n\r'
 
 _QUOTED_CELL = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _PLAIN_CELL = re.compile(rb"[^,\r\n]*+")
 _LINE_ENDS = re.compile(rb"[\r\n]*+")
-_MAY_TOUCH_QUOTE = np.zeros(256, dtype=bool)
-_MAY_TOUCH_QUOTE[[QUOTE, COMMA, LF, CR]] = True
+_QUOTE_NEIGHBORS = np.zeros(256, dtype=bool)
+_QUOTE_NEIGHBORS[[QUOTE, COMMA, LF, CR]] = True
 
 Fault = Literal["stray_quote", "dangling_quote", "text_after_quote", "open_quote"]
 FATAL: frozenset[Fault] = frozenset({"dangling_quote", "text_after_quote", "open_quote"})
@@ -119,19 +119,19 @@ def cell_text(raw: bytes, errors: str = "strict") -> str:
     return text[1:-1].replace('""', '"') if raw[:1] == b'"' else text
 
 
-def scan(content: bytes, start: int, *, window: int = WINDOW) -> Iterator[Block]:
+def scan_blocks(content: bytes, start: int, *, window: int = WINDOW) -> Iterator[Block]:
     """Yield the records of `content` from the record or line end at `start` on, in file order."""
     data = np.frombuffer(content, dtype=np.uint8)
     position, reach, run = start, window, 1
     while position < len(content):
-        block, stuck = _proven(data, position, min(position + reach, len(content)))
+        block, stuck = _scan_window(data, position, min(position + reach, len(content)))
         if block is not None:
             yield block
             position, reach = block.end, min(reach * 2, window)
         if block is None or stuck:
-            sparse = stuck and (block is None or len(block.starts) < SPARSE)
-            run = min(run * 2, LONGEST_RUN) if sparse else 1
-            alone = _alone(content, list(_records(content, position, run)))
+            sparse = stuck and (block is None or len(block.starts) < MIN_PROVEN_RECORDS)
+            run = min(run * 2, MAX_RECORD_RUN) if sparse else 1
+            alone = _block_of_records(content, list(_records(content, position, run)))
             yield alone
             if alone.broken:
                 return
@@ -149,7 +149,7 @@ def _records(content: bytes, start: int, count: int) -> Iterator[Record]:
         position, count = skip_line_ends(content, record.stop), count - 1
 
 
-def _proven(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block | None, bool]:
+def _scan_window(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block | None, bool]:
     """Return the complete records of a window up to the first quote out of place, and whether there is one."""
     part = data[start:stop]
     line_end = (part == LF) | (part == CR)
@@ -162,7 +162,7 @@ def _proven(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block |
         crossing = bool(np.any(line_end & inside))
         line_end &= ~inside
         comma &= ~inside
-        reach = _first_out_of_place(data, quotes, start, len(part))
+        reach = _first_misplaced_quote(data, quotes, start, len(part))
     stuck = reach < len(part)
     ends = np.flatnonzero(line_end[:reach])
     if stop == len(data) and not stuck and len(quotes) % 2 == 0 and not line_end[-1]:
@@ -172,15 +172,15 @@ def _proven(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block |
     return _block(start, ends, np.flatnonzero(comma[: ends[-1]]), quotes, crossing=crossing), stuck
 
 
-def _first_out_of_place(data: npt.NDArray[np.uint8], quotes: Offsets, start: int, size: int) -> int:
+def _first_misplaced_quote(data: npt.NDArray[np.uint8], quotes: Offsets, start: int, size: int) -> int:
     """Return the place in the window of the first quote that breaks the grammar; `size` if none does.
 
     The window begins with a record, so its quotes open and close by turns; a doubled quote closes and opens at once.
     """
     opening, closing = quotes[0::2], quotes[1::2]
-    before = _MAY_TOUCH_QUOTE[data[np.maximum(opening - 1, 0) + start]] | (opening == 0)
+    before = _QUOTE_NEIGHBORS[data[np.maximum(opening - 1, 0) + start]] | (opening == 0)
     after = closing + start + 1
-    behind = _MAY_TOUCH_QUOTE[data[np.minimum(after, len(data) - 1)]] | (after >= len(data))
+    behind = _QUOTE_NEIGHBORS[data[np.minimum(after, len(data) - 1)]] | (after >= len(data))
     wrong = [places[~legal][0] for places, legal in ((opening, before), (closing, behind)) if not legal.all()]
     return int(min(wrong, default=size))
 
@@ -206,7 +206,7 @@ def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, *, cross
     )
 
 
-def _alone(content: bytes, records: list[Record]) -> Block:
+def _block_of_records(content: bytes, records: list[Record]) -> Block:
     """Return `records`, at least one, which were read one by one, as a block."""
     cells = np.array([len(record.cells) for record in records])
     spans = [content[record.start : record.stop] for record in records]

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from roster_etl.engine.csv.record_offsets import WINDOW, Block, Fault, cell_text, read_record, scan
+from roster_etl.engine.csv.record_offsets import WINDOW, Block, Fault, cell_text, read_record, scan_blocks
 
 Codes = npt.NDArray[np.uint8]
 
 # A record's verdict. Where several fit, the highest stands.
 SOUND, BLANK, RAGGED, REPEATED, LONG, STRAY, UNDECODABLE = range(7)
-CODE_OF = {
+FINDING_CODES = {
     RAGGED: "ragged_row",
     REPEATED: "repeated_header",
     LONG: "too_long",
@@ -28,7 +28,7 @@ CODE_OF = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class RecordScan:
     """Every record of a body, in file order: byte range, cells, verdict.
 
     ``broken``: the fatal fault of the last record, behind which nothing was read. ``quotes``, ``line_end_in_quotes``:
@@ -44,7 +44,7 @@ class Survey:
     broken: Fault | None
 
 
-def survey(content: bytes, start: int, *, width: int, longest_cell: int, window: int = WINDOW) -> Survey:
+def scan_records(content: bytes, start: int, *, width: int, max_cell_chars: int, window: int = WINDOW) -> RecordScan:
     """Judge every record of `content` from `start` on against a header of `width` cells.
 
     Args: longest_cell: characters that a cell may have. `content` is shorter than 2 GiB.
@@ -53,16 +53,16 @@ def survey(content: bytes, start: int, *, width: int, longest_cell: int, window:
     quotes = crossing = False
     broken: Fault | None = None
     begin = start
-    for block in scan(content, start, window=window):
+    for block in scan_blocks(content, start, window=window):
         starts.append(block.starts.astype(np.int32))
         stops.append(block.stops.astype(np.int32))
         cells.append(block.cells.astype(np.int32))
-        codes.append(_verdicts(content, begin, block, width, longest_cell))
+        codes.append(_classify_records(content, begin, block, width, max_cell_chars))
         quotes = quotes or bool(block.quotes.any())
         crossing = crossing or block.line_end_in_quotes
         broken = block.broken
         begin = block.end
-    return Survey(
+    return RecordScan(
         starts=np.concatenate(starts),
         stops=np.concatenate(stops),
         cells=np.concatenate(cells),
@@ -77,22 +77,22 @@ def _no_offsets() -> npt.NDArray[np.int32]:
     return np.zeros(0, np.int32)
 
 
-def _verdicts(content: bytes, begin: int, block: Block, width: int, longest_cell: int) -> Codes:
+def _classify_records(content: bytes, begin: int, block: Block, width: int, max_cell_chars: int) -> Codes:
     """Return the verdict on each record of `block`, which begins at `begin`."""
     length = block.stops - block.starts
     codes = np.where(block.cells == width, SOUND, RAGGED).astype(np.uint8)
     codes[length == block.cells - 1] = BLANK
     unsaid = (codes == SOUND) & (block.quotes > 0) & (length == block.cells - 1 + block.quotes)
-    codes[_empty_quoted(content, block, unsaid)] = BLANK
-    for i in np.flatnonzero(length > longest_cell):
-        if _longest(content, int(block.starts[i])) > longest_cell:
+    codes[_has_only_empty_cells(content, block, unsaid)] = BLANK
+    for i in np.flatnonzero(length > max_cell_chars):
+        if _longest_cell_chars(content, int(block.starts[i])) > max_cell_chars:
             codes[i] = LONG
     codes[block.faulty] = STRAY
-    codes[_undecodable(content, begin, block)] = UNDECODABLE
+    codes[_find_undecodable(content, begin, block)] = UNDECODABLE
     return codes
 
 
-def _empty_quoted(content: bytes, block: Block, candidates: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _has_only_empty_cells(content: bytes, block: Block, candidates: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Return which of the `candidates` (nothing but commas and quotes) have only empty cells."""
     empty = np.zeros(len(candidates), dtype=bool)
     for i in np.flatnonzero(candidates):
@@ -101,13 +101,13 @@ def _empty_quoted(content: bytes, block: Block, candidates: npt.NDArray[np.bool_
     return empty
 
 
-def _longest(content: bytes, start: int) -> int:
+def _longest_cell_chars(content: bytes, start: int) -> int:
     """Return the characters of the longest cell of the record at `start`."""
     cells = read_record(content, start).cells
     return max((len(cell_text(content[begin:end], "replace")) for begin, end in cells), default=0)
 
 
-def _undecodable(content: bytes, begin: int, block: Block) -> list[int]:
+def _find_undecodable(content: bytes, begin: int, block: Block) -> list[int]:
     """Return the places in `block` of the records with bytes that are not UTF-8."""
     found: list[int] = []
     view = memoryview(content)[begin : block.end]

@@ -15,22 +15,22 @@ from itertools import pairwise
 import numpy as np
 
 from roster_etl.engine.csv.encoding import to_utf8
-from roster_etl.engine.csv.record_offsets import Block, Offsets, cell_text, read_record, scan, skip_line_ends
+from roster_etl.engine.csv.record_offsets import Block, Offsets, cell_text, read_record, scan_blocks, skip_line_ends
 from roster_etl.spec.findings import Finding
 
-Fills = Mapping[int, bytes]  # by where it begins: what stands in place of an emptied cell, if anything does
+Fillers = Mapping[int, bytes]  # by where it begins: what stands in place of an emptied cell, if anything does
 
 _EMPTY = b'""'  # what is left of a record of one cell: nothing at all would be an empty line, and no record
 BLANKED = "blanked"  # how the first emptied cell of a damaged record begins, so that the record stays one
 
-_ANYWHERE = ("password", "passwort", "kennwort", "contrasena", "passcode", "passphrase", "passwd", "pwd")
-_AS_A_WORD = frozenset({"pass", "pw", "pin", "secret", "secrets"})
+_SECRET_SUBSTRINGS = ("password", "passwort", "kennwort", "contrasena", "passcode", "passphrase", "passwd", "pwd")
+_SECRET_WORDS = frozenset({"pass", "pw", "pin", "secret", "secrets"})
 _NEAR = 0.8  # difflib's ratio from which a name is a misspelling: "Pasword" has 0.93, "Passport" 0.75
-_SHORTEST_NEAR = 6  # letters of a name that can be misspelt: of a shorter one, too many words are a letter away
+_MIN_FUZZY_LETTERS = 6  # letters of a name that can be misspelt: of a shorter one, too many words are a letter away
 _CONFUSABLE = str.maketrans("авеѕікмнорстухԁԝαεικνορτυχ", "abesikmhopctyxdwaeikvoptux")
 
 
-def looks_secret(name: str, declared: Collection[str] = ()) -> bool:
+def is_secret_name(name: str, declared: Collection[str] = ()) -> bool:
     """Tell whether a column name is a password's, or a misspelling of one of the `declared` secret columns.
 
     Look-alike letters, accents, invisible characters and separators make no difference.
@@ -38,9 +38,9 @@ def looks_secret(name: str, declared: Collection[str] = ()) -> bool:
     words = _words(name)
     runs = {"".join(words), *words, *map("".join, pairwise(words))}
     names = {"".join(_words(one)) for one in declared}
-    if runs & names or not _AS_A_WORD.isdisjoint(runs) or any(word in run for run in runs for word in _ANYWHERE):
+    if runs & names or not _SECRET_WORDS.isdisjoint(runs) or any(word in run for run in runs for word in _SECRET_SUBSTRINGS):
         return True
-    long = [one for one in {*names, "password"} if len(one) >= _SHORTEST_NEAR]
+    long = [one for one in {*names, "password"} if len(one) >= _MIN_FUZZY_LETTERS]
     return any(get_close_matches(run, long, n=1, cutoff=_NEAR) for run in runs)
 
 
@@ -86,10 +86,10 @@ def blank_columns(
     secret = [place for place, name in enumerate(names) if is_secret(name)]
     if not secret:
         return content
-    blanked = _blanked(text.content, header.stop, names, secret)
+    blanked = _redact_body(text.content, header.stop, names, secret)
     if blanked is text.content:
         return content
-    return blanked if blanked is None or text.content is content else _encoded_again(content, text.content, blanked, encoding)
+    return blanked if blanked is None or text.content is content else _encode_back(content, text.content, blanked, encoding)
 
 
 def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Callable[[str], bool]) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Call
     secret = [place for place, name in enumerate(header) if is_secret(name)]
     if not secret:
         return cells
-    kept = _kept(len(cells), len(header), secret[0])
+    kept = _count_leading_safe(len(cells), len(header), secret[0])
     first = next((place for place in range(kept, len(cells)) if cells[place]), None)
     return cells[:kept] + tuple(BLANKED if place == first else "" for place in range(kept, len(cells)))
 
@@ -114,7 +114,7 @@ def hides_key(cells: Sequence[str], header: Sequence[str], key: Collection[str])
     return any(cell.startswith(BLANKED) for cell in cells[: last + 1])
 
 
-def _kept(cells: int, width: int, secret: int) -> int:
+def _count_leading_safe(cells: int, width: int, secret: int) -> int:
     """Return how many leading cells of a damaged record cannot be secret, `secret` being the first column that is.
 
     A cell is moved to the left only by separators that are missing, and by no more places than there are.
@@ -122,20 +122,23 @@ def _kept(cells: int, width: int, secret: int) -> int:
     return max(0, secret - max(0, width - cells))
 
 
-def _encoded_again(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -> bytes | None:
+def _encode_back(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -> bytes | None:
     """Return `blanked` in the file's own encoding; None if that would not bring back every other byte."""
     if utf8.decode("utf-8").encode(encoding) != content:
         return None
     return blanked.decode("utf-8").encode(encoding)
 
 
-def _blanked(content: bytes, start: int, names: tuple[str, ...], secret: list[int]) -> bytes | None:
+def _redact_body(content: bytes, start: int, names: tuple[str, ...], secret: list[int]) -> bytes | None:
     """Return `content` without its secret cells below the header, which ends at `start`."""
     begins, ends, fills = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], dict[int, bytes]()
-    for block in scan(content, start):
+    for block in scan_blocks(content, start):
         if block.broken:
             return None
-        for begin, end, filled in (_known(content, block, names, secret), _unsure(content, block, len(names), secret[0])):
+        for begin, end, filled in (
+            _secret_cells(content, block, names, secret),
+            _uncertain_cells(content, block, len(names), secret[0]),
+        ):
             begins.append(begin)
             ends.append(end)
             fills.update(filled)
@@ -147,7 +150,7 @@ def _blanked(content: bytes, start: int, names: tuple[str, ...], secret: list[in
     return b"".join(_pieces(content, begin[order], end[order], fills))
 
 
-def _pieces(content: bytes, begin: Offsets, end: Offsets, fills: Fills) -> Iterator[bytes | memoryview]:
+def _pieces(content: bytes, begin: Offsets, end: Offsets, fills: Fillers) -> Iterator[bytes | memoryview]:
     """Yield what stays of `content`, in order, and what stands in place of the rest."""
     view, position = memoryview(content), 0
     for cut, resume in zip(begin.tolist(), end.tolist(), strict=True):
@@ -158,17 +161,17 @@ def _pieces(content: bytes, begin: Offsets, end: Offsets, fills: Fills) -> Itera
     yield view[position:]
 
 
-def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Fills]:
+def _secret_cells(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Fillers]:
     """Return the secret cells (begins, ends, what to put there) of the records whose columns are certain."""
     width = len(names)
     whole = np.flatnonzero((block.cells == width) & ~block.faulty)
     cells = [_cells(block, whole, place, width) for place in secret]
-    lengths = {len(form) for form in _forms(names[secret[0]])}
+    lengths = {len(form) for form in _header_spellings(names[secret[0]])}
     first_begin, first_end = cells[0]
     repeats = [
         i
         for i in np.flatnonzero(np.isin(first_end - first_begin, list(lengths)))
-        if content[first_begin[i] : first_end[i]] in _forms(names[secret[0]])
+        if content[first_begin[i] : first_end[i]] in _header_spellings(names[secret[0]])
         and _is_header(content, int(block.starts[whole[i]]), names)
     ]
     begin = np.concatenate([np.delete(begins, repeats) for begins, _ in cells])
@@ -176,21 +179,21 @@ def _known(content: bytes, block: Block, names: tuple[str, ...], secret: list[in
     return begin, end, dict.fromkeys(begin.tolist(), _EMPTY) if width == 1 else {}
 
 
-def _cells(block: Block, records: Offsets, place: int, width: int) -> tuple[Offsets, Offsets]:
-    """Return where the cells number `place` of `records` (all of `width` cells) begin and end."""
+def _cells(block: Block, records: Offsets, position: int, width: int) -> tuple[Offsets, Offsets]:
+    """Return where the cells number `position` of `records` (all of `width` cells) begin and end."""
     first = block.first[records]
-    begin = block.starts[records] if place == 0 else block.commas[first + place - 1] + 1
-    end = block.stops[records] if place == width - 1 else block.commas[first + place]
+    begin = block.starts[records] if position == 0 else block.commas[first + position - 1] + 1
+    end = block.stops[records] if position == width - 1 else block.commas[first + position]
     return begin, end
 
 
-def _unsure(content: bytes, block: Block, width: int, secret: int) -> tuple[Offsets, Offsets, Fills]:
+def _uncertain_cells(content: bytes, block: Block, width: int, secret: int) -> tuple[Offsets, Offsets, Fillers]:
     """Return all cells from the first possibly secret one on, of the records whose columns are not certain."""
     ranges: list[tuple[int, int]] = []
     fills: dict[int, bytes] = {}
     for i in np.flatnonzero((block.cells != width) | block.faulty):
         cells = read_record(content, int(block.starts[i])).cells
-        kept = _kept(len(cells), width, secret)
+        kept = _count_leading_safe(len(cells), width, secret)
         filled = [(begin, end) for begin, end in cells[kept:] if begin < end]
         if filled:
             fills[filled[0][0]] = _marker(content, cells[:kept], faulty=bool(block.faulty[i]))
@@ -210,7 +213,7 @@ def _marker(content: bytes, kept: Sequence[tuple[int, int]], *, faulty: bool) ->
     return BLANKED.encode() + b" " + b'"' * (2 - strays % 2) + b"."
 
 
-def _forms(name: str) -> tuple[bytes, bytes]:
+def _header_spellings(name: str) -> tuple[bytes, bytes]:
     """Return how a column name stands in a header line."""
     plain = name.encode()
     return plain, b'"' + plain.replace(b'"', b'""') + b'"'

@@ -19,16 +19,16 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.planning.removal_evidence import Doubt, LeftOut, _certain, _given
+from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence, _has_cells, _without_uncertain
 from roster_etl.engine.transform.mapper import HASH, key_text
-from roster_etl.frames.arrow import CLOSE, DELETED, REFUSED, flat
-from roster_etl.frames.prefetch import one_ahead
+from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chunks
+from roster_etl.frames.prefetch import prefetch
 from roster_etl.frames.row_hashes import hash_numbers
 
 # Stated for records that an upload was asked to be the whole truth about, and left out.
-UNNAMED = pa.array(["batch_mode", "diffed"], pa.string())
+EXPLICIT_REMOVALS = pa.array(["batch_mode", "diffed"], pa.string())
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
-_FEW = 8  # rows that open are handed on themselves if they are no more than an eighth of their table
+_INLINE_ROWS_DIVISOR = 8  # rows that open are handed on themselves if they are no more than an eighth of their table
 
 
 class CurrentTable(Protocol):
@@ -40,10 +40,10 @@ class CurrentTable(Protocol):
     def rows(self, version_ids: pa.Array) -> pa.Table:
         """Return these versions, whole."""
 
-    def schools(self) -> Mapping[str, int]:
+    def count_by_school(self) -> Mapping[str, int]:
         """Return the number of current versions by school, where records belong to a school."""
 
-    def matching(self, keys: pa.Table) -> pa.Table:
+    def versions_by_key(self, keys: pa.Table) -> pa.Table:
         """Return the versions, whole, of the records that `keys` names by the table's key columns."""
 
     def count(self) -> int:
@@ -73,7 +73,7 @@ class TablePlan:
     ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``rows``: these rows themselves,
     where they are few; ``hashes``: their row hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (of the
     others a row says so, or they went with what they refer to); ``reasons``: close reason → records that go; ``columns``: how
-    many updates change each column; ``schools``: the schools where something happens, where records belong to a school.
+    many updates change each column; ``count_by_school``: the schools where something happens, where records belong to a school.
     """
 
     table: str
@@ -96,7 +96,7 @@ class TablePlan:
         """Whether nothing would open or close."""
         return not (len(self.opens) or self.closes.num_rows)
 
-    def opening(self, mapped: Callable[[], pa.Table]) -> pa.Table:
+    def rows_to_open(self, mapped: Callable[[], pa.Table]) -> pa.Table:
         """Return the rows to open; the `mapped` table is asked for only where they are many."""
         return mapped().take(self.opens) if self.rows is None else self.rows
 
@@ -115,7 +115,7 @@ class Plan:
         return all(table.is_empty for table in self.tables.values())
 
     @property
-    def says_nothing_new(self) -> bool:
+    def has_only_derived_changes(self) -> bool:
         """Whether nothing would change but derived values; rows in another order can do that too (contacts are numbered)."""
         return all(not (t.created or t.deleted or t.counted_updates) for t in self.tables.values())
 
@@ -124,31 +124,33 @@ class Plan:
         return {n: {"created": t.created, "updated": t.updated, "deleted": t.deleted} for n, t in self.tables.items()}
 
 
-def make_plan(mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, doubt: Doubt) -> Plan:
+def make_plan(
+    mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, evidence: RemovalEvidence
+) -> Plan:
     """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
     order = _children_first(names)
-    loaded = one_ahead(mapped[name] for name in order)  # one table in memory, and the next
-    hashes = one_ahead(None if TABLES[name].event else current[name].hashes() for name in order)
+    loaded = prefetch(mapped[name] for name in order)  # one table in memory, and the next
+    hashes = prefetch(None if TABLES[name].holds_events else current[name].hashes() for name in order)
     for name, rows, known in zip(order, loaded, hashes, strict=True):
         drafts[name] = (
-            _appended(TABLES[name], rows, current[name])
+            _draft_events(TABLES[name], rows, current[name])
             if known is None
-            else _draft(TABLES[name], rows, known, current[name], doubt, drafts)
+            else _draft_table(TABLES[name], rows, known, current[name], evidence, drafts)
         )
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
     told: dict[str, pa.Table] = {}  # what rows say to be deleted, and what follows from that: nobody forgot it
     for name in names:  # parents before what refers to them
         draft = drafts[name]
-        follows = _refer_to(name, draft.gone, told)
-        draft, following = replace(draft, gone=draft.gone.filter(pc.invert(follows))), draft.gone.filter(follows)
-        orphans = draft.stays.filter(_refer_to(name, draft.stays, closed))
-        told[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refer_to(name, orphans, told))])
+        follows = _refers_to_closed(name, draft.absent, told)
+        draft, following = replace(draft, absent=draft.absent.filter(pc.invert(follows))), draft.absent.filter(follows)
+        orphans = draft.remaining.filter(_refers_to_closed(name, draft.remaining, closed))
+        told[name] = pa.concat_tables([draft.deleted, following, orphans.filter(_refers_to_closed(name, orphans, told))])
         cascade = pa.concat_tables([following, orphans])
-        closed[name] = pa.concat_tables([draft.deleted, draft.gone, cascade])
-        tables[name] = _finished(draft, cascade)
+        closed[name] = pa.concat_tables([draft.deleted, draft.absent, cascade])
+        tables[name] = _make_table_plan(draft, cascade)
     return Plan(base=base, tables=tables, sha256=plan_hash(base, tables))
 
 
@@ -158,8 +160,8 @@ class _Draft:
 
     ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
     order; ``deleted``: versions of records of which a row says so; ``…_for``: why they close; ``gone``: versions of records
-    that are absent; ``stays``: versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``having``:
-    asked for school → versions that are current; ``kept``: those of ``stays`` that a person left out of the plan; ``rows``: what
+    that are absent; ``remaining``: versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``current_by_school``:
+    asked for school → versions that are current; ``excluded``: those of ``remaining`` that a person left out of the plan; ``rows``: what
     opens, if little does.
     """
 
@@ -168,23 +170,23 @@ class _Draft:
     hashes: np.ndarray
     created: int
     current: int
-    opening: Mapping[str, int]
-    having: Callable[[], Mapping[str, int]]
+    opening_by_school: Mapping[str, int]
+    current_by_school: Callable[[], Mapping[str, int]]
     updates: pa.Table
     replaced: pa.Table
-    replaced_for: pa.Array
+    replaced_reasons: pa.Array
     deleted: pa.Table
-    deleted_for: pa.Array
-    gone: pa.Table
-    stays: pa.Table
-    kept: pa.Table
+    deleted_reasons: pa.Array
+    absent: pa.Table
+    remaining: pa.Table
+    excluded: pa.Table
     rows: pa.Table | None = None
 
 
 def _children_first(names: Sequence[str]) -> list[str]:
     """Return `names` with every table before those that it refers to, and what is of people only right before them."""
     backwards = list(reversed(names))
-    personal = [name for name in backwards if _parents(name) == {"users"} and TABLES[name].has_school is None]
+    personal = [name for name in backwards if _parents(name) == {"users"} and TABLES[name].school_column is None]
     others = [name for name in backwards if name not in personal]
     place = others.index("users") if "users" in others else len(others)
     return [*others[:place], *personal, *others[place:]]
@@ -194,19 +196,19 @@ def _parents(name: str) -> set[str]:
     return {reference.parent for reference in REFERENCES if reference.table == name}
 
 
-def _draft(
+def _draft_table(
     target: RosterTable,
     mapped: pa.Table,
     known: pa.Table,
     current: CurrentTable,
-    doubt: Doubt,
+    evidence: RemovalEvidence,
     drafts: Mapping[str, _Draft],
 ) -> _Draft:
-    refused = flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
-    numbers, there = _differing(mapped, np.flatnonzero(~refused), known, current)
-    schools = mapped.select([target.has_school] if target.has_school else [])
-    opening = per_school(target, schools.take(pa.array(numbers)))
-    having = _having(target, schools.filter(pa.array(~refused)) if known.num_rows else there, opening, there)
+    refused = combine_chunks(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
+    numbers, there = _find_differences(mapped, np.flatnonzero(~refused), known, current)
+    schools = mapped.select([target.school_column] if target.school_column else [])
+    opening = count_per_school(target, schools.take(pa.array(numbers)))
+    having = _count_current_by_school(target, schools.filter(pa.array(~refused)) if known.num_rows else there, opening, there)
     nothing = there.slice(0, 0)
     draft = _Draft(
         target=target,
@@ -214,74 +216,85 @@ def _draft(
         hashes=np.sort(hash_numbers(mapped.column(HASH))[numbers]),
         created=len(numbers),
         current=known.num_rows,
-        opening=opening,
-        having=lambda: having,
+        opening_by_school=opening,
+        current_by_school=lambda: having,
         updates=mapped.schema.empty_table(),
         replaced=nothing,
-        replaced_for=pa.array([], pa.string()),
+        replaced_reasons=pa.array([], pa.string()),
         deleted=nothing,
-        deleted_for=pa.array([], pa.string()),
-        gone=nothing,
-        stays=nothing,
-        kept=nothing,
+        deleted_reasons=pa.array([], pa.string()),
+        absent=nothing,
+        remaining=nothing,
+        excluded=nothing,
     )
-    return _compared(draft, mapped, mapped.filter(pa.array(refused)), there, doubt, drafts) if known.num_rows else draft
+    return (
+        _compare_versions(draft, mapped, mapped.filter(pa.array(refused)), there, evidence, drafts) if known.num_rows else draft
+    )
 
 
-def _compared(
-    draft: _Draft, mapped: pa.Table, refused: pa.Table, there: pa.Table, doubt: Doubt, drafts: Mapping[str, _Draft]
+def _compare_versions(
+    draft: _Draft,
+    mapped: pa.Table,
+    refused: pa.Table,
+    versions: pa.Table,
+    evidence: RemovalEvidence,
+    drafts: Mapping[str, _Draft],
 ) -> _Draft:
     """Return the draft of what only opens, with what becomes of the versions `there` that no accepted row equals."""
     target, accepted = draft.target, mapped.take(pa.array(draft.opens))
-    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
+    place = pc.index_in(key_text(accepted, target.key), value_set=key_text(versions, target.key))
     updates = accepted.filter(pc.is_valid(place))
-    missing = pc.invert(pc.is_in(key_text(there, target.key), value_set=key_text(accepted, target.key)))
-    stated = _stated(target, there, mapped)
+    missing = pc.invert(pc.is_in(key_text(versions, target.key), value_set=key_text(accepted, target.key)))
+    stated = _stated_close_reasons(target, versions, mapped)
     deleted = pc.and_(missing, pc.is_valid(stated))
-    gone = _gone(target, there, pc.and_not(missing, deleted), refused, doubt, drafts)
-    kept = pc.and_(pc.or_(deleted, gone), _left_out(target, there, doubt.left_out, drafts))
+    gone = _proven_removed(target, versions, pc.and_not(missing, deleted), refused, evidence, drafts)
+    kept = pc.and_(pc.or_(deleted, gone), _is_excluded(target, versions, evidence.exclusions, drafts))
     deleted, gone = pc.and_not(deleted, kept), pc.and_not(gone, kept)
     return replace(
         draft,
         created=accepted.num_rows - updates.num_rows,
         updates=updates,
-        replaced=there.take(pc.drop_null(place)),
-        replaced_for=pc.fill_null(stated.take(pc.drop_null(place)), "changed"),
-        deleted=there.filter(deleted),
-        deleted_for=stated.filter(deleted),
-        gone=there.filter(gone),
-        stays=there.filter(pc.and_not(missing, pc.or_(deleted, gone))),
-        kept=there.filter(kept),
-        rows=accepted if accepted.num_rows * _FEW <= mapped.num_rows else None,
+        replaced=versions.take(pc.drop_null(place)),
+        replaced_reasons=pc.fill_null(stated.take(pc.drop_null(place)), "changed"),
+        deleted=versions.filter(deleted),
+        deleted_reasons=stated.filter(deleted),
+        absent=versions.filter(gone),
+        remaining=versions.filter(pc.and_not(missing, pc.or_(deleted, gone))),
+        excluded=versions.filter(kept),
+        rows=accepted if accepted.num_rows * _INLINE_ROWS_DIVISOR <= mapped.num_rows else None,
     )
 
 
-def _differing(mapped: pa.Table, accepted: np.ndarray, known: pa.Table, current: CurrentTable) -> tuple[np.ndarray, pa.Table]:
+def _find_differences(
+    mapped: pa.Table, accepted: np.ndarray, known: pa.Table, current: CurrentTable
+) -> tuple[np.ndarray, pa.Table]:
     """Return those of the `accepted` places that no current version equals, and the versions, whole, that none of them equals."""
-    same, same_there = same_rows(hash_numbers(mapped.column(HASH))[accepted], hash_numbers(known.column(HASH)))
-    return accepted[~same], current.rows(pa.array(flat(known.column("version_id")).to_numpy()[~same_there]))
+    same, same_there = match_hashes(hash_numbers(mapped.column(HASH))[accepted], hash_numbers(known.column(HASH)))
+    return accepted[~same], current.rows(pa.array(combine_chunks(known.column("version_id")).to_numpy()[~same_there]))
 
 
-def _having(target: RosterTable, accepted: pa.Table, opening: Mapping[str, int], there: pa.Table) -> Counter[str]:
+def _count_current_by_school(
+    target: RosterTable, accepted: pa.Table, opening: Mapping[str, int], versions: pa.Table
+) -> Counter[str]:
     """Return how many versions of each school are current: those that are `accepted` and need not open, and those `there` that differ.
 
     Counted here since a database takes a hundred times as long: it has to look at every current version for it.
     """
-    return Counter(per_school(target, accepted)) - Counter(opening) + Counter(per_school(target, there))
+    return Counter(count_per_school(target, accepted)) - Counter(opening) + Counter(count_per_school(target, versions))
 
 
-def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _Draft:
+def _draft_events(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _Draft:
     """Plan a table of events: what is new is added, and nothing is gone because an upload does not have it.
 
     Of what is current only the records of this upload are looked at: events pile up over the year.
     """
     accepted = mapped.filter(pc.invert(mapped.column(REFUSED)))
-    numbers = np.flatnonzero(~flat(mapped.column(REFUSED)).to_numpy(zero_copy_only=False))
-    there = current.matching(accepted.select(list(target.key)))
+    numbers = np.flatnonzero(~combine_chunks(mapped.column(REFUSED)).to_numpy(zero_copy_only=False))
+    there = current.versions_by_key(accepted.select(list(target.key)))
     place = pc.index_in(key_text(accepted, target.key), value_set=key_text(there, target.key))
     known = pc.is_valid(place).to_numpy(zero_copy_only=False)
-    before = flat(there.column(HASH)).take(place)
-    same = pc.fill_null(pc.equal(flat(accepted.column(HASH)), before), False).to_numpy(zero_copy_only=False)
+    before = combine_chunks(there.column(HASH)).take(place)
+    same = pc.fill_null(pc.equal(combine_chunks(accepted.column(HASH)), before), False).to_numpy(zero_copy_only=False)
     again = pa.array(known & ~same)
     return _Draft(
         target=target,
@@ -289,35 +302,38 @@ def _appended(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _
         hashes=np.sort(hash_numbers(accepted.column(HASH))[~same]),
         created=int((~known).sum()),
         current=current.count(),
-        opening=per_school(target, accepted.filter(pa.array(~same))),
-        having=current.schools,
+        opening_by_school=count_per_school(target, accepted.filter(pa.array(~same))),
+        current_by_school=current.count_by_school,
         updates=accepted.filter(again),
         replaced=there.take(place.filter(again)),
-        replaced_for=pa.repeat("changed", int((known & ~same).sum())),
+        replaced_reasons=pa.repeat("changed", int((known & ~same).sum())),
         deleted=there.slice(0, 0),
-        deleted_for=pa.array([], pa.string()),
-        gone=there.slice(0, 0),
-        stays=there.slice(0, 0),
-        kept=there.slice(0, 0),
+        deleted_reasons=pa.array([], pa.string()),
+        absent=there.slice(0, 0),
+        remaining=there.slice(0, 0),
+        excluded=there.slice(0, 0),
     )
 
 
-def _finished(draft: _Draft, cascade: pa.Table) -> TablePlan:
+def _make_table_plan(draft: _Draft, cascade: pa.Table) -> TablePlan:
     columns, counted = changed_columns(draft.target, draft.updates, draft.replaced)
-    unnamed = draft.deleted.filter(pc.is_in(draft.deleted_for, value_set=UNNAMED))
-    absent = pa.concat_tables([draft.gone, unnamed])
-    reasons = Counter(draft.deleted_for.to_pylist()) + Counter(absent=draft.gone.num_rows, cascade=cascade.num_rows)
+    unnamed = draft.deleted.filter(pc.is_in(draft.deleted_reasons, value_set=EXPLICIT_REMOVALS))
+    absent = pa.concat_tables([draft.absent, unnamed])
+    reasons = Counter(draft.deleted_reasons.to_pylist()) + Counter(absent=draft.absent.num_rows, cascade=cascade.num_rows)
     return TablePlan(
         table=draft.target.name,
         opens=pa.array(draft.opens),
         rows=draft.rows,
         hashes=draft.hashes,
-        closes=_closes(
-            (draft.replaced, draft.replaced_for), (draft.deleted, draft.deleted_for), (draft.gone, "absent"), (cascade, "cascade")
+        closes=_versions_to_close(
+            (draft.replaced, draft.replaced_reasons),
+            (draft.deleted, draft.deleted_reasons),
+            (draft.absent, "absent"),
+            (cascade, "cascade"),
         ),
         created=draft.created,
         updated=draft.updates.num_rows,
-        deleted=draft.deleted.num_rows + draft.gone.num_rows + cascade.num_rows,
+        deleted=draft.deleted.num_rows + draft.absent.num_rows + cascade.num_rows,
         absent=absent.num_rows,
         current=draft.current,
         counted_updates=int(counted.sum()),
@@ -326,13 +342,13 @@ def _finished(draft: _Draft, cascade: pa.Table) -> TablePlan:
         schools=_by_school(
             draft,
             absent,
-            pa.concat_tables([draft.deleted, draft.gone, cascade]),
+            pa.concat_tables([draft.deleted, draft.absent, cascade]),
             draft.updates.filter(pa.array(counted)),
         ),
     )
 
 
-def _refer_to(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:
+def _refers_to_closed(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:
     """Which `versions` of table `name` refer to one of the records that close: they go with it."""
     lost = np.zeros(versions.num_rows, dtype=bool)
     for reference in REFERENCES:
@@ -342,40 +358,40 @@ def _refer_to(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> 
     return pa.array(lost)
 
 
-def _stated(target: RosterTable, there: pa.Table, mapped: pa.Table) -> pa.Array:
+def _stated_close_reasons(target: RosterTable, versions: pa.Table, mapped: pa.Table) -> pa.Array:
     """Return why each version closes, where the upload says so (null elsewhere)."""
     rows = mapped.filter(mapped.column(DELETED))
-    if CLOSE not in rows.column_names:
-        said = _said_deleted(target, there, rows)
+    if CLOSE_REASON not in rows.column_names:
+        said = _is_stated_deleted(target, versions, rows)
         return pc.if_else(said, pa.scalar("deleted"), pa.scalar(None, pa.string()))
-    place = pc.index_in(key_text(there, target.key), value_set=key_text(rows, target.key))
-    return flat(rows.column(CLOSE)).take(place)
+    place = pc.index_in(key_text(versions, target.key), value_set=key_text(rows, target.key))
+    return combine_chunks(rows.column(CLOSE_REASON)).take(place)
 
 
-def _said_deleted(target: RosterTable, there: pa.Table, rows: pa.Table) -> pa.Array:
+def _is_stated_deleted(target: RosterTable, versions: pa.Table, rows: pa.Table) -> pa.Array:
     """Versions of records of which one of `rows` says that they are deleted; a key cell that the row lacks may be any."""
     needed = [name for name in target.key if name not in target.optional_key]
-    hit = np.zeros(there.num_rows, dtype=bool)
+    hit = np.zeros(versions.num_rows, dtype=bool)
     for size in range(len(needed)) if rows.num_rows else ():
         for empty in combinations(needed, size):
             given = [name for name in needed if name not in empty]
-            chosen = rows.filter(_given(rows, given, empty))
+            chosen = rows.filter(_has_cells(rows, given, empty))
             if chosen.num_rows:
                 names = [name for name in target.key if name not in empty]
-                hit |= pc.is_in(key_text(there, names), value_set=key_text(chosen, names)).to_numpy(zero_copy_only=False)
+                hit |= pc.is_in(key_text(versions, names), value_set=key_text(chosen, names)).to_numpy(zero_copy_only=False)
     return pa.array(hit)
 
 
-def same_rows(wanted: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def match_hashes(wanted: np.ndarray, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which of the wanted rows are there already, and which of those there are wanted, by their hashes.
 
     The hash covers the key. A hash that stands twice on one side settles nothing: such rows are compared by key.
     """
-    shared = np.intersect1d(_single(wanted), _single(there), assume_unique=True)
-    return _among(wanted, shared), _among(there, shared)
+    shared = np.intersect1d(_unique_hashes(wanted), _unique_hashes(current), assume_unique=True)
+    return _is_among(wanted, shared), _is_among(current, shared)
 
 
-def _among(hashes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _is_among(hashes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return which of `hashes` are in `wanted`, which is sorted: looked up in their order, a third of a hash table's time."""
     found = np.zeros(len(hashes), dtype=bool)
     if len(wanted):
@@ -385,57 +401,64 @@ def _among(hashes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return found
 
 
-def _single(hashes: np.ndarray) -> np.ndarray:
+def _unique_hashes(hashes: np.ndarray) -> np.ndarray:
     values, counts = np.unique(hashes, return_counts=True)
     return values if len(values) == len(hashes) else values[counts == 1]
 
 
-def _closes(*reasons: tuple[pa.Table, pa.Array | str]) -> pa.Table:
+def _versions_to_close(*reasons: tuple[pa.Table, pa.Array | str]) -> pa.Table:
     """Return the versions to close, each with its reason: one for all rows of a table, or one for each."""
-    versions = pa.concat_arrays([flat(rows.column("version_id")) for rows, _ in reasons])
+    versions = pa.concat_arrays([combine_chunks(rows.column("version_id")) for rows, _ in reasons])
     words = [pa.repeat(pa.scalar(why), rows.num_rows) if isinstance(why, str) else why for rows, why in reasons]
     return pa.table([versions, pa.concat_arrays([word.cast(pa.string()) for word in words])], schema=CLOSES)
 
 
-def _gone(
-    target: RosterTable, there: pa.Table, missing: pa.Array, seen: pa.Table, doubt: Doubt, drafts: Mapping[str, _Draft]
+def _proven_removed(
+    target: RosterTable,
+    versions: pa.Table,
+    missing: pa.Array,
+    seen: pa.Table,
+    evidence: RemovalEvidence,
+    drafts: Mapping[str, _Draft],
 ) -> pa.Array:
     """Which of the versions `there` are of records that the upload proves to be gone."""
-    if doubt.everything:
-        return pa.array(np.zeros(there.num_rows, dtype=bool))
-    gone = pc.and_not(missing, pc.is_in(key_text(there, target.key), value_set=key_text(seen, target.key)))
-    return _keep_parents(target, there, _certain(there, gone, target.name, doubt), drafts)
+    if evidence.has_refused_file:
+        return pa.array(np.zeros(versions.num_rows, dtype=bool))
+    gone = pc.and_not(missing, pc.is_in(key_text(versions, target.key), value_set=key_text(seen, target.key)))
+    return _without_kept_parents(target, versions, _without_uncertain(versions, gone, target.name, evidence), drafts)
 
 
-def _keep_parents(target: RosterTable, there: pa.Table, gone: pa.Array, drafts: Mapping[str, _Draft]) -> pa.Array:
+def _without_kept_parents(target: RosterTable, versions: pa.Table, removed: pa.Array, drafts: Mapping[str, _Draft]) -> pa.Array:
     """A record that was read from the same file as a kept one that refers to it is kept too: one damaged row held both."""
     for reference in REFERENCES:
-        if reference.parent == target.name and reference.table in drafts and drafts[reference.table].stays.num_rows:
-            named = key_text(drafts[reference.table].stays, (*reference.columns, "source_file"))
-            gone = pc.and_not(gone, pc.is_in(key_text(there, (*reference.parent_columns, "source_file")), value_set=named))
-    return gone
+        if reference.parent == target.name and reference.table in drafts and drafts[reference.table].remaining.num_rows:
+            named = key_text(drafts[reference.table].remaining, (*reference.columns, "source_file"))
+            removed = pc.and_not(
+                removed, pc.is_in(key_text(versions, (*reference.parent_columns, "source_file")), value_set=named)
+            )
+    return removed
 
 
-def _left_out(target: RosterTable, there: pa.Table, left_out: LeftOut, drafts: Mapping[str, _Draft]) -> pa.Array:
+def _is_excluded(target: RosterTable, versions: pa.Table, exclusions: Exclusions, drafts: Mapping[str, _Draft]) -> pa.Array:
     """Versions that a person leaves out: by table, by school, what those refer to, and what is theirs without naming a school."""
-    kept = np.full(there.num_rows, target.name in left_out.tables)
-    if left_out.is_empty:
+    kept = np.full(versions.num_rows, target.name in exclusions.tables)
+    if exclusions.is_empty:
         return pa.array(kept)
-    school = "organization_id" if target.name == "organizations" else target.has_school
-    if school and left_out.schools:
-        chosen = pa.array(sorted(left_out.schools), pa.string())
-        kept |= pc.is_in(flat(there.column(school)), value_set=chosen).to_numpy(zero_copy_only=False)
+    school = "organization_id" if target.name == "organizations" else target.school_column
+    if school and exclusions.schools:
+        chosen = pa.array(sorted(exclusions.schools), pa.string())
+        kept |= pc.is_in(combine_chunks(versions.column(school)), value_set=chosen).to_numpy(zero_copy_only=False)
     people = [reference for reference in REFERENCES if reference.parent == "users"]
     own = next((reference for reference in people if reference.table == target.name), None)
     for reference in REFERENCES:
         child = drafts.get(reference.table)
-        if child is None or not child.kept.num_rows:
+        if child is None or not child.excluded.num_rows:
             continue
-        named = key_text(child.kept, reference.columns)
+        named = key_text(child.excluded, reference.columns)
         if reference.parent == target.name:
-            kept |= pc.is_in(key_text(there, reference.parent_columns), value_set=named).to_numpy(zero_copy_only=False)
-        elif own and target.has_school is None and reference in people:
-            kept |= pc.is_in(key_text(there, own.columns), value_set=named).to_numpy(zero_copy_only=False)
+            kept |= pc.is_in(key_text(versions, reference.parent_columns), value_set=named).to_numpy(zero_copy_only=False)
+        elif own and target.school_column is None and reference in people:
+            kept |= pc.is_in(key_text(versions, own.columns), value_set=named).to_numpy(zero_copy_only=False)
     return pa.array(kept)
 
 
@@ -444,11 +467,11 @@ def changed_columns(target: RosterTable, updates: pa.Table, before: pa.Table) ->
 
     Args: updates, before: the same records in the same order.
     """
-    derived_now, derived_then = (flat(t.column("derived")) for t in (updates, before))
+    derived_now, derived_then = (combine_chunks(t.column("derived")) for t in (updates, before))
     counts: dict[str, int] = {}
     counted = np.zeros(updates.num_rows, dtype=bool)
     for name in (*(n for n in target.names if n not in target.key), "extensions"):
-        one, other = flat(updates.column(name)), flat(before.column(name))
+        one, other = combine_chunks(updates.column(name)), combine_chunks(before.column(name))
         same = pc.or_(pc.fill_null(pc.equal(one, other.cast(one.type)), False), pc.and_(pc.is_null(one), pc.is_null(other)))
         differs = ~same.to_numpy(zero_copy_only=False)
         if differs.any():
@@ -462,17 +485,17 @@ def _lists(derived: pa.Array, name: str) -> pa.Array:
     return pc.match_substring(derived, f'"{name}"')
 
 
-def _by_school(draft: _Draft, left_out: pa.Table, removed: pa.Table, counted: pa.Table) -> dict[str, SchoolPlan]:
+def _by_school(draft: _Draft, absent_rows: pa.Table, removed: pa.Table, counted: pa.Table) -> dict[str, SchoolPlan]:
     """Return what happens school by school; `counted`: the updates that change more than derived columns."""
     target = draft.target
-    updated, absent, deleted = (per_school(target, rows) for rows in (draft.updates, left_out, removed))
-    named = sorted({*draft.opening, *updated, *deleted})
-    counts = draft.having() if named and draft.current else {}
-    changed = per_school(target, counted)
+    updated, absent, deleted = (count_per_school(target, rows) for rows in (draft.updates, absent_rows, removed))
+    named = sorted({*draft.opening_by_school, *updated, *deleted})
+    counts = draft.current_by_school() if named and draft.current else {}
+    changed = count_per_school(target, counted)
     return {
         school: SchoolPlan(
             current=counts.get(school, 0),
-            created=draft.opening.get(school, 0) - updated.get(school, 0),
+            created=draft.opening_by_school.get(school, 0) - updated.get(school, 0),
             updated=updated.get(school, 0),
             counted=changed.get(school, 0),
             deleted=deleted.get(school, 0),
@@ -482,22 +505,22 @@ def _by_school(draft: _Draft, left_out: pa.Table, removed: pa.Table, counted: pa
     }
 
 
-def per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
+def count_per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
     """Return how many of `rows` each school has; empty where records of the table belong to none."""
-    if target.has_school is None or not rows.num_rows:
+    if target.school_column is None or not rows.num_rows:
         return {}
-    counts = pc.value_counts(pc.drop_null(flat(rows.column(target.has_school)))).to_pylist()
+    counts = pc.value_counts(pc.drop_null(combine_chunks(rows.column(target.school_column)))).to_pylist()
     return {count["values"]: count["counts"] for count in counts}
 
 
-def plan_hash(base: int | None, tables: Mapping[str, TablePlan], more: Sequence[str] = ()) -> str:
-    """Return the hash that names a plan. ``more``: what it would do besides, in words that are always the same."""
+def plan_hash(base: int | None, tables: Mapping[str, TablePlan], extra_lines: Sequence[str] = ()) -> str:
+    """Return the hash that names a plan. ``extra_lines``: what it would do besides, in words that are always the same."""
     digest = hashlib.sha256(f"base {base}\n".encode())
-    digest.update("".join(f"{line}\n" for line in more).encode())
+    digest.update("".join(f"{line}\n" for line in extra_lines).encode())
     for name, table in tables.items():
         digest.update(f"{name} {len(table.opens)} {table.closes.num_rows}\n".encode())
         digest.update(table.hashes.tobytes())
         closes = table.closes.sort_by("version_id")
-        digest.update(flat(closes.column("version_id")).to_numpy().tobytes())
-        digest.update("\n".join(flat(closes.column("close_reason")).to_pylist()).encode())
+        digest.update(combine_chunks(closes.column("version_id")).to_numpy().tobytes())
+        digest.update("\n".join(combine_chunks(closes.column("close_reason")).to_pylist()).encode())
     return digest.hexdigest()

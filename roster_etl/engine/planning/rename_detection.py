@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.planning.plan import CLOSES, Plan, TablePlan, per_school, plan_hash
+from roster_etl.engine.planning.plan import CLOSES, Plan, TablePlan, count_per_school, plan_hash
 from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
-from roster_etl.frames.arrow import flat
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.frames.row_hashes import hash_numbers
 
 ENTITY, TABLE, RENAMED = "users", "id_changes", "renamed"
@@ -40,21 +40,21 @@ class People:
     schools: pa.Table
 
 
-def propose(gone: People, come: People) -> pa.Table:
-    """Return who of those `come` may be who of those `gone` (columns PROPOSALS): one to one, in the same school.
+def propose_renames(removed: People, added: People) -> pa.Table:
+    """Return who of those `added` may be who of those `removed` (columns PROPOSALS): one to one, in the same school.
 
     They have the same names and date of birth, or the same e-mail address; case does not count. Where two fit one, neither is proposed.
     """
-    before, after = _described(gone), _described(come)
+    before, after = _comparable_people(removed), _comparable_people(added)
     pairs = pa.concat_tables([_pairs(before, after, by) for by in _BY])
     pairs = pairs.group_by(["user_kind", "old_id", "new_id"]).aggregate([("by", "min")]).rename_columns([*PROPOSALS.names])
-    alone = pc.and_(_once(pairs, ("user_kind", "old_id")), _once(pairs, ("user_kind", "new_id")))
+    alone = pc.and_(_is_unique(pairs, ("user_kind", "old_id")), _is_unique(pairs, ("user_kind", "new_id")))
     found = pairs.filter(alone)
     # One row of id_changes says old and new id: two kinds of people with the very same pair could not be told apart there.
-    return found.filter(_once(found, ("old_id", "new_id"))).sort_by([("user_kind", "ascending"), ("old_id", "ascending")])
+    return found.filter(_is_unique(found, ("old_id", "new_id"))).sort_by([("user_kind", "ascending"), ("old_id", "ascending")])
 
 
-def change_rows(proposals: pa.Table) -> pa.Table:
+def id_change_rows(proposals: pa.Table) -> pa.Table:
     """Return the rows of ``id_changes`` that `proposals` are, as a mapped table has them; the kind of person is an extension."""
     target, count = TABLES[TABLE], proposals.num_rows
     nothing = pa.nulls(count, pa.string())
@@ -73,25 +73,30 @@ def change_rows(proposals: pa.Table) -> pa.Table:
     return rows.append_column(HASH, row_hash(rows, target))
 
 
-def with_renames(plan: Plan, renamed: pa.Table, closing: Mapping[str, pa.Table], changes: pa.Table, current: int) -> Plan:
+def apply_renames(
+    plan: Plan, renamed: pa.Table, closing_versions: Mapping[str, pa.Table], changes: pa.Table, current: int
+) -> Plan:
     """Return `plan` with what it removes of people who are `renamed` (columns PROPOSALS) closed for that reason.
 
     Args: closing: by table the versions, whole, that the plan closes; changes: rows of ``id_changes`` that open; current: how many it has.
     """
     old = renamed.select(["user_kind", "old_id"]).rename_columns([*_KEY])
-    tables = {n: _renamed(table, closing[n], old) if n in closing else table for n, table in plan.tables.items()}
+    tables = {
+        n: _close_as_renamed(table, closing_versions[n], old) if n in closing_versions else table
+        for n, table in plan.tables.items()
+    }
     if changes.num_rows:
-        tables[TABLE] = _opening(changes, current)
+        tables[TABLE] = _id_changes_plan(changes, current)
     return replace(plan, tables=tables, sha256=plan_hash(plan.base, tables))
 
 
-def _renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> TablePlan:
+def _close_as_renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> TablePlan:
     theirs = closing.filter(pc.is_in(key_text(closing, _KEY), value_set=key_text(old, _KEY)))
-    ids, reasons = flat(table.closes.column("version_id")), flat(table.closes.column("close_reason"))
-    mine = pc.and_(pc.is_in(ids, value_set=flat(theirs.column("version_id"))), pc.is_in(reasons, value_set=_REMOVED))
+    ids, reasons = combine_chunks(table.closes.column("version_id")), combine_chunks(table.closes.column("close_reason"))
+    mine = pc.and_(pc.is_in(ids, value_set=combine_chunks(theirs.column("version_id"))), pc.is_in(reasons, value_set=_REMOVED))
     absent = pc.and_(mine, pc.equal(reasons, "absent"))
-    fewer = per_school(
-        TABLES[table.table], theirs.filter(pc.is_in(flat(theirs.column("version_id")), value_set=ids.filter(absent)))
+    fewer = count_per_school(
+        TABLES[table.table], theirs.filter(pc.is_in(combine_chunks(theirs.column("version_id")), value_set=ids.filter(absent)))
     )
     moved = Counter(reasons.filter(mine).to_pylist())
     counts = Counter(table.reasons) - moved + Counter({RENAMED: moved.total()})
@@ -104,7 +109,7 @@ def _renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> TablePlan:
     )
 
 
-def _opening(changes: pa.Table, current: int) -> TablePlan:
+def _id_changes_plan(changes: pa.Table, current: int) -> TablePlan:
     return TablePlan(
         table=TABLE,
         opens=pa.array(np.arange(changes.num_rows)),
@@ -122,23 +127,23 @@ def _opening(changes: pa.Table, current: int) -> TablePlan:
     )
 
 
-def _described(people: People) -> pa.Table:
+def _comparable_people(people: People) -> pa.Table:
     """Return one row a person and school: all as text, the ids as they are, what is compared in lower case."""
     persons = _as_text(people.persons.select([*PERSON]))
     born = _as_text(people.born.select([*_KEY, "birth_date"]))
     schools = _as_text(people.schools.select([*_KEY, "organization_id"])).group_by([*_KEY, "organization_id"]).aggregate([])
     all_ = persons.join(born, [*_KEY], join_type="left outer").join(schools, [*_KEY], join_type="left outer")
-    lowered = {n: pc.utf8_lower(flat(all_.column(n))) for n in ("first_name", "last_name", "email", "birth_date")}
+    lowered = {n: pc.utf8_lower(combine_chunks(all_.column(n))) for n in ("first_name", "last_name", "email", "birth_date")}
     return pa.table({n: lowered.get(n, all_.column(n)) for n in all_.column_names})
 
 
 def _as_text(table: pa.Table) -> pa.Table:
-    return pa.table({name: flat(table.column(name)).cast(pa.string()) for name in table.column_names})
+    return pa.table({name: combine_chunks(table.column(name)).cast(pa.string()) for name in table.column_names})
 
 
 def _pairs(before: pa.Table, after: pa.Table, by: str) -> pa.Table:
     """Return who fits whom in some school, where just one fits one."""
-    (one, ids), (other, new) = (_matchable(side, _BY[by]) for side in (before, after))
+    (one, ids), (other, new) = (_match_keys(side, _BY[by]) for side in (before, after))
     place = pc.index_in(one, value_set=other)
     hit = pc.is_valid(place)
     columns = [
@@ -150,17 +155,17 @@ def _pairs(before: pa.Table, after: pa.Table, by: str) -> pa.Table:
     return pa.table(columns, schema=PROPOSALS)
 
 
-def _matchable(people: pa.Table, columns: tuple[str, ...]) -> tuple[pa.Array, pa.Table]:
+def _match_keys(people: pa.Table, columns: tuple[str, ...]) -> tuple[pa.Array, pa.Table]:
     """Return what people are compared by, and the people; without those who lack some of it, and those whom it does not tell apart."""
-    complete = pc.is_valid(flat(people.column(columns[0])))
+    complete = pc.is_valid(combine_chunks(people.column(columns[0])))
     for name in columns[1:]:
-        complete = pc.and_(complete, pc.is_valid(flat(people.column(name))))
+        complete = pc.and_(complete, pc.is_valid(combine_chunks(people.column(name))))
     people = people.filter(complete)
-    people = people.filter(_once(people, (*columns, "organization_id")))
+    people = people.filter(_is_unique(people, (*columns, "organization_id")))
     return key_text(people, (*columns, "organization_id")), people
 
 
-def _once(rows: pa.Table, columns: tuple[str, ...]) -> pa.Array:
+def _is_unique(rows: pa.Table, columns: tuple[str, ...]) -> pa.Array:
     """Return which rows are the only ones with their values of `columns`."""
     keys = key_text(rows, columns)
     counts = pc.value_counts(keys)

@@ -14,17 +14,17 @@ from roster_etl.engine.csv.arrow_columns import column_names
 from roster_etl.engine.csv.reader import RawFile
 
 
-def same_records(one: RawFile, other: RawFile) -> bool:
+def have_same_records(one: RawFile, other: RawFile) -> bool:
     """Return whether two files that were read have the same columns (case does not count) and the same records."""
     names = sorted(name.casefold() for name in one.header)
     if one.refused or other.refused or names != sorted(name.casefold() for name in other.header):
         return False
     if len(set(names)) < len(names) or one.rows_read != other.rows_read:
         return False
-    return _damaged(one) == _damaged(other) and _sorted_records(one).equals(_sorted_records(other))
+    return _damaged_records(one) == _damaged_records(other) and _sorted_records(one).equals(_sorted_records(other))
 
 
-def _damaged(raw: RawFile) -> list[tuple[str, tuple[str, ...]]]:
+def _damaged_records(raw: RawFile) -> list[tuple[str, tuple[str, ...]]]:
     """Return the records that could not be read with certainty; their cells are compared where they stand."""
     return sorted((record.code, tuple(record.cells)) for record in raw.damaged)
 

@@ -14,7 +14,7 @@ from typing import Literal
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan, TablePlan
 
-What = Literal["deleted", "updated", "created"]
+ChangeType = Literal["deleted", "updated", "created"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,11 @@ class Thresholds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exceeded:
+class ExceededThreshold:
     """A threshold that a plan exceeds; ``school`` None: the whole table."""
 
     table: str
-    what: What
+    what: ChangeType
     school: str | None
     records: int
     current: int
@@ -43,41 +43,43 @@ class Exceeded:
         return round(100 * self.records / self.current, 1) if self.current else 100.0
 
 
-def exceeded(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
+def exceeded_thresholds(plan: Plan, thresholds: Thresholds) -> tuple[ExceededThreshold, ...]:
     """Return the thresholds of removals and updates that `plan` exceeds, by table and by school. A first load exceeds none, nor do events."""
-    return tuple(item for name, table in _compared(plan) for item in _of_table(name, table, thresholds))
+    return tuple(item for name, table in _comparable_tables(plan) for item in _table_excess(name, table, thresholds))
 
 
-def many_additions(plan: Plan, thresholds: Thresholds) -> tuple[Exceeded, ...]:
+def exceeded_additions(plan: Plan, thresholds: Thresholds) -> tuple[ExceededThreshold, ...]:
     """Return the tables, or else their schools, that grow by more than the share that is told of. A first load does not grow."""
-    found: list[Exceeded] = []
-    for name, table in _compared(plan):
+    found: list[ExceededThreshold] = []
+    for name, table in _comparable_tables(plan):
         if _too_many(table.created, table.current, thresholds.add_pct, thresholds.delete_min):
-            found.append(Exceeded(table=name, what="created", school=None, records=table.created, current=table.current))
+            found.append(ExceededThreshold(table=name, what="created", school=None, records=table.created, current=table.current))
             continue
         for school, part in table.schools.items():
             if part.current and _too_many(part.created, part.current, thresholds.add_pct, thresholds.delete_min):
-                found.append(Exceeded(table=name, what="created", school=school, records=part.created, current=part.current))
+                found.append(
+                    ExceededThreshold(table=name, what="created", school=school, records=part.created, current=part.current)
+                )
     return tuple(found)
 
 
-def _compared(plan: Plan) -> Iterator[tuple[str, TablePlan]]:
+def _comparable_tables(plan: Plan) -> Iterator[tuple[str, TablePlan]]:
     """Yield the tables of which something is current; events are only added to, however many there are."""
-    yield from ((name, table) for name, table in plan.tables.items() if table.current and not TABLES[name].event)
+    yield from ((name, table) for name, table in plan.tables.items() if table.current and not TABLES[name].holds_events)
 
 
-def _of_table(name: str, table: TablePlan, limits: Thresholds) -> Iterator[Exceeded]:
+def _table_excess(name: str, table: TablePlan, limits: Thresholds) -> Iterator[ExceededThreshold]:
     no_organization_goes = name == "organizations" and limits.delete_pct < 100
     if _too_many(table.absent, table.current, limits.delete_pct, limits.delete_min) or (no_organization_goes and table.absent):
-        yield Exceeded(table=name, what="deleted", school=None, records=table.absent, current=table.current)
+        yield ExceededThreshold(table=name, what="deleted", school=None, records=table.absent, current=table.current)
     if _too_many(table.counted_updates, table.current, limits.update_pct, limits.delete_min):
-        yield Exceeded(table=name, what="updated", school=None, records=table.counted_updates, current=table.current)
+        yield ExceededThreshold(table=name, what="updated", school=None, records=table.counted_updates, current=table.current)
     for school, part in table.schools.items():
         if _too_many(part.absent, part.current, limits.delete_pct, limits.delete_min):
-            yield Exceeded(table=name, what="deleted", school=school, records=part.absent, current=part.current)
+            yield ExceededThreshold(table=name, what="deleted", school=school, records=part.absent, current=part.current)
         if part.current and _too_many(part.counted, part.current, limits.update_pct, limits.delete_min):
-            yield Exceeded(table=name, what="updated", school=school, records=part.counted, current=part.current)
+            yield ExceededThreshold(table=name, what="updated", school=school, records=part.counted, current=part.current)
 
 
-def _too_many(records: int, current: int, pct: float, least: int) -> bool:
-    return pct < 100 and records >= least and records * 100 > pct * current
+def _too_many(records: int, current: int, pct: float, minimum: int) -> bool:
+    return pct < 100 and records >= minimum and records * 100 > pct * current

@@ -14,16 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.engine.planning.plan import CLOSES, Plan, SchoolPlan, TablePlan, changed_columns, per_school, plan_hash, same_rows
+from roster_etl.engine.planning.plan import (
+    CLOSES,
+    Plan,
+    SchoolPlan,
+    TablePlan,
+    changed_columns,
+    count_per_school,
+    match_hashes,
+    plan_hash,
+)
 from roster_etl.engine.transform.mapper import HASH, key_text
-from roster_etl.frames.arrow import flat
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.frames.row_hashes import hash_numbers
 
 UNDONE = "undone"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Since:
+class ChangesSince:
     """What became of one table since a moment.
 
     ``ended``: versions, whole, that were current then and are no more; ``begun``: versions, whole, that are current now and were
@@ -36,19 +45,19 @@ class Since:
     schools: Mapping[str, int] = field(default_factory=dict)
 
 
-def make_undo(since: Mapping[str, Since], *, base: int | None, edits: Sequence[str] = ()) -> Plan:
+def make_undo_plan(since: Mapping[str, ChangesSince], *, base: int | None, edits: Sequence[str] = ()) -> Plan:
     """Return the plan that brings back the moment that `since` counts from, by table.
 
     A version's place in ``TablePlan.opens`` is its place in ``Since.ended``. ``edits``: what would become of stewards' edits, in
     words; they belong to what a person approves.
     """
-    tables = {name: _undone(TABLES[name], since[name]) for name in TABLES if name in since}
+    tables = {name: _undo_table(TABLES[name], since[name]) for name in TABLES if name in since}
     return Plan(base=base, tables=tables, sha256=plan_hash(base, tables, (UNDONE, *edits)))
 
 
-def _undone(target: RosterTable, since: Since) -> TablePlan:
+def _undo_table(target: RosterTable, since: ChangesSince) -> TablePlan:
     then, now = (hash_numbers(rows.column(HASH)) for rows in (since.ended, since.begun))
-    same_then, same_now = same_rows(then, now)  # changed, and changed back: the record is what it was
+    same_then, same_now = match_hashes(then, now)  # changed, and changed back: the record is what it was
     places = np.flatnonzero(~same_then)
     wanted, there = since.ended.take(pa.array(places)), since.begun.filter(pa.array(~same_now))
     place = pc.index_in(key_text(wanted, target.key), value_set=key_text(there, target.key))
@@ -60,7 +69,7 @@ def _undone(target: RosterTable, since: Since) -> TablePlan:
         table=target.name,
         opens=pa.array(places),
         hashes=np.sort(then[places]),
-        closes=pa.table([flat(there.column("version_id")), reasons], schema=CLOSES),
+        closes=pa.table([combine_chunks(there.column("version_id")), reasons], schema=CLOSES),
         created=wanted.num_rows - updates.num_rows,
         updated=updates.num_rows,
         deleted=gone.num_rows,
@@ -74,9 +83,9 @@ def _undone(target: RosterTable, since: Since) -> TablePlan:
 
 
 def _schools(
-    target: RosterTable, since: Since, wanted: pa.Table, updates: pa.Table, counted: pa.Table, gone: pa.Table
+    target: RosterTable, since: ChangesSince, wanted: pa.Table, updates: pa.Table, counted: pa.Table, gone: pa.Table
 ) -> dict[str, SchoolPlan]:
-    opening, updated, changed, deleted = (per_school(target, rows) for rows in (wanted, updates, counted, gone))
+    opening, updated, changed, deleted = (count_per_school(target, rows) for rows in (wanted, updates, counted, gone))
     return {
         school: SchoolPlan(
             current=since.schools.get(school, 0),

@@ -12,51 +12,53 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.frames.arrow import flat
+from roster_etl.frames.arrow import combine_chunks
 
-Likeness = Literal["another_district", "renumbered"]
+ForeignUpload = Literal["another_district", "renumbered"]
 
-MANY = 20
+MIN_PEOPLE = 20
 """Fewer people who go are too few to tell anything from."""
-FEW_IN_COMMON = 0.1
+MIN_SHARE_IN_COMMON = 0.1
 """The share of known people whose ids an upload has at least, unless it is somebody else's."""
-SAME_PEOPLE = 0.5
+MIN_SHARE_RENUMBERED = 0.5
 """The share of those who go that are found among those who come, if their ids were changed."""
 
 _BY_BIRTH = ("user_kind", "first_name", "last_name", "birth_date")
 _BY_MAIL = ("user_kind", "email")
 
 
-def likeness(gone: pa.Table, come: pa.Table, *, current: int) -> Likeness | None:
+def detect_foreign_upload(removed: pa.Table, added: pa.Table, *, current: int) -> ForeignUpload | None:
     """Return what an upload looks like, if it does not look like the district's own; None: nothing speaks against it.
 
     Args: gone, come: user_kind, first_name, last_name, email, birth_date of those who would go, and come; current: people known.
     """
-    if gone.num_rows < MANY or come.num_rows < MANY:
+    if removed.num_rows < MIN_PEOPLE or added.num_rows < MIN_PEOPLE:
         return None
-    if same_people(gone, come) >= SAME_PEOPLE * gone.num_rows:
+    if count_same_people(removed, added) >= MIN_SHARE_RENUMBERED * removed.num_rows:
         return "renumbered"
-    in_common = current - gone.num_rows
-    return "another_district" if in_common < FEW_IN_COMMON * current else None
+    in_common = current - removed.num_rows
+    return "another_district" if in_common < MIN_SHARE_IN_COMMON * current else None
 
 
-def same_people(gone: pa.Table, come: pa.Table) -> int:
-    """Return how many of `gone` are among `come`: the same names and date of birth, or the same e-mail address; case does not count."""
-    found = pc.or_(*(_found(gone, come, columns) for columns in (_BY_BIRTH, _BY_MAIL)))
+def count_same_people(removed: pa.Table, added: pa.Table) -> int:
+    """Return how many of `removed` are among `added`: the same names and date of birth, or the same e-mail address; case does not count."""
+    found = pc.or_(*(_is_same_person(removed, added, columns) for columns in (_BY_BIRTH, _BY_MAIL)))
     return int(pc.sum(found).as_py() or 0)
 
 
-def _found(gone: pa.Table, come: pa.Table, columns: tuple[str, ...]) -> pa.Array:
-    known = key_text(_folded(come.filter(_complete(come, columns)), columns), columns)
-    return pc.and_(pc.is_in(key_text(_folded(gone, columns), columns), value_set=known), _complete(gone, columns))
+def _is_same_person(removed: pa.Table, added: pa.Table, columns: tuple[str, ...]) -> pa.Array:
+    known = key_text(_lowercase_columns(added.filter(_has_all_values(added, columns)), columns), columns)
+    return pc.and_(
+        pc.is_in(key_text(_lowercase_columns(removed, columns), columns), value_set=known), _has_all_values(removed, columns)
+    )
 
 
-def _complete(people: pa.Table, columns: tuple[str, ...]) -> pa.Array:
-    complete = pc.is_valid(flat(people.column(columns[0])))
+def _has_all_values(people: pa.Table, columns: tuple[str, ...]) -> pa.Array:
+    complete = pc.is_valid(combine_chunks(people.column(columns[0])))
     for name in columns[1:]:
-        complete = pc.and_(complete, pc.is_valid(flat(people.column(name))))
+        complete = pc.and_(complete, pc.is_valid(combine_chunks(people.column(name))))
     return complete
 
 
-def _folded(people: pa.Table, columns: tuple[str, ...]) -> pa.Table:
-    return pa.table({name: pc.utf8_lower(flat(people.column(name)).cast(pa.string())) for name in columns})
+def _lowercase_columns(people: pa.Table, columns: tuple[str, ...]) -> pa.Table:
+    return pa.table({name: pc.utf8_lower(combine_chunks(people.column(name)).cast(pa.string())) for name in columns})

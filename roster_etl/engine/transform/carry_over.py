@@ -14,11 +14,15 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
-from roster_etl.frames.arrow import REFUSED, flat
+from roster_etl.frames.arrow import REFUSED, combine_chunks
 
 
-def keep_unstated(
-    target: RosterTable, mapped: pa.Table, current: pa.Table, silent: Mapping[str, Collection[str]], extensions: Collection[str]
+def carry_over_missing_columns(
+    target: RosterTable,
+    mapped: pa.Table,
+    current: pa.Table,
+    missing_columns: Mapping[str, Collection[str]],
+    extensions: Collection[str],
 ) -> pa.Table:
     """Return `mapped` with the values of `current` where the upload says nothing, and with new row hashes.
 
@@ -26,38 +30,50 @@ def keep_unstated(
         columns that the upload lost. Records that are not in `current` keep their empty cells.
     """
     place = pc.index_in(key_text(mapped, target.key), value_set=key_text(current, target.key))
-    origin = flat(mapped.column("source_file"))
-    for name in sorted({column for columns in silent.values() for column in columns}):
-        files = pa.array([file for file, columns in silent.items() if name in columns], pa.string())
+    origin = combine_chunks(mapped.column("source_file"))
+    for name in sorted({column for columns in missing_columns.values() for column in columns}):
+        files = pa.array([file for file, columns in missing_columns.items() if name in columns], pa.string())
         chosen = pc.and_(pc.is_in(origin, value_set=files), pc.is_valid(place))
-        before = flat(current.column(name)).take(place)
-        mapped = _put(mapped, name, pc.if_else(chosen, before, flat(mapped.column(name))))
+        before = combine_chunks(current.column(name)).take(place)
+        mapped = _set_column(mapped, name, pc.if_else(chosen, before, combine_chunks(mapped.column(name))))
     if extensions:
-        mapped = _put(mapped, "extensions", _extensions(flat(mapped.column("extensions")), current, place, extensions))
-    return _put(mapped, HASH, row_hash(mapped, target))
+        mapped = _set_column(
+            mapped, "extensions", _extensions(combine_chunks(mapped.column("extensions")), current, place, extensions)
+        )
+    return _set_column(mapped, HASH, row_hash(mapped, target))
 
 
-def stand_aside(
-    target: RosterTable, mapped: pa.Table, known: pa.Table, *, better: str, others: Collection[str], unsure: bool
+def suppress_placeholders(
+    target: RosterTable,
+    mapped: pa.Table,
+    current: pa.Table,
+    *,
+    primary_file: str,
+    placeholder_files: Collection[str],
+    has_redacted_key: bool,
 ) -> pa.Table:
-    """Return `mapped` with rows that stand in for those of file `better` marked as refused, where that file may mean theirs.
+    """Return `mapped` with rows that stand in for those of file `primary_file` marked as refused, where that file may mean theirs.
 
     Such a record was seen, and stays as it is known: what stands in says less than what was there.
 
-    Args: known: the current versions that came from that file; others: names of the files whose rows stand in;
-        unsure: records of the file do not tell whose they are, so that they may be any.
+    Args: known: the current versions that came from that file; placeholder_files: names of the files whose rows stand in;
+        has_redacted_key: records of the file do not tell whose they are, so that they may be any.
     """
-    keys, origin, refused = key_text(mapped, target.key), flat(mapped.column("source_file")), flat(mapped.column(REFUSED))
-    aside = pc.and_(pc.is_in(origin, value_set=pa.array(sorted(others), pa.string())), pc.invert(refused))
-    aside = pc.and_(aside, pc.is_in(keys, value_set=key_text(known, target.key)))
-    if not unsure:
-        named = keys.filter(pc.and_(refused, pc.equal(origin, better)))
+    keys, origin, refused = (
+        key_text(mapped, target.key),
+        combine_chunks(mapped.column("source_file")),
+        combine_chunks(mapped.column(REFUSED)),
+    )
+    aside = pc.and_(pc.is_in(origin, value_set=pa.array(sorted(placeholder_files), pa.string())), pc.invert(refused))
+    aside = pc.and_(aside, pc.is_in(keys, value_set=key_text(current, target.key)))
+    if not has_redacted_key:
+        named = keys.filter(pc.and_(refused, pc.equal(origin, primary_file)))
         aside = pc.and_(aside, pc.is_in(keys, value_set=named))
-    return _put(mapped, REFUSED, pc.or_(refused, aside))
+    return _set_column(mapped, REFUSED, pc.or_(refused, aside))
 
 
-def _extensions(now: pa.Array, current: pa.Table, place: pa.Array, lost: Collection[str]) -> pa.Array:
-    before = flat(current.column("extensions")).take(place)
+def _extensions(now: pa.Array, current: pa.Table, position: pa.Array, lost: Collection[str]) -> pa.Array:
+    before = combine_chunks(current.column("extensions")).take(position)
     texts = now.to_pylist()
     for number in np.flatnonzero(pc.fill_null(pc.not_equal(before, "{}"), False).to_numpy(zero_copy_only=False)):
         kept = {name: value for name, value in json.loads(before[number].as_py()).items() if name in lost}
@@ -67,5 +83,5 @@ def _extensions(now: pa.Array, current: pa.Table, place: pa.Array, lost: Collect
     return pa.array(texts, pa.string())
 
 
-def _put(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+def _set_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(table.schema.get_field_index(name), name, values)

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from roster_etl.canonical.allowed_values import form_of
+from roster_etl.canonical.allowed_values import cell_format_of
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.mapper import HASH, key_text, row_hash
 from roster_etl.engine.validation import cell_cleanup
-from roster_etl.engine.validation.cell_formats import broken, expected
+from roster_etl.engine.validation.cell_formats import describe_format, find_invalid
 from roster_etl.engine.validation.column_checks import CELL_CHARS
-from roster_etl.frames.arrow import REFUSED, flat, one_array, text
-from roster_etl.mapping.value_functions import instant
+from roster_etl.frames.arrow import REFUSED, combine_chunks, text_series, to_arrow_array
+from roster_etl.mapping.value_functions import parse_timestamp
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.field_rules import Choice, Phone
 
@@ -44,11 +44,11 @@ class RecordEdit:
     value: str | None
 
 
-def edit_value(table: RosterTable, field: str, value: str | None) -> Any:
+def parse_edit_value(table: RosterTable, field: str, value: str | None) -> Any:
     """Return what the text of an edit stands for. Raises BadEdit."""
     if value is None:
         return None
-    words, read = _KINDS[table.column(field).type]
+    words, read = _PARSERS[table.column(field).type]
     try:
         found = read(value)
     except (ValueError, KeyError):
@@ -58,29 +58,29 @@ def edit_value(table: RosterTable, field: str, value: str | None) -> Any:
     return found
 
 
-def judged_value(table: RosterTable, field: str, value: str | None) -> str | None:
+def validate_edit_value(table: RosterTable, field: str, value: str | None) -> str | None:
     """Return the text of a new edit as an edit keeps it: without white space at its ends, codes as they are listed, phones as digits.
 
-    An edit that was set once is not judged again: `edit_value` reads it. Raises BadEdit.
+    An edit that was set once is not judged again: `parse_edit_value` reads it. Raises BadEdit.
     """
     (cell,) = cell_cleanup.trim(pa.array([value or None], pa.string()))[0].to_pylist()
     if cell is None:
         return None
-    form = form_of(table, field)
+    form = cell_format_of(table, field)
     nul, control = cell_cleanup.control_characters(pa.array([cell], pa.string()))
     if nul.any() or control.any() or len(cell) > CELL_CHARS:
         raise BadEdit(
             table=table.name, field=field, expected=f"at most {CELL_CHARS} characters, none of them a control character"
         )
-    if broken(form, pa.array([cell], pa.string())).any():
-        raise BadEdit(table=table.name, field=field, expected=expected(form))
-    edit_value(table, field, cell)
+    if find_invalid(form, pa.array([cell], pa.string())).any():
+        raise BadEdit(table=table.name, field=field, expected=describe_format(form))
+    parse_edit_value(table, field, cell)
     if isinstance(form, Choice):
         return next(option for option in form.options if option.lower() == cell.lower())
     return re.sub("[^0-9]", "", cell) if isinstance(form, Phone) else cell
 
 
-def with_edits(table: RosterTable, rows: pa.Table, edits: Sequence[RecordEdit]) -> pa.Table:
+def apply_edits(table: RosterTable, rows: pa.Table, edits: Sequence[RecordEdit]) -> pa.Table:
     """Return `rows` (as mapped, or whole versions) with the `edits` of those records put in, and with new row hashes.
 
     An edited column is not derived any more. Edits of records that are not among the rows do nothing.
@@ -88,22 +88,22 @@ def with_edits(table: RosterTable, rows: pa.Table, edits: Sequence[RecordEdit]) 
     if not edits:
         return rows
     keys = pa.table({n: pa.array([edit.key[n] for edit in edits], table.arrow_schema.field(n).type) for n in table.key})
-    places = {key: at for at, key in enumerate(key_text(rows, table.key).to_pylist()) if not _refused(rows, at)}
+    places = {key: at for at, key in enumerate(key_text(rows, table.key).to_pylist()) if not _is_refused(rows, at)}
     changed = False
     for edit, key in zip(edits, key_text(keys, table.key).to_pylist(), strict=True):
         if key in places:
-            rows, changed = _put(table, rows, places[key], edit), True
+            rows, changed = _apply_edit(table, rows, places[key], edit), True
     return _set(rows, HASH, row_hash(rows, table)) if changed else rows
 
 
-def _refused(rows: pa.Table, at: int) -> bool:
+def _is_refused(rows: pa.Table, at: int) -> bool:
     return REFUSED in rows.column_names and rows.column(REFUSED)[at].as_py()
 
 
-def _put(table: RosterTable, rows: pa.Table, at: int, edit: RecordEdit) -> pa.Table:
+def _apply_edit(table: RosterTable, rows: pa.Table, at: int, edit: RecordEdit) -> pa.Table:
     derived = [name for name in json.loads(rows.column("derived")[at].as_py() or "[]") if name != edit.field]
-    for name, value in ((edit.field, edit_value(table, edit.field, edit.value)), ("derived", json.dumps(derived))):
-        column = flat(rows.column(name))
+    for name, value in ((edit.field, parse_edit_value(table, edit.field, edit.value)), ("derived", json.dumps(derived))):
+        column = combine_chunks(rows.column(name))
         mask = np.zeros(len(column), dtype=bool)
         mask[at] = True
         rows = _set(rows, name, pa.compute.replace_with_mask(column, pa.array(mask), pa.array([value], column.type)))
@@ -114,15 +114,15 @@ def _set(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
 
 
-def _moment(value: str) -> Any:
-    return one_array(instant(pd.Series(text([value]))))[0].as_py()
+def _parse_timestamp(value: str) -> Any:
+    return to_arrow_array(parse_timestamp(pd.Series(text_series([value]))))[0].as_py()
 
 
-_KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+_PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "text": ("text", str),
     "boolean": ("true or false", lambda value: {"true": True, "false": False}[value.strip().lower()]),
     "integer": ("a whole number", int),
     "float": ("a number", float),
     "date": ("a day such as 2026-09-01", lambda value: date.fromisoformat(value.strip())),
-    "timestamp": ("a moment such as 2026-09-01T08:00:00Z", _moment),
+    "timestamp": ("a moment such as 2026-09-01T08:00:00Z", _parse_timestamp),
 }

@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.engine.transform.row_steps import run_step
-from roster_etl.engine.validation.findings_builder import Findings, joined_keys
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, flat, one_array, row_codes
-from roster_etl.frames.prefetch import one_ahead
+from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
+from roster_etl.frames.arrow import DELETED, REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
+from roster_etl.frames.prefetch import prefetch
 from roster_etl.frames.row_hashes import hash_texts
-from roster_etl.mapping.column_plan import Const, Expression, FirstOf, From, IfOption, Mapping, Of, OfUpload
+from roster_etl.mapping.column_plan import Const, Expression, FirstOf, From, FromTargets, IfOption, Mapping, OfUpload
 
 ORIGIN = pa.schema(
     [("source_file", pa.string()), ("source_row", pa.int64()), ("derived", pa.string()), ("extensions", pa.string())]
@@ -65,9 +65,9 @@ def map_table(
     options: MappingABC[str, object],
 ) -> MappedTable:
     """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted counts."""
-    rows_by_name = {name: _marked(file.rows) for name, file in files.items()}
+    rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []
-    findings = [Findings(files[mapping.source].file_name) for mapping in mappings]
+    findings = [FindingsBuilder(files[mapping.source].file_name) for mapping in mappings]
     for mapping, noted in zip(mappings, findings, strict=True):
         rows = rows_by_name[mapping.source]
         for step in mapping.steps:
@@ -83,17 +83,17 @@ def map_table(
     else:
         origin = np.repeat(np.arange(len(mappings)), sizes)
         _report_conflicts(target, table, origin, repeats, mappings, findings)
-        collisions = _collisions(np.repeat([mapping.yields for mapping in mappings], sizes), origin, repeats)
+        collisions = _collisions(np.repeat([mapping.is_fallback for mapping in mappings], sizes), origin, repeats)
         table = table.filter(pa.array(repeats.counts))
     hashed = table.append_column(HASH, row_hash(table, target))
     return MappedTable(table=hashed, findings=pa.concat_tables([noted.table() for noted in findings]), collisions=collisions)
 
 
-def _marked(rows: pa.Table) -> pa.Table:
+def _with_row_marks(rows: pa.Table) -> pa.Table:
     """Return judged `rows` with both marks; one that says that its record is gone gives no value, as a refused one gives none."""
     if DELETED not in rows.column_names:
         return rows.append_column(DELETED, pa.array(np.zeros(rows.num_rows, dtype=bool)))
-    gives_nothing = pc.or_(flat(rows.column(REFUSED)), flat(rows.column(DELETED)))
+    gives_nothing = pc.or_(combine_chunks(rows.column(REFUSED)), combine_chunks(rows.column(DELETED)))
     return rows.set_column(rows.schema.get_field_index(REFUSED), REFUSED, gives_nothing)
 
 
@@ -106,14 +106,14 @@ def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
     parts = (table.slice(start, _SLICE) for start in range(0, table.num_rows, _SLICE))
     joined = (key_text(part, (*target.names, "derived", "extensions")) for part in parts)
     # as bytes, which pandas hashes to the same numbers as the text, without encoding every one
-    texts = (part.cast(pa.binary()).to_numpy(zero_copy_only=False) for part in one_ahead(joined))
+    texts = (part.cast(pa.binary()).to_numpy(zero_copy_only=False) for part in prefetch(joined))
     hashes = [pd.util.hash_array(part, categorize=False) for part in texts]
     return hash_texts(np.concatenate([np.empty(0, dtype=np.uint64), *hashes]))
 
 
 def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:
     """Return the cells of `key` joined to one text a row; null and empty are told apart."""
-    texts = [_text(flat(table.column(name))) for name in key]
+    texts = [_text(combine_chunks(table.column(name))) for name in key]
     return pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
 
 
@@ -151,7 +151,7 @@ class _Evaluator:
                 return _Column(pa.repeat(pa.scalar(value, kind), rows.num_rows), derived)
             case From():
                 return _Column(self._from(expression, rows, kind), expression.derived)
-            case Of(targets=targets, via=via):
+            case FromTargets(targets=targets, via=via):
                 made = via(*(pd.Series(pd.arrays.ArrowExtensionArray(self.made[t].values)) for t in targets))
                 return _Column(_typed(made, kind), True)
             case OfUpload(what=what):
@@ -164,7 +164,7 @@ class _Evaluator:
 
     def _from(self, expression: From, rows: pa.Table, kind: pa.DataType) -> pa.Array:
         absent = pa.nulls(rows.num_rows, pa.string())
-        cells = [flat(rows.column(s)) if s in rows.column_names else absent for s in expression.sources]
+        cells = [combine_chunks(rows.column(s)) if s in rows.column_names else absent for s in expression.sources]
         if expression.via is None:
             return cells[0] if cells[0].type == kind else cells[0].cast(kind)
         settings = [self.options[expression.option]] if expression.option else []
@@ -184,7 +184,7 @@ class _Evaluator:
             places = np.flatnonzero(empty.to_numpy(zero_copy_only=False))
             if not len(places):
                 break
-            whole = isinstance(choice, Of)  # made of target columns: cannot be worked out for a part of the rows
+            whole = isinstance(choice, FromTargets)  # made of target columns: cannot be worked out for a part of the rows
             part = self._value(choice, rows if whole else rows.take(pa.array(places)), kind)
             found = part.values.take(pa.array(places)) if whole else part.values
             values = pc.replace_with_mask(values, empty, found)
@@ -195,7 +195,7 @@ class _Evaluator:
 
 
 def _typed(values: pd.Series, kind: pa.DataType) -> pa.Array:
-    array = one_array(values)
+    array = to_arrow_array(values)
     return array if array.type == kind else array.cast(kind)
 
 
@@ -205,7 +205,7 @@ def _evaluate(
     rows: pa.Table,
     source: SourceFile,
     options: MappingABC[str, object],
-    findings: Findings,
+    findings: FindingsBuilder,
 ) -> pa.Table:
     evaluator = _Evaluator(rows, options, target.arrow_schema)
     for name, expression in mapping.columns.items():
@@ -215,36 +215,38 @@ def _evaluate(
         for field in target.arrow_schema
     }
     columns["source_file"] = pa.repeat(pa.scalar(source.file_name), rows.num_rows)
-    columns["source_row"] = flat(rows.column(ROW))
+    columns["source_row"] = combine_chunks(rows.column(ROW))
     columns["derived"] = _derived_lists(evaluator.made, rows.num_rows)
     columns["extensions"] = (
         _extensions(rows, source.extensions) if mapping.extensions else pa.repeat(pa.scalar("{}"), rows.num_rows)
     )
-    columns |= {mark: flat(rows.column(mark)) for mark in (REFUSED, DELETED)}
-    return _named(target, mapping, _without_foreign_keys(target, mapping, pa.table(columns)), findings)
+    columns |= {mark: combine_chunks(rows.column(mark)) for mark in (REFUSED, DELETED)}
+    return _with_complete_keys(target, mapping, _without_foreign_keys(target, mapping, pa.table(columns)), findings)
 
 
-def _named(target: RosterTable, mapping: Mapping, table: pa.Table, findings: Findings) -> pa.Table:
+def _with_complete_keys(target: RosterTable, mapping: Mapping, table: pa.Table, findings: FindingsBuilder) -> pa.Table:
     """Return the rows that tell their record; of the others the mapping may have something to say."""
-    needed = [flat(table.column(name)) for name in target.key if name not in target.optional_key]
+    needed = [combine_chunks(table.column(name)) for name in target.key if name not in target.optional_key]
     complete = np.logical_and.reduce([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in needed])
-    usable = complete | flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)  # without a key, a refused row names nobody
-    if mapping.unnamed is not None:
-        rows = flat(table.column("source_row")).to_numpy()[~usable]
-        said = mapping.unnamed
+    usable = complete | combine_chunks(table.column(REFUSED)).to_numpy(
+        zero_copy_only=False
+    )  # without a key, a refused row names nobody
+    if mapping.missing_key is not None:
+        rows = combine_chunks(table.column("source_row")).to_numpy()[~usable]
+        said = mapping.missing_key
         findings.add_rows("warning", said.code, rows, field=said.field, message=said.message)
     return table if usable.all() else table.filter(pa.array(usable))
 
 
 def _without_foreign_keys(target: RosterTable, mapping: Mapping, table: pa.Table) -> pa.Table:
     """Empty the key cells of deleted rows that other files gave: those may have moved on since the record was published."""
-    deleted = flat(table.column(DELETED))
+    deleted = combine_chunks(table.column(DELETED))
     if not pc.any(deleted).as_py():
         return table
-    reads = mapping.reads()
+    reads = mapping.lineage()
     for name in target.key:
         if any(file != mapping.source for file, _ in reads.get(name, ())):
-            values = flat(table.column(name))
+            values = combine_chunks(table.column(name))
             emptied = pc.if_else(deleted, pa.scalar(None, values.type), values)
             table = table.set_column(table.schema.get_field_index(name), name, emptied)
     return table
@@ -269,7 +271,7 @@ def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:
     """A JSON object a row, of the extension columns that have a value."""
     parts = []
     for name in sorted(names):  # the order of the header is no change
-        cells = flat(rows.column(name)).dictionary_encode()
+        cells = combine_chunks(rows.column(name)).dictionary_encode()
         named = f", {json.dumps(name, ensure_ascii=False)}: "
         members = [named + json.dumps(value, ensure_ascii=False) for value in cells.dictionary.to_pylist()]
         parts.append(pc.fill_null(pa.array(members, pa.string()).take(cells.indices), ""))
@@ -283,7 +285,7 @@ def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:
 
 
 @dataclass(frozen=True)
-class _Repeats:
+class _RepeatedKeys:
     """Rows whose key stands in an earlier row too: their places, the rows that count for them, and which rows count."""
 
     later: np.ndarray
@@ -291,23 +293,23 @@ class _Repeats:
     counts: np.ndarray
 
 
-def _repeats(target: RosterTable, table: pa.Table) -> _Repeats | None:
+def _repeats(target: RosterTable, table: pa.Table) -> _RepeatedKeys | None:
     """Return the accepted rows that repeat a key, in the order of mappings and files; None if there are none.
 
     Refused rows are left alone: they only say that a record was seen, however often they say it.
     """
-    codes = row_codes([flat(table.column(name)) for name in target.key])
-    refused = flat(table.column(REFUSED)).to_numpy(zero_copy_only=False)
+    codes = row_codes([combine_chunks(table.column(name)) for name in target.key])
+    refused = combine_chunks(table.column(REFUSED)).to_numpy(zero_copy_only=False)
     codes[refused] = -1 - np.arange(refused.sum())
     if not pd.Series(codes).duplicated().any():
         return None
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     winners = first[inverse]
     counts = winners == np.arange(len(codes))
-    return _Repeats(later=np.flatnonzero(~counts), first=winners[~counts], counts=counts)
+    return _RepeatedKeys(later=np.flatnonzero(~counts), first=winners[~counts], counts=counts)
 
 
-def _collisions(yields: np.ndarray, mapping: np.ndarray, repeats: _Repeats) -> int:
+def _collisions(yields: np.ndarray, mapping: np.ndarray, repeats: _RepeatedKeys) -> int:
     """Return how many accepted rows met a key that another mapping had given, unexpectedly."""
     later, first = repeats.later, repeats.first
     return int((~yields[later] & (mapping[later] != mapping[first])).sum())
@@ -317,22 +319,22 @@ def _report_conflicts(
     target: RosterTable,
     table: pa.Table,
     mapping: np.ndarray,
-    repeats: _Repeats,
+    repeats: _RepeatedKeys,
     mappings: Sequence[Mapping],
-    findings: Sequence[Findings],
+    findings: Sequence[FindingsBuilder],
 ) -> None:
     """Warn where rows that a mapping merges disagree: one finding a record and column, with the number of rows."""
     for number, noted in enumerate(findings):
         if not mappings[number].merges:
             continue
         chosen = (mapping[repeats.later] == number) & (mapping[repeats.first] == number)
-        fields = _given_fields(target, mappings[number])
+        fields = _comparable_fields(target, mappings[number])
         _report_disagreements(target, table, fields, repeats.later[chosen], repeats.first[chosen], noted)
 
 
-def _given_fields(target: RosterTable, mapping: Mapping) -> dict[str, str]:
+def _comparable_fields(target: RosterTable, mapping: Mapping) -> dict[str, str]:
     """Return the columns of `target` about which rows can disagree, and the columns of the file that they are made of."""
-    reads = mapping.reads()
+    reads = mapping.lineage()
     names = [name for name in target.names if name not in target.key and not _is_derived(mapping, name)]
     fields = {name: ", ".join(column for file, column in reads[name] if file == mapping.source) for name in names}
     return fields | ({"extensions": "ext.*"} if mapping.extensions else {})
@@ -345,14 +347,19 @@ def _is_derived(mapping: Mapping, name: str) -> bool:
 
 
 def _report_disagreements(
-    target: RosterTable, table: pa.Table, fields: MappingABC[str, str], later: np.ndarray, first: np.ndarray, findings: Findings
+    target: RosterTable,
+    table: pa.Table,
+    fields: MappingABC[str, str],
+    later: np.ndarray,
+    first: np.ndarray,
+    findings: FindingsBuilder,
 ) -> None:
     if not len(later):
         return
-    keys = [_text(flat(table.column(name))) for name in target.key]
-    numbers = flat(table.column("source_row")).to_numpy()
+    keys = [_text(combine_chunks(table.column(name))) for name in target.key]
+    numbers = combine_chunks(table.column("source_row")).to_numpy()
     for name, field in fields.items():
-        column = flat(table.column(name))
+        column = combine_chunks(table.column(name))
         one, other = column.take(pa.array(later)), column.take(pa.array(first))
         same = pc.or_(pc.fill_null(pc.equal(one, other), False), pc.and_(pc.is_null(one), pc.is_null(other)))
         differs = ~same.to_numpy(zero_copy_only=False)

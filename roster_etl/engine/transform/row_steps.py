@@ -16,64 +16,64 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.validation.findings_builder import Findings
-from roster_etl.frames.arrow import REFUSED, ROW, flat, one_array, row_codes
+from roster_etl.engine.validation.findings_builder import FindingsBuilder
+from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, row_codes, to_arrow_array
 from roster_etl.mapping.column_plan import (
-    Agreed,
     AnyGiven,
     AnyRow,
-    Claim,
+    AssignUnique,
     Computed,
-    Differs,
     ForEvery,
     Lookup,
     MostCommon,
-    Numbered,
+    NullIfConflicting,
+    NullIfUniform,
+    OnlyMatched,
     OnlyRows,
-    OnlyWith,
+    RowNumber,
     Step,
     Unpivot,
-    Varied,
+    WarnIfDifferent,
 )
 
 Files = Mapping[str, pa.Table]
 
 
 @singledispatch
-def run_step(step: Step, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def run_step(step: Step, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """Return `rows` as `step` makes them; `files` are the judged files by name. Raises TypeError for an unknown step."""
     raise TypeError(f"no verb for the step {type(step).__name__}")
 
 
 @run_step.register
-def _(step: OnlyRows, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: OnlyRows, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     if step.column not in rows.column_names:
         return rows.slice(0, 0)
     if not step.values:
         return rows.filter(pc.is_valid(_cells(rows, step.column)))
-    return rows.filter(_one_of(rows, step.column, pa.array([value.lower() for value in step.values])))
+    return rows.filter(_is_one_of(rows, step.column, pa.array([value.lower() for value in step.values])))
 
 
 @run_step.register
-def _(step: AnyGiven, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: AnyGiven, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     given = [pc.is_valid(_cells(rows, name)) for name in step.columns if name in rows.column_names]
     return rows.filter(reduce(pc.or_, given)) if given else rows.slice(0, 0)
 
 
 @run_step.register
-def _(step: Computed, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: Computed, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     absent = pa.nulls(rows.num_rows, pa.string())
     cells = (_cells(rows, name) if name in rows.column_names else absent for name in step.columns)
     made = step.via(*(pd.Series(pd.arrays.ArrowExtensionArray(column)) for column in cells))
-    return _put(rows, step.name, one_array(made))
+    return _set_column(rows, step.name, to_arrow_array(made))
 
 
 @run_step.register
-def _(step: OnlyWith, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: OnlyMatched, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """Rows whose partners were all refused are seen, not loaded: they get the refused mark instead of being left out."""
     partners = files[step.file]
     keys = _cells(rows, step.on)
-    accepted = pc.is_in(keys, value_set=_accepted(partners, step.on))
+    accepted = pc.is_in(keys, value_set=_accepted_values(partners, step.on))
     seen = pc.is_in(keys, value_set=_cells(partners, step.on))
     alone = pc.and_(pc.invert(accepted), pc.invert(_cells(rows, REFUSED)))
     if step.report and pc.any(alone).as_py():
@@ -81,62 +81,62 @@ def _(step: OnlyWith, rows: pa.Table, files: Files, findings: Findings) -> pa.Ta
         findings.add_rows(
             "info", step.code, _cells(rows, ROW).to_numpy()[places], field=step.on, message=step.message, keys=keys.filter(alone)
         )
-    rows = _put(rows, REFUSED, pc.or_(_cells(rows, REFUSED), pc.invert(accepted)))
+    rows = _set_column(rows, REFUSED, pc.or_(_cells(rows, REFUSED), pc.invert(accepted)))
     return rows.filter(seen)
 
 
 @run_step.register
-def _(step: Unpivot, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: Unpivot, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """The family's own columns go: what they held is in ``value``, and carrying all of them for each would cost their square."""
-    family = members(step.family, rows.column_names)
+    family = family_members(step.family, rows.column_names)
     sources = [name for name in (*step.columns, *family) if name in rows.column_names]
     others = rows.drop_columns(family)
     parts = []
     for position, name in enumerate(sources, start=1):
         cells = _cells(rows, name)
         filled = others.filter(pc.is_valid(cells))
-        part = _put(filled, step.value, pc.drop_null(cells))
-        parts.append(_put(part, step.position, pa.repeat(pa.scalar(str(position)), filled.num_rows)))
-    return _distinct(pa.concat_tables(parts).combine_chunks(), (ROW, step.value)) if parts else rows.slice(0, 0)
+        part = _set_column(filled, step.value, pc.drop_null(cells))
+        parts.append(_set_column(part, step.position, pa.repeat(pa.scalar(str(position)), filled.num_rows)))
+    return _drop_duplicates(pa.concat_tables(parts).combine_chunks(), (ROW, step.value)) if parts else rows.slice(0, 0)
 
 
 @run_step.register
-def _(step: ForEvery, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: ForEvery, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """A record of which only refused rows tell is seen, not gone: neither is what a row says of it."""
     chosen = pc.fill_null(pc.equal(_cells(rows, step.column), step.value), False)
     plain, wide = rows.filter(pc.invert(chosen)), rows.filter(chosen)
-    plain = _put(plain, step.name, pa.nulls(plain.num_rows, pa.string()))
+    plain = _set_column(plain, step.name, pa.nulls(plain.num_rows, pa.string()))
     targets = pc.unique(pc.drop_null(_cells(files[step.file], step.take)))
-    unsure = pc.invert(pc.is_in(targets, value_set=_accepted(files[step.file], step.take)))
+    unsure = pc.invert(pc.is_in(targets, value_set=_accepted_values(files[step.file], step.take)))
     repeated = wide.take(pa.array(np.repeat(np.arange(wide.num_rows), len(targets))))
-    repeated = _put(repeated, step.column, pa.nulls(repeated.num_rows, pa.string()))
+    repeated = _set_column(repeated, step.column, pa.nulls(repeated.num_rows, pa.string()))
     places = pa.array(np.tile(np.arange(len(targets)), wide.num_rows))
-    repeated = _put(repeated, REFUSED, pc.or_(_cells(repeated, REFUSED), unsure.take(places)))
+    repeated = _set_column(repeated, REFUSED, pc.or_(_cells(repeated, REFUSED), unsure.take(places)))
     values = targets.take(places)
-    return pa.concat_tables([plain, _put(repeated, step.name, values)]).combine_chunks()
+    return pa.concat_tables([plain, _set_column(repeated, step.name, values)]).combine_chunks()
 
 
 @run_step.register
-def _(step: Lookup, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: Lookup, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     other = files[step.file].sort_by([(REFUSED, "ascending"), (ROW, "ascending")])  # accepted rows first
     if step.where:
         wanted = pa.array([value.lower() for value in step.where.values])
-        other = other.filter(pc.and_(_one_of(other, step.where.column, wanted), pc.invert(_cells(other, REFUSED))))
+        other = other.filter(pc.and_(_is_one_of(other, step.where.column, wanted), pc.invert(_cells(other, REFUSED))))
     places = pc.index_in(_cells(rows, step.on), value_set=_cells(other, step.key))
     places = pc.if_else(pc.is_valid(_cells(rows, step.on)), places, pa.scalar(None, pa.int32()))
     for name, column in step.take.items():
         found = _cells(other, column).take(places) if column in other.column_names else pa.nulls(rows.num_rows, pa.string())
-        rows = _put(rows, name, found)
+        rows = _set_column(rows, name, found)
     return rows
 
 
 @run_step.register
-def _(step: MostCommon, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: MostCommon, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     links = files[step.through].filter(pc.invert(files[step.through].column(REFUSED)))
     others = files[step.file].filter(pc.invert(files[step.file].column(REFUSED)))
     if step.value not in others.column_names:
-        return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
-    codes = _coded(_cells(others, step.value), step.codes, step.order)
+        return _set_column(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
+    codes = _code_positions(_cells(others, step.value), step.codes, step.order)
     groups = pc.unique(pc.drop_null(_cells(rows, step.by)))
     group = pc.fill_null(pc.index_in(_cells(links, step.by), value_set=groups), -1).to_numpy()
     member = pc.fill_null(pc.index_in(_cells(links, step.member), value_set=_cells(others, step.member)), -1).to_numpy()
@@ -146,50 +146,50 @@ def _(step: MostCommon, rows: pa.Table, files: Files, findings: Findings) -> pa.
     counts = np.bincount(group[counted] * width + value[counted], minlength=len(groups) * width).reshape(len(groups), width)
     best = pa.array(step.order).take(pa.array(counts.argmax(axis=1)))
     best = pc.if_else(pa.array(counts.max(axis=1, initial=0) > 0), best, pa.scalar(None, pa.string()))
-    return _put(rows, step.name, best.take(pc.index_in(_cells(rows, step.by), value_set=groups)))
+    return _set_column(rows, step.name, best.take(pc.index_in(_cells(rows, step.by), value_set=groups)))
 
 
 @run_step.register
-def _(step: Varied, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: NullIfUniform, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     if step.column not in rows.column_names:
-        return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
+        return _set_column(rows, step.name, pa.nulls(rows.num_rows, pa.string()))
     cells = _cells(rows, step.column)
     given = pc.drop_null(cells.filter(pc.invert(_cells(rows, REFUSED))))
     uniform = len(given) > 1 and len(pc.unique(given)) == 1
-    return _put(rows, step.name, pa.nulls(rows.num_rows, pa.string()) if uniform else cells)
+    return _set_column(rows, step.name, pa.nulls(rows.num_rows, pa.string()) if uniform else cells)
 
 
 @run_step.register
-def _(step: AnyRow, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: AnyRow, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     """Accepted rows mark their group; a refused one only itself, so that it is seen as what it was."""
     wanted = pa.array([value.lower() for value in step.values])
     owners = pa.array([], pa.string())
     for table in (rows, *([files[step.file]] if step.file else [])):
         if step.column in table.column_names:
-            telling = pc.and_(_one_of(table, step.column, wanted), pc.invert(_cells(table, REFUSED)))
+            telling = pc.and_(_is_one_of(table, step.column, wanted), pc.invert(_cells(table, REFUSED)))
             owners = pa.concat_arrays([owners, _cells(table, step.by).filter(telling)])
     marked = pc.is_in(_cells(rows, step.by), value_set=owners)
     if step.column in rows.column_names:
-        marked = pc.or_(marked, _one_of(rows, step.column, wanted))
-    return _put(rows, step.name, pc.if_else(marked, pa.scalar("Y"), pa.scalar(None, pa.string())))
+        marked = pc.or_(marked, _is_one_of(rows, step.column, wanted))
+    return _set_column(rows, step.name, pc.if_else(marked, pa.scalar("Y"), pa.scalar(None, pa.string())))
 
 
 @run_step.register
-def _(step: Numbered, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: RowNumber, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     groups = _cells(rows, step.by).dictionary_encode(null_encoding="encode").indices.to_numpy()
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]) if len(order) else np.zeros(0, int)
     counts = np.diff(np.r_[starts, len(order)])
     positions = np.empty(len(order), dtype=np.int64)
     positions[order] = np.arange(len(order)) - np.repeat(starts, counts) + 1
-    return _put(rows, step.name, pa.array(positions).cast(pa.string()))
+    return _set_column(rows, step.name, pa.array(positions).cast(pa.string()))
 
 
 @run_step.register
-def _(step: Agreed, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: NullIfConflicting, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     cells = _cells(rows, step.column)
     if step.by not in rows.column_names:
-        return _put(rows, step.name, cells)
+        return _set_column(rows, step.name, cells)
     groups = _cells(rows, step.by).dictionary_encode()
     values = cells.dictionary_encode(null_encoding="encode").indices.to_numpy()
     group = pc.fill_null(groups.indices, -1).to_numpy()
@@ -199,11 +199,11 @@ def _(step: Agreed, rows: pa.Table, files: Files, findings: Findings) -> pa.Tabl
     np.minimum.at(low, group[usable], values[usable])
     np.maximum.at(high, group[usable], values[usable])
     disagree = (group >= 0) & (low < high)[np.maximum(group, 0)] if len(low) else np.zeros(len(group), bool)
-    return _put(rows, step.name, pc.if_else(pa.array(disagree), pa.scalar(None, pa.string()), cells))
+    return _set_column(rows, step.name, pc.if_else(pa.array(disagree), pa.scalar(None, pa.string()), cells))
 
 
 @run_step.register
-def _(step: Claim, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: AssignUnique, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     absent = pa.nulls(rows.num_rows, pa.string())
     given = [_cells(rows, name) if name in rows.column_names else absent for name in step.take.values()]
     values = pc.coalesce(*given)
@@ -219,12 +219,12 @@ def _(step: Claim, rows: pa.Table, files: Files, findings: Findings) -> pa.Table
     numbers = _cells(rows, ROW).to_numpy()[places]
     findings.add_rows("warning", step.code, numbers, field=field, message=step.message, keys=values.take(pa.array(places)))
     for place, (name, column) in enumerate(zip(step.take, given, strict=True)):
-        rows = _put(rows, name, pc.if_else(pa.array((rank == place) & ~taken), column, pa.scalar(None, pa.string())))
+        rows = _set_column(rows, name, pc.if_else(pa.array((rank == place) & ~taken), column, pa.scalar(None, pa.string())))
     return rows
 
 
 @run_step.register
-def _(step: Differs, rows: pa.Table, files: Files, findings: Findings) -> pa.Table:
+def _(step: WarnIfDifferent, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
     differs = pc.not_equal(pc.utf8_lower(_cells(rows, step.column)), pc.utf8_lower(_cells(rows, step.other)))
     differs = pc.and_not(pc.fill_null(differs, False), _cells(rows, REFUSED))
     numbers = _cells(rows, ROW).filter(differs).to_numpy()
@@ -232,7 +232,7 @@ def _(step: Differs, rows: pa.Table, files: Files, findings: Findings) -> pa.Tab
     return rows
 
 
-def members(family: str | None, names: list[str]) -> list[str]:
+def family_members(family: str | None, names: list[str]) -> list[str]:
     """Return the columns of a numbered family (``Teacher_{n}_id``) among `names`, by their number."""
     if family is None:
         return []
@@ -243,30 +243,30 @@ def members(family: str | None, names: list[str]) -> list[str]:
 
 
 def _cells(rows: pa.Table, name: str) -> pa.Array:
-    return flat(rows.column(name))
+    return combine_chunks(rows.column(name))
 
 
-def _one_of(rows: pa.Table, name: str, lower: pa.Array) -> pa.Array:
+def _is_one_of(rows: pa.Table, name: str, lower: pa.Array) -> pa.Array:
     """A mask of the rows whose cell is one of `lower`, without regard to case."""
     return pc.is_in(pc.utf8_lower(_cells(rows, name)), value_set=lower)
 
 
-def _accepted(rows: pa.Table, name: str) -> pa.Array:
+def _accepted_values(rows: pa.Table, name: str) -> pa.Array:
     return pc.unique(pc.drop_null(_cells(rows, name).filter(pc.invert(_cells(rows, REFUSED)))))
 
 
-def _put(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+def _set_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
     place = rows.schema.get_field_index(name)
     return rows.append_column(name, values) if place < 0 else rows.set_column(place, name, values)
 
 
-def _distinct(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
+def _drop_duplicates(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
     """The first row of each combination of `names`."""
     repeated = pd.Series(row_codes([_cells(rows, name) for name in names])).duplicated().to_numpy()
     return rows.filter(pa.array(~repeated)) if repeated.any() else rows
 
 
-def _coded(cells: pa.Array, codes: Mapping[str, str], order: tuple[str, ...]) -> np.ndarray:
+def _code_positions(cells: pa.Array, codes: Mapping[str, str], order: tuple[str, ...]) -> np.ndarray:
     """Return the place in `order` of what `codes` makes of each cell; -1 where nothing."""
     names = pa.array([name.lower() for name in codes])
     places = np.array([order.index(code) if code in order else -1 for code in codes.values()], dtype=np.int64)

@@ -12,44 +12,44 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.frames.timestamps import parse_moments
-from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Moment, Phone, Status, Text, WholeNumber
-from roster_etl.spec.field_rules import Form
+from roster_etl.frames.timestamps import parse_timestamps
+from roster_etl.spec import Choice, Date, DateTime, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
+from roster_etl.spec.field_rules import CellFormat
 
 EMAIL = r"^[^@\s\pZ,;<>\"]+@[^@\s\pZ.,;<>\"]+(\.[^@\s\pZ.,;<>\"]+)+$"
 PHONE_PUNCTUATION = r"[\s().+\-]"
 DECIMAL = r"^[+-]?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})$"
 
-CODES: dict[type, str] = {
+FORMAT_CODES: dict[type, str] = {
     Text: "too_long",
     Status: "bad_status",
     Digits: "bad_value",
     WholeNumber: "bad_value",
     Decimal: "bad_value",
     Date: "bad_date",
-    Moment: "bad_date",
+    DateTime: "bad_date",
     Email: "invalid_email",
     Phone: "bad_phone",
 }
 
 
-def code_of(form: Form) -> str:
+def finding_code(form: CellFormat) -> str:
     """Return the code of a value that does not have `form`."""
-    return form.code if isinstance(form, Choice) else CODES[type(form)]
+    return form.code if isinstance(form, Choice) else FORMAT_CODES[type(form)]
 
 
-def broken(form: Form, cells: pa.Array) -> np.ndarray:
+def find_invalid(form: CellFormat, cells: pa.Array) -> np.ndarray:
     """Return a mask of the cells that do not have `form`; null cells are not broken."""
     if pc.count(cells).as_py() == 0 or (isinstance(form, Text) and form.max_length is None):
         return np.zeros(len(cells), dtype=bool)
     distinct = cells.dictionary_encode()
-    wrong = ~_fits(form, distinct.dictionary)
+    wrong = ~_matches_format(form, distinct.dictionary)
     if not wrong.any():
         return np.zeros(len(cells), dtype=bool)
     return wrong[pc.fill_null(distinct.indices, 0).to_numpy()] & pc.is_valid(cells).to_numpy(zero_copy_only=False)
 
 
-def expected(form: Form) -> str:
+def describe_format(form: CellFormat) -> str:
     """Return what `form` promises, in words for a message."""
     match form:
         case Text(max_length=length):
@@ -65,7 +65,7 @@ def expected(form: Form) -> str:
             words = "a number such as 3 or 3.75"
         case Date(patterns=patterns):
             words = f"a date that exists, written {' or '.join(patterns)}"
-        case Moment(words=others):
+        case DateTime(keywords=others):
             words = " or ".join(["a moment such as 2026-08-26T17:00:00Z", *others])
         case Email():
             words = "an address such as name@school.example.org"
@@ -76,19 +76,19 @@ def expected(form: Form) -> str:
 
 
 @singledispatch
-def _fits(form: Form, values: pa.Array) -> np.ndarray:
+def _matches_format(form: CellFormat, values: pa.Array) -> np.ndarray:
     raise TypeError(f"no check for the form {type(form).__name__}")
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Text, values: pa.Array) -> np.ndarray:
-    return _numpy(pc.less_equal(pc.utf8_length(values), form.max_length))
+    return _to_mask(pc.less_equal(pc.utf8_length(values), form.max_length))
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Choice, values: pa.Array) -> np.ndarray:
     folded = pc.utf8_lower(values)
-    fits = _numpy(pc.is_in(folded, value_set=pa.array([option.lower() for option in form.options])))
+    fits = _to_mask(pc.is_in(folded, value_set=pa.array([option.lower() for option in form.options])))
     if form.ranges:
         numbers = {option for option in form.options if option.isdigit()}
         bounds = [value.partition("-")[::2] for value in values.to_pylist()]
@@ -96,59 +96,61 @@ def _(form: Choice, values: pa.Array) -> np.ndarray:
     return fits
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Status, values: pa.Array) -> np.ndarray:
-    return _numpy(pc.is_in(pc.utf8_lower(values), value_set=pa.array(form.options)))
+    return _to_mask(pc.is_in(pc.utf8_lower(values), value_set=pa.array(form.options)))
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Digits, values: pa.Array) -> np.ndarray:
-    return _numpy(pc.match_substring_regex(values, "^[0-9]+$"))
+    return _to_mask(pc.match_substring_regex(values, "^[0-9]+$"))
 
 
-@_fits.register
+@_matches_format.register
 def _(form: WholeNumber, values: pa.Array) -> np.ndarray:
     digits = f"{{{form.digits}}}" if form.digits else "{1,15}"
     shaped = pc.match_substring_regex(values, f"^[0-9]{digits}$")
     numbers = pc.cast(pc.if_else(shaped, values, pa.scalar(None, pa.string())), pa.int64())
     inside = pc.and_(pc.greater_equal(numbers, form.minimum), pc.less_equal(numbers, form.maximum))
-    return _numpy(pc.fill_null(inside, False))
+    return _to_mask(pc.fill_null(inside, False))
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Decimal, values: pa.Array) -> np.ndarray:
-    return _numpy(pc.match_substring_regex(values, DECIMAL))
+    return _to_mask(pc.match_substring_regex(values, DECIMAL))
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Date, values: pa.Array) -> np.ndarray:
-    return _numpy(pc.is_valid(parse_dates(form, values)))
+    return _to_mask(pc.is_valid(parse_dates(form, values)))
 
 
-@_fits.register
-def _(form: Moment, values: pa.Array) -> np.ndarray:
-    return _numpy(pc.or_(pc.is_valid(parse_moments(values)), pc.is_in(values, value_set=pa.array(form.words, pa.string()))))
+@_matches_format.register
+def _(form: DateTime, values: pa.Array) -> np.ndarray:
+    return _to_mask(
+        pc.or_(pc.is_valid(parse_timestamps(values)), pc.is_in(values, value_set=pa.array(form.keywords, pa.string())))
+    )
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Email, values: pa.Array) -> np.ndarray:
-    return _numpy(pc.match_substring_regex(values, EMAIL))
+    return _to_mask(pc.match_substring_regex(values, EMAIL))
 
 
-@_fits.register
+@_matches_format.register
 def _(form: Phone, values: pa.Array) -> np.ndarray:
     bare = pc.replace_substring_regex(values, PHONE_PUNCTUATION, "")
     lengths = "|".join(f"[0-9]{{{length}}}" for length in form.lengths)
-    return _numpy(pc.match_substring_regex(bare, f"^({lengths})$"))
+    return _to_mask(pc.match_substring_regex(bare, f"^({lengths})$"))
 
 
 def parse_dates(form: Date, values: pa.Array) -> pa.Array:
     """Return date32, null where a value is not a date that exists in one of the form's patterns (leading zeros optional)."""
-    days = [_parsed(pattern, values, any_year=form.any_year) for pattern in form.patterns]
+    days = [_parse_pattern(pattern, values, any_year=form.any_year) for pattern in form.patterns]
     return days[0] if len(days) == 1 else pc.coalesce(*days)
 
 
-def _parsed(pattern: str, values: pa.Array, *, any_year: bool) -> pa.Array:
+def _parse_pattern(pattern: str, values: pa.Array, *, any_year: bool) -> pa.Array:
     order = pattern.replace("-", "/").split("/")
     separator = "-" if "-" in pattern else "/"
     digits = {"MM": "(?P<m>[0-9]{1,2})", "DD": "(?P<d>[0-9]{1,2})", "YYYY": "(?P<y>[0-9]{4})", "YY": "(?P<y>[0-9]{2})"}
@@ -161,10 +163,10 @@ def _parsed(pattern: str, values: pa.Array, *, any_year: bool) -> pa.Array:
     iso = pc.binary_join_element_wise(
         year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-", null_handling="emit_null"
     )
-    return _existing(iso)
+    return _parse_existing_days(iso)
 
 
-def _existing(iso: pa.Array) -> pa.Array:
+def _parse_existing_days(iso: pa.Array) -> pa.Array:
     """Days that exist, of ISO texts: a date that the parser moved to the next month (02/30) becomes null."""
     plausible = pc.match_substring_regex(iso, r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
     plausible = pc.and_(plausible, pc.invert(pc.starts_with(iso, "0000")))  # no calendar of ours has a year 0
@@ -175,5 +177,5 @@ def _existing(iso: pa.Array) -> pa.Array:
     return pc.cast(pc.if_else(pc.fill_null(same, False), stamps, pa.scalar(None, pa.timestamp("s"))), pa.date32())
 
 
-def _numpy(mask: pa.Array) -> np.ndarray:
+def _to_mask(mask: pa.Array) -> np.ndarray:
     return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), dtype=bool).copy()

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.frames.arrow import FINDINGS, to_frame
-from roster_etl.spec.findings import CODES, Severity, mask, printable
+from roster_etl.spec.findings import CODES, Severity, mask, strip_control_chars
 
 
-class Findings:
+class FindingsBuilder:
     """Collects the findings about one file; ``frame()`` gives them in the order of their rows."""
 
     def __init__(self, file: str | None) -> None:
-        self.file = printable(file)
+        self.file = strip_control_chars(file)
         self._parts: list[pa.Table] = []
 
     def add_rows(
@@ -46,7 +46,7 @@ class Findings:
         if not count:
             return
         constant = {"severity": severity, "code": code, "file": self.file, "field": field, "message": message}
-        constant = {name: printable(value) for name, value in constant.items()}
+        constant = {name: strip_control_chars(value) for name, value in constant.items()}
         cause_rows = causes[1] if causes else pa.nulls(count, pa.int64())
         columns = {name: pa.repeat(pa.scalar(value, pa.string()), count) for name, value in constant.items()}
         columns["row"] = pa.array(rows, pa.int64())
@@ -58,7 +58,7 @@ class Findings:
         columns["cause_row"] = cause_rows
         columns["cause_file"] = pc.if_else(
             pc.is_valid(cause_rows),
-            pa.scalar(printable(causes[0]) if causes else None, pa.string()),
+            pa.scalar(strip_control_chars(causes[0]) if causes else None, pa.string()),
             pa.scalar(None, pa.string()),
         )
         columns["count"] = pa.array(counts, pa.int64()) if counts is not None else pa.repeat(pa.scalar(1, pa.int64()), count)

@@ -9,66 +9,68 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.validation.row_state import Mask, Places, Sheet, same_cells, true
+from roster_etl.engine.validation.row_state import FileState, Mask, RowPositions, same_cells, to_mask
 from roster_etl.frames.arrow import row_codes
-from roster_etl.spec import Repeats, Unique
+from roster_etl.spec import RepeatedRows, Unique
 
 
-def check_keys(sheet: Sheet) -> None:
+def check_keys(state: FileState) -> None:
     """Rows with one key: an exact repeat is dropped; others are refused, or (``repeats``) compared column by column.
 
     Where rows are changes, each applies: nothing is checked.
     """
-    if sheet.file.in_order or len(sheet.key()) < len(sheet.file.key):
+    if state.file.in_order or len(state.key()) < len(state.file.key):
         return
-    good = np.flatnonzero(~sheet.refused)
-    first, repeated = _first_of(row_codes(sheet.key())[good])
+    good = np.flatnonzero(~state.refused)
+    first, repeated = _first_occurrences(row_codes(state.key())[good])
     later, firsts = good[repeated], good[first[repeated]]
-    if sheet.file.repeats:
-        _repeated_rows(sheet, sheet.file.repeats, good, later, firsts)
+    if state.file.repeats:
+        _check_repeated_rows(state, state.file.repeats, good, later, firsts)
         return
-    exact = same_cells(later, firsts, list(sheet.columns.values()))
-    sheet.note(f"{sheet.label}: unique", "key", len(good), int((~exact).sum()))
-    sheet.drop(later[exact])
-    message = f"An earlier row has the same {sheet.label}; the first one stands."
-    sheet.refuse(sheet.mask(later[~exact]), "duplicate_key", sheet.key_field, message)
+    exact = same_cells(later, firsts, list(state.columns.values()))
+    state.record_check(f"{state.label}: unique", "key", len(good), int((~exact).sum()))
+    state.drop_repeats(later[exact])
+    message = f"An earlier row has the same {state.label}; the first one stands."
+    state.refuse(state.mask(later[~exact]), "duplicate_key", state.key_field, message)
 
 
-def check_unique(sheet: Sheet, name: str, unique: Unique) -> None:
+def check_unique(state: FileState, name: str, unique: Unique) -> None:
     """A value of column `name` belongs to the first record that has it; one that is deleted has none."""
-    values = sheet.columns[name]
-    rows = np.flatnonzero(~sheet.refused & ~sheet.deleted() & true(pc.is_valid(values)))
-    owner = [sheet.columns[column] for column in (unique.per or sheet.file.key) if column in sheet.columns]
+    values = state.columns[name]
+    rows = np.flatnonzero(~state.refused & ~state.deleted_mask() & to_mask(pc.is_valid(values)))
+    owner = [state.columns[column] for column in (unique.per or state.file.key) if column in state.columns]
     owners = row_codes(owner)[rows]
-    first, repeated = _first_of(row_codes([values])[rows])
+    first, repeated = _first_occurrences(row_codes([values])[rows])
     foreign = rows[repeated][owners[repeated] != owners[first[repeated]]]
-    sheet.note(f"{name}: unique", "unique", len(rows), len(foreign))
-    sheet.fail(name, sheet.mask(foreign), "id_taken", f"{name} must be unique, and an earlier record has this one.")
+    state.record_check(f"{name}: unique", "unique", len(rows), len(foreign))
+    state.refuse_or_clear(name, state.mask(foreign), "id_taken", f"{name} must be unique, and an earlier record has this one.")
 
 
-def _repeated_rows(sheet: Sheet, repeats: Repeats, good: Places, later: Places, firsts: Places) -> None:
-    once = [name for name in sheet.columns if name not in {*repeats.columns, *sheet.file.key}]
-    agree = same_cells(later, firsts, [sheet.columns[name] for name in once])
-    sheet.note(f"{sheet.label}: repeated rows agree", "repeats", len(good), int((~agree).sum()))
-    again = _exact_repeats(sheet, repeats, np.union1d(firsts, later))
-    sheet.drop(again)
+def _check_repeated_rows(
+    state: FileState, repeats: RepeatedRows, good: RowPositions, later: RowPositions, firsts: RowPositions
+) -> None:
+    once = [name for name in state.columns if name not in {*repeats.columns, *state.file.key}]
+    agree = same_cells(later, firsts, [state.columns[name] for name in once])
+    state.record_check(f"{state.label}: repeated rows agree", "repeats", len(good), int((~agree).sum()))
+    again = _exact_repeats(state, repeats, np.union1d(firsts, later))
+    state.drop_repeats(again)
     fresh = ~np.isin(later, again) & ~agree
     for name in once if fresh.any() else ():
-        differs = ~same_cells(later[fresh], firsts[fresh], [sheet.columns[name]])
-        message = f"Rows of one {sheet.label} disagree about {name}; the first row counts."
-        sheet.warn(sheet.mask(later[fresh][differs]), "conflicting_rows", name, message)
-        sheet.copy(name, later[fresh][differs], firsts[fresh][differs])  # else a second school would be a second role
+        differs = ~same_cells(later[fresh], firsts[fresh], [state.columns[name]])
+        message = f"Rows of one {state.label} disagree about {name}; the first row counts."
+        state.warn(state.mask(later[fresh][differs]), "conflicting_rows", name, message)
+        state.copy_cells(name, later[fresh][differs], firsts[fresh][differs])  # else a second school would be a second role
 
 
-def _exact_repeats(sheet: Sheet, repeats: Repeats, rows: Places) -> Places:
+def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions) -> RowPositions:
     """Of `rows`, which share their keys with others: those that an earlier one repeats in every cell, as sent too."""
-    telling = [sheet.columns[name] for name in (*sheet.file.key, *repeats.columns) if name in sheet.columns]
-    first, repeated = _first_of(row_codes([column.take(pa.array(rows)) for column in telling]))
+    telling = [state.columns[name] for name in (*state.file.key, *repeats.columns) if name in state.columns]
+    first, repeated = _first_occurrences(row_codes([column.take(pa.array(rows)) for column in telling]))
     later, firsts = rows[repeated], rows[first[repeated]]
-    return later[same_cells(later, firsts, [*sheet.columns.values(), *sheet.sent().values()])]
+    return later[same_cells(later, firsts, [*state.columns.values(), *state.original_cells().values()])]
 
 
-def _first_of(codes: Places) -> tuple[Places, Mask]:
+def _first_occurrences(codes: RowPositions) -> tuple[RowPositions, Mask]:
     """Return (for each place, the first place with the same code; mask of the places that are not the first)."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     firsts = first[inverse]

@@ -14,53 +14,55 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.validation.row_state import Mask, Sheet
+from roster_etl.engine.validation.row_state import FileState, Mask
 from roster_etl.frames.arrow import findings_frame
 from roster_etl.spec import Reference
 from roster_etl.spec.findings import Finding, mask
 
-MANY = 5
+MIN_ROWS = 5
 """Rows of one file that name the same missing record; fewer are taken for slips."""
-MOST = 100
+MAX_MISSING_RECORDS = 100
 """Missing records that one column is said to name; beyond that the file as a whole is the cause."""
 
 
-def with_missing(sheet: Sheet, reference: Reference, file_name: str, values: pa.Array, wrong: Mask, causes: pa.Array) -> pa.Array:
-    """Return `causes` with the places of missing records where many rows name one; the findings about those are added to `sheet`.
+def attribute_to_missing_records(
+    state: FileState, reference: Reference, file_name: str, values: pa.Array, wrong: Mask, causes: pa.Array
+) -> pa.Array:
+    """Return `causes` with the places of missing records where many rows name one; the findings about those are added to `state`.
 
     Args: file_name: the file referred to, as uploaded; causes: for each of the `wrong` values the refused row that it names, or null.
     """
     named = values.take(pa.array(np.flatnonzero(wrong)))
-    missing = _named_often(named.filter(pc.is_null(causes)))
+    missing = _frequent_values(named.filter(pc.is_null(causes)))
     if not missing:
         return causes
-    places = [place_of(reference, value) for value in missing]
-    sheet.findings.add_frame(
+    places = [missing_record_number(reference, value) for value in missing]
+    state.findings.add_frame(
         findings_frame([_finding(reference, file_name, *pair) for pair in zip(missing, places, strict=True)])
     )
     found = pa.array(places, pa.int64()).take(pc.index_in(named, value_set=pa.array(missing, pa.string())))
     return pc.coalesce(causes, found)
 
 
-def place_of(reference: Reference, value: str) -> int:
+def missing_record_number(reference: Reference, value: str) -> int:
     """Return the place of a record that is missing: a negative number, the same for each file that names it."""
     words = f"{reference.file}\x1f{reference.column}\x1f{value}"
     return -1 - int.from_bytes(hashlib.sha256(words.encode()).digest()[:7])
 
 
-def _named_often(values: pa.Array) -> list[str]:
+def _frequent_values(values: pa.Array) -> list[str]:
     counts = pc.value_counts(values)
-    often = counts.filter(pc.greater_equal(counts.field("counts"), MANY)).to_pylist()
+    often = counts.filter(pc.greater_equal(counts.field("counts"), MIN_ROWS)).to_pylist()
     often.sort(key=lambda count: (-count["counts"], count["values"]))
-    return [count["values"] for count in often[:MOST]]
+    return [count["values"] for count in often[:MAX_MISSING_RECORDS]]
 
 
-def _finding(reference: Reference, file_name: str, value: str, place: int) -> Finding:
+def _finding(reference: Reference, file_name: str, value: str, number: int) -> Finding:
     return Finding(
         severity="reject",
         code="missing_record",
         file=file_name,
-        row=place,
+        row=number,
         field=reference.column,
         key=mask(value),
         message=f"No row has this {reference.column}, which many rows of other files name.",

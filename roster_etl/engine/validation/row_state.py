@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.csv.header_match import Header
 from roster_etl.engine.csv.reader import RawFile
-from roster_etl.engine.validation.findings_builder import Findings, joined_keys
-from roster_etl.frames.arrow import DELETED, REFUSED, ROW, findings_frame, flat, to_frame
-from roster_etl.spec import Column, File, Where
+from roster_etl.engine.validation.findings_builder import FindingsBuilder, joined_keys
+from roster_etl.frames.arrow import DELETED, REFUSED, ROW, combine_chunks, findings_frame, to_frame
+from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
-from roster_etl.spec.rule_catalog import Check
+from roster_etl.spec.rule_catalog import RuleCheck
 
 Mask: TypeAlias = npt.NDArray[np.bool_]  # one flag a row
-Places: TypeAlias = npt.NDArray[np.int64]  # positions of rows in the sheet
+RowPositions: TypeAlias = npt.NDArray[np.int64]  # positions of rows in the sheet
 Causes: TypeAlias = tuple[str, pa.Array]  # a file, and the record numbers of its refused rows
 
 VERDICTS = pa.schema(
@@ -32,7 +32,7 @@ VERDICTS = pa.schema(
 )
 
 
-class Sheet:
+class FileState:
     """One file under judgement. Grain: one row a record that could be read.
 
     ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
@@ -41,16 +41,16 @@ class Sheet:
 
     def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
         self.raw, self.file, self.header, self.file_name, self.relaxed = raw, file, header, file_name, relaxed
-        self.findings = Findings(file_name)
-        self.numbers: Places = raw.rows.to_numpy()
+        self.findings = FindingsBuilder(file_name)
+        self.numbers: RowPositions = raw.rows.to_numpy()
         self.refused: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.doubted: Mask = np.zeros(len(self.numbers), dtype=bool)
         self.kept: Mask = np.ones(len(self.numbers), dtype=bool)
         self.columns: dict[str, pa.Array] = {}
         self.unreadable: dict[str, Mask] = {}
         self.emptied: dict[str, Mask] = {}
-        self.reasons: list[tuple[Places, str]] = []
-        self._lines: dict[str, tuple[Check, int, int]] = {}
+        self.reasons: list[tuple[RowPositions, str]] = []
+        self._lines: dict[str, tuple[RuleCheck, int, int]] = {}
 
     # ---- what is there
 
@@ -68,46 +68,48 @@ class Sheet:
         """Return the key columns that the upload has."""
         return [self.columns[name] for name in self.file.key if name in self.columns]
 
-    def sent(self) -> dict[str, pa.Array]:
+    def original_cells(self) -> dict[str, pa.Array]:
         """Return the cells as they were uploaded, secrets left out."""
         places = {**self.header.positions, **self.header.extensions}
-        return {name: flat(self.raw.table.column(place)) for name, place in places.items() if name in self.columns}
+        return {name: combine_chunks(self.raw.table.column(place)) for name, place in places.items() if name in self.columns}
 
-    def required(self, column: Column) -> Mask:
+    def required_mask(self, column: Column) -> Mask:
         """Return the rows that a broken cell of `column` refuses."""
         if column.required_where:
-            return self.where(column.required_where)
-        always = column.required and not column.made_up_for and column.name not in self.relaxed
+            return self.where_mask(column.required_where)
+        always = column.required and not column.has_default and column.name not in self.relaxed
         return np.full(len(self.refused), always, dtype=bool)
 
-    def deleted(self) -> Mask:
+    def deleted_mask(self) -> Mask:
         """Return the rows that say that their record is gone."""
-        return self.where(self.file.deleted) if self.file.deleted else np.zeros(len(self.refused), dtype=bool)
+        return self.where_mask(self.file.deleted) if self.file.deleted else np.zeros(len(self.refused), dtype=bool)
 
-    def where(self, rows: Where) -> Mask:
+    def where_mask(self, rows: RowCondition) -> Mask:
         """Return `rows` as a mask; none where the upload lacks the column."""
         if rows.column not in self.columns:
             return np.zeros(len(self.refused), dtype=bool)
         values = pa.array([value.lower() for value in rows.values])
-        return true(pc.is_in(pc.utf8_lower(self.columns[rows.column]), value_set=values))
+        return to_mask(pc.is_in(pc.utf8_lower(self.columns[rows.column]), value_set=values))
 
-    def mask(self, places: Places) -> Mask:
-        """Return `places` as a mask."""
+    def mask(self, positions: RowPositions) -> Mask:
+        """Return `positions` as a mask."""
         mask = np.zeros(len(self.refused), dtype=bool)
-        mask[places] = True
+        mask[positions] = True
         return mask
 
     # ---- what a rule can do
 
-    def fail(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
+    def refuse_or_clear(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
         """Refuse the rows where the column is required or strict, else leave the cells empty with a warning."""
         column = self.header.columns.get(name)
         nowhere = np.zeros(len(wrong), dtype=bool)
-        required = nowhere if column is None else wrong if column.strict else wrong & self.required(column)
-        self.refuse(required, code, name, message, _of(causes, wrong, required))
+        required = nowhere if column is None else wrong if column.strict else wrong & self.required_mask(column)
+        self.refuse(required, code, name, message, _filter_causes(causes, wrong, required))
         emptied = wrong & ~required
-        self.say("warning", code, emptied, name, f"{message} The value was left empty.", _of(causes, wrong, emptied))
-        self.put(name, emptied, None)
+        self.add_findings(
+            "warning", code, emptied, name, f"{message} The value was left empty.", _filter_causes(causes, wrong, emptied)
+        )
+        self.set_cells(name, emptied, None)
         self.emptied[name] = emptied | self.emptied[name] if name in self.emptied else emptied
         if causes is not None:
             self.doubted = self.doubted | emptied
@@ -116,33 +118,35 @@ class Sheet:
         """Take the rows out of what applies; they stay in the frame, so that their records are seen."""
         if not wrong.any():
             return
-        self.say("reject", code, wrong, field, message, causes)
+        self.add_findings("reject", code, wrong, field, message, causes)
         self.reasons.append((np.flatnonzero(wrong), code))
         self.refused = self.refused | wrong
 
     def warn(self, wrong: Mask, code: str, field: str, message: str) -> None:
         """Say that the rows are doubtful, and let them apply."""
-        self.say("warning", code, wrong, field, message)
+        self.add_findings("warning", code, wrong, field, message)
 
-    def drop(self, places: Places) -> None:
+    def drop_repeats(self, positions: RowPositions) -> None:
         """Take exact repeats out of the frame: the record itself applies, so the rows are neither refused nor needed."""
         message = "The row repeats an earlier one exactly and was dropped."
-        self.say("info", "duplicate_row", self.mask(places), self.key_field, message)
-        self.kept[places] = False
+        self.add_findings("info", "duplicate_row", self.mask(positions), self.key_field, message)
+        self.kept[positions] = False
 
-    def put(self, name: str, rows: Mask, value: str | None) -> None:
+    def set_cells(self, name: str, rows: Mask, value: str | None) -> None:
         """Write `value` into the cells of column `name`."""
         if rows.any():
             self.columns[name] = pc.if_else(pa.array(rows), pa.scalar(value, pa.string()), self.columns[name])
 
-    def copy(self, name: str, to: Places, source: Places) -> None:
+    def copy_cells(self, name: str, to: RowPositions, source: RowPositions) -> None:
         """Write the cells of column `name` at `source` into those at `to`."""
         if len(to):
             places = np.arange(len(self.refused))
             places[to] = source
             self.columns[name] = self.columns[name].take(pa.array(places))
 
-    def say(self, severity: Severity, code: str, rows: Mask, field: str, message: str, causes: Causes | None = None) -> None:
+    def add_findings(
+        self, severity: Severity, code: str, rows: Mask, field: str, message: str, causes: Causes | None = None
+    ) -> None:
         """Add a finding for each of `rows`."""
         places = np.flatnonzero(rows)
         if not len(places):
@@ -151,12 +155,12 @@ class Sheet:
         keys = joined_keys(key, places) if key else None
         self.findings.add_rows(severity, code, self.numbers[places], field=field, message=message, keys=keys, causes=causes)
 
-    def say_once(self, severity: Severity, code: str, field: str | None, count: int, message: str) -> None:
+    def add_finding(self, severity: Severity, code: str, field: str | None, count: int, message: str) -> None:
         """Add one finding that stands for `count` rows."""
         finding = Finding(severity=severity, code=code, field=field, message=message, count=count)
         self.findings.add_frame(findings_frame([finding]))
 
-    def note(self, rule: str, check: Check, judged: int, failing: int) -> None:
+    def record_check(self, rule: str, check: RuleCheck, judged: int, failing: int) -> None:
         """Note how a promise was kept; rules are named as ``spec.rule_catalog`` names them."""
         self._lines[rule] = (check, judged, failing)
 
@@ -172,7 +176,7 @@ class Sheet:
 
     def frame(self) -> pd.DataFrame:
         """Return the rows that are kept, with ``_row`` and ``_refused``."""
-        deleted = self.deleted() & ~self.refused if self.file.deleted else None
+        deleted = self.deleted_mask() & ~self.refused if self.file.deleted else None
         frame = rows_frame(self.columns, self.raw.rows, self.refused, deleted)
         return frame if self.kept.all() else frame[self.kept].reset_index(drop=True)
 
@@ -183,19 +187,19 @@ def rows_frame(columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, d
     return to_frame(pa.table({**columns, ROW: rows, **{name: pa.array(mark, pa.bool_()) for name, mark in marks.items()}}))
 
 
-def _of(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | None:
+def _filter_causes(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | None:
     """Return what `causes`, one for each of `rows`, says of the `chosen` ones."""
     if causes is None or rows.sum() == chosen.sum():
         return causes
     return causes[0], causes[1].filter(pa.array(chosen[rows]))
 
 
-def true(condition: pa.Array) -> Mask:
+def to_mask(condition: pa.Array) -> Mask:
     """Return where `condition` holds; null is no."""
     return np.asarray(pc.fill_null(condition, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def same_cells(left: Places, right: Places, columns: Sequence[pa.Array]) -> Mask:
+def same_cells(left: RowPositions, right: RowPositions, columns: Sequence[pa.Array]) -> Mask:
     """Return which rows at `left` have the cells of the rows at `right` in all `columns`; empty equals empty."""
     same = np.ones(len(left), dtype=bool)
     if not len(left):
@@ -204,5 +208,5 @@ def same_cells(left: Places, right: Places, columns: Sequence[pa.Array]) -> Mask
     for column in columns:
         one, other = column.take(a), column.take(b)
         both_empty = pc.and_(pc.is_null(one), pc.is_null(other))
-        same &= true(pc.or_(pc.fill_null(pc.equal(one, other), False), both_empty))
+        same &= to_mask(pc.or_(pc.fill_null(pc.equal(one, other), False), both_empty))
     return same

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import dagster as dg
 
 from roster_etl.orchestration.assets.frame_types import NOTHING
-from roster_etl.orchestration.assets.metadata import OWNERS, code_references, found_numbers
-from roster_etl.orchestration.assets.step_context import step
+from roster_etl.orchestration.assets.metadata import OWNERS, code_references, findings_metadata
+from roster_etl.orchestration.assets.step_context import import_step
 from roster_etl.orchestration.assets.vendor_assets import file_key
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.staging import staging_of
-from roster_etl.pipeline.steps.apply_changes import fold_upload
+from roster_etl.pipeline.steps.apply_changes import apply_upload_changes
 from roster_etl.vendors import Vendor
 from roster_etl.vendors.lineage import files_for
 
@@ -23,9 +23,9 @@ def state_key(vendor: Vendor) -> dg.AssetKey:
     return dg.AssetKey([vendor.format.name, "state"])
 
 
-def before_table(vendor: Vendor, table: str) -> list[dg.AssetKey]:
+def upstream_keys(vendor: Vendor, table: str) -> list[dg.AssetKey]:
     """Return what stands before a roster table in the graph: the files that it is mapped from, or the state that was folded."""
-    if vendor.fold is not None:
+    if vendor.change_plan is not None:
         return [state_key(vendor)]
     return [file_key(vendor, name) for name in files_for(vendor, table)]
 
@@ -47,14 +47,14 @@ def state_asset(vendor: Vendor) -> dg.AssetsDefinition:
         metadata=code_references({"rows": vendor.folder() / "fold.py"}),
     )
     def state(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with step(context) as (desk, upload):
-            judged = {name: desk.take([upload.source, name]) for name in files}
-            rows = fold_upload(desk.workspace, upload, judged)
+        with import_step(context) as (desk, upload):
+            judged = {name: desk.read_frame([upload.source, name]) for name in files}
+            rows = apply_upload_changes(desk.workspace, upload, judged)
             yield dg.MaterializeResult(
                 data_version=dg.DataVersion(upload.content),
                 metadata={
                     **rows,
-                    **found_numbers(staging_of(desk.workspace, upload).changes_findings()),
+                    **findings_metadata(staging_of(desk.workspace, upload).changes_findings()),
                     "import": upload.import_id,
                 },
             )

@@ -10,58 +10,58 @@ from typing import NoReturn
 
 import dagster as dg
 
-from roster_etl.orchestration.assets.freshness_checks import say_fresh
+from roster_etl.orchestration.assets.freshness_checks import log_freshness
 from roster_etl.orchestration.assets.metadata import Metadata, report_metadata
-from roster_etl.orchestration.assets.run_resources import Desk
+from roster_etl.orchestration.assets.run_resources import RunContext
 from roster_etl.orchestration.assets.step_context import BACKFILL, tag_import
-from roster_etl.pipeline.reporting.announce import tell_of
+from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.uploads.upload import Upload
 
 REPORT = dg.AssetKey("report")
 
 
-def ended_at_the_door(context: dg.AssetExecutionContext, upload: Upload) -> bool:
+def finish_if_already_ended(context: dg.AssetExecutionContext, upload: Upload) -> bool:
     """Return whether nothing is left to do: the upload is the one that was last published.
 
     Raises: dg.Failure: the upload was rejected.
     """
     tag_import(context, upload, upload.ended or "running")
     if upload.ended == "unchanged":
-        end_unchanged(context, upload, context.job_def.asset_layer.executable_asset_keys)
+        finish_unchanged(context, upload, context.job_def.asset_layer.executable_asset_keys)
     elif upload.ended is not None:
-        stop(
+        fail_run(
             context,
             upload,
-            f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_first_finding(context, upload)}",
+            f"Upload {upload.upload_id} of {upload.district_id} is {upload.ended}: {_findings_text(context, upload)}",
         )
     return upload.ended is not None
 
 
-def end_unchanged(context: dg.AssetExecutionContext, upload: Upload, rest: Iterable[dg.AssetKey]) -> None:
-    """Say that the roster has it all already. A backfill counts only what was materialized, so there `rest`, which is skipped, is said to be."""
+def finish_unchanged(context: dg.AssetExecutionContext, upload: Upload, skipped_keys: Iterable[dg.AssetKey]) -> None:
+    """Say that the roster has it all already. A backfill counts only what was materialized, so there `skipped_keys`, which is skipped, is said to be."""
     text = "Import %d: unchanged, the roster was published from this upload under these settings already."
     context.log.info(text, upload.import_id)
-    desk: Desk = context.resources.desk
-    tell_of(desk.workspace, upload.import_id)
+    desk: RunContext = context.resources.desk
+    publish_report(desk.workspace, upload.import_id)
     log_materialization(context, REPORT, report_metadata(desk.workspace, upload.import_id))
-    say_fresh(context, desk.workspace, upload.district_id, upload.source)
+    log_freshness(context, desk.workspace, upload.district_id, upload.source)
     if BACKFILL in context.run.tags:
-        for key in sorted({*rest} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
+        for key in sorted({*skipped_keys} & {*context.job_def.asset_layer.executable_asset_keys} - {REPORT}):
             log_materialization(context, key, {"import": upload.import_id, "unchanged": True})
 
 
-def stop(context: dg.AssetExecutionContext, upload: Upload, why: str, how: Metadata | None = None) -> NoReturn:
-    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it; `how` to do that.
+def fail_run(context: dg.AssetExecutionContext, upload: Upload, reason: str, instructions: Metadata | None = None) -> NoReturn:
+    """End the run as failed, so that the partition shows red until a person or a newer upload deals with it; `instructions` to do that.
 
     Raises: dg.Failure: always; trying again changes nothing.
     """
-    desk: Desk = context.resources.desk
-    path = tell_of(desk.workspace, upload.import_id)
+    desk: RunContext = context.resources.desk
+    path = publish_report(desk.workspace, upload.import_id)
     about = report_metadata(desk.workspace, upload.import_id)
     log_materialization(context, REPORT, about)
-    say_fresh(context, desk.workspace, upload.district_id, upload.source)
-    metadata = {**about, "report": dg.MetadataValue.path(str(path)), **(how or {})}
-    raise dg.Failure(why, metadata=metadata, allow_retries=False)
+    log_freshness(context, desk.workspace, upload.district_id, upload.source)
+    metadata = {**about, "report": dg.MetadataValue.path(str(path)), **(instructions or {})}
+    raise dg.Failure(reason, metadata=metadata, allow_retries=False)
 
 
 def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, metadata: Metadata) -> None:
@@ -69,7 +69,7 @@ def log_materialization(context: dg.AssetExecutionContext, key: dg.AssetKey, met
     context.log_event(dg.AssetMaterialization(key, partition=context.partition_key, metadata=metadata))
 
 
-def _first_finding(context: dg.AssetExecutionContext, upload: Upload) -> str:
-    desk: Desk = context.resources.desk
+def _findings_text(context: dg.AssetExecutionContext, upload: Upload) -> str:
+    desk: RunContext = context.resources.desk
     found = [f for f in desk.workspace.warehouse.findings(upload.import_id) if f["severity"] in ("upload", "file")]
     return " ".join(f"{f['file']}: {f['message']}" if f["file"] else f["message"] for f in found) or "see the import's findings."

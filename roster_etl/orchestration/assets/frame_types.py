@@ -26,7 +26,7 @@ _DTYPES: dict[ColumnType, str] = {
     "date": "date32[day][pyarrow]",
     "timestamp": "timestamp[us, tz=UTC][pyarrow]",
 }
-_ORIGIN: dict[str, ColumnType] = {
+_LINEAGE_TYPES: dict[str, ColumnType] = {
     "source_file": "text",
     "source_row": "integer",
     "derived": "text",
@@ -60,7 +60,7 @@ def file_type(format_: Format, file: File) -> dg.DagsterType:
 def table_type(table: RosterTable) -> dg.DagsterType:
     """Return the type of a mapped table: its business columns, where each row comes from, its hash, ``_refused`` and ``_deleted``."""
     columns = [_column(column.name, column.type) for column in table.columns]
-    columns += [_column(name, kind) for name, kind in _ORIGIN.items()]
+    columns += [_column(name, kind) for name, kind in _LINEAGE_TYPES.items()]
     return _frame_type(
         name=f"mapped_{table.name}", description=f"{table.name} as the upload would have it: one row a record.", columns=columns
     )

@@ -22,7 +22,7 @@ from roster_etl.vendors import Vendor
 FRESH = "fresh"
 
 
-def say_fresh(context: dg.AssetExecutionContext, workspace: Workspace, district_id: str, source: str) -> None:
+def log_freshness(context: dg.AssetExecutionContext, workspace: Workspace, district_id: str, source: str) -> None:
     """Say in an import's own run how its feed stands now, if anybody waits for it."""
     try:
         district = workspace.registry.get(district_id)
@@ -34,29 +34,29 @@ def say_fresh(context: dg.AssetExecutionContext, workspace: Workspace, district_
                 context.log_event(_evaluation(context.instance, found))
 
 
-def fresh_check(vendor: Vendor) -> dg.AssetChecksDefinition:
+def freshness_check(vendor: Vendor) -> dg.AssetChecksDefinition:
     """Return the check that says whether a district's upload is in the roster by when it is expected."""
 
     @dg.asset_check(
-        asset=_asset(vendor.format.name),
+        asset=_upload_key(vendor.format.name),
         name=FRESH,
         partitions_def=DISTRICTS,
         description="The district's upload was in the roster by when its feed expects it (expected_by). Each import says so in its run, and the job `late_feeds` when a feed has become late.",
     )
     def fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         chosen = context.partition_key if context.has_partition_key else None
-        return _asked(Workspace.open(current_home()), vendor.format.name, chosen)
+        return _check_result(Workspace.open(current_home()), vendor.format.name, chosen)
 
     return fresh
 
 
-def _asked(workspace: Workspace, source: str, district_id: str | None) -> dg.AssetCheckResult:
+def _check_result(workspace: Workspace, source: str, district_id: str | None) -> dg.AssetCheckResult:
     """Answer a person who asks now, for one district or for all."""
     districts = None if district_id is None else [workspace.registry.get(district_id)]
     found = [feed for feed in freshness(workspace, datetime.now(UTC), districts) if feed.source == source]
     if not found:
         return dg.AssetCheckResult(passed=True, metadata={"note": "Nobody waits for this feed: it has no expected_by."})
-    late = [feed for feed in found if not _passed(feed)]
+    late = [feed for feed in found if not _is_on_time(feed)]
     if len(found) == 1:
         return dg.AssetCheckResult(passed=not late, severity=dg.AssetCheckSeverity.WARN, metadata=_metadata(found[0]))
     lines = "\n".join(f"- {feed.key}: {feed.text}" for feed in late) or "none"
@@ -65,25 +65,27 @@ def _asked(workspace: Workspace, source: str, district_id: str | None) -> dg.Ass
     )
 
 
-def _asset(source: str) -> dg.AssetKey:
+def _upload_key(source: str) -> dg.AssetKey:
     return dg.AssetKey([source, "upload"])
 
 
 def _evaluation(instance: dg.DagsterInstance, feed: Freshness) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
-        target_materialization_data=_target(instance, feed),
-        asset_key=_asset(feed.source),
+        target_materialization_data=_latest_materialization(instance, feed),
+        asset_key=_upload_key(feed.source),
         check_name=FRESH,
-        passed=_passed(feed),
+        passed=_is_on_time(feed),
         severity=dg.AssetCheckSeverity.WARN,
         metadata=_metadata(feed),
         partition=feed.district_id,
     )
 
 
-def _target(instance: dg.DagsterInstance, feed: Freshness) -> AssetCheckEvaluationTargetMaterializationData | None:
+def _latest_materialization(
+    instance: dg.DagsterInstance, feed: Freshness
+) -> AssetCheckEvaluationTargetMaterializationData | None:
     """Return the district's newest materialization: the UI takes an evaluation of any other for one that is out of date."""
-    wanted = dg.AssetRecordsFilter(asset_key=_asset(feed.source), asset_partitions=[feed.district_id])
+    wanted = dg.AssetRecordsFilter(asset_key=_upload_key(feed.source), asset_partitions=[feed.district_id])
     records = instance.fetch_materializations(wanted, limit=1).records
     if not records:
         return None
@@ -93,7 +95,7 @@ def _target(instance: dg.DagsterInstance, feed: Freshness) -> AssetCheckEvaluati
     )
 
 
-def _passed(feed: Freshness) -> bool:
+def _is_on_time(feed: Freshness) -> bool:
     return feed.state != "late"
 
 

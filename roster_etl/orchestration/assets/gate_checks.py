@@ -34,10 +34,10 @@ def suite_results(verdict: Verdict | None, *, refused: str | None = None) -> lis
         absent = {"note": "The upload does not have this file."}
         return [dg.AssetCheckResult(check_name=name, passed=True, metadata=absent) for name in (SUITE, TOLERANCES)]
     critical = [f"the file was refused: {refused}"] if refused else []
-    critical += [result.text for result in verdict.failed("critical")]
+    critical += [result.text for result in verdict.failures("critical")]
     return [
         _result(SUITE, dg.AssetCheckSeverity.ERROR, critical, verdict),
-        _result(TOLERANCES, dg.AssetCheckSeverity.WARN, [result.text for result in verdict.failed("warning", "info")], verdict),
+        _result(TOLERANCES, dg.AssetCheckSeverity.WARN, [result.text for result in verdict.failures("warning", "info")], verdict),
     ]
 
 
@@ -47,10 +47,10 @@ def publishable_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(PUBLISHABLE, asset=asset, blocking=True, description=about, partitions_def=DISTRICTS)
 
 
-def publishable_result(planned: Planned, why: str) -> dg.AssetCheckResult:
-    """Return whether a plan may be published; `why` not, in words."""
+def publishable_result(planned: Planned, reason: str) -> dg.AssetCheckResult:
+    """Return whether a plan may be published; `reason` not, in words."""
     passed = planned.decision in ("publish", "unchanged")
-    metadata = {"decision": planned.decision, **({} if passed else {"why": why})}
+    metadata = {"decision": planned.decision, **({} if passed else {"why": reason})}
     return dg.AssetCheckResult(check_name=PUBLISHABLE, passed=passed, severity=dg.AssetCheckSeverity.ERROR, metadata=metadata)
 
 

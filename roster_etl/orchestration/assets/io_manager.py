@@ -9,25 +9,25 @@ from __future__ import annotations
 import dagster as dg
 import pyarrow as pa
 
-from roster_etl.orchestration.assets.run_resources import Desk
+from roster_etl.orchestration.assets.run_resources import RunContext
 
 
 class FrameIOManager(dg.IOManager):
     """Writes and reads the frames of the import in hand."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, run_context: RunContext) -> None:
+        self._run_context = run_context
 
     def handle_output(self, context: dg.OutputContext, obj: pa.Table) -> None:
         """Hand on the frame of an asset."""
-        self._desk.put(context.asset_key.path, obj)
+        self._run_context.write_frame(context.asset_key.path, obj)
 
     def load_input(self, context: dg.InputContext) -> pa.Table:
         """Return the frame of an asset, of the import in hand. Raises FrameError."""
-        return self._desk.take(context.asset_key.path)
+        return self._run_context.read_frame(context.asset_key.path)
 
 
 @dg.io_manager(required_resource_keys={"desk"}, description="Parquet under the home's staging, one folder an import.")
-def frames(context: dg.InitResourceContext) -> FrameIOManager:
+def frame_io_manager(context: dg.InitResourceContext) -> FrameIOManager:
     """Return the IO manager of this run's desk."""
     return FrameIOManager(context.resources.desk)

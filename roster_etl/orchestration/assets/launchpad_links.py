@@ -13,45 +13,45 @@ from urllib.parse import urlencode
 import dagster as dg
 
 APPROVE, DISCARD, UNDO = "approve_hold", "discard_hold", "undo_import"
-STEP = {APPROVE: "approve", DISCARD: "discard", UNDO: "undo"}
+STEP_BY_JOB = {APPROVE: "approve", DISCARD: "discard", UNDO: "undo"}
 """The one step of each job: within a code location, jobs and steps do not share names."""
 
 
-def how_to_decide(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> dict[str, Any]:
+def decision_metadata(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> dict[str, Any]:
     """Return metadata of a held import: what to paste into which job's launchpad, and links that do it. ``by`` is left to be typed."""
     approve = config_yaml(APPROVE, {"import_id": import_id, "plan": plan_sha256, "by": ""})
     discard = config_yaml(DISCARD, {"import_id": import_id, "by": ""})
-    location = _location(run)
+    location = _code_location(run)
     words = (
         f"Say who you are after `by`, then launch the job `{APPROVE}` to publish exactly this plan:\n\n```yaml\n{approve}```\n\n"
         f"or the job `{DISCARD}` to leave the roster as it is:\n\n```yaml\n{discard}```"
     )
     links = {
-        "approve": dg.MetadataValue.url(launchpad(location, APPROVE, approve)),
-        "discard": dg.MetadataValue.url(launchpad(location, DISCARD, discard)),
+        "approve": dg.MetadataValue.url(launchpad_url(location, APPROVE, approve)),
+        "discard": dg.MetadataValue.url(launchpad_url(location, DISCARD, discard)),
     }
     return {"how to decide": dg.MetadataValue.md(words), **(links if location else {})}
 
 
-def how_to_undo(run: dg.DagsterRun, import_id: int) -> dict[str, Any]:
+def undo_metadata(run: dg.DagsterRun, import_id: int) -> dict[str, Any]:
     """Return metadata of a published import: the link that opens the launchpad of its undo."""
-    location = _location(run)
+    location = _code_location(run)
     config = config_yaml(UNDO, {"import_id": import_id, "by": ""})
-    return {"undo": dg.MetadataValue.url(launchpad(location, UNDO, config))} if location else {}
+    return {"undo": dg.MetadataValue.url(launchpad_url(location, UNDO, config))} if location else {}
 
 
 def config_yaml(job: str, config: Mapping[str, Any]) -> str:
     """Return the run config of one of the jobs, as YAML to paste."""
     lines = "".join(f"      {name}: {json.dumps(value)}\n" for name, value in config.items())
-    return f"ops:\n  {STEP[job]}:\n    config:\n{lines}"
+    return f"ops:\n  {STEP_BY_JOB[job]}:\n    config:\n{lines}"
 
 
-def launchpad(location: str, job: str, config: str) -> str:
+def launchpad_url(location: str, job: str, config: str) -> str:
     """Return the link to a job's launchpad, filled in."""
     return f"/locations/{location}/jobs/{job}/playground/setup?{urlencode({'config': config})}"
 
 
-def _location(run: dg.DagsterRun) -> str:
+def _code_location(run: dg.DagsterRun) -> str:
     """Return the name of the code location that the run belongs to; empty: nobody said."""
     origin = run.remote_job_origin
     return origin.repository_origin.code_location_origin.location_name if origin else ""

@@ -21,8 +21,8 @@ from roster_etl.store.files.urls import join, redact
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import reads_of
 
-EDITS = "edits in force"
-CLOSER = "look closer"
+ACTIVE_OVERRIDES = "edits in force"
+CLI_COMMANDS = "look closer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,30 +46,30 @@ class Provenance:
             manifest=join(redact(workspace.settings.archive), f"manifests/{row['district_id']}/{import_id}.json"),
         )
 
-    def of_table(self, table: str) -> dict[str, Any]:
+    def table_metadata(self, table: str) -> dict[str, Any]:
         """Return metadata of a published table: the files that its records are made of, edits of it, and how to trace one."""
         row = self.row
         feed = f"--district {row['district_id']} --format {row['source']}"
         key = " ".join(f"{name}=…" for name in TABLES[table].key)
         moment = row["finished_at"].isoformat().replace("+00:00", "Z")
         return {
-            **self._upload({file for _, pairs in reads_of(vendor(row["source"]), table) for file, _ in pairs}),
-            **self._edits({place: count for place, count in self.edits.items() if place[0] == table}),
-            CLOSER: _commands(
+            **self._upload_metadata({file for _, pairs in reads_of(vendor(row["source"]), table) for file, _ in pairs}),
+            **self._edits_metadata({place: count for place, count in self.edits.items() if place[0] == table}),
+            CLI_COMMANDS: _command_block(
                 ("one record, back to file, row and text", f"roster-etl trace {table} {key} {feed}"),
                 ("the table as it was known then", f"roster-etl as-of {moment} {table} {feed}"),
                 ("the import", f"roster-etl show {row['import_id']}"),
             ),
         }
 
-    def of_import(self) -> dict[str, Any]:
+    def import_metadata(self) -> dict[str, Any]:
         """Return metadata of an import as a whole: its files, all edits, what rests in the archive, and how to see more."""
         number = self.row["import_id"]
         return {
-            **self._upload({file["kind"] for file in self.files if file["kind"]}),
-            **self._edits(self.edits),
+            **self._upload_metadata({file["kind"] for file in self.files if file["kind"]}),
+            **self._edits_metadata(self.edits),
             "archive": dg.MetadataValue.path(self.manifest),
-            CLOSER: _commands(
+            CLI_COMMANDS: _command_block(
                 ("the import, with every finding", f"roster-etl show {number}"),
                 ("the edits by hand", f"roster-etl override list --district {self.row['district_id']}"),
                 (
@@ -79,7 +79,7 @@ class Provenance:
             ),
         }
 
-    def _upload(self, kinds: set[str]) -> dict[str, Any]:
+    def _upload_metadata(self, kinds: set[str]) -> dict[str, Any]:
         """Return which upload the import took, and those of its files that are of `kinds`, each with its counts and the way to its asset."""
         district_id, source = self.row["district_id"], self.row["source"]
         rows = [
@@ -94,14 +94,16 @@ class Provenance:
         upload = {"upload": self.row["upload_id"]} if self.row["upload_id"] else {}
         return {**upload, **({"made of": markdown_table(("file", "rows:", "refused:"), rows)} if rows else {})}
 
-    def _edits(self, edits: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    def _edits_metadata(self, edits: Mapping[tuple[str, str], int]) -> dict[str, Any]:
         rows = [(f"{table}.{field}", f"{count:,}") for (table, field), count in sorted(edits.items())]
-        return {EDITS: markdown_table(("column", "records:"), rows) if rows else "none"}
+        return {ACTIVE_OVERRIDES: markdown_table(("column", "records:"), rows) if rows else "none"}
 
 
-def how_to_show(import_id: int) -> dict[str, Any]:
+def show_command_metadata(import_id: int) -> dict[str, Any]:
     """Return metadata of what an import has made, but not published: the command that tells of the import."""
-    return {CLOSER: _commands(("the import: what came, what was found, what would change", f"roster-etl show {import_id}"))}
+    return {
+        CLI_COMMANDS: _command_block(("the import: what came, what was found, what would change", f"roster-etl show {import_id}"))
+    }
 
 
 def asset_path(source: str, name: str, district_id: str) -> str:
@@ -109,6 +111,6 @@ def asset_path(source: str, name: str, district_id: str) -> str:
     return f"/assets/{source}/{name}?{urlencode({'view': 'partitions', 'partition': district_id})}"
 
 
-def _commands(*lines: tuple[str, str]) -> dg.MarkdownMetadataValue:
+def _command_block(*lines: tuple[str, str]) -> dg.MarkdownMetadataValue:
     """Return commands, each below what it tells of: the UI cuts long lines."""
     return dg.MetadataValue.md("```sh\n" + "\n".join(f"# {what}\n{command}" for what, command in lines) + "\n```")

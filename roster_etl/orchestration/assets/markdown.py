@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_SPECIAL_CHARS = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,21 @@ class Link:
     path: str
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str | Link]], after: str = "") -> dg.MarkdownMetadataValue:
-    """Return a table. ``head``: a colon at the end sets the column's cells to the right; ``after``: Markdown that follows it."""
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str | Link]], footer: str = "") -> dg.MarkdownMetadataValue:
+    """Return a table. ``head``: a colon at the end sets the column's cells to the right; ``footer``: Markdown that follows it."""
     titles = [title.removesuffix(":") for title in head]
     rule = ["--:" if title.endswith(":") else "---" for title in head]
     lines = [_line(titles), _line(rule), *(_line([_cell(cell) for cell in row]) for row in rows)]
-    return dg.MetadataValue.md("\n".join(lines) + after)
+    return dg.MetadataValue.md("\n".join(lines) + footer)
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return `text` so that none of its signs means anything in Markdown, on one line."""
-    return _SIGNS.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL_CHARS.sub(r"\\\1", " ".join(text.split()))
 
 
 def _cell(cell: str | Link) -> str:
-    return f"[{plain(cell.text)}]({cell.path})" if isinstance(cell, Link) else plain(cell)
+    return f"[{escape_markdown(cell.text)}]({cell.path})" if isinstance(cell, Link) else escape_markdown(cell)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
-from roster_etl.orchestration.assets.markdown import markdown_table, plain
+from roster_etl.orchestration.assets.markdown import escape_markdown, markdown_table
 from roster_etl.pipeline.reporting.data_docs import data_docs_url
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
 from roster_etl.pipeline.reporting.notifications import summary_text
@@ -32,11 +32,11 @@ from roster_etl.vendors.lineage import reads_of
 
 OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]
-SHOWN = {"created": "created", "updated": "updated", "deleted": "removed"}
+CHANGE_LABELS = {"created": "created", "updated": "updated", "deleted": "removed"}
 """What became of records, and the word that people read for it."""
-SCHOOLS = 20
+MAX_SCHOOL_LINES = 20
 """Lines of a plan by school in the UI; the report has more, its JSON all."""
-CURRENT = "current records of this district"  # the row count's own label does not say that it is one partition's
+CURRENT_RECORDS = "current records of this district"  # the row count's own label does not say that it is one partition's
 
 
 def file_metadata(vendor: Vendor, file: File) -> Metadata:
@@ -61,13 +61,16 @@ def table_metadata(table: RosterTable, vendors: Sequence[Vendor]) -> Metadata:
         "dagster/column_schema": table_schema(table),
         "dagster/column_lineage": dg.TableColumnLineage(deps_by_column={name: found for name, found in deps.items() if found}),
         **code_references(
-            {f"{vendor.format.name} {_plan(vendor)}": vendor.folder() / f"{_plan(vendor)}.py" for vendor in vendors}
+            {
+                f"{vendor.format.name} {_mapping_module(vendor)}": vendor.folder() / f"{_mapping_module(vendor)}.py"
+                for vendor in vendors
+            }
         ),
     }
 
 
-def _plan(vendor: Vendor) -> str:
-    return "mapping" if vendor.fold is None else "fold"
+def _mapping_module(vendor: Vendor) -> str:
+    return "mapping" if vendor.change_plan is None else "fold"
 
 
 def published_metadata(table: RosterTable) -> Metadata:
@@ -104,7 +107,7 @@ def row_count(rows: int) -> Metadata:
     return {"dagster/row_count": rows, "dagster/partition_row_count": rows}
 
 
-def judged_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
+def validation_metadata(workspace: Workspace, upload: Upload, name: str) -> Metadata:
     """Return how many rows of file `name` were read, accepted and refused, and what was found; zeros if the upload lacks it."""
     if upload.member(name) is None:
         return {"rows_read": 0, "rows_accepted": 0, "rows_refused": 0, "in the upload": False}
@@ -116,55 +119,67 @@ def judged_numbers(workspace: Workspace, upload: Upload, name: str) -> Metadata:
         "rows_refused": result.rows_rejected,
         "in the upload": True,
         **({"refused": result.refused} if result.refused else {}),
-        **found_numbers(staging.file_findings(name)),
+        **findings_metadata(staging.file_findings(name)),
     }
 
 
-def found_numbers(findings: pa.Table) -> Metadata:
+def findings_metadata(findings: pa.Table) -> Metadata:
     """Return how many `findings` (FINDINGS) there are, in all and by code."""
     sums = findings.group_by("code").aggregate([("count", "sum")]).sort_by("code")
     by_code = {str(row["code"]): row["count_sum"] for row in sums.to_pylist()}
     return {"findings": int(pc.sum(findings["count"]).as_py() or 0), "findings by code": dg.MetadataValue.json(by_code)}
 
 
-def plan_numbers(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256: str) -> Metadata:
+def plan_metadata(tables: Mapping[str, Mapping[str, Any]], decision: str, sha256: str) -> Metadata:
     """Return what a plan would change and why: in all, by table, and by school (those that lose most), and how it was decided."""
-    totals = {shown: sum(table[what] for table in tables.values()) for what, shown in SHOWN.items()}
-    changes = {name: {what: table[what] for what in SHOWN} for name, table in tables.items()}
+    totals = {shown: sum(table[what] for table in tables.values()) for what, shown in CHANGE_LABELS.items()}
+    changes = {name: {what: table[what] for what in CHANGE_LABELS} for name, table in tables.items()}
     document = {"plan": tables, "changes": changes}
     words = {line.table: "; ".join(filter(None, (line.columns, line.why))) for line in table_lines(document)}
     schools = school_lines(document)
     rows = [
-        (name, _number(t["current"]), *map(_number, changes[name].values()), words.get(name, "")) for name, t in tables.items()
+        (name, _format_number(t["current"]), *map(_format_number, changes[name].values()), words.get(name, ""))
+        for name, t in tables.items()
     ]
-    shown = [(s.school, s.table, *map(_number, (s.current, s.created, s.updated, s.deleted))) for s in schools[:SCHOOLS]]
-    more = f"\n\nand {len(schools) - SCHOOLS:,} more lines; all are in the report" if len(schools) > SCHOOLS else ""
+    shown = [
+        (s.school, s.table, *map(_format_number, (s.current, s.created, s.updated, s.deleted)))
+        for s in schools[:MAX_SCHOOL_LINES]
+    ]
+    more = (
+        f"\n\nand {len(schools) - MAX_SCHOOL_LINES:,} more lines; all are in the report"
+        if len(schools) > MAX_SCHOOL_LINES
+        else ""
+    )
     return {
         "decision": decision,
         "plan sha256": sha256,
         **totals,
         "plan": markdown_table(
-            ("table", "current:", *(f"{word}:" for word in SHOWN.values()), "columns updated; why removed"), rows
+            ("table", "current:", *(f"{word}:" for word in CHANGE_LABELS.values()), "columns updated; why removed"), rows
         ),
         **(
-            {"by school": markdown_table(("school", "table", "current:", *(f"{word}:" for word in SHOWN.values())), shown, more)}
+            {
+                "by school": markdown_table(
+                    ("school", "table", "current:", *(f"{word}:" for word in CHANGE_LABELS.values())), shown, more
+                )
+            }
             if shown
             else {}
         ),
     }
 
 
-def published_numbers(table: Mapping[str, Any], import_id: int) -> Metadata:
+def published_counts(table: Mapping[str, Any], import_id: int) -> Metadata:
     """Return how many records a district has in a table now, and what the import that published its plan changed."""
     rows = table["current"] + table["created"] - table["deleted"]
-    changes = {shown: table[what] for what, shown in SHOWN.items()}
-    return {**row_count(rows), CURRENT: rows, **changes, "import": import_id}
+    changes = {shown: table[what] for what, shown in CHANGE_LABELS.items()}
+    return {**row_count(rows), CURRENT_RECORDS: rows, **changes, "import": import_id}
 
 
-def upload_numbers(upload: Upload) -> Metadata:
+def upload_metadata(upload: Upload) -> Metadata:
     """Return what is known of an upload before any row is read."""
     files = "\n".join(
-        f"- {plain(member.name)}: {member.size:,} bytes{'' if member.kind else ', not of this format'}"
+        f"- {escape_markdown(member.name)}: {member.size:,} bytes{'' if member.kind else ', not of this format'}"
         for member in upload.members
     )
     return {
@@ -176,7 +191,7 @@ def upload_numbers(upload: Upload) -> Metadata:
     }
 
 
-def report_link(workspace: Workspace, import_id: int) -> Metadata:
+def report_links(workspace: Workspace, import_id: int) -> Metadata:
     """Return where the report of an import lies, and where people open it, if the settings say so."""
     district_id = workspace.warehouse.import_(import_id)["district_id"]
     links = {"open the report": report_url(workspace, district_id, import_id)}
@@ -189,18 +204,18 @@ def report_link(workspace: Workspace, import_id: int) -> Metadata:
 
 def report_metadata(workspace: Workspace, import_id: int) -> Metadata:
     """Return what the report of an import says in short, and where the whole of it lies."""
-    link = report_link(workspace, import_id)
+    link = report_links(workspace, import_id)
     return {
         "import": import_id,
         "path": link.pop("report"),
         **link,
-        **Provenance.read(workspace, import_id).of_import(),
-        **_refused(workspace, import_id),
+        **Provenance.read(workspace, import_id).import_metadata(),
+        **_quarantine_metadata(workspace, import_id),
         "summary": dg.MetadataValue.md(summary_text(workspace, import_id)),
     }
 
 
-def _refused(workspace: Workspace, import_id: int) -> Metadata:
+def _quarantine_metadata(workspace: Workspace, import_id: int) -> Metadata:
     """Return the rows that the feed has refused by now, by age; nothing if there are none."""
     row = workspace.warehouse.import_(import_id)
     found = refused_rows(workspace, row["district_id"], row["source"], datetime.now(UTC))
@@ -226,7 +241,7 @@ def _file_columns(file: File) -> list[dg.TableColumn]:
     return columns + [dg.TableColumn(family.pattern, "text", family.note or None) for family in file.families]
 
 
-def _number(value: int | None) -> str:
+def _format_number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 

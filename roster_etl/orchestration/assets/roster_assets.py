@@ -9,27 +9,27 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.orchestration.assets.changes_asset import before_table
-from roster_etl.orchestration.assets.early_exit import REPORT, end_unchanged, stop
+from roster_etl.orchestration.assets.changes_asset import upstream_keys
+from roster_etl.orchestration.assets.early_exit import REPORT, fail_run, finish_unchanged
 from roster_etl.orchestration.assets.frame_types import NOTHING, table_type
 from roster_etl.orchestration.assets.gate_checks import publishable_result, publishable_spec, suite_results, suite_specs
-from roster_etl.orchestration.assets.launchpad_links import how_to_decide
-from roster_etl.orchestration.assets.lineage_metadata import how_to_show
+from roster_etl.orchestration.assets.launchpad_links import decision_metadata
+from roster_etl.orchestration.assets.lineage_metadata import show_command_metadata
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     code_references,
-    found_numbers,
-    plan_numbers,
+    findings_metadata,
+    plan_metadata,
     row_count,
     table_metadata,
 )
-from roster_etl.orchestration.assets.run_resources import handed_tables
-from roster_etl.orchestration.assets.step_context import step, tag_run
+from roster_etl.orchestration.assets.run_resources import mapped_tables
+from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.planned import Planned
 from roster_etl.pipeline.staging import staging_of
-from roster_etl.pipeline.steps.apply_changes import make_table
-from roster_etl.pipeline.steps.map_tables import gate_table
+from roster_etl.pipeline.steps.apply_changes import build_table
+from roster_etl.pipeline.steps.map_tables import run_table_gate
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.workspace import PROJECT
 from roster_etl.vendors import Vendor
@@ -48,7 +48,7 @@ def warehouse_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["warehouse", table])
 
 
-def tables_filled(vendors: Sequence[Vendor]) -> tuple[str, ...]:
+def filled_tables(vendors: Sequence[Vendor]) -> tuple[str, ...]:
     """Return the tables that some vendor fills, in publishing order."""
     filled = {table for vendor in vendors for table in tables_of(vendor)}
     return tuple(name for name in TABLES if name in filled)
@@ -61,7 +61,7 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
 
     @dg.asset(
         key=key,
-        deps=[key for vendor in filling for key in before_table(vendor, name)],
+        deps=[key for vendor in filling for key in upstream_keys(vendor, name)],
         partitions_def=DISTRICTS,
         dagster_type=table_type(table),
         io_manager_key="frames",
@@ -74,20 +74,20 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         metadata=table_metadata(table, filling),
     )
     def mapped_table(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
-        with step(context) as (desk, upload):
-            judged = {file: desk.take([upload.source, file]) for file in files_for(upload.vendor, name)}
-            rows = make_table(desk.workspace, upload, name, judged)
+        with import_step(context) as (desk, upload):
+            judged = {file: desk.read_frame([upload.source, file]) for file in files_for(upload.vendor, name)}
+            rows = build_table(desk.workspace, upload, name, judged)
             yield dg.MaterializeResult(
                 value=rows,
-                check_results=suite_results(gate_table(desk.workspace, upload, name)),
+                check_results=suite_results(run_table_gate(desk.workspace, upload, name)),
                 data_version=dg.DataVersion(upload.content),
                 metadata={
                     **row_count(rows.num_rows),
-                    **found_numbers(staging_of(desk.workspace, upload).table_findings(name)),
+                    **findings_metadata(staging_of(desk.workspace, upload).table_findings(name)),
                     "import": upload.import_id,
                     "format": upload.source,
                     "upload": upload.upload_id,
-                    **how_to_show(upload.import_id),
+                    **show_command_metadata(upload.import_id),
                 },
             )
 
@@ -99,7 +99,7 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=PLAN,
-        deps=[roster_key(table) for table in tables_filled(vendors)],
+        deps=[roster_key(table) for table in filled_tables(vendors)],
         partitions_def=DISTRICTS,
         dagster_type=NOTHING,
         check_specs=[publishable_spec(PLAN)],
@@ -111,29 +111,29 @@ def plan_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         metadata=code_references({"plan": PROJECT / "roster_etl" / "engine" / "plan.py"}),
     )
     def plan(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with step(context) as (desk, upload):
-            desk.settle()
-            tables = handed_tables(desk, upload)
+        with import_step(context) as (desk, upload):
+            desk.flush()
+            tables = mapped_tables(desk, upload)
             planned = plan_import(desk.workspace, upload, tables)
-            why = _why(planned, upload.import_id)
-            numbers = plan_numbers(planned.tables, planned.decision, planned.sha256)
-            how = how_to_decide(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
+            why = _decision_reason(planned, upload.import_id)
+            numbers = plan_metadata(planned.tables, planned.decision, planned.sha256)
+            how = decision_metadata(context.run, upload.import_id, planned.sha256) if planned.decision == "held" else {}
             yield dg.MaterializeResult(
                 check_results=[publishable_result(planned, why)],
                 data_version=dg.DataVersion(planned.sha256),
-                metadata={**numbers, "import": upload.import_id, **how, **how_to_show(upload.import_id)},
+                metadata={**numbers, "import": upload.import_id, **how, **show_command_metadata(upload.import_id)},
             )
             if planned.decision != "publish":
                 tag_run(context, import_status=planned.decision)
             if planned.decision == "unchanged":
-                end_unchanged(context, upload, [REPORT, *(warehouse_key(table) for table in tables)])
+                finish_unchanged(context, upload, [REPORT, *(warehouse_key(table) for table in tables)])
             elif planned.decision != "publish":
-                stop(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}", how)
+                fail_run(context, upload, f"Import {upload.import_id} of {upload.district_id} is {planned.decision}: {why}", how)
 
     return plan
 
 
-def _why(planned: Planned, import_id: int) -> str:
+def _decision_reason(planned: Planned, import_id: int) -> str:
     if planned.decision == "rejected":
         return "a required file was refused; see the findings of the file assets."
     if planned.hold is None:

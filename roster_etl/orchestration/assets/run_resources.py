@@ -15,17 +15,17 @@ import dagster as dg
 import pyarrow as pa
 
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.orchestration.runtime.event_log_pool import kept_connections
-from roster_etl.orchestration.runtime.executors import steps_apart
-from roster_etl.pipeline.lifecycle.import_lifecycle import release
-from roster_etl.pipeline.reporting.announce import tell_anyway
-from roster_etl.pipeline.staging import Loaded, Staging, staging_of
-from roster_etl.pipeline.steps.conclude import fail
+from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
+from roster_etl.orchestration.runtime.executors import steps_run_separately
+from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
+from roster_etl.pipeline.reporting.announce import try_publish_report
+from roster_etl.pipeline.staging import LazyMapping, Staging, staging_of
+from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.steps.validate import references_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
-from roster_etl.store.actor import Via, acting
+from roster_etl.store.actor import Channel, actor_channel
 from roster_etl.vendors.lineage import files_for, tables_of
 
 ROSTER = "roster"
@@ -39,63 +39,63 @@ class RunBroken(RetryableError):
     template = "import {import_id}: its run ended before the import did; the run's log says where"
 
 
-class Desk:
-    """The desk at which one run sits. In the in-process executor all steps share it; where steps are `apart`, each gets an empty one.
+class RunContext:
+    """The desk at which one run sits. In the in-process executor all steps share it; where steps are `separate_steps`, each gets an empty one.
 
-    ``broken``: why a frame could not be written.
+    ``write_error``: why a frame could not be written.
     """
 
-    def __init__(self, workspace: Workspace, *, apart: bool = False) -> None:
+    def __init__(self, workspace: Workspace, *, separate_steps: bool = False) -> None:
         self.workspace = workspace
-        self.apart = apart
+        self.separate_steps = separate_steps
         self.upload: Upload | None = None
         self._frames: dict[tuple[str, str], pa.Table] = {}
-        self._wanted: Counter[tuple[str, str]] = Counter()
-        self._clerk = ThreadPoolExecutor(1, thread_name_prefix="frames")
-        self._written: Future[None] | None = None
-        self.broken: Exception | None = None
+        self._pending_reads: Counter[tuple[str, str]] = Counter()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="frames")
+        self._pending_write: Future[None] | None = None
+        self.write_error: Exception | None = None
 
-    def begin(self, upload: Upload) -> Upload:
+    def begin_upload(self, upload: Upload) -> Upload:
         """Take `upload` in hand, and return it."""
         self.upload = upload
         self._frames.clear()
-        self._wanted = _readers(upload)
+        self._pending_reads = _count_readers(upload)
         return upload
 
-    def put(self, path: Sequence[str], rows: pa.Table) -> None:
+    def write_frame(self, path: Sequence[str], rows: pa.Table) -> None:
         """Hand on the rows of the asset `path`: kept in memory if a later step wants it, and in staging.
 
-        It is written while the next step works, and what goes wrong then ends that step. Raises as `settle`.
+        It is written while the next step works, and what goes wrong then ends that step. Raises as `flush`.
         """
-        self.settle()
-        upload, name = self._in_hand(), _name(path)
-        if self._wanted[name]:
+        self.flush()
+        upload, name = self._require_upload(), _frame_name(path)
+        if self._pending_reads[name]:
             self._frames[name] = rows
-        self._written = self._clerk.submit(_write, staging_of(self.workspace, upload), name, rows)
-        if self.apart:
-            self.settle()
+        self._pending_write = self._writer.submit(_write, staging_of(self.workspace, upload), name, rows)
+        if self.separate_steps:
+            self.flush()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Wait until the last frame is written. Raises FolderUnavailable, StoreUnavailable, OSError: it could not be."""
-        written, self._written = self._written, None
+        written, self._pending_write = self._pending_write, None
         if written is not None:
             try:
                 written.result()
             except (RosterError, OSError) as error:
-                self.broken = error
+                self.write_error = error
                 raise
 
-    def take(self, path: Sequence[str]) -> pa.Table:
-        """Return the rows of the asset `path`; its last reader takes it away from memory. Raises FrameError, and as `settle`."""
-        upload, name = self._in_hand(), _name(path)
-        self._wanted[name] -= 1
-        held = self._frames.get(name) if self._wanted[name] > 0 else self._frames.pop(name, None)
+    def read_frame(self, path: Sequence[str]) -> pa.Table:
+        """Return the rows of the asset `path`; its last reader takes it away from memory. Raises FrameError, and as `flush`."""
+        upload, name = self._require_upload(), _frame_name(path)
+        self._pending_reads[name] -= 1
+        held = self._frames.get(name) if self._pending_reads[name] > 0 else self._frames.pop(name, None)
         if held is not None:
             return held
-        self.settle()
+        self.flush()
         return _read(staging_of(self.workspace, upload), name)
 
-    def abandoned(self) -> Upload | None:
+    def unfinished_upload(self) -> Upload | None:
         """Return the upload in hand if its import has not ended: the run broke between its steps, or had not all of them."""
         if self.upload is None or self.workspace.warehouse.import_(self.upload.import_id)["status"] != "running":
             return None
@@ -104,23 +104,23 @@ class Desk:
     def close(self) -> None:
         """Drop the frames, release the import, and close what was opened."""
         self._frames.clear()
-        self._clerk.shutdown()
+        self._writer.shutdown()
         if self.upload is not None:
-            release(self.workspace, self.upload.import_id, goes_on=self.apart)
+            release_import(self.workspace, self.upload.import_id, continues_elsewhere=self.separate_steps)
         self.workspace.close()
 
-    def _in_hand(self) -> Upload:
+    def _require_upload(self) -> Upload:
         if self.upload is None:
             raise RuntimeError("no upload is in hand: a step must begin with it")
         return self.upload
 
 
-def handed_tables(desk: Desk, upload: Upload) -> Loaded[pa.Table]:
+def mapped_tables(run_context: RunContext, upload: Upload) -> LazyMapping[pa.Table]:
     """Return the mapped tables of the upload in hand, in publishing order, each taken from the desk when it is asked for."""
-    return Loaded(tables_of(upload.vendor), lambda name: desk.take([ROSTER, name]))
+    return LazyMapping(tables_of(upload.vendor), lambda name: run_context.read_frame([ROSTER, name]))
 
 
-def _name(path: Sequence[str]) -> tuple[str, str]:
+def _frame_name(path: Sequence[str]) -> tuple[str, str]:
     stage, name = path
     return stage, name
 
@@ -136,7 +136,7 @@ def _read(staging: Staging, name: tuple[str, str]) -> pa.Table:
     return staging.table(name[1]) if name[0] == ROSTER else staging.file_rows(*name)
 
 
-def _readers(upload: Upload) -> Counter[tuple[str, str]]:
+def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:
     """Return how many steps read each frame: files that refer to it, tables made of it, the fold.
 
     Tables are not among them: all of them together, kept until they are published, would be half of an import's memory.
@@ -144,39 +144,41 @@ def _readers(upload: Upload) -> Counter[tuple[str, str]]:
     vendor, source = upload.vendor, upload.source
     reads = [name for file in vendor.format.files for name in references_of(file, vendor.format)]
     reads += [name for table in tables_of(vendor) for name in files_for(vendor, table)]
-    reads += [file.name for file in vendor.format.files] if vendor.fold is not None else []
-    return Counter({_name((source, name)): count for name, count in Counter(reads).items()})
+    reads += [file.name for file in vendor.format.files] if vendor.change_plan is not None else []
+    return Counter({_frame_name((source, name)): count for name, count in Counter(reads).items()})
 
 
 @dg.resource(description="The home (settings, registry, archive, staging, warehouse), and the upload that the run has in hand.")
-def desk(context: dg.InitResourceContext) -> Iterator[Desk]:
+def run_context_resource(context: dg.InitResourceContext) -> Iterator[RunContext]:
     """Open the home for one run, or for one step of it, and close it afterwards."""
-    opened = Desk(Workspace.open(current_home()), apart=steps_apart())
+    opened = RunContext(Workspace.open(current_home()), separate_steps=steps_run_separately())
     with ExitStack() as stack:
         stack.callback(opened.close)
-        stack.enter_context(acting(_via(context)))
+        stack.enter_context(actor_channel(_requester_channel(context)))
         if context.instance is not None:
-            stack.enter_context(kept_connections(context.instance))
+            stack.enter_context(pooled_connections(context.instance))
         yield opened
-        if not opened.apart:  # of a run whose steps are apart only Dagster knows the end: the sensor `failed_runs` hears of it
-            _end(context, opened)
+        if (
+            not opened.separate_steps
+        ):  # of a run whose steps are apart only Dagster knows the end: the sensor `failed_runs` hears of it
+            _fail_unfinished_import(context, opened)
 
 
-def _via(context: dg.InitResourceContext) -> Via:
+def _requester_channel(context: dg.InitResourceContext) -> Channel:
     """Return who asked for the run: the daemon, by a sensor or a schedule, or a person in the UI."""
     tags = context.run.tags if context.run is not None else {}
     return "daemon" if {"dagster/sensor_name", "dagster/schedule_name"} & set(tags) else "ui"
 
 
-def _end(context: dg.InitResourceContext, desk: Desk) -> None:
+def _fail_unfinished_import(context: dg.InitResourceContext, run_context: RunContext) -> None:
     """Tell ledger and run of an import that nobody ended: a frame of the wrong shape, or a full disk, stops a run between its steps."""
     with suppress(RosterError, OSError):
-        desk.settle()
-    upload = desk.abandoned()
+        run_context.flush()
+    upload = run_context.unfinished_upload()
     if upload is None:
         return
-    broken = desk.broken or RunBroken(import_id=upload.import_id)
-    fail(desk.workspace, upload, broken)
-    tell_anyway(desk.workspace, upload.import_id, broken)
+    broken = run_context.write_error or RunBroken(import_id=upload.import_id)
+    fail_import(run_context.workspace, upload, broken)
+    try_publish_report(run_context.workspace, upload.import_id, broken)
     if context.instance is not None and context.run is not None:
         context.instance.add_run_tags(context.run.run_id, {"import_status": "failed"})

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 import dagster as dg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from roster_etl.orchestration.assets.freshness_checks import say_fresh
-from roster_etl.orchestration.assets.run_resources import Desk
-from roster_etl.orchestration.runtime.current_home import remember
-from roster_etl.pipeline.reporting.announce import tell_anyway
+from roster_etl.orchestration.assets.freshness_checks import log_freshness
+from roster_etl.orchestration.assets.run_resources import RunContext
+from roster_etl.orchestration.runtime.current_home import record_error
+from roster_etl.pipeline.reporting.announce import try_publish_report
 from roster_etl.pipeline.staging import Staging
-from roster_etl.pipeline.steps.conclude import fail
+from roster_etl.pipeline.steps.conclude import fail_import
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
@@ -47,39 +47,39 @@ class Interrupted(RetryableError):
 
 
 @contextmanager
-def step(context: dg.AssetExecutionContext) -> Iterator[tuple[Desk, Upload]]:
+def import_step(context: dg.AssetExecutionContext) -> Iterator[tuple[RunContext, Upload]]:
     """Do a step's work on the import in hand; an error ends the import as ``failed`` and is reported without a cell.
 
     Raises: dg.Failure.
     """
-    desk: Desk = context.resources.desk
-    with reported(context):
-        upload = desk.upload or desk.begin(_continued(context, desk))
+    desk: RunContext = context.resources.desk
+    with redacted_failures(context):
+        upload = desk.upload or desk.begin_upload(_resume_upload(context, desk))
         try:
             yield desk, upload
         except dg.Failure:
             raise
         except dg.DagsterExecutionInterruptedError:
-            _failed(context, desk, upload, Interrupted(import_id=upload.import_id))
+            _fail_import(context, desk, upload, Interrupted(import_id=upload.import_id))
             raise
         except Exception as error:
-            _failed(context, desk, upload, error)
+            _fail_import(context, desk, upload, error)
             raise
 
 
 @contextmanager
-def reported(context: Context) -> Iterator[None]:
+def redacted_failures(context: Context) -> Iterator[None]:
     """Turn an error into a failure that Dagster may show: our texts hold no cells, those of others might."""
     try:
         yield
     except dg.Failure:
         raise
     except Exception as error:  # noqa: BLE001 - Dagster would print the text of any, and it may hold a cell
-        remember(error)
-        raise failure_of(error) from None
+        record_error(error)
+        raise redacted_failure(error) from None
 
 
-def failure_of(error: Exception) -> dg.Failure:
+def redacted_failure(error: Exception) -> dg.Failure:
     """Return `error` as a failure of a step: its text if it is ours, else its class and where it was raised."""
     if isinstance(error, RosterError):
         return dg.Failure(error.message, metadata={"code": error.code}, allow_retries=isinstance(error, RetryableError))
@@ -111,17 +111,17 @@ def tag_import(context: dg.AssetExecutionContext, upload: Upload, status: str) -
     )
 
 
-def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
+def _resume_upload(context: dg.AssetExecutionContext, run_context: RunContext) -> Upload:
     """Return the upload of the import that this run goes on with: its own, or that of the run which it resumes."""
     district_id = context.partition_key
     tagged = context.run.tags.get(IMPORT)
     if tagged is None:
         raise NoImport(district_id=district_id)
-    workspace = desk.workspace
+    workspace = run_context.workspace
     upload = Staging(workspace.frames, district_id, int(tagged)).upload()
     row = workspace.warehouse.import_(upload.import_id)
-    with workspace.holders.gate():
-        workspace.holders.take(
+    with workspace.import_locks.exclusive():
+        workspace.import_locks.acquire(
             upload.import_id, context.run.run_id
         )  # before the ledger says running: else nobody would end it after a kill
         if row["run_id"] != context.run.run_id:
@@ -132,10 +132,10 @@ def _continued(context: dg.AssetExecutionContext, desk: Desk) -> Upload:
     return upload
 
 
-def _failed(context: dg.AssetExecutionContext, desk: Desk, upload: Upload, error: Exception) -> None:
+def _fail_import(context: dg.AssetExecutionContext, run_context: RunContext, upload: Upload, error: Exception) -> None:
     with suppress(RosterError):  # the import may have ended already, or belong to another run by now
-        fail(desk.workspace, upload, error)
+        fail_import(run_context.workspace, upload, error)
     tag_run(context, import_status="held" if upload.approved_plan else "failed")
-    tell_anyway(desk.workspace, upload.import_id, error)
+    try_publish_report(run_context.workspace, upload.import_id, error)
     with suppress(RosterError):
-        say_fresh(context, desk.workspace, upload.district_id, upload.source)
+        log_freshness(context, run_context.workspace, upload.district_id, upload.source)

@@ -8,25 +8,25 @@ from contextlib import suppress
 
 import dagster as dg
 
-from roster_etl.orchestration.assets.default_upload import newest_order
-from roster_etl.orchestration.assets.early_exit import ended_at_the_door
+from roster_etl.orchestration.assets.default_upload import default_order
+from roster_etl.orchestration.assets.early_exit import finish_if_already_ended
 from roster_etl.orchestration.assets.frame_types import NOTHING, file_type
 from roster_etl.orchestration.assets.gate_checks import suite_results, suite_specs
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     code_references,
     file_metadata,
-    judged_numbers,
     row_count,
-    upload_numbers,
+    upload_metadata,
+    validation_metadata,
 )
-from roster_etl.orchestration.assets.run_resources import Desk
-from roster_etl.orchestration.assets.step_context import reported, step, tag_run
+from roster_etl.orchestration.assets.run_resources import RunContext
+from roster_etl.orchestration.assets.step_context import import_step, redacted_failures, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
-from roster_etl.pipeline.reporting.announce import tell_anyway
-from roster_etl.pipeline.review.approve import refuse_ids
-from roster_etl.pipeline.steps.receive import receive, refuse_paused
-from roster_etl.pipeline.steps.validate import gate_member, judge_member, references_of
+from roster_etl.pipeline.reporting.announce import try_publish_report
+from roster_etl.pipeline.review.approve import reject_person_ids
+from roster_etl.pipeline.steps.receive import receive_upload, require_not_paused
+from roster_etl.pipeline.steps.validate import references_of, run_member_gate, validate_member
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -68,7 +68,7 @@ class UploadConfig(dg.Config):
 
     def order(self, district_id: str, source: str, run_id: str, file_set: str) -> Order | None:
         """Return what is named here; None: nothing is. Raises BadDecision: renames are named by ids."""
-        refuse_ids(self.renames)
+        reject_person_ids(self.renames)
         if not (self.landing or self.path or self.archived or self.arrival or self.approves):
             return None
         return Order(
@@ -88,7 +88,7 @@ class UploadConfig(dg.Config):
             received_at=self.received_at,
         )
 
-    def named(self) -> str:
+    def describe_upload(self) -> str:
         """Return in words which upload is named here."""
         if self.approves:
             return f"the archived upload of import {self.approves}, whose plan was approved"
@@ -130,12 +130,12 @@ def upload_asset(vendor: Vendor) -> dg.AssetsDefinition:
         },
     )
     def upload(context: dg.AssetExecutionContext, config: UploadConfig) -> Iterator[dg.MaterializeResult[None]]:
-        with reported(context):
-            taken = _received(context, vendor, config)
-            if taken is None or ended_at_the_door(context, taken[0]):
+        with redacted_failures(context):
+            taken = _receive_upload(context, vendor, config)
+            if taken is None or finish_if_already_ended(context, taken[0]):
                 return
             received, choice = taken
-            metadata = {**upload_numbers(received), "taken": choice}
+            metadata = {**upload_metadata(received), "taken": choice}
             yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(received.content))
 
     return upload
@@ -161,12 +161,12 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         metadata=file_metadata(vendor, file),
     )
     def judged_file(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[object]]:
-        with step(context) as (desk, upload):
-            others = {other: desk.take([upload.source, other]) for other in references_of(file, vendor.format)}
-            rows = judge_member(desk.workspace, upload, name, others)
-            verdict = gate_member(desk.workspace, upload, name)
+        with import_step(context) as (desk, upload):
+            others = {other: desk.read_frame([upload.source, other]) for other in references_of(file, vendor.format)}
+            rows = validate_member(desk.workspace, upload, name, others)
+            verdict = run_member_gate(desk.workspace, upload, name)
             member = upload.member(name)
-            numbers = judged_numbers(desk.workspace, upload, name)
+            numbers = validation_metadata(desk.workspace, upload, name)
             yield dg.MaterializeResult(
                 value=rows,
                 check_results=suite_results(verdict, refused=numbers.get("refused")),
@@ -177,15 +177,15 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
     return judged_file
 
 
-def _received(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadConfig) -> tuple[Upload, str] | None:
+def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadConfig) -> tuple[Upload, str] | None:
     """Take in the upload that the run is for, and say which it is; None if the district has no such feed, or it is paused."""
-    desk: Desk = context.resources.desk
+    desk: RunContext = context.resources.desk
     district_id, source = context.partition_key, vendor.format.name
-    file_set = one_set(vendor.format, context.job_def.asset_layer.executable_asset_keys, config.file_set)
+    file_set = single_file_set(vendor.format, context.job_def.asset_layer.executable_asset_keys, config.file_set)
     try:
         desk.workspace.registry.get(district_id).feed(source)
         if not config.approves:
-            refuse_paused(desk.workspace, Order(district_id=district_id, source=source))
+            require_not_paused(desk.workspace, Order(district_id=district_id, source=source))
     except (UnknownFeed, DistrictPaused) as error:
         context.log.info("Nothing to do: %s", error.message)
         return None
@@ -193,15 +193,15 @@ def _received(context: dg.AssetExecutionContext, vendor: Vendor, config: UploadC
         run_id = context.run.run_id
         named = config.order(district_id, source, run_id, file_set)
         order, choice = (
-            (named, config.named())
+            (named, config.describe_upload())
             if named
-            else newest_order(desk.workspace, district_id, source, file_set=file_set, run_id=run_id)
+            else default_order(desk.workspace, district_id, source, file_set=file_set, run_id=run_id)
         )
         context.log.info("Taking %s.", choice)
-        return desk.begin(receive(desk.workspace, order)), choice
+        return desk.begin_upload(receive_upload(desk.workspace, order)), choice
     except Exception as error:
         tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
-        _tell_newest(desk.workspace, district_id, source, context.run.run_id, error)
+        _report_failed_import(desk.workspace, district_id, source, context.run.run_id, error)
         raise
 
 
@@ -212,7 +212,7 @@ class SeveralUploads(PermanentError):
     template = "a run imports one upload, and this one was asked for those of {what}; nothing was imported. Start one job for each: {jobs}"
 
 
-def one_set(format_: Format, keys: Iterable[dg.AssetKey], named: str | None = None) -> str:
+def single_file_set(format_: Format, keys: Iterable[dg.AssetKey], requested: str | None = None) -> str:
     """Return the set of the format's files that a run with the assets `keys` is about. Raises SeveralUploads, UnknownFileSet.
 
     What such a run cannot do is skip the files of another upload and go on: Dagster skips every step behind a skipped one.
@@ -221,8 +221,8 @@ def one_set(format_: Format, keys: Iterable[dg.AssetKey], named: str | None = No
     formats = sorted(path[0] for path in names if path[1:] == (UPLOAD_NAME,))
     if len(formats) > 1:
         raise SeveralUploads(what=", ".join(formats), jobs=", ".join(f"import_{name}" for name in formats))
-    if named is not None:
-        return format_.file_set(named).name
+    if requested is not None:
+        return format_.file_set(requested).name
     sets = [s.name for s in format_.file_sets if any((format_.name, file) in names for file in s.files)]
     if len(sets) > 1:
         jobs = (f"import_{format_.name}{f'_{name}' if name != format_.file_sets[0].name else ''}" for name in sets)
@@ -230,9 +230,9 @@ def one_set(format_: Format, keys: Iterable[dg.AssetKey], named: str | None = No
     return sets[0] if sets else format_.file_sets[0].name
 
 
-def _tell_newest(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:
+def _report_failed_import(workspace: Workspace, district_id: str, source: str, run_id: str, error: Exception) -> None:
     """Tell of the import that this run has opened, if it came to that: what stopped it at the door names no number."""
     with suppress(RosterError):  # the ledger may be what failed
         newest = workspace.warehouse.imports(district_id, source, limit=1)
         if newest and newest[0]["run_id"] == run_id and newest[0]["status"] != "running":
-            tell_anyway(workspace, newest[0]["import_id"], error)
+            try_publish_report(workspace, newest[0]["import_id"], error)

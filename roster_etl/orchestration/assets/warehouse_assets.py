@@ -10,24 +10,24 @@ import dagster as dg
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.assets.early_exit import REPORT
 from roster_etl.orchestration.assets.frame_types import NOTHING
-from roster_etl.orchestration.assets.freshness_checks import say_fresh
-from roster_etl.orchestration.assets.launchpad_links import how_to_undo
+from roster_etl.orchestration.assets.freshness_checks import log_freshness
+from roster_etl.orchestration.assets.launchpad_links import undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
 from roster_etl.orchestration.assets.metadata import (
     OWNERS,
     Metadata,
     code_references,
+    published_counts,
     published_metadata,
-    published_numbers,
-    report_link,
+    report_links,
     report_metadata,
 )
-from roster_etl.orchestration.assets.roster_assets import PLAN, roster_key, tables_filled, warehouse_key
-from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
-from roster_etl.orchestration.assets.step_context import step, tag_run
+from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, roster_key, warehouse_key
+from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
+from roster_etl.orchestration.assets.step_context import import_step, tag_run
 from roster_etl.orchestration.runtime.partitions import DISTRICTS
 from roster_etl.pipeline.planned import Planned
-from roster_etl.pipeline.reporting.announce import tell_of
+from roster_etl.pipeline.reporting.announce import publish_report
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.publish import publish_import
 from roster_etl.pipeline.uploads.upload import Upload
@@ -49,18 +49,18 @@ def warehouse_assets(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
             description=f"{TABLES[table].comment}: every version, and the current ones as a view. Counts are of one district.",
             metadata=published_metadata(TABLES[table]),
         )
-        for table in tables_filled(vendors)
+        for table in filled_tables(vendors)
     ]
 
     @dg.multi_asset(name="warehouse", specs=specs, can_subset=True, required_resource_keys={"desk"})
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with step(context) as (desk, upload):
+        with import_step(context) as (desk, upload):
             planned = staging_of(desk.workspace, upload).plan()
             if planned.decision != "publish":
                 return
-            publish_import(desk.workspace, upload, planned, handed_tables(desk, upload))
+            publish_import(desk.workspace, upload, planned, mapped_tables(desk, upload))
             tag_run(context, import_status="published")
-            yield from _published(context, upload, planned, report_link(desk.workspace, upload.import_id))
+            yield from _materialize_tables(context, upload, planned, report_links(desk.workspace, upload.import_id))
 
     return warehouse
 
@@ -70,7 +70,7 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=REPORT,
-        deps=[warehouse_key(table) for table in tables_filled(vendors)],
+        deps=[warehouse_key(table) for table in filled_tables(vendors)],
         partitions_def=DISTRICTS,
         dagster_type=NOTHING,
         group_name="report",
@@ -81,23 +81,23 @@ def report_asset(vendors: Sequence[Vendor]) -> dg.AssetsDefinition:
         metadata=code_references({"report": PROJECT / "roster_etl" / "pipeline" / "report.py"}),
     )
     def report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with step(context) as (desk, upload):
-            tell_of(desk.workspace, upload.import_id)
-            say_fresh(context, desk.workspace, upload.district_id, upload.source)
+        with import_step(context) as (desk, upload):
+            publish_report(desk.workspace, upload.import_id)
+            log_freshness(context, desk.workspace, upload.district_id, upload.source)
             yield dg.MaterializeResult(metadata=report_metadata(desk.workspace, upload.import_id))
 
     return report
 
 
-def _published(
+def _materialize_tables(
     context: dg.AssetExecutionContext, upload: Upload, planned: Planned, report: Metadata
 ) -> Iterator[dg.MaterializeResult[None]]:
-    desk: Desk = context.resources.desk
-    undo, provenance = how_to_undo(context.run, upload.import_id), Provenance.read(desk.workspace, upload.import_id)
+    desk: RunContext = context.resources.desk
+    undo, provenance = undo_metadata(context.run, upload.import_id), Provenance.read(desk.workspace, upload.import_id)
     for name, table in planned.tables.items():
         if warehouse_key(name) in context.selected_asset_keys:
             yield dg.MaterializeResult(
                 asset_key=warehouse_key(name),
                 data_version=dg.DataVersion(upload.content),
-                metadata={**published_numbers(table, upload.import_id), **provenance.of_table(name), **report, **undo},
+                metadata={**published_counts(table, upload.import_id), **provenance.table_metadata(name), **report, **undo},
             )

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from roster_etl.orchestration.assets.default_upload import newest_order
+from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.orchestration.jobs.in_process_runs import run_import
-from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned
+from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock
 from roster_etl.pipeline.uploads.archived_uploads import newest_archived
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
-from roster_etl.store.actor import Via, acting, acting_via
+from roster_etl.store.actor import Channel, actor_channel, current_channel
 from roster_etl.store.settings import landing_folder
 
 FeedName = tuple[str, str]
@@ -27,7 +27,7 @@ FeedName = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filled:
+class BackfillResult:
     """What became of one feed. ``status``: the import's, or ``paused``, ``nothing`` (there is no upload to run) or ``failed``."""
 
     district_id: str
@@ -38,7 +38,7 @@ class Filled:
     message: str | None = None
 
 
-def chosen_feeds(
+def select_feeds(
     workspace: Workspace, *, districts: Sequence[str] = (), source: str | None = None, failed: bool = False
 ) -> tuple[FeedName, ...]:
     """Return the feeds of `districts` (none: all), of format `source` where given; `failed`: those whose newest import failed.
@@ -50,35 +50,39 @@ def chosen_feeds(
     return tuple(feed for feed in feeds if not failed or _has_failed(workspace, feed))
 
 
-def backfill(
-    home: Path, feeds: Sequence[FeedName], *, at_once: int = 1, tell: Callable[[Filled], None] = lambda _: None
-) -> tuple[Filled, ...]:
-    """Import the newest upload of each feed, `at_once` of them side by side, and return what became of each, in their order.
+def backfill_feeds(
+    home: Path,
+    feeds: Sequence[FeedName],
+    *,
+    max_concurrent: int = 1,
+    on_result: Callable[[BackfillResult], None] = lambda _: None,
+) -> tuple[BackfillResult, ...]:
+    """Import the newest upload of each feed, `max_concurrent` of them side by side, and return what became of each, in their order.
 
     A feed that fails hinders no other. Where more than one runs at once, each has a process of its own.
     """
-    done: dict[FeedName, Filled] = {}
-    for filled in _each(home, feeds, at_once):
+    done: dict[FeedName, BackfillResult] = {}
+    for filled in _run_feeds(home, feeds, max_concurrent):
         done[filled.district_id, filled.source] = filled
-        tell(filled)
+        on_result(filled)
     return tuple(done[feed] for feed in feeds)
 
 
-def fill(home: Path, feed: FeedName) -> Filled:
+def backfill_feed(home: Path, feed: FeedName) -> BackfillResult:
     """Import the newest upload of one feed: the settled one in its landing zone, else the newest archived one. Raises nothing."""
     district_id, source = feed
     workspace = Workspace.open(home)
-    before = _newest(workspace, feed)
+    before = _newest_import_id(workspace, feed)
     try:
-        if why := _nothing_to_do(workspace, feed):
-            return Filled(district_id=district_id, source=source, status=why)
-        order, _ = newest_order(workspace, district_id, source)
+        if why := _skip_reason(workspace, feed):
+            return BackfillResult(district_id=district_id, source=source, status=why)
+        order, _ = default_order(workspace, district_id, source)
         import_id = run_import(home, order)
         status = str(workspace.warehouse.import_(import_id)["status"])
-        return Filled(district_id=district_id, source=source, status=status, import_id=import_id)
+        return BackfillResult(district_id=district_id, source=source, status=status, import_id=import_id)
     except Exception as error:  # noqa: BLE001 - the other feeds go on; the text of a foreign error may hold a cell
-        found = _newest(workspace, feed)
-        return Filled(
+        found = _newest_import_id(workspace, feed)
+        return BackfillResult(
             district_id=district_id,
             source=source,
             status="failed",
@@ -90,54 +94,54 @@ def fill(home: Path, feed: FeedName) -> Filled:
         workspace.warehouse.close()
 
 
-def _each(home: Path, feeds: Sequence[FeedName], at_once: int) -> Iterator[Filled]:
-    if at_once == 1 or len(feeds) < 2:
-        yield from (fill(home, feed) for feed in feeds)
+def _run_feeds(home: Path, feeds: Sequence[FeedName], max_concurrent: int) -> Iterator[BackfillResult]:
+    if max_concurrent == 1 or len(feeds) < 2:
+        yield from (backfill_feed(home, feed) for feed in feeds)
         return
     # a fresh interpreter each: Dagster and Arrow have threads, which a forked child would inherit half
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(at_once, len(feeds)), mp_context=context) as pool:
-        runs = {pool.submit(_fill_for, acting_via(), home, feed): feed for feed in feeds}
+    with ProcessPoolExecutor(min(max_concurrent, len(feeds)), mp_context=context) as pool:
+        runs = {pool.submit(_backfill_in_subprocess, current_channel(), home, feed): feed for feed in feeds}
         for run in as_completed(runs):
             error = run.exception()
-            yield run.result() if error is None else _lost(runs[run])
+            yield run.result() if error is None else _process_died_result(runs[run])
 
 
-def _fill_for(via: Via, home: Path, feed: FeedName) -> Filled:
+def _backfill_in_subprocess(channel: Channel, home: Path, feed: FeedName) -> BackfillResult:
     """Fill in a process of its own, which knows nothing of who asked."""
-    with acting(via):
-        return fill(home, feed)
+    with actor_channel(channel):
+        return backfill_feed(home, feed)
 
 
-def _lost(feed: FeedName) -> Filled:
+def _process_died_result(feed: FeedName) -> BackfillResult:
     message = "its process ended without a word; run it again"
-    return Filled(district_id=feed[0], source=feed[1], status="failed", code="abandoned", message=message)
+    return BackfillResult(district_id=feed[0], source=feed[1], status="failed", code="abandoned", message=message)
 
 
-def _nothing_to_do(workspace: Workspace, feed: FeedName) -> str | None:
+def _skip_reason(workspace: Workspace, feed: FeedName) -> str | None:
     """Return why nothing is run for a feed; None: there is something."""
     district = workspace.registry.get(feed[0])
-    if district.pause_of(feed[1], datetime.now(UTC)):
+    if district.pause_reason(feed[1], datetime.now(UTC)):
         return "paused"
     has_landing = landing_folder(workspace.settings, district.id, district.feed(feed[1]).path)
     return None if has_landing or newest_archived(workspace, *feed) is not None else "nothing"
 
 
 def _has_failed(workspace: Workspace, feed: FeedName) -> bool:
-    with workspace.holders.gate():
-        end_abandoned(workspace, feed[0])
+    with workspace.import_locks.exclusive():
+        fail_orphans_under_lock(workspace, feed[0])
     rows = workspace.warehouse.imports(*feed, limit=1)
     return bool(rows) and rows[0]["status"] == "failed"
 
 
-def _newest(workspace: Workspace, feed: FeedName) -> int | None:
+def _newest_import_id(workspace: Workspace, feed: FeedName) -> int | None:
     rows = workspace.warehouse.imports(*feed, limit=1)
     return int(rows[0]["import_id"]) if rows else None
 
 
-def counted(filled: Iterable[Filled]) -> dict[str, int]:
+def count_by_status(results: Iterable[BackfillResult]) -> dict[str, int]:
     """Return how many feeds ended how."""
     counts: dict[str, int] = {}
-    for one in filled:
+    for one in results:
         counts[one.status] = counts.get(one.status, 0) + 1
     return dict(sorted(counts.items()))

@@ -15,22 +15,22 @@ import dagster as dg
 from roster_etl.canonical.roster import TABLES
 from roster_etl.orchestration.assets.changes_asset import state_asset, state_key
 from roster_etl.orchestration.assets.early_exit import REPORT
-from roster_etl.orchestration.assets.freshness_checks import fresh_check
-from roster_etl.orchestration.assets.io_manager import frames
-from roster_etl.orchestration.assets.roster_assets import PLAN, plan_asset, roster_key, table_asset, tables_filled, warehouse_key
-from roster_etl.orchestration.assets.run_resources import desk
+from roster_etl.orchestration.assets.freshness_checks import freshness_check
+from roster_etl.orchestration.assets.io_manager import frame_io_manager
+from roster_etl.orchestration.assets.roster_assets import PLAN, filled_tables, plan_asset, roster_key, table_asset, warehouse_key
+from roster_etl.orchestration.assets.run_resources import run_context_resource
 from roster_etl.orchestration.assets.step_context import FILE_SET, FORMAT, PRIORITY
 from roster_etl.orchestration.assets.vendor_assets import file_asset, file_key, upload_asset, upload_key
 from roster_etl.orchestration.assets.warehouse_assets import report_asset, warehouse_assets
 from roster_etl.orchestration.jobs.decision_jobs import decision_jobs
 from roster_etl.spec import FileSet
-from roster_etl.vendors import Vendor, discover, vendor
+from roster_etl.vendors import Vendor, discover_vendors, vendor
 from roster_etl.vendors.lineage import tables_of
 
 
 def job_name(format_name: str, file_set: str = "") -> str:
     """Return the name of the job that imports one format, or a set of its files other than the first."""
-    further = [found.name for found in discover()[format_name].format.file_sets[1:]]
+    further = [found.name for found in discover_vendors()[format_name].format.file_sets[1:]]
     return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
 
 
@@ -46,8 +46,8 @@ def assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
 def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
     found = [upload_asset(vendor) for vendor in vendors]
     found += [file_asset(vendor, file) for vendor in vendors for file in vendor.format.files]
-    found += [state_asset(vendor) for vendor in vendors if vendor.fold is not None]
-    found += [table_asset(TABLES[table], vendors) for table in tables_filled(vendors)]
+    found += [state_asset(vendor) for vendor in vendors if vendor.change_plan is not None]
+    found += [table_asset(TABLES[table], vendors) for table in filled_tables(vendors)]
     return [*found, plan_asset(vendors), warehouse_assets(vendors), report_asset(vendors)]
 
 
@@ -55,22 +55,22 @@ def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:
     """Return the checks that stand apart from their assets' steps: whether each vendor's uploads come in time."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # as in `assets`
-        return [fresh_check(vendor) for vendor in vendors]
+        return [freshness_check(vendor) for vendor in vendors]
 
 
-def import_job(vendor: Vendor, file_set: FileSet, others: Sequence[dg.AssetCheckKey]) -> Any:
+def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.AssetCheckKey]) -> Any:
     """Return the job that imports uploads of one set of a format's files for one district: its assets, and of the roster what it fills.
 
     Args: others: checks of these assets that an import does not run.
     """
-    of_set, format_ = vendor.of_set(file_set.name), vendor.format
+    of_set, format_ = vendor.for_file_set(file_set.name), vendor.format
     keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in of_set.format.files)]
-    keys += [state_key(vendor)] if vendor.fold is not None else []
+    keys += [state_key(vendor)] if vendor.change_plan is not None else []
     keys += [key(table) for table in tables_of(of_set) for key in (roster_key, warehouse_key)]
     what = f"the {file_set.name} files of {format_.title}" if file_set.name else f"the format {format_.title}"
     return dg.define_asset_job(
         job_name(format_.name, file_set.name),
-        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT) - dg.AssetSelection.checks(*others),
+        selection=dg.AssetSelection.assets(*keys, PLAN, REPORT) - dg.AssetSelection.checks(*excluded_checks),
         tags={
             FORMAT: format_.name,
             **({FILE_SET: file_set.name} if file_set.name else {}),
@@ -80,9 +80,9 @@ def import_job(vendor: Vendor, file_set: FileSet, others: Sequence[dg.AssetCheck
     )
 
 
-def import_jobs(vendors: Sequence[Vendor], fresh: Sequence[dg.AssetChecksDefinition]) -> list[Any]:
-    """Return the import jobs of `vendors`, one a set of files; an import does not ask whether it comes in time (`fresh`)."""
-    others = check_keys(fresh)
+def import_jobs(vendors: Sequence[Vendor], freshness_checks: Sequence[dg.AssetChecksDefinition]) -> list[Any]:
+    """Return the import jobs of `vendors`, one a set of files; an import does not ask whether it comes in time (`freshness_checks`)."""
+    others = check_keys(freshness_checks)
     return [import_job(vendor, file_set, others) for vendor in vendors for file_set in vendor.format.file_sets]
 
 
@@ -91,9 +91,9 @@ def check_keys(checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.AssetCheck
     return [key for check in checks for key in check.check_keys]
 
 
-def put_together(
+def build_definitions(
     vendors: Sequence[Vendor],
-    fresh: Sequence[dg.AssetChecksDefinition],
+    freshness_checks: Sequence[dg.AssetChecksDefinition],
     jobs: Sequence[Any],
     sensors: Sequence[dg.SensorDefinition] = (),
     schedules: Sequence[dg.ScheduleDefinition] = (),
@@ -103,8 +103,8 @@ def put_together(
     """Return the definitions for `vendors`, with the checks, jobs, sensors and schedules given. ``executor``: where steps are done."""
     return dg.Definitions(
         assets=assets(vendors),
-        asset_checks=fresh,
-        resources={"desk": desk, "frames": frames},
+        asset_checks=freshness_checks,
+        resources={"desk": run_context_resource, "frames": frame_io_manager},
         executor=executor,
         jobs=jobs,
         sensors=sensors,
@@ -113,14 +113,14 @@ def put_together(
 
 
 @cache
-def one_format(name: str) -> dg.Definitions:
+def definitions_for(name: str) -> dg.Definitions:
     """Return what a process needs that imports one upload in format `name`: a tenth of a second less to make than everything."""
     vendors = (vendor(name),)
     fresh = checks(vendors)
-    return put_together(vendors, fresh, import_jobs(vendors, fresh))
+    return build_definitions(vendors, fresh, import_jobs(vendors, fresh))
 
 
 @cache
-def decisions() -> dg.Definitions:
+def decision_definitions() -> dg.Definitions:
     """Return what a process needs in which a person decides."""
-    return dg.Definitions(jobs=decision_jobs(), resources={"desk": desk}, executor=dg.in_process_executor)
+    return dg.Definitions(jobs=decision_jobs(), resources={"desk": run_context_resource}, executor=dg.in_process_executor)

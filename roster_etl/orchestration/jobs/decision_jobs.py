@@ -15,15 +15,23 @@ from pydantic import Field
 from roster_etl.canonical.audit import Action
 from roster_etl.orchestration.assets.early_exit import REPORT
 from roster_etl.orchestration.assets.gate_checks import PUBLISHABLE
-from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP, UNDO, how_to_decide, how_to_undo
+from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO, decision_metadata, undo_metadata
 from roster_etl.orchestration.assets.lineage_metadata import Provenance
-from roster_etl.orchestration.assets.metadata import Metadata, plan_numbers, published_numbers, report_link, report_metadata
+from roster_etl.orchestration.assets.metadata import Metadata, plan_metadata, published_counts, report_links, report_metadata
 from roster_etl.orchestration.assets.roster_assets import PLAN, warehouse_key
-from roster_etl.orchestration.assets.run_resources import Desk
-from roster_etl.orchestration.assets.step_context import district_tags, reported, tag_run
+from roster_etl.orchestration.assets.run_resources import RunContext
+from roster_etl.orchestration.assets.step_context import district_tags, redacted_failures, tag_run
 from roster_etl.orchestration.runtime.partitions import sync_partitions
-from roster_etl.pipeline.reporting.announce import tell_of
-from roster_etl.pipeline.review.approve import Decision, approval, carry_out, decision_entry, discard, refuse_ids, somebody
+from roster_etl.pipeline.reporting.announce import publish_report
+from roster_etl.pipeline.review.approve import (
+    ApprovalRequest,
+    apply_approval,
+    decision_entry,
+    discard_import,
+    reject_person_ids,
+    validate_approval,
+    validate_decider,
+)
 from roster_etl.pipeline.review.undo import plan_undo
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RetryableError, RosterError
@@ -69,20 +77,20 @@ def decision_jobs() -> list[dg.JobDefinition]:
 
 
 def _approve_hold() -> dg.JobDefinition:
-    @dg.op(name=STEP[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
+    @dg.op(name=STEP_BY_JOB[APPROVE], required_resource_keys={"desk"}, description="Publish exactly the plan that was shown.")
     def approve_hold(context: dg.OpExecutionContext, config: ApproveConfig) -> None:
-        with _deciding(context, config.import_id, "approve", config.by) as workspace:
-            refuse_ids(config.rename)
-            decision = Decision(
+        with _decision_run(context, config.import_id, "approve", config.by) as workspace:
+            reject_person_ids(config.rename)
+            decision = ApprovalRequest(
                 import_id=config.import_id,
                 by=config.by,
                 plan=config.plan,
                 leave_out=tuple(config.leave_out),
                 renames=tuple(config.rename),
             )
-            given = approval(workspace, decision)
-            carry_out(workspace, given, context.run.run_id, tell=context.log.debug)
-            _tell_published(context, workspace, config.import_id, f"approved by {given.by}")
+            given = validate_approval(workspace, decision)
+            apply_approval(workspace, given, context.run.run_id, on_progress=context.log.debug)
+            _log_published_assets(context, workspace, config.import_id, f"approved by {given.by}")
 
     @dg.job(
         name=APPROVE,
@@ -95,10 +103,10 @@ def _approve_hold() -> dg.JobDefinition:
 
 
 def _discard_hold() -> dg.JobDefinition:
-    @dg.op(name=STEP[DISCARD], required_resource_keys={"desk"}, description="Leave the roster as it is.")
+    @dg.op(name=STEP_BY_JOB[DISCARD], required_resource_keys={"desk"}, description="Leave the roster as it is.")
     def discard_hold(context: dg.OpExecutionContext, config: DiscardConfig) -> None:
-        with _deciding(context, config.import_id, "discard", config.by) as workspace:
-            discard(workspace, config.import_id, config.by)
+        with _decision_run(context, config.import_id, "discard", config.by) as workspace:
+            discard_import(workspace, config.import_id, config.by)
 
     @dg.job(name=DISCARD, description="Discard a held import: the roster stays as it is.")
     def discard_() -> None:
@@ -108,18 +116,18 @@ def _discard_hold() -> dg.JobDefinition:
 
 
 def _undo_import() -> dg.JobDefinition:
-    @dg.op(name=STEP[UNDO], required_resource_keys={"desk"}, description="Plan the state before an import.")
+    @dg.op(name=STEP_BY_JOB[UNDO], required_resource_keys={"desk"}, description="Plan the state before an import.")
     def undo_import(context: dg.OpExecutionContext, config: UndoConfig) -> None:
-        with reported(context):
-            desk: Desk = context.resources.desk
+        with redacted_failures(context):
+            desk: RunContext = context.resources.desk
             with desk.workspace.warehouse.attempt(decision_entry(desk.workspace, "undo", config.import_id, config.by)):
-                _alone(context, desk.workspace, config.import_id)
-                number = plan_undo(desk.workspace, config.import_id, somebody(config.by), run_id=context.run.run_id)
-            row = _tag(context, desk.workspace, number)
-            _tell_report(context, desk.workspace, number)
+                _require_idle_district(context, desk.workspace, config.import_id)
+                number = plan_undo(desk.workspace, config.import_id, validate_decider(config.by), run_id=context.run.run_id)
+            row = _tag_run_with_import(context, desk.workspace, number)
+            _publish_report(context, desk.workspace, number)
             if row["status"] == "held":
-                metadata = {**_plan(row), **how_to_decide(context.run, number, row["summary"]["sha256"])}
-                _log(context, PLAN, row, metadata)
+                metadata = {**_plan_metadata(row), **decision_metadata(context.run, number, row["summary"]["sha256"])}
+                _log_materialization(context, PLAN, row, metadata)
                 context.log.info("Import %d is the undo of import %d, and waits for approval.", number, config.import_id)
 
     @dg.job(name=UNDO, description="Plan the state before an import, as a new import that waits for approval.")
@@ -130,31 +138,31 @@ def _undo_import() -> dg.JobDefinition:
 
 
 @contextmanager
-def _deciding(context: dg.OpExecutionContext, import_id: int, action: Action, by: str) -> Iterator[Workspace]:
+def _decision_run(context: dg.OpExecutionContext, import_id: int, action: Action, by: str) -> Iterator[Workspace]:
     """Tag the run with the import that is decided about, as it stands afterwards, whether or not the decision could be taken."""
-    desk: Desk = context.resources.desk
-    with reported(context), desk.workspace.warehouse.attempt(decision_entry(desk.workspace, action, import_id, by)):
-        _alone(context, desk.workspace, import_id)
+    desk: RunContext = context.resources.desk
+    with redacted_failures(context), desk.workspace.warehouse.attempt(decision_entry(desk.workspace, action, import_id, by)):
+        _require_idle_district(context, desk.workspace, import_id)
         try:
             yield desk.workspace
         finally:
-            if _known(desk.workspace, import_id):
-                _tag(context, desk.workspace, import_id)
+            if _import_exists(desk.workspace, import_id):
+                _tag_run_with_import(context, desk.workspace, import_id)
 
 
-def _alone(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
+def _require_idle_district(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
     """Let no import of the district begin while this run decides. Raises DistrictBusy: one is at work already."""
-    if not _known(workspace, import_id):
+    if not _import_exists(workspace, import_id):
         return
     row = workspace.warehouse.import_(import_id)
     district_id = row["district_id"]
     tag_run(context, **district_tags(district_id, row["source"]))
     for other in workspace.warehouse.imports(district_id, status="running"):
-        if workspace.holders.held(other["import_id"]):
+        if workspace.import_locks.is_locked(other["import_id"]):
             raise DistrictBusy(district_id=district_id, import_id=other["import_id"])
 
 
-def _known(workspace: Workspace, import_id: int) -> bool:
+def _import_exists(workspace: Workspace, import_id: int) -> bool:
     try:
         workspace.warehouse.import_(import_id)
     except RosterError:
@@ -162,7 +170,7 @@ def _known(workspace: Workspace, import_id: int) -> bool:
     return True
 
 
-def _tag(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> dict[str, Any]:
+def _tag_run_with_import(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> dict[str, Any]:
     row = workspace.warehouse.import_(import_id)
     tag_run(
         context,
@@ -175,26 +183,30 @@ def _tag(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -
     return row
 
 
-def _tell_published(context: dg.OpExecutionContext, workspace: Workspace, import_id: int, decided: str) -> None:
+def _log_published_assets(context: dg.OpExecutionContext, workspace: Workspace, import_id: int, decision_note: str) -> None:
     """Tell the assets of the district what was published; the check before the writer passes, as a person has decided."""
     row = workspace.warehouse.import_(import_id)
-    _tell_report(context, workspace, import_id)
+    _publish_report(context, workspace, import_id)
     evaluation = dg.AssetCheckEvaluation(
         asset_key=PLAN,
         check_name=PUBLISHABLE,
         passed=True,
-        metadata={"decision": "publish", "decided": decided},
-        target_materialization_data=_planned_in(context.instance, row["district_id"]),
+        metadata={"decision": "publish", "decided": decision_note},
+        target_materialization_data=_latest_plan_materialization(context.instance, row["district_id"]),
         partition=row["district_id"],
     )
     context.log_event(evaluation)  # type: ignore[arg-type]  # it is taken, though the signature does not say so
-    links = {**report_link(workspace, import_id), **how_to_undo(context.run, import_id)}
+    links = {**report_links(workspace, import_id), **undo_metadata(context.run, import_id)}
     provenance = Provenance.read(workspace, import_id)
     for name, table in row["summary"]["plan"].items():
-        _log(context, warehouse_key(name), row, {**published_numbers(table, import_id), **provenance.of_table(name), **links})
+        _log_materialization(
+            context, warehouse_key(name), row, {**published_counts(table, import_id), **provenance.table_metadata(name), **links}
+        )
 
 
-def _planned_in(instance: dg.DagsterInstance, district_id: str) -> AssetCheckEvaluationTargetMaterializationData | None:
+def _latest_plan_materialization(
+    instance: dg.DagsterInstance, district_id: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
     """Return the plan that was materialized last: the UI takes an evaluation of any other for one that is out of date."""
     wanted = dg.AssetRecordsFilter(asset_key=PLAN, asset_partitions=[district_id])
     return next(
@@ -208,15 +220,15 @@ def _planned_in(instance: dg.DagsterInstance, district_id: str) -> AssetCheckEva
     )
 
 
-def _plan(row: Mapping[str, Any]) -> Metadata:
-    return {**plan_numbers(row["summary"]["plan"], row["status"], row["summary"]["sha256"]), "import": row["import_id"]}
+def _plan_metadata(row: Mapping[str, Any]) -> Metadata:
+    return {**plan_metadata(row["summary"]["plan"], row["status"], row["summary"]["sha256"]), "import": row["import_id"]}
 
 
-def _tell_report(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
-    tell_of(workspace, import_id)
-    _log(context, REPORT, workspace.warehouse.import_(import_id), report_metadata(workspace, import_id))
+def _publish_report(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
+    publish_report(workspace, import_id)
+    _log_materialization(context, REPORT, workspace.warehouse.import_(import_id), report_metadata(workspace, import_id))
 
 
-def _log(context: dg.OpExecutionContext, key: dg.AssetKey, row: Mapping[str, Any], metadata: Metadata) -> None:
+def _log_materialization(context: dg.OpExecutionContext, key: dg.AssetKey, row: Mapping[str, Any], metadata: Metadata) -> None:
     sync_partitions(context.instance, [row["district_id"]])
     context.log_event(dg.AssetMaterialization(key, partition=row["district_id"], metadata=metadata))

@@ -17,27 +17,29 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from roster_etl.orchestration.assets.launchpad_links import STEP
+from roster_etl.orchestration.assets.launchpad_links import STEP_BY_JOB
 from roster_etl.orchestration.assets.step_context import IMPORT, district_tags
-from roster_etl.orchestration.jobs.build import decisions, job_name, one_format
-from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.runtime.dagster_storage import opened
-from roster_etl.orchestration.runtime.event_log_pool import kept_connections
+from roster_etl.orchestration.jobs.build import decision_definitions, definitions_for, job_name
+from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.runtime.dagster_storage import open_instance
+from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 from roster_etl.orchestration.runtime.partitions import sync_partitions
-from roster_etl.pipeline.review.approve import refuse_ids
-from roster_etl.pipeline.steps.receive import refuse_paused
-from roster_etl.pipeline.uploads.file_sets import of_one_set
+from roster_etl.pipeline.review.approve import reject_person_ids
+from roster_etl.pipeline.steps.receive import require_not_paused
+from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import PROJECT, Workspace
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.urls import has_password
 
 MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
 _CONFIG = "dagster.yaml"
 # A run here writes no log of its own process: its standard output is that of whoever asked for the import.
-_HERE = {"compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}}
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_NO_COMPUTE_LOGS = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
+_SILENT_LOGGERS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class PasswordInPath(PermanentError):
@@ -52,8 +54,8 @@ def run_import(
     order: Order,
     *,
     instance: dg.DagsterInstance | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-    began: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
+    on_start: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Import one upload by the partitioned job, in this process, and return its import id; the ledger tells how it ended.
 
@@ -64,22 +66,22 @@ def run_import(
     """
     if order.path and has_password(order.path):
         raise PasswordInPath
-    refuse_ids(order.renames)
+    reject_person_ids(order.renames)
     workspace = Workspace.open(home)
     if workspace.registry.exists(order.district_id):  # of one that is not, the run tells
-        refuse_paused(workspace, order)
+        require_not_paused(workspace, order)
     with ExitStack() as stack:
-        visit = stack.enter_context(visiting(home))
+        visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
-        stack.enter_context(kept_connections(here))
+        stack.enter_context(pooled_connections(here))
         sync_partitions(here, [order.district_id])
         with closing(Workspace.open(home)) as workspace:
-            order = of_one_set(workspace, order)
-        run = _created(here, order)
-        began(run.run_id)
+            order = resolve_file_set(workspace, order)
+        run = _create_run(here, order)
+        on_start(run.run_id)
         for event in execute_run_iterator(InMemoryJob(_job(order)), run, here):
             if event.is_step_success:
-                tell(str(event.step_key).replace("__", "/"))
+                on_step(str(event.step_key).replace("__", "/"))
         if visit.error is not None:
             raise visit.error
         return _import_id(here, run.run_id)
@@ -91,15 +93,15 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
     Raises: what the job raised, as it was raised.
     """
     with ExitStack() as stack:
-        visit = stack.enter_context(visiting(home))
+        visit = stack.enter_context(use_home(home))
         here = instance or stack.enter_context(home_instance(home))
-        stack.enter_context(kept_connections(here))
-        definition = decisions().resolve_job_def(job)
+        stack.enter_context(pooled_connections(here))
+        definition = decision_definitions().resolve_job_def(job)
         run = here.create_run_for_job(
             job_def=definition,
-            run_config={"ops": {STEP[job]: {"config": dict(config)}}, **_QUIET},
+            run_config={"ops": {STEP_BY_JOB[job]: {"config": dict(config)}}, **_SILENT_LOGGERS},
             tags=definition.run_tags,
-            remote_job_origin=_origin(job),
+            remote_job_origin=_job_origin(job),
         )
         for _ in execute_run_iterator(InMemoryJob(definition), run, here):
             pass
@@ -112,13 +114,13 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
 def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """Open the Dagster instance of `home`, which gets a ``dagster.yaml`` if it has none. Raises as ``storage.opened``."""
     ensure_config(home)
-    with opened(home, _HERE) as instance:
+    with open_instance(home, _NO_COMPUTE_LOGS) as instance:
         yield instance
 
 
 def ensure_config(home: Path) -> Path:
     """Give `home` the project's ``dagster.yaml`` unless it has one of its own, and return it."""
-    make_private(home)
+    create_private_folder(home)
     path = home / _CONFIG
     if not path.exists():
         shutil.copyfile(PROJECT / "dagster_home" / _CONFIG, path)
@@ -144,20 +146,20 @@ def upload_config(order: Order) -> dict[str, Any]:
 
 
 def _job(order: Order) -> dg.JobDefinition:
-    return one_format(order.source).resolve_job_def(job_name(order.source, order.file_set or ""))
+    return definitions_for(order.source).resolve_job_def(job_name(order.source, order.file_set or ""))
 
 
-def _created(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
+def _create_run(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
     job = _job(order)
     return instance.create_run_for_job(
         job_def=job,
-        run_config={**upload_config(order), **_QUIET},
+        run_config={**upload_config(order), **_SILENT_LOGGERS},
         tags={**job.run_tags, **district_tags(order.district_id, order.source)},
-        remote_job_origin=_origin(job.name),
+        remote_job_origin=_job_origin(job.name),
     )
 
 
-def _origin(name: str) -> RemoteJobOrigin:
+def _job_origin(name: str) -> RemoteJobOrigin:
     """Say which code location the run belongs to, so that the UI can run it again."""
     target = LoadableTargetOrigin(module_name=MODULE)
     location = ManagedGrpcPythonEnvCodeLocationOrigin(loadable_target_origin=target, location_name=LOCATION)

@@ -16,49 +16,53 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from roster_etl.orchestration.assets.step_context import IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.pipeline.lifecycle.holds import open_holds
-from roster_etl.pipeline.maintenance.cleanup import Swept, sweep
-from roster_etl.pipeline.maintenance.retention import LetGo, let_go
+from roster_etl.pipeline.maintenance.cleanup import HomeCleanupResult, clean_up_home
+from roster_etl.pipeline.maintenance.retention import RetentionResult, apply_retention
 from roster_etl.pipeline.workspace import Workspace
 
-_PAGE = 200
+_PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class CleanupResult:
     """What a night's work came to."""
 
-    swept: Swept
-    let_go: LetGo
-    runs: int
+    sweep_result: HomeCleanupResult
+    retention_result: RetentionResult
+    deleted_runs: int
 
-    def document(self) -> dict[str, object]:
+    def metadata(self) -> dict[str, object]:
         """Return the numbers, flat."""
-        swept = asdict(self.swept)
+        swept = asdict(self.sweep_result)
         return {
             **{f"swept_{k}": len(v) if isinstance(v, tuple) else v for k, v in swept.items()},
-            **asdict(self.let_go),
-            "runs": self.runs,
+            **asdict(self.retention_result),
+            "runs": self.deleted_runs,
         }
 
 
-def keep_house(workspace: Workspace, instance: dg.DagsterInstance, now: datetime) -> Kept:
+def run_nightly_cleanup(workspace: Workspace, instance: dg.DagsterInstance, now: datetime) -> CleanupResult:
     """Tidy up, and let go what is past its time."""
-    swept = sweep(workspace)
-    gone = let_go(workspace, now)
-    before = now - workspace.settings.retention.age("runs")
-    return Kept(swept=swept, let_go=gone, runs=forget_runs(instance, before, spare=open_holds(workspace)))
+    swept = clean_up_home(workspace)
+    gone = apply_retention(workspace, now)
+    before = now - workspace.settings.retention.max_age("runs")
+    return CleanupResult(
+        sweep_result=swept,
+        retention_result=gone,
+        deleted_runs=delete_old_runs(instance, before, protected_imports=open_holds(workspace)),
+    )
 
 
-def forget_runs(instance: dg.DagsterInstance, before: datetime, *, spare: frozenset[int] = frozenset()) -> int:
+def delete_old_runs(instance: dg.DagsterInstance, before: datetime, *, protected_imports: frozenset[int] = frozenset()) -> int:
     """Delete runs that ended, and were created, before a moment, with their events and logs. Returns how many.
 
     Kept for ever, since the UI shows them: the newest run of each job and partition, and every run with the latest materialization of an
-    asset's partition. ``spare``: imports whose runs stay.
+    asset's partition. ``protected_imports``: imports whose runs stay.
     """
-    newest, removed = _Newest(instance), 0
-    for record in _finished(instance, before):
+    newest, removed = _LatestRuns(instance), 0
+    for record in _finished_runs(instance, before):
         run = record.dagster_run
-        if _import_of(run) in spare or newest.is_newest(run) or newest.shows_something(run):
+        if _import_id_of(run) in protected_imports or newest.is_newest(run) or newest.has_latest_materialization(run):
             continue
         with suppress(NotImplementedError):  # a store of logs that deletes none
             instance.compute_log_manager.delete_logs(prefix=[run.run_id])
@@ -67,49 +71,49 @@ def forget_runs(instance: dg.DagsterInstance, before: datetime, *, spare: frozen
     return removed
 
 
-class _Newest:
+class _LatestRuns:
     """What the UI shows of the past, asked for once."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
         self._runs: dict[tuple[str, str | None], str] = {}
-        self._made: dict[tuple[dg.AssetKey, str | None], str | None] = {}
+        self._materialized_by: dict[tuple[dg.AssetKey, str | None], str | None] = {}
 
     def is_newest(self, run: dg.DagsterRun) -> bool:
         """Return whether no run of the same job and partition was created after it."""
         place = (run.job_name, run.tags.get(PARTITION_NAME_TAG))
         if place not in self._runs:
             tags = {PARTITION_NAME_TAG: place[1]} if place[1] else {}
-            found = self._instance.get_runs(dg.RunsFilter(job_name=place[0], tags=tags), limit=1 if place[1] else _PAGE)
+            found = self._instance.get_runs(dg.RunsFilter(job_name=place[0], tags=tags), limit=1 if place[1] else _PAGE_SIZE)
             alike = (one.run_id for one in found if one.tags.get(PARTITION_NAME_TAG) == place[1])
             self._runs[place] = next(alike, "")  # none: others of the job, with partitions, are all newer
         return self._runs[place] == run.run_id
 
-    def shows_something(self, run: dg.DagsterRun) -> bool:
+    def has_latest_materialization(self, run: dg.DagsterRun) -> bool:
         """Return whether it made what is the latest materialization of an asset, or of its partition."""
         logs = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         made = [log.asset_materialization for log in logs if log.asset_materialization]
-        return any(self._latest(one.asset_key, one.partition) == run.run_id for one in made)
+        return any(self._latest_run_id(one.asset_key, one.partition) == run.run_id for one in made)
 
-    def _latest(self, key: dg.AssetKey, partition: str | None) -> str | None:
-        if (key, partition) not in self._made:
+    def _latest_run_id(self, key: dg.AssetKey, partition: str | None) -> str | None:
+        if (key, partition) not in self._materialized_by:
             wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition] if partition else None)
             records = self._instance.fetch_materializations(wanted, limit=1).records
-            self._made[key, partition] = records[0].run_id if records else None
-        return self._made[key, partition]
+            self._materialized_by[key, partition] = records[0].run_id if records else None
+        return self._materialized_by[key, partition]
 
 
-def _finished(instance: dg.DagsterInstance, before: datetime) -> Iterator[RunRecord]:
+def _finished_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[RunRecord]:
     """Yield runs that ended, oldest first; the next page is asked for before those of a page are deleted."""
     wanted = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=before)
-    page = instance.get_run_records(wanted, limit=_PAGE, ascending=True)
+    page = instance.get_run_records(wanted, limit=_PAGE_SIZE, ascending=True)
     while page:
-        following = instance.get_run_records(wanted, limit=_PAGE, cursor=page[-1].dagster_run.run_id, ascending=True)
+        following = instance.get_run_records(wanted, limit=_PAGE_SIZE, cursor=page[-1].dagster_run.run_id, ascending=True)
         yield from page
         page = following
 
 
-def _import_of(run: dg.DagsterRun) -> int | None:
+def _import_id_of(run: dg.DagsterRun) -> int | None:
     number = run.tags.get(IMPORT, "")
     return int(number) if number.isdigit() else None
 
@@ -119,11 +123,11 @@ def tidy_up(context: dg.OpExecutionContext) -> None:
     """Keep the house of this home."""
     workspace = Workspace.open(current_home())
     try:
-        kept = keep_house(workspace, context.instance, datetime.now(UTC))
+        kept = run_nightly_cleanup(workspace, context.instance, datetime.now(UTC))
     finally:
         workspace.close()
-    context.log.info("%s", kept.document())
-    context.add_output_metadata(kept.document())
+    context.log.info("%s", kept.metadata())
+    context.add_output_metadata(kept.metadata())
 
 
 @dg.job(description="Keeps house: docs/operations/housekeeping.md says what is let go, and what never is.")

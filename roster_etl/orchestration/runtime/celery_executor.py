@@ -26,11 +26,11 @@ from roster_etl.store.files.secrets import read_secret
 from roster_etl.store.files.urls import redact
 
 BROKER, BACKEND = "ROSTER_ETL_CELERY_BROKER", "ROSTER_ETL_CELERY_BACKEND"
-LOOK_SECONDS, MISSES = 10.0, 3  # a worker that does not answer so often, in such steps, is gone
-_ANSWER_SECONDS = 2.0
-_RPC = "rpc://"
-_PLAIN = {"redis": "rediss", "amqp": "amqps", "pyamqp": "amqps"}
-_LOCAL = ("localhost", "127.0.0.1", "::1", None)
+PING_SECONDS, MAX_MISSED_PINGS = 10.0, 3  # a worker that does not answer so often, in such steps, is gone
+_PING_TIMEOUT_SECONDS = 2.0
+_RPC_BACKEND = "rpc://"
+_TLS_SCHEMES = {"redis": "rediss", "amqp": "amqps", "pyamqp": "amqps"}
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", None)
 CONFIG: dict[str, Any] = {
     **DEFAULT_CONFIG,  # the queue's name and the tries: what dagster_celery's own executor and workers have
     "task_track_started": True,  # says which worker has a step
@@ -50,7 +50,7 @@ class WorkerLost(RetryableError):
 
 def celery_app() -> Any:
     """Return the app of workers and executor. Raises SettingsError: no broker is named, or its URL cannot be read."""
-    broker, backend = addresses()
+    broker, backend = connection_urls()
     app = make_app(  # type: ignore[no-untyped-call]
         {"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)}
     )
@@ -59,15 +59,15 @@ def celery_app() -> Any:
     return app
 
 
-def addresses() -> tuple[str, str]:
+def connection_urls() -> tuple[str, str]:
     """Return the URLs of broker and of results, which may hold passwords. Redis keeps results too; else they come back as messages."""
-    broker = _address(BROKER)
+    broker = _read_url(BROKER)
     if os.environ.get(BACKEND) or os.environ.get(f"{BACKEND}_FILE"):
-        return broker, _address(BACKEND)
-    return broker, broker if broker.startswith("redis") else _RPC
+        return broker, _read_url(BACKEND)
+    return broker, broker if broker.startswith("redis") else _RPC_BACKEND
 
 
-def _address(variable: str) -> str:
+def _read_url(variable: str) -> str:
     file = os.environ.get(f"{variable}_FILE", "")
     url = read_secret(variable, file=str(Path(file).expanduser()) if file else "", variable=variable)
     if "://" not in url:
@@ -75,7 +75,7 @@ def _address(variable: str) -> str:
     return url
 
 
-class StepsOnWorkers(CeleryExecutor):
+class CeleryStepExecutor(CeleryExecutor):
     """Dagster's own executor for Celery, which a dead worker does not keep waiting."""
 
     def __init__(self) -> None:
@@ -84,29 +84,29 @@ class StepsOnWorkers(CeleryExecutor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Any:
         """Hand out steps as those before them end, and yield what the workers say of them."""
         return core_celery_execution_loop(  # type: ignore[no-untyped-call]
-            plan_context, execution_plan, step_execution_fn=_submitted
+            plan_context, execution_plan, step_execution_fn=_submit_step
         )
 
     def app_args(self) -> dict[str, Any]:
         """Return how the broker is reached."""
-        broker, backend = addresses()
+        broker, backend = connection_urls()
         return {"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)}
 
 
-def _submitted(app: Any, *about: Any) -> Watched:
-    return Watched(app, _submit_task(app, *about))  # type: ignore[no-untyped-call]
+def _submit_step(app: Any, *task_arguments: Any) -> MonitoredResult:
+    return MonitoredResult(app, _submit_task(app, *task_arguments))  # type: ignore[no-untyped-call]
 
 
-class Watched:
+class MonitoredResult:
     """The result of a step on a worker. It is ready when it came, and when the worker that had the step is gone: Celery would wait for ever."""
 
     def __init__(self, app: Any, result: Any) -> None:
         self._app, self._result = app, result
-        self._next, self._missed, self._worker = time.monotonic() + LOOK_SECONDS, 0, ""
+        self._next_ping, self._missed_pings, self._worker = time.monotonic() + PING_SECONDS, 0, ""
 
     def ready(self) -> bool:
         """Return whether there is anything to get: the events of the step, or an error."""
-        return bool(self._result.ready()) or self._missed >= MISSES or self._is_lost()
+        return bool(self._result.ready()) or self._missed_pings >= MAX_MISSED_PINGS or self._is_lost()
 
     def get(self) -> Any:
         """Return the events of the step. Raises WorkerLost, and what the worker raised."""
@@ -121,19 +121,19 @@ class Watched:
 
     def _is_lost(self) -> bool:
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next_ping:
             return False
-        self._next = now + LOOK_SECONDS
+        self._next_ping = now + PING_SECONDS
         about = self._result.info if self._result.state == "STARTED" else None
         self._worker = str(about.get("hostname", "")) if isinstance(about, dict) else ""
         if not self._worker:
             return False  # it waits for a free worker
-        self._missed = 0 if self._answers() else self._missed + 1
-        return self._missed >= MISSES
+        self._missed_pings = 0 if self._ping_worker() else self._missed_pings + 1
+        return self._missed_pings >= MAX_MISSED_PINGS
 
-    def _answers(self) -> bool:
+    def _ping_worker(self) -> bool:
         control = self._app.control
-        return bool(control.broadcast("ping", reply=True, destination=[self._worker], timeout=_ANSWER_SECONDS, limit=1))
+        return bool(control.broadcast("ping", reply=True, destination=[self._worker], timeout=_PING_TIMEOUT_SECONDS, limit=1))
 
 
 def __getattr__(name: str) -> Any:
@@ -154,16 +154,16 @@ class BrokerUnavailable(RetryableError):
     template = "the broker {where} does not answer ({problem}); check {variable}"
 
 
-def answering(seconds: float = _ANSWER_SECONDS) -> tuple[tuple[str, ...], str]:
+def ping_workers(seconds: float = _PING_TIMEOUT_SECONDS) -> tuple[tuple[str, ...], str]:
     """Return the names of the workers that answer, and where the broker is, without a password.
 
     Raises: BrokerUnavailable. SettingsError: no broker is named, or one of another machine without TLS.
     """
-    broker, _ = addresses()
+    broker, _ = connection_urls()
     where = redact(broker)
     url = urlsplit(broker)
-    if url.scheme in _PLAIN and url.hostname not in _LOCAL:
-        problem = f"{where} is another machine, and the URL does not demand TLS: write {_PLAIN[url.scheme]}://"
+    if url.scheme in _TLS_SCHEMES and url.hostname not in _LOCAL_HOSTS:
+        problem = f"{where} is another machine, and the URL does not demand TLS: write {_TLS_SCHEMES[url.scheme]}://"
         raise SettingsError(where=BROKER, problem=problem)
     app = celery_app()
     try:

@@ -18,42 +18,42 @@ VARIABLE = "ROSTER_ETL_HOME"
 
 
 @dataclass
-class Visit:
+class HomeOverride:
     """A stay in one home. ``error``: what made an import fail meanwhile, as it was before Dagster reported it."""
 
     home: Path
     error: Exception | None = None
 
 
-_visit: ContextVar[Visit | None] = ContextVar("visit", default=None)
+_override: ContextVar[HomeOverride | None] = ContextVar("visit", default=None)
 
 
 def current_home() -> Path:
     """Return the home: of the visit under way, else of ``ROSTER_ETL_HOME``, else the project's ``dagster_home``."""
-    visit = _visit.get()
+    visit = _override.get()
     if visit is not None:
         return visit.home
     return Path(os.environ.get(VARIABLE) or PROJECT / "dagster_home")
 
 
 @contextmanager
-def visiting(home: Path) -> Iterator[Visit]:
+def use_home(home: Path) -> Iterator[HomeOverride]:
     """Work in `home` inside the block, whatever the environment says."""
-    visit = Visit(home)
-    token = _visit.set(visit)
+    visit = HomeOverride(home)
+    token = _override.set(visit)
     try:
         yield visit
     finally:
-        _visit.reset(token)
+        _override.reset(token)
 
 
-def is_visiting() -> bool:
+def is_home_overridden() -> bool:
     """Return whether a job is run by whoever asked for it, in this process."""
-    return _visit.get() is not None
+    return _override.get() is not None
 
 
-def remember(error: Exception) -> None:
+def record_error(error: Exception) -> None:
     """Keep `error` for whoever runs the job in this process; elsewhere the run's log has it."""
-    visit = _visit.get()
+    visit = _override.get()
     if visit is not None:
         visit.error = error

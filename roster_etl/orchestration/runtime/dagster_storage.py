@@ -18,10 +18,10 @@ from dagster._core.instance.ref import InstanceRef
 
 from roster_etl.spec.errors import PermanentError, RetryableError, SettingsError
 
-_FILE = "dagster.yaml"
+_CONFIG_FILE = "dagster.yaml"
 _DRIVER = "postgresql+psycopg2"
-_LOCAL = ("", "localhost", "127.0.0.1", "::1")
-_TLS = ("require", "verify-ca", "verify-full")
+_LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+_TLS_MODES = ("require", "verify-ca", "verify-full")
 
 
 class StorageUnavailable(RetryableError):
@@ -39,29 +39,29 @@ class StorageBehind(PermanentError):
 
 
 @contextmanager
-def opened(home: Path, overrides: Mapping[str, Any] | None = None) -> Iterator[dg.DagsterInstance]:
+def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Iterator[dg.DagsterInstance]:
     """Open the instance that the ``dagster.yaml`` of `home` describes.
 
     Raises: SettingsError: Dagster refuses the file, or it names a driver under which Dagster cannot store events. StorageUnavailable.
     """
-    ref = _ref(home, overrides)
-    _url(ref)
-    with plain_errors():
+    ref = _instance_ref(home, overrides)
+    _postgres_url(ref)
+    with redacted_errors():
         instance = dg.DagsterInstance.from_ref(ref)
     with instance:
         yield instance
 
 
-def described(home: Path) -> str:
+def describe_storage(home: Path) -> str:
     """Return which storage a home has, and that it can be used.
 
-    Raises: StorageUnavailable, StorageBehind. SettingsError: as `opened`, and where the URL of another machine does not demand TLS.
+    Raises: StorageUnavailable, StorageBehind. SettingsError: as `open_instance`, and where the URL of another machine does not demand TLS.
     """
-    url = _url(_ref(home, None))
-    if url is not None and _is_open_to_the_network(url):
+    url = _postgres_url(_instance_ref(home, None))
+    if url is not None and _is_remote_without_tls(url):
         problem = f"storage: {url.hostname} is another machine, and the URL does not demand TLS: add sslmode=verify-full and sslrootcert=FILE"
-        raise SettingsError(where=_FILE, problem=problem)
-    with opened(home) as instance, plain_errors():
+        raise SettingsError(where=_CONFIG_FILE, problem=problem)
+    with open_instance(home) as instance, redacted_errors():
         runs, (found, wanted) = instance.get_runs_count(), instance.event_log_storage.alembic_version() or (None, None)
     if found != wanted:
         raise StorageBehind
@@ -72,12 +72,12 @@ def described(home: Path) -> str:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def redacted_errors() -> Iterator[None]:
     """Turn a database's errors into ours: their texts quote statements and addresses."""
     try:
         yield
     except Exception as error:
-        if _room(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy"):
+        if _root_package(error) not in ("dagster_postgres", "psycopg", "psycopg2", "sqlalchemy"):
             raise
         plain = StorageUnavailable(sqlstate=_sqlstate(error))
     else:
@@ -85,7 +85,7 @@ def plain_errors() -> Iterator[None]:
     raise plain from None
 
 
-def _room(error: BaseException) -> str:
+def _root_package(error: BaseException) -> str:
     return type(error).__module__.partition(".")[0]
 
 
@@ -99,20 +99,20 @@ def _sqlstate(error: BaseException) -> str:
     return "unknown"
 
 
-def _ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRef:
+def _instance_ref(home: Path, overrides: Mapping[str, Any] | None) -> InstanceRef:
     try:
         return InstanceRef.from_dir(str(home), overrides=dict(overrides or {}))
     except dg.DagsterError:  # its text may quote a password
-        raise _refused() from None
+        raise _invalid_config_error() from None
 
 
-def _refused() -> SettingsError:
+def _invalid_config_error() -> SettingsError:
     return SettingsError(
-        where=_FILE, problem="Dagster refuses it; `dagster instance info` with DAGSTER_HOME set to this home says why"
+        where=_CONFIG_FILE, problem="Dagster refuses it; `dagster instance info` with DAGSTER_HOME set to this home says why"
     )
 
 
-def _url(ref: InstanceRef) -> SplitResult | None:
+def _postgres_url(ref: InstanceRef) -> SplitResult | None:
     """Return the URL of a storage on PostgreSQL, None of any other. Raises SettingsError."""
     data = ref.event_storage_data
     if data is None or data.module_name.partition(".")[0] != "dagster_postgres":
@@ -122,11 +122,11 @@ def _url(ref: InstanceRef) -> SplitResult | None:
 
     given = process_config(resolve_to_config_type(DagsterPostgresStorage.config_type()), data.config_dict)
     if not given.success or given.value is None:
-        raise _refused()
+        raise _invalid_config_error()
     url = urlsplit(pg_url_from_config(given.value))
     if url.scheme != _DRIVER:
         problem = f"storage: its URL begins with {url.scheme[:30]}://; under that Dagster cannot store events: write {_DRIVER}://"
-        raise SettingsError(where=_FILE, problem=problem)
+        raise SettingsError(where=_CONFIG_FILE, problem=problem)
     return url
 
 
@@ -136,6 +136,6 @@ def _host(url: SplitResult) -> str:
     return "" if host.startswith("/") else host
 
 
-def _is_open_to_the_network(url: SplitResult) -> bool:
+def _is_remote_without_tls(url: SplitResult) -> bool:
     mode = dict(parse_qsl(url.query)).get("sslmode") or os.environ.get("PGSSLMODE")
-    return _host(url) not in _LOCAL and mode not in _TLS
+    return _host(url) not in _LOCAL_HOSTS and mode not in _TLS_MODES

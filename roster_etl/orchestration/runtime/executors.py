@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from roster_etl.orchestration.runtime.current_home import is_visiting
+from roster_etl.orchestration.runtime.current_home import is_home_overridden
 from roster_etl.spec.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ IN_PROCESS = "in_process"
 CHOICES = (IN_PROCESS, "celery", "k8s")
 
 
-def chosen() -> str:
+def executor_name() -> str:
     """Return the executor that the environment names. Raises SettingsError: there is none of that name."""
     name = os.environ.get(VARIABLE) or IN_PROCESS
     if name not in CHOICES:
@@ -28,16 +28,16 @@ def chosen() -> str:
     return name
 
 
-def steps_apart() -> bool:
+def steps_run_separately() -> bool:
     """Return whether each step of a run has a process, maybe a host, of its own. An import by command is done where it was asked for."""
-    return chosen() != IN_PROCESS and not is_visiting()
+    return executor_name() != IN_PROCESS and not is_home_overridden()
 
 
 def executor() -> dg.ExecutorDefinition:
     """Return the executor that the environment names. Raises SettingsError: its package is not installed."""
     import dagster as dg
 
-    name = chosen()
+    name = executor_name()
     if name == IN_PROCESS:
         return dg.in_process_executor
     try:
@@ -45,12 +45,12 @@ def executor() -> dg.ExecutorDefinition:
             from dagster_k8s import k8s_job_executor
 
             return k8s_job_executor
-        return _celery()
+        return _celery_executor()
     except ImportError:
         raise SettingsError(where=VARIABLE, problem=f"{name} is not installed; `pip install 'roster-etl[{name}]'`") from None
 
 
-def _celery() -> dg.ExecutorDefinition:
+def _celery_executor() -> dg.ExecutorDefinition:
     import importlib.util
 
     import dagster as dg
@@ -62,9 +62,9 @@ def _celery() -> dg.ExecutorDefinition:
     def celery(context: dg.InitExecutorContext) -> dg.Executor:
         """Each step on a worker that listens to the broker which the environment names; nothing of that stands in a run's config."""
         from roster_etl.orchestration.runtime.celery_executor import (
-            StepsOnWorkers,  # half a second, for the process that hands out steps
+            CeleryStepExecutor,  # half a second, for the process that hands out steps
         )
 
-        return StepsOnWorkers()
+        return CeleryStepExecutor()
 
     return celery

@@ -14,8 +14,8 @@ import sys
 from typing import Any
 
 VARIABLE = "ROSTER_ETL_WARM_RUNS"
-_SERVER, _CONTEXT = "dagster._grpc.server", "_mp_ctx"
-PRELOADED = (
+_SERVER_MODULE, _CONTEXT_ATTRIBUTE = "dagster._grpc.server", "_mp_ctx"
+PRELOADED_MODULES = (
     "roster_etl.orchestration.runtime.forkserver_watchdog",
     "roster_etl.orchestration.definitions",
     "dagster._grpc.impl",
@@ -32,22 +32,22 @@ PRELOADED = (
 """What an import loads. Nothing among it may start a thread or open a connection: neither survives a fork."""
 
 
-def warm_runs() -> bool:
+def enable_forkserver() -> bool:
     """Let the code server that loads us start its runs warm, if that is wanted, and return whether it does.
 
     The server keeps the way in which it starts processes in an attribute that it sets before it loads us, or after; a property of the
     class comes before both.
     """
-    server = sys.modules.get(_SERVER)
+    server = sys.modules.get(_SERVER_MODULE)
     if os.environ.get(VARIABLE) != "1" or server is None:
         return False
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
-    setattr(server.DagsterApiServer, _CONTEXT, _Always(context))
+    context.set_forkserver_preload(list(PRELOADED_MODULES))
+    setattr(server.DagsterApiServer, _CONTEXT_ATTRIBUTE, PinnedAttribute(context))
     return True
 
 
-class _Always:
+class PinnedAttribute:
     """An attribute that is what it is, whatever it is set to."""
 
     def __init__(self, value: object) -> None:

@@ -12,23 +12,23 @@ import signal
 import threading
 import time
 
-EVERY_SECONDS = 0.5
-_CODE_SERVER, _PARENT = os.getppid(), os.getpid()
-_bound = False
+CHECK_SECONDS = 0.5
+_CODE_SERVER_PID, _PARENT_PID = os.getppid(), os.getpid()
+_is_watching = False
 
 
-def _bind() -> None:
+def _start_watchdog() -> None:
     """Watch over the parent, in a run; what a run forks is its own business."""
-    global _bound  # noqa: PLW0603 - one process, one bond
-    if not _bound:
-        _bound = True
-        threading.Thread(target=_watch, name="warm-parent", daemon=True).start()
+    global _is_watching  # noqa: PLW0603 - one process, one bond
+    if not _is_watching:
+        _is_watching = True
+        threading.Thread(target=_watch_parent, name="warm-parent", daemon=True).start()
 
 
-def _watch() -> None:
-    while os.getppid() == _PARENT:
-        time.sleep(EVERY_SECONDS)
-    if is_alive(_CODE_SERVER):
+def _watch_parent() -> None:
+    while os.getppid() == _PARENT_PID:
+        time.sleep(CHECK_SECONDS)
+    if is_alive(_CODE_SERVER_PID):
         os.kill(os.getpid(), signal.SIGKILL)  # as the parent may have been; what a killed run leaves is ended by the next tick
 
 
@@ -43,4 +43,4 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-os.register_at_fork(after_in_child=_bind)
+os.register_at_fork(after_in_child=_start_watchdog)

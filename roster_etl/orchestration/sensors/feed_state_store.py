@@ -14,11 +14,11 @@ from typing import Protocol
 
 import dagster as dg
 
-BUCKETS = 64  # a change writes one; a tick reads all in one query
-_NAME = "roster_etl/landing_zone/{}"
+BUCKET_COUNT = 64  # a change writes one; a tick reads all in one query
+_KEY_TEMPLATE = "roster_etl/landing_zone/{}"
 
 
-class Memory(Protocol):
+class FeedStateStore(Protocol):
     """A text for each feed, kept between ticks. A tick may be repeated or lost: what is kept here has then been written all the same."""
 
     def load(self) -> dict[str, str]:
@@ -28,12 +28,12 @@ class Memory(Protocol):
         """Keep `texts` and nothing else; what did not change costs nothing."""
 
 
-class InstanceMemory:
+class InstanceFeedStateStore:
     """A memory in the key-value table of a Dagster instance's storage, where Dagster's daemons keep theirs."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._storage = instance.daemon_cursor_storage
-        self._known: Mapping[str, str] | None = None
+        self._stored: Mapping[str, str] | None = None
 
     def load(self) -> dict[str, str]:
         """Return every feed's text."""
@@ -44,20 +44,20 @@ class InstanceMemory:
 
     def save(self, texts: Mapping[str, str]) -> None:
         """Keep `texts`; only buckets that changed are written, in one statement."""
-        known = self._read() if self._known is None else self._known
+        known = self._read() if self._stored is None else self._stored
         parts: dict[str, dict[str, str]] = defaultdict(dict)
         for key in sorted(texts):
-            parts[_bucket(key)][key] = texts[key]
+            parts[_bucket_key(key)][key] = texts[key]
         written = {name: json.dumps(parts.get(name, {}), separators=(",", ":")) for name in {*parts, *known}}
         changed = {name: text for name, text in written.items() if known.get(name) != text}
         if changed:
             self._storage.set_cursor_values(changed)
-        self._known = {**known, **changed}
+        self._stored = {**known, **changed}
 
     def _read(self) -> Mapping[str, str]:
-        self._known = self._storage.get_cursor_values({_NAME.format(number) for number in range(BUCKETS)})
-        return self._known
+        self._stored = self._storage.get_cursor_values({_KEY_TEMPLATE.format(number) for number in range(BUCKET_COUNT)})
+        return self._stored
 
 
-def _bucket(key: str) -> str:
-    return _NAME.format(zlib.crc32(key.encode()) % BUCKETS)
+def _bucket_key(key: str) -> str:
+    return _KEY_TEMPLATE.format(zlib.crc32(key.encode()) % BUCKET_COUNT)

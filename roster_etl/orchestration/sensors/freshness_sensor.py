@@ -10,10 +10,10 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.freshness_checks import _evaluation
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.reporting.freshness import Freshness, freshness, tell_late
+from roster_etl.pipeline.reporting.freshness import Freshness, freshness, notify_late_feed
 from roster_etl.pipeline.workspace import Workspace
 
-AT_ONCE = 300  # feeds that one run says are late: each is an event
+MAX_FEEDS_PER_RUN = 300  # feeds that one run says are late: each is an event
 
 
 class LateConfig(dg.Config):
@@ -46,33 +46,35 @@ def late_feeds() -> None:
 )
 def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Look, tell people, and have a run show it."""
-    tick = look_at_feeds(Workspace.open(current_home()), context.cursor, datetime.now(UTC))
-    requests = [_request(tick.new)] if tick.new else []
+    tick = check_feed_freshness(Workspace.open(current_home()), context.cursor, datetime.now(UTC))
+    requests = [_run_request(tick.newly_late)] if tick.newly_late else []
     return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tick:
-    """What came of one look. ``new``: feeds that have become late since the last; ``late``: all that are."""
+class FreshnessTickResult:
+    """What came of one look. ``newly_late``: feeds that have become late since the last; ``late``: all that are."""
 
-    new: tuple[Freshness, ...]
+    newly_late: tuple[Freshness, ...]
     late: tuple[Freshness, ...]
     cursor: str
     summary: str
 
 
-def look_at_feeds(workspace: Workspace, cursor: str | None, now: datetime) -> Tick:
+def check_feed_freshness(workspace: Workspace, cursor: str | None, now: datetime) -> FreshnessTickResult:
     """Look at every feed, tell of those that are late, and return which of them `cursor` does not know as late yet."""
     known: dict[str, str] = json.loads(cursor) if cursor else {}
     found = freshness(workspace, now)
     late = tuple(feed for feed in found if feed.state == "late")
     for feed in late:
-        tell_late(workspace, feed)
-    new = tuple(feed for feed in late if known.get(feed.key) != feed.deadline.isoformat())[:AT_ONCE]
+        notify_late_feed(workspace, feed)
+    new = tuple(feed for feed in late if known.get(feed.key) != feed.deadline.isoformat())[:MAX_FEEDS_PER_RUN]
     said = {feed.key: known[feed.key] for feed in late if feed.key in known} | {
         feed.key: feed.deadline.isoformat() for feed in new
     }
-    return Tick(new=new, late=late, cursor=json.dumps(said, separators=(",", ":")), summary=_summary(found, late))
+    return FreshnessTickResult(
+        newly_late=new, late=late, cursor=json.dumps(said, separators=(",", ":")), summary=_summary(found, late)
+    )
 
 
 def _summary(found: Sequence[Freshness], late: Sequence[Freshness]) -> str:
@@ -82,7 +84,7 @@ def _summary(found: Sequence[Freshness], late: Sequence[Freshness]) -> str:
     return f"Late: {named}." if late else f"None of {len(found)} expected feeds is late."
 
 
-def _request(new: Sequence[Freshness]) -> dg.RunRequest:
-    key = json.dumps([(feed.key, feed.deadline.isoformat()) for feed in new])
-    config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in new]}}}}
+def _run_request(newly_late: Sequence[Freshness]) -> dg.RunRequest:
+    key = json.dumps([(feed.key, feed.deadline.isoformat()) for feed in newly_late])
+    config = {"ops": {say_late.name: {"config": {"feeds": [feed.key for feed in newly_late]}}}}
     return dg.RunRequest(run_key=hashlib.sha256(key.encode()).hexdigest()[:24], run_config=config)

@@ -1,6 +1,6 @@
 """The sensor: every few seconds a look at the landing zones, and a run for each upload that has settled.
 
-Belongs here: what Dagster needs around ``watch``. Runs are asked for one per district and arrival.
+Belongs here: what Dagster needs around ``poll_landing_zones``. Runs are asked for one per district and arrival.
 """
 
 import os
@@ -15,55 +15,62 @@ from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from roster_etl.orchestration.assets.step_context import DISTRICT, FILE_SET, FORMAT
 from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.orchestration.runtime.partitions import sync_partitions
-from roster_etl.orchestration.sensors.feed_state_store import InstanceMemory
-from roster_etl.orchestration.sensors.landing_watch import watch
-from roster_etl.orchestration.sensors.polling import Pace
-from roster_etl.orchestration.sensors.tick import Bounds, Request
-from roster_etl.orchestration.sensors.zombie_runs import end_what_was_left
+from roster_etl.orchestration.sensors.feed_state_store import InstanceFeedStateStore
+from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors.polling import PollBudget
+from roster_etl.orchestration.sensors.tick import ImportRequest, TickLimits
+from roster_etl.orchestration.sensors.zombie_runs import fail_orphaned_runs
 from roster_etl.pipeline.workspace import Workspace
 
-INTERVAL = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
+INTERVAL_VARIABLE = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
 
 
-def landing_zone(jobs: Sequence[Any]) -> dg.SensorDefinition:
+def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
     """Return the sensor that asks for runs of `jobs`, one for each format or set of its files."""
     by_set = {(str(job.tags[FORMAT]), str(job.tags.get(FILE_SET, ""))): job.name for job in jobs}
 
     @dg.sensor(
         name="landing_zone",
         jobs=jobs,
-        minimum_interval_seconds=int(os.environ.get(INTERVAL, "30")),
+        minimum_interval_seconds=int(os.environ.get(INTERVAL_VARIABLE, "30")),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks at each district's landing zone, and imports what is complete, new, and has stood still for the quiet period.",
     )
-    def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         with closing(Workspace.open(current_home())) as workspace:
-            return _looked(context, workspace, by_set)
+            return _evaluate_tick(context, workspace, by_set)
 
-    return look
+    return evaluate
 
 
-def _looked(context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Mapping[tuple[str, str], str]) -> dg.SensorResult:
+def _evaluate_tick(
+    context: dg.SensorEvaluationContext, workspace: Workspace, jobs: Mapping[tuple[str, str], str]
+) -> dg.SensorResult:
     added = sync_partitions(context.instance, workspace.registry.ids())
     if added:
         context.log.info("new districts: %s", ", ".join(added))
-    if gone := end_what_was_left(workspace, context.instance):
+    if gone := fail_orphaned_runs(workspace, context.instance):
         context.log.warning("imports whose process was killed: %s", ", ".join(map(str, gone)))
-    memory = InstanceMemory(context.instance)
+    memory = InstanceFeedStateStore(context.instance)
     landing = workspace.settings.landing
-    bounds = Bounds(pace=Pace.within(landing.tick_seconds, landing.tick_looks))
-    tick = watch(
-        workspace, context.cursor, memory=memory, clock=time.time, running=lambda: unfinished(context.instance), bounds=bounds
+    bounds = TickLimits(poll_budget=PollBudget.for_tick(landing.tick_seconds, landing.tick_looks))
+    tick = poll_landing_zones(
+        workspace,
+        context.cursor,
+        state_store=memory,
+        clock=time.time,
+        read_busy_feeds=lambda: busy_feeds(context.instance),
+        bounds=bounds,
     )
     for note in tick.notes:
         context.log.warning(note)
     context.log.info(tick.summary)
-    context.log.info("looked at %d of %d feeds; left for the next tick: %d", tick.looked_at, tick.watched, tick.left)
+    context.log.info("looked at %d of %d feeds; left for the next tick: %d", tick.polled, tick.watched, tick.remaining)
     requests = [run_request(request, jobs[request.source, request.file_set]) for request in tick.requests]
     return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
 
 
-def run_request(request: Request, job_name: str) -> dg.RunRequest:
+def run_request(request: ImportRequest, job_name: str) -> dg.RunRequest:
     """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
     named = {"arrival": request.arrival, "archived": request.archived}
     config: dict[str, Any] = {name: number for name, number in named.items() if number is not None} or {"landing": True}
@@ -82,7 +89,7 @@ def run_request(request: Request, job_name: str) -> dg.RunRequest:
     )
 
 
-def unfinished(instance: dg.DagsterInstance) -> set[tuple[str, str, str]]:
+def busy_feeds(instance: dg.DagsterInstance) -> set[tuple[str, str, str]]:
     """Return the (district, format, set of files) that have a run which is queued or at work."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     named = (run.tags for run in runs if DISTRICT in run.tags and FORMAT in run.tags)

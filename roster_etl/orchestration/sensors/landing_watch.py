@@ -16,90 +16,94 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from roster_etl.orchestration.sensors.feed_state_store import Memory
-from roster_etl.orchestration.sensors.pending_changes import _decide_changes
-from roster_etl.orchestration.sensors.polling import Listing, Look, Looks, Turn, look_at, place_after, turn_of
+from roster_etl.orchestration.sensors.feed_state_store import FeedStateStore
+from roster_etl.orchestration.sensors.pending_changes import _decide_delta
+from roster_etl.orchestration.sensors.polling import Listing, PollQueue, PollResult, PollResults, build_queue, next_position, poll
 from roster_etl.orchestration.sensors.tick import (
-    _TEXT,
-    DAY,
-    Bounds,
-    Request,
-    Running,
-    Tick,
-    _busy,
-    _newest,
-    _Settled,
-    _wait,
-    _Watch,
-    rules_of,
+    _MAX_PROBLEM_CHARS,
+    DAY_SECONDS,
+    ImportRequest,
+    LandingTickResult,
+    ReadBusyFeeds,
+    TickLimits,
+    _add_waiting,
+    _busy_feeds,
+    _newest_import,
+    _SettledUpload,
+    _TickState,
+    settle_rules,
 )
-from roster_etl.pipeline.lifecycle.retry_policy import may_be_tried_again
+from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
 from roster_etl.pipeline.reporting.import_summary import is_parked
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.landing import quiet_period
-from roster_etl.store.landing.open import open_folder, open_landing, unregistered
+from roster_etl.store.landing.open import open_folder, open_landing, unregistered_folders
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings, landing_folder
-from roster_etl.vendors import discover, vendor
+from roster_etl.vendors import discover_vendors, vendor
 
-_BASE = ""  # the key of the look at the landing base; those of feeds are never empty
+_BASE_KEY = ""  # the key of the look at the landing base; those of feeds are never empty
 
 
-def watch(
+def poll_landing_zones(
     workspace: Workspace,
     cursor: str | None,
     *,
-    memory: Memory,
+    state_store: FeedStateStore,
     clock: Callable[[], float],
-    running: Running,
-    bounds: Bounds | None = None,
-) -> Tick:
+    read_busy_feeds: ReadBusyFeeds,
+    bounds: TickLimits | None = None,
+) -> LandingTickResult:
     """Look at the landing zone of every feed whose turn it is, and return what is to be imported.
 
     Args: cursor: what the last tick returned; none: all that was remembered is forgotten. memory: what is remembered of each feed.
-        clock: our own, in seconds; running: the (district, format, set of files) with a run that has not ended.
+        clock: our own, in seconds; read_busy_feeds: the (district, format, set of files) with a run that has not ended.
     """
     last = json.loads(cursor) if cursor else {}
-    bounds = bounds or Bounds()
-    until = time.monotonic() + 2 * bounds.pace.seconds  # looking has one half of it at most
-    tick = _Watch(workspace=workspace, now=clock(), bounds=bounds, running=running, states={}, take_in_until=until)
-    _remember(tick, last, memory.load() if cursor else {})
-    districts, unread = _districts(tick)
-    feeds = {_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
-    _pause(tick, feeds)
-    healthy, failed = _due(tick, feeds)
-    turn = turn_of(healthy, failed, last, tick.bounds.pace.feeds)
-    looks = _looks(tick, turn, feeds, clock)
+    bounds = bounds or TickLimits()
+    until = time.monotonic() + 2 * bounds.poll_budget.seconds  # looking has one half of it at most
+    tick = _TickState(
+        workspace=workspace, now=clock(), bounds=bounds, read_busy_feeds=read_busy_feeds, states={}, archive_deadline=until
+    )
+    _restore_states(tick, last, state_store.load() if cursor else {})
+    districts, unread = _scan_districts(tick)
+    feeds = {_feed_key(d, feed): (d, feed) for d in districts for feed in d.feeds if is_watched(workspace.settings, d, feed)}
+    _mark_paused(tick, feeds)
+    healthy, failed = _due_feeds(tick, feeds)
+    turn = build_queue(healthy, failed, last, tick.bounds.poll_budget.max_feeds)
+    looks = _poll_feeds(tick, turn, feeds, clock)
     for key, look in looks.by_key.items():
         if key in feeds:
-            _take(tick, key, *feeds[key], look)
-    asked = _ask(tick)
-    unread |= _strangers(tick, looks.by_key.get(_BASE), districts)
-    problems = _failing(tick, feeds)
-    memory.save({key: _written(state, problems.get(key)) for key, state in tick.states.items() if _feed_of(key) in feeds})
+            _process_result(tick, key, *feeds[key], look)
+    asked = _select_requests(tick)
+    unread |= _unknown_folders(tick, looks.by_key.get(_BASE_KEY), districts)
+    problems = _failing_feeds(tick, feeds)
+    state_store.save(
+        {key: _dump_state(state, problems.get(key)) for key, state in tick.states.items() if _strip_file_set(key) in feeds}
+    )
     fault_point("cursor.asked")
     looked_at = sum(key in feeds for key in looks.by_key)
-    return Tick(
+    return LandingTickResult(
         requests=tuple(tick.requests),
-        cursor=json.dumps({**place_after(turn, looks, healthy), "asked": asked}, separators=(",", ":")),
+        cursor=json.dumps({**next_position(turn, looks, healthy), "asked": asked}, separators=(",", ":")),
         notes=tuple(tick.notes),
         waiting=tick.waiting,
         problems={**unread, **{key: text for key, text in problems.items() if key not in tick.paused}},
         watched=len(feeds),
-        looked_at=looked_at,
-        left=len(healthy) + len(failed) - looked_at,
+        polled=looked_at,
+        remaining=len(healthy) + len(failed) - looked_at,
     )
 
 
-def _failing(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
+def _failing_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
     """Return what is wrong with each feed whose last look failed."""
     return {key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures}
 
 
-def _remember(tick: _Watch, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+def _restore_states(tick: _TickState, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
     """Take in what is known of each feed: from the memory, and from the cursor what the last tick asked for."""
     values = {key: json.loads(text) for key, text in texts.items()}
     tick.problems.update({key: value.pop("problem") for key, value in values.items() if "problem" in value})
@@ -107,26 +111,26 @@ def _remember(tick: _Watch, last: Mapping[str, Any], texts: Mapping[str, str]) -
     tick.states.update({key: quiet_period.load_state(value) for key, value in {**values, **of_cursor}.items()})
 
 
-def _written(state: quiet_period.FeedState, problem: str | None) -> str:
+def _dump_state(state: quiet_period.FeedState, problem: str | None) -> str:
     values = quiet_period.dump_state(state) | ({"problem": problem} if problem else {})
     return json.dumps(values, separators=(",", ":"))
 
 
-def _pause(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> None:
+def _mark_paused(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> None:
     moment = datetime.fromtimestamp(tick.now, UTC)
-    tick.paused.update(key for key, (district, feed) in feeds.items() if district.pause_of(feed.format, moment))
+    tick.paused.update(key for key, (district, feed) in feeds.items() if district.pause_reason(feed.format, moment))
     for key in sorted(tick.paused):
-        _wait(tick, "paused", key)
+        _add_waiting(tick, "paused", key)
 
 
-def _ask(tick: _Watch) -> dict[str, Any]:
+def _select_requests(tick: _TickState) -> dict[str, Any]:
     """Ask for the uploads that have stood longest, as many as a tick may, and return their feeds' states, for the cursor."""
     ordered = sorted(tick.settled, key=lambda found: (found.since, found.key))
     for found in ordered[tick.bounds.requests :]:
-        _wait(tick, "next_tick", found.key)
+        _add_waiting(tick, "next_tick", found.key)
     chosen = ordered[: tick.bounds.requests]
     tick.requests.extend(found.request for found in chosen)
-    return {found.key: quiet_period.dump_state(found.after) for found in chosen if found.after is not None}
+    return {found.key: quiet_period.dump_state(found.next_state) for found in chosen if found.next_state is not None}
 
 
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
@@ -134,66 +138,68 @@ def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
     return bool(landing_folder(settings, district.id, feed.path))
 
 
-def _every_upload_counts(feed: Feed) -> bool:
+def _has_delta_uploads(feed: Feed) -> bool:
     """Return whether uploads of the feed are changes: then they are taken in even while its imports are paused.
 
     An unknown format is nobody's: whoever looks at the feed next says so.
     """
-    return feed.format in discover() and vendor(feed.format).format.mode == "changes"
+    return feed.format in discover_vendors() and vendor(feed.format).format.mode == "changes"
 
 
-def _key(district: District, feed: Feed) -> str:
+def _feed_key(district: District, feed: Feed) -> str:
     return f"{district.id}/{feed.format}"
 
 
-def _feed_of(key: str) -> str:
+def _strip_file_set(key: str) -> str:
     """Return the key of the feed of which `key` names a set of files, or itself."""
     return "/".join(key.split("/")[:2])
 
 
-def _districts(tick: _Watch) -> tuple[tuple[District, ...], dict[str, str]]:
+def _scan_districts(tick: _TickState) -> tuple[tuple[District, ...], dict[str, str]]:
     """Return the districts that can be read, and for each file that cannot, why."""
     scan = tick.workspace.registry.scan()
     tick.notes.extend(scan.problems.values())
     return scan.districts, {f"districts/{name}": problem for name, problem in scan.problems.items()}
 
 
-def _due(tick: _Watch, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list[str], dict[str, float]]:
+def _due_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list[str], dict[str, float]]:
     """Return the feeds that may be looked at now: those of which the last look succeeded, or none was; and the others, since when."""
     due = [
         key
         for key, (_, feed) in feeds.items()
-        if (key not in tick.paused or _every_upload_counts(feed)) and not _backing_off(tick, key)
+        if (key not in tick.paused or _has_delta_uploads(feed)) and not _is_backing_off(tick, key)
     ]
     failed = {key: tick.states[key].next_try for key in due if key in tick.states and tick.states[key].failures}
     return [key for key in due if key not in failed], failed
 
 
-def _backing_off(tick: _Watch, key: str) -> bool:
-    return quiet_period.may_look(tick.states.get(key), tick.now) is not None
+def _is_backing_off(tick: _TickState, key: str) -> bool:
+    return quiet_period.backoff_decision(tick.states.get(key), tick.now) is not None
 
 
 # ── looking, in threads ──
 
 
-def _looks(tick: _Watch, turn: Turn, feeds: Mapping[str, tuple[District, Feed]], clock: Callable[[], float]) -> Looks:
+def _poll_feeds(
+    tick: _TickState, queue: PollQueue, feeds: Mapping[str, tuple[District, Feed]], clock: Callable[[], float]
+) -> PollResults:
     """List what lies there for each feed whose turn it is, and in the landing base, before all others."""
 
-    def look(key: str) -> Listing:
+    def list_entries(key: str) -> Listing:
         return _list_feed(*feeds[key], tick.workspace) if key else _list_base(tick.workspace)
 
-    base = (_BASE,) if tick.workspace.settings.landing.base else ()
-    return look_at(replace(turn, first=base + turn.first), look, pace=tick.bounds.pace, clock=clock)
+    base = (_BASE_KEY,) if tick.workspace.settings.landing.base else ()
+    return poll(replace(queue, first=base + queue.first), list_entries, budget=tick.bounds.poll_budget, clock=clock)
 
 
-def _strangers(tick: _Watch, base: Look | None, districts: Sequence[District]) -> dict[str, str]:
+def _unknown_folders(tick: _TickState, base: PollResult | None, districts: Sequence[District]) -> dict[str, str]:
     """Note the folders of the landing base that are nobody's; return why it could not be looked at, if so."""
     if base is None:
         return {}
-    if isinstance(base.found, Exception):
-        tick.notes.append(f"landing base: {_text(base.found)}")
-        return {"landing base": _text(base.found)}
-    if strangers := unregistered(base.found, districts, tick.workspace.settings):
+    if isinstance(base.outcome, Exception):
+        tick.notes.append(f"landing base: {_error_text(base.outcome)}")
+        return {"landing base": _error_text(base.outcome)}
+    if strangers := unregistered_folders(base.outcome, districts, tick.workspace.settings):
         tick.notes.append(f"folders of no registered district, not imported: {', '.join(strangers[:20])}")
     return {}
 
@@ -211,28 +217,28 @@ def _list_base(workspace: Workspace) -> Listing:
 # ── deciding, feed by feed ──
 
 
-def _take(tick: _Watch, key: str, district: District, feed: Feed, look: Look) -> None:
+def _process_result(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
     """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
     try:
-        if _every_upload_counts(feed):
-            _decide_changes(tick, key, district, feed, look)
+        if _has_delta_uploads(feed):
+            _decide_delta(tick, key, district, feed, result)
             return
-        if not isinstance(look.found, Exception):
-            for arrival in _arrivals(key, district, feed, look.found):
-                _decide(tick, arrival, look)
+        if not isinstance(result.outcome, Exception):
+            for arrival in _split_by_file_set(key, district, feed, result.outcome):
+                _decide_snapshot(tick, arrival, result)
             return
-        problem = look.found
+        problem = result.outcome
     except Exception as error:  # noqa: BLE001 - whatever it is, no other district may suffer from it
         problem = error
-    tick.states[key] = quiet_period.failed(tick.states.get(key), tick.now)
+    tick.states[key] = quiet_period.state_after_failure(tick.states.get(key), tick.now)
     minutes = (tick.states[key].next_try - tick.now) / 60
-    tick.notes.append(f"{key}: {_text(problem)}; looking again in {minutes:.0f} min")
-    tick.problems[key] = _text(problem)[:_TEXT]
-    _wait(tick, "failed", key)
+    tick.notes.append(f"{key}: {_error_text(problem)}; looking again in {minutes:.0f} min")
+    tick.problems[key] = _error_text(problem)[:_MAX_PROBLEM_CHARS]
+    _add_waiting(tick, "failed", key)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Arrival:
+class _LandedFileSet:
     """What lies in a landing zone of one set of a feed's files. ``key``: of its state; that of the feed where it has no sets."""
 
     key: str
@@ -243,91 +249,99 @@ class _Arrival:
     optional: bool
 
     @property
-    def name(self) -> tuple[str, str, str]:
+    def feed_id(self) -> tuple[str, str, str]:
         return self.district_id, self.feed.format, self.file_set.name
 
 
-def _arrivals(key: str, district: District, feed: Feed, listing: Listing) -> Iterator[_Arrival]:
+def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listing) -> Iterator[_LandedFileSet]:
     """Part what lies there by sets: none waits for another. Those that are urgent come first."""
     format_ = vendor(feed.format).format
     for file_set in sorted(format_.file_sets, key=lambda found: not found.urgent):
-        yield _Arrival(
+        yield _LandedFileSet(
             key=f"{key}/{file_set.name}" if file_set.name else key,
             district_id=district.id,
             feed=feed,
             file_set=file_set,
-            listing=tuple(entry for entry in listing if format_.set_of(entry.name) == file_set.name),
+            listing=tuple(entry for entry in listing if format_.file_set_of(entry.name) == file_set.name),
             optional=file_set.name != format_.file_sets[0].name,
         )
 
 
-def _decide(tick: _Watch, arrival: _Arrival, look: Look) -> None:
-    key, listing = arrival.key, arrival.listing
-    if key != _feed_of(key):
-        tick.states.pop(_feed_of(key), None)  # the look at the feed succeeded: its failures are over
-    rules = rules_of(arrival.feed, arrival.file_set)
-    state, decision = quiet_period.settle(tick.states.get(key), listing, look.ended, rules, begun=look.begun)
+def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResult) -> None:
+    key, listing = landed.key, landed.listing
+    if key != _strip_file_set(key):
+        tick.states.pop(_strip_file_set(key), None)  # the look at the feed succeeded: its failures are over
+    rules = settle_rules(landed.feed, landed.file_set)
+    state, decision = quiet_period.evaluate_listing(
+        tick.states.get(key), listing, result.ended_at, rules, listing_started_at=result.started_at
+    )
     parked = False
     if decision.reason == "nothing_new" and not state.answered:
-        state, parked = _with_answer(tick, arrival, state)
-        state, decision = quiet_period.settle(state, listing, look.ended, rules, begun=look.begun)
+        state, parked = _reconcile_with_ledger(tick, landed, state)
+        state, decision = quiet_period.evaluate_listing(
+            state, listing, result.ended_at, rules, listing_started_at=result.started_at
+        )
     tick.states[key] = state
     if parked:
-        _wait(tick, "parked", key)
+        _add_waiting(tick, "parked", key)
     elif not decision.import_now:
-        if not (arrival.optional and decision.reason == "empty"):
-            _wait(tick, decision.reason, key)
-    elif arrival.name in _busy(tick):
-        _wait(tick, "running", key)
-    elif not _is_ready(tick, arrival):
-        _wait(tick, "unpublished", key)
+        if not (landed.optional and decision.reason == "empty"):
+            _add_waiting(tick, decision.reason, key)
+    elif landed.feed_id in _busy_feeds(tick):
+        _add_waiting(tick, "running", key)
+    elif not _is_ready(tick, landed):
+        _add_waiting(tick, "unpublished", key)
     else:
         name = f"{key}/{state.sequence + 1}/{state.listing}/{state.since:.0f}"
-        after = quiet_period.imported(state, listing, tick.now, rules)
-        request = _request(arrival, name, state, decision)
-        tick.settled.append(_Settled(key=key, since=state.since, request=request, after=after))
+        after = quiet_period.state_after_import(state, listing, tick.now, rules)
+        request = _build_request(landed, name, state, decision)
+        tick.settled.append(_SettledUpload(key=key, since=state.since, request=request, next_state=after))
 
 
-def _request(arrival: _Arrival, name: str, state: quiet_period.FeedState, decision: quiet_period.Decision) -> Request:
-    seen = datetime.fromtimestamp(state.since, UTC).isoformat() if arrival.file_set.mode == "events" else None
-    return Request(
-        district_id=arrival.district_id,
-        source=arrival.feed.format,
+def _build_request(
+    landed: _LandedFileSet, name: str, state: quiet_period.FeedState, decision: quiet_period.QuietPeriodDecision
+) -> ImportRequest:
+    seen = datetime.fromtimestamp(state.since, UTC).isoformat() if landed.file_set.mode == "events" else None
+    return ImportRequest(
+        district_id=landed.district_id,
+        source=landed.feed.format,
         key=name,
         stale=decision.stale,
-        file_set=arrival.file_set.name,
+        file_set=landed.file_set.name,
         received_at=seen,
     )
 
 
-def _is_ready(tick: _Watch, arrival: _Arrival) -> bool:
+def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
     """Return whether what the files refer to, in other sets, was ever published: until then they lie where they are."""
-    needed = vendor(arrival.feed.format).format.needs(arrival.file_set.name)
-    feed = (arrival.district_id, arrival.feed.format)
+    needed = vendor(landed.feed.format).format.required_sets(landed.file_set.name)
+    feed = (landed.district_id, landed.feed.format)
     return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
 
 
-def _with_answer(tick: _Watch, arrival: _Arrival, state: quiet_period.FeedState) -> tuple[quiet_period.FeedState, bool]:
+def _reconcile_with_ledger(
+    tick: _TickState, landed: _LandedFileSet, state: quiet_period.FeedState
+) -> tuple[quiet_period.FeedState, bool]:
     """Return the state with what the ledger says of the import that was asked for, and whether its upload is parked.
 
     Again, if it never began, or failed for a reason that may have passed. It began if any did since the listing came to be what it is:
     a tick that was repeated may have asked before this one did. Who has an answer is not asked about any more.
     """
     asked = state.imported_at
-    if asked is None or not tick.bounds.again_seconds <= tick.now - asked < DAY or arrival.name in _busy(tick):
+    if asked is None or not tick.bounds.retry_seconds <= tick.now - asked < DAY_SECONDS or landed.feed_id in _busy_feeds(tick):
         return state, False
-    if tick.questions >= tick.bounds.answers:
+    if tick.ledger_queries >= tick.bounds.max_ledger_queries:
         return state, False
-    tick.questions += 1
-    newest = _newest(tick, *arrival.name)
+    tick.ledger_queries += 1
+    newest = _newest_import(tick, *landed.feed_id)
     if newest is None or newest["started_at"].timestamp() < state.since:
         return replace(state, imported="", files={}), False
     if newest["status"] == "running" or is_parked(newest):  # of a run that is gone: the sweep ends it
         return state, is_parked(newest)
-    if may_be_tried_again(newest):
+    if is_retryable(newest):
         return replace(state, imported="", files={}), False
     return replace(state, answered=True), False
 
 
-def _text(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return error.message if isinstance(error, RosterError) else f"{type(error).__name__}"

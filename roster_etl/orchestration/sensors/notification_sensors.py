@@ -11,13 +11,13 @@ import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT, IMPORT
 from roster_etl.orchestration.runtime.current_home import current_home
-from roster_etl.pipeline.lifecycle.import_lifecycle import end_with_run
-from roster_etl.pipeline.reporting.announce import Looked, send_out, tell_of, tell_untold
+from roster_etl.pipeline.lifecycle.import_lifecycle import fail_import_of_run
+from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
 from roster_etl.pipeline.reporting.notifications import queue_alert
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 
-_SECONDS = 30.0  # for sending, of the minute that a tick has
+_SEND_SECONDS = 30.0  # for sending, of the minute that a tick has
 
 
 @dg.sensor(
@@ -29,10 +29,10 @@ _SECONDS = 30.0  # for sending, of the minute that a tick has
 def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Tell of what nobody told of, and send what is due."""
     workspace = Workspace.open(current_home())
-    cursor, told = look_for_untold(workspace, context.cursor)
+    cursor, told = report_missed_since(workspace, context.cursor)
     if told:
         context.log.warning("imports that nobody had told of: %s", ", ".join(map(str, told)))
-    sent = send_out(workspace, seconds=_SECONDS)
+    sent = flush_outbox(workspace, seconds=_SEND_SECONDS)
     for problem in sent.problems:
         context.log.warning(problem)
     if sent.parked:
@@ -51,7 +51,7 @@ def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Tell of the import of a run that failed, or of the run."""
-    _tell(context)
+    _notify(context)
 
 
 @dg.run_status_sensor(
@@ -63,15 +63,15 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
 )
 def canceled_runs(context: dg.RunStatusSensorContext) -> None:
     """End the import of a run that was canceled, and tell of it."""
-    _tell(context)
+    _notify(context)
 
 
-def _tell(context: dg.RunStatusSensorContext) -> None:
+def _notify(context: dg.RunStatusSensorContext) -> None:
     with closing(Workspace.open(current_home())) as workspace:
-        context.log.info(tell_of_run(workspace, context.dagster_run))
+        context.log.info(notify_run_failure(workspace, context.dagster_run))
 
 
-def tell_of_run(workspace: Workspace, run: dg.DagsterRun) -> str:
+def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
     """Tell of the import that a failed run was about, which ends if the run left it running; of the run itself, if none was opened.
 
     Returns: what was done, in words.
@@ -79,8 +79,8 @@ def tell_of_run(workspace: Workspace, run: dg.DagsterRun) -> str:
     number, where = run.tags.get(IMPORT), f"{run.tags.get(DISTRICT, '?')}/{run.tags.get(FORMAT, '?')}"
     if number is not None:
         try:
-            end_with_run(workspace, int(number), run.run_id)
-            tell_of(workspace, int(number))
+            fail_import_of_run(workspace, int(number), run.run_id)
+            publish_report(workspace, int(number))
         except RosterError as error:
             return f"import {number} could not be told of: {error.message}"
         return f"{where}: import {number} is told of"
@@ -97,9 +97,9 @@ def tell_of_run(workspace: Workspace, run: dg.DagsterRun) -> str:
     return f"{where}: run {run.run_id} is told of"
 
 
-def look_for_untold(workspace: Workspace, cursor: str | None) -> tuple[str, list[int]]:
+def report_missed_since(workspace: Workspace, cursor: str | None) -> tuple[str, list[int]]:
     """Tell of imports that ended without a report. Returns what the next look needs, and their numbers."""
     memory = json.loads(cursor) if cursor else None
-    before = Looked(last=memory["last"], open=tuple(memory["open"])) if memory else None
-    after, told = tell_untold(workspace, before)
+    before = ReportCursor(last=memory["last"], open=tuple(memory["open"])) if memory else None
+    after, told = report_missed_imports(workspace, before)
     return json.dumps(asdict(after)), told

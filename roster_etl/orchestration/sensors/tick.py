@@ -7,35 +7,35 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from roster_etl.orchestration.sensors.polling import Pace
+from roster_etl.orchestration.sensors.polling import PollBudget
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import FileSet
-from roster_etl.spec.options import resolve
+from roster_etl.spec.options import resolve_options
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.landing import quiet_period
 from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
-DAY = 86_400.0
+DAY_SECONDS = 86_400.0
 
 
-Running = Callable[[], set[tuple[str, str, str]]]
+ReadBusyFeeds = Callable[[], set[tuple[str, str, str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """How much one tick may do. ``pace``: of looking; ``answers``: questions to the ledger; ``again_seconds``: before a run that came to
+class TickLimits:
+    """How much one tick may do. ``poll_budget``: of looking; ``max_ledger_queries``: questions to the ledger; ``retry_seconds``: before a run that came to
     nothing is asked for again.
     """
 
     requests: int = 25
-    pace: Pace = field(default_factory=Pace)
-    answers: int = 200
-    again_seconds: float = 300.0
+    poll_budget: PollBudget = field(default_factory=PollBudget)
+    max_ledger_queries: int = 200
+    retry_seconds: float = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class ImportRequest:
     """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest.
 
     ``file_set``: the set of the format's files that has arrived; ``received_at``: when it was first seen as it is (ISO, UTC).
@@ -53,7 +53,7 @@ class Request:
     archived: int | None = None
 
 
-WORDS = {
+WAIT_REASON_TEXTS = {
     "nothing_new": "nothing new",
     "empty": "empty landing zone",
     "quiet": "has not stood still for the quiet period",
@@ -68,27 +68,27 @@ WORDS = {
 }
 
 
-_NAMED, _TEXT = 5, 300  # feeds that a summary names of each kind; characters of a problem that are kept
+_MAX_NAMES, _MAX_PROBLEM_CHARS = 5, 300  # feeds that a summary names of each kind; characters of a problem that are kept
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tick:
+class LandingTickResult:
     """What came of one tick. ``notes``: what is new that a person should hear of; ``waiting``: the feeds that wait, by reason;
     ``problems``: what hinders a look, by feed (or file of the registry), also where nobody looked because it is too soon to try again.
-    ``looked_at``: how many feeds were, and ``left`` how many more would have been: the next ticks begin with them.
+    ``polled``: how many feeds were, and ``remaining`` how many more would have been: the next ticks begin with them.
     """
 
-    requests: tuple[Request, ...]
+    requests: tuple[ImportRequest, ...]
     cursor: str
     notes: tuple[str, ...]
     waiting: Mapping[str, Sequence[str]]
     problems: Mapping[str, str]
     watched: int
-    looked_at: int
-    left: int
+    polled: int
+    remaining: int
 
     @property
-    def waits(self) -> dict[str, int]:
+    def waiting_counts(self) -> dict[str, int]:
         """How many feeds wait, by reason."""
         return {reason: len(keys) for reason, keys in self.waiting.items()}
 
@@ -96,65 +96,67 @@ class Tick:
     def summary(self) -> str:
         """A few sentences for people: what is wrong first, and of whom, then what is imported and what waits for what."""
         said = (
-            [f"Cannot be looked at: {_some([f'{key} ({text})' for key, text in self.problems.items()])}."]
+            [f"Cannot be looked at: {_shorten_list([f'{key} ({text})' for key, text in self.problems.items()])}."]
             if self.problems
             else []
         )
         if not self.watched and not self.problems:
             return "No feed has a landing folder to watch; uploads are imported by command."
         asked = ["/".join(filter(None, (r.district_id, r.source, r.file_set))) for r in self.requests]
-        said.append(f"To import: {_some(asked)}." if asked else "Nothing to import.")
+        said.append(f"To import: {_shorten_list(asked)}." if asked else "Nothing to import.")
         said += [
-            f"{words.capitalize()}: {_some(self.waiting[reason])}." for reason, words in WORDS.items() if reason in self.waiting
+            f"{words.capitalize()}: {_shorten_list(self.waiting[reason])}."
+            for reason, words in WAIT_REASON_TEXTS.items()
+            if reason in self.waiting
         ]
-        if self.left:
-            said.append(f"Looked at {self.looked_at:,} feeds in the time of a tick; {self.left:,} more in the next ones.")
+        if self.remaining:
+            said.append(f"Looked at {self.polled:,} feeds in the time of a tick; {self.remaining:,} more in the next ones.")
         return " ".join(said)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _shorten_list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(names[:_MAX_NAMES]) + more
 
 
 @dataclass(kw_only=True)
-class _Watch:
+class _TickState:
     """One tick under way."""
 
     workspace: Workspace
     now: float
-    bounds: Bounds
-    running: Running
+    bounds: TickLimits
+    read_busy_feeds: ReadBusyFeeds
     states: dict[str, quiet_period.FeedState]
-    take_in_until: float
-    requests: list[Request] = field(default_factory=list)
+    archive_deadline: float
+    requests: list[ImportRequest] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, list[str]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
-    settled: list[_Settled] = field(default_factory=list)
-    known_busy: set[tuple[str, str, str]] | None = None
-    questions: int = 0
+    settled: list[_SettledUpload] = field(default_factory=list)
+    cached_busy_feeds: set[tuple[str, str, str]] | None = None
+    ledger_queries: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Settled:
-    """An upload that could be imported now. ``since``: when it was first seen as it is; ``after``: the feed's state once it is asked for."""
+class _SettledUpload:
+    """An upload that could be imported now. ``since``: when it was first seen as it is; ``next_state``: the feed's state once it is asked for."""
 
     key: str
     since: float
-    request: Request
-    after: quiet_period.FeedState | None
+    request: ImportRequest
+    next_state: quiet_period.FeedState | None
 
 
-def rules_of(feed: Feed, file_set: FileSet | None = None) -> quiet_period.Rules:
+def settle_rules(feed: Feed, file_set: FileSet | None = None) -> quiet_period.QuietPeriodRules:
     """Return how long a set of the feed's files (the first one unless given) waits for what.
 
     Raises: UnknownVendor, UnknownOption, BadOption, BadReplacements.
     """
     format_ = vendor(feed.format).format
     chosen = file_set or format_.file_sets[0]
-    values = resolve(format_, feed.options)
+    values = resolve_options(format_, feed.options)
     check_replacements(format_, feed.replacements)  # a run could do nothing but fail, again and again
 
     def seconds(name: str) -> float:
@@ -162,28 +164,28 @@ def rules_of(feed: Feed, file_set: FileSet | None = None) -> quiet_period.Rules:
         assert isinstance(value, timedelta)
         return value.total_seconds()
 
-    return quiet_period.Rules(
-        quiet=seconds("quiet_period"),
+    return quiet_period.QuietPeriodRules(
+        quiet_period=seconds("quiet_period"),
         straggler_wait=seconds("straggler_wait"),
         min_interval=seconds("min_interval"),
-        required=frozenset(file.file_name for file in format_.of_set(chosen.name).files if file.required),
+        required=frozenset(file.file_name for file in format_.for_file_set(chosen.name).files if file.required),
     )
 
 
-def _is_of_late(tick: _Watch, state: quiet_period.FeedState | None) -> bool:
+def _was_requested_recently(tick: _TickState, state: quiet_period.FeedState | None) -> bool:
     """Return whether an import was asked for within a day: the ledger need not be asked about all others in each tick."""
-    return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY
+    return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY_SECONDS
 
 
-def _newest(tick: _Watch, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
+def _newest_import(tick: _TickState, district_id: str, source: str, file_set: str) -> dict[str, Any] | None:
     return next(iter(tick.workspace.warehouse.imports(district_id, source, limit=1, file_set=file_set)), None)
 
 
-def _busy(tick: _Watch) -> set[tuple[str, str, str]]:
-    if tick.known_busy is None:
-        tick.known_busy = tick.running()
-    return tick.known_busy
+def _busy_feeds(tick: _TickState) -> set[tuple[str, str, str]]:
+    if tick.cached_busy_feeds is None:
+        tick.cached_busy_feeds = tick.read_busy_feeds()
+    return tick.cached_busy_feeds
 
 
-def _wait(tick: _Watch, reason: str, key: str) -> None:
+def _add_waiting(tick: _TickState, reason: str, key: str) -> None:
     tick.waiting.setdefault(reason, []).append(key)

@@ -9,30 +9,30 @@ from __future__ import annotations
 import dagster as dg
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
-from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, end_left
+from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, fail_orphaned_imports
 from roster_etl.pipeline.workspace import Workspace
 
-_AT_WORK = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_NEWEST = 5  # imports of a feed among which that of a run that is at work must be
+_ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_RECENT_IMPORTS = 5  # imports of a feed among which that of a run that is at work must be
 
 
-def end_what_was_left(workspace: Workspace, instance: dg.DagsterInstance) -> list[int]:
+def fail_orphaned_runs(workspace: Workspace, instance: dg.DagsterInstance) -> list[int]:
     """End imports of this home whose process is gone, and their runs. Returns the imports."""
-    gone = end_left(workspace)
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_AT_WORK)):
-        number = _dead(workspace, run, gone)
+    gone = fail_orphaned_imports(workspace)
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ACTIVE_STATUSES)):
+        number = _orphaned_import_id(workspace, run, gone)
         if number is not None:
             instance.report_run_failed(run, f"The process of import {number} was killed; this run ends with it.")
     return gone
 
 
-def _dead(workspace: Workspace, run: dg.DagsterRun, gone: list[int]) -> int | None:
+def _orphaned_import_id(workspace: Workspace, run: dg.DagsterRun, failed_imports: list[int]) -> int | None:
     """Return the import of a run if its process is known to be gone."""
     district_id, source = run.tags.get(DISTRICT), run.tags.get(FORMAT)
     if district_id is None or source is None:
         return None
-    for row in workspace.warehouse.imports(district_id, source, limit=_NEWEST):
+    for row in workspace.warehouse.imports(district_id, source, limit=_RECENT_IMPORTS):
         error = (row["summary"] or {}).get("error") or {}
-        if row["run_id"] == run.run_id and (row["import_id"] in gone or error.get("code") == Abandoned.code):
+        if row["run_id"] == run.run_id and (row["import_id"] in failed_imports or error.get("code") == Abandoned.code):
             return int(row["import_id"])
     return None

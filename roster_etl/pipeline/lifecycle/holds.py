@@ -10,29 +10,29 @@ from contextlib import contextmanager, suppress
 
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
-from roster_etl.store.warehouse import no_hold
+from roster_etl.store.warehouse import no_hold_error
 
 # How another's decision shows, at one step or another.
-_LOST = frozenset({"roster_moved", "import_not_running", "no_open_hold"})
+_LOST_RACE_CODES = frozenset({"roster_moved", "import_not_running", "no_open_hold"})
 
 
-def unless_decided(workspace: Workspace, import_id: int, error: Exception) -> Exception:
+def as_lost_race(workspace: Workspace, import_id: int, error: Exception) -> Exception:
     """Return why a decision about a held import failed: `error`, or that somebody else has decided meanwhile (``NoHold``)."""
-    if getattr(error, "code", None) in _LOST:
+    if getattr(error, "code", None) in _LOST_RACE_CODES:
         with suppress(RosterError):
             hold = workspace.warehouse.hold(import_id)
             if hold is None or hold["decision"] is not None:
-                return no_hold(import_id, hold)
+                return no_hold_error(import_id, hold)
     return error
 
 
 @contextmanager
-def deciding(workspace: Workspace, import_id: int) -> Iterator[None]:
+def lost_race_as_no_hold(workspace: Workspace, import_id: int) -> Iterator[None]:
     """Have the block, which decides about a held import, say so where somebody else was faster. Raises NoHold."""
     try:
         yield
     except RosterError as error:
-        found = unless_decided(workspace, import_id, error)
+        found = as_lost_race(workspace, import_id, error)
         if found is error:
             raise
         raise found from None

@@ -25,8 +25,8 @@ def write_manifest(workspace: Workspace, upload: Upload) -> None:
         **upload.to_dict(),
         "version": MANIFEST_VERSION,
         "gates": _gates(workspace, upload),
-        **_door(workspace, upload),
-        **_ended(workspace, upload.import_id),
+        **_receive_findings(workspace, upload),
+        **_ledger_state(workspace, upload.import_id),
     }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
@@ -37,8 +37,8 @@ def refresh_manifest(workspace: Workspace, import_id: int) -> None:
     try:
         document = workspace.archive.read_manifest(row["district_id"], import_id)
     except ArchiveError:
-        document = _bare(row)
-    ended = _ended(workspace, import_id, settled=bool(document.get("settled")))
+        document = _minimal_manifest(row)
+    ended = _ledger_state(workspace, import_id, settled=bool(document.get("settled")))
     summary = row["summary"] or {}
     if "left_out" in summary:  # a person approved in part, and the process was killed at that moment
         document["leave_out"] = summary["left_out"]
@@ -47,16 +47,16 @@ def refresh_manifest(workspace: Workspace, import_id: int) -> None:
     workspace.archive.write_manifest(row["district_id"], import_id, {**document, **ended})
 
 
-def settle_manifest(workspace: Workspace, district_id: str, import_id: int, **changes: Any) -> None:
+def finalize_manifest(workspace: Workspace, district_id: str, import_id: int, **changes: Any) -> None:
     """Let a manifest tell all that the ledger does, so that its import is not walked again; `changes` replace parts of it."""
     before = workspace.archive.read_manifest(district_id, import_id)
     kept = {name: value for name, value in before.items() if name not in ("edit", "renames")}  # keys, cells and ids of people
     document = {**kept, "settled": True, "door": [], "unkept": {}, **changes}
-    ended = _ended(workspace, import_id, settled=True)
+    ended = _ledger_state(workspace, import_id, settled=True)
     workspace.archive.write_manifest(district_id, import_id, {**document, **ended})
 
 
-def _bare(row: dict[str, Any]) -> Document:
+def _minimal_manifest(row: dict[str, Any]) -> Document:
     """Return the manifest of an import whose process was killed before it knew its upload."""
     upload = Upload(
         import_id=row["import_id"],
@@ -80,13 +80,13 @@ def _gates(workspace: Workspace, upload: Upload) -> list[Document]:
     return []
 
 
-def _door(workspace: Workspace, upload: Upload) -> Document:
+def _receive_findings(workspace: Workspace, upload: Upload) -> Document:
     """Return what was found before any row was read: bytes alone do not tell it, and some were not kept."""
     found, unarchived = staging_of(workspace, upload).door_findings(upload)
     return {"door": found.to_pylist() if found else [], "unkept": {name: table.to_pylist() for name, table in unarchived.items()}}
 
 
-def _ended(workspace: Workspace, import_id: int, *, settled: bool = False) -> Document:
+def _ledger_state(workspace: Workspace, import_id: int, *, settled: bool = False) -> Document:
     """Return what the ledger says. Of an import that was not walked to its plan also what was found, which bytes do not tell."""
     warehouse = workspace.warehouse
     row = warehouse.import_(import_id)
@@ -113,7 +113,7 @@ def _text(moment: datetime) -> str:
     return moment.isoformat()
 
 
-def is_behind(workspace: Workspace, row: Document) -> bool:
+def is_manifest_outdated(workspace: Workspace, row: Document) -> bool:
     """Return whether the manifest of an import that has ended does not say what the ledger's `row` says."""
     if row["status"] == "running":
         return False

@@ -16,7 +16,7 @@ from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.spec.findings import Finding
 
 
-def parking(workspace: Workspace, import_id: int, error: Exception) -> list[Finding]:
+def parked_findings(workspace: Workspace, import_id: int, error: Exception) -> list[Finding]:
     """Return the finding that the upload of import `import_id`, which fails because of `error`, is parked; none: it may be tried again.
 
     It is parked when so many imports of the same bytes (or of bytes that nobody came to know) have failed in a row as the settings allow,
@@ -27,7 +27,7 @@ def parking(workspace: Workspace, import_id: int, error: Exception) -> list[Find
     if row["kind"] != "upload" or isinstance(error, PermanentError):
         return []
     rows = workspace.warehouse.imports(row["district_id"], row["source"], file_set=row["file_set"], limit=tries + 1)
-    before = takewhile(lambda other: _is_same_try(other, row), (other for other in rows if other["import_id"] < import_id))
+    before = takewhile(lambda other: _is_same_attempt(other, row), (other for other in rows if other["import_id"] < import_id))
     failed = 1 + sum(1 for _ in before)
     if failed < tries:
         return []
@@ -39,22 +39,27 @@ def parking(workspace: Workspace, import_id: int, error: Exception) -> list[Find
     return [Finding(severity="upload", code=CODE, message=message)]
 
 
-def about(findings: Iterable[Finding]) -> dict[str, bool]:
+def parked_summary(findings: Iterable[Finding]) -> dict[str, bool]:
     """Return what the ledger keeps of `findings` in an import's summary."""
     return {CODE: True} if any(finding.code == CODE for finding in findings) else {}
 
 
-def may_be_tried_again(row: Mapping[str, Any]) -> bool:
+def is_retryable(row: Mapping[str, Any]) -> bool:
     """Return whether an import failed for a reason that may pass by itself, and is not parked: anything but an error that a person must mend."""
     error = (row["summary"] or {}).get("error") or {}
-    return row["kind"] == "upload" and row["status"] == "failed" and not is_parked(row) and error.get("code") not in _permanent()
+    return (
+        row["kind"] == "upload"
+        and row["status"] == "failed"
+        and not is_parked(row)
+        and error.get("code") not in _permanent_codes()
+    )
 
 
-def _is_same_try(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _is_same_attempt(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return row["status"] == "failed" and row["kind"] == "upload" and row["upload_id"] == other["upload_id"]
 
 
-def _permanent() -> set[str]:
+def _permanent_codes() -> set[str]:
     return {kind.code for kind in _kinds(PermanentError)}
 
 

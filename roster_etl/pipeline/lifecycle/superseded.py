@@ -19,10 +19,10 @@ def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at:
     undo is over in any case.
     """
     kind: ImportKind | None = "undo" if vendor(feed[1]).format.mode == "changes" else None
-    _told(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
+    refresh_manifests_and_reports(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
 
 
-def _told(workspace: Workspace, closed: Sequence[int]) -> None:
-    for import_id in closed:
+def refresh_manifests_and_reports(workspace: Workspace, import_ids: Sequence[int]) -> None:
+    for import_id in import_ids:
         refresh_manifest(workspace, import_id)
-    rewrite_reports(workspace, closed)
+    rewrite_reports(workspace, import_ids)

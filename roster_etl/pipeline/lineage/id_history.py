@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from roster_etl.canonical.references import MENTIONS
+from roster_etl.canonical.references import ID_COLUMNS
 from roster_etl.canonical.roster import RosterTable
 from roster_etl.store.warehouse import Warehouse
 
@@ -19,7 +19,7 @@ _MOST = 50  # ids that one record is followed through
 
 
 @dataclass(frozen=True, kw_only=True)
-class Under:
+class RelatedKey:
     """A key that the record had, or has. ``before``: only versions that are older are its own (an id may be given anew).
 
     ``change``: the row of ``id_changes`` that led here.
@@ -30,13 +30,13 @@ class Under:
     before: datetime | None = None
 
 
-def other_keys(warehouse: Warehouse, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any]) -> list[Under]:
+def other_keys(warehouse: Warehouse, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any]) -> list[RelatedKey]:
     """Return the other keys of the record that has `key` in table `target`: those before, and those after."""
-    seen, found = [dict(key)], list[Under]()
+    seen, found = [dict(key)], list[RelatedKey]()
     for back in (True, False):
         at: list[Mapping[str, Any]] = [key]
         while at and len(found) < _MOST:
-            steps = [under for known in at for under in _next(warehouse, feed, target, known, back=back)]
+            steps = [under for known in at for under in _adjacent_keys(warehouse, feed, target, known, back=back)]
             fresh = [under for under in steps if under.key not in seen]
             seen += [dict(under.key) for under in fresh]
             found += fresh
@@ -44,20 +44,20 @@ def other_keys(warehouse: Warehouse, feed: tuple[str, str], target: RosterTable,
     return found
 
 
-def _next(
+def _adjacent_keys(
     warehouse: Warehouse, feed: tuple[str, str], target: RosterTable, key: Mapping[str, Any], *, back: bool
-) -> Iterator[Under]:
+) -> Iterator[RelatedKey]:
     known, other = ("new_id", "old_id") if back else ("old_id", "new_id")
-    for entity, places in MENTIONS.items():
+    for entity, places in ID_COLUMNS.items():
         for table, column in places:
             if table != target.name or column not in target.key or key[column] is None:
                 continue
             rows = warehouse.trace("id_changes", {"entity": entity, known: key[column]}, *feed).to_pylist()
-            for row in (row for row in rows if row["valid_to_import"] is None and _is_of(row, key)):
-                yield Under(key={**key, column: row[other]}, change=row, before=row["valid_from"] if back else None)
+            for row in (row for row in rows if row["valid_to_import"] is None and _concerns_person_kind(row, key)):
+                yield RelatedKey(key={**key, column: row[other]}, change=row, before=row["valid_from"] if back else None)
 
 
-def _is_of(change: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
+def _concerns_person_kind(change: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
     """Whether a change is about this kind of person, where it says of which it is."""
     kind = json.loads(change["extensions"] or "{}").get("user_kind")
     return kind is None or "user_kind" not in key or bool(key["user_kind"] == kind)

@@ -20,16 +20,16 @@ import pyarrow.compute as pc
 from roster_etl.canonical.roster import TABLES, RosterTable
 from roster_etl.engine.csv.header_match import Header, match_header
 from roster_etl.engine.csv.reader import RawFile, read_csv
-from roster_etl.engine.transform.manual_edits import edit_value
-from roster_etl.frames.arrow import flat
+from roster_etl.engine.transform.manual_edits import parse_edit_value
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.column_plan import Const, Lookup, Mapping
-from roster_etl.mapping.describe import column_words, fold_words
-from roster_etl.pipeline.lineage.id_history import Under, other_keys
+from roster_etl.mapping.describe import describe_change_column, describe_column
+from roster_etl.pipeline.lineage.id_history import RelatedKey, other_keys
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import ArchiveError, PermanentError
-from roster_etl.spec.options import resolve
-from roster_etl.spec.replacements import codes_of, folded
+from roster_etl.spec.options import resolve_options
+from roster_etl.spec.replacements import comparison_key, replacement_codes
 from roster_etl.vendors import Vendor, vendor
 from roster_etl.vendors.lineage import mappings_to
 
@@ -75,15 +75,15 @@ def trace_record(
     Raises:  UnknownTable, UnknownColumn, UnknownRecord (none, or several: the message names the key columns that tell them apart).
     """
     target = roster_table(table)
-    _refuse_unknown(target, "key column", given, target.key)
-    _refuse_unknown(target, "column", [field] if field else [], target.names)
+    _require_known_columns(target, "key column", given, target.key)
+    _require_known_columns(target, "column", [field] if field else [], target.names)
     key = {name: value or None for name, value in given.items()}
     found = workspace.warehouse.trace(table, key, district_id, source)
-    _refuse_several(target, district_id, found, given)
+    _require_one_record(target, district_id, found, given)
     about = found.slice(0, 1).to_pylist()[0]
     own_key = {name: about[name] for name in target.key}
     under = other_keys(workspace.warehouse, (district_id, about["source"]), target, own_key)
-    versions = _in_order([found, *(_versions_under(workspace, district_id, about["source"], table, one) for one in under)])
+    versions = _sort_versions([found, *(_versions_of_key(workspace, district_id, about["source"], table, one) for one in under)])
     origin = _Origin(workspace, district_id, versions)
     chosen = (field,) if field else target.names
     teachers = teachers_of(workspace, district_id, about["source"], about["section_id"]) if table == "sections" else None
@@ -97,22 +97,22 @@ def trace_record(
     }
 
 
-def _versions_under(workspace: Workspace, district_id: str, source: str, table: str, under: Under) -> pa.Table:
-    found = workspace.warehouse.trace(table, under.key, district_id, source)
-    if under.before is None:
+def _versions_of_key(workspace: Workspace, district_id: str, source: str, table: str, related_key: RelatedKey) -> pa.Table:
+    found = workspace.warehouse.trace(table, related_key.key, district_id, source)
+    if related_key.before is None:
         return found
-    return found.filter(pc.less(found.column("valid_from"), pa.scalar(under.before, found.schema.field("valid_from").type)))
+    return found.filter(pc.less(found.column("valid_from"), pa.scalar(related_key.before, found.schema.field("valid_from").type)))
 
 
-def _in_order(found: list[pa.Table]) -> list[dict[str, Any]]:
+def _sort_versions(found: list[pa.Table]) -> list[dict[str, Any]]:
     rows = [row for table in found for row in table.to_pylist()]
     return sorted(rows, key=lambda row: (row["valid_from"], row["version_id"]))
 
 
-def _id_change(origin: _Origin, under: Under) -> dict[str, Any]:
-    number = under.change["valid_from_import"]
+def _id_change(origin: _Origin, related_key: RelatedKey) -> dict[str, Any]:
+    number = related_key.change["valid_from_import"]
     names = ("entity", "old_id", "new_id")
-    return {**{name: under.change[name] for name in names}, "import_id": number, "decided_by": origin.decided_by(number)}
+    return {**{name: related_key.change[name] for name in names}, "import_id": number, "decided_by": origin.decided_by(number)}
 
 
 def roster_table(name: str) -> RosterTable:
@@ -122,13 +122,13 @@ def roster_table(name: str) -> RosterTable:
     return TABLES[name]
 
 
-def _refuse_unknown(target: RosterTable, what: str, names: Any, known: tuple[str, ...]) -> None:
+def _require_known_columns(target: RosterTable, what: str, names: Any, known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             raise UnknownColumn(table=target.name, what=what, column=name, known=", ".join(known))
 
 
-def _refuse_several(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:
+def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, given: MappingABC[str, str]) -> None:
     if not found.num_rows:
         raise UnknownRecord(table=target.name, district_id=district_id, problem="no record has this key, now or before")
     differing = [
@@ -150,11 +150,11 @@ def _candidates(found: pa.Table, name: str) -> str:
 
 def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
     opened = origin.import_(version["valid_from_import"])
-    read_in = origin.read_in(version)
+    read_in = origin.source_import(version)
     read = origin.import_(read_in)
     mapping = origin.mapping(target, version)
     record = origin.record(read_in, version["source_file"], version["source_row"])
-    others = origin.others(read_in, mapping, record) if mapping else {}
+    others = origin.lookup_cells(read_in, mapping, record) if mapping else {}
     return {
         "key": {name: version[name] for name in target.key},
         "import_id": version["valid_from_import"],
@@ -171,10 +171,10 @@ def _version(origin: _Origin, target: RosterTable, version: MappingABC[str, Any]
         "closed_by_import": version["valid_to_import"],
         "close_reason": version["close_reason"],
         "fields": {
-            name: origin.by_hand(target, version, name)
+            name: origin.manual_edit_document(target, version, name)
             or (
-                _folded_field(name, version, target, record)
-                if vendor(version["source"]).fold is not None
+                _changed_field_document(name, version, target, record)
+                if vendor(version["source"]).change_plan is not None
                 else _field(name, version, mapping, record, others, read["options"] or {})
             )
             for name in fields
@@ -188,34 +188,34 @@ def _field(
     version: MappingABC[str, Any],
     mapping: Mapping | None,
     record: _Record,
-    others: MappingABC[tuple[str, str], MappingABC[str, Any]],
+    lookup_cells: MappingABC[tuple[str, str], MappingABC[str, Any]],
     texts: MappingABC[str, str],
 ) -> dict[str, Any]:
-    """``others``: what cells of other files held, by file and column."""
+    """``lookup_cells``: what cells of other files held, by file and column."""
     known = mapping is not None and name in mapping.columns
-    reads = mapping.reads()[name] if mapping and known else ()
+    reads = mapping.lineage()[name] if mapping and known else ()
     return {
         "value": version[name],
         "derived": name in json.loads(version["derived"] or "[]"),
         "rule": _rule(mapping, name, version["source"], texts) if mapping and known else "the format does not carry this column",
-        "reads": [{**record.cell(file, column), **others.get((file, column), {})} for file, column in reads],
+        "reads": [{**record.cell(file, column), **lookup_cells.get((file, column), {})} for file, column in reads],
     }
 
 
-def _folded_field(name: str, version: MappingABC[str, Any], target: RosterTable, record: _Record) -> dict[str, Any]:
+def _changed_field_document(name: str, version: MappingABC[str, Any], target: RosterTable, record: _Record) -> dict[str, Any]:
     """Of a format of changes: the row that last changed the record; other columns may stand since an earlier one."""
-    plan = vendor(version["source"]).fold
+    plan = vendor(version["source"]).change_plan
     assert plan is not None
     return {
         "value": version[name],
         "derived": name in json.loads(version["derived"] or "[]"),
-        "rule": fold_words(plan, target.name, name) or "no row gives this column",
-        "reads": [record.cell(file, column) for file, column in plan.reads(target.name).get(name, ()) if file == record.kind],
+        "rule": describe_change_column(plan, target.name, name) or "no row gives this column",
+        "reads": [record.cell(file, column) for file, column in plan.lineage(target.name).get(name, ()) if file == record.kind],
     }
 
 
 def _rule(mapping: Mapping, name: str, source: str, texts: MappingABC[str, str]) -> str:
-    return column_words(mapping, name, resolve(vendor(source).format, texts))
+    return describe_column(mapping, name, resolve_options(vendor(source).format, texts))
 
 
 def _has_constants(mapping: Mapping, version: MappingABC[str, Any], names: Collection[str]) -> bool:
@@ -277,7 +277,7 @@ class _Origin:
         exact = [mapping for mapping in fitting if _has_constants(mapping, version, target.names) and _derives(mapping, version)]
         return next(iter([*exact, *fitting]), None)
 
-    def read_in(self, version: MappingABC[str, Any]) -> int:
+    def source_import(self, version: MappingABC[str, Any]) -> int:
         """Return the import whose upload the version's row came in: an earlier one, if the row was refused then and fitted later."""
         opened = int(version["valid_from_import"])
         summary = self.import_(opened)["summary"] or {}
@@ -286,12 +286,12 @@ class _Origin:
         if undoes := summary.get("undoes"):  # a version that came back: it was read when it first was there
             came = (v for v in self.versions if v["valid_from_import"] < undoes[0] and _is_same_row(v, version))
             first = next(came, None)
-            return self.read_in(first) if first else opened
+            return self.source_import(first) if first else opened
         released = summary.get("released", ())
         found = (n for n, file, row in released if (file, row) == (version["source_file"], version["source_row"]))
         return next(found, opened)
 
-    def by_hand(self, target: RosterTable, version: MappingABC[str, Any], name: str) -> dict[str, Any] | None:
+    def manual_edit_document(self, target: RosterTable, version: MappingABC[str, Any], name: str) -> dict[str, Any] | None:
         """Return what is known of a column that a steward's edit held in this version; None: it was none."""
         key = {column: version[column] for column in target.key}
         held = [
@@ -301,7 +301,7 @@ class _Origin:
             and json.loads(edit["key"]) == key
             and edit["set_at"] <= version["valid_from"]
             and (edit["cleared_at"] is None or version["valid_from"] < edit["cleared_at"])
-            and edit_value(target, name, edit["value"]) == version[name]
+            and parse_edit_value(target, name, edit["value"]) == version[name]
         ]
         if not held:
             return None
@@ -318,7 +318,7 @@ class _Origin:
         manifest = self._manifest(import_id) if self.import_(import_id)["kind"] == "override" else {}
         return (manifest.get("edit") or manifest.get("renames") or {}).get("by")
 
-    def others(self, import_id: int, mapping: Mapping, record: _Record) -> dict[tuple[str, str], dict[str, Any]]:
+    def lookup_cells(self, import_id: int, mapping: Mapping, record: _Record) -> dict[tuple[str, str], dict[str, Any]]:
         """Return what was looked up for a row in other files of its upload, by file and column: the text, and the row that it stood in."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for step in (step for step in mapping.steps if isinstance(step, Lookup)):
@@ -329,7 +329,7 @@ class _Origin:
                 continue
             with suppress(ArchiveError):
                 raw, header = self._raw(import_id, member)
-                place = _looked_up(raw, header, step, wanted)
+                place = _lookup_position(raw, header, step, wanted)
                 for column in {*step.take.values(), step.key} & set(header.positions) if place is not None else ():
                     text = raw.table.column(f"c{header.positions[column]}")[place].as_py()
                     found[step.file, column] = {"text": text, "row": raw.rows[place].as_py()}
@@ -350,15 +350,15 @@ class _Origin:
         if place < 0:
             return _Record(kind=member.kind, cells={}, note="the row is not in the archived file")
         cells = {name: raw.table.column(f"c{position}")[place].as_py() for name, position in header.positions.items()}
-        return _Record(kind=member.kind, cells=cells, replaced=self._replaced(import_id, member, cells))
+        return _Record(kind=member.kind, cells=cells, replaced=self._replaced_cells(import_id, member, cells))
 
-    def _replaced(self, import_id: int, member: Member, cells: MappingABC[str, str | None]) -> dict[str, str]:
+    def _replaced_cells(self, import_id: int, member: Member, cells: MappingABC[str, str | None]) -> dict[str, str]:
         """Return what the replace rules of that import put in place of `cells`, where they changed one."""
         rules = self._manifest(import_id).get("replacements") or {}
         file = vendor(self.import_(import_id)["source"]).format.file(str(member.kind))
         found = {}
         for name, text in cells.items():
-            instead = codes_of(file, name, rules).get(folded(text or ""))
+            instead = replacement_codes(file, name, rules).get(comparison_key(text or ""))
             if instead is not None and instead != (text or "").strip():
                 found[name] = instead
         return found
@@ -376,19 +376,19 @@ class _Origin:
     def _read(self, import_id: int, member: Member) -> tuple[RawFile, Header]:
         opened = self.import_(import_id)
         format_ = vendor(opened["source"]).format
-        encoding = str(resolve(format_, opened["options"] or {})["encoding"])
+        encoding = str(resolve_options(format_, opened["options"] or {})["encoding"])
         raw = read_csv(self.workspace.archive.get(str(member.key)), encoding=encoding)
         return raw, match_header(raw.header, format_.file(str(member.kind)))
 
 
-def _looked_up(raw: RawFile, header: Header, step: Lookup, wanted: str) -> int | None:
+def _lookup_position(raw: RawFile, header: Header, step: Lookup, wanted: str) -> int | None:
     """Return the place of the first record that the step finds for the value `wanted`; None: there is none."""
     needed = {step.key, *([step.where.column] if step.where else [])}
     if not needed <= set(header.positions):
         return None
 
     def cells(name: str) -> pa.Array:
-        return pc.utf8_trim_whitespace(flat(raw.table.column(f"c{header.positions[name]}")))
+        return pc.utf8_trim_whitespace(combine_chunks(raw.table.column(f"c{header.positions[name]}")))
 
     fits = pc.equal(cells(step.key), wanted)
     if step.where:

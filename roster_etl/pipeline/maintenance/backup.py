@@ -17,31 +17,41 @@ from pathlib import Path
 from typing import Any
 
 from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, error_summary
-from roster_etl.pipeline.lifecycle.manifest import is_behind, refresh_manifest
+from roster_etl.pipeline.lifecycle.manifest import is_manifest_outdated, refresh_manifest
 from roster_etl.pipeline.maintenance.backup_manifest import (
-    ARCHIVED,
+    ARCHIVE_PATTERNS,
     CLAIM,
-    NOTE,
+    MANIFEST_FILE,
     SETTINGS,
     WAREHOUSE,
+    BackupManifest,
+    BackupWriter,
     NoBackup,
-    Note,
-    Sealed,
-    Writing,
-    carry,
-    check,
+    VerifiedBackup,
     is_claim,
+    read_verified_backup,
+    write_atomically,
 )
-from roster_etl.pipeline.workspace import HALF, Workspace
+from roster_etl.pipeline.workspace import RESTORE_MARKER, Workspace
 from roster_etl.spec.errors import PermanentError, RetryableError
-from roster_etl.store.archive import named_keys
+from roster_etl.store.archive import referenced_keys
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.folder import Folder
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.files.urls import local_path, redact
-from roster_etl.store.warehouse import Conclusion, Entry, Warehouse
+from roster_etl.store.warehouse import AuditEntry, ImportResult, Warehouse
 
-__all__ = ["BackedUp", "NoBackup", "NotEmpty", "PurgedMeanwhile", "Restored", "Whole", "back_up", "look_at", "restore"]
+__all__ = [
+    "BackupResult",
+    "BackupSummary",
+    "NoBackup",
+    "NotEmpty",
+    "PurgedMeanwhile",
+    "RestoreResult",
+    "back_up",
+    "restore",
+    "verify_backup",
+]
 
 
 class NotEmpty(PermanentError):
@@ -59,7 +69,7 @@ class PurgedMeanwhile(RetryableError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackedUp:
+class BackupResult:
     """What was copied. ``warehouse``: whether the database is among it; ``newest``: the newest import that it knows; ``files``: of the archive."""
 
     where: str
@@ -69,7 +79,7 @@ class BackedUp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored:
+class RestoreResult:
     """What came back. ``ended``: imports that were under way; ``forgotten``: manifests of imports that the warehouse does not know."""
 
     home: str
@@ -80,7 +90,7 @@ class Restored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whole:
+class BackupSummary:
     """A backup that could be restored. ``at``: when it was made (ISO 8601); ``listed``: how many files it has; ``bytes``: of all of them."""
 
     where: str
@@ -91,20 +101,20 @@ class Whole:
     bytes: int
 
 
-def back_up(workspace: Workspace, to: str) -> BackedUp:
+def back_up(workspace: Workspace, to: str) -> BackupResult:
     """Copy all that cannot be made again into the empty folder `to` (path or fsspec URL). Raises NotEmpty, PurgedMeanwhile."""
     target = Folder(to)
-    with workspace.warehouse.noting(Entry(action="backup", about={"to": redact(to)})):
+    with workspace.warehouse.noting(AuditEntry(action="backup", about={"to": redact(to)})):
         _claim(target)
         with scratch_folder(workspace.settings.scratch) as scratch:
-            note = _copied(workspace, Writing(target, scratch))
-    return BackedUp(where=redact(to), warehouse=note.warehouse, newest=note.newest, files=note.files)
+            note = _copy_parts(workspace, BackupWriter(target, scratch))
+    return BackupResult(where=redact(to), warehouse=note.warehouse, newest=note.newest, files=note.files)
 
 
 def _claim(target: Folder) -> None:
     """Make an empty folder that of this backup alone. Raises NotEmpty: it is not empty, or another backup was quicker."""
     found, where = target.names(), redact(target.url)
-    if NOTE not in found and any(is_claim(name) for name in found):
+    if MANIFEST_FILE not in found and any(is_claim(name) for name in found):
         raise NotEmpty(
             where=where, problem="a backup into it goes on, or broke off; name a new folder, and remove one that broke off"
         )
@@ -114,57 +124,57 @@ def _claim(target: Folder) -> None:
         raise NotEmpty(where=where, problem="another backup into it has just begun; name a new folder for each backup")
 
 
-def _copied(workspace: Workspace, writing: Writing) -> Note:
+def _copy_parts(workspace: Workspace, writer: BackupWriter) -> BackupManifest:
     archive, purges = Folder(workspace.settings.archive), _purges(workspace)
-    _copy(archive, writing, "arrivals")
-    newest = _copy_warehouse(workspace, writing)
+    _copy_archive_folder(archive, writer, "arrivals")
+    newest = _copy_warehouse(workspace, writer)
     fault_point("backup.warehouse")
     is_copied = newest is not None
     number = _newest(workspace.warehouse) if newest is None else newest
-    files = sum(_copy(archive, writing, name) for name in ("objects", "manifests", "reports", "removals"))
-    _copy_settings(workspace, writing)
+    files = sum(_copy_archive_folder(archive, writer, name) for name in ("objects", "manifests", "reports", "removals"))
+    _copy_settings(workspace, writer)
     if _purges(workspace) != purges or any(row["status"] == "running" for row in purges):
-        raise PurgedMeanwhile(where=redact(writing.folder.url))
-    note = writing.seal(at=datetime.now(UTC).isoformat(), warehouse=is_copied, newest=number, files=files)
+        raise PurgedMeanwhile(where=redact(writer.folder.url))
+    note = writer.write_file_list(at=datetime.now(UTC).isoformat(), warehouse=is_copied, newest=number, files=files)
     fault_point("backup.note")
-    writing.write_note(note)
+    writer.write_backup_manifest(note)
     return note
 
 
-def restore(source: str, home: Path) -> Restored:
+def restore(source: str, home: Path) -> RestoreResult:
     """Make `home`, a new folder, of the backup in `source`. A PostgreSQL warehouse has been restored by its own tools before.
 
     All of the backup is looked at before anything is written, and where it fails all the same `home` is left as it was.
     Raises: NoBackup; NotEmpty: `home`, or the archive, registry or warehouse that its settings name, has something already.
     """
-    sealed = check(source)
-    wanted = _wanted(sealed)
+    sealed = read_verified_backup(source)
+    wanted = _select_files(sealed)
     if home.is_dir() and {path.name for path in home.iterdir()} - set(SETTINGS):
         raise NotEmpty(where=str(home), problem="name a new folder as --home")
     with ExitStack() as undo:
-        done = _made(sealed, wanted, home, undo)
+        done = _restore_home(sealed, wanted, home, undo)
         undo.pop_all()
     return done
 
 
-def look_at(source: str) -> Whole:
+def verify_backup(source: str) -> BackupSummary:
     """Read all of the backup in `source`, as `restore` does before it writes anything. Raises NoBackup."""
-    sealed = check(source)
-    _wanted(sealed)
-    note, size = sealed.note, sum(file.size for file in sealed.files.values())
+    sealed = read_verified_backup(source)
+    _select_files(sealed)
+    note, size = sealed.manifest, sum(file.size for file in sealed.files.values())
     where = redact(source)
-    return Whole(where=where, at=note.at, warehouse=note.warehouse, newest=note.newest, listed=note.listed, bytes=size)
+    return BackupSummary(where=where, at=note.at, warehouse=note.warehouse, newest=note.newest, listed=note.listed, bytes=size)
 
 
-def _made(sealed: Sealed, wanted: _Wanted, home: Path, undo: ExitStack) -> Restored:
-    """Make the home. Args: undo: gets what takes back all that was done, if it breaks off."""
+def _restore_home(backup: VerifiedBackup, selection: _RestoreSelection, home: Path, rollback: ExitStack) -> RestoreResult:
+    """Make the home. Args: rollback: gets what takes back all that was done, if it breaks off."""
     own = Folder(str(home))
     if not home.exists():
-        undo.callback(_remove_empty, home)
+        rollback.callback(_remove_empty, home)
     for name in SETTINGS:  # settings that lie there already win: other places are to be filled
-        if name in sealed.files and not own.exists(name):
-            undo.callback(own.remove, name)
-            own.write(name, sealed.read(name))
+        if name in backup.files and not own.exists(name):
+            rollback.callback(own.remove, name)
+            own.write(name, backup.read(name))
     workspace = Workspace.open(home)
     for place in (workspace.settings.archive, workspace.settings.districts):
         if Folder(place).names():
@@ -173,25 +183,25 @@ def _made(sealed: Sealed, wanted: _Wanted, home: Path, undo: ExitStack) -> Resto
             )
             raise NotEmpty(where=redact(place), problem=problem)
     before = set(own.names())
-    if not own.claim(HALF, b""):
+    if not own.claim(RESTORE_MARKER, b""):
         raise NotEmpty(where=str(home), problem="another restore into it has just begun")
-    undo.callback(_leave, own, before)
+    rollback.callback(_remove_new_files, own, before)
     for place in (workspace.settings.archive, workspace.settings.districts):
         path = local_path(place)
         if path is not None and not path.exists():
-            undo.callback(_remove_empty, path)
-        undo.callback(_leave, Folder(place), set())
+            rollback.callback(_remove_empty, path)
+        rollback.callback(_remove_new_files, Folder(place), set())
     try:
-        done = _restored(workspace, sealed, wanted, undo)
-        own.remove(HALF)
+        done = _restore_stores(workspace, backup, selection, rollback)
+        own.remove(RESTORE_MARKER)
     finally:
         workspace.close()
     return done
 
 
-def _leave(folder: Folder, before: set[str]) -> None:
+def _remove_new_files(folder: Folder, before: set[str]) -> None:
     """Remove all that was not in a folder before; what says that the home is a half, last."""
-    for name in sorted(set(folder.names()) - before, key=lambda name: name == HALF):
+    for name in sorted(set(folder.names()) - before, key=lambda name: name == RESTORE_MARKER):
         folder.remove(name)
 
 
@@ -200,42 +210,45 @@ def _remove_empty(path: Path) -> None:
         path.rmdir()
 
 
-def _restored(workspace: Workspace, sealed: Sealed, wanted: _Wanted, undo: ExitStack) -> Restored:
+def _restore_stores(
+    workspace: Workspace, backup: VerifiedBackup, selection: _RestoreSelection, rollback: ExitStack
+) -> RestoreResult:
     with scratch_folder(workspace.settings.scratch) as scratch:
-        if sealed.note.warehouse:
-            _restore_warehouse(workspace, sealed, scratch, undo)
+        if backup.manifest.warehouse:
+            _restore_warehouse(workspace, backup, scratch, rollback)
             fault_point("restore.warehouse")
         newest = _newest(workspace.warehouse)
-        if sealed.note.warehouse and newest != sealed.note.newest:
+        if backup.manifest.warehouse and newest != backup.manifest.newest:
             raise NoBackup(
-                where=redact(sealed.folder.url), problem=f"{NOTE} tells of another warehouse than the one that lies there"
+                where=redact(backup.folder.url),
+                problem=f"{MANIFEST_FILE} tells of another warehouse than the one that lies there",
             )
         registry, archive = Folder(workspace.settings.districts), Folder(workspace.settings.archive)
-        for name in sealed.under("districts"):
-            carry(sealed.pieces(name), registry, name.removeprefix("districts/"), scratch)
-        files = wanted.files(newest)
+        for name in backup.files_in("districts"):
+            write_atomically(backup.pieces(name), registry, name.removeprefix("districts/"), scratch)
+        files = selection.files(newest)
         for name in files:
-            carry(sealed.pieces(name), archive, name.removeprefix("archive/"), scratch)
+            write_atomically(backup.pieces(name), archive, name.removeprefix("archive/"), scratch)
     fault_point("restore.archive")
-    ended = _end_running(workspace)
+    ended = _fail_running_imports(workspace)
     for row in workspace.warehouse.imports():
-        if is_behind(workspace, row):
+        if is_manifest_outdated(workspace, row):
             refresh_manifest(workspace, row["import_id"])
-    workspace.warehouse.write_down(Entry(action="restore", about={"made_at": sealed.note.at, "newest": newest}))
-    forgotten = sum(_number(name) > newest for name in wanted.manifests)
-    return Restored(home=str(workspace.home), newest=newest, files=len(files), ended=ended, forgotten=forgotten)
+    workspace.warehouse.append_audit(AuditEntry(action="restore", about={"made_at": backup.manifest.at, "newest": newest}))
+    forgotten = sum(_number(name) > newest for name in selection.manifests)
+    return RestoreResult(home=str(workspace.home), newest=newest, files=len(files), ended=ended, forgotten=forgotten)
 
 
 def _newest(warehouse: Warehouse) -> int:
     return max((int(row["import_id"]) for row in warehouse.imports(limit=1)), default=0)
 
 
-def _end_running(workspace: Workspace) -> tuple[int, ...]:
+def _fail_running_imports(workspace: Workspace) -> tuple[int, ...]:
     """End, as ``failed``, imports that were under way: the processes that worked on them are of another home."""
     running = [row["import_id"] for row in workspace.warehouse.imports(status="running")]
     summary, now = {"error": error_summary(Abandoned())}, datetime.now(UTC)
     for number in running:
-        workspace.warehouse.conclude(Conclusion(import_id=number, status="failed", finished_at=now, summary=summary))
+        workspace.warehouse.conclude(ImportResult(import_id=number, status="failed", finished_at=now, summary=summary))
     return tuple(sorted(running))
 
 
@@ -246,24 +259,24 @@ def _purges(workspace: Workspace) -> list[dict[str, Any]]:
 # ---- the warehouse
 
 
-def _copy_warehouse(workspace: Workspace, writing: Writing) -> int | None:
+def _copy_warehouse(workspace: Workspace, writer: BackupWriter) -> int | None:
     """Copy the warehouse as of one moment, if it is a file. Returns the newest import that the copy knows, None if it is no file."""
-    copy = writing.scratch / WAREHOUSE
+    copy = writer.scratch / WAREHOUSE
     if not workspace.warehouse.copy_to(copy):
         return None
     with Warehouse(f"sqlite:///{copy}") as copied:
         newest = _newest(copied)
-    writing.take(WAREHOUSE, Folder(str(writing.scratch)).pieces(WAREHOUSE))
+    writer.add_file(WAREHOUSE, Folder(str(writer.scratch)).read_chunks(WAREHOUSE))
     copy.unlink()
     return newest
 
 
-def _restore_warehouse(workspace: Workspace, sealed: Sealed, scratch: Path, undo: ExitStack) -> None:
-    Folder(str(scratch)).write_by(WAREHOUSE, lambda out: out.writelines(sealed.pieces(WAREHOUSE)))
+def _restore_warehouse(workspace: Workspace, backup: VerifiedBackup, scratch: Path, rollback: ExitStack) -> None:
+    Folder(str(scratch)).write_with(WAREHOUSE, lambda out: out.writelines(backup.pieces(WAREHOUSE)))
     if not workspace.warehouse.put_file(scratch / WAREHOUSE):
         where = workspace.warehouse.url
         raise NotEmpty(where=where, problem="the backup has a SQLite file, for which the home needs a place of its own")
-    undo.callback(workspace.warehouse.remove_file)
+    rollback.callback(workspace.warehouse.remove_file)
 
 
 # ---- files
@@ -278,31 +291,31 @@ def _files(folder: Folder, name: str, depth: int) -> Iterator[str]:
             yield f"{name}/{entry}"
 
 
-def _copy(archive: Folder, writing: Writing, name: str) -> int:
+def _copy_archive_folder(archive: Folder, writer: BackupWriter, name: str) -> int:
     """Copy a folder of the archive, without what is being written there. Returns how many files that were."""
-    form, copied = re.compile(f"{name}/{ARCHIVED[name]}"), 0
-    for file in list(_files(archive, name, ARCHIVED[name].count("/"))):
+    form, copied = re.compile(f"{name}/{ARCHIVE_PATTERNS[name]}"), 0
+    for file in list(_files(archive, name, ARCHIVE_PATTERNS[name].count("/"))):
         if form.fullmatch(file):
             with suppress(FileNotFoundError):  # an upload that waited, and has been taken in
-                writing.take(f"archive/{file}", archive.pieces(file))
+                writer.add_file(f"archive/{file}", archive.read_chunks(file))
                 copied += 1
     return copied
 
 
-def _copy_settings(workspace: Workspace, writing: Writing) -> None:
+def _copy_settings(workspace: Workspace, writer: BackupWriter) -> None:
     own, registry = Folder(str(workspace.home)), Folder(workspace.settings.districts)
     for name in SETTINGS:
         if own.exists(name):
-            writing.take(name, own.pieces(name))
+            writer.add_file(name, own.read_chunks(name))
     for name in registry.names():
         if name.endswith(".toml"):
-            writing.take(f"districts/{name}", registry.pieces(name))
+            writer.add_file(f"districts/{name}", registry.read_chunks(name))
     for name in registry.names("removed"):
-        writing.take(f"districts/removed/{name}", registry.pieces(f"removed/{name}"))
+        writer.add_file(f"districts/removed/{name}", registry.read_chunks(f"removed/{name}"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wanted:
+class _RestoreSelection:
     """What of the archive comes back. ``manifests``: each with the keys that it names; ``always``: what comes whatever the newest import
     is; ``keys``: those that this names; ``pages``: reports; ``objects``: all there are.
     """
@@ -321,27 +334,27 @@ class _Wanted:
         return [*objects, *self.always, *known, *(page for page in self.pages if _number(page) <= newest)]
 
 
-def _wanted(sealed: Sealed) -> _Wanted:
+def _select_files(backup: VerifiedBackup) -> _RestoreSelection:
     """Read what names objects. Raises NoBackup: one of these files was damaged before it was backed up."""
-    arrivals, removals = sealed.under("archive/arrivals"), sealed.under("archive/removals")
+    arrivals, removals = backup.files_in("archive/arrivals"), backup.files_in("archive/removals")
     keys: set[str] = set()
     for file in (*arrivals, *removals):  # a purge that broke off has rewritten what no manifest names yet
-        keys |= _keys(sealed, file)
-    return _Wanted(
-        manifests={file: _keys(sealed, file) for file in sealed.under("archive/manifests")},
+        keys |= _keys(backup, file)
+    return _RestoreSelection(
+        manifests={file: _keys(backup, file) for file in backup.files_in("archive/manifests")},
         always=[*arrivals, *removals],
         keys=keys,
-        pages=sealed.under("archive/reports"),
-        objects=sealed.under("archive/objects"),
+        pages=backup.files_in("archive/reports"),
+        objects=backup.files_in("archive/objects"),
     )
 
 
-def _keys(sealed: Sealed, file: str) -> set[str]:
+def _keys(backup: VerifiedBackup, file: str) -> set[str]:
     try:
-        return named_keys(sealed.read(file))
+        return referenced_keys(backup.read(file))
     except ValueError:
         problem = f"{file} cannot be understood: it was damaged before it was backed up"
-        raise NoBackup(where=redact(sealed.folder.url), problem=problem) from None
+        raise NoBackup(where=redact(backup.folder.url), problem=problem) from None
 
 
 def _number(file: str) -> int:

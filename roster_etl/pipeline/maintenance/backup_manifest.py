@@ -16,13 +16,13 @@ from pathlib import Path
 
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.files.folder import Folder
-from roster_etl.store.files.urls import redact, shown
+from roster_etl.store.files.urls import printable_name, redact
 
 VERSION = 2
-NOTE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "warehouse.sqlite"
+MANIFEST_FILE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "warehouse.sqlite"
 """What seals the backup, the list of its files, what its folder is claimed by before anything else is written, the database."""
 SETTINGS = ("roster_etl.toml", "dagster.yaml")
-ARCHIVED: Mapping[str, str] = {
+ARCHIVE_PATTERNS: Mapping[str, str] = {
     "arrivals": r"[\w-]+/[\w-]+/[0-9]+\.json",
     "objects": r"[0-9a-f]{2}/[0-9a-f]{64}",
     "manifests": r"[\w-]+/[0-9]+\.json",
@@ -31,9 +31,9 @@ ARCHIVED: Mapping[str, str] = {
 }
 """The folders of the archive that are copied, and the names of their files; others are none of ours."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
-_PLACES = re.compile(
+_PATH_PATTERN = re.compile(
     rf"{'|'.join(re.escape(name) for name in (*SETTINGS, WAREHOUSE))}|districts/{_NAME}\.toml|districts/removed/{_NAME}"
-    rf"|archive/(?:{'|'.join(f'{name}/{form}' for name, form in ARCHIVED.items())})"
+    rf"|archive/(?:{'|'.join(f'{name}/{form}' for name, form in ARCHIVE_PATTERNS.items())})"
 )
 _LINE = re.compile(r"([0-9a-f]{64}) ([0-9]{1,19}) ([A-Za-z0-9_./-]+)", re.ASCII)
 
@@ -46,7 +46,7 @@ class NoBackup(PermanentError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class BackupFile:
     """A file of a backup. ``size`` in bytes."""
 
     name: str
@@ -55,7 +55,7 @@ class Listed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
+class BackupManifest:
     """What ``backup.json`` says. ``newest``: the newest import that the warehouse knows; ``files``: how many the archive has, without what
     waits; ``listed``, ``list_sha256``: how many files the list names, and the hash of the list itself.
     """
@@ -70,51 +70,51 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sealed:
+class VerifiedBackup:
     """A backup of which every file has been looked at."""
 
     folder: Folder
-    note: Note
-    files: Mapping[str, Listed]
+    manifest: BackupManifest
+    files: Mapping[str, BackupFile]
 
-    def under(self, name: str) -> list[str]:
+    def files_in(self, name: str) -> list[str]:
         """Return the names of the files in a folder, sorted."""
         return [file for file in self.files if file.startswith(f"{name}/")]
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """Yield the bytes of a file. Raises NoBackup, at the end at the latest: they are not those that were backed up."""
-        return _pieces(self.folder, self.files[name])
+        return _verified_pieces(self.folder, self.files[name])
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of a file, as `pieces`."""
+        """Return the bytes of a file, as `read_chunks`."""
         return b"".join(self.pieces(name))
 
 
 @dataclass
-class Writing:
+class BackupWriter:
     """A backup that is being written into a folder of ours. ``scratch``: a private folder, for what goes to an object store."""
 
     folder: Folder
     scratch: Path
-    files: list[Listed] = field(default_factory=list)
+    files: list[BackupFile] = field(default_factory=list)
 
-    def take(self, name: str, pieces: Iterable[bytes]) -> None:
+    def add_file(self, name: str, pieces: Iterable[bytes]) -> None:
         """Copy a file, and note its size and hash."""
-        seen = _Seen()
-        carry(seen.through(pieces), self.folder, name, self.scratch)
-        self.files.append(Listed(name=name, size=seen.size, sha256=seen.digest.hexdigest()))
+        seen = _SizeAndHash()
+        write_atomically(seen.count_pieces(pieces), self.folder, name, self.scratch)
+        self.files.append(BackupFile(name=name, size=seen.size, sha256=seen.digest.hexdigest()))
 
-    def seal(self, *, at: str, warehouse: bool, newest: int, files: int) -> Note:
-        """Write the list, and return the note that tells of it, which `write_note` is to write last."""
+    def write_file_list(self, *, at: str, warehouse: bool, newest: int, files: int) -> BackupManifest:
+        """Write the list, and return the note that tells of it, which `write_backup_manifest` is to write last."""
         lines = [f"{file.sha256} {file.size} {file.name}\n" for file in sorted(self.files, key=lambda file: file.name)]
         content = "".join(lines).encode()
         self.folder.write(LIST, content)
         digest = hashlib.sha256(content).hexdigest()
-        return Note(at=at, warehouse=warehouse, newest=newest, files=files, listed=len(lines), list_sha256=digest)
+        return BackupManifest(at=at, warehouse=warehouse, newest=newest, files=files, listed=len(lines), list_sha256=digest)
 
-    def write_note(self, note: Note) -> None:
+    def write_backup_manifest(self, manifest: BackupManifest) -> None:
         """Say that the backup is whole."""
-        self.folder.write(NOTE, json.dumps(asdict(note)).encode())
+        self.folder.write(MANIFEST_FILE, json.dumps(asdict(manifest)).encode())
 
 
 def is_claim(name: str) -> bool:
@@ -122,58 +122,60 @@ def is_claim(name: str) -> bool:
     return name.partition(".")[0] == CLAIM
 
 
-def carry(pieces: Iterable[bytes], target: Folder, name: str, scratch: Path) -> None:
+def write_atomically(pieces: Iterable[bytes], target: Folder, name: str, scratch: Path) -> None:
     """Write a file as a whole or not at all, never all of it in memory; an object store takes it from a file in `scratch`."""
     if target.is_local:
-        target.write_by(name, lambda out: out.writelines(pieces))
+        target.write_with(name, lambda out: out.writelines(pieces))
         return
     waiting = Folder(str(scratch))
-    waiting.write_by("carried", lambda out: out.writelines(pieces), durable=False)
+    waiting.write_with("carried", lambda out: out.writelines(pieces), durable=False)
     target.put(name, scratch / "carried")
 
 
-def check(source: str) -> Sealed:
+def read_verified_backup(source: str) -> VerifiedBackup:
     """Read every file of the backup in `source`, and return what it holds. Raises NoBackup naming the first file that is wrong."""
     folder = Folder(source)
-    if NOTE not in folder.names():
+    if MANIFEST_FILE not in folder.names():
         begun = any(is_claim(name) for name in folder.names())
         rest = ": one was begun and did not come to its end" if begun else ""
         raise NoBackup(where=redact(source), problem=f"no backup that was finished lies here{rest}")
     found = _plain_files(folder)
-    note = _note(folder)
-    files = {file.name: file for file in _list(folder, note)}
+    note = _read_manifest(folder)
+    files = {file.name: file for file in _read_file_list(folder, note)}
     if wrong := sorted(found ^ set(files)):
         why = "is missing" if wrong[0] in files else "is no file of this backup"
-        raise NoBackup(where=redact(source), problem=f"{shown(wrong[0])} {why}")
+        raise NoBackup(where=redact(source), problem=f"{printable_name(wrong[0])} {why}")
     if note.warehouse != (WAREHOUSE in files):
-        raise NoBackup(where=redact(source), problem=f"{NOTE} is damaged: it says otherwise of {WAREHOUSE} than the list")
+        raise NoBackup(
+            where=redact(source), problem=f"{MANIFEST_FILE} is damaged: it says otherwise of {WAREHOUSE} than the list"
+        )
     for file in files.values():
-        for _ in _pieces(folder, file):
+        for _ in _verified_pieces(folder, file):
             pass
-    return Sealed(folder=folder, note=note, files=files)
+    return VerifiedBackup(folder=folder, manifest=note, files=files)
 
 
 def _plain_files(folder: Folder) -> set[str]:
     """Return the names of the files, without the backup's own. Raises NoBackup: something else lies among them, such as a link."""
     where, found = redact(folder.url), set()
     try:
-        for name, is_plain in folder.walk():
+        for name, is_plain in folder.all_files():
             if not is_plain:
                 raise NoBackup(
-                    where=where, problem=f"{shown(name)} is a link, or no file; a backup has none, and none is followed"
+                    where=where, problem=f"{printable_name(name)} is a link, or no file; a backup has none, and none is followed"
                 )
-            if name not in (NOTE, LIST) and not is_claim(name):
+            if name not in (MANIFEST_FILE, LIST) and not is_claim(name):
                 found.add(name)
     except OSError as error:
         raise NoBackup(where=where, problem=f"it cannot be read ({error.strerror})") from None
     return found
 
 
-def _note(folder: Folder) -> Note:
+def _read_manifest(folder: Folder) -> BackupManifest:
     where = redact(folder.url)
-    damaged = NoBackup(where=where, problem=f"{NOTE} is damaged")
+    damaged = NoBackup(where=where, problem=f"{MANIFEST_FILE} is damaged")
     try:
-        document = json.loads(_whole(folder, NOTE))
+        document = json.loads(_read_file(folder, MANIFEST_FILE))
     except (ValueError, RecursionError):
         raise damaged from None
     if not isinstance(document, dict) or type(document.get("version")) is not int:
@@ -184,29 +186,29 @@ def _note(folder: Folder) -> Note:
     if document["version"] > VERSION:
         raise NoBackup(where=where, problem="a newer version of this program made it; restore it with that one")
     types = {"int": int, "str": str, "bool": bool}
-    if any(type(document.get(name.name)) is not types[str(name.type)] for name in fields(Note)):
+    if any(type(document.get(name.name)) is not types[str(name.type)] for name in fields(BackupManifest)):
         raise damaged
-    return Note(**{name.name: document[name.name] for name in fields(Note)})
+    return BackupManifest(**{name.name: document[name.name] for name in fields(BackupManifest)})
 
 
-def _list(folder: Folder, note: Note) -> Iterator[Listed]:
+def _read_file_list(folder: Folder, manifest: BackupManifest) -> Iterator[BackupFile]:
     """Yield what the list names. Raises NoBackup: it is not the one that was sealed, or names what is no part of a backup."""
-    content, where = _whole(folder, LIST), redact(folder.url)
-    if hashlib.sha256(content).hexdigest() != note.list_sha256:
+    content, where = _read_file(folder, LIST), redact(folder.url)
+    if hashlib.sha256(content).hexdigest() != manifest.list_sha256:
         raise NoBackup(where=where, problem=f"{LIST} is damaged")
     lines = content.decode("ascii", "replace").splitlines()
     names = set()
     for line in lines:
         match = _LINE.fullmatch(line)
-        if match is None or not _PLACES.fullmatch(match[3]) or match[3] in names:
+        if match is None or not _PATH_PATTERN.fullmatch(match[3]) or match[3] in names:
             raise NoBackup(where=where, problem=f"{LIST} is damaged")
         names.add(match[3])
-        yield Listed(name=match[3], size=int(match[2]), sha256=match[1])
-    if len(names) != note.listed:
-        raise NoBackup(where=where, problem=f"{LIST} names {len(names)} files, and {NOTE} says {note.listed}")
+        yield BackupFile(name=match[3], size=int(match[2]), sha256=match[1])
+    if len(names) != manifest.listed:
+        raise NoBackup(where=where, problem=f"{LIST} names {len(names)} files, and {MANIFEST_FILE} says {manifest.listed}")
 
 
-def _whole(folder: Folder, name: str) -> bytes:
+def _read_file(folder: Folder, name: str) -> bytes:
     try:
         return folder.read(name)
     except FileNotFoundError:
@@ -215,10 +217,10 @@ def _whole(folder: Folder, name: str) -> bytes:
         raise NoBackup(where=redact(folder.url), problem=f"{name} cannot be read ({error.strerror})") from None
 
 
-def _pieces(folder: Folder, file: Listed) -> Iterator[bytes]:
-    where, seen = redact(folder.url), _Seen()
+def _verified_pieces(folder: Folder, file: BackupFile) -> Iterator[bytes]:
+    where, seen = redact(folder.url), _SizeAndHash()
     try:
-        for piece in seen.through(folder.pieces(file.name)):
+        for piece in seen.count_pieces(folder.read_chunks(file.name)):
             if seen.size > file.size:
                 break
             yield piece
@@ -230,13 +232,13 @@ def _pieces(folder: Folder, file: Listed) -> Iterator[bytes]:
         raise NoBackup(where=where, problem=f"{file.name} is damaged: its bytes are not those that were backed up")
 
 
-class _Seen:
+class _SizeAndHash:
     """Size and hash of what went through."""
 
     def __init__(self) -> None:
         self.size, self.digest = 0, hashlib.sha256()
 
-    def through(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def count_pieces(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             self.size += len(piece)
             self.digest.update(piece)

@@ -20,14 +20,14 @@ class ImportsUnderWay(RetryableError):
     )
 
 
-def upgrade(workspace: Workspace) -> str | None:
+def migrate_warehouse(workspace: Workspace) -> str | None:
     """Migrate, while no import of this home can begin. Returns the revision of before (None: none).
 
     Raises: ImportsUnderWay; SchemaAhead: a newer version of the program has migrated it.
     """
-    with workspace.holders.gate():
+    with workspace.import_locks.exclusive():
         if workspace.warehouse.revision() not in (None, migrations.HEAD):
-            at_work = [number for number in workspace.warehouse.running() if workspace.holders.held(number)]
+            at_work = [number for number in workspace.warehouse.running() if workspace.import_locks.is_locked(number)]
             if at_work:
                 raise ImportsUnderWay(numbers=", ".join(map(str, at_work)))
         return workspace.warehouse.migrate()

@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roster_etl.canonical.roster import TABLES, USER_KINDS
-from roster_etl.engine.csv.erase_person import Person, scrub, scrub_lines
+from roster_etl.engine.csv.erase_person import PersonIdentifiers, erase_person, erase_person_lines
 from roster_etl.engine.csv.header_match import match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.mapping.column_plan import Const
-from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned, opened, release
-from roster_etl.pipeline.lifecycle.manifest import refresh_manifest, settle_manifest
+from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphans_under_lock, open_claimed_import, release_import
+from roster_etl.pipeline.lifecycle.manifest import finalize_manifest, refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.reporting.import_summary import data_docs_path, report_path
 from roster_etl.pipeline.reporting.report_files import write_report
@@ -28,11 +28,11 @@ from roster_etl.spec import Column, Family, File
 from roster_etl.spec.errors import PermanentError, RetryableError
 from roster_etl.spec.findings import mask
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Conclusion, Entry, Removal
+from roster_etl.store.warehouse import AuditEntry, ImportResult, PurgeScope
 from roster_etl.vendors import Vendor, vendor
 
-_TARGETS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "old_id", "new_id"})
-_ONE_SPACE = ("student", "user")
+_ID_COLUMNS = frozenset({"user_id", "observer_id", "student_id", "associated_user_id", "old_id", "new_id"})
+_SHARED_ID_KINDS = ("student", "user")
 
 
 class NothingToPurge(PermanentError):
@@ -66,7 +66,7 @@ class UploadsWait(RetryableError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Purged:
+class PurgeResult:
     """What was removed. ``imports``: under which numbers the ledger has it, one a feed; ``versions``: rows of histories by table;
     ``records``: of archived files; ``files``: objects of the archive that were rewritten or removed; ``holds``: imports that waited for
     a decision, and cannot be approved any more.
@@ -82,83 +82,89 @@ class Purged:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Archived:
+class _ArchiveChanges:
     """What became of the archive. ``changed``: import → its members, with new keys; ``dropped``: keys that are named no more."""
 
     changed: Mapping[int, list[dict[str, Any]]]
     dropped: frozenset[str]
-    places: frozenset[tuple[int, str, int]] = frozenset()
+    locations: frozenset[tuple[int, str, int]] = frozenset()
 
 
-def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> Purged:
+def purge_person(workspace: Workspace, district_id: str, kind: str, user_id: str, *, by: str) -> PurgeResult:
     """Remove one user: every version that is about them, findings and quarantine of their records, and their records in the archive.
 
     Raises: NobodyToPurge, before an import is opened for it; NothingToPurge, ImportUnderWay, UploadsWait.
     """
     person = (kind, user_id)
-    with _purging(workspace, district_id, "user", by, lambda: _refuse_nobody(workspace, district_id, kind, user_id)) as numbers:
+    with _purge_imports(
+        workspace, district_id, "user", by, lambda: _require_known_person(workspace, district_id, kind, user_id)
+    ) as numbers:
         values = workspace.warehouse.person_values(district_id, kind, user_id)
-        archived = _scrubbed(workspace, district_id, kind, Person(ids=frozenset({user_id}), values=values))
-        removal = Removal(district_id=district_id, person=person, values=values, places=archived.places, masked=mask(user_id))
-        return _carried_out(workspace, numbers, "user", by, removal, archived)
+        archived = _scrub_archive(workspace, district_id, kind, PersonIdentifiers(ids=frozenset({user_id}), values=values))
+        removal = PurgeScope(
+            district_id=district_id, person=person, values=values, locations=archived.locations, masked=mask(user_id)
+        )
+        return _execute_purge(workspace, numbers, "user", by, removal, archived)
 
 
-def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: str, now: datetime | None = None) -> Purged:
+def purge_older(workspace: Workspace, district_id: str, age: timedelta, *, by: str, now: datetime | None = None) -> PurgeResult:
     """Remove versions that were closed longer than `age` ago, and uploads and findings of that time.
 
     The newest upload that each feed has published stays, as far back as it lies.
     """
     before = (now or datetime.now(UTC)) - age
-    with _purging(workspace, district_id, "older", by) as numbers:
+    with _purge_imports(workspace, district_id, "older", by) as numbers:
         sets = [(source, one.name) for source in numbers for one in vendor(source).format.file_sets]
         last = [workspace.warehouse.last_published(district_id, source, "upload", file_set=name) for source, name in sets]
         rows = workspace.warehouse.imports(district_id)
         ended = {row["import_id"] for row in rows if row["finished_at"] and row["finished_at"] < before}
         old = frozenset(ended - {row["import_id"] for row in last if row})
-        removal = Removal(district_id=district_id, before=before, imports=old)
-        return _carried_out(workspace, numbers, "older", by, removal, _emptied(workspace, district_id, old), age=str(age))
+        removal = PurgeScope(district_id=district_id, before=before, imports=old)
+        return _execute_purge(
+            workspace, numbers, "older", by, removal, _without_uploads(workspace, district_id, old), age=str(age)
+        )
 
 
-def purge_district(workspace: Workspace, district_id: str, *, by: str) -> Purged:
+def purge_district(workspace: Workspace, district_id: str, *, by: str) -> PurgeResult:
     """Remove all that was ever imported of a district; the ledger keeps that there were imports, and their numbers."""
-    with _purging(workspace, district_id, "district", by) as numbers:
+    with _purge_imports(workspace, district_id, "district", by) as numbers:
         rows = workspace.warehouse.imports(district_id)
         everything = frozenset(row["import_id"] for row in rows) - set(numbers.values())
-        removal = Removal(district_id=district_id, imports=everything)
-        archived = _emptied(workspace, district_id, everything)
-        return _carried_out(workspace, numbers, "district", by, removal, archived)
+        removal = PurgeScope(district_id=district_id, imports=everything)
+        archived = _without_uploads(workspace, district_id, everything)
+        return _execute_purge(workspace, numbers, "district", by, removal, archived)
 
 
 @contextmanager
-def _purging(
-    workspace: Workspace, district_id: str, what: str, by: str, look: Callable[[], None] = lambda: None
+def _purge_imports(
+    workspace: Workspace, district_id: str, what: str, by: str, precheck: Callable[[], None] = lambda: None
 ) -> Iterator[dict[str, int]]:
     """Hold an import of kind ``purge`` for each feed; one that breaks off is ended as failed by the feed's next import.
 
     Args: look: refuses what cannot be meant, before anything is opened.
     """
-    with workspace.warehouse.attempt(Entry(action="purge", who=by, district_id=district_id, about={"what": what})):
+    with workspace.warehouse.attempt(AuditEntry(action="purge", who=by, district_id=district_id, about={"what": what})):
         workspace.warehouse.ensure_purgeable()
-        look()
-        numbers = _opened(workspace, district_id)
+        precheck()
+        numbers = _open_purge_imports(workspace, district_id)
         try:
             fault_point("purge.opened")
             yield numbers
         finally:
             for number in numbers.values():
-                release(workspace, number)
+                release_import(workspace, number)
 
 
-def _opened(workspace: Workspace, district_id: str) -> dict[str, int]:
+def _open_purge_imports(workspace: Workspace, district_id: str) -> dict[str, int]:
     """Enter an import of kind ``purge`` for each feed, and return their numbers. Raises NothingToPurge, ImportUnderWay, UploadsWait."""
     numbers = {}
-    with workspace.holders.gate():
-        for source in _idle(workspace, district_id):
-            numbers[source] = opened(workspace, district_id, source, kind="purge", started_at=datetime.now(UTC))
+    with workspace.import_locks.exclusive():
+        for source in _idle_feeds(workspace, district_id):
+            numbers[source] = open_claimed_import(workspace, district_id, source, kind="purge", started_at=datetime.now(UTC))
     return numbers
 
 
-def _idle(workspace: Workspace, district_id: str) -> list[str]:
+def _idle_feeds(workspace: Workspace, district_id: str) -> list[str]:
     """Return the feeds of a district of which nothing is under way; nothing begins until the gate, which is held, is let go.
 
     Raises: NothingToPurge, ImportUnderWay, UploadsWait.
@@ -167,77 +173,85 @@ def _idle(workspace: Workspace, district_id: str) -> list[str]:
     sources = warehouse.sources(district_id)
     if not sources:
         raise NothingToPurge(district_id=district_id)
-    end_abandoned(workspace, district_id)
-    if waiting := [source for source in sources if workspace.archive.arrivals(district_id, source)]:
+    fail_orphans_under_lock(workspace, district_id)
+    if waiting := [source for source in sources if workspace.archive.pending_uploads(district_id, source)]:
         raise UploadsWait(district_id=district_id, sources=", ".join(waiting))
     if running := [row for row in warehouse.imports(district_id) if row["status"] == "running"]:
         raise ImportUnderWay(import_id=running[0]["import_id"], district_id=district_id)
     return sources
 
 
-def _refuse_nobody(workspace: Workspace, district_id: str, kind: str, user_id: str) -> None:
+def _require_known_person(workspace: Workspace, district_id: str, kind: str, user_id: str) -> None:
     """Refuse a user of whom nothing is there: a slip of the pen would end every feed's holds, and look like a removal.
 
     What an earlier purge was about to remove, and has not, is there.
     Raises: NobodyToPurge; NothingToPurge, ImportUnderWay, UploadsWait.
     """
-    with workspace.holders.gate():
-        _idle(workspace, district_id)
-    if workspace.warehouse.names_person(district_id, kind, user_id) or district_id in workspace.archive.removals():
+    with workspace.import_locks.exclusive():
+        _idle_feeds(workspace, district_id)
+    if workspace.warehouse.names_person(district_id, kind, user_id) or district_id in workspace.archive.pending_removals():
         return
-    person = Person(ids=frozenset({user_id}), values=frozenset())
+    person = PersonIdentifiers(ids=frozenset({user_id}), values=frozenset())
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         for member in document.get("members", []):
-            if member["key"] and member["kind"] and _cleaned(workspace, document, member, kind, person) is not None:
+            if member["key"] and member["kind"] and _erase_person(workspace, document, member, kind, person) is not None:
                 return
     raise NobodyToPurge(user=f"{kind if kind in USER_KINDS else mask(kind)}:{mask(user_id)}", district_id=district_id)
 
 
-def _carried_out(
-    workspace: Workspace, numbers: Mapping[str, int], what: str, by: str, removal: Removal, archived: _Archived, **about: str
-) -> Purged:
+def _execute_purge(
+    workspace: Workspace,
+    numbers: Mapping[str, int],
+    what: str,
+    by: str,
+    removal: PurgeScope,
+    archive_changes: _ArchiveChanges,
+    **about: str,
+) -> PurgeResult:
     """Remove from the warehouse, then let the archive tell what is left; what was named no more is removed from it last."""
     district_id = removal.district_id
-    workspace.archive.begin_removal(district_id, archived.dropped | _checkpoints(workspace, district_id), archived.changed)
+    workspace.archive.begin_removal(
+        district_id, archive_changes.dropped | _checkpoints(workspace, district_id), archive_changes.changed
+    )
     fault_point("purge.scrubbed")
     done = datetime.now(UTC)
     told = {"what": what, "imports": list(numbers.values()), **about}
-    entry = Entry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=told)
-    noted = {"what": what, "by": by, "records": len(archived.places), "files": len(archived.dropped), **about}
+    entry = AuditEntry(action="purge", who=by, district_id=district_id, import_id=min(numbers.values()), about=told)
+    noted = {"what": what, "by": by, "records": len(archive_changes.locations), "files": len(archive_changes.dropped), **about}
 
-    def conclusions(counts: dict[str, int]) -> list[Conclusion]:
+    def conclusions(counts: dict[str, int]) -> list[ImportResult]:
         ended = [_conclusion(workspace, district_id, s, n, done, {**noted, "versions": counts}) for s, n in numbers.items()]
         return [replace(ended[0], entries=[entry]), *ended[1:]]
 
     counts = workspace.warehouse.purge(removal, conclusions)
-    _close_holds(workspace, district_id, numbers, removal.imports, done)
-    _settled(workspace, district_id, numbers)
+    _close_void_holds(workspace, district_id, numbers, removal.imports, done)
+    _finalize_manifests(workspace, district_id, numbers)
     fault_point("purge.settled")
-    workspace.archive.remove_unreferenced(workspace.archive.removal(district_id)["keys"])
+    workspace.archive.remove_unreferenced(workspace.archive.pending_removal(district_id)["keys"])
     fault_point("purge.bytes")
     workspace.frames.drop_district(district_id)
     _reports(workspace, district_id, remove=what == "district")
     workspace.archive.end_removal(district_id)
-    return Purged(
+    return PurgeResult(
         district_id=district_id,
         what=what,
         imports=tuple(numbers.values()),
         versions=counts,
-        records=len(archived.places),
-        files=len(archived.dropped),
-        holds=_closed_by(workspace, district_id, numbers.values()),
+        records=len(archive_changes.locations),
+        files=len(archive_changes.dropped),
+        holds=_holds_closed_by(workspace, district_id, numbers.values()),
     )
 
 
-def _closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -> tuple[int, ...]:
+def _holds_closed_by(workspace: Workspace, district_id: str, numbers: Iterable[int]) -> tuple[int, ...]:
     """Return the imports whose holds the ledger says were closed by imports `numbers`."""
     by = {f"import {number}" for number in numbers}
     holds = workspace.warehouse.holds(district_id, undecided=False)
     return tuple(sorted(hold["import_id"] for hold in holds if hold["decided_by"] in by))
 
 
-def _close_holds(
+def _close_void_holds(
     workspace: Workspace, district_id: str, numbers: Mapping[str, int], emptied: Collection[int], at: datetime
 ) -> None:
     """Close the holds that a purge makes void: plans of snapshots and undos, and uploads whose bytes are gone."""
@@ -249,13 +263,13 @@ def _close_holds(
 
 
 def _conclusion(
-    workspace: Workspace, district_id: str, source: str, number: int, at: datetime, noted: Mapping[str, Any]
-) -> Conclusion:
+    workspace: Workspace, district_id: str, source: str, number: int, at: datetime, purge_summary: Mapping[str, Any]
+) -> ImportResult:
     """Return how a purge ended; what uploads looked like stays known, what the last one said does not count as published any more."""
     last = workspace.warehouse.last_published(district_id, source, file_set="") or {}
     known = {name: value for name, value in (last.get("summary") or {}).items() if name in ("headers", "settings")}
-    summary = {"changes": {}, "purge": noted, **({} if noted["what"] == "district" else known)}
-    return Conclusion(import_id=number, status="published", finished_at=at, summary=summary)
+    summary = {"changes": {}, "purge": purge_summary, **({} if purge_summary["what"] == "district" else known)}
+    return ImportResult(import_id=number, status="published", finished_at=at, summary=summary)
 
 
 def _checkpoints(workspace: Workspace, district_id: str) -> set[str]:
@@ -264,13 +278,13 @@ def _checkpoints(workspace: Workspace, district_id: str) -> set[str]:
     return {key for document in documents for key in document.get("checkpoint", {}).values()}
 
 
-def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int]) -> None:
+def _finalize_manifests(workspace: Workspace, district_id: str, numbers: Mapping[str, int]) -> None:
     """Bring every manifest to what the ledger says now, and put what is left of the roster beside the newest."""
-    changed = workspace.archive.removal(district_id)["members"]
+    changed = workspace.archive.pending_removal(district_id)["members"]
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         members = changed.get(str(import_id), document.get("members", []))
-        settle_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
+        finalize_manifest(workspace, district_id, import_id, members=members, checkpoint={}, overrides=[])
     for source, number in numbers.items():
         refresh_manifest(workspace, number)
         versions = {name: workspace.warehouse.all_versions(district_id, source, name) for name in TABLES}
@@ -279,7 +293,7 @@ def _settled(workspace: Workspace, district_id: str, numbers: Mapping[str, int])
             {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
             for row in workspace.warehouse.overrides(district_id, source, ended=True)
         ]
-        settle_manifest(workspace, district_id, number, checkpoint=checkpoint, overrides=edits)
+        finalize_manifest(workspace, district_id, number, checkpoint=checkpoint, overrides=edits)
 
 
 def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
@@ -299,24 +313,24 @@ def _reports(workspace: Workspace, district_id: str, *, remove: bool) -> None:
 # ---- the archive
 
 
-def _emptied(workspace: Workspace, district_id: str, imports: Iterable[int]) -> _Archived:
+def _without_uploads(workspace: Workspace, district_id: str, imports: Iterable[int]) -> _ArchiveChanges:
     """Return the manifests of `imports` without the bytes of their uploads."""
     changed, dropped = {}, set()
     for import_id in sorted(set(imports) & set(workspace.archive.manifests(district_id))):
         members = _members(workspace, district_id, import_id)
         dropped |= {member["key"] for member in members if member["key"]}
         changed[import_id] = [{**member, "key": None} for member in members]
-    return _Archived(changed=changed, dropped=frozenset(dropped))
+    return _ArchiveChanges(changed=changed, dropped=frozenset(dropped))
 
 
-def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person) -> _Archived:
+def _scrub_archive(workspace: Workspace, district_id: str, kind: str, person: PersonIdentifiers) -> _ArchiveChanges:
     """Rewrite every archived file of the district that names the person; the manifests follow when the warehouse is done."""
     changed, dropped, places = {}, set(), set()
     for import_id in workspace.archive.manifests(district_id):
         document = workspace.archive.read_manifest(district_id, import_id)
         members = []
         for member in _members(workspace, district_id, import_id):
-            found = _without(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
+            found = _store_without_person(workspace, document, member, kind, person) if member["key"] and member["kind"] else None
             if found is not None:
                 key, rows = found
                 dropped.add(member["key"])
@@ -324,28 +338,28 @@ def _scrubbed(workspace: Workspace, district_id: str, kind: str, person: Person)
                 member = {**member, "key": key}  # noqa: PLW2901 - the member as it is from now on
             members.append(member)
         changed[import_id] = members
-    return _Archived(changed=changed, dropped=frozenset(dropped), places=frozenset(places))
+    return _ArchiveChanges(changed=changed, dropped=frozenset(dropped), locations=frozenset(places))
 
 
 def _members(workspace: Workspace, district_id: str, import_id: int) -> list[dict[str, Any]]:
     """Return the files of an import; those of a purge that was killed are as it had rewritten them."""
-    rewritten: list[dict[str, Any]] | None = workspace.archive.removal(district_id)["members"].get(str(import_id))
+    rewritten: list[dict[str, Any]] | None = workspace.archive.pending_removal(district_id)["members"].get(str(import_id))
     return rewritten or workspace.archive.read_manifest(district_id, import_id).get("members", [])
 
 
-def _without(
-    workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: Person
+def _store_without_person(
+    workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: PersonIdentifiers
 ) -> tuple[str, tuple[int, ...]] | None:
     """Store a file without the person, and return its new key and the records that were emptied; None: it does not name them."""
-    found = _cleaned(workspace, document, member, kind, person)
+    found = _erase_person(workspace, document, member, kind, person)
     if found is None:
         return None
     cleaned, rows = found
     return workspace.archive.put(cleaned, original_sha256=member["sha256"]).key, rows
 
 
-def _cleaned(
-    workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: Person
+def _erase_person(
+    workspace: Workspace, document: Mapping[str, Any], member: Mapping[str, Any], kind: str, person: PersonIdentifiers
 ) -> tuple[bytes, tuple[int, ...]] | None:
     """Return the bytes of a file without the person, and the records that are emptied; None: it does not name them."""
     content = workspace.archive.get(member["key"])
@@ -354,8 +368,8 @@ def _cleaned(
     encoding = document["options"].get("encoding", "utf-8")
     raw = read_csv(content, encoding=encoding)
     own, mentions = _positions(facts, file, raw.header, kind)
-    scrubbed = scrub(content, person, own=own, mentions=mentions, encoding=encoding)
-    cleaned = scrub_lines(scrubbed.content, person) if raw.refused or raw.damaged else scrubbed.content
+    scrubbed = erase_person(content, person, own_columns=own, mention_columns=mentions, encoding=encoding)
+    cleaned = erase_person_lines(scrubbed.content, person) if raw.refused or raw.damaged else scrubbed.content
     return None if cleaned == content else (cleaned, scrubbed.rows)
 
 
@@ -374,10 +388,10 @@ def id_columns(facts: Vendor, kind: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {file.name: set() for file in facts.format.files}
     for mapping in facts.mappings:
         named = mapping.columns.get("user_kind")
-        if (isinstance(named, Const) and named.value != kind) or (named is None and kind not in _ONE_SPACE):
+        if (isinstance(named, Const) and named.value != kind) or (named is None and kind not in _SHARED_ID_KINDS):
             continue
-        for target, origins in mapping.reads().items():
-            for name, column in origins if target in _TARGETS else ():
+        for target, origins in mapping.lineage().items():
+            for name, column in origins if target in _ID_COLUMNS else ():
                 found[name].add(column)
     for file in facts.format.files:
         every: tuple[Column | Family, ...] = (*file.columns, *file.families)

@@ -17,7 +17,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from roster_etl.frames.arrow import FINDINGS
-from roster_etl.pipeline.import_upload import Tell, walk
+from roster_etl.pipeline.import_upload import ProgressCallback, run_steps
 from roster_etl.pipeline.review import override, renames, undo
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.uploads.upload import Upload
@@ -28,7 +28,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.registry.registry import District, Feed, Gate, Registry
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import Conclusion, Entry, TableChange, Warehouse
+from roster_etl.store.warehouse import AuditEntry, ImportResult, TableChange, Warehouse
 
 Document = dict[str, Any]
 _DECISIONS = {"published": "publish", "discarded": "held"}
@@ -56,7 +56,7 @@ class CannotReplay(PermanentError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rebuilt:
+class RebuildResult:
     """What came of a rebuild. ``differs``: imports that plan something else now than they did then."""
 
     district_id: str
@@ -65,7 +65,9 @@ class Rebuilt:
     differs: tuple[int, ...] = ()
 
 
-def rebuild(workspace: Workspace, district_id: str, url: str, tell: Tell = lambda _: None) -> Rebuilt:
+def rebuild_district(
+    workspace: Workspace, district_id: str, url: str, on_progress: ProgressCallback = lambda _: None
+) -> RebuildResult:
     """Replay the archive of a district into the warehouse at `url`, which is migrated if it is empty.
 
     Imports keep their numbers and times; versions are numbered anew. Raises: NotEmpty, NothingArchived, CannotReplay,
@@ -75,79 +77,79 @@ def rebuild(workspace: Workspace, district_id: str, url: str, tell: Tell = lambd
     documents = [document for document in every if document.get("status") != "running"]
     if not documents:
         raise NothingArchived(district_id=district_id)
-    _refuse_unknown(documents)
+    _require_replayable(documents)
     differs = []
-    with scratch_folder(workspace.settings.scratch) as folder, _opened(workspace, url, folder) as replay:
+    with scratch_folder(workspace.settings.scratch) as folder, _open_replay(workspace, url, folder) as replay:
         replay.warehouse.migrate()
         if known := replay.warehouse.imports(district_id):
             raise NotEmpty(url=replay.warehouse.url, imports=len(known), district_id=district_id)
-        for document in sorted(documents, key=_moment):
+        for document in sorted(documents, key=_replay_order):
             if not REPLAYS[document["ledger"]["kind"]](replay, document):
                 differs.append(int(document["import_id"]))
             fault_point("rebuild.import")
-            tell(f"import {document['import_id']}")
+            on_progress(f"import {document['import_id']}")
     published = sum(document["status"] == "published" for document in documents)
-    return Rebuilt(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))
+    return RebuildResult(district_id=district_id, imports=len(documents), published=published, differs=tuple(differs))
 
 
-def _refuse_unknown(documents: Sequence[Document]) -> None:
+def _require_replayable(documents: Sequence[Document]) -> None:
     for document in documents:
         problem = "its manifest was written by an earlier version" if "ledger" not in document else None
         if problem is None and document["ledger"]["kind"] not in REPLAYS:
             problem = f"imports of kind {document['ledger']['kind']} are not known"
-        elif problem is None and document["ledger"]["kind"] == "override" and not _told(document):
+        elif problem is None and document["ledger"]["kind"] == "override" and not _is_complete(document):
             problem = "its manifest does not say what was edited, or renamed"
         if problem:
             raise CannotReplay(import_id=document["import_id"], district_id=document["district_id"], problem=problem)
 
 
-def _told(document: Document) -> bool:
+def _is_complete(document: Document) -> bool:
     """Return whether a manifest of kind ``override`` says all that it takes to do it again, or need not."""
     needed = "edit" in document or "pairs" in document.get("renames", {})
     return needed or bool(document.get("settled")) or document["status"] != "published"
 
 
-def _moment(document: Document) -> tuple[str, int]:
+def _replay_order(document: Document) -> tuple[str, int]:
     """Order imports as they ended: what one saw of the roster is what those before it had published."""
     return document["ledger"]["finished_at"] or document["ledger"]["started_at"], int(document["import_id"])
 
 
-def _opened(workspace: Workspace, url: str, folder: Path) -> Replay:
+def _open_replay(workspace: Workspace, url: str, folder: Path) -> ReplayWorkspace:
     settings = replace(workspace.settings, warehouse=url, staging=str(folder / "staging"), districts=str(folder / "districts"))
-    return Replay(settings)
+    return ReplayWorkspace(settings)
 
 
 # ---- one import
 
 
-def replay_upload(replay: Replay, document: Document) -> bool:
+def replay_upload(replay: ReplayWorkspace, document: Document) -> bool:
     """Replay one import of an upload. Returns whether it plans what it planned then."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.warehouse.replay_start(document["ledger"])
     same = True
     if document["walked"]:
-        upload = _upload_of(replay, document)
-        with replay.replaying(document):
-            planned = walk(replay, upload)
+        upload = _received_upload(replay, document)
+        with replay.replay_context(document):
+            planned = run_steps(replay, upload)
         same = bool(document.get("purged")) or _plain(planned.tables) == document["ledger"]["summary"].get("plan")
         replay.frames.drop(upload.district_id, upload.import_id)
-    replay.warehouse.end_again(document)
+    replay.warehouse.replay_end(document)
     return same
 
 
-def replay_override(replay: Replay, document: Document) -> bool:
+def replay_override(replay: ReplayWorkspace, document: Document) -> bool:
     """Replay a steward's edit, or that people under new ids are who they were."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.warehouse.replay_start(document["ledger"])
     if document.get("settled") or document["status"] != "published":
         pass
     elif "edit" in document:
-        _edit_again(replay, document)
+        _replay_edit(replay, document)
     else:
-        renames.say_again(replay, (document["district_id"], document["source"]), document["renames"])
-    replay.warehouse.end_again(document)
+        renames.reapply_renames(replay, (document["district_id"], document["source"]), document["renames"])
+    replay.warehouse.replay_end(document)
     return True
 
 
-def _edit_again(replay: Replay, document: Document) -> None:
+def _replay_edit(replay: ReplayWorkspace, document: Document) -> None:
     edit = document["edit"]
     target = override.Target(
         district_id=document["district_id"],
@@ -157,32 +159,32 @@ def _edit_again(replay: Replay, document: Document) -> None:
         field=edit["field"],
     )
     if edit["begins"]:
-        override.set_again(replay, target, edit["value"], edit["by"])
+        override.reapply_override(replay, target, edit["value"], edit["by"])
     else:
         override.clear_override(replay, target, edit["by"])
 
 
-def replay_undo(replay: Replay, document: Document) -> bool:
+def replay_undo(replay: ReplayWorkspace, document: Document) -> bool:
     """Replay an undo, as far as it came. Returns whether it plans what it planned then."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.warehouse.replay_start(document["ledger"])
     same = True
     if document["walked"]:
-        planned = undo.undo_again(replay, document["ledger"])
+        planned = undo.reapply_undo(replay, document["ledger"])
         same = _plain(planned) == document["ledger"]["summary"].get("plan")
-    replay.warehouse.end_again(document)
+    replay.warehouse.replay_end(document)
     return same
 
 
-def replay_purge(replay: Replay, document: Document) -> bool:
+def replay_purge(replay: ReplayWorkspace, document: Document) -> bool:
     """Enter what a purge left: after it, the bytes alone do not tell the history any more."""
-    replay.warehouse.begin_again(document["ledger"])
+    replay.warehouse.replay_start(document["ledger"])
     tables = {name: replay.archive.get_table(key) for name, key in document.get("checkpoint", {}).items()}
     replay.warehouse.restore_versions(tables, document.get("overrides", []))
-    replay.warehouse.end_again(document)
+    replay.warehouse.replay_end(document)
     return True
 
 
-REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {
+REPLAYS: dict[str, Callable[[ReplayWorkspace, Document], bool]] = {
     "upload": replay_upload,
     "override": replay_override,
     "undo": replay_undo,
@@ -191,7 +193,7 @@ REPLAYS: dict[str, Callable[[Replay, Document], bool]] = {
 """How an import is replayed, by its kind."""
 
 
-def _upload_of(replay: Replay, document: Document) -> Upload:
+def _received_upload(replay: ReplayWorkspace, document: Document) -> Upload:
     """Return the upload as it stood behind the door, and leave in staging what was found there."""
     upload = Upload.from_dict({name: document[name] for name in _UPLOAD_FIELDS if name in document})
     upload = replace(upload, decided=_DECISIONS.get(document["status"], document["status"]), ended=None)
@@ -211,30 +213,30 @@ def _plain(tables: Mapping[str, Any]) -> Any:
 
 
 @dataclass(frozen=True)
-class Replay(Workspace):
+class ReplayWorkspace(Workspace):
     """A workspace that reads the archive, and writes what is replayed into another warehouse."""
 
     settings: Settings
-    now: list[Document] = field(default_factory=list)
+    current_documents: list[Document] = field(default_factory=list)
 
     @cached_property
     def archive(self) -> Archive:
         """The archive, which a replay only reads."""
-        return _Sealed(self.settings.archive)
+        return _ReadOnlyArchive(self.settings.archive)
 
     @cached_property
     def registry(self) -> Registry:
         """The registry as it was at the import that is replayed."""
-        return _Then(self)
+        return _RegistryAtImport(self)
 
     @cached_property
-    def warehouse(self) -> Target:
+    def warehouse(self) -> ReplayWarehouse:
         """The warehouse that is filled."""
-        return Target(self.settings.warehouse)
+        return ReplayWarehouse(self.settings.warehouse)
 
-    def replaying(self, document: Document) -> _Now:
+    def replay_context(self, document: Document) -> _CurrentReplay:
         """Work on the import of `document` inside the block."""
-        return _Now(self, document)
+        return _CurrentReplay(self, document)
 
     def __enter__(self) -> Self:
         return self
@@ -243,20 +245,20 @@ class Replay(Workspace):
         self.warehouse.close()
 
 
-class _Now:
+class _CurrentReplay:
     """The import that is being replayed, for the registry of that time."""
 
-    def __init__(self, replay: Replay, document: Document) -> None:
+    def __init__(self, replay: ReplayWorkspace, document: Document) -> None:
         self._replay, self._document = replay, document
 
     def __enter__(self) -> None:
-        self._replay.now.append(self._document)
+        self._replay.current_documents.append(self._document)
 
     def __exit__(self, *_: object) -> None:
-        self._replay.now.clear()
+        self._replay.current_documents.clear()
 
 
-class _Sealed(Archive):
+class _ReadOnlyArchive(Archive):
     """An archive whose manifests stay as they are."""
 
     def write_manifest(self, district_id: str, import_id: int, document: Mapping[str, Any]) -> str:
@@ -264,30 +266,30 @@ class _Sealed(Archive):
         return ""
 
 
-class _Then(Registry):
+class _RegistryAtImport(Registry):
     """A registry that knows one district, with the settings that the manifest names."""
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: ReplayWorkspace) -> None:
         super().__init__(replay.settings.districts)
         self._replay = replay
 
     def get(self, district_id: str) -> District:
         """Return the district as it was."""
-        (document,) = self._replay.now
+        (document,) = self._replay.current_documents
         gates = tuple(Gate(**{**gate, "date": datetime.date.fromisoformat(gate["date"])}) for gate in document["gates"])
         return District(id=district_id, feeds=(Feed(format=document["source"], gates=gates),))
 
 
-class Target(Warehouse):
+class ReplayWarehouse(Warehouse):
     """A warehouse that is filled with imports that are over."""
 
-    def begin_again(self, row: Mapping[str, Any]) -> None:
+    def replay_start(self, row: Mapping[str, Any]) -> None:
         """Enter an import under the number and the times that it had."""
         self._finished_at = datetime.datetime.fromisoformat(row["finished_at"] or row["started_at"])
         self._number = int(row["import_id"])
         self.restore_import(row)
 
-    def end_again(self, document: Mapping[str, Any]) -> None:
+    def replay_end(self, document: Mapping[str, Any]) -> None:
         """Write how the import ended then."""
         self.restore_end(
             document["ledger"],
@@ -302,22 +304,22 @@ class Target(Warehouse):
         """Go on with the import that was entered under its own number."""
         return self._number
 
-    def conclude(self, conclusion: Conclusion) -> None:
+    def conclude(self, import_result: ImportResult) -> None:
         """End the import at the moment when it ended."""
-        super().conclude(replace(conclusion, finished_at=self._finished_at))
+        super().conclude(replace(import_result, finished_at=self._finished_at))
 
     def publish(
         self,
-        conclusion: Conclusion,
+        import_result: ImportResult,
         changes: Mapping[str, TableChange],
         base: int | None,
         *,
         approved_by: str | None = None,
     ) -> None:
         """Publish at the moment when it was published."""
-        super().publish(replace(conclusion, finished_at=self._finished_at), changes, base, approved_by=approved_by)
+        super().publish(replace(import_result, finished_at=self._finished_at), changes, base, approved_by=approved_by)
 
-    def _write_down(self, connection: Any, entries: Sequence[Entry]) -> None:
+    def _append_audit(self, connection: Any, entries: Sequence[AuditEntry]) -> None:
         """Add nothing to the audit: what was decided then was written down then."""
 
     def supersede_holds(self, *_: Any, **__: Any) -> list[int]:

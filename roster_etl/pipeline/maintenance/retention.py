@@ -18,7 +18,7 @@ _PAGES = ("html", "json", "csv", "data_docs")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LetGo:
+class RetentionResult:
     """What was removed. ``frames``, ``reports``: imports that lost theirs; ``messages``: parked ones that nobody sent."""
 
     frames: int
@@ -26,20 +26,20 @@ class LetGo:
     messages: int
 
 
-def let_go(workspace: Workspace, now: datetime) -> LetGo:
+def apply_retention(workspace: Workspace, now: datetime) -> RetentionResult:
     """Remove what is older than ``[retention]`` says."""
     kept = workspace.settings.retention
-    return LetGo(
-        frames=_frames(workspace, now - kept.age("frames")),
-        reports=_reports(workspace, now - kept.age("reports")),
-        messages=_messages(workspace, now - kept.age("outbox")),
+    return RetentionResult(
+        frames=_remove_old_frames(workspace, now - kept.max_age("frames")),
+        reports=_remove_old_reports(workspace, now - kept.max_age("reports")),
+        messages=_discard_old_messages(workspace, now - kept.max_age("outbox")),
     )
 
 
-def _frames(workspace: Workspace, before: datetime) -> int:
+def _remove_old_frames(workspace: Workspace, before: datetime) -> int:
     """Remove frames of imports that ended before a moment; of those that the ledger does not know nothing is said."""
     spared, removed = open_holds(workspace), 0
-    for district_id, numbers in workspace.frames.kept().items():
+    for district_id, numbers in workspace.frames.imports_by_district().items():
         ended = {row["import_id"]: row["finished_at"] for row in workspace.warehouse.imports(district_id)} if numbers else {}
         for number in set(numbers) - spared:
             if (at := ended.get(number)) is not None and at < before:
@@ -49,7 +49,7 @@ def _frames(workspace: Workspace, before: datetime) -> int:
     return removed
 
 
-def _reports(workspace: Workspace, before: datetime) -> int:
+def _remove_old_reports(workspace: Workspace, before: datetime) -> int:
     """Remove pages of the home that were written before a moment; ``roster-etl report`` writes them again."""
     spared, removed = open_holds(workspace), set()
     for page in (workspace.home / "reports").glob("*/*"):
@@ -62,6 +62,6 @@ def _reports(workspace: Workspace, before: datetime) -> int:
     return len(removed)
 
 
-def _messages(workspace: Workspace, before: datetime) -> int:
+def _discard_old_messages(workspace: Workspace, before: datetime) -> int:
     old = [m for m in workspace.outbox.messages() if m.parked and datetime.fromisoformat(m.created) < before]
     return sum(workspace.outbox.discard(message.id) for message in old)

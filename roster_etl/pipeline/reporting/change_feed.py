@@ -39,7 +39,7 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
+class _Cursor:
     """The last change that a page has told of; ``key``: its JSON as the view has it."""
 
     import_id: int
@@ -54,9 +54,9 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
     Raises: UnknownImport; BadCursor: ``since`` is no import of the feed, or has not ended; ``after`` is no word of a page.
     """
     if since:
-        _refuse_foreign(workspace, district_id, source, since)
+        _require_import_of_feed(workspace, district_id, source, since)
     published = workspace.warehouse.published_after(district_id, source, since)
-    start = _place(after) if after else None
+    start = _decode_cursor(after) if after else None
     if start and start.import_id not in {row["import_id"] for row in published}:
         raise BadCursor(problem="--after belongs to another feed, or to another --since")
     found = list(islice(_changes(workspace, published, start, limit + 1), limit + 1))
@@ -65,12 +65,14 @@ def changes_page(workspace: Workspace, district_id: str, source: str, *, since: 
         return Page(changes=page, since=published[-1]["import_id"] if published else since, after=None)
     last = found[limit - 1]
     return Page(
-        changes=page, since=since, after=_word(_Place(**{name: last[name] for name in ("import_id", "table", "key", "change")}))
+        changes=page,
+        since=since,
+        after=_encode_cursor(_Cursor(**{name: last[name] for name in ("import_id", "table", "key", "change")})),
     )
 
 
 def _changes(
-    workspace: Workspace, published: Sequence[Mapping[str, Any]], start: _Place | None, limit: int
+    workspace: Workspace, published: Sequence[Mapping[str, Any]], start: _Cursor | None, limit: int
 ) -> Iterator[dict[str, Any]]:
     """Yield changes from `start` on; no more than `limit` of a table are read."""
     skipping = start is not None
@@ -79,7 +81,7 @@ def _changes(
         if start and skipping and number != start.import_id:
             continue
         skipping = False
-        for table in _tables(row):
+        for table in _changed_tables(row):
             same = start is not None and start.import_id == number
             if start and same and table < start.table:
                 continue
@@ -89,13 +91,13 @@ def _changes(
                 yield {"import_id": number, "table": table, "key": found["key"], "change": found["change"], "reason": reason}
 
 
-def _tables(row: Mapping[str, Any]) -> list[str]:
+def _changed_tables(row: Mapping[str, Any]) -> list[str]:
     """Return the tables that an import may have changed, in the order of their names."""
     changes = (row["summary"] or {}).get("changes")
     return sorted(TABLES) if changes is None else sorted(table for table, counts in changes.items() if any(counts.values()))
 
 
-def _refuse_foreign(workspace: Workspace, district_id: str, source: str, since: int) -> None:
+def _require_import_of_feed(workspace: Workspace, district_id: str, source: str, since: int) -> None:
     row = workspace.warehouse.import_(since)
     if (row["district_id"], row["source"]) != (district_id, source):
         raise BadCursor(problem=f"import {since} is not one of {district_id}/{source}")
@@ -103,13 +105,13 @@ def _refuse_foreign(workspace: Workspace, district_id: str, source: str, since: 
         raise BadCursor(problem=f"import {since} has not ended")
 
 
-def _word(place: _Place) -> str:
-    return base64.urlsafe_b64encode(json.dumps([*asdict(place).values()]).encode()).decode().rstrip("=")
+def _encode_cursor(cursor: _Cursor) -> str:
+    return base64.urlsafe_b64encode(json.dumps([*asdict(cursor).values()]).encode()).decode().rstrip("=")
 
 
-def _place(word: str) -> _Place:
+def _decode_cursor(text: str) -> _Cursor:
     try:
-        import_id, table, key, change = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
-        return _Place(import_id=int(import_id), table=str(table), key=str(key), change=str(change))
+        import_id, table, key, change = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return _Cursor(import_id=int(import_id), table=str(table), key=str(key), change=str(change))
     except (ValueError, TypeError, binascii.Error):
         raise BadCursor(problem="--after is not what a page has given") from None

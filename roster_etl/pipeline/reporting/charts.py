@@ -46,7 +46,7 @@ def chart(title: str, names: Sequence[str], bars: Sequence[Bar]) -> str:
     if len(bars) < 2 or not most:
         return ""
     step = WIDTH / len(bars)
-    shapes = "".join(_stack(bar, names, place * step, step, most) for place, bar in enumerate(bars))
+    shapes = "".join(_stacked_bar(bar, names, place * step, step, most) for place, bar in enumerate(bars))
     first, last = bars[0].import_id, bars[-1].import_id
     about = f"{title}, imports {first} to {last}: at most {most:,}, in the last {sum(bars[-1].parts):,}"
     return (
@@ -59,7 +59,7 @@ def _bar(row: Mapping[str, Any], parts: tuple[int, ...]) -> Bar:
     return Bar(import_id=row["import_id"], status=row["status"], parts=parts)
 
 
-def _stack(bar: Bar, names: Sequence[str], left: float, step: float, most: int) -> str:
+def _stacked_bar(bar: Bar, names: Sequence[str], left: float, step: float, maximum: int) -> str:
     """Return one import: its parts on top of each other, how it ended below, and all of it in words."""
     foot = HEIGHT - _STRIP
     room, width = foot - _TOP, max(step - 2, 1)
@@ -67,7 +67,7 @@ def _stack(bar: Bar, names: Sequence[str], left: float, step: float, most: int) 
     shapes = [f"<g><title>import {bar.import_id}, {escape(bar.status)}: {escape(words)}</title>"]
     bottom = float(foot)
     for place, part in enumerate(bar.parts):
-        tall = room * part / most
+        tall = room * part / maximum
         if part:
             bottom -= tall
             shapes.append(f'<rect class="part{place}" x="{left:.1f}" y="{bottom:.1f}" width="{width:.1f}" height="{tall:.1f}"/>')

@@ -16,10 +16,10 @@ from roster_etl.pipeline.reporting.report_files import report_url
 from roster_etl.pipeline.staging import Staging
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_format import RULE_TYPE, Suite, label
-from roster_etl.quality import CheckResult, Verdict, write_data_docs_of
+from roster_etl.quality import CheckResult, Verdict, render_data_docs
 from roster_etl.spec.errors import PermanentError, RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.temp_folders import scratch_folder
 
 _LOG = logging.getLogger(__name__)
@@ -52,11 +52,11 @@ def write_data_docs(workspace: Workspace, import_id: int) -> Path:
         "at": (row["finished_at"] or row["started_at"]).isoformat(timespec="seconds"),
     }
     index = data_docs_path(workspace, row["district_id"], import_id)
-    make_private(index.parent.parent)
+    create_private_folder(index.parent.parent)
     with scratch_folder(workspace.settings.scratch) as folder:
         pages = folder / "pages"
         pages.mkdir(mode=0o700)
-        write_data_docs_of(pages, about, [_request(verdict, workspace.suites[verdict.name]) for verdict in judged])
+        render_data_docs(pages, about, [_request(verdict, workspace.suites[verdict.name]) for verdict in judged])
         fault_point("data_docs.made")
         shutil.rmtree(index.parent, ignore_errors=True)
         fault_point("data_docs.removed")
@@ -64,7 +64,7 @@ def write_data_docs(workspace: Workspace, import_id: int) -> Path:
     return index
 
 
-def try_data_docs(workspace: Workspace, import_id: int) -> None:
+def try_write_data_docs(workspace: Workspace, import_id: int) -> None:
     """Build the Data Docs of an import if anything was judged; where they cannot be built, the log says why."""
     try:
         write_data_docs(workspace, import_id)

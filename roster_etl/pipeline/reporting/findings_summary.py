@@ -14,7 +14,7 @@ from roster_etl.spec.findings import CODES
 SEVERITIES = ("upload", "file", "reject", "warning", "info")
 """In the order of their weight."""
 
-MEANS = {
+SEVERITY_EFFECTS = {
     "upload": "stops the upload",
     "file": "refuses the file",
     "reject": "refuses the row",
@@ -22,16 +22,18 @@ MEANS = {
     "info": "to know",
 }
 
-_MEANS = {"missing_record": "refuses the rows that name it"}
-_VERDICTS = {"quality_gate_failed", "change_threshold_exceeded"}
+_CODE_EFFECTS = {"missing_record": "refuses the rows that name it"}
+_DERIVED_CODES = {"quality_gate_failed", "change_threshold_exceeded"}
 """What was found because of other findings, which therefore come first."""
 
-CHECKS = "two for each file of the upload and each table; the run in the UI also counts files that are not there, and the plan"
+CHECK_COUNT_NOTE = (
+    "two for each file of the upload and each table; the run in the UI also counts files that are not there, and the plan"
+)
 """What is counted as a check, in the command line and in the report; Dagster counts all that it knows of."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class FindingLocation:
     """Where a finding is, in words; ``following``: how many findings follow from it; ``rows``: it is about a row, or several."""
 
     where: str
@@ -48,18 +50,18 @@ class Cause:
     code: str
     count: int
     following: int
-    places: tuple[Place, ...]
+    locations: tuple[FindingLocation, ...]
 
     @property
     def amount(self) -> str:
         """How many, in words: rows where it is about rows (one record may have several), else places."""
-        rows = all(place.rows for place in self.places)
+        rows = all(place.rows for place in self.locations)
         return f"{self.count:,}{(' row' if self.count == 1 else ' rows') if rows else ''}"
 
     @property
     def effect(self) -> str:
         """What findings of this kind do."""
-        return _MEANS.get(self.code) or MEANS[self.severity]
+        return _CODE_EFFECTS.get(self.code) or SEVERITY_EFFECTS[self.severity]
 
     @property
     def meaning(self) -> str:
@@ -72,7 +74,7 @@ class Cause:
         return CODES[self.code].advice
 
 
-def causes(findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
+def group_by_cause(findings: Sequence[Mapping[str, Any]]) -> list[Cause]:
     """Return the findings of an import (as `outcome` lists them) by cause: the gravest first, of equals that with most effects."""
     first = {finding["id"]: finding["cause_id"] for finding in findings if finding["cause_id"] is not None}
     following: dict[int, int] = {}
@@ -98,11 +100,11 @@ def _root(number: int, cause_of: dict[int, int]) -> int:
 
 
 def _order(cause: Cause) -> tuple[float, int]:
-    rank = SEVERITIES.index("reject") + 0.5 if cause.code in _VERDICTS else SEVERITIES.index(cause.severity)
+    rank = SEVERITIES.index("reject") + 0.5 if cause.code in _DERIVED_CODES else SEVERITIES.index(cause.severity)
     return rank, -(cause.count + cause.following)
 
 
-def place_of(finding: Mapping[str, Any]) -> str:
+def format_location(finding: Mapping[str, Any]) -> str:
     """Return where a finding is, in words: file, row, column."""
     if finding["file"] is None:
         return finding["field"] or "the upload"
@@ -112,16 +114,16 @@ def place_of(finding: Mapping[str, Any]) -> str:
 
 
 def _cause(severity: str, code: str, found: Sequence[Mapping[str, Any]], following: Mapping[int, int]) -> Cause:
-    places = sorted((_place(f, following.get(f["id"], 0)) for f in found), key=lambda place: -place.following)
+    places = sorted((_build_location(f, following.get(f["id"], 0)) for f in found), key=lambda place: -place.following)
     return Cause(
         severity=severity,
         code=code,
         count=sum(f["count"] for f in found),
         following=sum(place.following for place in places),
-        places=tuple(places),
+        locations=tuple(places),
     )
 
 
-def _place(finding: Mapping[str, Any], following: int) -> Place:
+def _build_location(finding: Mapping[str, Any], following: int) -> FindingLocation:
     rows = finding["row"] is not None or finding["count"] > 1
-    return Place(where=place_of(finding), message=finding["message"], following=following, rows=rows)
+    return FindingLocation(where=format_location(finding), message=finding["message"], following=following, rows=rows)

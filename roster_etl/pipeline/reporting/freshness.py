@@ -15,7 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from roster_etl.pipeline.reporting.import_summary import district_name
-from roster_etl.pipeline.reporting.next_steps import Step
+from roster_etl.pipeline.reporting.next_steps import NextStep
 from roster_etl.pipeline.reporting.notifications import queue_alert, queue_mail, recipients
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import DAYS, District, Feed
@@ -69,8 +69,8 @@ def freshness(workspace: Workspace, now: datetime, districts: Sequence[District]
     """
     chosen = workspace.registry.scan().districts if districts is None else districts
     expected = [(district, feed) for district in chosen for feed in district.feeds if feed.expected_by]
-    known = _known(workspace, chosen[0].id if len(chosen) == 1 else None) if expected else {}
-    return [_of(district, feed, known.get((district.id, feed.format), {}), now) for district, feed in expected]
+    known = _ledger_facts(workspace, chosen[0].id if len(chosen) == 1 else None) if expected else {}
+    return [_feed_freshness(district, feed, known.get((district.id, feed.format), {}), now) for district, feed in expected]
 
 
 def late_feeds(workspace: Workspace, now: datetime) -> list[Freshness]:
@@ -78,28 +78,28 @@ def late_feeds(workspace: Workspace, now: datetime) -> list[Freshness]:
     return [found for found in freshness(workspace, now) if found.state == "late"]
 
 
-def tell_late(workspace: Workspace, found: Freshness) -> list[str]:
+def notify_late_feed(workspace: Workspace, late_feed: Freshness) -> list[str]:
     """Queue mail and alert about a feed that is late: once for each time that it is expected. Returns the ids of new messages."""
-    about = f"late-{found.district_id}-{found.source}-{found.deadline.isoformat()}"
-    to = recipients(workspace, found.district_id, found.source, problem=True)
-    why = f"{found.text[:1].upper()}{found.text[1:]}"
-    title = f"{district_name(workspace, found.district_id) or found.district_id}: {found.source} is late"
+    about = f"late-{late_feed.district_id}-{late_feed.source}-{late_feed.deadline.isoformat()}"
+    to = recipients(workspace, late_feed.district_id, late_feed.source, problem=True)
+    why = f"{late_feed.text[:1].upper()}{late_feed.text[1:]}"
+    title = f"{district_name(workspace, late_feed.district_id) or late_feed.district_id}: {late_feed.source} is late"
     return [
-        *queue_mail(workspace, to, about=about, title=title, why=why, steps=_steps(found)),
-        *queue_alert(workspace, "late", about=about, text=f"{found.key} is late: {found.text}"),
+        *queue_mail(workspace, to, about=about, title=title, reason=why, steps=_late_feed_steps(late_feed)),
+        *queue_alert(workspace, "late", about=about, text=f"{late_feed.key} is late: {late_feed.text}"),
     ]
 
 
-def _steps(found: Freshness) -> list[Step]:
+def _late_feed_steps(late_feed: Freshness) -> list[NextStep]:
     """Return what to do about a feed that is late: see to the import that was stopped, if that is why, else to the files."""
-    look = Step(
+    look = NextStep(
         text="See what lies in the landing zone, and what hinders it.",
-        command=f"roster-etl doctor --district {found.district_id}",
+        command=f"roster-etl doctor --district {late_feed.district_id}",
     )
-    if found.last and found.last[1] not in GOOD:
-        number, status = found.last
-        return [Step(text=f"See why the newest import is {status}.", command=f"roster-etl show {number}"), look]
-    return [Step(text="See that the files are uploaded; the import follows by itself."), look]
+    if late_feed.last and late_feed.last[1] not in GOOD:
+        number, status = late_feed.last
+        return [NextStep(text=f"See why the newest import is {status}.", command=f"roster-etl show {number}"), look]
+    return [NextStep(text="See that the files are uploaded; the import follows by itself."), look]
 
 
 def deadlines(feed: Feed, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
@@ -122,7 +122,7 @@ def moment_of(day: date, clock: str, zone: ZoneInfo) -> datetime:
     return max(shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
-def _known(workspace: Workspace, district_id: str | None) -> dict[tuple[str, str], dict[str, Any]]:
+def _ledger_facts(workspace: Workspace, district_id: str | None) -> dict[tuple[str, str], dict[str, Any]]:
     """Return what the ledger knows of each feed, or of a district's: when it last ended well, and its newest import."""
     known: dict[tuple[str, str], dict[str, Any]] = {}
     for row in (row for row in workspace.warehouse.tally(district_id) if row["kind"] == "upload"):
@@ -133,14 +133,14 @@ def _known(workspace: Workspace, district_id: str | None) -> dict[tuple[str, str
     return known
 
 
-def _of(district: District, feed: Feed, known: Mapping[str, Any], now: datetime) -> Freshness:
+def _feed_freshness(district: District, feed: Feed, facts: Mapping[str, Any], now: datetime) -> Freshness:
     zone_name = feed.options.get("time_zone", district.time_zone)
     last, following = deadlines(feed, ZoneInfo(zone_name), now)
-    good = known.get("good")
+    good = facts.get("good")
     state: State = "fresh"
-    if district.pause_of(feed.format, now) or district.pause_of(feed.format, last):
+    if district.pause_reason(feed.format, now) or district.pause_reason(feed.format, last):
         state = "paused"
-    elif not known:
+    elif not facts:
         state = "awaited"
     elif good is None or good < last - timedelta(hours=feed.expected_hours):
         state = "late"
@@ -152,5 +152,5 @@ def _of(district: District, feed: Feed, known: Mapping[str, Any], now: datetime)
         deadline=last,
         next=following,
         good=good,
-        last=known.get("last"),
+        last=facts.get("last"),
     )

@@ -48,13 +48,13 @@ def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
         "undoes": summary.get("undoes", []),
         "error": summary.get("error"),
         "parked": is_parked(row),
-        "report": _written(report_path(workspace, row["district_id"], import_id)),
-        "data_docs": _written(data_docs_path(workspace, row["district_id"], import_id)),
-        "warehouse": workspace.settings.redacted()["warehouse"]["url"],
+        "report": _existing_path(report_path(workspace, row["district_id"], import_id)),
+        "data_docs": _existing_path(data_docs_path(workspace, row["district_id"], import_id)),
+        "warehouse": workspace.settings.to_redacted_dict()["warehouse"]["url"],
     }
 
 
-def together(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def combine_documents(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the documents of imports from one place as one: the first, with the others as ``further`` if there are any."""
     first, *others = documents
     return {**first, "further": others} if others else first
@@ -78,7 +78,7 @@ def district_name(workspace: Workspace, district_id: str) -> str | None:
         return None
 
 
-def _written(page: Path) -> str | None:
+def _existing_path(page: Path) -> str | None:
     return str(page) if page.exists() else None
 
 
@@ -91,7 +91,7 @@ def _time(value: Any) -> str | None:
     return value.isoformat() if value is not None else None
 
 
-def overtaken_by(workspace: Workspace, row: Mapping[str, Any]) -> int | None:
+def import_published_since(workspace: Workspace, row: Mapping[str, Any]) -> int | None:
     """Return the import that was published after held import `row` was planned, so that its plan can be no more; None: none was."""
     newest = workspace.warehouse.base(row["district_id"], row["source"], row["file_set"])
     if row["kind"] == "undo":  # another undo, planned before this one and approved after it, has a smaller number
@@ -115,7 +115,7 @@ def _hold(
         "decided_by": hold["decided_by"],
         "decided_at": _time(hold["decided_at"]),
         "outlasts_uploads": waits,
-        "overtaken_by": None if hold["decision"] else overtaken_by(workspace, row),
+        "overtaken_by": None if hold["decision"] else import_published_since(workspace, row),
     }
 
 

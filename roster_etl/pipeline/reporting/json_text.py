@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 
-def indented(document: Any, *, ensure_ascii: bool = False, default: Callable[[Any], Any] | None = None) -> str:
+def indented_json(document: Any, *, ensure_ascii: bool = False, default: Callable[[Any], Any] | None = None) -> str:
     """Return `document` as JSON, one space for each level. ``default``: as `json.dumps` has it."""
     return _text(document, 1, partial(json.dumps, ensure_ascii=ensure_ascii, default=default))
 
@@ -22,7 +22,7 @@ def _text(value: Any, level: int, dumps: Callable[..., str]) -> str:
         return dumps(value)
     between, end = ",\n" + " " * level, "\n" + " " * (level - 1)
     parts = value.values() if isinstance(value, dict) else value
-    if all(type(part) in _PLAIN for part in parts):
+    if all(type(part) in _SCALAR_TYPES for part in parts):
         text = dumps(value, separators=(between, ": "))
         return text[0] + between[1:] + text[1:-1] + end + text[-1]
     if isinstance(value, dict):
@@ -31,7 +31,7 @@ def _text(value: Any, level: int, dumps: Callable[..., str]) -> str:
     return "[" + between[1:] + between.join(_text(part, level + 1, dumps) for part in value) + end + "]"
 
 
-_PLAIN = {str, int, float, bool, type(None)}
+_SCALAR_TYPES = {str, int, float, bool, type(None)}
 
 
 def _key(key: Any, dumps: Callable[..., str]) -> str:

@@ -13,34 +13,34 @@ from roster_etl.vendors import vendor
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class NextStep:
     """One thing to do. ``command``: how, where a command does it."""
 
     text: str
     command: str = ""
 
 
-def next_steps(document: Mapping[str, Any]) -> list[Step]:
+def next_steps(document: Mapping[str, Any]) -> list[NextStep]:
     """Return what to do about the import of `document` (as ``pipeline.reporting.import_summary`` gives it), the first thing first; none if nothing is."""
     steps = _STEPS.get(document["status"])
     return steps(document) if steps else []
 
 
-def _held(document: Mapping[str, Any]) -> list[Step]:
+def _held(document: Mapping[str, Any]) -> list[NextStep]:
     number = document["import_id"]
     hold = document["hold"] or {}
     if hold.get("decision"):
         return []
-    right = Step(
+    right = NextStep(
         text="If it is right as it is: publish exactly this plan.", command=f"roster-etl holds approve {number} --by NAME"
     )
     if hold.get("overtaken_by"):
-        right = Step(text=overtaken_text(document), command=again_command(document))
+        right = NextStep(text=stale_plan_text(document), command=replan_command(document))
     return [
-        Step(text="Look at what would change, and why it was stopped.", command=f"roster-etl holds show {number}"),
-        Step(text=f"If the files are wrong: correct them at their source and upload them again. {_what_replaces(hold)}"),
+        NextStep(text="Look at what would change, and why it was stopped.", command=f"roster-etl holds show {number}"),
+        NextStep(text=f"If the files are wrong: correct them at their source and upload them again. {_what_replaces(hold)}"),
         right,
-        Step(text="If it should never be published: discard it.", command=f"roster-etl holds discard {number} --by NAME"),
+        NextStep(text="If it should never be published: discard it.", command=f"roster-etl holds discard {number} --by NAME"),
     ]
 
 
@@ -50,7 +50,7 @@ def _what_replaces(hold: Mapping[str, Any]) -> str:
     return "The new upload replaces this one."
 
 
-def overtaken_text(document: Mapping[str, Any]) -> str:
+def stale_plan_text(document: Mapping[str, Any]) -> str:
     """Return what to do about a held import after which another one was published."""
     what, once = ("the undo", ", once approved,") if document.get("undoes") else ("the same files", "")
     return (
@@ -60,31 +60,34 @@ def overtaken_text(document: Mapping[str, Any]) -> str:
     )
 
 
-def again_command(about: Mapping[str, Any]) -> str:
+def replan_command(import_details: Mapping[str, Any]) -> str:
     """Return the command that plans a held import anew: an undo of the same import, or the same files."""
-    if undoes := about.get("undoes"):
+    if undoes := import_details.get("undoes"):
         return f"roster-etl undo {undoes[0]} --by NAME"
-    feed = f"--district {about['district_id']} --format {about['source']}"
-    return f"roster-etl rerun {feed} --import {about['import_id']} --rollback"
+    feed = f"--district {import_details['district_id']} --format {import_details['source']}"
+    return f"roster-etl rerun {feed} --import {import_details['import_id']} --rollback"
 
 
-def _rejected(document: Mapping[str, Any]) -> list[Step]:
-    return [Step(text="Correct what the findings name, and upload all files again. Until then the roster stays as it was.")]
+def _rejected(document: Mapping[str, Any]) -> list[NextStep]:
+    return [NextStep(text="Correct what the findings name, and upload all files again. Until then the roster stays as it was.")]
 
 
-def _failed(document: Mapping[str, Any]) -> list[Step]:
+def _failed(document: Mapping[str, Any]) -> list[NextStep]:
     district, source = document["district_id"], document["source"]
-    look = Step(text="Find out what is wrong here.", command=f"roster-etl doctor --district {district}")
+    look = NextStep(text="Find out what is wrong here.", command=f"roster-etl doctor --district {district}")
     if not any(file["kind"] for file in document["files"]):
         if document.get("parked"):
             again = f"roster-etl backfill --district {district} --format {source}"
-            return [look, Step(text="It is not tried again by itself. Once this is mended, try once more.", command=again)]
-        return [look, Step(text="What lies in the landing zone is imported once this is mended; nothing was taken from there.")]
+            return [look, NextStep(text="It is not tried again by itself. Once this is mended, try once more.", command=again)]
+        return [
+            look,
+            NextStep(text="What lies in the landing zone is imported once this is mended; nothing was taken from there."),
+        ]
     again = f"roster-etl rerun --district {district} --format {source} --import {document['import_id']}"
-    return [look, Step(text="Once it is mended, run the same upload again; a newer upload does as well.", command=again)]
+    return [look, NextStep(text="Once it is mended, run the same upload again; a newer upload does as well.", command=again)]
 
 
-def _published(document: Mapping[str, Any]) -> list[Step]:
+def _published(document: Mapping[str, Any]) -> list[NextStep]:
     rows = sum(file["rows_rejected"] or 0 for file in document["files"])
     if not rows:
         return []
@@ -92,7 +95,7 @@ def _published(document: Mapping[str, Any]) -> list[Step]:
     text = f"Correct the {what} refused, at their source; each stands in {document['import_id']}.csv with its place."
     if vendor(document["source"]).format.mode == "changes":
         text += " Meanwhile they wait: each later upload tries them again, until they fit or a newer row about the same record has come."
-    return [Step(text=text)]
+    return [NextStep(text=text)]
 
 
 _STEPS = {"held": _held, "rejected": _rejected, "failed": _failed, "published": _published}

@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roster_etl.pipeline.reporting.findings_summary import Cause, causes
+from roster_etl.pipeline.reporting.findings_summary import Cause, group_by_cause
 from roster_etl.pipeline.reporting.import_summary import CODE as PARKED
 from roster_etl.pipeline.reporting.import_summary import report_path
-from roster_etl.pipeline.reporting.next_steps import Step, next_steps
+from roster_etl.pipeline.reporting.next_steps import NextStep, next_steps
 from roster_etl.pipeline.reporting.plan_summary import TableLine, table_lines
 from roster_etl.pipeline.reporting.report_files import report_document, report_url
 from roster_etl.pipeline.workspace import Workspace
@@ -28,27 +28,27 @@ from roster_etl.store.outbox.outbox import Message
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_CAUSES, _PLACES = 10, 3  # in a mail; the report has all
-_ATTACHED = 1_000_000  # bytes; a longer file is not attached
+_MAX_CAUSES, _MAX_LOCATIONS = 10, 3  # in a mail; the report has all
+_MAX_ATTACHMENT_BYTES = 1_000_000  # bytes; a longer file is not attached
 _REFUSING = ("upload", "file", "reject")
 _PROBLEMS = ("held", "rejected", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class MailContent:
     """What a mail says. ``why``: one sentence, empty if there is nothing to add."""
 
     title: str
     why: str
-    steps: Sequence[Step]
+    steps: Sequence[NextStep]
     causes: Sequence[Cause] = ()
     more_causes: int = 0
     tables: Sequence[TableLine] = ()
-    would: bool = False
+    is_proposed: bool = False
     url: str | None = None
 
 
-def notify(workspace: Workspace, import_id: int) -> list[str]:
+def queue_notifications(workspace: Workspace, import_id: int) -> list[str]:
     """Queue what is to be told of an import that has ended, unless that was done before. Returns the ids of new messages."""
     document = report_document(workspace, import_id)
     if document["status"] == "running":
@@ -57,10 +57,12 @@ def notify(workspace: Workspace, import_id: int) -> list[str]:
     return [message.id for message in messages if workspace.outbox.put(message)]
 
 
-def queue_mail(workspace: Workspace, to: Sequence[str], *, about: str, title: str, why: str, steps: Sequence[Step]) -> list[str]:
+def queue_mail(
+    workspace: Workspace, to: Sequence[str], *, about: str, title: str, reason: str, steps: Sequence[NextStep]
+) -> list[str]:
     """Queue one mail for each recipient, where mail is set up. Returns the ids of new messages."""
-    told = Told(title=title, why=why, steps=steps)
-    return [mail.id for mail in _written(workspace, to, about, told) if workspace.outbox.put(mail)]
+    told = MailContent(title=title, why=reason, steps=steps)
+    return [mail.id for mail in _render_mails(workspace, to, about, told) if workspace.outbox.put(mail)]
 
 
 def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> list[str]:
@@ -71,7 +73,7 @@ def queue_alert(workspace: Workspace, what: str, *, about: str, text: str) -> li
 
 def summary_text(workspace: Workspace, import_id: int) -> str:
     """Return the words of the mail about an import, as Markdown; they are made whether anybody gets mail or not."""
-    told = _told(workspace, report_document(workspace, import_id))
+    told = _mail_content(workspace, report_document(workspace, import_id))
     return f"```\n{_template('mail.txt.j2').render(t=told, attached=False).replace('```', '')}```\n"
 
 
@@ -116,11 +118,13 @@ def _refused(findings: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str | 
 def _mails(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Message]:
     to = recipients(workspace, document["district_id"], document["source"], problem=is_problem(workspace, document))
     if workspace.settings.mail.host and to:
-        yield from _written(workspace, to, _about(document), _told(workspace, document), _attachments(workspace, document))
+        yield from _render_mails(
+            workspace, to, _message_key(document), _mail_content(workspace, document), _attachments(workspace, document)
+        )
 
 
-def _written(
-    workspace: Workspace, to: Sequence[str], about: str, told: Told, attachments: tuple[tuple[str, str, str], ...] = ()
+def _render_mails(
+    workspace: Workspace, to: Sequence[str], about: str, content: MailContent, attachments: tuple[tuple[str, str, str], ...] = ()
 ) -> Iterator[Message]:
     """Yield the mail to each of `to`, in plain text and in HTML; none where no mail is set up."""
     if not workspace.settings.mail.host:
@@ -133,24 +137,24 @@ def _written(
             to=address,
             created=now,
             due=now,
-            subject=told.title,
-            text=_template("mail.txt.j2").render(t=told, attached=bool(attachments)),
-            html=_template("mail.html.j2").render(t=told, attached=bool(attachments)),
+            subject=content.title,
+            text=_template("mail.txt.j2").render(t=content, attached=bool(attachments)),
+            html=_template("mail.html.j2").render(t=content, attached=bool(attachments)),
             attachments=attachments,
         )
 
 
-def _told(workspace: Workspace, document: Mapping[str, Any]) -> Told:
-    found = [cause for cause in causes(document["findings"]) if cause.severity != "info"]
+def _mail_content(workspace: Workspace, document: Mapping[str, Any]) -> MailContent:
+    found = [cause for cause in group_by_cause(document["findings"]) if cause.severity != "info"]
     district = document["district_name"] or document["district_id"]
-    return Told(
-        title=f"{district}: import {document['import_id']} ({document['source']}) {_ended(document)}",
-        why=why(document),
+    return MailContent(
+        title=f"{district}: import {document['import_id']} ({document['source']}) {_status_text(document)}",
+        why=status_reason(document),
         steps=next_steps(document),
-        causes=found[:_CAUSES],
-        more_causes=max(len(found) - _CAUSES, 0),
+        causes=found[:_MAX_CAUSES],
+        more_causes=max(len(found) - _MAX_CAUSES, 0),
         tables=table_lines(document),
-        would=document["status"] != "published",
+        is_proposed=document["status"] != "published",
         url=report_url(workspace, document["district_id"], document["import_id"]),
     )
 
@@ -160,7 +164,7 @@ def _attachments(workspace: Workspace, document: Mapping[str, Any]) -> tuple[tup
     page = report_path(workspace, document["district_id"], document["import_id"])
     kinds = {"html": "text/html", **({"csv": "text/csv"} if document["findings"] else {})}
     files = {kind: page.with_suffix(f".{kind}") for kind in kinds}
-    short = {kind: file for kind, file in files.items() if file.exists() and file.stat().st_size <= _ATTACHED}
+    short = {kind: file for kind, file in files.items() if file.exists() and file.stat().st_size <= _MAX_ATTACHMENT_BYTES}
     return tuple((f"import-{document['import_id']}.{kind}", kinds[kind], file.read_text("utf-8")) for kind, file in short.items())
 
 
@@ -172,30 +176,34 @@ def _alerts(workspace: Workspace, document: Mapping[str, Any]) -> Iterator[Messa
     steps = next_steps(document)
     command = next((step.command for step in steps if step.command), "")
     link = report_url(workspace, document["district_id"], document["import_id"])
-    lines = [f"{where}: import {document['import_id']} is {_ended(document)}. {why(document)}".rstrip(), command, link or ""]
-    message = _alert(workspace, document["status"], _about(document), "\n".join(line for line in lines if line))
+    lines = [
+        f"{where}: import {document['import_id']} is {_status_text(document)}. {status_reason(document)}".rstrip(),
+        command,
+        link or "",
+    ]
+    message = _alert(workspace, document["status"], _message_key(document), "\n".join(line for line in lines if line))
     if message:
         yield message
 
 
 def _alert(workspace: Workspace, what: str, about: str, text: str) -> Message | None:
     alerts = workspace.settings.alerts
-    if not alerts.wanted or what not in alerts.on:
+    if not alerts.is_enabled or what not in alerts.on:
         return None
     now = datetime.now(UTC).isoformat()
     return Message(kind="webhook", about=about, created=now, due=now, text=text)
 
 
-def _about(document: Mapping[str, Any]) -> str:
+def _message_key(document: Mapping[str, Any]) -> str:
     """An import is told once for each way that it ended: one that failed, and is published when it is resumed, is told twice."""
     return f"import-{document['import_id']}-{document['status']}"
 
 
-def _ended(document: Mapping[str, Any]) -> str:
+def _status_text(document: Mapping[str, Any]) -> str:
     return f"{document['status']}, {PARKED}" if document.get("parked") else str(document["status"])
 
 
-def why(document: Mapping[str, Any]) -> str:
+def status_reason(document: Mapping[str, Any]) -> str:
     """Return in a sentence why an import ended as it did; empty if there is nothing to add."""
     if document["error"]:
         parked = (f" {finding['message']}" for finding in document["findings"] if finding["code"] == PARKED)
@@ -204,7 +212,7 @@ def why(document: Mapping[str, Any]) -> str:
         reason = document["hold"]["reason"]
         return CODES[reason].meaning if reason in CODES else str(reason)
     if document["status"] == "rejected":
-        stopping = [cause for cause in causes(document["findings"]) if cause.severity in ("upload", "file")]
+        stopping = [cause for cause in group_by_cause(document["findings"]) if cause.severity in ("upload", "file")]
         return stopping[0].meaning if stopping else ""
     return ""
 

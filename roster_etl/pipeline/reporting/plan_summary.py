@@ -50,7 +50,7 @@ def table_lines(document: Mapping[str, Any]) -> list[TableLine]:
     """Return the tables where something changes, in publishing order. Args: document: as ``pipeline.reporting.import_summary`` gives it."""
     plan = document["plan"]
     return [
-        TableLine(table=name, **_counts(counts), **_words(plan.get(name, {}), counts))
+        TableLine(table=name, **_counts(counts), **_line_texts(plan.get(name, {}), counts))
         for name, counts in document["changes"].items()
         if any(counts.values())
     ]
@@ -67,7 +67,7 @@ def school_lines(document: Mapping[str, Any]) -> list[SchoolLine]:
     return sorted(found, key=lambda line: (-line.deleted, -(line.created or 0) - (line.updated or 0), line.table, line.school))
 
 
-def why_removed(plan: Mapping[str, Any]) -> str:
+def removal_reasons(plan: Mapping[str, Any]) -> str:
     """Return why the records of one table are removed, in words."""
     reasons = plan.get("reasons")
     if reasons is None:
@@ -80,9 +80,9 @@ def _counts(counts: Mapping[str, int]) -> Any:
     return {what: counts[what] for what in ("created", "updated", "deleted")}
 
 
-def _words(plan: Mapping[str, Any], counts: Mapping[str, int]) -> Any:
+def _line_texts(plan: Mapping[str, Any], counts: Mapping[str, int]) -> Any:
     columns = ", ".join(f"{column} {number:,}" for column, number in plan.get("columns", {}).items())
-    return {"current": plan.get("current"), "columns": columns, "why": why_removed(plan) if counts["deleted"] else ""}
+    return {"current": plan.get("current"), "columns": columns, "why": removal_reasons(plan) if counts["deleted"] else ""}
 
 
 def _school(table: str, school: str, part: Mapping[str, int] | Sequence[int]) -> SchoolLine:

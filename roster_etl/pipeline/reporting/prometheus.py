@@ -27,10 +27,16 @@ class Metric:
     samples: Mapping[Labels, float] = field(default_factory=dict)
 
 
-def metrics(workspace: Workspace, now: datetime, ticks: Mapping[str, float] | None = None) -> list[Metric]:
+def collect_metrics(workspace: Workspace, now: datetime, ticks: Mapping[str, float] | None = None) -> list[Metric]:
     """Return all numbers. ``ticks``: when each sensor ticked last, in seconds since 1970."""
     tally = [row for row in workspace.warehouse.tally() if row["kind"] == "upload"]
-    return [*_imports(tally), *_last(workspace, tally), *_waiting(workspace), *_late(workspace, now), _ticks(ticks or {})]
+    return [
+        *_imports(tally),
+        *_last_import_metrics(workspace, tally),
+        *_queue_metrics(workspace),
+        *_lateness_metrics(workspace, now),
+        _ticks(ticks or {}),
+    ]
 
 
 def exposition(found: Iterable[Metric]) -> str:
@@ -62,7 +68,7 @@ def _imports(tally: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
         )
 
 
-def _last(workspace: Workspace, tally: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
+def _last_import_metrics(workspace: Workspace, tally: Iterable[Mapping[str, Any]]) -> Iterator[Metric]:
     """Yield what is known of the newest import of each feed that has ended."""
     newest: dict[Labels, int] = {}
     for row in tally:
@@ -88,7 +94,7 @@ def _last(workspace: Workspace, tally: Iterable[Mapping[str, Any]]) -> Iterator[
         )
 
 
-def _waiting(workspace: Workspace) -> Iterator[Metric]:
+def _queue_metrics(workspace: Workspace) -> Iterator[Metric]:
     holds: dict[Labels, float] = {}
     for hold in workspace.warehouse.holds():
         holds[_feed(hold)] = holds.get(_feed(hold), 0) + 1
@@ -101,7 +107,7 @@ def _waiting(workspace: Workspace) -> Iterator[Metric]:
     yield Metric(name="roster_etl_outbox_messages", kind="gauge", help="Messages that were not sent yet.", samples=outbox)
 
 
-def _late(workspace: Workspace, now: datetime) -> Iterator[Metric]:
+def _lateness_metrics(workspace: Workspace, now: datetime) -> Iterator[Metric]:
     found = freshness(workspace, now)
     labels: dict[str, Labels] = {feed.key: (("district", feed.district_id), ("format", feed.source)) for feed in found}
     late = {labels[feed.key]: float(feed.state == "late") for feed in found}

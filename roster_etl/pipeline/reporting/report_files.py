@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
-from roster_etl.pipeline.reporting.findings_summary import CHECKS, causes
+from roster_etl.pipeline.reporting.findings_summary import CHECK_COUNT_NOTE, group_by_cause
 from roster_etl.pipeline.reporting.import_summary import outcome, report_path
-from roster_etl.pipeline.reporting.json_text import indented
+from roster_etl.pipeline.reporting.json_text import indented_json
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.reporting.plan_summary import school_lines, table_lines
 from roster_etl.pipeline.workspace import Workspace
@@ -32,7 +32,7 @@ from roster_etl.store.files.urls import join
 if TYPE_CHECKING:
     from jinja2 import Template
 
-PLACES = 20  # of each cause, on the page; all are in the CSV
+MAX_LOCATIONS = 20  # of each cause, on the page; all are in the CSV
 SCHOOLS = 50  # on the page; all are in the JSON
 PAST = 20  # imports in the charts
 CSV_COLUMNS = ("id", "severity", "code", "file", "row", "field", "key", "message", "cause_id", "count", "advice")
@@ -47,7 +47,7 @@ def write_report(workspace: Workspace, import_id: int) -> Path:
     document, findings = report_document(workspace, import_id), workspace.warehouse.findings(import_id, fold=None)
     page = report_path(workspace, document["district_id"], import_id)
     contents = {
-        "json": indented(document).encode(),
+        "json": indented_json(document).encode(),
         "csv": findings_csv(findings).encode("utf-8-sig"),  # spreadsheet programs need the mark
         "html": report_page(document, findings).encode(),  # the last, as it says that all are there
     }
@@ -66,7 +66,7 @@ def report_document(workspace: Workspace, import_id: int) -> dict[str, Any]:
     if document["hold"]:
         document["hold"].pop("overtaken_by")  # of the moment, and the report is the same whenever it is written
     document["next_steps"] = [asdict(step) for step in next_steps(document)]
-    document["history"] = [_past(row) for row in workspace.warehouse.history(import_id, PAST)]
+    document["history"] = [_history_entry(row) for row in workspace.warehouse.history(import_id, PAST)]
     return document
 
 
@@ -94,11 +94,11 @@ def report_page(document: Mapping[str, Any], findings: Sequence[Mapping[str, Any
         tables=table_lines(document),
         schools=schools[:SCHOOLS],
         more_schools=max(len(schools) - SCHOOLS, 0),
-        causes=causes(document["findings"] if findings is None else findings),
-        most=PLACES,
+        causes=group_by_cause(document["findings"] if findings is None else findings),
+        most=MAX_LOCATIONS,
         rows_chart=chart("Rows", ("accepted", "refused"), rows_bars(history)),
         changes_chart=chart("Changed records", ("created", "updated", "removed"), change_bars(history)),
-        about_checks=CHECKS,
+        about_checks=CHECK_COUNT_NOTE,
         passed=sum(check["passed"] for check in document["checks"]),
     )
 
@@ -110,11 +110,11 @@ def findings_csv(findings: Sequence[Mapping[str, Any]]) -> str:
     writer.writerow(CSV_COLUMNS)
     for finding in findings:
         cells = {**finding, "advice": CODES[finding["code"]].advice}
-        writer.writerow([_safe(cells[name]) for name in CSV_COLUMNS])
+        writer.writerow([_escape_formulas(cells[name]) for name in CSV_COLUMNS])
     return text.getvalue()
 
 
-def _safe(value: object) -> object:
+def _escape_formulas(value: object) -> object:
     """Return `value` with an apostrophe before each sign that would begin a formula, full-width forms too.
 
     Source: OWASP, "CSV Injection".
@@ -122,7 +122,7 @@ def _safe(value: object) -> object:
     return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
-def _past(row: Mapping[str, Any]) -> dict[str, Any]:
+def _history_entry(row: Mapping[str, Any]) -> dict[str, Any]:
     names = ("import_id", "status", "rows_read", "rows_accepted", "rows_rejected")
     finished = row["finished_at"].isoformat() if row["finished_at"] else None
     summary = row["summary"] or {}

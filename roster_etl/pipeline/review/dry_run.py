@@ -14,20 +14,20 @@ from typing import Any
 import pyarrow as pa
 
 from roster_etl.canonical.ledger import ImportKind, ImportStatus
-from roster_etl.pipeline.import_upload import Tell, import_upload
-from roster_etl.pipeline.reporting.import_summary import outcome, together
-from roster_etl.pipeline.uploads.file_sets import sets_at
+from roster_etl.pipeline.import_upload import ProgressCallback, import_upload
+from roster_etl.pipeline.reporting.import_summary import combine_documents, outcome
+from roster_etl.pipeline.uploads.file_sets import detect_file_sets
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder
-from roster_etl.store.import_locks import Holders
+from roster_etl.store.import_locks import ImportLocks
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.settings import AlertSettings, MailSettings, ReportSettings, Settings
-from roster_etl.store.warehouse import Conclusion, Known, TableChange, Warehouse
+from roster_etl.store.warehouse import ImportResult, QueryColumn, TableChange, Warehouse
 from roster_etl.vendors import vendor
 
-NOBODY = "nobody"
+PLACEHOLDER_DISTRICT = "nobody"
 """Whom a check is for where no district is named: a district without history, settings or tolerances."""
 
 
@@ -40,7 +40,7 @@ def check_upload(
     options: Mapping[str, str] | None = None,
     leave_out: tuple[str, ...] = (),
     renames: tuple[str, ...] = (),
-    tell: Tell = lambda _: None,
+    on_progress: ProgressCallback = lambda _: None,
 ) -> dict[str, Any]:
     """Judge the upload at `path` as imports of format `source` would, and plan it against the roster of `district_id`.
 
@@ -49,22 +49,26 @@ def check_upload(
         several sets of the format's files lie there, it is of the first; ``further`` holds those of the others.
     Raises:  RosterError: district, feed or an option is not known; the upload cannot be read.
     """
-    district = workspace.registry.get(district_id) if district_id else District(id=NOBODY, feeds=(Feed(format=source),))
+    district = (
+        workspace.registry.get(district_id) if district_id else District(id=PLACEHOLDER_DISTRICT, feeds=(Feed(format=source),))
+    )
     with scratch_folder(workspace.settings.scratch) as folder:
-        sets = sets_at(workspace, path, vendor(source).format, district.feed(source))
-        rehearsal = _Rehearsal(_in_scratch(workspace.settings, folder), workspace if district_id else None, keep=len(sets) > 1)
+        sets = detect_file_sets(workspace, path, vendor(source).format, district.feed(source))
+        rehearsal = DryRunWorkspace(
+            _scratch_settings(workspace.settings, folder), workspace if district_id else None, keep_published=len(sets) > 1
+        )
         rehearsal.registry.add(replace(district, paused=False, calendar=tuple(w for w in district.calendar if not w.pause)))
         order = Order(
             district_id=district.id, source=source, path=path, options=options or {}, leave_out=leave_out, renames=renames
         )
         try:
-            imports = [import_upload(rehearsal, replace(order, file_set=name), tell) for name in sets]
+            imports = [import_upload(rehearsal, replace(order, file_set=name), on_progress) for name in sets]
             documents = [outcome(rehearsal, import_id) for import_id in imports]
         finally:
             rehearsal.warehouse.close()
-    warehouse = workspace.settings.redacted()["warehouse"]["url"]
+    warehouse = workspace.settings.to_redacted_dict()["warehouse"]["url"]
     same = {"import_id": None, "district_id": district_id, "report": None, "data_docs": None, "warehouse": warehouse}
-    return together(
+    return combine_documents(
         [{**document, **same, "status": _STATUS.get(document["status"], document["status"])} for document in documents]
     )
 
@@ -72,7 +76,7 @@ def check_upload(
 _STATUS = {"published": "publishable"}
 
 
-def _in_scratch(settings: Settings, folder: Path) -> Settings:
+def _scratch_settings(settings: Settings, folder: Path) -> Settings:
     """Return `settings` with all that an import writes below `folder`, and nobody to tell; where the upload lies stays as it is."""
     return replace(
         settings,
@@ -88,61 +92,63 @@ def _in_scratch(settings: Settings, folder: Path) -> Settings:
 
 
 @dataclass(frozen=True)
-class _Rehearsal(Workspace):
-    """A workspace that forgets. ``behind``: the one whose roster and archive it knows; None: there is nothing yet.
+class DryRunWorkspace(Workspace):
+    """A workspace that forgets. ``baseline``: the one whose roster and archive it knows; None: there is nothing yet.
 
-    ``keep``: remember until then what an import would add, for the next import of the same upload.
+    ``keep_published``: remember until then what an import would add, for the next import of the same upload.
     """
 
-    behind: Workspace | None
-    keep: bool
+    baseline: Workspace | None
+    keep_published: bool
 
     @property
-    def holders(self) -> Holders:
+    def import_locks(self) -> ImportLocks:
         """Locks that nobody else looks at."""
-        return Holders(Path(self.settings.districts).parent / "holders", self.settings.warehouse)
+        return ImportLocks(Path(self.settings.districts).parent / "holders", self.settings.warehouse)
 
     @cached_property
     def warehouse(self) -> Warehouse:
         """A ledger that is thrown away, over a roster that is only read."""
-        return _Ledger(self.settings.warehouse, self.behind.warehouse if self.behind else None, keep=self.keep)
+        return DryRunWarehouse(
+            self.settings.warehouse, self.baseline.warehouse if self.baseline else None, keep_published=self.keep_published
+        )
 
     @cached_property
     def archive(self) -> Archive:
         """An archive that is thrown away, over one that is only read."""
-        return _Archive(self.settings.archive, self.behind.archive if self.behind else None)
+        return DryRunArchive(self.settings.archive, self.baseline.archive if self.baseline else None)
 
 
-class _Archive(Archive):
+class DryRunArchive(Archive):
     """Keeps bytes and manifests in a folder of its own; those of earlier imports are read from another archive."""
 
-    def __init__(self, url: str, behind: Archive | None) -> None:
+    def __init__(self, url: str, baseline: Archive | None) -> None:
         super().__init__(url)
-        self._behind = behind
+        self._baseline = baseline
 
     def get(self, key: str) -> bytes:
         """Return the bytes stored under `key`, here or there."""
-        return super().get(key) if self._behind is None or self.has(key) else self._behind.get(key)
+        return super().get(key) if self._baseline is None or self.has(key) else self._baseline.get(key)
 
     def manifests(self, district_id: str) -> tuple[int, ...]:
         """Return the imports of which that archive has a manifest."""
-        return super().manifests(district_id) if self._behind is None else self._behind.manifests(district_id)
+        return super().manifests(district_id) if self._baseline is None else self._baseline.manifests(district_id)
 
     def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
         """Return a manifest of that archive."""
         return (
             super().read_manifest(district_id, import_id)
-            if self._behind is None
-            else self._behind.read_manifest(district_id, import_id)
+            if self._baseline is None
+            else self._baseline.read_manifest(district_id, import_id)
         )
 
 
-class _Ledger(Warehouse):
+class DryRunWarehouse(Warehouse):
     """Writes into a database of its own; what it tells of the roster is read from another."""
 
-    def __init__(self, url: str, roster: Warehouse | None, *, keep: bool) -> None:
+    def __init__(self, url: str, roster: Warehouse | None, *, keep_published: bool) -> None:
         super().__init__(url)
-        self._keep = keep
+        self._keep_published = keep_published
         self._roster = roster or Warehouse(url)
 
     def close(self) -> None:
@@ -191,22 +197,22 @@ class _Ledger(Warehouse):
         """Return how many current versions that roster has."""
         return self._roster.count_current(district_id, source, table)
 
-    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
+    def versions_by_key(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
         """Return versions of that roster."""
-        return self._roster.matching(district_id, source, table, keys)
+        return self._roster.versions_by_key(district_id, source, table, keys)
 
-    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+    def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn]) -> pa.Table:
         """Return values of that roster, and of what another set of the same upload would add to it."""
-        here, there = super().known(district_id, source, columns), self._roster.known(district_id, source, columns)
+        here, there = super().known(district_id, source, columns), self._roster.distinct_values(district_id, source, columns)
         return pa.concat_tables([here, there])
 
-    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+    def last_removed_versions(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the last versions of what that roster has no more."""
-        return self._roster.last_of_the_gone(district_id, source, table)
+        return self._roster.last_removed_versions(district_id, source, table)
 
-    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
+    def versions_before_rename(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the versions of what that roster had no more when its id changed."""
-        return self._roster.left_behind(district_id, source, table)
+        return self._roster.versions_before_rename(district_id, source, table)
 
     def trace(self, table: str, key: Mapping[str, object], district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions of records of that roster."""
@@ -226,7 +232,7 @@ class _Ledger(Warehouse):
 
     def publish(
         self,
-        conclusion: Conclusion,
+        import_result: ImportResult,
         changes: Mapping[str, TableChange],
         base: int | None,
         *,
@@ -237,6 +243,8 @@ class _Ledger(Warehouse):
         Where another set of the format's files may refer to it, what would be new stays in that ledger's own database.
         """
         added = (
-            {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()} if self._keep else {}
+            {name: replace(change, closes=change.closes.slice(0, 0)) for name, change in changes.items()}
+            if self._keep_published
+            else {}
         )
-        super().publish(conclusion, added, None, approved_by=approved_by)
+        super().publish(import_result, added, None, approved_by=approved_by)

@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roster_etl.frames.arrow import FINDINGS
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin, fail_running, release
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Conclusion, Edit, Entry, RosterMoved, TableChange
+from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
 from roster_etl.vendors import vendor
 
-CARRIED = ("content", "settings", "headers", "compared")
+CARRIED_OVER_KEYS = ("content", "settings", "headers", "compared")
 """Of an import's summary: what later uploads are judged against, and which one is unchanged."""
 
 
-class SaidMeanwhile(RosterMoved):
+class ConcurrentPublish(RosterMoved):
     """Another import was published while a person's word was being carried out."""
 
     template = (
@@ -33,7 +33,7 @@ class SaidMeanwhile(RosterMoved):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class RosterBase:
     """The published roster that a person's word is about; taken before anything of it is read.
 
     ``base``: the import that was published last for the set of files; ``last``: what its summary says.
@@ -46,39 +46,39 @@ class Ground:
     last: Mapping[str, Any]
 
 
-def ground(workspace: Workspace, feed: tuple[str, str], table: str) -> Ground:
+def roster_base(workspace: Workspace, feed: tuple[str, str], table: str) -> RosterBase:
     """Return what a word about `table` of a feed stands on now."""
-    file_set = vendor(feed[1]).set_that_fills(table)
+    file_set = vendor(feed[1]).file_set_for_table(table)
     base = workspace.warehouse.base(*feed, file_set)
     last = (workspace.warehouse.last_published(*feed, file_set=file_set) or {}).get("summary") or {}
-    return Ground(district_id=feed[0], source=feed[1], file_set=file_set, base=base, last=last)
+    return RosterBase(district_id=feed[0], source=feed[1], file_set=file_set, base=base, last=last)
 
 
-def carried(summary: Mapping[str, Any], names: Sequence[str] = CARRIED) -> dict[str, Any]:
+def carry_over_summary(summary: Mapping[str, Any], names: Sequence[str] = CARRIED_OVER_KEYS) -> dict[str, Any]:
     """Return what goes on to count of the summary of an import."""
     return {name: summary[name] for name in names if name in summary}
 
 
-def publish_by_hand(
+def publish_manual_import(
     workspace: Workspace,
-    on: Ground,
+    basis: RosterBase,
     changes: Mapping[str, TableChange],
     *,
     summary: Mapping[str, Any],
-    said: Mapping[str, Any],
-    entry: Entry,
+    manifest_fields: Mapping[str, Any],
+    entry: AuditEntry,
     edits: Sequence[Edit] = (),
 ) -> int:
     """Publish `changes` as an import of kind ``override``, and return its number.
 
     Args: said: what its manifest tells of it. entry: the audit's line, which learns the import's number.
 
-    Raises: SaidMeanwhile: another import was published since `on` was taken; the import is ``failed`` then.
+    Raises: SaidMeanwhile: another import was published since `basis` was taken; the import is ``failed`` then.
     """
     now = datetime.now(UTC)
-    feed = (on.district_id, on.source)
-    number = begin(workspace, *feed, kind="override", file_set=on.file_set, started_at=now, received_at=now)
-    conclusion = Conclusion(
+    feed = (basis.district_id, basis.source)
+    number = begin_import(workspace, *feed, kind="override", file_set=basis.file_set, started_at=now, received_at=now)
+    conclusion = ImportResult(
         import_id=number,
         status="published",
         finished_at=now,
@@ -91,33 +91,35 @@ def publish_by_hand(
     )
     try:
         fault_point("override.opened")
-        keep_manifest(workspace, number, at=now.isoformat(), **said)  # before it is done: whatever ends this process
-        _publish(workspace, conclusion, changes, on.base)
+        write_manual_manifest(
+            workspace, number, at=now.isoformat(), **manifest_fields
+        )  # before it is done: whatever ends this process
+        _publish(workspace, conclusion, changes, basis.base)
         fault_point("override.published")
     except Exception as error:
-        fail_running(workspace, number, error)
+        fail_running_import(workspace, number, error)
         raise
     finally:
-        release(workspace, number)
+        release_import(workspace, number)
     refresh_manifest(workspace, number)
     return number
 
 
-def _publish(workspace: Workspace, conclusion: Conclusion, changes: Mapping[str, TableChange], base: int | None) -> None:
+def _publish(workspace: Workspace, conclusion: ImportResult, changes: Mapping[str, TableChange], base: int | None) -> None:
     try:
         workspace.warehouse.publish(conclusion, changes, base)
     except RosterMoved as error:
-        raise SaidMeanwhile(**error.data) from None
+        raise ConcurrentPublish(**error.data) from None
 
 
-def keep_manifest(workspace: Workspace, import_id: int, **said: Any) -> None:
+def write_manual_manifest(workspace: Workspace, import_id: int, **manifest_fields: Any) -> None:
     """Write down in the archive what is needed to do this again."""
     row = workspace.warehouse.import_(import_id)
     document = {
         "version": MANIFEST_VERSION,
         "members": [],
         **{name: row[name] for name in ("kind", "import_id", "district_id", "source")},
-        **said,
+        **manifest_fields,
     }
     workspace.archive.write_manifest(row["district_id"], import_id, document)
     refresh_manifest(workspace, import_id)

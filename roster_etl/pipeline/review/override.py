@@ -15,19 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.audit import Action
-from roster_etl.canonical.references import named_by
+from roster_etl.canonical.references import referenced_table
 from roster_etl.canonical.roster import RosterTable
-from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, judged_value, with_edits
+from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, apply_edits, validate_edit_value
 from roster_etl.engine.transform.mapper import HASH
 from roster_etl.pipeline.lineage.trace import UnknownColumn, UnknownRecord, UnknownTable, roster_table
-from roster_etl.pipeline.review.manual_import import Ground, carried, ground, publish_by_hand
+from roster_etl.pipeline.review.manual_import import RosterBase, carry_over_summary, publish_manual_import, roster_base
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
-from roster_etl.store.warehouse import Edit, Entry, TableChange
+from roster_etl.store.warehouse import AuditEntry, Edit, TableChange
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import tables_of
 
-_CARRIED = ("headers",)  # of the summary of the last import: what later uploads are judged against
+_CARRIED_OVER_KEYS = ("headers",)  # of the summary of the last import: what later uploads are judged against
 _UNCHANGED = ("content", "settings")  # with these, the same upload again is unchanged
 
 
@@ -57,24 +57,24 @@ def set_override(workspace: Workspace, target: Target, value: str | None, by: st
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=True)):
         table = _table(target)
-        value = judged_value(table, target.field, value)
-        on = _ground(workspace, target)
-        _ensure_named(workspace, table, target, value)
-        return _set(workspace, table, target, value, by, on)
+        value = validate_edit_value(table, target.field, value)
+        on = _roster_base(workspace, target)
+        _ensure_reference_exists(workspace, table, target, value)
+        return _publish_set(workspace, table, target, value, by, on)
 
 
-def set_again(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
+def reapply_override(workspace: Workspace, target: Target, value: str | None, by: str) -> int:
     """Set a column as it was set once, whatever is asked of new edits."""
     table = _table(target)
-    return _set(workspace, table, target, value, by, _ground(workspace, target))
+    return _publish_set(workspace, table, target, value, by, _roster_base(workspace, target))
 
 
-def _set(workspace: Workspace, table: RosterTable, target: Target, value: str | None, by: str, on: Ground) -> int:
+def _publish_set(workspace: Workspace, table: RosterTable, target: Target, value: str | None, by: str, basis: RosterBase) -> int:
     before = _record(workspace, table, target)
     key = {name: before.column(name)[0].as_py() for name in table.key}
-    after = with_edits(table, before, [RecordEdit(key=key, field=target.field, value=value)])
+    after = apply_edits(table, before, [RecordEdit(key=key, field=target.field, value=value)])
     edit = Edit(begins=True, table=table.name, key=key_json(key), field=target.field, value=value, by=by)
-    return _publish(workspace, target, on, before, after, edit)
+    return _publish_edit(workspace, target, basis, before, after, edit)
 
 
 def clear_override(workspace: Workspace, target: Target, by: str) -> int:
@@ -83,12 +83,12 @@ def clear_override(workspace: Workspace, target: Target, by: str) -> int:
     Raises: UnknownTable, UnknownColumn; NotEdited: none, or several, are in force; RosterMoved: another import was published meanwhile.
     """
     with workspace.warehouse.attempt(_entry(target, by, begins=False)):
-        return _clear(workspace, target, by)
+        return _publish_clear(workspace, target, by)
 
 
-def _clear(workspace: Workspace, target: Target, by: str) -> int:
+def _publish_clear(workspace: Workspace, target: Target, by: str) -> int:
     table = _table(target)
-    on = _ground(workspace, target)
+    on = _roster_base(workspace, target)
     wanted = {name: value or None for name, value in target.key.items()}
     found = [
         row
@@ -99,14 +99,14 @@ def _clear(workspace: Workspace, target: Target, by: str) -> int:
         raise NotEdited(table=table.name, field=target.field)
     edit = Edit(begins=False, table=table.name, key=found[0]["key"], field=target.field, by=by)
     nothing = table.full_schema.empty_table()
-    return _publish(workspace, target, on, nothing, nothing, edit)
+    return _publish_edit(workspace, target, on, nothing, nothing, edit)
 
 
-def _entry(target: Target, by: str | None, *, begins: bool) -> Entry:
+def _entry(target: Target, by: str | None, *, begins: bool) -> AuditEntry:
     """Return the audit's line of an edit: the column, not the record that it is of, and not the value."""
     about = {"table": target.table, "field": target.field}
     action: Action = "override_set" if begins else "override_clear"
-    return Entry(action=action, who=by, district_id=target.district_id, source=target.source, about=about)
+    return AuditEntry(action=action, who=by, district_id=target.district_id, source=target.source, about=about)
 
 
 def key_json(key: Mapping[str, Any]) -> str:
@@ -138,9 +138,9 @@ def _record(workspace: Workspace, table: RosterTable, target: Target) -> pa.Tabl
     return current
 
 
-def _ensure_named(workspace: Workspace, table: RosterTable, target: Target, value: str | None) -> None:
+def _ensure_reference_exists(workspace: Workspace, table: RosterTable, target: Target, value: str | None) -> None:
     """Find out whether the roster has the record that the edit would name, where the format has such records. Raises BadEdit."""
-    parent, columns = named_by(table.name, target.field) or ("", {})
+    parent, columns = referenced_table(table.name, target.field) or ("", {})
     if value is None or parent not in tables_of(vendor(target.source)):
         return
     row = {**_record(workspace, table, target).to_pylist()[0], target.field: value}
@@ -150,26 +150,32 @@ def _ensure_named(workspace: Workspace, table: RosterTable, target: Target, valu
         raise BadEdit(table=table.name, field=target.field, expected=f"the id of a current record of {parent}")
 
 
-def _publish(workspace: Workspace, target: Target, on: Ground, before: pa.Table, after: pa.Table, edit: Edit) -> int:
+def _publish_edit(workspace: Workspace, target: Target, basis: RosterBase, before: pa.Table, after: pa.Table, edit: Edit) -> int:
     is_new = before.column(HASH).to_pylist() != after.column(HASH).to_pylist()
     summary = {
-        **carried(on.last, (*_CARRIED, *(_UNCHANGED if edit.begins else ()))),
-        **({"read_in": _read_in(workspace, before)} if is_new else {}),
+        **carry_over_summary(basis.last, (*_CARRIED_OVER_KEYS, *(_UNCHANGED if edit.begins else ()))),
+        **({"read_in": _source_import(workspace, before)} if is_new else {}),
         "changes": {target.table: {"created": 0, "updated": 1, "deleted": 0}} if is_new else {},
         "edit": {"table": edit.table, "field": edit.field, "begins": edit.begins},
     }
     said = {"edit": {name: getattr(edit, name) for name in ("begins", "table", "key", "field", "value", "by")}}
     changes = {target.table: _change(before, after)} if is_new else {}
-    return publish_by_hand(
-        workspace, on, changes, summary=summary, said=said, entry=_entry(target, edit.by, begins=edit.begins), edits=[edit]
+    return publish_manual_import(
+        workspace,
+        basis,
+        changes,
+        summary=summary,
+        manifest_fields=said,
+        entry=_entry(target, edit.by, begins=edit.begins),
+        edits=[edit],
     )
 
 
-def _ground(workspace: Workspace, target: Target) -> Ground:
-    return ground(workspace, (target.district_id, target.source), target.table)
+def _roster_base(workspace: Workspace, target: Target) -> RosterBase:
+    return roster_base(workspace, (target.district_id, target.source), target.table)
 
 
-def _read_in(workspace: Workspace, before: pa.Table) -> int:
+def _source_import(workspace: Workspace, before: pa.Table) -> int:
     """Return the import whose upload the record's row came in: what the edit leaves as it is was read there."""
     opened = int(before.column("valid_from_import")[0].as_py())
     summary = workspace.warehouse.import_(opened)["summary"] or {}

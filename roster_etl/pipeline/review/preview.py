@@ -12,34 +12,36 @@ from typing import Any
 
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review.dry_run import check_upload
-from roster_etl.pipeline.steps.exclusions import left_out, refuse_idle
+from roster_etl.pipeline.steps.exclusions import parse_exclusions, require_effective_exclusions
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.files.temp_folders import scratch_folder
 
 
-def preview(workspace: Workspace, import_id: int, words: Sequence[str], renames: Sequence[str] = ()) -> dict[str, Any]:
+def preview_approval(
+    workspace: Workspace, import_id: int, leave_out: Sequence[str], renames: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what publishing held import `import_id` would do, as ``check`` tells it.
 
     Args:   words: the removals to leave out; renames: what is taken for a rename (``all``, the number of a proposal, or ``OLD=NEW``).
     Raises: BadLeaveOut, NothingLeftOut, BadRename, UnknownImport; ArchiveError: its bytes are gone.
     """
-    left_out(words)
-    refuse_idle(words, outcome(workspace, import_id)["plan"] if words else {}, import_id)
+    parse_exclusions(leave_out)
+    require_effective_exclusions(leave_out, outcome(workspace, import_id)["plan"] if leave_out else {}, import_id)
     row = workspace.warehouse.import_(import_id)
     with scratch_folder(workspace.settings.scratch) as folder:
-        upload = _unarchived(workspace, row["district_id"], import_id, folder)
+        upload = _zip_archived_files(workspace, row["district_id"], import_id, folder)
         return check_upload(
             workspace,
             str(upload),
             row["source"],
             district_id=row["district_id"],
             options=row["options"] or {},
-            leave_out=tuple(words),
+            leave_out=tuple(leave_out),
             renames=tuple(renames),
         )
 
 
-def _unarchived(workspace: Workspace, district_id: str, import_id: int, folder: Path) -> Path:
+def _zip_archived_files(workspace: Workspace, district_id: str, import_id: int, folder: Path) -> Path:
     """Return a zip in `folder` with the archived files of an upload, under their names."""
     manifest = workspace.archive.read_manifest(district_id, import_id)
     path = folder / "upload.zip"

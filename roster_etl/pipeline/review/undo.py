@@ -17,20 +17,20 @@ import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
-from roster_etl.engine.planning.undo import UNDONE, Since, make_undo
+from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
-from roster_etl.pipeline.lifecycle.holds import deciding
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin, fail_running, release
+from roster_etl.pipeline.lifecycle.holds import lost_race_as_no_hold
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lifecycle.superseded import close_holds
 from roster_etl.pipeline.planned import PlanMoved, planned_from
 from roster_etl.pipeline.reporting.report_files import rewrite_reports
-from roster_etl.pipeline.review.manual_import import carried, keep_manifest
+from roster_etl.pipeline.review.manual_import import carry_over_summary, write_manual_manifest
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import PermanentError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.warehouse import Conclusion, Edit, Entry, Hold, TableChange, UnknownImport
+from roster_etl.store.warehouse import AuditEntry, Edit, Hold, ImportResult, TableChange, UnknownImport
 from roster_etl.vendors import vendor
 from roster_etl.vendors.lineage import tables_of
 
@@ -55,9 +55,9 @@ class _Undo:
     source: str
     undoes: tuple[int, ...]
     plan: Plan
-    since: Mapping[str, Since]
+    since: Mapping[str, ChangesSince]
     edits: tuple[Edit, ...]
-    carried: Mapping[str, Any]
+    carried_summary: Mapping[str, Any]
 
 
 def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | None = None) -> int:
@@ -66,23 +66,25 @@ def plan_undo(workspace: Workspace, import_id: int, by: str, *, run_id: str | No
     It ends as ``held``, or as ``unchanged`` where the roster is in that state already.
     Raises: UnknownImport. NotUndoable: it published nothing, or personal data was purged since.
     """
-    entry = _asked(workspace, import_id, by)
+    entry = _request_entry(workspace, import_id, by)
     with workspace.warehouse.attempt(entry):
-        row = _undoable(workspace, import_id)
-        number = _begun(workspace, row, run_id, entry)
+        row = _require_undoable(workspace, import_id)
+        number = _begin_undo_import(workspace, row, run_id, entry)
     try:
         fault_point("undo.opened")
-        undo = _undo(workspace, row)
-        _keep(workspace, number, undo, by)  # before it is held: whatever ends this process, the archive knows what was asked
+        undo = _compute_undo(workspace, row)
+        _write_undo_manifest(
+            workspace, number, undo, by
+        )  # before it is held: whatever ends this process, the archive knows what was asked
         _conclude(workspace, number, undo, by)
         fault_point("undo.held")
-        _supersede_same(workspace, number, undo)
-        _keep(workspace, number, undo, by)
+        _supersede_same_undo(workspace, number, undo)
+        _write_undo_manifest(workspace, number, undo, by)
     except Exception as error:
-        fail_running(workspace, number, error)
+        fail_running_import(workspace, number, error)
         raise
     finally:
-        release(workspace, number)
+        release_import(workspace, number)
     return number
 
 
@@ -92,7 +94,7 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
     Raises: PlanMoved, RosterMoved: another import was published meanwhile. NoHold: it was decided already.
     """
     row = workspace.warehouse.import_(import_id)
-    entry = Entry(
+    entry = AuditEntry(
         action="approve",
         who=by,
         district_id=row["district_id"],
@@ -100,22 +102,22 @@ def publish_undo(workspace: Workspace, import_id: int, sha256: str, by: str) -> 
         import_id=import_id,
         about={"undoes": row["summary"]["undoes"]},
     )
-    with workspace.warehouse.attempt(entry), deciding(workspace, import_id):
+    with workspace.warehouse.attempt(entry), lost_race_as_no_hold(workspace, import_id):
         undo = _published(workspace, row, sha256, by, entry)
-    _keep(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
+    _write_undo_manifest(workspace, import_id, undo, row["summary"]["asked_by"], approved_by=by)
     close_holds(workspace, (undo.district_id, undo.source), import_id, datetime.now(UTC))
 
 
-def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: Entry) -> _Undo:
+def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: str, entry: AuditEntry) -> _Undo:
     import_id: int = row["import_id"]
-    undo = _undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=import_id)
+    undo = _compute_undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=import_id)
     if undo.plan.sha256 != sha256:
         raise PlanMoved(import_id=import_id, district_id=row["district_id"])
-    conclusion = Conclusion(
+    conclusion = ImportResult(
         import_id=import_id,
         status="published",
         finished_at=datetime.now(UTC),
-        summary={**row["summary"], **undo.carried},
+        summary={**row["summary"], **undo.carried_summary},
         edits=undo.edits,
         entries=[entry],
     )
@@ -125,31 +127,31 @@ def _published(workspace: Workspace, row: Mapping[str, Any], sha256: str, by: st
     return undo
 
 
-def undo_again(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, Any]:
+def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Do to a roster that has come to the same moment what the undo of ledger row `row` did. Returns what it plans, by table."""
     number: int = row["import_id"]
-    undo = _undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=number)
+    undo = _compute_undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=number)
     found = to_table(findings_frame([_finding(undo)])).cast(FINDINGS)
     now = datetime.now(UTC)
     if row["status"] == "published":
-        conclusion = Conclusion(import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits)
+        conclusion = ImportResult(import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits)
         changes = {name: _change(undo, name) for name in undo.plan.tables}
         workspace.warehouse.publish(conclusion, changes, undo.plan.base)
     else:
-        workspace.warehouse.conclude(Conclusion(import_id=number, status="unchanged", finished_at=now, findings=found))
+        workspace.warehouse.conclude(ImportResult(import_id=number, status="unchanged", finished_at=now, findings=found))
     return planned_from(undo.plan, "held").tables
 
 
-def _asked(workspace: Workspace, import_id: int, by: str) -> Entry:
+def _request_entry(workspace: Workspace, import_id: int, by: str) -> AuditEntry:
     """Return the audit's line of who asked for an undo, refused or not; an import that the ledger does not know has no district."""
     place = {}
     with suppress(UnknownImport):
         row = workspace.warehouse.import_(import_id)
         place = {"district_id": row["district_id"], "source": row["source"]}
-    return Entry(action="undo", who=by, about={"of_import": import_id}, **place)
+    return AuditEntry(action="undo", who=by, about={"of_import": import_id}, **place)
 
 
-def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
+def _require_undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
     row = workspace.warehouse.import_(import_id)
     if row["status"] != "published":
         raise NotUndoable(import_id=import_id, problem=f"it is {row['status']}, and changed nothing")
@@ -159,14 +161,14 @@ def _undoable(workspace: Workspace, import_id: int) -> dict[str, Any]:
     return row
 
 
-def _begun(workspace: Workspace, row: Mapping[str, Any], run_id: str | None, entry: Entry) -> int:
+def _begin_undo_import(workspace: Workspace, row: Mapping[str, Any], run_id: str | None, entry: AuditEntry) -> int:
     now = datetime.now(UTC)
     feed = (row["district_id"], row["source"])
     given = {"file_set": row["file_set"], "run_id": run_id, "received_at": now, "started_at": now}
-    return begin(workspace, *feed, kind="undo", entry=entry, **given)
+    return begin_import(workspace, *feed, kind="undo", entry=entry, **given)
 
 
-def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
+def _compute_undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None) -> _Undo:
     warehouse, feed, first = workspace.warehouse, (row["district_id"], row["source"]), row["import_id"]
     file_set: str = row["file_set"]
     base = warehouse.base(*feed, file_set)  # first: what is read after it may only be newer, which publishing refuses
@@ -181,23 +183,23 @@ def _undo(workspace: Workspace, row: Mapping[str, Any], until: int | None = None
         district_id=feed[0],
         source=feed[1],
         undoes=tuple(sorted(other["import_id"] for other in published if other["import_id"] >= first)),
-        plan=make_undo(since, base=base, edits=lines),
+        plan=make_undo_plan(since, base=base, edits=lines),
         since=since,
         edits=edits,
-        carried=carried((before or {}).get("summary") or {}),
+        carried_summary=carry_over_summary((before or {}).get("summary") or {}),
     )
 
 
 def _tables(source: str, file_set: str) -> tuple[str, ...]:
     """Return the tables that imports of one set of files write: what they fill, and the renames of people that were approved."""
     known = vendor(source)
-    filled = tables_of(known.of_set(file_set))
+    filled = tables_of(known.for_file_set(file_set))
     return filled if TABLE in filled or ENTITY not in filled else (*filled, TABLE)
 
 
-def _since(workspace: Workspace, feed: tuple[str, str], table: str, import_id: int) -> Since:
+def _since(workspace: Workspace, feed: tuple[str, str], table: str, import_id: int) -> ChangesSince:
     ended, begun = workspace.warehouse.since(*feed, table, import_id)
-    return Since(
+    return ChangesSince(
         ended=ended,
         begun=begun,
         current=workspace.warehouse.count_current(*feed, table),
@@ -209,19 +211,19 @@ def _edits(overrides: Sequence[Mapping[str, Any]], moment: datetime) -> tuple[Ed
     """Return what becomes of stewards' edits: those made from `moment` on end, those that ended since are in force again."""
     again = [row for row in overrides if row["set_at"] < moment and row["cleared_at"] and row["cleared_at"] >= moment]
     ends = [row for row in overrides if row["set_at"] >= moment and row["cleared_at"] is None]
-    places = {_place(row) for row in again}
+    places = {_edit_key(row) for row in again}
     return (
-        *(Edit(begins=False, **_place_of(row)) for row in ends if _place(row) not in places),
+        *(Edit(begins=False, **_place_of(row)) for row in ends if _edit_key(row) not in places),
         *(Edit(begins=True, **_place_of(row), value=row["value"], by=row["set_by"]) for row in again),
     )
 
 
-def _place(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _edit_key(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return row["table_name"], row["key"], row["field"]
 
 
 def _place_of(row: Mapping[str, Any]) -> dict[str, str]:
-    return dict(zip(("table", "key", "field"), _place(row), strict=True))
+    return dict(zip(("table", "key", "field"), _edit_key(row), strict=True))
 
 
 def _is_empty(undo: _Undo) -> bool:
@@ -234,7 +236,7 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
     shown = planned_from(undo.plan, "held" if held else "unchanged")
     tables = {n: _share(t.deleted, t.current) for n, t in undo.plan.tables.items() if t.deleted}
     hold = Hold(reason=REASON, plan_sha256=undo.plan.sha256, created_at=now) if held else None
-    conclusion = Conclusion(
+    conclusion = ImportResult(
         import_id=number,
         status="held" if held else "unchanged",
         finished_at=now,
@@ -256,7 +258,7 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
     workspace.warehouse.conclude(conclusion)
 
 
-def _supersede_same(workspace: Workspace, number: int, undo: _Undo) -> None:
+def _supersede_same_undo(workspace: Workspace, number: int, undo: _Undo) -> None:
     """Close older holds of the same undo: asked for twice, it waits once."""
     now = datetime.now(UTC)
     for hold in workspace.warehouse.holds(undo.district_id, undo.source):
@@ -290,9 +292,9 @@ def _change(undo: _Undo, name: str) -> TableChange:
     return TableChange(opens=opens, closes=table.closes)
 
 
-def _keep(workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_by: str | None = None) -> None:
+def _write_undo_manifest(workspace: Workspace, number: int, undo: _Undo, by: str, *, approved_by: str | None = None) -> None:
     row = workspace.warehouse.import_(number)
-    keep_manifest(
+    write_manual_manifest(
         workspace,
         number,
         undoes=list(undo.undoes),

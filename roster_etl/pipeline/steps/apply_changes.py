@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.changes import Folded, FoldInput, IdChange, Override, Source, fold
-from roster_etl.engine.csv.reader import as_read
-from roster_etl.engine.validation.validate import judge_file
-from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_table
+from roster_etl.engine.changes import ChangeFile, ChangeInput, ChangeResult, IdChange, Override, apply_changes
+from roster_etl.engine.csv.reader import raw_file_of
+from roster_etl.engine.validation.validate import validate_file
+from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_frame, release_memory, to_table
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
-from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
-from roster_etl.pipeline.steps.diff_baseline import compared
-from roster_etl.pipeline.steps.map_tables import count_before, map_roster_table, table_lines
-from roster_etl.pipeline.steps.validate import gate_lines
+from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.steps.diff_baseline import diff_against_baseline
+from roster_etl.pipeline.steps.map_tables import count_current_records, map_roster_table, table_rule_counts
+from roster_etl.pipeline.steps.validate import run_gate_on_counts
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.rule_catalog import REFUSED_ROWS
@@ -33,18 +33,18 @@ from roster_etl.store.warehouse import Edit, Warehouse
 from roster_etl.vendors.lineage import tables_of
 
 
-def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table]) -> dict[str, int]:
-    """Fold the `judged` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
+def apply_upload_changes(workspace: Workspace, upload: Upload, validated: Mapping[str, pa.Table]) -> dict[str, int]:
+    """Fold the `validated` files of `upload`, by kind, over the feed's roster; what follows goes to staging.
 
     Returns: table → rows that it would have.
     """
-    plan = upload.vendor.fold
+    plan = upload.vendor.change_plan
     assert plan is not None
     fault_point("fold.begin")
-    given = _given(workspace, upload, judged)
-    comparison = compared(workspace, upload, given.sources)
-    retried = [] if comparison.how == REFUSED_WHOLE else list(_retried(workspace, upload))
-    folded = fold(plan, replace(given, sources=[*retried, *comparison.sources]))
+    given = _change_input(workspace, upload, validated)
+    comparison = diff_against_baseline(workspace, upload, given.sources)
+    retried = [] if comparison.how == REFUSED_WHOLE else list(_retried_rows(workspace, upload))
+    folded = apply_changes(plan, replace(given, sources=[*retried, *comparison.sources]))
     noticed = to_table(findings_frame(comparison.findings)).cast(FINDINGS)
     staging_of(workspace, upload).write_changes(
         _applied(folded, comparison.how),
@@ -52,26 +52,26 @@ def fold_upload(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Ta
         findings=pa.concat_tables([noticed, folded.findings]),
         quarantine=folded.quarantine,
     )
-    _gate_again(workspace, upload)
-    give_back()
+    _rerun_file_gates(workspace, upload)
+    release_memory()
     fault_point("fold.done")
     return {name: table.num_rows for name, table in folded.tables.items()}
 
 
-def make_table(workspace: Workspace, upload: Upload, table: str, judged: Mapping[str, pa.Table]) -> pa.Table:
-    """Return canonical `table` as the upload would have it: mapped from the `judged` files, or as the fold left it."""
+def build_table(workspace: Workspace, upload: Upload, table: str, validated: Mapping[str, pa.Table]) -> pa.Table:
+    """Return canonical `table` as the upload would have it: mapped from the `validated` files, or as the fold left it."""
     fault_point("map.begin")
-    folded = upload.vendor.fold is not None
-    rows = _taken(workspace, upload, table) if folded else map_roster_table(workspace, upload, table, judged)
+    folded = upload.vendor.change_plan is not None
+    rows = _applied_table(workspace, upload, table) if folded else map_roster_table(workspace, upload, table, validated)
     fault_point("map.done")
     return rows
 
 
-def _taken(workspace: Workspace, upload: Upload, table: str) -> pa.Table:
+def _applied_table(workspace: Workspace, upload: Upload, table: str) -> pa.Table:
     """Return canonical `table` as the fold left it, with the lines for its suite and no finding of its own."""
     staging = staging_of(workspace, upload)
     rows = staging.changed_table(table)
-    lines = table_lines(table, rows, 0, count_before(workspace, upload, table))
+    lines = table_rule_counts(table, rows, 0, count_current_records(workspace, upload, table))
     staging.write_mapped(table, findings=FINDINGS.empty_table(), lines=lines)
     return rows
 
@@ -79,18 +79,18 @@ def _taken(workspace: Workspace, upload: Upload, table: str) -> pa.Table:
 # ---- what goes in
 
 
-def _given(workspace: Workspace, upload: Upload, judged: Mapping[str, pa.Table]) -> FoldInput:
+def _change_input(workspace: Workspace, upload: Upload, validated: Mapping[str, pa.Table]) -> ChangeInput:
     warehouse, feed = workspace.warehouse, (upload.district_id, upload.source)
     results = staging_of(workspace, upload).judged_files(upload)
     refused = [member for member in upload.members if member.refused]
     refused_files = bool(refused) or any(member.refused for result in results.values() for member in result.files.values())
     names, changes = tables_of(upload.vendor), _id_changes(warehouse, feed)
-    return FoldInput(
-        sources=list(_sources(judged, results)),
+    return ChangeInput(
+        sources=list(_sources(validated, results)),
         current={name: warehouse.versions(name, warehouse.current_hashes(*feed, name).column("version_id")) for name in names},
-        past={name: _past(warehouse, feed, name, renamed={change.entity for change in changes}) for name in names},
+        past={name: _past_versions(warehouse, feed, name, renamed={change.entity for change in changes}) for name in names},
         options=upload.values,
-        overrides=[_override(row) for row in warehouse.overrides(*feed)],
+        overrides=[_to_override(row) for row in warehouse.overrides(*feed)],
         supplied=frozenset(kind for kind, result in results.items() if any(not m.refused for m in result.files.values())),
         refused_files=refused_files,
         id_changes=changes,
@@ -104,29 +104,29 @@ def _id_changes(warehouse: Warehouse, feed: tuple[str, str]) -> list[IdChange]:
     return [IdChange(import_id=r["valid_from_import"], entity=r["entity"], old=r["old_id"], new=r["new_id"]) for r in found]
 
 
-def _past(warehouse: Warehouse, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
+def _past_versions(warehouse: Warehouse, feed: tuple[str, str], name: str, renamed: set[str]) -> pa.Table:
     """Return the last versions of what is gone, also of records whose old id another one has now; in the order of their numbers."""
-    past = warehouse.last_of_the_gone(*feed, name)
+    past = warehouse.last_removed_versions(*feed, name)
     if name not in renamed:
         return past
-    hidden = warehouse.left_behind(*feed, name)
-    known = pc.is_in(hidden.column("version_id"), value_set=flat(past.column("version_id")))
+    hidden = warehouse.versions_before_rename(*feed, name)
+    known = pc.is_in(hidden.column("version_id"), value_set=combine_chunks(past.column("version_id")))
     return pa.concat_tables([past, hidden.filter(pc.invert(known))]).sort_by("version_id")
 
 
-def _sources(judged: Mapping[str, pa.Table], results: Mapping[str, FileResult]) -> Iterator[Source]:
+def _sources(validated: Mapping[str, pa.Table], results: Mapping[str, FileResult]) -> Iterator[ChangeFile]:
     """Yield the rows of each file, with the columns that the file has: an absent column leaves values alone."""
     for kind, result in results.items():
-        table = judged[kind]
+        table = validated[kind]
         for name, member in result.files.items():
             if member.refused:
                 continue
             rows = table if len(result.files) == 1 else table.filter(pc.equal(table.column(FILE), name))
             absent = {column for column in rows.column_names if not column.startswith("_")} - set(member.present)
-            yield Source(kind=kind, file=name, rows=rows.drop_columns([*absent, FILE]))
+            yield ChangeFile(kind=kind, file=name, rows=rows.drop_columns([*absent, FILE]))
 
 
-def _retried(workspace: Workspace, upload: Upload) -> Iterator[Source]:
+def _retried_rows(workspace: Workspace, upload: Upload) -> Iterator[ChangeFile]:
     """Yield the rows of the quarantine, judged anew by the rules that hold now."""
     waiting = workspace.warehouse.open_quarantine(upload.district_id, upload.source)
     groups: dict[tuple[int, str, str], dict[tuple[str, ...], list[tuple[int, dict[str, str]]]]] = {}
@@ -137,12 +137,12 @@ def _retried(workspace: Workspace, upload: Upload) -> Iterator[Source]:
             headers.setdefault(tuple(record), []).append((line["row"], record))
     for (import_id, name, kind), headers in groups.items():
         for header, rows in headers.items():
-            raw = as_read(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
-            frame = judge_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements).frame
-            yield Source(kind=kind, file=name, rows=to_table(frame), import_id=import_id)
+            raw = raw_file_of(header, [number for number, _ in rows], [list(record.values()) for _, record in rows])
+            frame = validate_file(raw, upload.format.file(kind), file_name=name, replacements=upload.replacements).frame
+            yield ChangeFile(kind=kind, file=name, rows=to_table(frame), import_id=import_id)
 
 
-def _override(row: Mapping[str, Any]) -> Override:
+def _to_override(row: Mapping[str, Any]) -> Override:
     """Return a steward's edit as the fold knows it: without the key columns that are the same in the whole table."""
     key = {name: value for name, value in json.loads(row["key"]).items() if name != "user_kind"}
     return Override(table=row["table_name"], key=key, field=row["field"], value=row["value"])
@@ -151,7 +151,7 @@ def _override(row: Mapping[str, Any]) -> Override:
 # ---- what comes out
 
 
-def _applied(folded: Folded, compared: str | None) -> AppliedChanges:
+def _applied(folded: ChangeResult, compared: str | None) -> AppliedChanges:
     """Return what later steps need to know besides tables."""
     edits = [
         Edit(
@@ -164,7 +164,7 @@ def _applied(folded: Folded, compared: str | None) -> AppliedChanges:
         for change in folded.overrides
     ]
     return AppliedChanges(
-        refused=dict(Counter(flat(folded.quarantine.column("file")).to_pylist())),
+        refused=dict(Counter(combine_chunks(folded.quarantine.column("file")).to_pylist())),
         released=[list(row) for row in folded.released],
         leaving=[list(row) for row in (*folded.released, *folded.superseded) if row[0] is not None],
         edits=edits,
@@ -178,10 +178,10 @@ def _full_key(table: str, key: Mapping[str, Any]) -> str:
     )
 
 
-def _gate_again(workspace: Workspace, upload: Upload) -> None:
+def _rerun_file_gates(workspace: Workspace, upload: Upload) -> None:
     """Let the suites of the files judge once more, now that it is known which rows the roster does not take.
 
-    Source: HEADLESS.md, "refused_rows_pct … cascaded refusals count".
+    ChangeFile: HEADLESS.md, "refused_rows_pct … cascaded refusals count".
     """
     staging = staging_of(workspace, upload)
     refused = staging.changes(upload).refused
@@ -191,4 +191,4 @@ def _gate_again(workspace: Workspace, upload: Upload) -> None:
             lines = staging.file_lines(file.name)
             failing = pc.if_else(pc.equal(lines["rule"], REFUSED_ROWS), pc.add(lines["failing"], more), lines["failing"])
             lines = lines.set_column(lines.schema.get_field_index("failing"), "failing", failing)
-            gate_lines(workspace, upload, file.name, lines)
+            run_gate_on_counts(workspace, upload, file.name, lines)

@@ -15,30 +15,30 @@ import pyarrow as pa
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
-from roster_etl.pipeline.lifecycle.holds import unless_decided
+from roster_etl.pipeline.lifecycle.holds import as_lost_race
 from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
-from roster_etl.pipeline.lifecycle.retry_policy import about as about_tries
-from roster_etl.pipeline.lifecycle.retry_policy import parking
-from roster_etl.pipeline.lifecycle.superseded import _told, close_holds
+from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
+from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
+from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_manifests_and_reports
 from roster_etl.pipeline.staging import Staging, staging_of
-from roster_etl.pipeline.uploads.archived_uploads import came_with, is_upload
+from roster_etl.pipeline.uploads.archived_uploads import is_upload, origin_import
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.suite_format import Severity
 from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import Check, Conclusion, Entry, Hold, ImportFile
+from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult
 
-_WALKED = ("published", "held")  # no import ends so before its last step but one
+_COMPLETE_STATUSES = ("published", "held")  # no import ends so before its last step but one
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
     ("suite", "error", ("critical",)),
     ("tolerances", "warn", ("warning", "info")),
 )
 
 
-def conclude(
+def conclude_import(
     workspace: Workspace,
     upload: Upload,
     status: ImportStatus,
@@ -54,7 +54,7 @@ def conclude(
     """
     findings = list(findings)
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
-    conclusion = conclusion_of(workspace, upload, status, findings, summary=about, hold=hold)
+    conclusion = build_conclusion(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
     write_manifest(workspace, upload)
     if status in ("unchanged", "held", "rejected"):
@@ -68,13 +68,13 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
     An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
     The plan of an earlier run of this very upload is over in any case, once this one is planned.
     """
-    before = None if published else upload.came_with + 1
+    before = None if published else upload.origin_import + 1
     close_holds(workspace, (upload.district_id, upload.source), upload.import_id, at, before=before)
     if planned and upload.format.mode == "changes":
-        _told(workspace, _earlier_runs(workspace, upload, at))
+        refresh_manifests_and_reports(workspace, _close_holds_of_earlier_runs(workspace, upload, at))
 
 
-def _earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
+def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
     """Close the holds of earlier runs of the same upload. Returns their imports."""
     closed: list[int] = []
     for hold in workspace.warehouse.holds(upload.district_id) if upload.first_import is not None else ():
@@ -82,33 +82,33 @@ def _earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[in
         if hold["source"] != upload.source or number >= upload.import_id:
             continue
         manifest = workspace.archive.read_manifest(upload.district_id, number)
-        if is_upload(manifest) and came_with(manifest) == upload.came_with:
+        if is_upload(manifest) and origin_import(manifest) == upload.origin_import:
             workspace.warehouse.decide_hold(number, "superseded", f"import {upload.import_id}", at)
             closed.append(number)
     return closed
 
 
-def fail(workspace: Workspace, upload: Upload, error: Exception) -> None:
+def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> None:
     """Write to the ledger that an import failed through our fault; one that a person approved stays held.
 
     Where the ledger cannot be told (it may be what failed), `error` says so; the import stays ``running`` until it is resumed or swept.
     """
     if upload.approved_plan is not None:
-        workspace.warehouse.refused(approval_entry(upload, {}), unless_decided(workspace, upload.import_id, error))
+        workspace.warehouse.refused(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
         return
     try:
-        conclude(workspace, upload, "failed", parking(workspace, upload.import_id, error), error=error)
+        conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)
     except RosterError as second:
         error.add_note(f"The ledger could not be told of it: {second.message}")
     except OSError:
         error.add_note("The archive could not be told of it.")
 
 
-def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> Entry:
+def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> AuditEntry:
     """Return the audit's line of who approved a held upload: what was left out, and how many renames were approved with it."""
     renames = summary.get("renames", {}).get("approved", 0)
     about = {"left_out": list(upload.leave_out)} if upload.leave_out else {}
-    return Entry(
+    return AuditEntry(
         action="approve",
         who=upload.approved_by,
         district_id=upload.district_id,
@@ -118,7 +118,7 @@ def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> Entry:
     )
 
 
-def conclusion_of(
+def build_conclusion(
     workspace: Workspace,
     upload: Upload,
     status: ImportStatus,
@@ -126,18 +126,18 @@ def conclusion_of(
     *,
     summary: Mapping[str, Any],
     hold: Hold | None = None,
-) -> Conclusion:
+) -> ImportResult:
     """Return all that the ledger is to know of an import, gathered from what its steps left in staging."""
-    staging, whole = staging_of(workspace, upload), status in _WALKED
-    return Conclusion(
+    staging, whole = staging_of(workspace, upload), status in _COMPLETE_STATUSES
+    return ImportResult(
         import_id=upload.import_id,
         status=status,
         finished_at=datetime.now(UTC),
         findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *staging.findings(upload, whole=whole)]),
-        rejected=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
+        rejected_rows=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
         files=_files(staging, upload, whole=whole),
         checks=[check for verdict in staging.verdicts(upload, whole=whole) for check in checks_of(verdict)],
-        summary={"content": upload.content, "settings": upload.settings, "came_with": upload.came_with, **summary},
+        summary={"content": upload.content, "settings": upload.settings, "came_with": upload.origin_import, **summary},
         hold=hold,
     )
 
@@ -147,9 +147,9 @@ def checks_of(verdict: Verdict) -> list[Check]:
     return [
         Check(
             name=f"{verdict.name}: {name}",
-            passed=not verdict.failed(*severities),
+            passed=not verdict.failures(*severities),
             severity=severity,
-            details={"failed": [result.text for result in verdict.failed(*severities)]},
+            details={"failed": [result.text for result in verdict.failures(*severities)]},
         )
         for name, severity, severities in _CHECKS
     ]

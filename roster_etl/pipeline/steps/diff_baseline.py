@@ -10,63 +10,69 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from roster_etl.engine.changes import Compared, Source, Uploaded, base_of, differences
+from roster_etl.engine.changes import ChangeFile, EarlierImport, UploadedFile, choose_baseline, diff_upload
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.validation.validate import judge_file
+from roster_etl.engine.validation.validate import validate_file
 from roster_etl.frames.arrow import to_table
 from roster_etl.pipeline.steps.validate import limits_of
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
 
-DATA_SET, AFRESH = "diffing_data_set_identifier", "diffing_remaster_data_set"
+DATA_SET_OPTION, REMASTER_OPTION = "diffing_data_set_identifier", "diffing_remaster_data_set"
 
 
-REFUSED = "refused"
+UPLOAD_REFUSED = "refused"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What is left to fold of an upload. ``how``: as `Differences` has it; REFUSED: nothing is taken, ``findings`` say why."""
+    """What is left to fold of an upload. ``outcome``: as `Differences` has it; UPLOAD_REFUSED: nothing is taken, ``findings`` say why."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[ChangeFile, ...]
     findings: tuple[Finding, ...] = ()
     how: str | None = None
 
 
-def compared(workspace: Workspace, upload: Upload, sources: Sequence[Source]) -> Comparison:
+def diff_against_baseline(workspace: Workspace, upload: Upload, sources: Sequence[ChangeFile]) -> Comparison:
     """Return what of `sources`, the files of `upload`, differs from the last upload of its data set; all, if it is of none.
 
     Raises: ArchiveError.
     """
-    plan, data_set = upload.vendor.fold, upload.values.get(DATA_SET)
+    plan, data_set = upload.vendor.change_plan, upload.values.get(DATA_SET_OPTION)
     if plan is None or not data_set:
         return Comparison(sources=tuple(sources))
-    base = base_of(_history(workspace, upload, str(data_set)))
-    if base.is_stuck and not upload.values[AFRESH]:
-        message = f"Too many uploads of this data set in a row differed from it by more than allowed; start afresh with {AFRESH}."
+    base = choose_baseline(_history(workspace, upload, str(data_set)))
+    if base.needs_remaster and not upload.values[REMASTER_OPTION]:
+        message = f"Too many uploads of this data set in a row differed from it by more than allowed; start afresh with {REMASTER_OPTION}."
         return Comparison(
-            sources=(), findings=(Finding(severity="upload", code="diff_threshold_exceeded", message=message),), how=REFUSED
+            sources=(),
+            findings=(Finding(severity="upload", code="diff_threshold_exceeded", message=message),),
+            how=UPLOAD_REFUSED,
         )
     sizes = {member.name: member.size for member in upload.members}
-    now = [Uploaded(source=source, size=sizes[source.file]) for source in sources]
-    before = None if base.import_id is None or upload.values[AFRESH] else list(_earlier(workspace, upload, base.import_id))
-    found = differences(plan, now, before, upload.values)
-    return Comparison(sources=found.sources, findings=found.findings, how=found.how)
+    now = [UploadedFile(source=source, size=sizes[source.file]) for source in sources]
+    before = (
+        None
+        if base.import_id is None or upload.values[REMASTER_OPTION]
+        else list(_earlier_files(workspace, upload, base.import_id))
+    )
+    found = diff_upload(plan, now, before, upload.values)
+    return Comparison(sources=found.sources, findings=found.findings, how=found.outcome)
 
 
-def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[Compared]:
+def _history(workspace: Workspace, upload: Upload, data_set: str) -> list[EarlierImport]:
     """Return the published imports of a data set, oldest first, but for those that were undone."""
     published = workspace.warehouse.published(upload.district_id, upload.source)
     undone = undone_imports(published)
     return [
-        Compared(import_id=row["import_id"], published=True, how=(row["summary"] or {}).get("compared") or "whole")
+        EarlierImport(import_id=row["import_id"], published=True, outcome=(row["summary"] or {}).get("compared") or "whole")
         for row in published
-        if row["import_id"] not in undone and (row["options"] or {}).get(DATA_SET) == data_set and row["kind"] == "upload"
+        if row["import_id"] not in undone and (row["options"] or {}).get(DATA_SET_OPTION) == data_set and row["kind"] == "upload"
     ]
 
 
-def _earlier(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[Uploaded]:
+def _earlier_files(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[UploadedFile]:
     """Yield the files of an earlier import, judged by the rules that hold now."""
     manifest = workspace.archive.read_manifest(upload.district_id, import_id)
     then = replace(upload, options=manifest["options"])
@@ -75,13 +81,13 @@ def _earlier(workspace: Workspace, upload: Upload, import_id: int) -> Iterator[U
             continue
         content = workspace.archive.get(member.key)
         raw = read_csv(content, encoding=str(then.values["encoding"]), limits=limits_of(upload.format))
-        result = judge_file(raw, upload.format.file(member.kind), file_name=member.name, replacements=upload.replacements)
+        result = validate_file(raw, upload.format.file(member.kind), file_name=member.name, replacements=upload.replacements)
         if result.refused:
             continue
         rows = to_table(result.frame)
         absent = {column for column in rows.column_names if not column.startswith("_")} - set(result.present)
-        source = Source(kind=member.kind, file=member.name, rows=rows.drop_columns([*absent]))
-        yield Uploaded(source=source, size=member.size)
+        source = ChangeFile(kind=member.kind, file=member.name, rows=rows.drop_columns([*absent]))
+        yield UploadedFile(source=source, size=member.size)
 
 
 def undone_imports(rows: Sequence[Mapping[str, Any]]) -> set[int]:

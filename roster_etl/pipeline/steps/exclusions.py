@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.planning.removal_evidence import LeftOut
+from roster_etl.engine.planning.removal_evidence import Exclusions
 from roster_etl.spec.errors import PermanentError
 
 SCHOOL = "school:"
@@ -29,20 +29,20 @@ class NothingLeftOut(PermanentError):
     template = "{word}: the plan removes nothing of it; `roster-etl holds show {import_id}` lists tables and schools by id"
 
 
-def left_out(words: Sequence[str]) -> LeftOut:
-    """Return what `words` name: tables, or schools as ``school:ID``. Raises BadLeaveOut."""
-    schools = frozenset(word.removeprefix(SCHOOL) for word in words if word.startswith(SCHOOL))
-    tables = frozenset(word for word in words if not word.startswith(SCHOOL))
+def parse_exclusions(selectors: Sequence[str]) -> Exclusions:
+    """Return what `selectors` name: tables, or schools as ``school:ID``. Raises BadLeaveOut."""
+    schools = frozenset(word.removeprefix(SCHOOL) for word in selectors if word.startswith(SCHOOL))
+    tables = frozenset(word for word in selectors if not word.startswith(SCHOOL))
     if tables - set(TABLES) or "" in schools:
         raise BadLeaveOut(tables=", ".join(TABLES))
-    return LeftOut(tables=tables, schools=schools)
+    return Exclusions(tables=tables, schools=schools)
 
 
-def refuse_idle(words: Sequence[str], plan: Mapping[str, Any], import_id: int) -> None:
+def require_effective_exclusions(selectors: Sequence[str], plan: Mapping[str, Any], import_id: int) -> None:
     """Refuse words that leave nothing out of `plan`, as the ledger has it. Raises NothingLeftOut."""
     removing = {name for name, table in plan.items() if table["deleted"]}
     for table in plan.values():
         removing |= {f"{SCHOOL}{school}" for school, part in table["schools"].items() if part["deleted"]}
-    for word in words:
+    for word in selectors:
         if word not in removing:
             raise NothingLeftOut(word=word[:80], import_id=import_id)

@@ -11,29 +11,29 @@ from typing import Any, cast
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan
-from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
-from roster_etl.engine.planning.wrong_district import Likeness
+from roster_etl.engine.planning.thresholds import ExceededThreshold, Thresholds, exceeded_additions, exceeded_thresholds
+from roster_etl.engine.planning.wrong_district import ForeignUpload
 from roster_etl.mapping.column_plan import Unpivot
 from roster_etl.pipeline.planned import Decision, Planned, planned_from
 from roster_etl.pipeline.staging import AppliedChanges, FileResult, staging_of
-from roster_etl.pipeline.steps.diff_baseline import REFUSED as REFUSED_WHOLE
+from roster_etl.pipeline.steps.diff_baseline import UPLOAD_REFUSED as REFUSED_WHOLE
 from roster_etl.pipeline.steps.rename_proposals import CODE as RENAME
 from roster_etl.pipeline.steps.rename_proposals import Renames
-from roster_etl.pipeline.steps.upload_identity import repeats_last_published
-from roster_etl.pipeline.uploads.archived_uploads import overtaken_by
+from roster_etl.pipeline.steps.upload_identity import has_same_records_as_published
+from roster_etl.pipeline.uploads.archived_uploads import newer_published_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.findings import Finding
 
 
-def decide(
-    workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None, renames: Renames
+def decide_import(
+    workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None, renames: Renames
 ) -> tuple[Planned, list[Finding]]:
     """Return the decision on `plan`, and the findings that say why it is not published, and what looks like a rename.
 
     Args: looks: like whose upload it looks, if not like its own.
     """
-    planned, findings = _decided(workspace, upload, plan, looks)
+    planned, findings = _apply_hold_policy(workspace, upload, plan, foreign_upload)
     asks = upload.values["hold_renames"] and renames.proposed.num_rows and not upload.renames and not upload.approved_plan
     if planned.decision == "publish" and asks:
         hold = {"reason": RENAME, "tables": {}, "schools": [], "plan_sha256": plan.sha256}
@@ -41,51 +41,55 @@ def decide(
     return replace(planned, renames=renames.summary), [*findings, *renames.findings()]
 
 
-def _decided(workspace: Workspace, upload: Upload, plan: Plan, looks: Likeness | None) -> tuple[Planned, list[Finding]]:
+def _apply_hold_policy(
+    workspace: Workspace, upload: Upload, plan: Plan, foreign_upload: ForeignUpload | None
+) -> tuple[Planned, list[Finding]]:
     staging = staging_of(workspace, upload)
     results = staging.judged_files(upload)
     required = [file for file in upload.format.files if file.required and file.name in results and results[file.name].refused]
-    if required or (upload.format.mode == "changes" and _unusable(staging.changes(upload), results)):
+    if required or (upload.format.mode == "changes" and _is_unusable(staging.changes(upload), results)):
         return planned_from(plan, "rejected"), []
     if upload.approved_plan:
-        return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth(plan, upload)
-    over = exceeded(plan, _thresholds(upload))
-    failed = [line for verdict in staging.verdicts(upload, whole=True) for line in verdict.failed_text("critical")]
-    rekeyed = [] if plan.base is None else _rekeyed(upload, results)
+        return planned_from(plan, "publish" if plan.sha256 == upload.approved_plan else "held"), _growth_findings(plan, upload)
+    over = exceeded_thresholds(plan, _thresholds(upload))
+    failed = [line for verdict in staging.verdicts(upload, whole=True) for line in verdict.failure_lines("critical")]
+    rekeyed = [] if plan.base is None else lost_id_columns(upload, results)
     is_state = upload.format.mode != "changes"  # of changes, the last word counts, also where it changes nothing
-    stopped = failed or over or rekeyed or looks  # before the question that may take reading archived files whole
+    stopped = failed or over or rekeyed or foreign_upload  # before the question that may take reading archived files whole
     if not stopped and is_state and _is_unchanged(workspace, upload, plan):
         return planned_from(plan, "unchanged"), []
-    older = _older(workspace, upload)
+    older = _older_upload_findings(workspace, upload)
     if stopped or older:
-        planned, findings = _held(plan, failed, over)
-        strange = [Finding(severity="upload", code=looks, field="users", message=_people_text(plan))] if looks else []
-        why = "missing_column" if rekeyed else looks or ("older_upload" if older else None)
+        planned, findings = _held_result(plan, failed, over)
+        strange = (
+            [Finding(severity="upload", code=foreign_upload, field="users", message=_people_text(plan))] if foreign_upload else []
+        )
+        why = "missing_column" if rekeyed else foreign_upload or ("older_upload" if older else None)
         if why and not failed:
             planned = replace(planned, hold={**(planned.hold or {}), "reason": why})
         return planned, [*rekeyed, *strange, *older, *findings]
-    return planned_from(plan, "publish"), _growth(plan, upload)
+    return planned_from(plan, "publish"), _growth_findings(plan, upload)
 
 
-def _as_then(upload: Upload, plan: Plan, planned: Planned, findings: list[Finding]) -> tuple[Planned, list[Finding]]:
+def replayed_decision(upload: Upload, plan: Plan, planned: Planned, findings: list[Finding]) -> tuple[Planned, list[Finding]]:
     """Return the decision that was taken then where an import is replayed: a person may have taken it."""
     if upload.decided is None or planned.decision == upload.decided:
         return planned, findings
     if upload.decided == "publish":
-        return planned_from(plan, "publish"), _growth(plan, upload)
+        return planned_from(plan, "publish"), _growth_findings(plan, upload)
     hold = {"reason": "replayed", "tables": {}, "schools": []} if upload.decided == "held" else None
     return replace(planned, decision=cast("Decision", upload.decided), hold=hold), findings
 
 
-def _older(workspace: Workspace, upload: Upload) -> list[Finding]:
+def _older_upload_findings(workspace: Workspace, upload: Upload) -> list[Finding]:
     """An older upload never overtakes a newer one unless a person says so, looking at the plan."""
     if upload.first_import is None:  # its bytes came just now
         return []
     feed = (upload.district_id, upload.source, upload.file_set)
-    newer = overtaken_by(workspace, *feed, came=upload.came_with, content=upload.content)
+    newer = newer_published_upload(workspace, *feed, origin=upload.origin_import, content=upload.content)
     if newer is None:
         return []
-    message = f"The upload came with import {upload.came_with}; that of import {newer}, which is published, came later."
+    message = f"The upload came with import {upload.origin_import}; that of import {newer}, which is published, came later."
     return [Finding(severity="upload", code="older_upload", message=message)]
 
 
@@ -94,24 +98,25 @@ def _people_text(plan: Plan) -> str:
     return f"{users.absent:,} of {users.current:,} people would be removed, and {users.created:,} are new."
 
 
-def _growth(plan: Plan, upload: Upload) -> list[Finding]:
+def _growth_findings(plan: Plan, upload: Upload) -> list[Finding]:
     return [
-        Finding(severity="warning", code="many_additions", field=item.table, message=_over_text(item))
-        for item in many_additions(plan, _thresholds(upload))
+        Finding(severity="warning", code="many_additions", field=item.table, message=_exceeded_text(item))
+        for item in exceeded_additions(plan, _thresholds(upload))
     ]
 
 
-def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Planned, list[Finding]]:
+def _held_result(plan: Plan, failed: list[str], breaches: tuple[ExceededThreshold, ...]) -> tuple[Planned, list[Finding]]:
     findings = [Finding(severity="upload", code="quality_gate_failed", message=f"{line}.") for line in failed]
     findings += [
-        Finding(severity="upload", code="change_threshold_exceeded", field=item.table, message=_over_text(item)) for item in over
+        Finding(severity="upload", code="change_threshold_exceeded", field=item.table, message=_exceeded_text(item))
+        for item in breaches
     ]
     hold = {
         "reason": "quality_gate_failed" if failed else "change_threshold_exceeded",
-        "tables": _over_tables(plan, over),
+        "tables": _exceeded_tables(plan, breaches),
         "schools": [
             {"table": item.table, "school": item.school, item.what: item.records, "current": item.current, "pct": item.pct}
-            for item in over
+            for item in breaches
             if item.school is not None
         ],
         "plan_sha256": plan.sha256,
@@ -119,10 +124,10 @@ def _held(plan: Plan, failed: list[str], over: tuple[Exceeded, ...]) -> tuple[Pl
     return planned_from(plan, "held", hold), findings
 
 
-def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, float]]:
+def _exceeded_tables(plan: Plan, breaches: tuple[ExceededThreshold, ...]) -> dict[str, dict[str, float]]:
     """Return the tables that exceed a threshold as a whole; ``updated`` only where that is the threshold of updates."""
     tables: dict[str, dict[str, float]] = {}
-    for item in over:
+    for item in breaches:
         if item.school is None:
             table = plan.tables[item.table]
             counts = {"deleted": table.absent, "current": table.current, "pct": _pct(table.absent, table.current)}
@@ -131,7 +136,7 @@ def _over_tables(plan: Plan, over: tuple[Exceeded, ...]) -> dict[str, dict[str, 
     return tables
 
 
-def _over_text(item: Exceeded) -> str:
+def _exceeded_text(item: ExceededThreshold) -> str:
     """Return what exceeds a threshold; the table is the finding's field, which is told before it."""
     where = f" of school {item.school}" if item.school else ""
     if item.what == "created":
@@ -159,9 +164,9 @@ def _is_unchanged(workspace: Workspace, upload: Upload, plan: Plan) -> bool:
 
     Derived values can be all that changes in an upload that says something new: a section's term, a login that was made up.
     """
-    if not plan.says_nothing_new or not _same_settings(workspace, upload):
+    if not plan.has_only_derived_changes or not _same_settings(workspace, upload):
         return False
-    return plan.is_empty or repeats_last_published(workspace, upload)
+    return plan.is_empty or has_same_records_as_published(workspace, upload)
 
 
 def _same_settings(workspace: Workspace, upload: Upload) -> bool:
@@ -169,7 +174,7 @@ def _same_settings(workspace: Workspace, upload: Upload) -> bool:
     return bool(last) and (last or {}).get("summary", {}).get("settings") == upload.settings
 
 
-def _rekeyed(upload: Upload, results: Mapping[str, FileResult]) -> list[Finding]:
+def lost_id_columns(upload: Upload, results: Mapping[str, FileResult]) -> list[Finding]:
     """A missing column that ids are made of would give records new ids: that is for a person to decide.
 
     A numbered family that is gone gives nobody another id: it made records of its own, which stay (`_unstated`).
@@ -178,8 +183,8 @@ def _rekeyed(upload: Upload, results: Mapping[str, FileResult]) -> list[Finding]
     for mapping in upload.vendor.mappings:
         result = results.get(mapping.source)
         lost = set(result.lost if result else ()) - {step.family for step in mapping.steps if isinstance(step, Unpivot)}
-        silent = mapping.unstated(set(result.present), lost) if result and lost else ()
-        for target, origins in mapping.reads().items() if lost else ():
+        silent = mapping.unavailable_targets(set(result.present), lost) if result and lost else ()
+        for target, origins in mapping.lineage().items() if lost else ():
             if target in TABLES[mapping.to].key and target not in silent:
                 columns |= {(file, column): None for file, column in origins if file == mapping.source and column in lost}
     message = "Ids are made of this column. Earlier uploads had it, and this one does not: records would get other ids."
@@ -189,7 +194,7 @@ def _rekeyed(upload: Upload, results: Mapping[str, FileResult]) -> list[Finding]
     ]
 
 
-def _unusable(applied: AppliedChanges, results: Mapping[str, FileResult]) -> bool:
+def _is_unusable(applied: AppliedChanges, results: Mapping[str, FileResult]) -> bool:
     """Return whether each file of the upload was refused, or all of it: then nothing is applied, not even nothing."""
     refused = (member.refused for result in results.values() for member in result.files.values())
     return applied.compared == REFUSED_WHOLE or all(refused)

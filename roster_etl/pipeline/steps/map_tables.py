@@ -16,37 +16,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.carry_over import keep_unstated, stand_aside
-from roster_etl.engine.transform.manual_edits import RecordEdit, with_edits
+from roster_etl.engine.transform.carry_over import carry_over_missing_columns, suppress_placeholders
+from roster_etl.engine.transform.manual_edits import RecordEdit, apply_edits
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
 from roster_etl.engine.validation.validate import VERDICTS
-from roster_etl.frames.arrow import REFUSED, flat, give_back, row_codes, to_frame
+from roster_etl.frames.arrow import REFUSED, combine_chunks, release_memory, row_codes, to_frame
 from roster_etl.mapping.column_plan import RECEIVED_ON
 from roster_etl.pipeline.staging import FileResult, staging_of
 from roster_etl.pipeline.steps.validate import tolerances
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import Verdict, judge_suite
+from roster_etl.quality import Verdict, evaluate_suite
 from roster_etl.vendors.lineage import mappings_to
 
 
-def map_roster_table(workspace: Workspace, upload: Upload, table: str, judged: MappingABC[str, pa.Table]) -> pa.Table:
-    """Map the `judged` files to canonical `table`.
+def map_roster_table(workspace: Workspace, upload: Upload, table: str, validated: MappingABC[str, pa.Table]) -> pa.Table:
+    """Map the `validated` files to canonical `table`.
 
     Returns: one row a record: business columns, ``source_file``, ``source_row``, ``derived``, ``extensions``, ``row_hash``,
         ``_refused`` (a refused row named the record: it is seen, not gone).
     """
-    files = {name: _source(workspace, upload, name, rows) for name, rows in judged.items()}
+    files = {name: _source(workspace, upload, name, rows) for name, rows in validated.items()}
     settings = {**upload.values, RECEIVED_ON: upload.received_on}
     with ThreadPoolExecutor(1, thread_name_prefix="count") as beside:  # a database counts as long as a small table is mapped
-        before = beside.submit(count_before, workspace, upload, table)
+        before = beside.submit(count_current_records, workspace, upload, table)
         mapped = map_table(TABLES[table], mappings_to(upload.vendor, table), files, settings)
-        mapped = _with_unstated(workspace, upload, table, mapped, files)
-        mapped = without_stand_ins(workspace, upload, table, mapped)
-        mapped = replace(mapped, table=with_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
-    lines = table_lines(table, mapped.table, mapped.collisions, before.result())
+        mapped = _carry_over_missing_values(workspace, upload, table, mapped, files)
+        mapped = drop_placeholder_rows(workspace, upload, table, mapped)
+        mapped = replace(mapped, table=apply_edits(TABLES[table], mapped.table, _edits(workspace, upload, table)))
+    lines = table_rule_counts(table, mapped.table, mapped.collisions, before.result())
     staging_of(workspace, upload).write_mapped(table, findings=mapped.findings, lines=lines)
-    give_back()
+    release_memory()
     return mapped.table
 
 
@@ -56,30 +56,32 @@ def _edits(workspace: Workspace, upload: Upload, table: str) -> list[RecordEdit]
     return [RecordEdit(key=json.loads(r["key"]), field=r["field"], value=r["value"]) for r in rows if r["table_name"] == table]
 
 
-def gate_table(workspace: Workspace, upload: Upload, table: str) -> Verdict:
+def run_table_gate(workspace: Workspace, upload: Upload, table: str) -> Verdict:
     """Let the suite of canonical `table` judge what the mapping made."""
     staging = staging_of(workspace, upload)
     lines = to_frame(staging.table_lines(table))
-    verdict = judge_suite(workspace.suites[f"canonical/{table}"], lines, overrides=tolerances(workspace, upload))
+    verdict = evaluate_suite(workspace.suites[f"canonical/{table}"], lines, overrides=tolerances(workspace, upload))
     staging.write_verdict(verdict)
     return verdict
 
 
-def _silent_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:
+def _missing_target_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:
     """Return, by file name as uploaded, the columns of `table` of which the upload says nothing."""
     silent: dict[str, set[str]] = {}
     for mapping in mappings_to(upload.vendor, table):
         file = files[mapping.source]
-        columns = set(mapping.unstated(file.rows.column_names, file.lost)) - set(TABLES[table].key) if file.lost else set()
+        columns = (
+            set(mapping.unavailable_targets(file.rows.column_names, file.lost)) - set(TABLES[table].key) if file.lost else set()
+        )
         silent.setdefault(file.file_name, set()).update(columns)
     return silent
 
 
-def _with_unstated(
+def _carry_over_missing_values(
     workspace: Workspace, upload: Upload, table: str, mapped: MappedTable, files: MappingABC[str, SourceFile]
 ) -> MappedTable:
     """Take the values that the upload does not speak of from the current versions."""
-    silent = _silent_columns(upload, table, files)
+    silent = _missing_target_columns(upload, table, files)
     sources = {mapping.source for mapping in mappings_to(upload.vendor, table) if mapping.extensions}
     prefixes = {name: upload.format.file(name).extensions for name in sources}
     lost = {c for name in sources for c in files[name].lost if c.casefold().startswith(tuple(prefixes[name]))}
@@ -87,11 +89,11 @@ def _with_unstated(
         return mapped
     warehouse, feed = workspace.warehouse, (upload.district_id, upload.source, table)
     current = (
-        warehouse.matching(*feed, mapped.table)
-        if TABLES[table].event
+        warehouse.versions_by_key(*feed, mapped.table)
+        if TABLES[table].holds_events
         else warehouse.versions(table, warehouse.current_hashes(*feed).column("version_id"))
     )
-    return replace(mapped, table=keep_unstated(TABLES[table], mapped.table, current, silent, lost))
+    return replace(mapped, table=carry_over_missing_columns(TABLES[table], mapped.table, current, silent, lost))
 
 
 def _source(workspace: Workspace, upload: Upload, name: str, rows: pa.Table) -> SourceFile:
@@ -110,23 +112,23 @@ def _file_result(workspace: Workspace, upload: Upload, name: str) -> FileResult 
     return staging_of(workspace, upload).judged(name) if upload.member(name) else None
 
 
-def count_before(workspace: Workspace, upload: Upload, table: str) -> int:
+def count_current_records(workspace: Workspace, upload: Upload, table: str) -> int:
     """Return how many records the roster has of canonical `table`; 0 for events: nothing is expected to come again."""
-    return 0 if TABLES[table].event else workspace.warehouse.count_current(upload.district_id, upload.source, table)
+    return 0 if TABLES[table].holds_events else workspace.warehouse.count_current(upload.district_id, upload.source, table)
 
 
-def table_lines(table: str, mapped: pa.Table, collisions: int, before: int) -> pa.Table:
+def table_rule_counts(table: str, mapped: pa.Table, collisions: int, previous_count: int) -> pa.Table:
     """Return what the suite of canonical `table` is to judge (VERDICTS).
 
-    Args: collisions: records whose key an earlier one has. before: as `count_before` tells.
+    Args: collisions: records whose key an earlier one has. before: as `count_current_records` tells.
     """
     refused = mapped.select([*TABLES[table].key, REFUSED]).filter(mapped.column(REFUSED))
     accepted = mapped.num_rows - refused.num_rows
     lines = [("key unique", "key", accepted + collisions, collisions)]
-    if not TABLES[table].event:  # nothing is expected to come again
-        named = row_codes([flat(refused.column(name)) for name in TABLES[table].key])
+    if not TABLES[table].holds_events:  # nothing is expected to come again
+        named = row_codes([combine_chunks(refused.column(name)) for name in TABLES[table].key])
         seen = len(np.unique(named))  # several refused rows may name one record
-        lines.append(("rows against last import", "rows", before, max(0, before - accepted - seen)))
+        lines.append(("rows against last import", "rows", previous_count, max(0, previous_count - accepted - seen)))
     return pa.Table.from_pylist(
         [
             {"rule": f"{table}: {rule}", "column": table, "check": check, "judged": judged, "failing": failing}
@@ -136,39 +138,39 @@ def table_lines(table: str, mapped: pa.Table, collisions: int, before: int) -> p
     )
 
 
-def without_stand_ins(workspace: Workspace, upload: Upload, table: str, mapped: MappedTable) -> MappedTable:
+def drop_placeholder_rows(workspace: Workspace, upload: Upload, table: str, mapped: MappedTable) -> MappedTable:
     """Return `mapped` with rows that stand in for a refused one marked as refused, where a better version is current."""
-    for better, others in _stand_ins(upload, table):
+    for better, others in _placeholder_files(upload, table):
         result = _file_result(workspace, upload, better)
         if result and (result.refused or result.rows_rejected):
             mapped = replace(
                 mapped,
-                table=stand_aside(
+                table=suppress_placeholders(
                     TABLES[table],
                     mapped.table,
-                    _known(workspace, upload, table, better),
-                    better=upload.file_name(upload.format.file(better)),
-                    others=others,
-                    unsure=bool(result.refused or result.evidence),
+                    _current_from_file(workspace, upload, table, better),
+                    primary_file=upload.file_name(upload.format.file(better)),
+                    placeholder_files=others,
+                    has_redacted_key=bool(result.refused or result.evidence),
                 ),
             )
     return mapped
 
 
-def _stand_ins(upload: Upload, table: str) -> Iterator[tuple[str, frozenset[str]]]:
+def _placeholder_files(upload: Upload, table: str) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield each file of which `table` is made, with the names of the files whose rows stand in for its own."""
     mappings = [mapping for mapping in upload.vendor.mappings if mapping.to == table]
     for better in dict.fromkeys(mapping.source for mapping in mappings):
         first = next(number for number, mapping in enumerate(mappings) if mapping.source == better)
-        later = {m.source for m in mappings[first:] if m.yields and m.source != better}
-        if later and not mappings[first].yields:
+        later = {m.source for m in mappings[first:] if m.is_fallback and m.source != better}
+        if later and not mappings[first].is_fallback:
             yield better, frozenset(upload.file_name(upload.format.file(source)) for source in later)
 
 
-def _known(workspace: Workspace, upload: Upload, table: str, better: str) -> pa.Table:
+def _current_from_file(workspace: Workspace, upload: Upload, table: str, primary: str) -> pa.Table:
     """Return the current versions of `table` that came from the file `better`."""
     known = workspace.warehouse.current_hashes(upload.district_id, upload.source, table)
     current = workspace.warehouse.versions(table, known.column("version_id"))
-    origin = flat(current.column("source_file"))
-    names = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == better]
+    origin = combine_chunks(current.column("source_file"))
+    names = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == primary]
     return current.filter(pc.is_in(origin, value_set=pa.array(names, pa.string())))

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan, make_plan
-from roster_etl.frames.arrow import findings_frame, give_back, to_table
+from roster_etl.frames.arrow import findings_frame, release_memory, to_table
 from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
 from roster_etl.pipeline.staging import staging_of
-from roster_etl.pipeline.steps.conclude import conclude
-from roster_etl.pipeline.steps.hold_policy import _as_then, decide
-from roster_etl.pipeline.steps.removal_evidence import _doubt
-from roster_etl.pipeline.steps.rename_proposals import plan_with, renames_of
-from roster_etl.pipeline.steps.upload_identity import likeness_of
+from roster_etl.pipeline.steps.conclude import conclude_import
+from roster_etl.pipeline.steps.hold_policy import decide_import, replayed_decision
+from roster_etl.pipeline.steps.removal_evidence import _removal_evidence
+from roster_etl.pipeline.steps.rename_proposals import apply_approved_renames, detect_renames
+from roster_etl.pipeline.steps.upload_identity import check_foreign_upload
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
@@ -34,19 +34,19 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
     """
     fault_point("plan.begin")
     plan = compute_plan(workspace, upload, tables)
-    give_back()
+    release_memory()
     fault_point("plan.made")
-    renames = renames_of(workspace, upload, plan, tables)
-    plan = plan_with(workspace, upload, plan, renames)
-    looks = likeness_of(workspace, upload, plan, tables)
-    planned, findings = _as_then(upload, plan, *decide(workspace, upload, plan, looks, renames))
+    renames = detect_renames(workspace, upload, plan, tables)
+    plan = apply_approved_renames(workspace, upload, plan, renames)
+    looks = check_foreign_upload(workspace, upload, plan, tables)
+    planned, findings = replayed_decision(upload, plan, *decide_import(workspace, upload, plan, looks, renames))
     if upload.approved_plan and planned.decision != "publish":
         raise PlanMoved(import_id=upload.import_id, district_id=upload.district_id)
     staging = staging_of(workspace, upload)
     staging.write_plan(planned)
     if planned.decision == "publish":
         staging.write_plan_findings(to_table(findings_frame(findings)))
-        _keep(workspace, upload, plan)
+        _stage_plan(workspace, upload, plan)
         fault_point("plan.done")
         return planned
     summary = {
@@ -59,7 +59,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
         summary["changes"] = {}
     if planned.hold is not None:
         summary["hold"] = {name: planned.hold[name] for name in ("tables", "schools")}
-    conclude(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
+    conclude_import(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
     fault_point("plan.done")
     return planned
 
@@ -69,14 +69,14 @@ def compute_plan(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.T
     warehouse = workspace.warehouse
     return make_plan(
         tables,
-        {name: _Current(warehouse, upload, name) for name in tables},
+        {name: _CurrentVersions(warehouse, upload, name) for name in tables},
         base=warehouse.base(upload.district_id, upload.source, upload.file_set),
-        doubt=_doubt(workspace, upload),
+        evidence=_removal_evidence(workspace, upload),
     )
 
 
 @dataclass(frozen=True)
-class _Current:
+class _CurrentVersions:
     """What is current of one table of the upload's feed (engine.planning.plan.CurrentTable)."""
 
     warehouse: Warehouse
@@ -89,11 +89,11 @@ class _Current:
     def rows(self, version_ids: pa.Array) -> pa.Table:
         return self.warehouse.versions(self.name, version_ids)
 
-    def schools(self) -> dict[str, int]:
+    def count_by_school(self) -> dict[str, int]:
         return self.warehouse.current_by_school(self.upload.district_id, self.upload.source, self.name)
 
-    def matching(self, keys: pa.Table) -> pa.Table:
-        return self.warehouse.matching(self.upload.district_id, self.upload.source, self.name, keys)
+    def versions_by_key(self, keys: pa.Table) -> pa.Table:
+        return self.warehouse.versions_by_key(self.upload.district_id, self.upload.source, self.name, keys)
 
     def count(self) -> int:
         return self.warehouse.count_current(self.upload.district_id, self.upload.source, self.name)
@@ -111,7 +111,7 @@ def _hold(planned: Planned) -> Hold | None:
 # ---- from the plan to the writer
 
 
-def _keep(workspace: Workspace, upload: Upload, plan: Plan) -> None:
+def _stage_plan(workspace: Workspace, upload: Upload, plan: Plan) -> None:
     """Leave in staging which rows open (themselves, or by their place in the mapped table) and which versions close."""
     staging = staging_of(workspace, upload)
     for name in tables_of(upload.vendor):

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
-from roster_etl.frames.arrow import DELETED, REFUSED, flat
+from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.planned import PLACE, Planned
 from roster_etl.pipeline.staging import Staging, staging_of
-from roster_etl.pipeline.steps.conclude import approval_entry, conclusion_of, supersede_holds
+from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, supersede_holds
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange
@@ -31,7 +31,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         another process took it over.
     """
     staging = staging_of(workspace, upload)
-    changes = {name: _change(staging, name, tables) for name in tables_of(upload.vendor)} | _renamed(staging, upload)
+    changes = {name: _change(staging, name, tables) for name in tables_of(upload.vendor)} | _id_change_rows(staging, upload)
     applied = staging.changes(upload)
     summary: dict[str, Any] = {
         "changes": planned.changes,
@@ -48,8 +48,8 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         before = workspace.warehouse.import_(upload.import_id)["summary"] or {}
         summary |= {"hold": before["hold"]} if "hold" in before else {}
     conclusion = replace(
-        conclusion_of(workspace, upload, "published", [], summary=summary),
-        leaving=applied.leaving_quarantine(),
+        build_conclusion(workspace, upload, "published", [], summary=summary),
+        released_rows=applied.leaving_quarantine(),
         edits=applied.edits,
         entries=[approval_entry(upload, summary)] if upload.approved_by else [],
     )
@@ -66,7 +66,7 @@ def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:
     return known
 
 
-def _renamed(staging: Staging, upload: Upload) -> dict[str, TableChange]:
+def _id_change_rows(staging: Staging, upload: Upload) -> dict[str, TableChange]:
     """Return the rows of ``id_changes`` that a person's approval of renames opens."""
     rows = staging.rename_rows() if upload.renames else None
     return {} if rows is None else {TABLE: TableChange(opens=rows, closes=CLOSES.empty_table())}
@@ -76,7 +76,7 @@ def _change(staging: Staging, name: str, tables: Mapping[str, pa.Table]) -> Tabl
     def opens() -> pa.Table:
         opening = staging.opens(name)
         if PLACE in opening.column_names:
-            mapped, places = tables[name], flat(opening.column(PLACE))
+            mapped, places = tables[name], combine_chunks(opening.column(PLACE))
             opening = mapped if len(places) == mapped.num_rows else mapped.take(places)
         return opening.drop_columns([REFUSED, DELETED])
 

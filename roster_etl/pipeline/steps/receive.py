@@ -13,33 +13,39 @@ from typing import Any
 
 from roster_etl.frames.arrow import findings_frame, to_table
 from roster_etl.pipeline.lifecycle.holds import open_holds
-from roster_etl.pipeline.lifecycle.import_lifecycle import begin, release
+from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.staging import staging_of
-from roster_etl.pipeline.steps.conclude import conclude, fail
-from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, came_with, lost_members, refuse_older
-from roster_etl.pipeline.uploads.carry_forward import with_lasting
-from roster_etl.pipeline.uploads.classify import classified
-from roster_etl.pipeline.uploads.file_sets import of_one_set
+from roster_etl.pipeline.steps.conclude import conclude_import, fail_import
+from roster_etl.pipeline.uploads.archived_uploads import (
+    NotArchived,
+    archived_import,
+    lost_members,
+    origin_import,
+    require_newest_upload,
+)
+from roster_etl.pipeline.uploads.carry_forward import carry_forward_files
+from roster_etl.pipeline.uploads.classify import classify_files
+from roster_etl.pipeline.uploads.file_sets import resolve_file_set
 from roster_etl.pipeline.uploads.fingerprint import _content, option_texts, settings_digest
 from roster_etl.pipeline.uploads.order import Order, _is_rerun, rerun_entry
-from roster_etl.pipeline.uploads.pending_uploads import arrived, forget, keep_member
+from roster_etl.pipeline.uploads.pending_uploads import archive_member, read_pending, remove_pending
 from roster_etl.pipeline.uploads.published_values import unpublished_files
-from roster_etl.pipeline.uploads.upload import Member, Upload, refused_at_the_door
+from roster_etl.pipeline.uploads.upload import Member, Upload, unclassified_members
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import start_gates
+from roster_etl.quality import start_gx_process
 from roster_etl.spec.errors import DistrictPaused, UnsafeArchive
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import check_replacements
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.temp_folders import scratch_folder, sweep
+from roster_etl.store.files.temp_folders import remove_orphaned_folders, scratch_folder
 from roster_etl.store.landing.open import open_landing
-from roster_etl.store.landing.upload_source import Arrival, collect, collect_path, unpacked
+from roster_etl.store.landing.upload_source import FetchedUpload, fetch_members, fetch_upload, unpack_single_zip
 from roster_etl.store.registry.district import Feed, Window
 from roster_etl.vendors import vendor
 
 
-def receive(workspace: Workspace, order: Order) -> Upload:
+def receive_upload(workspace: Workspace, order: Order) -> Upload:
     """Open an import for `order` and take its upload in. Who has it in hand releases it in the end (``pipeline.lifecycle.import_lifecycle``).
 
     Returns: the upload; ``ended`` tells when nothing is left to be done (``unchanged``, ``rejected``).
@@ -47,13 +53,13 @@ def receive(workspace: Workspace, order: Order) -> Upload:
         zone cannot be read (the import is then in the ledger as ``failed``).
     """
     if not _is_rerun(order):
-        return _received(workspace, order)
+        return _receive_order(workspace, order)
     with workspace.warehouse.attempt(rerun_entry(order)):
-        return _received(workspace, order)
+        return _receive_order(workspace, order)
 
 
-def _received(workspace: Workspace, order: Order) -> Upload:
-    refuse_paused(workspace, order)
+def _receive_order(workspace: Workspace, order: Order) -> Upload:
+    require_not_paused(workspace, order)
     district = workspace.registry.get(order.district_id)
     feed = district.feed(order.source)
     format_ = vendor(order.source).format
@@ -63,57 +69,57 @@ def _received(workspace: Workspace, order: Order) -> Upload:
     if order.archived is not None:
         found = archived_import(workspace, order.district_id, order.source, order.archived)
         if not order.rollback:
-            refuse_older(workspace, order.district_id, order.source, found)
+            require_newest_upload(workspace, order.district_id, order.source, found)
         order = replace(order, archived=found)
-    order = of_one_set(workspace, order)
+    order = resolve_file_set(workspace, order)
     settings = settings_digest(vendor(order.source), texts, feed)  # what the calendar expects changes no record
-    upload = _opened(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
+    upload = _open_upload(workspace, order, option_texts(format_, district, feed, order.options, windows), settings, feed)
     try:
         fault_point("receive.opened")
-        return _taken_in(workspace, upload, order, feed, [_expected(window) for window in windows if window.options])
+        return _fetch_upload(workspace, upload, order, feed, [_calendar_finding(window) for window in windows if window.options])
     except BaseException:
-        release(workspace, upload.import_id)
+        release_import(workspace, upload.import_id)
         raise
 
 
-def refuse_paused(workspace: Workspace, order: Order) -> None:
+def require_not_paused(workspace: Workspace, order: Order) -> None:
     """Raise DistrictPaused where imports of the order's feed are paused; what a person approves was taken in before."""
-    why = workspace.registry.get(order.district_id).pause_of(order.source, datetime.now(UTC))
+    why = workspace.registry.get(order.district_id).pause_reason(order.source, datetime.now(UTC))
     if why and not order.approves:
         raise DistrictPaused(district_id=order.district_id, why=why)
 
 
-def _expected(window: Window) -> Finding:
+def _calendar_finding(window: Window) -> Finding:
     message = f"Thresholds of the calendar are in force from {window.first} to {window.last}: {window.reason}."
     return Finding(severity="info", code="expected_change", message=message)
 
 
-def _taken_in(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Upload:
+def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Upload:
     try:
         if order.archived is not None or order.approves:
-            received = _from_archive(workspace, upload, order, findings)
+            received = _receive_from_archive(workspace, upload, order, findings)
         elif order.arrival is not None:
-            received = _from_arrival(workspace, upload, order.arrival, findings)
+            received = _receive_pending(workspace, upload, order.arrival, findings)
         else:
-            received = _from_landing(workspace, upload, order, feed, findings)
+            received = _receive_from_landing(workspace, upload, order, feed, findings)
     except UnsafeArchive as error:
         finding = Finding(severity="upload", code="unsafe_archive", file=None, message=error.message)
-        return conclude(workspace, upload, "rejected", [finding])
+        return conclude_import(workspace, upload, "rejected", [finding])
     except Exception as error:
-        fail(workspace, upload, error)
+        fail_import(workspace, upload, error)
         raise
     staging_of(workspace, upload).write_upload(received)
     if received.ended is None and not order.approves:
         write_manifest(workspace, received)  # if the process is killed, the archive knows what the bytes are of
     if order.arrival is not None:  # not before the archive names the import that answers for the bytes
-        forget(workspace, upload.district_id, upload.source, order.arrival)
+        remove_pending(workspace, upload.district_id, upload.source, order.arrival)
     fault_point("receive.done")
     return received
 
 
-def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
+def _open_upload(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
     now = datetime.now(UTC)
-    import_id = order.approves[0] if order.approves else _begun(workspace, order, texts, now)
+    import_id = order.approves[0] if order.approves else _begin_upload_import(workspace, order, texts, now)
     file_set = order.file_set or ""
     last = workspace.warehouse.last_published(order.district_id, order.source, file_set=file_set) or {}
     return Upload(
@@ -122,7 +128,7 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
         source=order.source,
         upload_id="",
         run_id=order.run_id,
-        received_at=_arrived(order, now).isoformat(),
+        received_at=_arrival_time(order, now).isoformat(),
         options=dict(texts),
         settings=settings,
         content="",
@@ -137,12 +143,12 @@ def _opened(workspace: Workspace, order: Order, texts: Mapping[str, str], settin
     )
 
 
-def _arrived(order: Order, now: datetime) -> datetime:
+def _arrival_time(order: Order, now: datetime) -> datetime:
     return datetime.fromisoformat(order.received_at) if order.received_at else now
 
 
-def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: datetime) -> int:
-    return begin(
+def _begin_upload_import(workspace: Workspace, order: Order, texts: Mapping[str, str], now: datetime) -> int:
+    return begin_import(
         workspace,
         order.district_id,
         order.source,
@@ -150,7 +156,7 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
         upload_id=None,
         run_id=order.run_id,
         file_set=order.file_set or "",
-        received_at=_arrived(order, now),
+        received_at=_arrival_time(order, now),
         started_at=now,
         options=dict(texts),
         entry=rerun_entry(order) if _is_rerun(order) else None,
@@ -160,46 +166,55 @@ def _begun(workspace: Workspace, order: Order, texts: Mapping[str, str], now: da
 # ---- from the landing zone
 
 
-def _from_landing(workspace: Workspace, upload: Upload, order: Order, feed: Feed, expected: Sequence[Finding]) -> Upload:
-    sweep(workspace.settings.scratch)
-    workspace.frames.sweep(upload.district_id, spare=open_holds(workspace, upload.district_id))
+def _receive_from_landing(
+    workspace: Workspace, upload: Upload, order: Order, feed: Feed, calendar_findings: Sequence[Finding]
+) -> Upload:
+    remove_orphaned_folders(workspace.settings.scratch)
+    workspace.frames.remove_old_imports(upload.district_id, exclude=open_holds(workspace, upload.district_id))
     with scratch_folder(workspace.settings.scratch) as scratch:
-        arrival = _collected(workspace, upload, order, feed, scratch)
+        arrival = _collect_files(workspace, upload, order, feed, scratch)
         if upload.format.lone_zip:
-            arrival = unpacked(arrival, workspace.settings, scratch)
-        members, findings = classified(upload.format, arrival, str(upload.values["encoding"]))
+            arrival = unpack_single_zip(arrival, workspace.settings, scratch)
+        members, findings = classify_files(upload.format, arrival, str(upload.values["encoding"]))
         contents = {file.name: file.read for file in arrival.files}
-        members, lasting = with_lasting(workspace, replace(upload, members=members), contents)
+        members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents)
         upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(workspace, upload) and not any(finding.severity == "upload" for finding in findings):
-            return conclude(workspace, upload, "unchanged", [*findings, *lasting])
-        start_gates()  # they will be needed: their library loads while files are read
-        findings += [*_missing(upload), *_unpublished(workspace, upload), *_stale(order), *expected, *lasting]
+            return conclude_import(workspace, upload, "unchanged", [*findings, *lasting])
+        start_gx_process()  # they will be needed: their library loads while files are read
+        findings += [
+            *_missing_file_findings(upload),
+            *_unpublished_file_findings(workspace, upload),
+            *_stale(order),
+            *calendar_findings,
+            *lasting,
+        ]
         members = tuple(
-            member if member.key else _archived(workspace, upload, member, contents[member.name]) for member in upload.members
+            member if member.key else _archive_or_stage_findings(workspace, upload, member, contents[member.name])
+            for member in upload.members
         )
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
-        return conclude(workspace, upload, "rejected", findings)
+        return conclude_import(workspace, upload, "rejected", findings)
     staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
     return upload
 
 
-def _collected(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> Arrival:
+def _collect_files(workspace: Workspace, upload: Upload, order: Order, feed: Feed, scratch: Path) -> FetchedUpload:
     """Copy the files of the upload's set, and no others: those may be on their way, or as large as a district."""
     whole = vendor(upload.source).format
 
     def wanted(name: str) -> bool:
-        return whole.set_of(name) == upload.file_set
+        return whole.file_set_of(name) == upload.file_set
 
     if order.path is not None:
-        return collect_path(order.path, workspace.settings, scratch, feed=feed, wanted=wanted)
+        return fetch_upload(order.path, workspace.settings, scratch, feed=feed, include=wanted)
     with open_landing(upload.district_id, feed, workspace.settings) as landing:
-        return collect(landing, scratch, where=landing.where, wanted=wanted)
+        return fetch_members(landing, scratch, where=landing.where, include=wanted)
 
 
-def _missing(upload: Upload) -> list[Finding]:
+def _missing_file_findings(upload: Upload) -> list[Finding]:
     """Source: HEADLESS.md, "In every other format one refused or missing required file makes the upload rejected"."""
     if not any(member.kind for member in upload.members):
         expected = ", ".join(file.file_name for file in upload.format.files if file.required or upload.format.mode == "changes")
@@ -217,7 +232,7 @@ def _missing(upload: Upload) -> list[Finding]:
     ]
 
 
-def _unpublished(workspace: Workspace, upload: Upload) -> list[Finding]:
+def _unpublished_file_findings(workspace: Workspace, upload: Upload) -> list[Finding]:
     """An upload that refers to files of another set waits until those are published: all its rows would be refused."""
     missing = unpublished_files(workspace, upload)
     if not missing:
@@ -239,11 +254,11 @@ def is_unchanged(workspace: Workspace, upload: Upload) -> bool:
     return summary.get("content") == upload.content and summary.get("settings") == upload.settings
 
 
-def _archived(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
+def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Member, content: Callable[[], bytes]) -> Member:
     """Keep a member's bytes, its secrets blanked; a file whose secrets cannot be located is judged now and not kept."""
     if member.kind is None:
         return member
-    kept, why = keep_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
+    kept, why = archive_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
     if why is not None:
         staging_of(workspace, upload).write_unarchived(upload, member, to_table(why))
     return kept
@@ -252,54 +267,56 @@ def _archived(workspace: Workspace, upload: Upload, member: Member, content: Cal
 # ---- taken in before
 
 
-def _from_arrival(workspace: Workspace, upload: Upload, number: int, expected: Sequence[Finding]) -> Upload:
+def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar_findings: Sequence[Finding]) -> Upload:
     """Go on with an upload whose bytes were kept when it had settled; from here on, the import answers for it."""
-    members, findings = arrived(workspace, upload.district_id, upload.source, number)
+    members, findings = read_pending(workspace, upload.district_id, upload.source, number)
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
     workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
     if is_unchanged(workspace, upload):
-        upload = conclude(workspace, upload, "unchanged", findings)
-    elif missing := _missing(upload):
-        upload = conclude(workspace, upload, "rejected", [*findings, *missing])
+        upload = conclude_import(workspace, upload, "unchanged", findings)
+    elif missing := _missing_file_findings(upload):
+        upload = conclude_import(workspace, upload, "rejected", [*findings, *missing])
     else:
-        start_gates()
-        staging_of(workspace, upload).write_upload_findings(to_table(findings_frame([*findings, *expected])))
+        start_gx_process()
+        staging_of(workspace, upload).write_upload_findings(to_table(findings_frame([*findings, *calendar_findings])))
     return upload
 
 
 # ---- from the archive
 
 
-def _from_archive(workspace: Workspace, upload: Upload, order: Order, expected: Sequence[Finding]) -> Upload:
+def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, calendar_findings: Sequence[Finding]) -> Upload:
     earlier = order.approves[0] if order.approves else order.archived
     assert earlier is not None
     manifest = workspace.archive.read_manifest(order.district_id, earlier)
     members = tuple(Member(**member) for member in manifest["members"])
     if (lost := lost_members(manifest)) or manifest["source"] != order.source:
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
-    first = manifest.get("first_import") if order.approves else came_with(manifest)
+    first = manifest.get("first_import") if order.approves else origin_import(manifest)
     upload = replace(upload, received_at=manifest["received_at"])  # what came without a date came on that day
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
-    refused = [_still_refused(member) for member in refused_at_the_door(members)]
-    findings = [*refused, *expected] if order.approves else [_again(earlier), *refused, *expected]
+    refused = [_refused_member_finding(member) for member in unclassified_members(members)]
+    findings = (
+        [*refused, *calendar_findings] if order.approves else [_archived_upload_finding(earlier), *refused, *calendar_findings]
+    )
     if not order.approves:
         arrived = datetime.fromisoformat(upload.received_at)
         workspace.warehouse.set_upload(upload.import_id, upload.upload_id, received_at=arrived)
         if is_unchanged(workspace, upload):
-            return conclude(workspace, upload, "unchanged", findings)
-    if missing := [*_missing(upload), *_unpublished(workspace, upload)]:
-        return conclude(workspace, upload, "rejected", [*findings, *missing])
-    start_gates()
+            return conclude_import(workspace, upload, "unchanged", findings)
+    if missing := [*_missing_file_findings(upload), *_unpublished_file_findings(workspace, upload)]:
+        return conclude_import(workspace, upload, "rejected", [*findings, *missing])
+    start_gx_process()
     staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
     return upload
 
 
-def _again(earlier: int) -> Finding:
+def _archived_upload_finding(earlier: int) -> Finding:
     message = f"The archived upload of import {earlier} was run again; nothing was taken from the landing zone."
     return Finding(severity="info", code="archived_upload", message=message)
 
 
-def _still_refused(member: Member) -> Finding:
+def _refused_member_finding(member: Member) -> Finding:
     message = "The file was refused when it came in, and was not kept; nothing of it is used."
     return Finding(severity="file", code=member.refused or "unrecognised_headers", file=member.name, message=message)

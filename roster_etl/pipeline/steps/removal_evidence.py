@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.planning.removal_evidence import Doubt
+from roster_etl.engine.planning.removal_evidence import RemovalEvidence
 from roster_etl.mapping.column_plan import AnyGiven, OnlyRows, Unpivot, identity_columns
 from roster_etl.pipeline.staging import FileResult, staging_of
-from roster_etl.pipeline.steps.exclusions import left_out
+from roster_etl.pipeline.steps.exclusions import parse_exclusions
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
 
-def _doubt(workspace: Workspace, upload: Upload) -> Doubt:
+def _removal_evidence(workspace: Workspace, upload: Upload) -> RemovalEvidence:
     staging = staging_of(workspace, upload)
     results = staging.judged_files(upload)
     unread = {file.name for file in upload.format.files} - {name for name, result in results.items() if result.rows_accepted}
     broken = [name for name, result in results.items() if result.refused and result.refused != "empty_file"]
-    return Doubt(
+    return RemovalEvidence(
         file_of=upload.kind_of,
         files=frozenset(unread),
-        everything=bool(broken),
-        evidence={name: result.evidence for name, result in results.items()},
+        has_refused_file=bool(broken),
+        unidentified_records={name: result.evidence for name, result in results.items()},
         identity=_identity(upload),
-        named={name: staging.named(name) for name in results},
-        unstated=_unstated(upload, results),
-        left_out=left_out(upload.leave_out),
+        doubtful_keys={name: staging.named(name) for name in results},
+        unavailable_records=_unstated_records(upload, results),
+        exclusions=parse_exclusions(upload.leave_out),
     )
 
 
-def _unstated(upload: Upload, results: Mapping[str, FileResult]) -> dict[tuple[str, str], Mapping[str, object]]:
+def _unstated_records(upload: Upload, results: Mapping[str, FileResult]) -> dict[tuple[str, str], Mapping[str, object]]:
     """Return (table, file) of whose records the upload cannot speak.
 
     Columns that made them are missing, or a damaged record does not tell whose it is.
@@ -42,12 +42,12 @@ def _unstated(upload: Upload, results: Mapping[str, FileResult]) -> dict[tuple[s
         table = TABLES[mapping.to]
         needed = {step.column for step in mapping.steps if isinstance(step, OnlyRows)}
         needed |= {name for step in mapping.steps if isinstance(step, AnyGiven) for name in step.columns}
-        keys = set(mapping.unstated(present, lost)) & set(table.key) - set(table.optional_key)
+        keys = set(mapping.unavailable_targets(present, lost)) & set(table.key) - set(table.optional_key)
         families = {step.family for step in mapping.steps if isinstance(step, Unpivot)}
         if needed & lost or keys or (result and result.hidden):
             found[mapping.to, mapping.source] = {}
         elif families & lost:
-            found[mapping.to, mapping.source] = mapping.family_gives
+            found[mapping.to, mapping.source] = mapping.family_values
     return found
 
 

@@ -21,12 +21,12 @@ from roster_etl.engine.planning.rename_detection import (
     PROPOSALS,
     TABLE,
     People,
-    change_rows,
-    propose,
-    with_renames,
+    apply_renames,
+    id_change_rows,
+    propose_renames,
 )
 from roster_etl.engine.transform.mapper import key_text
-from roster_etl.frames.arrow import flat
+from roster_etl.frames.arrow import combine_chunks
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
@@ -37,9 +37,9 @@ from roster_etl.vendors.lineage import tables_of
 
 CODE = "possible_rename"
 _KEY = ["user_kind", "user_id"]
-_NEEDED = ("users", "user_roles")
-_SHOWN = 20
-_SAME = {"birth_date": "names and date of birth", "email": "e-mail address"}
+_REQUIRED_TABLES = ("users", "user_roles")
+_MAX_SHOWN = 20
+_MATCH_TEXTS = {"birth_date": "names and date of birth", "email": "e-mail address"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Renames:
         """What ledger and documents say: counts, the ``numbers`` of what was approved, and masked ids."""
         if not self.proposed.num_rows:
             return {}
-        shown = self.proposed.slice(0, _SHOWN).to_pylist()
+        shown = self.proposed.slice(0, _MAX_SHOWN).to_pylist()
         pairs = [
             {
                 "number": pair[NUMBER],
@@ -82,24 +82,24 @@ class Renames:
                 code=CODE,
                 field="users",
                 key=f"{pair[NUMBER]}: {mask(pair['old_id'])} → {mask(pair['new_id'])}",
-                message=f"A {pair['user_kind']} vanishes, and one with the same {_SAME[pair['by']]} appears in the same school.",
+                message=f"A {pair['user_kind']} vanishes, and one with the same {_MATCH_TEXTS[pair['by']]} appears in the same school.",
             )
             for pair in self.proposed.to_pylist()
             if pair["old_id"] not in done
         ]
 
 
-def renames_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> Renames:
+def detect_renames(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> Renames:
     """Return what the plan of `upload` looks like a rename, and which of it its words approve. Raises BadRename."""
-    found = _proposed(workspace, upload, plan, tables)
-    proposed = numbered(found)
-    approved = chosen(proposed, upload.renames, upload.import_id)
-    rows = _new_rows(workspace, (upload.district_id, upload.source), approved)
+    found = _detect_proposals(workspace, upload, plan, tables)
+    proposed = number_proposals(found)
+    approved = select_proposals(proposed, upload.renames, upload.import_id)
+    rows = _new_id_changes(workspace, (upload.district_id, upload.source), approved)
     staging_of(workspace, upload).write_renames(found, rows)
     return Renames(proposed=proposed, approved=approved, rows=rows)
 
 
-def plan_with(workspace: Workspace, upload: Upload, plan: Plan, renames: Renames) -> Plan:
+def apply_approved_renames(workspace: Workspace, upload: Upload, plan: Plan, renames: Renames) -> Plan:
     """Return the plan once what was approved counts as renamed."""
     if not renames.approved.num_rows:
         return plan
@@ -109,7 +109,7 @@ def plan_with(workspace: Workspace, upload: Upload, plan: Plan, renames: Renames
         if table.closes.num_rows and set(_KEY) <= set(TABLES[name].names)
     }
     current = workspace.warehouse.count_current(upload.district_id, upload.source, TABLE)
-    return with_renames(plan, renames.approved, closing, renames.rows, current)
+    return apply_renames(plan, renames.approved, closing, renames.rows, current)
 
 
 def proposals(workspace: Workspace, import_id: int) -> pa.Table:
@@ -120,61 +120,69 @@ def proposals(workspace: Workspace, import_id: int) -> pa.Table:
     row = workspace.warehouse.import_(import_id)
     feed = (row["district_id"], row["source"])
     if row["status"] == "published":
-        found = _after_the_fact(workspace, feed, import_id)
+        found = _detect_published_proposals(workspace, feed, import_id)
     elif row["status"] == "held" and row["kind"] == "upload":
         found = Staging(workspace.frames, row["district_id"], import_id).renames()
     else:
         raise BadRename(import_id=import_id, problem=f"it is {row['status']}, and removes nobody")
-    known = _known(workspace, feed)
+    known = _known_id_changes(workspace, feed)
     pairs = key_text(found, ("old_id", "new_id"))
-    return numbered(found).filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
+    return number_proposals(found).filter(pc.invert(pc.is_in(pairs, value_set=key_text(known, ("old_id", "new_id")))))
 
 
-def without_ids(workspace: Workspace, import_id: int, words: Sequence[str]) -> tuple[str, ...]:
+def replace_ids_by_numbers(workspace: Workspace, import_id: int, selectors: Sequence[str]) -> tuple[str, ...]:
     """Return what is to be taken for renames of held import `import_id`, in words that may be kept: numbers, or ``all``.
 
     Raises: UnknownImport, BadRename. FrameError: ids were named, and the frames of the import are gone.
     """
-    return in_numbers(proposals(workspace, import_id), words, import_id) if says_ids(words) else tuple(words)
+    return (
+        selectors_as_numbers(proposals(workspace, import_id), selectors, import_id)
+        if contains_ids(selectors)
+        else tuple(selectors)
+    )
 
 
 # ---- who vanishes, and who appears
 
 
-def _proposed(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> pa.Table:
+def _detect_proposals(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> pa.Table:
     users = plan.tables.get("users")
     filled = tables_of(upload.vendor)
-    if users is None or not (users.absent and users.created) or TABLE in filled or not set(_NEEDED) <= set(filled):
+    if users is None or not (users.absent and users.created) or TABLE in filled or not set(_REQUIRED_TABLES) <= set(filled):
         return PROPOSALS.empty_table()
-    closing = {name: _closing(workspace, plan, name, _absent if name == "users" else _going) for name in _tables(filled)}
-    opening = {name: plan.tables[name].opening(partial(tables.__getitem__, name)) for name in _tables(filled)}
-    replaced = _closing(workspace, plan, "users", _replaced)
-    opening["users"] = opening["users"].filter(_others(opening["users"], replaced))
-    return propose(_people(closing), _people(opening))
+    closing = {
+        name: _closing_versions(workspace, plan, name, _is_absent if name == "users" else _is_removed) for name in _tables(filled)
+    }
+    opening = {name: plan.tables[name].rows_to_open(partial(tables.__getitem__, name)) for name in _tables(filled)}
+    replaced = _closing_versions(workspace, plan, "users", _is_replaced)
+    opening["users"] = opening["users"].filter(_is_not_known(opening["users"], replaced))
+    return propose_renames(_people(closing), _people(opening))
 
 
-def _absent(reasons: pa.Array) -> pa.Array:
+def _is_absent(reasons: pa.Array) -> pa.Array:
     return pc.equal(reasons, "absent")
 
 
-def _going(reasons: pa.Array) -> pa.Array:
+def _is_removed(reasons: pa.Array) -> pa.Array:
     return pc.not_equal(reasons, "changed")
 
 
-def _replaced(reasons: pa.Array) -> pa.Array:
+def _is_replaced(reasons: pa.Array) -> pa.Array:
     return pc.equal(reasons, "changed")
 
 
-def _closing(workspace: Workspace, plan: Plan, name: str, which: Any) -> pa.Table:
+def _closing_versions(workspace: Workspace, plan: Plan, name: str, predicate: Any) -> pa.Table:
     closes = plan.tables[name].closes
-    return workspace.warehouse.versions(name, closes.filter(which(flat(closes.column("close_reason")))).column("version_id"))
+    return workspace.warehouse.versions(
+        name, closes.filter(predicate(combine_chunks(closes.column("close_reason")))).column("version_id")
+    )
 
 
 def _tables(filled: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in ("users", "user_roles", "student_profiles") if name in filled)
 
 
-def _others(people: pa.Table, known: pa.Table) -> pa.Array:
+def _is_not_known(people: pa.Table, known: pa.Table) -> pa.Array:
     """Which of `people` are not among `known`."""
     return pc.invert(pc.is_in(key_text(people, _KEY), value_set=key_text(known, _KEY)))
 
@@ -188,27 +196,27 @@ def _people(tables: Mapping[str, pa.Table]) -> People:
     )
 
 
-def _after_the_fact(workspace: Workspace, feed: tuple[str, str], import_id: int) -> pa.Table:
+def _detect_published_proposals(workspace: Workspace, feed: tuple[str, str], import_id: int) -> pa.Table:
     filled = tables_of(vendor(feed[1]))
-    if TABLE in filled or not set(_NEEDED) <= set(filled):
+    if TABLE in filled or not set(_REQUIRED_TABLES) <= set(filled):
         return PROPOSALS.empty_table()
-    turned = {name: workspace.warehouse.turned(*feed, name, import_id) for name in _tables(filled)}
+    turned = {name: workspace.warehouse.versions_touched_by(*feed, name, import_id) for name in _tables(filled)}
     closed, opened = ({name: sides[side] for name, sides in turned.items()} for side in (0, 1))
-    came = opened["users"].filter(_others(opened["users"], closed["users"]))
-    absent = closed["users"].filter(_absent(flat(closed["users"].column("close_reason"))))
-    return propose(_people({**closed, "users": absent}), _people({**opened, "users": came}))
+    came = opened["users"].filter(_is_not_known(opened["users"], closed["users"]))
+    absent = closed["users"].filter(_is_absent(combine_chunks(closed["users"].column("close_reason"))))
+    return propose_renames(_people({**closed, "users": absent}), _people({**opened, "users": came}))
 
 
-def _known(workspace: Workspace, feed: tuple[str, str]) -> pa.Table:
+def _known_id_changes(workspace: Workspace, feed: tuple[str, str]) -> pa.Table:
     ids = workspace.warehouse.current_hashes(*feed, TABLE).column("version_id")
     return workspace.warehouse.versions(TABLE, ids)
 
 
-def _new_rows(workspace: Workspace, feed: tuple[str, str], approved: pa.Table) -> pa.Table:
-    rows = change_rows(approved)
+def _new_id_changes(workspace: Workspace, feed: tuple[str, str], approved: pa.Table) -> pa.Table:
+    rows = id_change_rows(approved)
     if not rows.num_rows:
         return rows
-    known = _known(workspace, feed)
+    known = _known_id_changes(workspace, feed)
     return rows.filter(pc.invert(pc.is_in(key_text(rows, TABLES[TABLE].key), value_set=key_text(known, TABLES[TABLE].key))))
 
 
@@ -222,30 +230,30 @@ class BadRename(PermanentError):
     template = "import {import_id}: {problem}; `roster-etl renames list {import_id}` shows what is proposed"
 
 
-def numbered(proposed: pa.Table) -> pa.Table:
+def number_proposals(proposed: pa.Table) -> pa.Table:
     """Return proposals (``engine.planning.rename_detection.PROPOSALS``, in their order) with their ``number``, from 1 on, in front."""
     return proposed.add_column(0, NUMBER, pa.array(range(1, proposed.num_rows + 1), pa.int64()))
 
 
-def chosen(proposed: pa.Table, words: Sequence[str], import_id: int) -> pa.Table:
-    """Return those of `proposed` (numbered) that `words` name: ``all``, a number, or ``OLD=NEW``. Raises BadRename."""
-    if ALL in words:
+def select_proposals(proposed: pa.Table, selectors: Sequence[str], import_id: int) -> pa.Table:
+    """Return those of `proposed` (numbered) that `selectors` name: ``all``, a number, or ``OLD=NEW``. Raises BadRename."""
+    if ALL in selectors:
         return proposed
-    wanted = pa.array([int(word) for word in in_numbers(proposed, words, import_id)], pa.int64())
+    wanted = pa.array([int(word) for word in selectors_as_numbers(proposed, selectors, import_id)], pa.int64())
     return proposed.filter(pc.is_in(proposed.column(NUMBER), value_set=wanted))
 
 
-def in_numbers(proposed: pa.Table, words: Sequence[str], import_id: int) -> tuple[str, ...]:
-    """Return `words` with the number of the proposal for each that names one of `proposed` by ids. Raises BadRename."""
+def selectors_as_numbers(proposed: pa.Table, selectors: Sequence[str], import_id: int) -> tuple[str, ...]:
+    """Return `selectors` with the number of the proposal for each that names one of `proposed` by ids. Raises BadRename."""
     rows = proposed.select([NUMBER, "old_id", "new_id"]).to_pylist()
     numbers = {f"{row['old_id']}={row['new_id']}": str(row[NUMBER]) for row in rows}
     numbers |= {number: number for number in numbers.values()} | {ALL: ALL}
-    if unknown := [place for place, word in enumerate(words, start=1) if word not in numbers]:
+    if unknown := [place for place, word in enumerate(selectors, start=1) if word not in numbers]:
         problem = f"word {unknown[0]} of what is to be renamed names none of the {len(rows):,} that are proposed"
         raise BadRename(import_id=import_id, problem=problem)
-    return tuple(numbers[word] for word in words)
+    return tuple(numbers[word] for word in selectors)
 
 
-def says_ids(words: Sequence[str]) -> bool:
-    """Return whether one of `words` names a rename by ids."""
-    return any("=" in word for word in words)
+def contains_ids(selectors: Sequence[str]) -> bool:
+    """Return whether one of `selectors` names a rename by ids."""
+    return any("=" in word for word in selectors)

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.planning.plan import Plan
-from roster_etl.engine.planning.same_content import same_records
-from roster_etl.engine.planning.wrong_district import MANY, Likeness, likeness
+from roster_etl.engine.planning.same_content import have_same_records
+from roster_etl.engine.planning.wrong_district import MIN_PEOPLE, ForeignUpload, detect_foreign_upload
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
 
 
-def repeats_last_published(workspace: Workspace, upload: Upload) -> bool:
+def has_same_records_as_published(workspace: Workspace, upload: Upload) -> bool:
     """Return whether every file has the records that the last published upload of the feed had.
 
     Without that upload's bytes nobody knows, and nothing is held to be the same. It reads whole files: asked for only where
@@ -46,7 +46,7 @@ def _same(workspace: Workspace, upload: Upload, one: Member, other: Member) -> b
     if one.key is None or other.key is None:
         return False
     encoding = str(upload.values["encoding"])
-    return same_records(*(read_csv(workspace.archive.get(key), encoding=encoding) for key in (one.key, other.key)))
+    return have_same_records(*(read_csv(workspace.archive.get(key), encoding=encoding) for key in (one.key, other.key)))
 
 
 _KEY = ["user_kind", "user_id"]
@@ -55,29 +55,31 @@ _KEY = ["user_kind", "user_id"]
 _PERSON = [*_KEY, "first_name", "last_name", "email"]
 
 
-def likeness_of(workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]) -> Likeness | None:
+def check_foreign_upload(
+    workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]
+) -> ForeignUpload | None:
     """Return what the upload looks like if not the district's own; only where many people would go is anything read for it."""
     users = plan.tables.get("users")
-    if users is None or users.absent < MANY or users.created < MANY:
+    if users is None or users.absent < MIN_PEOPLE or users.created < MIN_PEOPLE:
         return None
     absent = users.closes.filter(pc.equal(users.closes.column("close_reason"), "absent"))
     gone = workspace.warehouse.versions("users", absent.column("version_id")).select(_PERSON)
-    born = workspace.warehouse.matching(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
-    opened = users.opening(lambda: tables["users"]).select(_PERSON)
-    come = _without(opened, workspace.warehouse.versions("users", _replaced(users.closes)).select(_KEY))
+    born = workspace.warehouse.versions_by_key(upload.district_id, upload.source, "student_profiles", gone.select(_KEY))
+    opened = users.rows_to_open(lambda: tables["users"]).select(_PERSON)
+    come = _people_without(opened, workspace.warehouse.versions("users", _replaced(users.closes)).select(_KEY))
     born_there = tables["student_profiles"] if "student_profiles" in tables else born.slice(0, 0)
-    return likeness(_with_birth(gone, born), _with_birth(come, born_there), current=users.current)
+    return detect_foreign_upload(_join_birth_dates(gone, born), _join_birth_dates(come, born_there), current=users.current)
 
 
 def _replaced(closes: pa.Table) -> pa.ChunkedArray:
     return closes.filter(pc.equal(closes.column("close_reason"), "changed")).column("version_id")
 
 
-def _without(people: pa.Table, others: pa.Table) -> pa.Table:
+def _people_without(people: pa.Table, others: pa.Table) -> pa.Table:
     return people.join(others, _KEY, join_type="left anti")
 
 
-def _with_birth(people: pa.Table, profiles: pa.Table) -> pa.Table:
+def _join_birth_dates(people: pa.Table, profiles: pa.Table) -> pa.Table:
     born = profiles.select([*_KEY, "birth_date"])
     return people.cast(_plain(people)).join(born.cast(_plain(born)), _KEY, join_type="left outer")
 

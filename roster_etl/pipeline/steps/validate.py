@@ -13,20 +13,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from roster_etl.engine.csv.reader import DEFAULT_LIMITS, UNFORGIVING, Limits, read_csv
-from roster_etl.engine.validation.validate import VERDICTS, Judged, JudgedFile, Known, absent_file, judge_file
-from roster_etl.frames.arrow import FILE, FINDINGS, findings_frame, flat, give_back, to_frame, to_table
+from roster_etl.engine.csv.reader import DEFAULT_LIMITS, STRICT_LIMITS, Limits, read_csv
+from roster_etl.engine.validation.validate import VERDICTS, FeedValues, ReferencedFile, ValidatedFile, empty_result, validate_file
+from roster_etl.frames.arrow import FILE, FINDINGS, combine_chunks, findings_frame, release_memory, to_frame, to_table
 from roster_etl.pipeline.staging import FileResult, MemberResult, staging_of
 from roster_etl.pipeline.uploads.published_values import published_files
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.quality import ToleranceOverride, Verdict, check_overrides, judge_suite, registry_overrides, with_refused_rows
+from roster_etl.quality import (
+    ToleranceOverride,
+    Verdict,
+    apply_refused_rows_limits,
+    check_overrides,
+    evaluate_suite,
+    registry_overrides,
+)
 from roster_etl.spec import File, Format
 from roster_etl.spec.findings import Finding
 from roster_etl.store.fault_injection import fault_point
 
 
-def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mapping[str, pa.Table]) -> pa.Table:
+def validate_member(workspace: Workspace, upload: Upload, name: str, referenced: Mapping[str, pa.Table]) -> pa.Table:
     """Read and judge the file `name` of the format; `judged` holds the rows of the files that it refers to.
 
     Returns: one row a readable record in vendor spelling, with ``_row`` and ``_refused``; no rows if the file is absent or
@@ -35,39 +42,39 @@ def judge_member(workspace: Workspace, upload: Upload, name: str, judged: Mappin
     """
     fault_point("judge.begin")
     file = upload.format.file(name)
-    parts = [(member, _judged(workspace, upload, file, member, judged)) for member in upload.members_of(name)]
+    parts = [(member, _validate_file(workspace, upload, file, member, referenced)) for member in upload.members_of(name)]
     if parts:
-        _keep(workspace, upload, name, parts)
-    rows = _in_order(file, parts) if file.in_order else to_table((parts[0][1] if parts else absent_file(file)).frame)
-    give_back()
+        _stage_results(workspace, upload, name, parts)
+    rows = _concat_in_order(file, parts) if file.in_order else to_table((parts[0][1] if parts else empty_result(file)).frame)
+    release_memory()
     fault_point("judge.done")
     return rows
 
 
 def references_of(file: File, format_: Format) -> tuple[str, ...]:
     """Return the names of the files that `file` refers to and that come with it, in one upload."""
-    own = format_.set_of(file.file_name)
+    own = format_.file_set_of(file.file_name)
     names = dict.fromkeys(name for name, _ in file.lookups())
-    return tuple(name for name in names if format_.set_of(format_.file(name).file_name) == own)
+    return tuple(name for name in names if format_.file_set_of(format_.file(name).file_name) == own)
 
 
-def gate_member(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
+def run_member_gate(workspace: Workspace, upload: Upload, name: str) -> Verdict | None:
     """Let the suite of file `name` judge what the judge saw; None if the upload does not have the file."""
     if upload.member(name) is None:
         return None
-    return gate_lines(workspace, upload, name, staging_of(workspace, upload).file_lines(name))
+    return run_gate_on_counts(workspace, upload, name, staging_of(workspace, upload).file_lines(name))
 
 
-def gate_lines(workspace: Workspace, upload: Upload, name: str, lines: pa.Table) -> Verdict:
-    """Let the suite of file `name` judge `lines` (VERDICTS), and leave its verdict in staging."""
+def run_gate_on_counts(workspace: Workspace, upload: Upload, name: str, rule_counts: pa.Table) -> Verdict:
+    """Let the suite of file `name` judge `rule_counts` (VERDICTS), and leave its verdict in staging."""
     fault_point("gate.begin")
     values = upload.values
-    suite = with_refused_rows(
+    suite = apply_refused_rows_limits(
         workspace.suites[f"{upload.source}/{name}"],
         percent=float(str(values["refused_rows_pct"])),
-        least=int(str(values["refused_rows_min"])),
+        min_rows=int(str(values["refused_rows_min"])),
     )
-    verdict = judge_suite(suite, to_frame(lines), overrides=tolerances(workspace, upload))
+    verdict = evaluate_suite(suite, to_frame(rule_counts), overrides=tolerances(workspace, upload))
     staging_of(workspace, upload).write_verdict(verdict)
     return verdict
 
@@ -82,47 +89,50 @@ def tolerances(workspace: Workspace, upload: Upload) -> tuple[ToleranceOverride,
 
 def limits_of(format_: Format) -> Limits:
     """Return what is forgiven when files of a format are read."""
-    return UNFORGIVING if format_.broken_records == "file" else DEFAULT_LIMITS
+    return STRICT_LIMITS if format_.broken_records == "file" else DEFAULT_LIMITS
 
 
-def _judged(workspace: Workspace, upload: Upload, file: File, member: Member, judged: Mapping[str, pa.Table]) -> JudgedFile:
+def _validate_file(
+    workspace: Workspace, upload: Upload, file: File, member: Member, referenced: Mapping[str, pa.Table]
+) -> ValidatedFile:
     values = upload.values
     if member.key is None:
-        return _unkept(workspace, upload, file, member)
+        return _unarchived_result(workspace, upload, file, member)
     raw = read_csv(workspace.archive.get(member.key), encoding=str(values["encoding"]), limits=limits_of(upload.format))
     relaxed = {c.name for c in file.columns if c.relaxed_by and values[c.relaxed_by] is False}
     others = {
-        name: Judged(frame=to_frame(rows), file_name=upload.file_name(upload.format.file(name))) for name, rows in judged.items()
+        name: ReferencedFile(frame=to_frame(rows), file_name=upload.file_name(upload.format.file(name)))
+        for name, rows in referenced.items()
     }
     others |= published_files(workspace, upload, file)
     listed = {c.name: values[c.listed_by] for c in file.columns if c.listed_by}
-    known = _known(workspace, upload, file)
-    result = judge_file(
+    known = _referenced_feed_values(workspace, upload, file)
+    result = validate_file(
         raw,
         file,
         file_name=member.name,
-        judged=others,
+        referenced_files=others,
         relaxed=frozenset(relaxed),
         listed=cast("dict[str, dict[str, str]]", listed),
         replacements=upload.replacements,
         fixed_order=upload.fixed_column_order,
-        known=known,
+        feed_values=known,
     )
-    return replace(result, findings=pa.concat_tables([result.findings, _unmatched(upload, file, known)]))
+    return replace(result, findings=pa.concat_tables([result.findings, _missing_feed_findings(upload, file, known)]))
 
 
-def _known(workspace: Workspace, upload: Upload, file: File) -> dict[str, Known]:
+def _referenced_feed_values(workspace: Workspace, upload: Upload, file: File) -> dict[str, FeedValues]:
     """Return, by column of `file`, what the feed that it should match has; nothing where that feed has no roster yet."""
     known = {}
     for column in file.columns:
         source = str(upload.values[column.matches.option] or "") if column.matches else ""
         if column.matches and source and workspace.warehouse.base(upload.district_id, source) is not None:
             found = workspace.warehouse.current(upload.district_id, source, column.matches.table)
-            known[column.name] = Known(source=source, values=flat(found.column(column.matches.column)))
+            known[column.name] = FeedValues(source=source, values=combine_chunks(found.column(column.matches.column)))
     return known
 
 
-def _unmatched(upload: Upload, file: File, known: Mapping[str, Known]) -> pa.Table:
+def _missing_feed_findings(upload: Upload, file: File, known: Mapping[str, FeedValues]) -> pa.Table:
     """Say once, with the first file that should match it, that the other feed has no roster to compare with."""
     found = []
     for option in dict.fromkeys(column.matches.option for column in file.columns if column.matches):
@@ -134,7 +144,7 @@ def _unmatched(upload: Upload, file: File, known: Mapping[str, Known]) -> pa.Tab
     return to_table(findings_frame(found)).cast(FINDINGS)
 
 
-def _unkept(workspace: Workspace, upload: Upload, file: File, member: Member) -> JudgedFile:
+def _unarchived_result(workspace: Workspace, upload: Upload, file: File, member: Member) -> ValidatedFile:
     """A file whose secrets could not be found, because it is broken or has no header: its findings were taken when it came in."""
     found = staging_of(workspace, upload).unarchived(upload, member)
     found = FINDINGS.empty_table() if found is None else found
@@ -146,35 +156,35 @@ def _unkept(workspace: Workspace, upload: Upload, file: File, member: Member) ->
         found = pa.concat_tables([found, to_table(findings_frame([finding])).cast(FINDINGS)])
     names = pa.array([member.name] * found.num_rows, pa.string())
     found = found.set_column(FINDINGS.get_field_index("file"), FINDINGS.field("file"), names)
-    return absent_file(file, refused=refused, findings=found)
+    return empty_result(file, refused=refused, findings=found)
 
 
-def _in_order(file: File, parts: Sequence[tuple[Member, JudgedFile]]) -> pa.Table:
+def _concat_in_order(file: File, parts: Sequence[tuple[Member, ValidatedFile]]) -> pa.Table:
     """Return the rows of all `parts` one after the other, each with the file that it is from."""
     named: list[tuple[str | None, pd.DataFrame]] = [(member.name, result.frame) for member, result in parts]
     tables = []
-    for name, frame in named or [(None, absent_file(file).frame)]:
+    for name, frame in named or [(None, empty_result(file).frame)]:
         table = to_table(frame)
         tables.append(table.append_column(FILE, pa.repeat(pa.scalar(name, pa.string()), table.num_rows)))
     filled = [table for table in tables if table.num_rows] or tables[:1]
     return pa.concat_tables(filled, promote_options="default").combine_chunks()
 
 
-def _keep(workspace: Workspace, upload: Upload, name: str, parts: Sequence[tuple[Member, JudgedFile]]) -> None:
+def _stage_results(workspace: Workspace, upload: Upload, name: str, parts: Sequence[tuple[Member, ValidatedFile]]) -> None:
     results = [result for _, result in parts]
     refused = next((result.refused for result in results if result.refused), None)
     is_snapshot = not upload.format.file(name).in_order  # elsewhere, any set of columns is as good as another
     lost = _lost_columns(upload, name, results[0]) if is_snapshot and not refused else ()
-    missing = to_table(findings_frame(_missing(upload, name, lost))).cast(FINDINGS)
+    missing = to_table(findings_frame(_missing_column_findings(upload, name, lost))).cast(FINDINGS)
     result = FileResult(
         refused=refused,
         rows_read=sum(r.rows_read for r in results),
         rows_accepted=sum(r.rows_accepted for r in results),
         rows_rejected=sum(r.rows_rejected for r in results),
-        evidence=tuple(cells for r in results for cells in r.evidence),
+        evidence=tuple(cells for r in results for cells in r.unidentified_records),
         extensions=_union(r.extensions for r in results),
         present=_union(r.present for r in results),
-        hidden=any(r.hidden for r in results),
+        hidden=any(r.has_redacted_key for r in results),
         lost=lost,
         files={member.name: _member_result(result) for member, result in parts},
     )
@@ -182,13 +192,13 @@ def _keep(workspace: Workspace, upload: Upload, name: str, parts: Sequence[tuple
         name,
         result,
         findings=pa.concat_tables([*(r.findings for r in results), missing]),
-        named=pa.concat_tables([r.named for r in results], promote_options="default"),
+        named=pa.concat_tables([r.doubtful_keys for r in results], promote_options="default"),
         quarantine=pa.concat_tables([r.quarantine for r in results]),
-        lines=_summed([r.verdicts for r in results]),
+        lines=_sum_verdicts([r.verdicts for r in results]),
     )
 
 
-def _member_result(result: JudgedFile) -> MemberResult:
+def _member_result(result: ValidatedFile) -> MemberResult:
     return MemberResult(
         rows_read=result.rows_read,
         rows_accepted=result.rows_accepted,
@@ -202,7 +212,7 @@ def _union(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for some in names for name in some))
 
 
-def _summed(verdicts: Sequence[pa.Table]) -> pa.Table:
+def _sum_verdicts(verdicts: Sequence[pa.Table]) -> pa.Table:
     """Return one line a rule: what was judged in all files of the kind."""
     if len(verdicts) == 1:
         return verdicts[0]
@@ -211,12 +221,12 @@ def _summed(verdicts: Sequence[pa.Table]) -> pa.Table:
     return summed.rename_columns({"judged_sum": "judged", "failing_sum": "failing"}).select(VERDICTS.names).cast(VERDICTS)
 
 
-def _lost_columns(upload: Upload, name: str, result: JudgedFile) -> tuple[str, ...]:
+def _lost_columns(upload: Upload, name: str, result: ValidatedFile) -> tuple[str, ...]:
     """Return the columns of file `name` that an earlier published upload had, and this one lacks."""
     return tuple(sorted(set(upload.headers.get(name, ())) - {*result.present, *result.extensions}))
 
 
-def _missing(upload: Upload, name: str, lost: tuple[str, ...]) -> list[Finding]:
+def _missing_column_findings(upload: Upload, name: str, lost: tuple[str, ...]) -> list[Finding]:
     """An absent column leaves values alone; a blank cell clears."""
     message = "Earlier uploads had this column, and this one does not; the values that came from it are left as they are."
     file = upload.file_name(upload.format.file(name))

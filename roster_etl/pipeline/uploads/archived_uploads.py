@@ -82,36 +82,38 @@ def newest_archived(workspace: Workspace, district_id: str, source: str, file_se
         same_set = is_upload(manifest) and (file_set is None or manifest.get("file_set", "") == file_set)
         usable = manifest.get("members") and manifest["status"] not in ("rejected", "unchanged", "running")
         if manifest["source"] == source and same_set and usable:
-            best = max(best or (0, 0), (came_with(manifest), import_id))
+            best = max(best or (0, 0), (origin_import(manifest), import_id))
     return best[1] if best else None
 
 
-def came_with(manifest: Mapping[str, Any]) -> int:
+def origin_import(manifest: Mapping[str, Any]) -> int:
     """Return the import that took in the bytes of a manifest: its own, unless it ran them again."""
     return int(manifest.get("first_import") or manifest["import_id"])
 
 
-def refuse_older(workspace: Workspace, district_id: str, source: str, import_id: int) -> None:
+def require_newest_upload(workspace: Workspace, district_id: str, source: str, import_id: int) -> None:
     """Refuse to run the archived upload of `import_id` again where a newer one is published. Raises OlderUpload."""
     manifest = workspace.archive.read_manifest(district_id, import_id)
     feed = (district_id, source, manifest.get("file_set", ""))
-    newer = overtaken_by(workspace, *feed, came=came_with(manifest), content=manifest["content"])
+    newer = newer_published_upload(workspace, *feed, origin=origin_import(manifest), content=manifest["content"])
     if newer is not None:
         raise OlderUpload(import_id=import_id, district_id=district_id, newer=newer)
 
 
-def overtaken_by(workspace: Workspace, district_id: str, source: str, file_set: str, *, came: int, content: str) -> int | None:
-    """Return the published import of a newer upload than the one that came with import `came`; None: there is none.
+def newer_published_upload(
+    workspace: Workspace, district_id: str, source: str, file_set: str, *, origin: int, content: str
+) -> int | None:
+    """Return the published import of a newer upload than the one that came with import `origin`; None: there is none.
 
     The same content is neither older nor newer, whenever it came; and events are added, so that none overtakes another.
     """
-    if vendor(source).of_set(file_set).format.mode == "events":
+    if vendor(source).for_file_set(file_set).format.mode == "events":
         return None
     last = workspace.warehouse.last_published(district_id, source, "upload", file_set=file_set)
     if last is None or _content(last) == content:
         return None
     newest = (last["summary"] or {}).get("came_with") or last["import_id"]
-    return int(last["import_id"]) if came < newest else None
+    return int(last["import_id"]) if origin < newest else None
 
 
 def _same_content(workspace: Workspace, district_id: str, source: str, import_id: int) -> int | None:

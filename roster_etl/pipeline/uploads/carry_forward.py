@@ -20,7 +20,7 @@ from roster_etl.spec.findings import Finding
 Contents = Mapping[str, Callable[[], bytes]]
 
 
-def with_lasting(workspace: Workspace, upload: Upload, contents: Contents) -> tuple[tuple[Member, ...], list[Finding]]:
+def carry_forward_files(workspace: Workspace, upload: Upload, contents: Contents) -> tuple[tuple[Member, ...], list[Finding]]:
     """Return the members of `upload` with the lasting files that it lacks, and what is to be said of them.
 
     A file in the upload that cannot be read as a whole, or has no rows, is reported, and the earlier one goes on.
@@ -29,16 +29,16 @@ def with_lasting(workspace: Workspace, upload: Upload, contents: Contents) -> tu
     """
     members, findings = upload.members, []
     for file in upload.format.files:
-        if not file.lasting or file.name not in upload.headers:
+        if not file.carried_forward or file.name not in upload.headers:
             continue
         own = upload.member(file.name)
-        broken = _broken(upload, file, own, contents) if own else []
+        broken = _unusable_file_findings(upload, file, own, contents) if own else []
         earlier = _newest(workspace, upload, file.name) if broken or own is None else None
         if earlier is None:
             continue
         import_id, member = earlier
         members = (*(m for m in members if m.kind != file.name and m.name != member.name), member)
-        findings += [*broken, _gone_on(member, import_id)]
+        findings += [*broken, _carried_forward_finding(member, import_id)]
     return members, findings
 
 
@@ -64,7 +64,7 @@ def _published(workspace: Workspace, upload: Upload) -> Iterator[int]:
             yield int(row["import_id"])
 
 
-def _broken(upload: Upload, file: File, member: Member, contents: Contents) -> list[Finding]:
+def _unusable_file_findings(upload: Upload, file: File, member: Member, contents: Contents) -> list[Finding]:
     """Return what refuses the file as a whole; nothing if it can be read, and has rows."""
     raw = read_csv(contents[member.name](), encoding=str(upload.values["encoding"]))
     if raw.header and not raw.refused:
@@ -82,6 +82,6 @@ def _broken(upload: Upload, file: File, member: Member, contents: Contents) -> l
     return [replace(finding, file=member.name) for finding in found or [empty]]
 
 
-def _gone_on(member: Member, import_id: int) -> Finding:
+def _carried_forward_finding(member: Member, import_id: int) -> Finding:
     message = f"This file is given once, and the upload has none that can be used: that of import {import_id} was read again."
     return Finding(severity="info", code="lasting_file", file=member.name, message=message)

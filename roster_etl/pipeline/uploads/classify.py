@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from roster_etl.engine.csv.reader import read_header
 from roster_etl.pipeline.uploads.upload import Member
-from roster_etl.spec import File, Format, Unsupported
+from roster_etl.spec import File, Format, UnsupportedFile
 from roster_etl.spec.findings import Finding
 from roster_etl.store.landing.entries import FetchedFile
-from roster_etl.store.landing.upload_source import Arrival
+from roster_etl.store.landing.upload_source import FetchedUpload
 
-Classified = tuple[tuple[Member, ...], list[Finding]]
+ClassifiedFiles = tuple[tuple[Member, ...], list[Finding]]
 
 
-def classified(format_: Format, arrival: Arrival, encoding: str) -> Classified:
+def classify_files(format_: Format, arrival: FetchedUpload, encoding: str) -> ClassifiedFiles:
     """Tell which file of the upload is which, in the order of their paths; and what is to be said of the others."""
     files = sorted(arrival.files, key=lambda file: file.name)
     members, findings = _by_headers(format_, files, encoding) if format_.identify_by == "headers" else _by_name(format_, files)
@@ -30,7 +30,7 @@ def classified(format_: Format, arrival: Arrival, encoding: str) -> Classified:
 # ---- by name (case does not count)
 
 
-def _by_name(format_: Format, files: Sequence[FetchedFile]) -> Classified:
+def _by_name(format_: Format, files: Sequence[FetchedFile]) -> ClassifiedFiles:
     by_name = {file.file_name.casefold(): file.name for file in format_.files}
     members: list[Member] = []
     findings: list[Finding] = []
@@ -60,14 +60,14 @@ def is_csv(name: str) -> bool:
 # ---- by headers
 
 
-def _by_headers(format_: Format, files: Sequence[FetchedFile], encoding: str) -> Classified:
+def _by_headers(format_: Format, files: Sequence[FetchedFile], encoding: str) -> ClassifiedFiles:
     members: list[Member] = []
     findings: list[Finding] = []
     for file in files:
         kind: str | None = None
         found: Finding | None = _not_csv(file.name)
         if found is None:
-            kind, found = kind_of(format_, file, encoding)
+            kind, found = classify_by_header(format_, file, encoding)
         refused = found.code if found and found.severity == "file" else None
         members.append(Member(name=file.name, kind=kind, sha256=file.sha256, size=file.size, refused=refused))
         findings += [found] if found else []
@@ -81,7 +81,7 @@ def _not_csv(name: str) -> Finding | None:
     return Finding(severity="warning", code="unknown_file_type", file=name, message=message)
 
 
-def kind_of(format_: Format, file: FetchedFile, encoding: str) -> tuple[str | None, Finding | None]:
+def classify_by_header(format_: Format, file: FetchedFile, encoding: str) -> tuple[str | None, Finding | None]:
     """Return the kind that the headers of `file` tell, or what is to be said of it: nothing is guessed."""
     header = read_header(file.read(), encoding=encoding)
     if isinstance(header, Finding):
@@ -95,19 +95,19 @@ def kind_of(format_: Format, file: FetchedFile, encoding: str) -> tuple[str | No
     return None, _no_kind(file.name, format_, fitting)
 
 
-def kinds_of(format_: Format, header: Sequence[str]) -> tuple[File | Unsupported, ...]:
+def kinds_of(format_: Format, header: Sequence[str]) -> tuple[File | UnsupportedFile, ...]:
     """Return the kinds of which `header` has the telling names, in the order of the format."""
     names = {name.strip().lower() for name in header}
-    known: tuple[File | Unsupported, ...] = (*format_.files, *format_.unsupported)
+    known: tuple[File | UnsupportedFile, ...] = (*format_.files, *format_.unsupported)
     return tuple(kind for kind in known if kind.recognised_by is not None and kind.recognised_by.fits(names))
 
 
-def _no_kind(name: str, format_: Format, fitting: Sequence[File | Unsupported]) -> Finding:
-    if not fitting:
+def _no_kind(name: str, format_: Format, matches: Sequence[File | UnsupportedFile]) -> Finding:
+    if not matches:
         message = f"The first line has the column names of no file of {format_.title}: is it a header row, separated by commas?"
         return Finding(severity="file", code="unrecognised_headers", file=name, row=1, message=message)
-    if len(fitting) > 1:
-        message = f"The headers are those of {' and of '.join(kind.name for kind in fitting)}; nothing of the file was used."
+    if len(matches) > 1:
+        message = f"The headers are those of {' and of '.join(kind.name for kind in matches)}; nothing of the file was used."
         return Finding(severity="file", code="ambiguous_headers", file=name, row=1, message=message)
-    message = f"The file is of the kind {fitting[0].name} ({fitting[0].title}), which is not supported; it was not read."
+    message = f"The file is of the kind {matches[0].name} ({matches[0].title}), which is not supported; it was not read."
     return Finding(severity="warning", code="unexpected_file", file=name, message=message)

@@ -12,7 +12,7 @@ from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import Format
 from roster_etl.spec.errors import RosterError
 from roster_etl.store.files.temp_folders import scratch_folder
-from roster_etl.store.landing.upload_source import open_source
+from roster_etl.store.landing.upload_source import open_upload
 from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from roster_etl.pipeline.uploads.order import Order
 
 
-def of_one_set(workspace: Workspace, order: Order) -> Order:
+def resolve_file_set(workspace: Workspace, order: Order) -> Order:
     """Return `order` with the set of files that it is about: as it says, as the earlier import that it names, or as its files tell.
 
     Of several sets that lie there it is the first. Raises: UnknownFileSet, UnknownImport, ArchiveError.
@@ -35,7 +35,7 @@ def of_one_set(workspace: Workspace, order: Order) -> Order:
         return replace(order, file_set=_set_of(workspace, order.district_id, earlier))
     if order.path is not None:
         feed = workspace.registry.get(order.district_id).feed(order.source)
-        return replace(order, file_set=sets_at(workspace, order.path, format_, feed)[0])
+        return replace(order, file_set=detect_file_sets(workspace, order.path, format_, feed)[0])
     return replace(order, file_set=format_.file_sets[0].name)
 
 
@@ -46,7 +46,7 @@ def _set_of(workspace: Workspace, district_id: str, import_id: int) -> str:
     return str(workspace.warehouse.import_(import_id)["file_set"])
 
 
-def sets_at(workspace: Workspace, path: str, format_: Format, feed: Feed | None = None) -> tuple[str, ...]:
+def detect_file_sets(workspace: Workspace, path: str, format_: Format, feed: Feed | None = None) -> tuple[str, ...]:
     """Return the sets of which files lie at `path`, in the format's order; at least the first one.
 
     What cannot be listed is said to be of the first set: importing it will tell what is wrong with it.
@@ -54,14 +54,14 @@ def sets_at(workspace: Workspace, path: str, format_: Format, feed: Feed | None 
     names = [file_set.name for file_set in format_.file_sets]
     if len(names) == 1:
         return tuple(names)
-    known = {file.file_name.casefold() for file in (*format_.files, *format_.others)}
+    known = {file.file_name.casefold() for file in (*format_.files, *format_.other_files)}
     try:
         with (
             scratch_folder(workspace.settings.scratch) as scratch,
-            open_source(path, workspace.settings, scratch, feed=feed) as (_, members),
+            open_upload(path, workspace.settings, scratch, feed=feed) as (_, members),
         ):
             listed = [entry.name.rpartition("/")[2] for entry in members.listing() if entry.regular]
     except RosterError:
         return (names[0],)
-    there = {format_.set_of(name) for name in listed if name.casefold() in known}
+    there = {format_.file_set_of(name) for name in listed if name.casefold() in known}
     return tuple(name for name in names if name in there) or (names[0],)

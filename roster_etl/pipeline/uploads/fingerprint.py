@@ -10,20 +10,20 @@ from pathlib import Path
 
 from roster_etl.pipeline.uploads.upload import Member, Upload
 from roster_etl.spec import Format
-from roster_etl.spec.options import arrival_options, options_of, resolve
+from roster_etl.spec.options import options_of, resolve_options, timing_option_names
 from roster_etl.store.registry.district import District, Feed, Window
 from roster_etl.vendors import Vendor, vendor
 
 
 def option_texts(
-    format_: Format, district: District, feed: Feed, given: Mapping[str, str], windows: Sequence[Window] = ()
+    format_: Format, district: District, feed: Feed, import_options: Mapping[str, str], windows: Sequence[Window] = ()
 ) -> dict[str, str]:
     """Return the text of every option: default, district's time zone, feed, calendar, this import; the last that speaks wins.
 
     Raises: UnknownOption, BadOption.
     """
-    layers = ({"time_zone": district.time_zone}, feed.options, *(window.options for window in windows), given)
-    resolve(format_, *layers)
+    layers = ({"time_zone": district.time_zone}, feed.options, *(window.options for window in windows), import_options)
+    resolve_options(format_, *layers)
     texts = {name: option.default for name, option in options_of(format_).items()}
     for layer in layers:
         texts.update(layer)
@@ -32,7 +32,7 @@ def option_texts(
 
 def settings_digest(vendor_: Vendor, texts: Mapping[str, str], feed: Feed) -> str:
     """Return a hash of all that decides what an upload's bytes become, besides the bytes themselves."""
-    arrival = arrival_options(vendor_.format)
+    arrival = timing_option_names(vendor_.format)
     settings = {
         "options": {name: text for name, text in sorted(texts.items()) if name not in arrival},
         "gates": sorted(repr(gate) for gate in feed.gates),

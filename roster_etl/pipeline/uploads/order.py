@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from roster_etl.store.warehouse import Entry
+from roster_etl.store.warehouse import AuditEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ def _is_rerun(order: Order) -> bool:
     return order.archived is not None and order.approves is None
 
 
-def rerun_entry(order: Order) -> Entry:
+def rerun_entry(order: Order) -> AuditEntry:
     """Return the audit's line of an order that runs an archived upload again."""
-    return Entry(
+    return AuditEntry(
         action="rollback" if order.rollback else "rerun",
         district_id=order.district_id,
         source=order.source,

@@ -12,43 +12,43 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from roster_etl.engine.csv.header_match import is_secret, match_header
+from roster_etl.engine.csv.header_match import is_secret_column, match_header
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.engine.csv.redact_columns import blank_columns
 from roster_etl.frames.arrow import findings_frame
-from roster_etl.pipeline.uploads.classify import classified
+from roster_etl.pipeline.uploads.classify import classify_files
 from roster_etl.pipeline.uploads.upload import Member
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
 from roster_etl.spec.errors import UnsafeArchive
 from roster_etl.spec.findings import Finding
-from roster_etl.spec.options import resolve
+from roster_etl.spec.options import resolve_options
 from roster_etl.store.archive import Archive
 from roster_etl.store.files.temp_folders import scratch_folder
 from roster_etl.store.landing.open import open_landing
-from roster_etl.store.landing.upload_source import collect, unpacked
+from roster_etl.store.landing.upload_source import fetch_members, unpack_single_zip
 from roster_etl.store.registry.district import Feed
 from roster_etl.vendors import vendor
 
 
-def take_in(workspace: Workspace, district_id: str, feed: Feed) -> int:
+def archive_settled_upload(workspace: Workspace, district_id: str, feed: Feed) -> int:
     """Keep what lies in a feed's landing zone, and return the number under which it waits.
 
     Raises: LandingError, LandingUnavailable, UploadMoved: it cannot be read, or did not stand still.
     """
     format_ = vendor(feed.format).format
-    encoding = str(resolve(format_, feed.options)["encoding"])
+    encoding = str(resolve_options(format_, feed.options)["encoding"])
     with scratch_folder(workspace.settings.scratch) as scratch:
         with open_landing(district_id, feed, workspace.settings) as landing:
-            arrival = collect(landing, scratch, where=landing.where)
+            arrival = fetch_members(landing, scratch, where=landing.where)
         try:
-            arrival = unpacked(arrival, workspace.settings, scratch) if format_.lone_zip else arrival
-            members, findings = classified(format_, arrival, encoding)
+            arrival = unpack_single_zip(arrival, workspace.settings, scratch) if format_.lone_zip else arrival
+            members, findings = classify_files(format_, arrival, encoding)
         except UnsafeArchive as error:
             members, findings = (), [Finding(severity="upload", code="unsafe_archive", message=error.message)]
         contents = {file.name: file for file in arrival.files}
         kept = [
-            keep_member(workspace.archive, format_, encoding, m, contents[m.name].read())[0] if m.kind else m for m in members
+            archive_member(workspace.archive, format_, encoding, m, contents[m.name].read())[0] if m.kind else m for m in members
         ]
     now = datetime.now(UTC)
     document = {
@@ -56,26 +56,26 @@ def take_in(workspace: Workspace, district_id: str, feed: Feed) -> int:
         "findings": [asdict(finding) for finding in findings],
         "taken_at": now.isoformat(),
     }
-    return workspace.archive.add_arrival(district_id, feed.format, document, at=now)
+    return workspace.archive.add_pending_upload(district_id, feed.format, document, at=now)
 
 
-def waiting(workspace: Workspace, district_id: str, source: str) -> tuple[int, ...]:
+def pending_numbers(workspace: Workspace, district_id: str, source: str) -> tuple[int, ...]:
     """Return the numbers of the uploads of a feed that wait, in the order of their arrival."""
-    return workspace.archive.arrivals(district_id, source)
+    return workspace.archive.pending_uploads(district_id, source)
 
 
-def arrived(workspace: Workspace, district_id: str, source: str, number: int) -> tuple[tuple[Member, ...], list[Finding]]:
+def read_pending(workspace: Workspace, district_id: str, source: str, number: int) -> tuple[tuple[Member, ...], list[Finding]]:
     """Return the files of an upload that waits, and what was found when it was taken in. Raises ArchiveError."""
-    document = workspace.archive.read_arrival(district_id, source, number)
+    document = workspace.archive.read_pending_upload(district_id, source, number)
     return tuple(Member(**member) for member in document["members"]), [Finding(**found) for found in document["findings"]]
 
 
-def forget(workspace: Workspace, district_id: str, source: str, number: int) -> None:
+def remove_pending(workspace: Workspace, district_id: str, source: str, number: int) -> None:
     """Let an upload wait no longer: an import has it now."""
-    workspace.archive.remove_arrival(district_id, source, number)
+    workspace.archive.remove_pending_upload(district_id, source, number)
 
 
-def keep_member(
+def archive_member(
     archive: Archive, format_: Format, encoding: str, member: Member, data: bytes
 ) -> tuple[Member, pd.DataFrame | None]:
     """Keep a member's bytes, its secrets blanked. Where they cannot be located, nothing is kept, and the findings say why."""
@@ -83,12 +83,12 @@ def keep_member(
     has_secrets = any(column.secret for column in file.columns)
     blanked = blank_columns(
         data,
-        lambda name: is_secret(name, file),
+        lambda name: is_secret_column(name, file),
         encoding=encoding,
         is_header=lambda names: not has_secrets or _has_required(names, file),
     )
     if blanked is None:
-        why = _why_unkept(data, file, encoding)
+        why = _findings_of_unarchived(data, file, encoding)
         codes = why.loc[why["severity"] == "file", "code"]
         return replace(member, refused=str(codes.iloc[0]) if len(codes) else "malformed_csv"), why
     return replace(member, key=archive.put(blanked, original_sha256=member.sha256).key), None
@@ -100,7 +100,7 @@ def _has_required(names: Sequence[str], file: File) -> bool:
     return any(column.required and column.name in found for column in file.columns)
 
 
-def _why_unkept(content: bytes, file: File, encoding: str) -> pd.DataFrame:
+def _findings_of_unarchived(content: bytes, file: File, encoding: str) -> pd.DataFrame:
     """Return the findings about a file whose bytes are not kept."""
     raw = read_csv(content, encoding=encoding)
     if raw.refused or not raw.header:

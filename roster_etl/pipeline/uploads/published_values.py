@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from roster_etl.canonical.references import REFERENCES
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.validation.validate import Judged
+from roster_etl.engine.validation.validate import ReferencedFile
 from roster_etl.frames.arrow import REFUSED, ROW, to_frame
 from roster_etl.mapping.column_plan import Const, From, Mapping
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec import File, Format
-from roster_etl.store.warehouse import Known
+from roster_etl.store.warehouse import QueryColumn
 from roster_etl.vendors import Vendor, vendor
 
 Columns = tuple[str, ...]
@@ -29,18 +29,18 @@ class NotPublished(ValueError):
     """A mapping takes a column nowhere unchanged, so that what was published does not tell its values."""
 
 
-def published_files(workspace: Workspace, upload: Upload, file: File) -> dict[str, Judged]:
+def published_files(workspace: Workspace, upload: Upload, file: File) -> dict[str, ReferencedFile]:
     """Return the files of other sets that `file` refers to, with the columns that it asks for, as they are in the roster.
 
     Grain: one row for each combination of values that is referred to together; columns of other combinations are empty in it.
     """
     whole, found = vendor(upload.source), {}
-    for name, wanted in _outside(upload.format, file).items():
-        parts = [_current(workspace, upload, known_columns(whole, name, columns)) for columns in wanted]
+    for name, wanted in _references_outside_set(upload.format, file).items():
+        parts = [_current(workspace, upload, published_columns(whole, name, columns)) for columns in wanted]
         rows = pa.concat_tables(parts, promote_options="default")
         rows = rows.append_column(ROW, pa.nulls(rows.num_rows, pa.int64()))
         rows = rows.append_column(REFUSED, pa.repeat(pa.scalar(value=False), rows.num_rows))
-        found[name] = Judged(frame=to_frame(rows), file_name=upload.format.file(name).file_name, published=True)
+        found[name] = ReferencedFile(frame=to_frame(rows), file_name=upload.format.file(name).file_name, published=True)
     return found
 
 
@@ -56,54 +56,54 @@ def unpublished_files(workspace: Workspace, upload: Upload) -> list[str]:
     return [
         reference.file
         for reference in dict.fromkeys(needed)
-        if not _current(workspace, upload, known_columns(whole, reference.file, (reference.column,))).num_rows
+        if not _current(workspace, upload, published_columns(whole, reference.file, (reference.column,))).num_rows
     ]
 
 
-def known_columns(whole: Vendor, file: str, columns: Columns) -> tuple[Known, ...]:
+def published_columns(full_vendor: Vendor, file: str, columns: Columns) -> tuple[QueryColumn, ...]:
     """Return where the roster keeps `columns` of a vendor `file` unchanged: in one table, or in tables that belong together.
 
     Raises: NotPublished.
     """
-    mappings = [mapping for mapping in whole.mappings if mapping.source == file]
-    places = [[place for mapping in mappings if (place := _place(mapping, column))] for column in columns]
-    ways = [way for way in product(*places) if _belong_together([known.table for known in way])]
+    mappings = [mapping for mapping in full_vendor.mappings if mapping.source == file]
+    places = [[place for mapping in mappings if (place := _column_location(mapping, column))] for column in columns]
+    ways = [way for way in product(*places) if _are_connected([known.table for known in way])]
     if not ways:
         raise NotPublished(
-            f"{whole.format.name}/{file}: no mapping keeps {', '.join(columns)} unchanged, in tables that belong together"
+            f"{full_vendor.format.name}/{file}: no mapping keeps {', '.join(columns)} unchanged, in tables that belong together"
         )
     return min(ways, key=_distance)
 
 
-def _place(mapping: Mapping, column: str) -> Known | None:
+def _column_location(mapping: Mapping, column: str) -> QueryColumn | None:
     """Return where a mapping keeps `column`, with the constants of the key that tell its records from those of other files."""
     for target, expression in mapping.columns.items():
         if isinstance(expression, From) and expression.via is None and expression.sources == (column,):
             key = TABLES[mapping.to].key
             constants = {name: e.value for name, e in mapping.columns.items() if name in key and isinstance(e, Const)}
-            return Known(table=mapping.to, column=target, name=column, where=constants)
+            return QueryColumn(table=mapping.to, column=target, name=column, where=constants)
     return None
 
 
-def _distance(way: Sequence[Known]) -> tuple[int, int, int]:
+def _distance(way: Sequence[QueryColumn]) -> tuple[int, int, int]:
     """Few tables first; then tables of which the column alone names a record; then the order of publishing."""
     tables = list(TABLES)
     others = sum(len(set(TABLES[known.table].key) - {known.column, *known.where}) for known in way)
     return len({known.table for known in way}), others, sum(tables.index(known.table) for known in way)
 
 
-def _belong_together(tables: Sequence[str]) -> bool:
+def _are_connected(tables: Sequence[str]) -> bool:
     reached, waiting = {tables[0]}, set(tables[1:]) - {tables[0]}
     while near := {name for name in waiting if any({name} | {one} == {r.table, r.parent} for r in REFERENCES for one in reached)}:
         reached, waiting = reached | near, waiting - near
     return not waiting
 
 
-def _current(workspace: Workspace, upload: Upload, columns: Sequence[Known]) -> pa.Table:
-    return workspace.warehouse.known(upload.district_id, upload.source, columns)
+def _current(workspace: Workspace, upload: Upload, columns: Sequence[QueryColumn]) -> pa.Table:
+    return workspace.warehouse.distinct_values(upload.district_id, upload.source, columns)
 
 
-def _outside(format_: Format, file: File) -> dict[str, list[Columns]]:
+def _references_outside_set(format_: Format, file: File) -> dict[str, list[Columns]]:
     """Return what `file` asks of files that are not of its set: by file, the columns that are looked up together."""
     own = {known.name for known in format_.files}
     wanted: dict[str, list[Columns]] = {}

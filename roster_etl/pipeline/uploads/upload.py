@@ -12,10 +12,10 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from roster_etl.spec import File, Format
-from roster_etl.spec.options import resolve
+from roster_etl.spec.options import resolve_options
 from roster_etl.vendors import Vendor, vendor
 
-Ended = Literal["unchanged", "rejected", "failed"]
+EarlyStatus = Literal["unchanged", "rejected", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Upload:
     members: tuple[Member, ...]
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     replacements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    ended: Ended | None = None
+    ended: EarlyStatus | None = None
     approved_plan: str | None = None
     approved_by: str | None = None
     leave_out: tuple[str, ...] = ()
@@ -77,14 +77,14 @@ class Upload:
     decided: str | None = None
 
     @property
-    def came_with(self) -> int:
+    def origin_import(self) -> int:
         """The import that took these bytes in: this one, unless it runs them again."""
         return self.first_import or self.import_id
 
     @property
     def vendor(self) -> Vendor:
         """The format's facts, as far as the set of files goes."""
-        return vendor(self.source).of_set(self.file_set)
+        return vendor(self.source).for_file_set(self.file_set)
 
     @property
     def format(self) -> Format:
@@ -94,7 +94,7 @@ class Upload:
     @property
     def values(self) -> dict[str, object]:
         """The options in force, as values."""
-        return resolve(self.format, self.options)
+        return resolve_options(self.format, self.options)
 
     @property
     def received_on(self) -> date:
@@ -137,6 +137,6 @@ class Upload:
         return cls(**{**document, "members": members, **words})
 
 
-def refused_at_the_door(members: Iterable[Member]) -> tuple[Member, ...]:
+def unclassified_members(members: Iterable[Member]) -> tuple[Member, ...]:
     """Return the files that were refused before anybody knew what they are."""
     return tuple(member for member in members if member.refused and member.kind is None)

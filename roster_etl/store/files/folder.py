@@ -21,27 +21,27 @@ from typing import Any, BinaryIO
 
 from roster_etl.spec.errors import FolderUnavailable, UnsafePath
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.object_store import PIECE, ObjectFolder
+from roster_etl.store.files.object_store import CHUNK_SIZE, ObjectFolder
 from roster_etl.store.files.urls import local_path, redact
 
 PART_SECONDS = 86_400.0  # no file takes a day to be written
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
-def safe(name: str) -> str:
+def require_safe_name(name: str) -> str:
     """Return `name` if it is a plain relative path: segments of letters, digits, ``.``, ``_``, ``-``. Raises UnsafePath."""
     if not all(_SEGMENT.fullmatch(segment) for segment in name.split("/")):
         raise UnsafePath(name=name)
     return name
 
 
-def make_private(folder: Path) -> None:
+def create_private_folder(folder: Path) -> None:
     """Create `folder` and what is missing above it, each 0700; folders that exist keep their mode."""
     for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
-def create_private(path: Path) -> BinaryIO:
+def create_private_file(path: Path) -> BinaryIO:
     """Open a new file for writing, 0600 from its first moment. Raises FileExistsError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     return os.fdopen(os.open(path, flags, 0o600), "wb")
@@ -62,18 +62,18 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """Return the bytes of `name`. Raises FileNotFoundError."""
-        return self._objects.read(safe(name)) if self._objects else self._local(name).read_bytes()
+        return self._objects.read(require_safe_name(name)) if self._objects else self._resolve(name).read_bytes()
 
-    def pieces(self, name: str) -> Iterator[bytes]:
+    def read_chunks(self, name: str) -> Iterator[bytes]:
         """Open `name`, and return its bytes a piece at a time: for files that are too large for memory. Raises FileNotFoundError."""
         if self._objects:
-            return self._objects.pieces(safe(name))
-        return _pieces(self._local(name).open("rb"))
+            return self._objects.read_chunks(require_safe_name(name))
+        return _read_chunks(self._resolve(name).open("rb"))
 
     def read_all(self, names: Sequence[str]) -> Mapping[str, bytes]:
         """Return the bytes of each of `names` that is there; an object store is asked for many at a time."""
         if self._objects:
-            return self._objects.read_all([safe(name) for name in names])
+            return self._objects.read_all([require_safe_name(name) for name in names])
         found = {}
         for name in names:
             with suppress(FileNotFoundError):
@@ -83,11 +83,11 @@ class Folder:
     def write(self, name: str, content: bytes | memoryview) -> None:
         """Write `content` under `name`, as a whole or not at all, replacing what was there."""
         if self._objects:
-            self._objects.write(safe(name), bytes(content))
+            self._objects.write(require_safe_name(name), bytes(content))
         else:
-            self.write_by(name, lambda out: out.write(content))
+            self.write_with(name, lambda out: out.write(content))
 
-    def write_by(self, name: str, fill: Callable[[BinaryIO], Any], *, durable: bool = True) -> None:
+    def write_with(self, name: str, fill: Callable[[BinaryIO], Any], *, durable: bool = True) -> None:
         """Let `fill` write into a new file, then put it under `name`, as a whole or not at all.
 
         `durable`: wait until the disk has it; what can be made again need not. For an object store it is filled in memory first.
@@ -96,19 +96,19 @@ class Folder:
         if self._objects:
             buffer = io.BytesIO()
             fill(buffer)
-            self._objects.write(safe(name), buffer.getvalue())
+            self._objects.write(require_safe_name(name), buffer.getvalue())
             return
-        path = self._local(name)
-        with _written(self.url):
+        path = self._resolve(name)
+        with _translate_os_errors(self.url):
             _write_local(path, path.with_name(f"{path.name}.{secrets.token_hex(6)}.part"), fill, durable=durable)
 
     def put(self, name: str, path: Path) -> None:
-        """Copy the local file `path` under `name`, as a whole or not at all, a piece at a time. Raises as `write_by`."""
+        """Copy the local file `path` under `name`, as a whole or not at all, a piece at a time. Raises as `write_with`."""
         if self._objects:
-            self._objects.put(safe(name), path)
+            self._objects.put(require_safe_name(name), path)
             return
         with path.open("rb") as found:
-            self.write_by(name, lambda out: shutil.copyfileobj(found, out, PIECE))
+            self.write_with(name, lambda out: shutil.copyfileobj(found, out, CHUNK_SIZE))
 
     def claim(self, name: str, content: bytes) -> bool:
         """Write `content` under `name` unless somebody has before; of many who ask at once at most one is told True.
@@ -117,27 +117,27 @@ class Folder:
         whether there is another. Two at the same moment may see each other, and then neither has it. What did not win is removed.
         """
         if self._objects:
-            own = f"{safe(name)}.{secrets.token_hex(6)}"
+            own = f"{require_safe_name(name)}.{secrets.token_hex(6)}"
             self._objects.write(own, content)
             if [found for found in self.names() if found == name or found.startswith(f"{name}.")] == [own]:
                 return True
             self._objects.remove(own)
             return False
-        path = self._local(name)
-        with _written(self.url):
-            make_private(path.parent)
+        path = self._resolve(name)
+        with _translate_os_errors(self.url):
+            create_private_folder(path.parent)
             try:
-                with create_private(path) as out:
+                with create_private_file(path) as out:
                     out.write(content)
             except FileExistsError:
                 return False
         return True
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Let one process at a time read and write here, as far as all of them ask; only for a folder that is local."""
         assert self._path is not None
-        make_private(self._path)
+        create_private_folder(self._path)
         lock = os.open(self._path, os.O_RDONLY)  # the folder itself, so that nothing lies in it for this
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -147,31 +147,31 @@ class Folder:
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file or folder `name`."""
-        return self._objects.exists(safe(name)) if self._objects else self._local(name).exists()
+        return self._objects.exists(require_safe_name(name)) if self._objects else self._resolve(name).exists()
 
     def size(self, name: str) -> int | None:
         """Return the size of `name` in bytes, None if it is not there."""
         if self._objects:
-            return self._objects.size(safe(name))
-        path = self._local(name)
+            return self._objects.size(require_safe_name(name))
+        path = self._resolve(name)
         return path.stat().st_size if path.exists() else None
 
     def names(self, name: str = "") -> tuple[str, ...]:
         """Return the names of files and folders right under `name`, sorted; none if it is not there."""
         if self._objects:
-            return self._objects.names(safe(name) if name else "")
+            return self._objects.names(require_safe_name(name) if name else "")
         try:
-            return tuple(sorted(os.listdir(self._local(name) if name else str(self._path))))
+            return tuple(sorted(os.listdir(self._resolve(name) if name else str(self._path))))
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
-    def walk(self) -> Iterator[tuple[str, bool]]:
+    def all_files(self) -> Iterator[tuple[str, bool]]:
         """Yield every file below by its name, and whether it is a plain one: no link, pipe or socket. No link is followed.
 
         The names are as they are found, not all of them safe. Raises OSError: a folder cannot be read.
         """
         if self._objects:
-            yield from ((name, True) for name in self._objects.walk())
+            yield from ((name, True) for name in self._objects.all_names())
             return
         waiting = [""]
         while waiting:
@@ -183,25 +183,25 @@ class Folder:
                     else:
                         yield f"{above}{entry.name}", entry.is_file(follow_symlinks=False)
 
-    def modified(self, name: str) -> float:
+    def modified_at(self, name: str) -> float:
         """Return when `name` was last written, in seconds since 1970. Raises FileNotFoundError."""
-        return self._objects.modified(safe(name)) if self._objects else self._local(name).stat().st_mtime
+        return self._objects.modified_at(require_safe_name(name)) if self._objects else self._resolve(name).stat().st_mtime
 
     def move(self, name: str, to: str) -> None:
         """Rename a file within this folder."""
         if self._objects:
-            self._objects.move(safe(name), safe(to))
+            self._objects.move(require_safe_name(name), require_safe_name(to))
             return
-        source, target = self._local(name), self._local(to)
-        make_private(target.parent)
+        source, target = self._resolve(name), self._resolve(to)
+        create_private_folder(target.parent)
         os.replace(source, target)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; nothing happens if it is not there."""
         if self._objects:
-            self._objects.remove(safe(name))
+            self._objects.remove(require_safe_name(name))
             return
-        path = self._local(name)
+        path = self._resolve(name)
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def probe(self) -> None:
@@ -212,37 +212,37 @@ class Folder:
             self._objects.read(name)
             self._objects.remove(name)
 
-    def sweep(self, older_than: float = PART_SECONDS) -> int:
+    def remove_partial_files(self, older_than: float = PART_SECONDS) -> int:
         """Remove files that a killed process was still writing: temporary names of more than `older_than` seconds ago. Returns how many."""
         before, removed = time.time() - older_than, 0
-        for name in self._parts():
+        for name in self._partial_files():
             with suppress(FileNotFoundError):  # written to its end, at this moment
-                if self.modified(name) < before:
+                if self.modified_at(name) < before:
                     self.remove(name)
                     removed += 1
         return removed
 
-    def _parts(self) -> list[str]:
+    def _partial_files(self) -> list[str]:
         """Return the temporary names; an object store has none, since it shows an object only when it is whole."""
         return [] if self._path is None else [path.relative_to(self._path).as_posix() for path in self._path.rglob("*.part")]
 
-    def open_local(self, name: str) -> Path | None:
+    def local_file(self, name: str) -> Path | None:
         """Return the local path of `name`, None where the folder is not a local one."""
-        return self._local(name) if self.is_local else None
+        return self._resolve(name) if self.is_local else None
 
-    def _local(self, name: str) -> Path:
+    def _resolve(self, name: str) -> Path:
         assert self._path is not None
-        return self._path / safe(name)
+        return self._path / require_safe_name(name)
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def _read_chunks(file: BinaryIO) -> Iterator[bytes]:
     with file:
-        while piece := file.read(PIECE):
+        while piece := file.read(CHUNK_SIZE):
             yield piece
 
 
 @contextmanager
-def _written(where: str) -> Iterator[None]:
+def _translate_os_errors(where: str) -> Iterator[None]:
     """Say of an error of the system where it was and what it means."""
     try:
         yield
@@ -250,15 +250,15 @@ def _written(where: str) -> Iterator[None]:
         raise FolderUnavailable(where=redact(where), problem=error.strerror or type(error).__name__) from None
 
 
-def _write_local(target: Path, waiting: Path, fill: Callable[[BinaryIO], Any], *, durable: bool) -> None:
-    make_private(target.parent)
+def _write_local(target: Path, temporary: Path, fill: Callable[[BinaryIO], Any], *, durable: bool) -> None:
+    create_private_folder(target.parent)
     try:
-        with create_private(waiting) as out:
+        with create_private_file(temporary) as out:
             fill(out)
             if durable:
                 out.flush()
                 os.fsync(out.fileno())
         fault_point("file.part")
-        os.replace(waiting, target)
+        os.replace(temporary, target)
     finally:
-        waiting.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from typing import Any
 from roster_etl.spec.errors import SettingsError, StoreRefused, StoreUnavailable
 from roster_etl.store.files.urls import has_password, redact, scheme
 
-PIECE = 1 << 20
+CHUNK_SIZE = 1 << 20
 """How many bytes are in memory at once where a file is read a piece at a time."""
 _BUCKETS = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"})
 """Stores that have no folders: where something is not found on writing, the bucket is missing, and it is not ours to create."""
@@ -31,31 +31,31 @@ class ObjectFolder:
     def __init__(self, url: str) -> None:
         """Prepare for the store at `url`; nothing is opened yet. Raises SettingsError: SFTP, a password in it, or nothing that reads it."""
         self.where = redact(url)
-        _refuse_unfit(url, self.where)
+        _reject_unsupported_url(url, self.where)
         import fsspec  # local folders do without
 
         try:
             # A listing that is kept would not show what another host has written since.
             self._fs, self._root = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
-            raise SettingsError(where=self.where, problem=how_to_install(url, error)) from None
+            raise SettingsError(where=self.where, problem=install_hint(url, error)) from None
 
     def read(self, name: str) -> bytes:
         """Return the bytes of `name`. Raises FileNotFoundError, StoreUnavailable, StoreRefused."""
-        with told(self.where):
-            content: bytes = self._fs.cat_file(self._at(name))
+        with translate_store_errors(self.where):
+            content: bytes = self._fs.cat_file(self._object_path(name))
             return content
 
-    def pieces(self, name: str) -> Iterator[bytes]:
+    def read_chunks(self, name: str) -> Iterator[bytes]:
         """Open `name`, and return its bytes a piece at a time. Raises as `read`, at once or on the way."""
-        with told(self.where):
-            return self._pieces(self._fs.open(self._at(name), "rb"))
+        with translate_store_errors(self.where):
+            return self._read_chunks(self._fs.open(self._object_path(name), "rb"))
 
-    def _pieces(self, file: Any) -> Iterator[bytes]:
+    def _read_chunks(self, file: Any) -> Iterator[bytes]:
         with file:
             while True:
-                with told(self.where):
-                    piece: bytes = file.read(PIECE)
+                with translate_store_errors(self.where):
+                    piece: bytes = file.read(CHUNK_SIZE)
                 if not piece:
                     return
                 yield piece
@@ -64,24 +64,24 @@ class ObjectFolder:
         """Return the bytes of each of `names` that is there: many at a time, where the store can."""
         if not names:
             return {}
-        with told(self.where):
-            found = self._fs.cat([self._at(name) for name in names], on_error="return")
+        with translate_store_errors(self.where):
+            found = self._fs.cat([self._object_path(name) for name in names], on_error="return")
             for content in found.values():
                 if isinstance(content, BaseException) and not isinstance(content, FileNotFoundError):
                     raise content
-        return {name: found[path] for name in names if isinstance(found.get(path := self._at(name)), bytes)}
+        return {name: found[path] for name in names if isinstance(found.get(path := self._object_path(name)), bytes)}
 
     def write(self, name: str, content: bytes) -> None:
         """Put `content` under `name` as one object: stores replace an object as a whole. Raises StoreUnavailable, StoreRefused."""
-        self._put(self._at(name), lambda target: self._fs.pipe_file(target, content))
+        self._put(self._object_path(name), lambda target: self._fs.pipe_file(target, content))
 
     def put(self, name: str, path: Path) -> None:
         """Copy the local file `path` under `name` as one object, which is seen when it is whole. Raises as `write`."""
-        self._put(self._at(name), lambda target: self._fs.put_file(str(path), target))
+        self._put(self._object_path(name), lambda target: self._fs.put_file(str(path), target))
 
     def _put(self, target: str, put: Callable[[str], Any]) -> None:
         try:
-            with told(self.where):
+            with translate_store_errors(self.where):
                 self._put_in_folder(target, put)
         except FileNotFoundError:
             problem = "there is no such bucket or folder, or it may not be written to; create it first"
@@ -108,9 +108,9 @@ class ObjectFolder:
 
     def names(self, name: str) -> tuple[str, ...]:
         """Return the names right under `name` (empty: the root), sorted; none if nothing is there."""
-        folder = self._at(name) if name else self._root
+        folder = self._object_path(name) if name else self._root
         try:
-            with told(self.where):
+            with translate_store_errors(self.where):
                 entries = self._fs.ls(folder, detail=False, refresh=True)
         except (FileNotFoundError, NotADirectoryError):
             return ()
@@ -118,18 +118,18 @@ class ObjectFolder:
         # some tools mark a folder by an object of its own name
         return tuple(sorted({entry.rsplit("/", 1)[-1] for entry in inside if entry.strip("/") != folder.strip("/")}))
 
-    def walk(self) -> Iterator[str]:
+    def all_names(self) -> Iterator[str]:
         """Yield the names of all objects; none if nothing is there."""
-        with told(self.where):
+        with translate_store_errors(self.where):
             found = self._fs.find(self._root)
         start = len(self._root.strip("/")) + 1
         # some tools mark a folder by an object whose name ends in a slash
         yield from (path.lstrip("/")[start:] for path in found if not path.endswith("/") and len(path.lstrip("/")) > start)
 
-    def modified(self, name: str) -> float:
+    def modified_at(self, name: str) -> float:
         """Return when `name` was last written, in seconds since 1970. Raises FileNotFoundError."""
-        with told(self.where):
-            when: datetime = self._fs.modified(self._at(name))
+        with translate_store_errors(self.where):
+            when: datetime = self._fs.modified(self._object_path(name))
             return when.timestamp()
 
     def move(self, name: str, to: str) -> None:
@@ -140,22 +140,22 @@ class ObjectFolder:
     def remove(self, name: str) -> None:
         """Remove an object, or all below `name`; nothing happens if it is not there."""
         if self.exists(name):
-            with suppress(FileNotFoundError), told(self.where):  # another host removes it at this moment
-                self._fs.rm(self._at(name), recursive=True)
+            with suppress(FileNotFoundError), translate_store_errors(self.where):  # another host removes it at this moment
+                self._fs.rm(self._object_path(name), recursive=True)
 
     def _info(self, name: str) -> Mapping[str, Any] | None:
         try:
-            with told(self.where):
-                info: Mapping[str, Any] = self._fs.info(self._at(name))
+            with translate_store_errors(self.where):
+                info: Mapping[str, Any] = self._fs.info(self._object_path(name))
                 return info
         except FileNotFoundError:
             return None
 
-    def _at(self, name: str) -> str:
+    def _object_path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
 
-def _refuse_unfit(url: str, where: str) -> None:
+def _reject_unsupported_url(url: str, where: str) -> None:
     if "sftp:" in url or "ssh:" in url:
         raise SettingsError(where=where, problem="SFTP is for landing zones; keep our own files on disk or in an object store")
     if has_password(url):
@@ -163,7 +163,7 @@ def _refuse_unfit(url: str, where: str) -> None:
         raise SettingsError(where=where, problem=problem)
 
 
-def how_to_install(url: str, error: Exception) -> str:
+def install_hint(url: str, error: Exception) -> str:
     """Return in words why nothing here reads `url`, and what to install."""
     extra = _EXTRAS.get(scheme(url))
     if isinstance(error, ImportError) and extra:
@@ -172,7 +172,7 @@ def how_to_install(url: str, error: Exception) -> str:
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def translate_store_errors(where: str) -> Iterator[None]:
     """Turn a store's errors into ours. Their texts are left out: some quote requests, and those are signed."""
     try:
         yield

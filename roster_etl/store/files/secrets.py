@@ -12,19 +12,19 @@ from pathlib import Path
 from roster_etl.spec.errors import SettingsError
 
 
-def read_secret(what: str, *, file: str, variable: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return the secret in `file`, else in the environment's `variable`. ``what``: the settings' table, for messages.
+def read_secret(where: str, *, file: str, variable: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the secret in `file`, else in the environment's `variable`. ``where``: the settings' table, for messages.
 
     Raises: SettingsError: neither is named, the file cannot be read, or not by its owner alone; the variable is not set.
     """
     if file:
-        return _content(what, Path(file))
+        return _content(where, Path(file))
     if variable:
         found = (os.environ if environ is None else environ).get(variable, "")
         if not found:
-            raise SettingsError(where=what, problem=f"the variable {variable} is not set")
+            raise SettingsError(where=where, problem=f"the variable {variable} is not set")
         return found
-    raise SettingsError(where=what, problem="it names neither a file nor a variable with the secret")
+    raise SettingsError(where=where, problem="it names neither a file nor a variable with the secret")
 
 
 def _content(what: str, path: Path) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from roster_etl.store.files.folder import make_private
+from roster_etl.store.files.folder import create_private_folder
 
 _LOCK = ".lock"
 
@@ -22,9 +22,9 @@ _LOCK = ".lock"
 def scratch_folder(scratch: Path) -> Iterator[Path]:
     """Make a private (0700) folder under `scratch`, and remove it with all its files at the end.
 
-    It is locked while its process lives, so that `sweep` of another process leaves it alone.
+    It is locked while its process lives, so that `remove_orphaned_folders` of another process leaves it alone.
     """
-    make_private(scratch)
+    create_private_folder(scratch)
     folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -35,7 +35,7 @@ def scratch_folder(scratch: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def sweep(scratch: Path) -> int:
+def remove_orphaned_folders(scratch: Path) -> int:
     """Remove the folders of processes that are gone; call it at start-up. Returns how many there were."""
     folders = [folder for folder in scratch.glob("upload-*") if folder.is_dir() and not folder.is_symlink()]
     return sum(_remove_if_orphan(folder) for folder in folders)

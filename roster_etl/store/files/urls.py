@@ -48,7 +48,7 @@ def join(base: str, name: str) -> str:
     return f"{base.rstrip('/')}/{name}"
 
 
-def shown(name: str) -> str:
+def printable_name(name: str) -> str:
     """Return a file name as it can be stored and printed: bytes that are not UTF-8 and control characters as escapes."""
     readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], readable)

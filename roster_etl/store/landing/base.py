@@ -10,8 +10,8 @@ from typing import Any
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved, UploadTooLarge
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.folder import create_private
-from roster_etl.store.landing.entries import Entry, FetchedFile, is_litter
+from roster_etl.store.files.folder import create_private_file
+from roster_etl.store.landing.entries import Entry, FetchedFile, is_os_junk
 from roster_etl.store.settings import Limits
 
 Sink = Callable[[bytes], Any]
@@ -32,7 +32,7 @@ class Landing(ABC):
 
         Raises: LandingNotFound, LandingUnavailable, UploadTooLarge.
         """
-        entries = [entry for entry in self._list() if not is_litter(entry.name)]
+        entries = [entry for entry in self._list() if not is_os_junk(entry.name)]
         if len(entries) > self._limits.archive_members:
             raise UploadTooLarge(
                 where=self.where, what=f"{len(entries)} files", limit=self._limits.archive_members, setting="archive_members"
@@ -65,14 +65,14 @@ class Landing(ABC):
             raise
 
     def _read_twice(self, entry: Entry, to: Path) -> FetchedFile:
-        with create_private(to) as out:
+        with create_private_file(to) as out:
             first = self._digest(entry, out.write)
-        if first != self._digest(entry, None) or first[1] != entry.size or not self._stands(entry):
+        if first != self._digest(entry, None) or first[1] != entry.size or not self._is_unchanged(entry):
             raise UploadMoved(where=self.where, name=entry.name)
         fault_point("landing.fetched")
         return FetchedFile(entry=entry, path=to, sha256=first[0], size=first[1])
 
-    def _digest(self, entry: Entry, keep: Sink | None) -> tuple[str, int]:
+    def _digest(self, entry: Entry, sink: Sink | None) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0
 
         def take(block: bytes) -> None:
@@ -81,8 +81,8 @@ class Landing(ABC):
             if size > entry.size:  # it grows; no need to follow it to its end
                 raise UploadMoved(where=self.where, name=entry.name)
             digest.update(block)
-            if keep is not None:
-                keep(block)
+            if sink is not None:
+                sink(block)
 
         self._read(entry.address, take)
         return digest.hexdigest(), size
@@ -91,7 +91,7 @@ class Landing(ABC):
     def _list(self) -> Iterable[Entry]: ...
 
     @abstractmethod
-    def _read(self, address: str, take: Sink) -> None: ...
+    def _read(self, address: str, sink: Sink) -> None: ...
 
     @abstractmethod
-    def _stands(self, entry: Entry) -> bool: ...
+    def _is_unchanged(self, entry: Entry) -> bool: ...

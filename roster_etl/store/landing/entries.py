@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from roster_etl.store.files.urls import shown
+from roster_etl.store.files.urls import printable_name
 
-_LITTER = re.compile(
+_OS_JUNK = re.compile(
     r"(?:^|/)(?:\.DS_Store|Thumbs\.db|desktop\.ini|~\$[^/]*|\._[^/]*|__MACOSX(?:/.*)?)$", re.IGNORECASE | re.DOTALL
 )
 
@@ -33,7 +33,7 @@ class Entry:
     def __post_init__(self) -> None:
         if not self.address:
             object.__setattr__(self, "address", self.name)
-            object.__setattr__(self, "name", shown(self.name))
+            object.__setattr__(self, "name", printable_name(self.name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,6 @@ class FetchedFile:
         return self.path.read_bytes()
 
 
-def is_litter(name: str) -> bool:
+def is_os_junk(name: str) -> bool:
     """Return whether an operating system left `name` behind, so that nobody needs to hear of it."""
-    return _LITTER.search(name) is not None
+    return _OS_JUNK.search(name) is not None

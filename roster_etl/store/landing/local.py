@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, LandingUnavailable, UploadMoved
-from roster_etl.store.files.urls import shown
+from roster_etl.store.files.urls import printable_name
 from roster_etl.store.landing.base import BLOCK, Landing, Sink
 from roster_etl.store.landing.entries import Entry
 from roster_etl.store.settings import Limits
@@ -36,19 +36,19 @@ class LocalLanding(Landing):
         except OSError as error:
             raise LandingUnavailable(where=self.where, problem=f"cannot be listed ({error.strerror})") from None
 
-    def _read(self, address: str, take: Sink) -> None:
+    def _read(self, address: str, sink: Sink) -> None:
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
             with os.fdopen(os.open(self._folder / address, flags), "rb", buffering=0) as source:
                 if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                    raise UploadMoved(where=self.where, name=shown(address))
+                    raise UploadMoved(where=self.where, name=printable_name(address))
                 while block := source.read(BLOCK):
-                    take(block)
+                    sink(block)
         except FileNotFoundError:
             raise LandingNotFound(where=self.where) from None
         except OSError as error:
             if error.errno == errno.ELOOP:  # it has become a link
-                raise UploadMoved(where=self.where, name=shown(address)) from None
+                raise UploadMoved(where=self.where, name=printable_name(address)) from None
             raise LandingUnavailable(where=self.where, problem=f"a file cannot be read ({error.strerror})") from None
 
     def find(self, address: str) -> Entry | None:
@@ -58,7 +58,7 @@ class LocalLanding(Landing):
         except OSError:
             return None
 
-    def _stands(self, entry: Entry) -> bool:
+    def _is_unchanged(self, entry: Entry) -> bool:
         return self.find(entry.address) == entry
 
 

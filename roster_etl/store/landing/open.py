@@ -46,7 +46,7 @@ def open_folder(
             yield landing
 
 
-def unregistered(root: Iterable[Entry], districts: Iterable[District], settings: Settings) -> tuple[str, ...]:
+def unregistered_folders(root: Iterable[Entry], districts: Iterable[District], settings: Settings) -> tuple[str, ...]:
     """Return the folders of the landing base's listing `root` that no feed of a registered district watches; sorted."""
     urls = [landing_folder(settings, district.id, feed.path) for district in districts for feed in district.feeds]
     watched = {url.rstrip("/") for url in urls}

@@ -16,16 +16,16 @@ from typing import Any, Literal
 from roster_etl.store.landing.entries import Entry
 
 BACKOFF_FIRST = 60.0  # seconds after the first error; doubled for each further one
-BACKOFF_MOST = 6 * 3600.0
+BACKOFF_MAX = 6 * 3600.0
 
 Reason = Literal["settled", "empty", "nothing_new", "quiet", "missing_files", "stragglers", "min_interval", "backoff"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class QuietPeriodRules:
     """How long a feed waits for what. Times in seconds; ``required``: file names, without regard to case."""
 
-    quiet: float = 300.0
+    quiet_period: float = 300.0
     straggler_wait: float = 1800.0
     min_interval: float = 3600.0
     required: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class Rules:
 class FeedState:
     """What is remembered of a feed. Times are seconds of our own clock; fingerprints are short hashes of listings.
 
-    ``listing``, ``since``: what was listed last, and when it was first seen so. ``imported``, ``files``, ``imported_at``:
+    ``listing``, ``since``: what was listed last, and when it was first seen so. ``state_after_import``, ``files``, ``imported_at``:
     listing, required files and time of the last import. ``sequence``: number of imports asked for. ``answered``: the ledger has
     how the last of them ended, and it need not be asked for again.
     """
@@ -52,7 +52,7 @@ class FeedState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class QuietPeriodDecision:
     """What to do now: import, or wait and why.
 
     ``until``: when to look again at the earliest, where that is known. ``missing``: required files that are not there.
@@ -70,27 +70,32 @@ class Decision:
         return self.reason == "settled"
 
 
-def settle(
-    state: FeedState | None, listing: Iterable[Entry], now: float, rules: Rules, *, begun: float | None = None
-) -> tuple[FeedState, Decision]:
-    """Take in a fresh listing and decide. The caller asks `may_look` first, and tells `imported` or `failed` afterwards.
+def evaluate_listing(
+    state: FeedState | None,
+    listing: Iterable[Entry],
+    now: float,
+    rules: QuietPeriodRules,
+    *,
+    listing_started_at: float | None = None,
+) -> tuple[FeedState, QuietPeriodDecision]:
+    """Take in a fresh listing and decide. The caller asks `backoff_decision` first, and tells `state_after_import` or `state_after_failure` afterwards.
 
-    Args: now: when the listing was complete; begun: when it was begun, if that was earlier. What it says was so at some time between them:
-        a new one counts from `now`, and one that is unchanged has stood still no longer than until `begun`.
+    Args: now: when the listing was complete; listing_started_at: when it was begun, if that was earlier. What it says was so at some time between them:
+        a new one counts from `now`, and one that is unchanged has stood still no longer than until `listing_started_at`.
     """
     entries = [entry for entry in listing if entry.regular]
-    seen = _seen(state or FeedState(), fingerprint(entries), now)
-    return seen, _decide(seen, entries, max(seen.since, now if begun is None else begun), rules)
+    seen = _state_after_listing(state or FeedState(), fingerprint(entries), now)
+    return seen, _decide(seen, entries, max(seen.since, now if listing_started_at is None else listing_started_at), rules)
 
 
-def may_look(state: FeedState | None, now: float) -> Decision | None:
+def backoff_decision(state: FeedState | None, now: float) -> QuietPeriodDecision | None:
     """Return None if the landing zone may be looked at, else the decision to wait (backing off after errors)."""
-    if state is not None and state.failures and now < state.next_try <= now + BACKOFF_MOST:
-        return Decision(reason="backoff", until=state.next_try)
+    if state is not None and state.failures and now < state.next_try <= now + BACKOFF_MAX:
+        return QuietPeriodDecision(reason="backoff", until=state.next_try)
     return None
 
 
-def imported(state: FeedState, listing: Iterable[Entry], now: float, rules: Rules) -> FeedState:
+def state_after_import(state: FeedState, listing: Iterable[Entry], now: float, rules: QuietPeriodRules) -> FeedState:
     """Return the state after an import of `listing` was asked for."""
     entries = [entry for entry in listing if entry.regular]
     files = {name: fingerprint([entry]) for name, entry in _required(entries, rules).items()}
@@ -99,10 +104,10 @@ def imported(state: FeedState, listing: Iterable[Entry], now: float, rules: Rule
     )
 
 
-def failed(state: FeedState | None, now: float) -> FeedState:
+def state_after_failure(state: FeedState | None, now: float) -> FeedState:
     """Return the state after an error at the landing zone: the wait doubles with each, up to BACKOFF_MOST."""
     state = state or FeedState()
-    wait = min(BACKOFF_FIRST * 2 ** min(state.failures, 16), BACKOFF_MOST)
+    wait = min(BACKOFF_FIRST * 2 ** min(state.failures, 16), BACKOFF_MAX)
     return replace(state, failures=state.failures + 1, next_try=now + wait)
 
 
@@ -124,29 +129,29 @@ def load_state(values: Mapping[str, Any]) -> FeedState:
     return FeedState(**values)
 
 
-def _seen(state: FeedState, listing: str, now: float) -> FeedState:
+def _state_after_listing(state: FeedState, listing: str, now: float) -> FeedState:
     same = state.listing == listing and state.since <= now  # a clock set back starts the quiet period anew
     return replace(state, listing=listing, since=state.since if same else now, failures=0, next_try=0.0)
 
 
-def _decide(state: FeedState, entries: list[Entry], now: float, rules: Rules) -> Decision:
+def _decide(state: FeedState, entries: list[Entry], now: float, rules: QuietPeriodRules) -> QuietPeriodDecision:
     if not entries:
-        return Decision(reason="empty")
+        return QuietPeriodDecision(reason="empty")
     if state.listing == state.imported:
-        return Decision(reason="nothing_new")
-    if now < state.since + rules.quiet:
-        return Decision(reason="quiet", until=state.since + rules.quiet)
+        return QuietPeriodDecision(reason="nothing_new")
+    if now < state.since + rules.quiet_period:
+        return QuietPeriodDecision(reason="quiet", until=state.since + rules.quiet_period)
     there = _required(entries, rules)
     if missing := tuple(sorted(name for name in rules.required if name.casefold() not in there)):
-        return Decision(reason="missing_files", missing=missing)
+        return QuietPeriodDecision(reason="missing_files", missing=missing)
     stale = tuple(sorted(entry.name for name, entry in there.items() if state.files.get(name) == fingerprint([entry])))
     if stale and now < state.since + rules.straggler_wait:
-        return Decision(reason="stragglers", until=state.since + rules.straggler_wait, stale=stale)
+        return QuietPeriodDecision(reason="stragglers", until=state.since + rules.straggler_wait, stale=stale)
     if state.imported_at is not None and state.imported_at <= now < state.imported_at + rules.min_interval:
-        return Decision(reason="min_interval", until=state.imported_at + rules.min_interval, stale=stale)
-    return Decision(reason="settled", stale=stale)
+        return QuietPeriodDecision(reason="min_interval", until=state.imported_at + rules.min_interval, stale=stale)
+    return QuietPeriodDecision(reason="settled", stale=stale)
 
 
-def _required(entries: list[Entry], rules: Rules) -> dict[str, Entry]:
+def _required(entries: list[Entry], rules: QuietPeriodRules) -> dict[str, Entry]:
     wanted = {name.casefold() for name in rules.required}
     return {entry.name.casefold(): entry for entry in entries if entry.name.casefold() in wanted}

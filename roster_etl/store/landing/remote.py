@@ -17,11 +17,11 @@ import fsspec
 from fsspec.asyn import AsyncFileSystem, sync
 
 from roster_etl.spec.errors import LandingError
-from roster_etl.store.files.object_store import how_to_install, told
+from roster_etl.store.files.object_store import install_hint, translate_store_errors
 from roster_etl.store.files.urls import join, redact, scheme
 from roster_etl.store.landing.base import BLOCK, Landing, Sink
 from roster_etl.store.landing.entries import Entry
-from roster_etl.store.landing.sftp import check_host_key, connection, find_login, parse_address, translated
+from roster_etl.store.landing.sftp import check_host_key, find_login, open_connection, parse_address, translate_sftp_errors
 from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import LandingSettings, Limits, Settings
 
@@ -38,32 +38,36 @@ def open_remote(url: str, settings: Settings, feed: Feed, environ: Mapping[str, 
         try:
             filesystem, folder = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
-            raise LandingError(where=redact(url), problem=how_to_install(url, error)) from None
-        yield RemoteLanding(redact(url), settings.limits, filesystem=filesystem, folder=folder, waits=settings.landing)
+            raise LandingError(where=redact(url), problem=install_hint(url, error)) from None
+        yield RemoteLanding(redact(url), settings.limits, filesystem=filesystem, folder=folder, timeouts=settings.landing)
 
 
 class RemoteLanding(Landing):
     """A folder behind an fsspec file system; every wait has an end."""
 
-    def __init__(self, where: str, limits: Limits, *, filesystem: Any, folder: str, waits: LandingSettings) -> None:
+    def __init__(self, where: str, limits: Limits, *, filesystem: Any, folder: str, timeouts: LandingSettings) -> None:
         super().__init__(where, limits)
-        self._fs, self._folder, self._waits = filesystem, folder, waits
+        self._fs, self._folder, self._waits = filesystem, folder, timeouts
 
     def _list(self) -> list[Entry]:
-        with told(self.where), translated(self.where):
+        with translate_store_errors(self.where), translate_sftp_errors(self.where):
             found = self._call("_ls", "ls", self._folder, detail=True)
         return [_remote_entry(info) for info in found if _base_name(info["name"]) or info["type"] != "directory"]
 
-    def _read(self, address: str, take: Sink) -> None:
+    def _read(self, address: str, sink: Sink) -> None:
         end = time.monotonic() + self._waits.deadline_seconds
-        with told(self.where), translated(self.where), self._fs.open(join(self._folder, address), "rb") as source:
+        with (
+            translate_store_errors(self.where),
+            translate_sftp_errors(self.where),
+            self._fs.open(join(self._folder, address), "rb") as source,
+        ):
             while block := source.read(BLOCK):
-                take(block)
+                sink(block)
                 if time.monotonic() > end:
                     raise TimeoutError
 
-    def _stands(self, entry: Entry) -> bool:
-        with told(self.where), translated(self.where):
+    def _is_unchanged(self, entry: Entry) -> bool:
+        with translate_store_errors(self.where), translate_sftp_errors(self.where):
             try:
                 info = self._call("_info", "info", join(self._folder, entry.address))
             except FileNotFoundError:
@@ -81,10 +85,10 @@ class RemoteLanding(Landing):
 class SftpLanding(RemoteLanding):
     """A folder of an SFTP server."""
 
-    def _read(self, address: str, take: Sink) -> None:
+    def _read(self, address: str, sink: Sink) -> None:
         path, waits = join(self._folder, address), self._waits
-        with translated(self.where):
-            sync(self._fs.loop, _read_sftp, self._fs.client, path, take, waits.stall_seconds, timeout=waits.deadline_seconds)
+        with translate_sftp_errors(self.where):
+            sync(self._fs.loop, _read_sftp, self._fs.client, path, sink, waits.stall_seconds, timeout=waits.deadline_seconds)
 
 
 @contextmanager
@@ -93,17 +97,17 @@ def _open_sftp(url: str, settings: Settings, feed: Feed, environ: Mapping[str, s
     known_hosts = str(settings.home / Path(feed.known_hosts).expanduser()) if feed.known_hosts else settings.landing.known_hosts
     check_host_key(address, known_hosts)  # before any secret is read
     login = find_login(address.url, feed, settings, environ)
-    with connection(address, login, known_hosts, settings.landing) as filesystem:
-        yield SftpLanding(address.url, settings.limits, filesystem=filesystem, folder=address.folder, waits=settings.landing)
+    with open_connection(address, login, known_hosts, settings.landing) as filesystem:
+        yield SftpLanding(address.url, settings.limits, filesystem=filesystem, folder=address.folder, timeouts=settings.landing)
 
 
-async def _read_sftp(client: Any, path: str, take: Sink, stall: float) -> None:
+async def _read_sftp(client: Any, path: str, sink: Sink, stall: float) -> None:
     """Read a file block by block. A silent peer would hang us for ever, and keepalive sees only the connection, not its channel."""
     sftp = await asyncio.wait_for(client.start_sftp_client(path_errors="surrogateescape"), stall)
     try:
         source = await asyncio.wait_for(sftp.open(path, "rb"), stall)
         while block := await asyncio.wait_for(source.read(BLOCK), stall):
-            take(block)
+            sink(block)
     finally:
         sftp.exit()
 

@@ -104,13 +104,13 @@ def check_host_key(address: SftpAddress, known_hosts: str) -> None:
 
 
 @contextmanager
-def connection(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> Iterator[SSHFileSystem]:
+def open_connection(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> Iterator[SSHFileSystem]:
     """Log in over a fresh connection, and close it in any case.
 
     Raises: HostKeyMissing, HostKeyMismatch, LoginRefused, LandingUnavailable.
     """
     check_host_key(address, known_hosts)
-    with translated(address.url, address=address, login=login, known_hosts=known_hosts):
+    with translate_sftp_errors(address.url, address=address, login=login, known_hosts=known_hosts):
         filesystem = _connect(address, login, known_hosts, limits)
     try:
         yield filesystem
@@ -119,7 +119,7 @@ def connection(address: SftpAddress, login: Login, known_hosts: str, limits: Lan
 
 
 @contextmanager
-def translated(
+def translate_sftp_errors(
     where: str, *, address: SftpAddress | None = None, login: Login | None = None, known_hosts: str = ""
 ) -> Iterator[None]:
     """Turn errors of the wire into ours. Texts of the other side are left out: they are not ours to trust or to log."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, UploadMoved
-from roster_etl.store.files.urls import local_path, redact, shown
+from roster_etl.store.files.urls import local_path, printable_name, redact
 from roster_etl.store.landing.base import Landing
 from roster_etl.store.landing.entries import Entry, FetchedFile
 from roster_etl.store.landing.open import open_folder
@@ -23,7 +23,7 @@ from roster_etl.store.landing.zip_upload import Zip
 from roster_etl.store.registry.district import Feed
 from roster_etl.store.settings import Settings
 
-Kind = Literal["folder", "zip", "csv"]
+UploadKind = Literal["folder", "zip", "csv"]
 
 
 class Members(Protocol):
@@ -37,13 +37,13 @@ class Members(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrival:
+class FetchedUpload:
     """An upload, copied privately and consistently: its files, and what else lay there (links, folders), by name.
 
     ``content_hash``: sha256 over names and hashes of the files, whatever their order: the same content gives the same hash.
     """
 
-    kind: Kind
+    kind: UploadKind
     where: str
     files: tuple[FetchedFile, ...]
     irregular: tuple[Entry, ...] = ()
@@ -60,22 +60,22 @@ class Arrival:
         return hashlib.sha256("\x01".join(lines).encode("utf-8")).hexdigest()
 
 
-def collect(
-    members: Members, to: Path, *, kind: Kind = "folder", where: str = "", wanted: Callable[[str], bool] = lambda _: True
-) -> Arrival:
+def fetch_members(
+    members: Members, to: Path, *, kind: UploadKind = "folder", where: str = "", include: Callable[[str], bool] = lambda _: True
+) -> FetchedUpload:
     """Copy the regular files of an upload into the private folder `to`, and prove that the set stood still meanwhile.
 
     Args:   wanted: whether a file, by its name, belongs to the upload; what does not is as if it were not there.
     Raises: UploadMoved (a file, or the set of files, changed), LandingError and its kinds, LandingUnavailable.
     """
-    listing = tuple(entry for entry in members.listing() if wanted(entry.name))
+    listing = tuple(entry for entry in members.listing() if include(entry.name))
     regular = [entry for entry in listing if entry.regular]
     files = tuple(members.fetch(entry, to / f"{number:05d}") for number, entry in enumerate(regular))
     if changed := set(members.listing()) ^ set(listing):
-        moved = sorted(entry.name for entry in changed if entry.regular and wanted(entry.name))
+        moved = sorted(entry.name for entry in changed if entry.regular and include(entry.name))
         if moved:
             raise UploadMoved(where=where, name=moved[0])
-    return Arrival(kind=kind, where=where, files=files, irregular=tuple(entry for entry in listing if not entry.regular))
+    return FetchedUpload(kind=kind, where=where, files=files, irregular=tuple(entry for entry in listing if not entry.regular))
 
 
 def is_readable_scheme(scheme: str) -> bool:
@@ -85,45 +85,45 @@ def is_readable_scheme(scheme: str) -> bool:
     return scheme in available_protocols()
 
 
-def unpacked(arrival: Arrival, settings: Settings, to: Path) -> Arrival:
-    """Return `arrival` with the members of its zip in place of the zip, where a folder has one zip and no CSV beside it.
+def unpack_single_zip(upload: FetchedUpload, settings: Settings, to: Path) -> FetchedUpload:
+    """Return `upload` with the members of its zip in place of the zip, where a folder has one zip and no CSV beside it.
 
     Raises: UnsafeArchive.
     """
-    archives = [file for file in arrival.files if file.name.casefold().endswith((".csv", ".zip"))]
-    if arrival.kind != "folder" or len(archives) != 1 or archives[0].name.casefold().endswith(".csv"):
-        return arrival
+    archives = [file for file in upload.files if file.name.casefold().endswith((".csv", ".zip"))]
+    if upload.kind != "folder" or len(archives) != 1 or archives[0].name.casefold().endswith(".csv"):
+        return upload
     (to / "members").mkdir(mode=0o700)
     with Zip(archives[0], settings.limits) as archive:
-        inside = collect(archive, to / "members")
+        inside = fetch_members(archive, to / "members")
     names = {file.name for file in inside.files}
-    beside = tuple(file for file in arrival.files if file is not archives[0] and file.name not in names)
-    return replace(arrival, files=(*inside.files, *beside))
+    beside = tuple(file for file in upload.files if file is not archives[0] and file.name not in names)
+    return replace(upload, files=(*inside.files, *beside))
 
 
-def collect_path(
+def fetch_upload(
     path: str,
     settings: Settings,
     to: Path,
     *,
     feed: Feed | None = None,
     environ: Mapping[str, str] | None = None,
-    wanted: Callable[[str], bool] = lambda _: True,
-) -> Arrival:
+    include: Callable[[str], bool] = lambda _: True,
+) -> FetchedUpload:
     """Copy the upload at `path` (folder, CSV or zip; local or an fsspec URL) into the private folder `to`.
 
-    Raises: UnsafeArchive, LandingNotFound, and as `collect` and `open_folder` do.
+    Raises: UnsafeArchive, LandingNotFound, and as `fetch_members` and `open_folder` do.
     """
     where = redact(path)
-    with open_source(path, settings, to, feed=feed, environ=environ) as (kind, members):
-        return collect(members, to, kind=kind, where=where, wanted=wanted)
+    with open_upload(path, settings, to, feed=feed, environ=environ) as (kind, members):
+        return fetch_members(members, to, kind=kind, where=where, include=include)
 
 
 @contextmanager
-def open_source(
+def open_upload(
     path: str, settings: Settings, to: Path, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
-) -> Iterator[tuple[Kind, Members]]:
-    """Open `path` for `collect`; a zip is copied into `to` first. Raises as `collect_path`."""
+) -> Iterator[tuple[UploadKind, Members]]:
+    """Open `path` for `fetch_members`; a zip is copied into `to` first. Raises as `fetch_upload`."""
     local = local_path(path)
     is_file = path.casefold().endswith((".csv", ".zip")) and not (local and local.is_dir())
     if local and local.is_file() and not is_file:
@@ -150,7 +150,7 @@ class OneFile:
         """Return the file's entry. Raises LandingNotFound, LandingError (a link or a folder)."""
         entry = self._landing.find(self._name)
         if entry is None:
-            raise LandingNotFound(where=f"{self._landing.where}/{shown(self._name)}")
+            raise LandingNotFound(where=f"{self._landing.where}/{printable_name(self._name)}")
         if not entry.regular:
             raise LandingError(where=self._landing.where, problem=f"{entry.name} is a link or a folder, not a regular file")
         return entry

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from roster_etl.spec.errors import UnsafeArchive
-from roster_etl.store.files.folder import create_private
-from roster_etl.store.landing.entries import Entry, FetchedFile, is_litter
+from roster_etl.store.files.folder import create_private_file
+from roster_etl.store.landing.entries import Entry, FetchedFile, is_os_junk
 from roster_etl.store.settings import Limits
 
 
@@ -38,7 +38,7 @@ class Zip:
         except _DAMAGE:
             raise self._unsafe("it is damaged, or no zip") from None
         try:
-            self._members = self._judge(self._archive.infolist())
+            self._members = self._check_members(self._archive.infolist())
         except BaseException:
             self._archive.close()
             raise
@@ -54,7 +54,7 @@ class Zip:
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Unpack a member to the new private file `to`. Raises UnsafeArchive if it is damaged."""
         try:
-            with self._archive.open(self._members[entry]) as source, create_private(to) as out:
+            with self._archive.open(self._members[entry]) as source, create_private_file(to) as out:
                 shutil.copyfileobj(source, out, 1 << 20)
         except (*_DAMAGE, RuntimeError):
             raise self._unsafe(f"{entry.name} is damaged") from None
@@ -62,10 +62,10 @@ class Zip:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         return FetchedFile(entry=entry, path=to, sha256=digest, size=to.stat().st_size)
 
-    def _judge(self, infos: list[zipfile.ZipInfo]) -> dict[Entry, zipfile.ZipInfo]:
+    def _check_members(self, infos: list[zipfile.ZipInfo]) -> dict[Entry, zipfile.ZipInfo]:
         if reason := _whole_reason(infos, self._file.size, self._limits) or _first(_member_reason(info) for info in infos):
             raise self._unsafe(reason)
-        files = [info for info in infos if not info.is_dir() and not is_litter(_path(info))]
+        files = [info for info in infos if not info.is_dir() and not is_os_junk(_path(info))]
         names = [_path(info).casefold() for info in files]
         if len(set(names)) != len(names):
             raise self._unsafe("two members have the same name")

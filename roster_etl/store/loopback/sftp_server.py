@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import asyncssh
 
-from roster_etl.store.files.folder import create_private, make_private
+from roster_etl.store.files.folder import create_private_file, create_private_folder
 
 HOST = "127.0.0.1"
 
@@ -55,9 +55,9 @@ class SftpServer:
         self._acceptor: asyncssh.SSHAcceptor | None = None
 
     def __enter__(self) -> Self:
-        make_private(self.keys)
+        create_private_folder(self.keys)
         for account in self.accounts.values():
-            make_private(self.home(account.user))
+            create_private_folder(self.home(account.user))
         host_key = load_host_key(self.keys / "host_key")
         self._thread.start()
         try:
@@ -156,6 +156,6 @@ class _Login(asyncssh.SSHServer):
 def load_host_key(file: Path) -> asyncssh.SSHKey:
     """Return the host key in `file`; it is made (0600) if there is none."""
     if not file.exists():
-        with create_private(file) as out:
+        with create_private_file(file) as out:
             out.write(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
     return asyncssh.read_private_key(str(file))

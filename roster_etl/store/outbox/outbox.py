@@ -23,12 +23,12 @@ from typing import Any, Literal
 
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.fault_injection import fault_point
-from roster_etl.store.files.folder import Folder, make_private
+from roster_etl.store.files.folder import Folder, create_private_folder
 
-Kind = Literal["mail", "webhook"]
-PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
+MessageKind = Literal["mail", "webhook"]
+RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 """How long a message waits after its first, second, … failed try; after all others, the last."""
-REMEMBERED = timedelta(days=90)
+RECEIPT_RETENTION = timedelta(days=90)
 
 
 class MessageRefused(PermanentError):
@@ -60,7 +60,7 @@ class Message:
     before; ``problem``: why the last try came to nothing, without a secret.
     """
 
-    kind: Kind
+    kind: MessageKind
     about: str
     created: str
     due: str
@@ -80,12 +80,12 @@ class Message:
         return f"{self.kind}-{words}"
 
 
-Send = Callable[[Message], None]
+Transport = Callable[[Message], None]
 """Takes a message outside. Raises MessageRefused, CarrierBusy, CarrierDown."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Round:
+class SendResult:
     """What came of one round: numbers of messages, and what hindered them, each said once."""
 
     sent: int = 0
@@ -114,14 +114,14 @@ class Outbox:
         found = [self._read(name) for name in self._folder.names() if name.endswith(".json")]
         return sorted((message for message in found if message), key=lambda message: (message.created, message.id))
 
-    def damaged(self) -> list[str]:
+    def damaged_files(self) -> list[str]:
         """Return the files that hold no message: nobody but a person can have made them so."""
         names = [name for name in self._folder.names() if name.endswith(".json")]
         return [name for name in names if self._read(name) is None and self._folder.exists(name)]
 
-    def counts(self) -> dict[tuple[Kind, str], int]:
+    def counts(self) -> dict[tuple[MessageKind, str], int]:
         """Return how many messages are ``queued`` and ``parked``, by kind."""
-        counts: dict[tuple[Kind, str], int] = {}
+        counts: dict[tuple[MessageKind, str], int] = {}
         for message in self.messages():
             key = (message.kind, "parked" if message.parked else "queued")
             counts[key] = counts.get(key, 0) + 1
@@ -137,29 +137,31 @@ class Outbox:
 
     def send(
         self,
-        carriers: Mapping[Kind, Send],
+        transports: Mapping[MessageKind, Transport],
         now: datetime,
         *,
-        everything: bool = False,
-        enough: Callable[[], bool] = lambda: False,
-    ) -> Round:
-        """Try what is due; with `everything`, also what is not due yet, and what is parked. ``enough``: whether to leave the rest for later.
+        include_all: bool = False,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> SendResult:
+        """Try what is due; with `include_all`, also what is not due yet, and what is parked. ``should_stop``: whether to leave the rest for later.
 
         One process at a time sends: another that comes meanwhile has nothing to do. Never raises for what a carrier says.
         """
-        with self._alone() as alone:
+        with self._exclusive() as alone:
             if not alone:
-                return Round()
-            self._forget(now)
-            chosen = (m for m in self.messages() if (everything or self._is_due(m, now)) and m.kind in carriers)
-            return self._send(takewhile(lambda _: not enough(), chosen), carriers, now)
+                return SendResult()
+            self._remove_old_receipts(now)
+            chosen = (m for m in self.messages() if (include_all or self._is_due(m, now)) and m.kind in transports)
+            return self._send_messages(takewhile(lambda _: not should_stop(), chosen), transports, now)
 
-    def _send(self, messages: Iterable[Message], carriers: Mapping[Kind, Send], now: datetime) -> Round:
-        down: dict[Kind, RosterError] = {}
+    def _send_messages(
+        self, messages: Iterable[Message], transports: Mapping[MessageKind, Transport], now: datetime
+    ) -> SendResult:
+        down: dict[MessageKind, RosterError] = {}
         sent = failed = parked = 0
         problems: dict[str, None] = {}
         for message in messages:
-            problem = down.get(message.kind) or _tried(carriers[message.kind], message)
+            problem = down.get(message.kind) or _try_send(transports[message.kind], message)
             if problem is None:
                 fault_point("outbox.sent")
                 self._folder.write(f"sent/{message.id}", now.isoformat().encode())
@@ -168,15 +170,15 @@ class Outbox:
                 continue
             if isinstance(problem, CarrierDown):
                 down[message.kind] = problem
-            after = self._after(message, problem, now)
+            after = self._record_failure(message, problem, now)
             self._write(after)
             failed, parked = failed + 1, parked + after.parked
             problems[problem.message] = None
-        return Round(sent=sent, failed=failed, parked=parked, problems=tuple(problems))
+        return SendResult(sent=sent, failed=failed, parked=parked, problems=tuple(problems))
 
-    def _after(self, message: Message, problem: RosterError, now: datetime) -> Message:
+    def _record_failure(self, message: Message, problem: RosterError, now: datetime) -> Message:
         tries = message.tries + 1
-        pause = PAUSES[min(tries, len(PAUSES)) - 1]
+        pause = RETRY_DELAYS[min(tries, len(RETRY_DELAYS)) - 1]
         parked = isinstance(problem, MessageRefused) or tries >= self._tries
         return replace(message, tries=tries, due=(now + pause).isoformat(), parked=parked, problem=problem.message)
 
@@ -195,24 +197,24 @@ class Outbox:
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
 
-    def _forget(self, now: datetime) -> None:
+    def _remove_old_receipts(self, now: datetime) -> None:
         """Remove notes about messages that were sent so long ago that nobody would queue them again."""
         for name in self._folder.names("sent"):
             path = self._path / "sent" / name
-            if now.timestamp() - path.stat().st_mtime > REMEMBERED.total_seconds():
+            if now.timestamp() - path.stat().st_mtime > RECEIPT_RETENTION.total_seconds():
                 path.unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        make_private(self._path)
+    def _exclusive(self) -> Iterator[bool]:
+        create_private_folder(self._path)
         lock = os.open(self._path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            yield _locked(lock)
+            yield _try_lock(lock)
         finally:
             os.close(lock)
 
 
-def _locked(file: int) -> bool:
+def _try_lock(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -220,10 +222,10 @@ def _locked(file: int) -> bool:
     return True
 
 
-def _tried(send: Send, message: Message) -> RosterError | None:
+def _try_send(transport: Transport, message: Message) -> RosterError | None:
     fault_point("outbox.send")
     try:
-        send(message)
+        transport(message)
     except (MessageRefused, CarrierBusy, CarrierDown) as problem:
         return problem
     except RosterError as problem:  # settings, a file with a secret: for a person to mend, and all messages wait for it

@@ -24,8 +24,8 @@ from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, Message, Me
 from roster_etl.store.settings import MailSettings
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_WHERE = "[mail] in roster_etl.toml"
-_SUBJECT = 300  # signs
+_SETTINGS_TABLE = "[mail] in roster_etl.toml"
+_MAX_SUBJECT_LENGTH = 300  # signs
 
 
 class Mailer:
@@ -45,15 +45,15 @@ class Mailer:
 
     def __call__(self, message: Message) -> None:
         """Send `message`. Raises MessageRefused, CarrierBusy, CarrierDown."""
-        with self._answers():
+        with self._translate_smtp_errors():
             if self._server is None:
-                self._server = self._connected()
-            self._server.send_message(mail_of(message, self._settings.sender), self._settings.sender, [message.to])
+                self._server = self._connect()
+            self._server.send_message(build_email(message, self._settings.sender), self._settings.sender, [message.to])
 
     def check(self) -> str:
         """Log in, and return where. Raises CarrierDown, SettingsError."""
-        with self._answers():
-            self._server = self._connected()
+        with self._translate_smtp_errors():
+            self._server = self._connect()
         return self._where
 
     @property
@@ -64,7 +64,7 @@ class Mailer:
     def _port(self) -> int:
         return self._settings.port or _PORTS[self._settings.security]
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connect(self) -> smtplib.SMTP:
         mail = self._settings
         context = ssl.create_default_context(cafile=mail.ca_file or None)
         if mail.security == "tls":
@@ -75,14 +75,14 @@ class Mailer:
             if mail.security == "starttls":
                 server.starttls(context=context)
             if mail.user:
-                server.login(mail.user, read_secret(_WHERE, file=mail.password_file, variable=mail.password_env))
+                server.login(mail.user, read_secret(_SETTINGS_TABLE, file=mail.password_file, variable=mail.password_env))
         except BaseException:
             server.close()
             raise
         return server
 
     @contextmanager
-    def _answers(self) -> Iterator[None]:
+    def _translate_smtp_errors(self) -> Iterator[None]:
         """Say what a server's answer means for the message; after anything but a refused recipient the connection is given up."""
         try:
             yield
@@ -91,32 +91,34 @@ class Mailer:
             kind = CarrierBusy if code < 500 else MessageRefused
             raise kind(where=self._where, problem=f"the recipient is refused (code {code})") from None
         except smtplib.SMTPAuthenticationError as error:
-            raise self._gone(f"the log-in of {self._settings.user} is refused (code {error.smtp_code})") from None
+            raise self._connection_failure(f"the log-in of {self._settings.user} is refused (code {error.smtp_code})") from None
         except smtplib.SMTPNotSupportedError:
-            raise self._gone(f"it does not offer {self._settings.security}, or no log-in that we know") from None
+            raise self._connection_failure(f"it does not offer {self._settings.security}, or no log-in that we know") from None
         except smtplib.SMTPResponseException as error:
-            self._drop()
+            self._disconnect()
             kind = CarrierBusy if error.smtp_code < 500 else MessageRefused
             raise kind(where=self._where, problem=f"it does not take the message (code {error.smtp_code})") from None
         except ssl.SSLCertVerificationError:
-            raise self._gone("its certificate cannot be trusted; see ca_file") from None
+            raise self._connection_failure("its certificate cannot be trusted; see ca_file") from None
         except (smtplib.SMTPException, OSError) as error:
-            raise self._gone(f"it cannot be reached ({getattr(error, 'strerror', None) or type(error).__name__})") from None
+            raise self._connection_failure(
+                f"it cannot be reached ({getattr(error, 'strerror', None) or type(error).__name__})"
+            ) from None
 
-    def _drop(self) -> None:
+    def _disconnect(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
 
-    def _gone(self, problem: str) -> CarrierDown:
-        self._drop()
+    def _connection_failure(self, problem: str) -> CarrierDown:
+        self._disconnect()
         return CarrierDown(where=self._where, problem=problem)
 
 
-def mail_of(message: Message, sender: str) -> EmailMessage:
+def build_email(message: Message, sender: str) -> EmailMessage:
     """Return `message` as it travels: the same each time, so that a repeated one can be told by its Message-ID."""
     mail = EmailMessage(policy=SMTP)
-    mail["From"], mail["To"], mail["Subject"] = sender, message.to, _subject(message.subject)
+    mail["From"], mail["To"], mail["Subject"] = sender, message.to, _subject_line(message.subject)
     mail["Date"] = format_datetime(datetime.fromisoformat(message.created))
     mail["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
     mail["Auto-Submitted"] = "auto-generated"  # out-of-office robots keep quiet
@@ -128,16 +130,16 @@ def mail_of(message: Message, sender: str) -> EmailMessage:
     return mail
 
 
-def _subject(text: str) -> str:
+def _subject_line(text: str) -> str:
     """Return `text` as one line that a reader shows as it is.
 
     What looks like an encoded word would be decoded when the head is written, line breaks in it included: a header of its own.
     """
     line = " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).split()).replace("=?", "= ?")
-    return line if len(line) <= _SUBJECT else f"{line[: _SUBJECT - 1]}…"
+    return line if len(line) <= _MAX_SUBJECT_LENGTH else f"{line[: _MAX_SUBJECT_LENGTH - 1]}…"
 
 
-def needs(mail: MailSettings) -> None:
+def require_mail_host(mail: MailSettings) -> None:
     """Refuse settings that can send nothing. Raises SettingsError."""
     if not mail.host:
-        raise SettingsError(where=_WHERE, problem="no host is set, so no mail is sent")
+        raise SettingsError(where=_SETTINGS_TABLE, problem="no host is set, so no mail is sent")

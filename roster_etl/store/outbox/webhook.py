@@ -17,7 +17,7 @@ from roster_etl.store.files.secrets import read_secret
 from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, Message, MessageRefused
 from roster_etl.store.settings import AlertSettings
 
-_WHERE = "[alerts] in roster_etl.toml"
+_SETTINGS_TABLE = "[alerts] in roster_etl.toml"
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -56,12 +56,12 @@ class Webhook:
 
 def webhook_url(settings: AlertSettings) -> str:
     """Return the URL. Raises SettingsError: it is not there, or no http(s) URL."""
-    url = read_secret(_WHERE, file=settings.webhook_file, variable=settings.webhook_env)
+    url = read_secret(_SETTINGS_TABLE, file=settings.webhook_file, variable=settings.webhook_env)
     try:
         parts = urlsplit(url)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fine = False
     if not fine or any(c.isspace() for c in url):
-        raise SettingsError(where=_WHERE, problem="what it names holds no URL that begins with https://")
+        raise SettingsError(where=_SETTINGS_TABLE, problem="what it names holds no URL that begins with https://")
     return url

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from roster_etl.spec.errors import BadDistrictId, UnknownFeed
 
 DISTRICT_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-Raised = Literal["error", "warning"]
+GateSeverity = Literal["error", "warning"]
 MailWhen = Literal["always", "problems", "never"]
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -31,7 +31,7 @@ class Gate:
     reason: str
     date: datetime.date
     mostly: float | None = None
-    severity: Raised | None = None
+    severity: GateSeverity | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Window:
     options: Mapping[str, str] = field(default_factory=dict)
     feeds: tuple[str, ...] = ()
 
-    def holds(self, day: datetime.date, format_name: str) -> bool:
+    def applies_to(self, day: datetime.date, format_name: str) -> bool:
         """Return whether this is about the feed `format_name` on `day`."""
         return self.first <= day <= self.last and (not self.feeds or format_name in self.feeds)
 
@@ -101,9 +101,9 @@ class District:
     def windows(self, format_name: str, now: datetime.datetime) -> tuple[Window, ...]:
         """Return what is planned for the feed `format_name` at the moment `now` (with a time zone)."""
         day = now.astimezone(ZoneInfo(self.time_zone)).date()
-        return tuple(window for window in self.calendar if window.holds(day, format_name))
+        return tuple(window for window in self.calendar if window.applies_to(day, format_name))
 
-    def pause_of(self, format_name: str, now: datetime.datetime) -> str | None:
+    def pause_reason(self, format_name: str, now: datetime.datetime) -> str | None:
         """Return why nothing of the feed is imported at the moment `now`; None: imports go on."""
         if self.paused:
             return "until it is resumed"

@@ -36,7 +36,7 @@ class Registry:
     def __init__(self, url: str, *, lock: Callable[[], AbstractContextManager[None]] | None = None) -> None:
         """Name the folder. ``lock``: lets one host at a time change a registry in an object store, which has no locks of its own."""
         self._folder = Folder(url)
-        self._lock = self._folder.alone if self._folder.is_local else lock
+        self._lock = self._folder.exclusive if self._folder.is_local else lock
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all registered districts, sorted, without reading their files."""
@@ -49,9 +49,9 @@ class Registry:
         texts = self._folder.read_all([f"{stem}.toml" for stem in stems if _is_id(stem)])
         for stem in stems:
             try:
-                name = _file(stem)
+                name = _file_name(stem)
                 if name in texts:  # else it was removed at this moment
-                    districts.append(parse_district(stem, _decoded(stem, texts[name])))
+                    districts.append(parse_district(stem, _decode(stem, texts[name])))
             except RegistryError as error:
                 problems[f"{stem}.toml"] = error.message
         return Scan(districts=tuple(districts), problems=problems)
@@ -65,16 +65,16 @@ class Registry:
 
     def get(self, district_id: str) -> District:
         """Return a district. Raises BadDistrictId, UnknownDistrict, RegistryError."""
-        return parse_district(district_id, self._text(district_id))
+        return parse_district(district_id, self._read_text(district_id))
 
     def exists(self, district_id: str) -> bool:
         """Return whether a district is registered. Raises BadDistrictId."""
-        return self._folder.exists(_file(district_id))
+        return self._folder.exists(_file_name(district_id))
 
     def add(self, district: District) -> District:
         """Register a district. Raises DistrictExists, RegistryError."""
         check_district(district)
-        with self._alone():
+        with self._exclusive():
             if self.exists(district.id):
                 raise DistrictExists(district_id=district.id, what="it")
             self._write(district.id, edit_district("", district))
@@ -85,15 +85,15 @@ class Registry:
         check_district(district)
         return self._edit(district.id, lambda _: district)
 
-    def add_feed(self, district_id: str, feed: Feed, *, update: bool = False, **about: str) -> District:
-        """Add a feed in one more format, or replace (`update`) the one in this format, and what is said `about` the district with it.
+    def add_feed(self, district_id: str, feed: Feed, *, update: bool = False, **attributes: str) -> District:
+        """Add a feed in one more format, or replace (`update`) the one in this format, and what is said `attributes` the district with it.
 
         Args:   about: ``name``, ``time_zone``.
         Raises: DistrictExists, UnknownDistrict, RegistryError.
         """
 
         def change(known: District) -> District:
-            district = replace(known, **about)  # type: ignore[arg-type]
+            district = replace(known, **attributes)  # type: ignore[arg-type]
             formats = [known.format for known in district.feeds]
             if feed.format not in formats:
                 return replace(district, feeds=(*district.feeds, feed))
@@ -107,7 +107,7 @@ class Registry:
         """Import nothing of the district until it is resumed. Raises UnknownDistrict."""
         return self._edit(district_id, lambda district: replace(district, paused=True))
 
-    def plan(self, district_id: str, window: Window) -> District:
+    def add_window(self, district_id: str, window: Window) -> District:
         """Add a time to the district's calendar. Raises UnknownDistrict, RegistryError."""
         return self._edit(district_id, lambda district: replace(district, calendar=(*district.calendar, window)))
 
@@ -126,46 +126,46 @@ class Registry:
 
         Returns: the file's new name in the registry's folder. Raises UnknownDistrict.
         """
-        with self._alone():
-            self._text(district_id)
+        with self._exclusive():
+            self._read_text(district_id)
             gone = set(self._folder.names("removed"))
             names = (f"{district_id}.{n}.toml" for n in range(1, len(gone) + 2))
             target = f"removed/{next(name for name in names if name not in gone)}"
-            self._folder.move(_file(district_id), target)
+            self._folder.move(_file_name(district_id), target)
         return target
 
     def _stems(self) -> tuple[str, ...]:
         return tuple(name.removesuffix(".toml") for name in self._folder.names() if name.endswith(".toml") and name[0] != ".")
 
-    def _text(self, district_id: str) -> str:
+    def _read_text(self, district_id: str) -> str:
         try:
-            return _decoded(district_id, self._folder.read(_file(district_id)))
+            return _decode(district_id, self._folder.read(_file_name(district_id)))
         except FileNotFoundError:
             raise UnknownDistrict(district_id=district_id) from None
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _exclusive(self) -> AbstractContextManager[None]:
         """Return what keeps others from changing the registry meanwhile. Raises RegistryUnlocked."""
         if self._lock is None:
             raise RegistryUnlocked(where=redact(self._folder.url))
         return self._lock()
 
     def _edit(self, district_id: str, change: Callable[[District], District]) -> District:
-        with self._alone():
-            return self._edited(district_id, change)
+        with self._exclusive():
+            return self._edit_locked(district_id, change)
 
-    def _edited(self, district_id: str, change: Callable[[District], District]) -> District:
-        before = self._text(district_id)
+    def _edit_locked(self, district_id: str, change: Callable[[District], District]) -> District:
+        before = self._read_text(district_id)
         district = change(parse_district(district_id, before))
         check_district(district)
         after = edit_district(before, district)
-        if self._text(district_id) != before:
+        if self._read_text(district_id) != before:
             raise RegistryMoved(district_id=district_id)
         if after != before:
             self._write(district_id, after)
         return district
 
     def _write(self, district_id: str, text: str) -> None:
-        self._folder.write(_file(district_id), text.encode("utf-8"))
+        self._folder.write(_file_name(district_id), text.encode("utf-8"))
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -181,20 +181,20 @@ def _warehouse_lock(url: str) -> Callable[[], AbstractContextManager[None]] | No
     def lock() -> Iterator[None]:
         from roster_etl.store.warehouse import Warehouse  # heavy, and a local registry does without
 
-        with Warehouse(url) as warehouse, warehouse.alone("the registry"):
+        with Warehouse(url) as warehouse, warehouse.exclusive("the registry"):
             yield
 
     return lock
 
 
-def _decoded(district_id: str, content: bytes) -> str:
+def _decode(district_id: str, content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise RegistryError(where=f"districts/{district_id}.toml", problem="not UTF-8 text") from None
 
 
-def _file(district_id: str) -> str:
+def _file_name(district_id: str) -> str:
     return f"{check_id(district_id)}.toml"
 
 

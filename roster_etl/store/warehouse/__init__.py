@@ -4,7 +4,7 @@ Belongs here: everything that talks to that database. Which columns there are is
 decided by a plan.
 """
 
-from roster_etl.store.warehouse.audit import Entry
+from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.errors import (
     BadWarehouseUrl,
     ConstraintBroken,
@@ -16,28 +16,37 @@ from roster_etl.store.warehouse.errors import (
     UnknownImport,
     WarehouseError,
     WarehouseUnavailable,
-    no_hold,
+    no_hold_error,
 )
-from roster_etl.store.warehouse.import_result import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile, TableChange
-from roster_etl.store.warehouse.purge import Removal
-from roster_etl.store.warehouse.roster_read import Known
+from roster_etl.store.warehouse.import_result import (
+    REJECTED_ROWS_SCHEMA,
+    RELEASED_ROWS_SCHEMA,
+    Check,
+    Edit,
+    Hold,
+    ImportFile,
+    ImportResult,
+    TableChange,
+)
+from roster_etl.store.warehouse.purge import PurgeScope
+from roster_etl.store.warehouse.roster_read import QueryColumn
 from roster_etl.store.warehouse.warehouse import Warehouse
 
 __all__ = [
-    "LEAVING",
-    "REJECTED",
+    "REJECTED_ROWS_SCHEMA",
+    "RELEASED_ROWS_SCHEMA",
+    "AuditEntry",
     "BadWarehouseUrl",
     "Check",
-    "Conclusion",
     "ConstraintBroken",
     "Edit",
-    "Entry",
     "Hold",
     "ImportFile",
     "ImportNotRunning",
-    "Known",
+    "ImportResult",
     "NoHold",
-    "Removal",
+    "PurgeScope",
+    "QueryColumn",
     "RosterMoved",
     "SchemaAhead",
     "SchemaBehind",
@@ -46,5 +55,5 @@ __all__ = [
     "Warehouse",
     "WarehouseError",
     "WarehouseUnavailable",
-    "no_hold",
+    "no_hold_error",
 ]

@@ -15,22 +15,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from roster_etl.canonical.audit import ACTIONS, AUDIT, Action, Outcome
-from roster_etl.store.actor import acting_via, os_user
+from roster_etl.store.actor import current_channel, os_user
 
 
 @dataclass
 class Attempt:
-    """What the audit has of the attempt under way. ``pending``: actions of the transaction that is open; ``told``: those committed."""
+    """What the audit has of the attempt under way. ``pending_actions``: actions of the transaction that is open; ``committed_actions``: those committed."""
 
-    pending: set[Action] = field(default_factory=set)
-    told: set[Action] = field(default_factory=set)
+    pending_actions: set[Action] = field(default_factory=set)
+    committed_actions: set[Action] = field(default_factory=set)
 
 
 _attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """One line. ``who``: the name that was given, if one was asked for; ``about``: more, never a cell or an id of a person."""
 
     action: Action
@@ -47,7 +47,7 @@ class Entry:
 
 
 @contextmanager
-def attempting() -> Iterator[Attempt]:
+def begin_attempt() -> Iterator[Attempt]:
     """Begin an attempt, of which the audit is to have one line; one within another is the same."""
     if (found := _attempt.get()) is not None:
         yield found
@@ -59,28 +59,28 @@ def attempting() -> Iterator[Attempt]:
         _attempt.reset(token)
 
 
-def ended(*, committed: bool) -> None:
+def record_transaction_end(*, committed: bool) -> None:
     """Say how the transaction ended in which lines were written."""
     if (attempt := _attempt.get()) is not None:
-        attempt.told |= attempt.pending if committed else set()
-        attempt.pending = set()
+        attempt.committed_actions |= attempt.pending_actions if committed else set()
+        attempt.pending_actions = set()
 
 
-def refusal(entry: Entry, error: Exception) -> Entry | None:
+def refusal_entry(entry: AuditEntry, error: Exception) -> AuditEntry | None:
     """Return the line that says why it was not done; None: the audit has a line of the attempt already."""
     attempt = _attempt.get()
-    if attempt is not None and entry.action in attempt.told:
+    if attempt is not None and entry.action in attempt.committed_actions:
         return None
     code = getattr(error, "code", None) or type(error).__name__
     return replace(entry, outcome="refused", about={**entry.about, "code": str(code)})
 
 
-def write(connection: sa.Connection, entries: Iterable[Entry]) -> None:
+def write(connection: sa.Connection, entries: Iterable[AuditEntry]) -> None:
     """Add lines."""
-    common = {"at": datetime.now(UTC), "os_user": os_user(), "via": acting_via()}
+    common = {"at": datetime.now(UTC), "os_user": os_user(), "via": current_channel()}
     for entry in entries:
         if (attempt := _attempt.get()) is not None:
-            attempt.pending.add(entry.action)
+            attempt.pending_actions.add(entry.action)
         connection.execute(sa.insert(AUDIT).values(**common, **{**asdict(entry), "about": dict(entry.about)}))
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 from pyarrow import csv
 
-from roster_etl.canonical.sql_types import SQLITE_MOMENT, Timestamp
+from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT, Timestamp
 from roster_etl.store.warehouse.sqlite_adbc import ONE_BATCH
 
 _SQL_TYPES: dict[pa.DataType, sa.types.TypeEngine[Any]] = {
@@ -38,7 +38,7 @@ def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClaus
         return _stage_sqlite(connection, name, rows, columns)
     staged = sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
     staged.create(connection)
-    copied = f"COPY {name} ({', '.join(_quoted(rows.schema.names))}) FROM STDIN (FORMAT csv)"
+    copied = f"COPY {name} ({', '.join(_quote_names(rows.schema.names))}) FROM STDIN (FORMAT csv)"
     with driver(connection).cursor() as cursor, cursor.copy(copied) as copy:
         for batch in rows.to_batches(max_chunksize=65_536):
             sink = io.BytesIO()
@@ -60,8 +60,8 @@ def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
     if connection.dialect.name == "sqlite":
         with driver(connection).cursor(adbc_stmt_kwargs=ONE_BATCH) as cursor:
             cursor.execute(_literal(connection, query))
-            return _typed(cursor.fetch_arrow_table(), schema)
-    return _typed(_copy_out(connection, query, schema), schema)
+            return _cast_columns(cursor.fetch_arrow_table(), schema)
+    return _cast_columns(_copy_out(connection, query, schema), schema)
 
 
 def driver(connection: sa.Connection) -> Any:
@@ -69,7 +69,7 @@ def driver(connection: sa.Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def _quoted(names: list[str]) -> list[str]:
+def _quote_names(names: list[str]) -> list[str]:
     return [f'"{name}"' for name in names]
 
 
@@ -79,16 +79,16 @@ def _literal(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelec
 
 def _stage_sqlite(connection: sa.Connection, name: str, rows: pa.Table, columns: list[sa.Column[Any]]) -> sa.TableClause:
     with driver(connection).cursor() as cursor:
-        cursor.adbc_ingest(name, _as_stored(rows), mode="create", temporary=True)
+        cursor.adbc_ingest(name, _sqlite_values(rows), mode="create", temporary=True)
     return sa.table(name, *(sa.column(column.name, column.type) for column in columns))
 
 
-def _as_stored(rows: pa.Table) -> pa.Table:
+def _sqlite_values(rows: pa.Table) -> pa.Table:
     """Return `rows` with moments in SQLite's text form; ADBC writes the other types as SQLite keeps them."""
     for position, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type):
             # Arrow's %S has the fraction in it, six digits for microseconds.
-            moments = pc.strftime(rows.column(position), format=SQLITE_MOMENT.replace(".%f", ""))
+            moments = pc.strftime(rows.column(position), format=SQLITE_TIMESTAMP_FORMAT.replace(".%f", ""))
             rows = rows.set_column(position, field.name, moments)
     return rows
 
@@ -118,7 +118,7 @@ def _copy_out(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSele
     )
 
 
-def _typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def _cast_columns(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = [_cast(rows.column(position), field.type) for position, field in enumerate(schema)]
     return pa.table(columns, schema=schema)
 

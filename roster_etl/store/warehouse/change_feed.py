@@ -18,7 +18,7 @@ _CHANGES = sa.table(
 )
 
 
-def published_after(connection: sa.Connection, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
+def imports_published_after(connection: sa.Connection, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
     """Return what was published for a feed after import `import_id` ended (0: from the first), in the order of publishing.
 
     The moment counts, not the number, which says when an import began. Raises UnknownImport.

@@ -19,11 +19,11 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from roster_etl.store.warehouse import sqlite_adbc, vacuum
-from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, plain_errors
+from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, translate_database_errors
 
 BUSY_TIMEOUT_S = 60
 CACHE_KIB = 64 * 1024  # an index of a large district stays in memory while it is written
-_ALWAYS = (
+_PRAGMAS = (
     f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
     "synchronous = NORMAL",
     f"cache_size = -{CACHE_KIB}",
@@ -43,7 +43,7 @@ class Database:
         self.url = _parse(url)
         self.path = Path(str(self.url.database)) if self.is_sqlite else None
         if self.is_sqlite:
-            pragmas = (*_ALWAYS, f"busy_timeout = {int(busy_timeout_s * 1000)}")
+            pragmas = (*_PRAGMAS, f"busy_timeout = {int(busy_timeout_s * 1000)}")
             self._reader = _sqlite_engine(self.url, "BEGIN", pragmas)
             self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", pragmas)
         else:
@@ -57,13 +57,13 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @property
-    def shown_url(self) -> str:
+    def redacted_url(self) -> str:
         """The URL as people may see it, without a password."""
         plain = self.url.set(drivername=self.url.get_backend_name())
         return plain.render_as_string(hide_password=True)
 
     @property
-    def is_open_to_the_network(self) -> bool:
+    def is_unencrypted_remote(self) -> bool:
         """Whether the server is on another machine, and the URL (or ``PGSSLMODE``) does not demand TLS."""
         host = str(self.url.query.get("host") or self.url.host or os.environ.get("PGHOST") or "")
         mode = self.url.query.get("sslmode") or os.environ.get("PGSSLMODE")
@@ -73,13 +73,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a transaction that sees one state of the database, whoever writes meanwhile."""
-        with plain_errors(), self._reader.begin() as connection:
+        with translate_database_errors(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Open a transaction that writes, committed at its end. On SQLite there is one at a time."""
-        with plain_errors(), self._writer.begin() as connection:
+        with translate_database_errors(), self._writer.begin() as connection:
             yield connection
 
     def create(self) -> bool:
@@ -89,15 +89,15 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         # Written once, and kept in the file: readers go on while one process writes.
-        once = _sqlite_engine(self.url, "BEGIN", (*_ALWAYS, "journal_mode = WAL"))
-        with plain_errors(), once.connect():
+        once = _sqlite_engine(self.url, "BEGIN", (*_PRAGMAS, "journal_mode = WAL"))
+        with translate_database_errors(), once.connect():
             return True
 
     def copy_to(self, path: Path) -> bool:
         """Copy the database into a new SQLite file, as it is at one moment, whoever writes meanwhile; False: it is no file."""
         if not self.is_sqlite:
             return False
-        with plain_errors():
+        with translate_database_errors():
             raw = self._reader.raw_connection()
             try:
                 with raw.driver_connection.cursor() as cursor:  # type: ignore[union-attr]
@@ -113,9 +113,9 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         copy.chmod(0o600)
         shutil.move(copy, self.path)
-        once = _sqlite_engine(self.url, "BEGIN", (*_ALWAYS, "journal_mode = WAL"))
+        once = _sqlite_engine(self.url, "BEGIN", (*_PRAGMAS, "journal_mode = WAL"))
         try:
-            with plain_errors(), once.connect():
+            with translate_database_errors(), once.connect():
                 return True
         except Exception:
             self.remove_file()
@@ -132,24 +132,24 @@ class Database:
 
         Raises: NotRewritten: PostgreSQL passed over tables that are not this role's; their files are as they were.
         """
-        with plain_errors():
+        with translate_database_errors():
             if self.is_sqlite:
                 raw = self._writer.raw_connection()
                 try:
                     for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                        _at_once(raw.driver_connection, statement)
+                        _execute(raw.driver_connection, statement)
                 finally:
                     raw.close()
                 return
             with self._writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                vacuum.rewrite(connection)
+                vacuum.vacuum_full(connection)
 
     def ensure_compactable(self) -> None:
         """Find out whether `compact` may rewrite every table. Raises MayNotRewrite."""
         if self.is_sqlite:
             return
         with self.read() as connection:
-            if foreign := vacuum.foreign_tables(connection):
+            if foreign := vacuum.unowned_tables(connection):
                 raise MayNotRewrite(count=len(foreign), first=foreign[0])
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class Database:
         self._writer.dispose()
 
 
-def _at_once(connection: Any, statement: str) -> None:
+def _execute(connection: Any, statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
 

@@ -130,17 +130,17 @@ class NoHold(WarehouseError, PermanentError):
     template = "import {import_id} has no open hold; `roster-etl holds list` shows those that are open"
 
 
-class DecidedMeanwhile(NoHold):
+class HoldAlreadyDecided(NoHold):
     """Somebody, or a newer import, was faster."""
 
     template = "import {import_id} has no open hold any more: it was {decision} by {by}; `roster-etl show {import_id}` tells what became of it"
 
 
-def no_hold(import_id: int, hold: Mapping[str, Any] | None) -> NoHold:
+def no_hold_error(import_id: int, hold: Mapping[str, Any] | None) -> NoHold:
     """Return what is wrong with deciding about an import whose hold is `hold`, as the ledger has it; None: it never was held."""
     if hold is None:
         return NoHold(import_id=import_id)
-    return DecidedMeanwhile(import_id=import_id, decision=hold["decision"], by=hold["decided_by"])
+    return HoldAlreadyDecided(import_id=import_id, decision=hold["decision"], by=hold["decided_by"])
 
 
 _CONSTRAINT = re.compile(r"(?:UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (?:index ')?([A-Za-z0-9_., ]+))?")
@@ -157,7 +157,7 @@ _RETRY = ("08", "40", "53", "55", "57")  # connection, rollback, resources, lock
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def translate_database_errors() -> Iterator[None]:
     """Turn a database's errors into ours, without the statement, its parameters, or the rows that a driver quotes.
 
     Raises: WarehouseUnavailable, ConstraintBroken, WarehouseError; with no cause attached, since a cause would be printed.
@@ -165,27 +165,27 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, AdbcError) as error:
-        plain = _plain(error)
+        plain = _translate(error)
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "psycopg":
             raise
-        plain = _plain(error)
+        plain = _translate(error)
     else:
         return
     raise plain from None
 
 
-def _plain(error: Exception) -> WarehouseError:
+def _translate(error: Exception) -> WarehouseError:
     """Return our error for `error`, and wipe the text of `error`: it may still be printed as the context of ours."""
     driver: Any = error.orig if isinstance(error, DBAPIError) else error
-    plain = _classified(error, driver)
+    plain = _classify(error, driver)
     error.args = driver.args = (plain.message,)
     if isinstance(error, StatementError):
         error.statement = error.params = None
     return plain
 
 
-def _classified(error: Exception, driver: Any) -> WarehouseError:
+def _classify(error: Exception, driver: Any) -> WarehouseError:
     sqlstate = str(getattr(driver, "sqlstate", None) or "unknown")
     text = str(driver)
     broken = _CONSTRAINT.search(text)

@@ -13,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from roster_etl.canonical.ledger import IMPORT_STATUSES, ImportStatus
-from roster_etl.store.warehouse.audit import Entry
+from roster_etl.store.warehouse.audit import AuditEntry
 
-LEAVING: pa.Schema = pa.schema([("import_id", pa.int64()), ("file", pa.string()), ("row", pa.int64())])
-REJECTED: pa.Schema = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())])
+RELEASED_ROWS_SCHEMA: pa.Schema = pa.schema([("import_id", pa.int64()), ("file", pa.string()), ("row", pa.int64())])
+REJECTED_ROWS_SCHEMA: pa.Schema = pa.schema(
+    [("file", pa.string()), ("row", pa.int64()), ("code", pa.string()), ("record", pa.string())]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +69,12 @@ class Edit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Conclusion:
+class ImportResult:
     """How an import ended.
 
-    ``findings``: schema ``frames.arrow.FINDINGS``; ``rejected``: schema REJECTED. None, for these and for files and checks:
+    ``findings``: schema ``frames.arrow.FINDINGS``; ``rejected_rows``: schema REJECTED. None, for these and for files and checks:
     what the ledger has of them stays (a held import that is approved later).
-    ``leaving``: refused rows of earlier imports (columns LEAVING) that leave the quarantine, as they were applied or gave way;
+    ``released_rows``: refused rows of earlier imports (columns LEAVING) that leave the quarantine, as they were applied or gave way;
     ``edits``: stewards' edits that this import begins or ends; both for published imports alone. ``entries``: lines of the audit.
     ``finished_at`` is the moment when the versions of a published import become known.
     """
@@ -81,21 +83,21 @@ class Conclusion:
     status: ImportStatus
     finished_at: datetime
     findings: pa.Table | None = None
-    rejected: pa.Table | None = None
+    rejected_rows: pa.Table | None = None
     files: Sequence[ImportFile] | None = None
     checks: Sequence[Check] | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     hold: Hold | None = None
-    leaving: pa.Table | None = None
+    released_rows: pa.Table | None = None
     edits: Sequence[Edit] = ()
-    entries: Sequence[Entry] = ()
+    entries: Sequence[AuditEntry] = ()
 
     def __post_init__(self) -> None:
         if self.status == "running" or self.status not in IMPORT_STATUSES:
             raise ValueError(f"an import does not end as {self.status!r}")
         if (self.status == "held") != (self.hold is not None):
             raise ValueError("a held import, and no other, says why it is held")
-        if self.status != "published" and (self.edits or (self.leaving is not None and self.leaving.num_rows)):
+        if self.status != "published" and (self.edits or (self.released_rows is not None and self.released_rows.num_rows)):
             raise ValueError("only a published import changes the quarantine and the edits of others")
         if self.finished_at.tzinfo is None:
             raise ValueError("finished_at needs a time zone")
@@ -113,6 +115,6 @@ class TableChange:
     opens: pa.Table | Callable[[], pa.Table]
     closes: pa.Table
 
-    def opening(self) -> pa.Table:
+    def rows_to_open(self) -> pa.Table:
         """Return the rows to open, loading them if they are loaded late."""
         return self.opens() if callable(self.opens) else self.opens

@@ -55,7 +55,7 @@ def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
     return found[0]
 
 
-def tally(connection: sa.Connection, district_id: str | None = None) -> list[dict[str, Any]]:
+def import_counts(connection: sa.Connection, district_id: str | None = None) -> list[dict[str, Any]]:
     """Return by feed and status how many imports there are (``imports``), the highest (``import_id``), and the last ``finished_at``."""
     feed = (IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.kind, IMPORTS.c.status)
     numbers = (
@@ -67,24 +67,24 @@ def tally(connection: sa.Connection, district_id: str | None = None) -> list[dic
     return _dicts(connection, query if district_id is None else query.where(IMPORTS.c.district_id == district_id))
 
 
-def rows_tally(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+def row_counts(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return the sums of the rows of imports: ``import_id``, ``rows_read``, ``rows_accepted``, ``rows_rejected``."""
     files = IMPORT_FILES.c
     sums = [
         sa.cast(sa.func.sum(files[name]), sa.BigInteger()).label(name) for name in ("rows_read", "rows_accepted", "rows_rejected")
     ]
     found: list[dict[str, Any]] = []
-    for start in range(0, len(import_ids), _AT_ONCE):
-        some = import_ids[start : start + _AT_ONCE]
+    for start in range(0, len(import_ids), _IDS_PER_QUERY):
+        some = import_ids[start : start + _IDS_PER_QUERY]
         found += _dicts(connection, sa.select(files.import_id, *sums).where(files.import_id.in_(some)).group_by(files.import_id))
     return found
 
 
-def moments(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+def import_times(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return when imports began and ended: ``import_id``, ``started_at``, ``finished_at``."""
     found: list[dict[str, Any]] = []
-    for start in range(0, len(import_ids), _AT_ONCE):
-        some = IMPORTS.c.import_id.in_(import_ids[start : start + _AT_ONCE])
+    for start in range(0, len(import_ids), _IDS_PER_QUERY):
+        some = IMPORTS.c.import_id.in_(import_ids[start : start + _IDS_PER_QUERY])
         found += _dicts(connection, sa.select(IMPORTS.c.import_id, IMPORTS.c.started_at, IMPORTS.c.finished_at).where(some))
     return found
 
@@ -148,7 +148,7 @@ def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
     return _dicts(connection, sa.select(CHECKS).where(CHECKS.c.import_id == import_id).order_by(CHECKS.c.name))
 
 
-_AT_ONCE = 500  # numbers in one query
+_IDS_PER_QUERY = 500  # numbers in one query
 
 _FOUND = pa.schema(
     [(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c]
@@ -156,10 +156,10 @@ _FOUND = pa.schema(
 )
 
 
-def findings(connection: sa.Connection, import_id: int, fold: int | None) -> list[dict[str, Any]]:
+def findings(connection: sa.Connection, import_id: int, group_above: int | None) -> list[dict[str, Any]]:
     """Return the findings of the import in their order.
 
-    More than `fold` of one severity, code, file, field and cause become one, without row and key, whose count is the sum of theirs.
+    More than `group_above` of one severity, code, file, field and cause become one, without row and key, whose count is the sum of theirs.
     """
     found, group = FINDINGS.c, [FINDINGS.c[name] for name in ("severity", "code", "file", "field", "cause_id")]
     size = sa.func.count().over(partition_by=group)
@@ -168,15 +168,15 @@ def findings(connection: sa.Connection, import_id: int, fold: int | None) -> lis
     marked = sa.select(FINDINGS, size.label("size"), total.label("total"), nth.label("nth")).where(found.import_id == import_id)
     chosen = marked.subquery()
     query = sa.select(*(chosen.c[name] for name in _FOUND.names)).order_by(chosen.c.id)
-    if fold is not None:
-        query = query.where(sa.or_(chosen.c.size <= fold, chosen.c.nth == 1))
-    return [_folded(row, fold) for row in bulk_load.fetch(connection, query, _FOUND).to_pylist()]
+    if group_above is not None:
+        query = query.where(sa.or_(chosen.c.size <= group_above, chosen.c.nth == 1))
+    return [_grouped_finding(row, group_above) for row in bulk_load.fetch(connection, query, _FOUND).to_pylist()]
 
 
-def _folded(row: dict[str, Any], fold: int | None) -> dict[str, Any]:
+def _grouped_finding(row: dict[str, Any], group_above: int | None) -> dict[str, Any]:
     size, total = row.pop("size"), row.pop("total")
     del row["nth"]
-    return row if fold is None or size <= fold else row | {"row": None, "key": None, "count": int(total)}
+    return row if group_above is None or size <= group_above else row | {"row": None, "key": None, "count": int(total)}
 
 
 def holds(
@@ -200,7 +200,7 @@ def hold(connection: sa.Connection, import_id: int) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def quarantined(
+def quarantined_rows(
     connection: sa.Connection, import_id: int | None = None, district_id: str | None = None, source: str | None = None
 ) -> pa.Table:
     """Return rejected rows (schema QUARANTINE) of an import, or of a district or feed, in the order of imports, files and rows."""
@@ -235,7 +235,7 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
     return bulk_load.fetch(connection, query, OPEN_QUARANTINE)
 
 
-def refused_since(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
+def quarantined_since(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return since when the rows that `import_ids` (of one feed) refused have been refused, counted.
 
     Columns: ``file``, ``code`` (the first of a row), ``since`` (when the first import of the feed began that refused the same cells in the

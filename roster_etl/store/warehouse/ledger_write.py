@@ -29,7 +29,15 @@ from roster_etl.canonical.ledger import (
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import bulk_load
 from roster_etl.store.warehouse.errors import ImportNotRunning, NoHold, UnknownImport
-from roster_etl.store.warehouse.import_result import LEAVING, REJECTED, Check, Conclusion, Edit, Hold, ImportFile
+from roster_etl.store.warehouse.import_result import (
+    REJECTED_ROWS_SCHEMA,
+    RELEASED_ROWS_SCHEMA,
+    Check,
+    Edit,
+    Hold,
+    ImportFile,
+    ImportResult,
+)
 
 _FINDING_COLUMNS = ("severity", "code", "file", "row", "field", "key", "message", "cause_id", "count")
 _NUMBERS = {"row", "count", "cause_id"}
@@ -46,7 +54,7 @@ def open_import(connection: sa.Connection, **columns: Any) -> int:
     return number
 
 
-def own(connection: sa.Connection, import_id: int, *expected: str) -> sa.RowMapping:
+def lock_import(connection: sa.Connection, import_id: int, *expected: str) -> sa.RowMapping:
     """Return the import's row, locked, if its status is one of `expected`. Raises UnknownImport, ImportNotRunning."""
     query = sa.select(IMPORTS).where(IMPORTS.c.import_id == import_id).with_for_update()
     row = connection.execute(query).mappings().first()
@@ -57,30 +65,35 @@ def own(connection: sa.Connection, import_id: int, *expected: str) -> sa.RowMapp
     return row
 
 
-def change(connection: sa.Connection, import_id: int, **columns: Any) -> None:
+def update_import(connection: sa.Connection, import_id: int, **columns: Any) -> None:
     """Set columns of the import's row."""
     connection.execute(sa.update(IMPORTS).where(IMPORTS.c.import_id == import_id).values(**columns))
 
 
-def conclude(connection: sa.Connection, conclusion: Conclusion) -> None:
+def conclude(connection: sa.Connection, import_result: ImportResult) -> None:
     """Write how an import ended. What an earlier attempt at the same import wrote is replaced."""
-    number = conclusion.import_id
-    if conclusion.files is not None:
-        replace_files(connection, number, conclusion.files)
-    if conclusion.checks is not None:
-        _replace_checks(connection, number, conclusion.checks)
-    if conclusion.findings is not None:
-        _replace(connection, FINDINGS, number, numbered(conclusion.findings))
-    if conclusion.rejected is not None:
-        _replace(connection, REJECTED_ROWS, number, conclusion.rejected.select(REJECTED.names).cast(REJECTED))
-    if conclusion.leaving is not None:
-        _leave(connection, conclusion.leaving)
-    for edit in conclusion.edits:
-        _edit(connection, number, edit, conclusion.finished_at)
-    if conclusion.hold is not None:
-        _hold(connection, number, conclusion.hold)
-    finished = conclusion.finished_at
-    change(connection, number, status=conclusion.status, finished_at=finished, summary=dict(conclusion.summary))
+    number = import_result.import_id
+    if import_result.files is not None:
+        replace_files(connection, number, import_result.files)
+    if import_result.checks is not None:
+        _replace_checks(connection, number, import_result.checks)
+    if import_result.findings is not None:
+        _replace_rows(connection, FINDINGS, number, number_findings(import_result.findings))
+    if import_result.rejected_rows is not None:
+        _replace_rows(
+            connection,
+            REJECTED_ROWS,
+            number,
+            import_result.rejected_rows.select(REJECTED_ROWS_SCHEMA.names).cast(REJECTED_ROWS_SCHEMA),
+        )
+    if import_result.released_rows is not None:
+        _remove_from_quarantine(connection, import_result.released_rows)
+    for edit in import_result.edits:
+        _apply_edit(connection, number, edit, import_result.finished_at)
+    if import_result.hold is not None:
+        _insert_hold(connection, number, import_result.hold)
+    finished = import_result.finished_at
+    update_import(connection, number, status=import_result.status, finished_at=finished, summary=dict(import_result.summary))
 
 
 def replace_files(connection: sa.Connection, import_id: int, files: Sequence[ImportFile]) -> None:
@@ -98,7 +111,7 @@ def decide_hold(connection: sa.Connection, import_id: int, decision: Decision, b
         raise NoHold(import_id=import_id)
 
 
-def approved(connection: sa.Connection, import_id: int) -> bool:
+def is_approved(connection: sa.Connection, import_id: int) -> bool:
     """Return whether a person has approved the held import."""
     query = sa.select(HOLDS.c.decision).where(HOLDS.c.import_id == import_id)
     return connection.execute(query).scalar() == "approved"
@@ -132,16 +145,16 @@ def supersede_holds(
     return sorted(connection.execute(decided.returning(HOLDS.c.import_id)).scalars())
 
 
-def numbered(findings: pa.Table) -> pa.Table:
+def number_findings(findings: pa.Table) -> pa.Table:
     """Return findings with ``id`` (1 … n within the import) and ``cause_id`` in place of the cause's file and row.
 
     The cause of a finding is the first finding of severity ``reject`` about that file and row; if the cause has no row, the
     first that refuses the whole file or many of its rows, else any. A negative row is the place of a record that no row has
     (``engine.validation.missing_records``): of several findings there one stays, and its row becomes NULL.
     """
-    findings = _once_each(findings)
+    findings = _drop_repeated_missing_records(findings)
     ids = pa.array(range(1, findings.num_rows + 1), pa.int64())
-    findings = findings.append_column("cause_id", _causes(findings, ids))
+    findings = findings.append_column("cause_id", _cause_ids(findings, ids))
     row = findings["row"]
     findings = findings.set_column(
         findings.schema.get_field_index("row"), "row", pc.if_else(pc.less(row, 0), pa.scalar(None, row.type), row)
@@ -150,9 +163,11 @@ def numbered(findings: pa.Table) -> pa.Table:
     return pa.table([ids, *columns], names=["id", *_FINDING_COLUMNS])
 
 
-def _once_each(findings: pa.Table) -> pa.Table:
+def _drop_repeated_missing_records(findings: pa.Table) -> pa.Table:
     """Return `findings` with only the first of those about the same record that no row has."""
-    places = pc.if_else(pc.less(findings["row"], 0), _places(findings["file"], findings["row"]), pa.scalar(None, pa.string()))
+    places = pc.if_else(
+        pc.less(findings["row"], 0), _location_keys(findings["file"], findings["row"]), pa.scalar(None, pa.string())
+    )
     if places.null_count == len(places):
         return findings
     order = pa.array(range(findings.num_rows), pa.int64())
@@ -160,31 +175,31 @@ def _once_each(findings: pa.Table) -> pa.Table:
     return findings.filter(pc.or_(pc.is_null(places), pc.is_in(order, value_set=first.combine_chunks())))
 
 
-def _causes(findings: pa.Table, ids: pa.Array) -> pa.ChunkedArray:
+def _cause_ids(findings: pa.Table, ids: pa.Array) -> pa.ChunkedArray:
     severity, row = findings["severity"], findings["row"]
     refused = pc.equal(severity, "reject")
     whole = pc.or_(pc.is_in(severity, value_set=pa.array(["file", "upload"])), pc.and_(refused, pc.is_null(row)))
     file, no_row = findings["cause_file"], pc.is_null(findings["cause_row"])
     of_file = pc.if_else(no_row, file, pa.scalar(None, pa.string()))
     return pc.coalesce(
-        _first(_places(findings["file"], row), refused, ids, _places(file, findings["cause_row"])),
-        _first(findings["file"], whole, ids, of_file),
-        _first(findings["file"], refused, ids, of_file),
+        _first_ids(_location_keys(findings["file"], row), refused, ids, _location_keys(file, findings["cause_row"])),
+        _first_ids(findings["file"], whole, ids, of_file),
+        _first_ids(findings["file"], refused, ids, of_file),
     )
 
 
-def _first(places: pa.ChunkedArray, chosen: pa.ChunkedArray, ids: pa.Array, wanted: pa.ChunkedArray) -> pa.ChunkedArray:
+def _first_ids(locations: pa.ChunkedArray, chosen: pa.ChunkedArray, ids: pa.Array, wanted: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the id of the first of the `chosen` findings at each of the `wanted` places, null where there is none."""
-    first = pa.table({"place": places, "id": ids}).filter(chosen).group_by("place").aggregate([("id", "min")])
+    first = pa.table({"place": locations, "id": ids}).filter(chosen).group_by("place").aggregate([("id", "min")])
     found = pc.index_in(wanted, value_set=first["place"].combine_chunks(), skip_nulls=True)
     return pc.take(first["id_min"], found)
 
 
-def _places(files: pa.ChunkedArray, rows: pa.ChunkedArray) -> pa.ChunkedArray:
+def _location_keys(files: pa.ChunkedArray, rows: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(files, rows.cast(pa.string()), "\x1f")
 
 
-def _replace(connection: sa.Connection, table: sa.Table, import_id: int, rows: pa.Table) -> None:
+def _replace_rows(connection: sa.Connection, table: sa.Table, import_id: int, rows: pa.Table) -> None:
     connection.execute(sa.delete(table).where(table.c.import_id == import_id))
     if not rows.num_rows:
         return
@@ -194,18 +209,18 @@ def _replace(connection: sa.Connection, table: sa.Table, import_id: int, rows: p
     bulk_load.unstage(connection, staged)
 
 
-def _leave(connection: sa.Connection, leaving: pa.Table) -> None:
+def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) -> None:
     """Take rows out of the quarantine."""
-    if not leaving.num_rows:
+    if not released_rows.num_rows:
         return
-    staged = bulk_load.stage(connection, "leaving", leaving.select(LEAVING.names).cast(LEAVING))
+    staged = bulk_load.stage(connection, "leaving", released_rows.select(RELEASED_ROWS_SCHEMA.names).cast(RELEASED_ROWS_SCHEMA))
     rows = REJECTED_ROWS.c
     same = (staged.c.import_id == rows.import_id, staged.c.file == rows.file, staged.c.row == rows.row)
     connection.execute(sa.delete(REJECTED_ROWS).where(sa.exists().where(*same)))
     bulk_load.unstage(connection, staged)
 
 
-def _edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -> None:
+def _apply_edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -> None:
     """End what is in force of a record's column, and begin the new edit if there is one."""
     feed = connection.execute(sa.select(IMPORTS.c.district_id, IMPORTS.c.source).where(IMPORTS.c.import_id == import_id)).one()
     place = {
@@ -232,7 +247,7 @@ def _replace_checks(connection: sa.Connection, import_id: int, checks: Sequence[
         connection.execute(sa.insert(CHECKS), rows)
 
 
-def _hold(connection: sa.Connection, import_id: int, hold: Hold) -> None:
+def _insert_hold(connection: sa.Connection, import_id: int, hold: Hold) -> None:
     connection.execute(sa.delete(HOLDS).where(HOLDS.c.import_id == import_id))
     connection.execute(sa.insert(HOLDS).values(import_id=import_id, **asdict(hold)))
     fault_point("hold.record")

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from roster_etl.canonical.history import history_table
 from roster_etl.canonical.ledger import IMPORTS
 from roster_etl.canonical.roster import COMMON, TABLES, RosterTable, arrow_schema
-from roster_etl.frames.prefetch import one_ahead
+from roster_etl.frames.prefetch import prefetch
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import bulk_load, ledger_write
 from roster_etl.store.warehouse.errors import ImportNotRunning, RosterMoved
-from roster_etl.store.warehouse.import_result import Conclusion, TableChange
+from roster_etl.store.warehouse.import_result import ImportResult, TableChange
 
 _GIVEN = ("source_file", "source_row", "row_hash", "derived", "extensions")
 _CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
@@ -34,7 +34,7 @@ def opening_schema(table: RosterTable) -> pa.Schema:
     return arrow_schema((*table.columns, *(column for column in COMMON if column.name in _GIVEN)))
 
 
-def base(connection: sa.Connection, district_id: str, source: str, file_set: str | None = None) -> int | None:
+def base_import(connection: sa.Connection, district_id: str, source: str, file_set: str | None = None) -> int | None:
     """Return the newest import that was published for this feed, or one set of its files; None: none was.
 
     The sets of a format fill different tables, so that none moves the ground under the plan of another.
@@ -50,7 +50,7 @@ def base(connection: sa.Connection, district_id: str, source: str, file_set: str
 
 def publish(
     connection: sa.Connection,
-    conclusion: Conclusion,
+    import_result: ImportResult,
     changes: Mapping[str, TableChange],
     planned_on: int | None,
     approved_by: str | None,
@@ -59,20 +59,22 @@ def publish(
 
     Raises: ImportNotRunning, RosterMoved, UnknownImport, NoHold; ConstraintBroken if two current versions have one key.
     """
-    found = ledger_write.own(connection, conclusion.import_id, "running", "held")
+    found = ledger_write.lock_import(connection, import_result.import_id, "running", "held")
     lock_district(connection, found["district_id"])
     if found["status"] == "held":
-        _approve(connection, conclusion, approved_by)
-    _refuse_if_moved(connection, found, planned_on)
-    conclusion = replace(conclusion, finished_at=max(conclusion.finished_at, _last_moment(connection, found, conclusion)))
+        _require_approval(connection, import_result, approved_by)
+    _check_base_unchanged(connection, found, planned_on)
+    import_result = replace(
+        import_result, finished_at=max(import_result.finished_at, _last_published_at(connection, found, import_result))
+    )
     fault_point("publish.begin")
     # All closings first, so that the keys of records that move between tables or ids are free.
     for name in TABLES:
         if name in changes:
-            _close(connection, found, conclusion, name, changes[name].closes, planned_on)
-    for part in one_ahead(_parts(changes)):
-        _open(connection, found, conclusion, part)
-    ledger_write.conclude(connection, conclusion)
+            _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)
+    for part in prefetch(_opening_slices(changes)):
+        _open_versions(connection, found, import_result, part)
+    ledger_write.conclude(connection, import_result)
 
 
 def lock_district(connection: sa.Connection, district_id: str) -> None:
@@ -80,37 +82,37 @@ def lock_district(connection: sa.Connection, district_id: str) -> None:
     lock(connection, district_id)
 
 
-def lock(connection: sa.Connection, what: str) -> None:
-    """Wait until nobody else does `what`; held until the transaction ends. SQLite has one writer anyway."""
+def lock(connection: sa.Connection, name: str) -> None:
+    """Wait until nobody else does `name`; held until the transaction ends. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=8).digest(), "big", signed=True)
+        number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
 
-def _approve(connection: sa.Connection, conclusion: Conclusion, approved_by: str | None) -> None:
+def _require_approval(connection: sa.Connection, import_result: ImportResult, approved_by: str | None) -> None:
     if approved_by is not None:
-        ledger_write.decide_hold(connection, conclusion.import_id, "approved", approved_by, conclusion.finished_at)
-    elif not ledger_write.approved(connection, conclusion.import_id):
-        raise ImportNotRunning(import_id=conclusion.import_id, status="held", expected="approved")
+        ledger_write.decide_hold(connection, import_result.import_id, "approved", approved_by, import_result.finished_at)
+    elif not ledger_write.is_approved(connection, import_result.import_id):
+        raise ImportNotRunning(import_id=import_result.import_id, status="held", expected="approved")
 
 
-def _refuse_if_moved(connection: sa.Connection, found: sa.RowMapping, planned_on: int | None) -> None:
-    newest = base(connection, found["district_id"], found["source"], found["file_set"])
+def _check_base_unchanged(connection: sa.Connection, found: sa.RowMapping, planned_on: int | None) -> None:
+    newest = base_import(connection, found["district_id"], found["source"], found["file_set"])
     # Numbers of imports order the history of a set of files: an older import never comes after a newer one.
     if newest != planned_on or (newest is not None and newest > found["import_id"]):
-        raise _moved(found, planned_on, newest)
+        raise _roster_changed(found, planned_on, newest)
 
 
-def _last_moment(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion) -> datetime:
+def _last_published_at(connection: sa.Connection, found: sa.RowMapping, import_result: ImportResult) -> datetime:
     """Return when the feed was last published: a clock that was set back must not end a version before it began."""
     query = sa.select(IMPORTS.c.finished_at).where(
         IMPORTS.c.district_id == found["district_id"], IMPORTS.c.source == found["source"], IMPORTS.c.status == "published"
     )
     last: datetime | None = connection.execute(query.order_by(IMPORTS.c.import_id.desc()).limit(1)).scalar()
-    return last or conclusion.finished_at
+    return last or import_result.finished_at
 
 
-def _moved(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterMoved:
+def _roster_changed(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> RosterMoved:
     return RosterMoved(
         district_id=found["district_id"],
         source=found["source"],
@@ -120,8 +122,13 @@ def _moved(found: sa.RowMapping, planned_on: int | None, newest: int | None) -> 
     )
 
 
-def _close(
-    connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion, name: str, closes: pa.Table, planned_on: int | None
+def _close_versions(
+    connection: sa.Connection,
+    found: sa.RowMapping,
+    import_result: ImportResult,
+    name: str,
+    closes: pa.Table,
+    planned_on: int | None,
 ) -> None:
     if not closes.num_rows:
         return
@@ -134,55 +141,57 @@ def _close(
         history.c.district_id.concat("") == found["district_id"], history.c.source.concat("") == found["source"]
     )
     result = connection.execute(
-        closed.values(valid_to_import=conclusion.import_id, valid_to=conclusion.finished_at, close_reason=staged.c.close_reason)
+        closed.values(
+            valid_to_import=import_result.import_id, valid_to=import_result.finished_at, close_reason=staged.c.close_reason
+        )
     )
-    if _changed(connection, result) != rows.num_rows:
-        raise _moved(found, planned_on, planned_on)
+    if _changed_rows(connection, result) != rows.num_rows:
+        raise _roster_changed(found, planned_on, planned_on)
     fault_point("publish.closed")
     bulk_load.unstage(connection, staged)
 
 
-def _changed(connection: sa.Connection, result: sa.CursorResult[object]) -> int:
+def _changed_rows(connection: sa.Connection, result: sa.CursorResult[object]) -> int:
     if connection.dialect.name == "sqlite":  # ADBC does not count
         return int(connection.execute(sa.select(sa.func.changes())).scalar_one())
     return int(result.rowcount)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Rows of a table that open, as they are staged: those ``columns`` that differ, and the values ``same`` in all of them."""
+class _OpeningSlice:
+    """Rows of a table that open, as they are staged: those ``columns`` that differ, and the values ``constants`` in all of them."""
 
     table: str
     columns: pa.Table
-    same: Mapping[str, Any]
+    constants: Mapping[str, Any]
 
 
-def _parts(changes: Mapping[str, TableChange]) -> Iterator[_Part]:
+def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlice]:
     """Yield what opens, table by table in publishing order, in the order of the keys."""
     for name in TABLES:
         if name not in changes:
             continue
-        opens = changes[name].opening()
+        opens = changes[name].rows_to_open()
         schema = opening_schema(TABLES[name])
         rows = opens.select(schema.names).cast(schema)
         order = _key_order(rows, TABLES[name])
         for start in range(0, rows.num_rows, _SLICE):
             part = rows.slice(start, _SLICE) if order is None else rows.take(order.slice(start, _SLICE))
-            same = _same_in_all_rows(part)
-            yield _Part(name, part.select([column for column in schema.names if column not in same]), same)
+            same = _constant_columns(part)
+            yield _OpeningSlice(name, part.select([column for column in schema.names if column not in same]), same)
             del part
         del opens, rows  # before the next table is loaded
 
 
-def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusion, part: _Part) -> None:
+def _open_versions(connection: sa.Connection, found: sa.RowMapping, import_result: ImportResult, part: _OpeningSlice) -> None:
     history = history_table(part.table)
     given: dict[str, sa.ColumnElement[Any]] = {
         "district_id": sa.literal(found["district_id"], sa.Text()),
         "source": sa.literal(found["source"], sa.Text()),
-        "valid_from_import": sa.literal(conclusion.import_id, sa.BigInteger()),
-        "valid_from": sa.literal(conclusion.finished_at, history.c.valid_from.type),
+        "valid_from_import": sa.literal(import_result.import_id, sa.BigInteger()),
+        "valid_from": sa.literal(import_result.finished_at, history.c.valid_from.type),
     }
-    same = {column: sa.literal(value, history.c[column].type) for column, value in part.same.items() if value is not None}
+    same = {column: sa.literal(value, history.c[column].type) for column, value in part.constants.items() if value is not None}
     staged = bulk_load.stage(connection, f"opening_{part.table}", part.columns)
     fault_point("publish.staged")
     filled = given | same
@@ -193,7 +202,7 @@ def _open(connection: sa.Connection, found: sa.RowMapping, conclusion: Conclusio
     bulk_load.unstage(connection, staged)
 
 
-def _same_in_all_rows(rows: pa.Table) -> dict[str, Any]:
+def _constant_columns(rows: pa.Table) -> dict[str, Any]:
     """Return the columns that have one value in all of `rows`, and that value: said once, not loaded row by row."""
     same: dict[str, Any] = {}
     for name in rows.schema.names[1:]:  # one column is always loaded: it says how many rows there are

@@ -17,42 +17,42 @@ from roster_etl.canonical.history import HISTORIES, history_table
 from roster_etl.canonical.ledger import CHECKS, FINDINGS, IMPORT_FILES, IMPORTS, OVERRIDES, REJECTED_ROWS
 from roster_etl.canonical.roster import TABLES
 from roster_etl.store.warehouse import bulk_load, ledger_write, roster_read
-from roster_etl.store.warehouse.import_result import Conclusion
+from roster_etl.store.warehouse.import_result import ImportResult
 
-Place = tuple[int, str, int]
+RecordLocation = tuple[int, str, int]
 """An import, a file and a record of it."""
-_NAMES = ("user_id", "observer_id", "student_id", "associated_user_id")
-_ONE_SPACE = ("student", "user")  # whose ids stand in columns without a kind beside them
-_MENTIONS = (("organizations", "principal_name"), ("organizations", "principal_email"), ("attendance", "teacher_name"))
+_USER_ID_COLUMNS = ("user_id", "observer_id", "student_id", "associated_user_id")
+_KINDS_SHARING_ID_COLUMNS = ("student", "user")  # whose ids stand in columns without a kind beside them
+_PERSON_TEXT_COLUMNS = (("organizations", "principal_name"), ("organizations", "principal_email"), ("attendance", "teacher_name"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Removal:
+class PurgeScope:
     """What is to be removed of a district: all of it, one ``person`` (kind and id), or what is older than ``before``.
 
-    ``values``: what tells the person in any cell; ``places``: the records that were about them; ``masked``: their id as findings show
+    ``values``: what tells the person in any cell; ``locations``: the records that were about them; ``masked``: their id as findings show
     it; ``imports``: those of which nothing is kept that was found.
     """
 
     district_id: str
     person: tuple[str, str] | None = None
     values: frozenset[str] = frozenset()
-    places: frozenset[Place] = frozenset()
+    locations: frozenset[RecordLocation] = frozenset()
     masked: str = ""
     before: datetime | None = None
     imports: frozenset[int] = frozenset()
 
 
-def remove(connection: sa.Connection, removal: Removal) -> dict[str, int]:
+def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
     """Remove it, in the transaction of `connection`. Returns how many versions were removed, by table."""
-    if removal.person is not None:
-        counts = _remove_person(connection, removal.district_id, *removal.person, removal.values)
-        _remove_places(connection, removal.places)
-        _remove_keys(connection, removal.district_id, removal.masked)
+    if scope.person is not None:
+        counts = _remove_person(connection, scope.district_id, *scope.person, scope.values)
+        _remove_findings_of_records(connection, scope.locations)
+        _clear_masked_keys(connection, scope.district_id, scope.masked)
         return counts
-    if removal.before is not None:
-        return _remove_past(connection, removal.district_id, removal.before, removal.imports)
-    return _remove_district(connection, removal.district_id, removal.imports)
+    if scope.before is not None:
+        return _remove_closed_versions(connection, scope.district_id, scope.before, scope.imports)
+    return _remove_district(connection, scope.district_id, scope.imports)
 
 
 def person_values(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> set[str]:
@@ -67,15 +67,15 @@ def person_values(connection: sa.Connection, district_id: str, kind: str, user_i
     return {text for text in found if len(text) > 3}
 
 
-def names_person(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> bool:
+def mentions_person(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> bool:
     """Return whether any version, or a steward's edit, is about a user."""
-    abouts = ((history, _about(history, kind, user_id)) for history in HISTORIES.values())
+    abouts = ((history, _user_condition(history, kind, user_id)) for history in HISTORIES.values())
     found = [sa.select(sa.literal(1)).where(h.c.district_id == district_id, about) for h, about in abouts if about is not None]
-    found.append(sa.select(sa.literal(1)).where(OVERRIDES.c.district_id == district_id, _edits_of(user_id)))
+    found.append(sa.select(sa.literal(1)).where(OVERRIDES.c.district_id == district_id, _edits_condition(user_id)))
     return any(connection.execute(query.limit(1)).first() is not None for query in found)
 
 
-def _edits_of(user_id: str) -> sa.ColumnElement[bool]:
+def _edits_condition(user_id: str) -> sa.ColumnElement[bool]:
     return OVERRIDES.c.key.contains(f'"{user_id}"', autoescape=True)
 
 
@@ -83,21 +83,21 @@ def _remove_person(
     connection: sa.Connection, district_id: str, kind: str, user_id: str, values: Collection[str]
 ) -> dict[str, int]:
     """Remove every version that is about a user, and empty the cells of others that name them. Returns rows by table."""
-    _forget_teacher(connection, district_id, kind, user_id)
+    _clear_derived_section_names(connection, district_id, kind, user_id)
     counts = {}
     for name, history in HISTORIES.items():
-        about = _about(history, kind, user_id)
+        about = _user_condition(history, kind, user_id)
         if about is not None:
             counts[name] = _delete(connection, history, history.c.district_id == district_id, about)
-    for table, column in _MENTIONS if values else ():
+    for table, column in _PERSON_TEXT_COLUMNS if values else ():
         history = history_table(table)
         named = sa.and_(history.c.district_id == district_id, sa.func.lower(history.c[column]).in_(sorted(values)))
         connection.execute(sa.update(history).where(named).values({column: None}))
-    _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, _edits_of(user_id))
+    _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id, _edits_condition(user_id))
     return {name: count for name, count in counts.items() if count}
 
 
-def _forget_teacher(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> None:
+def _clear_derived_section_names(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> None:
     """Empty the names of sections that were made of their teacher's."""
     taught, sections = HISTORIES["enrollments"].c, HISTORIES["sections"]
     theirs = sa.select(taught.section_id).where(
@@ -108,25 +108,25 @@ def _forget_teacher(connection: sa.Connection, district_id: str, kind: str, user
     connection.execute(sa.update(sections).where(*where).values(name=None))
 
 
-def _about(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElement[bool] | None:
+def _user_condition(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElement[bool] | None:
     """Return which versions of a history are about a user; None: its records are about nobody."""
     columns = history.c
     arms: list[sa.ColumnElement[bool]] = []
-    for name in _NAMES:
+    for name in _USER_ID_COLUMNS:
         if name not in columns:
             continue
         if name == "user_id" and "user_kind" in columns:
             arms.append(sa.and_(columns.user_kind == kind, columns.user_id == user_id))
-        elif kind in _ONE_SPACE:
+        elif kind in _KINDS_SHARING_ID_COLUMNS:
             arms.append(columns[name] == user_id)
-    if "old_id" in columns and kind in _ONE_SPACE:
+    if "old_id" in columns and kind in _KINDS_SHARING_ID_COLUMNS:
         arms.append(sa.and_(columns.entity == "users", sa.or_(columns.old_id == user_id, columns.new_id == user_id)))
     return sa.or_(*arms) if arms else None
 
 
-def _remove_places(connection: sa.Connection, places: Iterable[Place]) -> None:
+def _remove_findings_of_records(connection: sa.Connection, locations: Iterable[RecordLocation]) -> None:
     """Remove findings and quarantine of records; what followed from such a finding stays, without its cause."""
-    for import_id, file, row in places:
+    for import_id, file, row in locations:
         for table in (REJECTED_ROWS, FINDINGS):
             at = (table.c.import_id == import_id, table.c.file == file, table.c.row == row)
             if table is FINDINGS:
@@ -136,7 +136,7 @@ def _remove_places(connection: sa.Connection, places: Iterable[Place]) -> None:
             connection.execute(sa.delete(table).where(*at))
 
 
-def _remove_keys(connection: sa.Connection, district_id: str, masked: str) -> None:
+def _clear_masked_keys(connection: sa.Connection, district_id: str, masked: str) -> None:
     """Forget the masked keys of findings that may be a user's."""
     of_district = sa.select(IMPORTS.c.import_id).where(IMPORTS.c.district_id == district_id)
     if not masked.strip("•"):  # too short an id shows nothing
@@ -145,13 +145,15 @@ def _remove_keys(connection: sa.Connection, district_id: str, masked: str) -> No
     connection.execute(sa.update(FINDINGS).where(FINDINGS.c.import_id.in_(of_district), named).values(key=None))
 
 
-def _remove_past(connection: sa.Connection, district_id: str, before: datetime, imports: Collection[int]) -> dict[str, int]:
+def _remove_closed_versions(
+    connection: sa.Connection, district_id: str, before: datetime, imports: Collection[int]
+) -> dict[str, int]:
     """Remove the versions that were closed before a moment, and what was found in `imports`. Returns rows by table."""
     counts = {
         name: _delete(connection, history, history.c.district_id == district_id, history.c.valid_to < before)
         for name, history in HISTORIES.items()
     }
-    _forget(connection, imports, (FINDINGS, REJECTED_ROWS))
+    _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS))
     return {name: count for name, count in counts.items() if count}
 
 
@@ -159,21 +161,21 @@ def _remove_district(connection: sa.Connection, district_id: str, imports: Colle
     """Remove every version of a district, and all that was found in its `imports`. Returns rows by table."""
     counts = {name: _delete(connection, history, history.c.district_id == district_id) for name, history in HISTORIES.items()}
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id)
-    _forget(connection, imports, (FINDINGS, REJECTED_ROWS, IMPORT_FILES, CHECKS))
+    _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS, IMPORT_FILES, CHECKS))
     return {name: count for name, count in counts.items() if count}
 
 
-def end(connection: sa.Connection, conclusions: Iterable[Conclusion]) -> None:
+def conclude_purges(connection: sa.Connection, import_results: Iterable[ImportResult]) -> None:
     """End the imports of kind ``purge``, in the transaction that removed."""
-    for conclusion in conclusions:
-        ledger_write.own(connection, conclusion.import_id, "running")
+    for conclusion in import_results:
+        ledger_write.lock_import(connection, conclusion.import_id, "running")
         ledger_write.conclude(connection, conclusion)
 
 
 def versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return every version of a table for a feed, without its number, in the order of the numbers."""
     history, schema = history_table(name), TABLES[name].full_schema
-    chosen = [roster_read.selected(connection, history.c[field.name], field.type) for field in schema]
+    chosen = [roster_read.select_column(connection, history.c[field.name], field.type) for field in schema]
     query = sa.select(*chosen).where(history.c.district_id == district_id, history.c.source == source)
     return bulk_load.fetch(connection, query.order_by(history.c.version_id), schema).drop_columns("version_id")
 
@@ -188,7 +190,7 @@ def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> No
         bulk_load.unstage(connection, staged)
 
 
-def _forget(connection: sa.Connection, imports: Collection[int], tables: Iterable[sa.Table]) -> None:
+def _delete_import_rows(connection: sa.Connection, imports: Collection[int], tables: Iterable[sa.Table]) -> None:
     for table in tables:
         connection.execute(sa.delete(table).where(table.c.import_id.in_(sorted(imports))))
 

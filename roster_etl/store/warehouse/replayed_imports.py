@@ -18,13 +18,15 @@ from roster_etl.store.warehouse import ledger_write
 Row = Mapping[str, Any]
 
 
-def begin(connection: sa.Connection, row: Row) -> None:
+def insert_running_import(connection: sa.Connection, row: Row) -> None:
     """Enter the import of `row` as ``running``; columns that this schema lacks are left out."""
-    columns = {name: value for name, value in _typed(IMPORTS, row).items() if name not in ("status", "summary", "finished_at")}
+    columns = {
+        name: value for name, value in _typed_values(IMPORTS, row).items() if name not in ("status", "summary", "finished_at")
+    }
     ledger_write.open_import(connection, **columns)
 
 
-def end(
+def write_import_end(
     connection: sa.Connection,
     row: Row,
     *,
@@ -41,19 +43,19 @@ def end(
         if rows is not None:
             connection.execute(sa.delete(table).where(table.c.import_id == number))
             if rows:
-                connection.execute(sa.insert(table), [{"import_id": number, **_typed(table, one)} for one in rows])
-    ended = _typed(IMPORTS, row)
-    ledger_write.change(connection, number, **{name: ended[name] for name in ("status", "summary", "finished_at")})
+                connection.execute(sa.insert(table), [{"import_id": number, **_typed_values(table, one)} for one in rows])
+    ended = _typed_values(IMPORTS, row)
+    ledger_write.update_import(connection, number, **{name: ended[name] for name in ("status", "summary", "finished_at")})
 
 
-def enter_edits(connection: sa.Connection, edits: Sequence[Row]) -> None:
+def insert_edits(connection: sa.Connection, edits: Sequence[Row]) -> None:
     """Enter stewards' edits as they were elsewhere; they are numbered anew."""
     if edits:
-        rows = [{name: value for name, value in _typed(OVERRIDES, one).items() if name != "override_id"} for one in edits]
+        rows = [{name: value for name, value in _typed_values(OVERRIDES, one).items() if name != "override_id"} for one in edits]
         connection.execute(sa.insert(OVERRIDES), rows)
 
 
-def _typed(table: sa.Table, row: Row) -> dict[str, Any]:
+def _typed_values(table: sa.Table, row: Row) -> dict[str, Any]:
     return {name: _value(table.c[name], value) for name, value in row.items() if name in table.c}
 
 

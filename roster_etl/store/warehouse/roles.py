@@ -16,12 +16,23 @@ from roster_etl.canonical.roster import TABLES
 from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse.errors import NoRoles, UnknownRole
 
-_TOLD = (IMPORTS, IMPORT_FILES, FINDINGS, HOLDS, CHECKS)  # not the quarantine, which has rows as they came, nor stewards' edits
+_READABLE_LEDGER_TABLES = (
+    IMPORTS,
+    IMPORT_FILES,
+    FINDINGS,
+    HOLDS,
+    CHECKS,
+)  # not the quarantine, which has rows as they came, nor stewards' edits
 
 
 def reader_statements(role: str) -> Iterator[str]:
     """Yield what lets `role` read the roster, its history and the ledger, and nothing else. `role` is quoted already."""
-    readable = (*TABLES, "changes", *(table.name for table in HISTORIES.values()), *(table.name for table in _TOLD))
+    readable = (
+        *TABLES,
+        "changes",
+        *(table.name for table in HISTORIES.values()),
+        *(table.name for table in _READABLE_LEDGER_TABLES),
+    )
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT SELECT ON {', '.join(readable)}, alembic_version TO {role}"
 
@@ -42,10 +53,10 @@ def grant(connection: sa.Connection, *, reader: str | None = None, loader: str |
     statements: list[str] = []
     for role, say in ((reader, reader_statements), (loader, loader_statements)):
         if role is not None:
-            statements += say(_quoted(connection, role))
+            statements += say(_quote_role(connection, role))
     if loader is not None:
         database = connection.dialect.identifier_preparer.quote(str(connection.engine.url.database))
-        statements.append(f"GRANT TEMPORARY ON DATABASE {database} TO {_quoted(connection, loader)}")
+        statements.append(f"GRANT TEMPORARY ON DATABASE {database} TO {_quote_role(connection, loader)}")
     for statement in statements:
         connection.exec_driver_sql(statement)
     return tuple(statements)
@@ -56,10 +67,10 @@ def check(connection: sa.Connection, *names: str | None) -> None:
     if connection.dialect.name != "postgresql":
         raise NoRoles
     for name in filter(None, names):
-        _quoted(connection, name)
+        _quote_role(connection, name)
 
 
-def granted(connection: sa.Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def granted_roles(connection: sa.Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the readers and the loaders: a migration makes views anew, and what was granted on them is to be granted again."""
     if connection.dialect.name != "postgresql" or not sa.inspect(connection).has_table(IMPORTS.name):
         return (), ()
@@ -72,7 +83,7 @@ def granted(connection: sa.Connection) -> tuple[tuple[str, ...], tuple[str, ...]
     return tuple(role for role, writes in found if not writes), tuple(role for role, writes in found if writes)
 
 
-def _quoted(connection: sa.Connection, role: str) -> str:
+def _quote_role(connection: sa.Connection, role: str) -> str:
     if connection.execute(sa.text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first() is None:
         raise UnknownRole(role=role)
     return connection.dialect.identifier_preparer.quote(role)

@@ -14,19 +14,19 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from roster_etl.canonical.history import history_table, key_expressions
-from roster_etl.canonical.references import MENTIONS, REFERENCES
+from roster_etl.canonical.references import ID_COLUMNS, REFERENCES
 from roster_etl.canonical.roster import TABLES, RosterTable
-from roster_etl.canonical.sql_types import SQLITE_MOMENT
+from roster_etl.canonical.sql_types import SQLITE_TIMESTAMP_FORMAT
 from roster_etl.store.warehouse import bulk_load
 
 
 def current_schema(table: RosterTable) -> pa.Schema:
-    """Return the schema of what `current` returns: ``version_id``, key, school (if any), ``source_file``, ``row_hash``."""
-    school = (table.has_school,) if table.has_school and table.has_school not in table.key else ()
+    """Return the schema of what `current_versions` returns: ``version_id``, key, school (if any), ``source_file``, ``row_hash``."""
+    school = (table.school_column,) if table.school_column and table.school_column not in table.key else ()
     return pa.schema([table.full_schema.field(name) for name in ("version_id", *table.key, *school, "source_file", "row_hash")])
 
 
-def current(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+def current_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return one row a current version; columns as in `current_schema`."""
     history, schema = history_table(name), current_schema(TABLES[name])
     query = sa.select(*_columns(connection, history, schema)).where(
@@ -46,7 +46,7 @@ def current_hashes(connection: sa.Connection, district_id: str, source: str, nam
 
 def current_by_school(connection: sa.Connection, district_id: str, source: str, name: str) -> dict[str, int]:
     """Return the number of current versions by school; empty for a table whose records belong to no school."""
-    history, school = history_table(name), TABLES[name].has_school
+    history, school = history_table(name), TABLES[name].school_column
     if school is None:
         return {}
     query = sa.select(history.c[school], sa.func.count()).where(
@@ -78,7 +78,7 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
     return found
 
 
-def matching(connection: sa.Connection, district_id: str, source: str, name: str, keys: pa.Table) -> pa.Table:
+def versions_by_key(connection: sa.Connection, district_id: str, source: str, name: str, keys: pa.Table) -> pa.Table:
     """Return the current versions of the records that `keys` names, whole; the index of current keys finds each of them."""
     table, history = TABLES[name], history_table(name)
     staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
@@ -101,7 +101,7 @@ def _key_schema(table: RosterTable) -> pa.Schema:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class QueryColumn:
     """A column of a roster table that is asked for under another name, and the values that records have elsewhere in their row."""
 
     table: str
@@ -110,7 +110,7 @@ class Known:
     where: Mapping[str, str | bool | int] = field(default_factory=dict)
 
 
-def known(connection: sa.Connection, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+def distinct_values(connection: sa.Connection, district_id: str, source: str, columns: Sequence[QueryColumn]) -> pa.Table:
     """Return the different combinations of values that current records have in `columns`, as text; incomplete ones are left out.
 
     Columns of several tables are put together along the references between them. Raises ValueError where there is none.
@@ -119,7 +119,7 @@ def known(connection: sa.Connection, district_id: str, source: str, columns: Seq
     histories = {name: history_table(name) for name in names}
     joined: Any = histories[names[0]]
     for position, name in enumerate(names[1:], start=1):
-        joined = joined.join(histories[name], _along(names[:position], name, histories))
+        joined = joined.join(histories[name], _join_condition(names[:position], name, histories))
     current = [
         condition
         for history in histories.values()
@@ -133,7 +133,7 @@ def known(connection: sa.Connection, district_id: str, source: str, columns: Seq
     return bulk_load.fetch(connection, query, pa.schema([(name, pa.string()) for name in chosen]))
 
 
-def _along(before: Sequence[str], name: str, histories: Mapping[str, sa.Table]) -> sa.ColumnElement[bool]:
+def _join_condition(before: Sequence[str], name: str, histories: Mapping[str, sa.Table]) -> sa.ColumnElement[bool]:
     """Return how records of `name` belong to those of a table `before`."""
     for reference in REFERENCES:
         if (reference.table in before and reference.parent == name) or (reference.parent in before and reference.table == name):
@@ -143,7 +143,7 @@ def _along(before: Sequence[str], name: str, histories: Mapping[str, sa.Table]) 
     raise ValueError(f"nothing refers from {name} to {', '.join(before)}, or the other way")
 
 
-def last_of_the_gone(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+def last_removed_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return, whole, the last version of each record that has no current one, in the order of their numbers."""
     table, history = TABLES[name], history_table(name)
     feed = (history.c.district_id == district_id, history.c.source == source)
@@ -156,10 +156,10 @@ def last_of_the_gone(connection: sa.Connection, district_id: str, source: str, n
     return bulk_load.fetch(connection, query, table.full_schema)
 
 
-def left_behind(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
+def versions_before_rename(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
     """Return, whole, the versions of records that were gone when their id changed: the old id may be another record's by now."""
     table, history, changes = TABLES[name], history_table(name), history_table("id_changes")
-    column = next((column for entity, column in MENTIONS.get(name, ()) if entity == name), None)
+    column = next((column for entity, column in ID_COLUMNS.get(name, ()) if entity == name), None)
     if column is None:
         return table.full_schema.empty_table()
     feed = [of.c[own] == value for of in (changes, history) for own, value in (("district_id", district_id), ("source", source))]
@@ -173,33 +173,35 @@ def left_behind(connection: sa.Connection, district_id: str, source: str, name: 
     return bulk_load.fetch(connection, query, table.full_schema)
 
 
-def ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+def versions_ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return, whole, the versions that were current just before import `import_id`, and are no more."""
     history = history_table(name)
-    return _of_feed(
+    return _feed_versions(
         connection, district_id, source, name, history.c.valid_from_import < import_id, history.c.valid_to_import >= import_id
     )
 
 
-def begun_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+def versions_begun_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return, whole, the versions that are current, and were opened by import `import_id` or a later one."""
     history = history_table(name)
-    return _of_feed(
+    return _feed_versions(
         connection, district_id, source, name, history.c.valid_from_import >= import_id, history.c.valid_to_import.is_(None)
     )
 
 
-def closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+def versions_closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return, whole, the versions that import `import_id` closed."""
-    return _of_feed(connection, district_id, source, name, history_table(name).c.valid_to_import == import_id)
+    return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_to_import == import_id)
 
 
-def opened_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
+def versions_opened_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
     """Return, whole, the versions that import `import_id` opened."""
-    return _of_feed(connection, district_id, source, name, history_table(name).c.valid_from_import == import_id)
+    return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_from_import == import_id)
 
 
-def _of_feed(connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]) -> pa.Table:
+def _feed_versions(
+    connection: sa.Connection, district_id: str, source: str, name: str, *chosen: sa.ColumnElement[bool]
+) -> pa.Table:
     history, schema = history_table(name), TABLES[name].full_schema
     feed = (history.c.district_id == district_id, history.c.source == source)
     query = sa.select(*_columns(connection, history, schema)).where(*feed, *chosen).order_by(history.c.version_id)
@@ -211,7 +213,7 @@ def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: s
     history, schema = history_table(name), TABLES[name].full_schema
     feed = [history.c.district_id == district_id, *([history.c.source == source] if source else [])]
     # Both databases compare a moment with ISO text, here written by ourselves.
-    then: sa.ColumnElement[datetime] = sa.literal_column(f"'{moment.astimezone(UTC).strftime(SQLITE_MOMENT)}'")
+    then: sa.ColumnElement[datetime] = sa.literal_column(f"'{moment.astimezone(UTC).strftime(SQLITE_TIMESTAMP_FORMAT)}'")
     known = [*feed, history.c.valid_from <= then]
     chosen = _columns(connection, history, schema)
     # Current and past versions are indexed apart, so they are asked for apart.
@@ -251,10 +253,10 @@ def _equal(column: sa.Column[Any], expression: str, value: object) -> sa.ColumnE
 
 
 def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) -> list[sa.ColumnElement[Any]]:
-    return [selected(connection, history.c[field.name], field.type) for field in schema]
+    return [select_column(connection, history.c[field.name], field.type) for field in schema]
 
 
-def selected(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:
+def select_column(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:
     """Return `column` as `bulk.fetch` wants it in a query."""
     if connection.dialect.name == "postgresql" and pa.types.is_timestamp(kind):
         written = sa.func.to_char(sa.func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')

@@ -30,17 +30,17 @@ def ensure_current(database: Database) -> None:
     """Return if the database has this version's schema; a new SQLite file gets it at once. Raises SchemaBehind."""
     database.create()
     with database.read() as connection:
-        found = version(connection)
+        found = schema_revision(connection)
         empty = found is None and not sa.inspect(connection).get_table_names()
     if found == migrations.HEAD:
         return
-    _refuse_newer(found)
+    _reject_newer_schema(found)
     if not (database.is_sqlite and empty):
         raise SchemaBehind(found=found or "empty", expected=migrations.HEAD)
     migrate(database)
 
 
-def version(connection: sa.Connection) -> str | None:
+def schema_revision(connection: sa.Connection) -> str | None:
     """Return the revision of the database's schema; None: it has none."""
     if not sa.inspect(connection).has_table(_VERSION.name):
         return None
@@ -51,10 +51,10 @@ def revision(database: Database) -> str | None:
     """Return the revision of a database, which is created if it is a file that is not there."""
     database.create()
     with database.read() as connection:
-        return version(connection)
+        return schema_revision(connection)
 
 
-def running(database: Database) -> list[int]:
+def running_imports(database: Database) -> list[int]:
     """Return the imports that are running: columns that every revision has."""
     imports = sa.table("imports", sa.column("import_id", sa.BigInteger()), sa.column("status", sa.Text()))
     with database.read() as connection:
@@ -64,7 +64,7 @@ def running(database: Database) -> list[int]:
         return list(connection.execute(query).scalars())
 
 
-def _refuse_newer(found: str | None) -> None:
+def _reject_newer_schema(found: str | None) -> None:
     if found is not None and found > migrations.HEAD:  # revisions are numbered: four digits
         raise SchemaAhead(found=found, expected=migrations.HEAD)
 
@@ -75,10 +75,10 @@ def migrate(database: Database) -> str | None:
     with database.write() as connection:
         if not database.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        before = version(connection)
-        _refuse_newer(before)
+        before = schema_revision(connection)
+        _reject_newer_schema(before)
         if before != migrations.HEAD:
-            readers, loaders = roles.granted(connection)
+            readers, loaders = roles.granted_roles(connection)
             _drop_views(connection)
             _upgrade(connection)
             _create_views(connection)

@@ -15,7 +15,7 @@ STATISTICS = "pg_statistic"
 
 # Who may VACUUM: a table's owner, the database's owner (shared tables aside), since version 17 a role with MAINTAIN.
 _MAINTAINS = " OR has_table_privilege(c.oid, 'MAINTAIN')"
-_FOREIGN = """
+_UNOWNED_TABLES_SQL = """
 SELECT c.relname FROM pg_class c, pg_database d
 WHERE d.datname = current_database() AND c.relkind = 'r' AND c.relname IN :names AND pg_table_is_visible(c.oid)
 AND NOT (pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE'){maintains})
@@ -27,14 +27,14 @@ WHERE c.relkind = 'r' AND c.relname IN :names AND pg_table_is_visible(c.oid) ORD
 """
 
 
-def foreign_tables(connection: sa.Connection) -> tuple[str, ...]:
+def unowned_tables(connection: sa.Connection) -> tuple[str, ...]:
     """Return the tables with personal data that the role of `connection` may not rewrite."""
     version = connection.dialect.server_version_info or (0,)
-    statement = _FOREIGN.format(maintains=_MAINTAINS if version >= (17,) else "")
-    return tuple(str(row[0]) for row in connection.execute(_about_tables(statement)))
+    statement = _UNOWNED_TABLES_SQL.format(maintains=_MAINTAINS if version >= (17,) else "")
+    return tuple(str(row[0]) for row in connection.execute(_bind_table_names(statement)))
 
 
-def rewrite(connection: sa.Connection) -> None:
+def vacuum_full(connection: sa.Connection) -> None:
     """Rewrite every table; `connection` commits each statement at once. Raises NotRewritten: some were passed over."""
     before = _files(connection)
     connection.exec_driver_sql("VACUUM (FULL, ANALYZE)")
@@ -45,9 +45,9 @@ def rewrite(connection: sa.Connection) -> None:
 
 def _files(connection: sa.Connection) -> dict[str, int]:
     """Return the file in which each table lies: a rewritten one lies in another."""
-    return {str(name): int(file) for name, file in connection.execute(_about_tables(_FILES))}
+    return {str(name): int(file) for name, file in connection.execute(_bind_table_names(_FILES))}
 
 
-def _about_tables(statement: str) -> sa.TextClause:
+def _bind_table_names(statement: str) -> sa.TextClause:
     names = [*(table.name for table in METADATA.sorted_tables), STATISTICS]
     return sa.text(statement).bindparams(sa.bindparam("names", names, expanding=True))

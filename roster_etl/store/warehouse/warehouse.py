@@ -32,11 +32,11 @@ from roster_etl.store.warehouse import (
     schema,
 )
 from roster_etl.store.warehouse import change_feed as changes
-from roster_etl.store.warehouse.audit import Entry
+from roster_etl.store.warehouse.audit import AuditEntry
 from roster_etl.store.warehouse.database import BUSY_TIMEOUT_S, Database
-from roster_etl.store.warehouse.import_result import Conclusion, ImportFile, TableChange
-from roster_etl.store.warehouse.purge import Removal
-from roster_etl.store.warehouse.roster_read import Known
+from roster_etl.store.warehouse.import_result import ImportFile, ImportResult, TableChange
+from roster_etl.store.warehouse.purge import PurgeScope
+from roster_etl.store.warehouse.roster_read import QueryColumn
 
 
 class Warehouse:
@@ -60,12 +60,12 @@ class Warehouse:
     @property
     def url(self) -> str:
         """The URL as people may see it, without a password."""
-        return self._database.shown_url
+        return self._database.redacted_url
 
     @property
     def is_open_to_the_network(self) -> bool:
         """Whether what is said to the database could be read on the way: another machine, and TLS is not demanded."""
-        return self._database.is_open_to_the_network
+        return self._database.is_unencrypted_remote
 
     def close(self) -> None:
         """Close the connections that are kept. The object can still be used."""
@@ -81,29 +81,29 @@ class Warehouse:
 
     def running(self) -> list[int]:
         """Return the imports that are running, whatever revision the database has."""
-        return schema.running(self._database)
+        return schema.running_imports(self._database)
 
     def grant(self, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
         """Let a role read (PostgreSQL), or one import, and return the statements. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
-        entry = Entry(action="grant", about=named)
+        entry = AuditEntry(action="grant", about=named)
         with self.attempt(entry), self._writing() as connection:
             statements = roles.grant(connection, reader=reader, loader=loader)
-            self._write_down(connection, [entry])
+            self._append_audit(connection, [entry])
             return statements
 
     def check_roles(self, *, reader: str | None = None, loader: str | None = None) -> None:
         """Refuse roles that `grant` would refuse, whatever revision the database has. Raises NoRoles, UnknownRole."""
         named = {kind: role for kind, role in (("reader", reader), ("loader", loader)) if role}
         self._database.create()
-        with self.attempt(Entry(action="grant", about=named)), self._database.read() as connection:
+        with self.attempt(AuditEntry(action="grant", about=named)), self._database.read() as connection:
             roles.check(connection, *named.values())
 
     @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        """Let one process at a time, on whatever host, do `what`: PostgreSQL keeps the lock until the block ends, or its process does."""
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Let one process at a time, on whatever host, do `name`: PostgreSQL keeps the lock until the block ends, or its process does."""
         with self._database.write() as connection:
-            publish.lock(connection, what)
+            publish.lock(connection, name)
             yield
 
     @contextmanager
@@ -122,7 +122,7 @@ class Warehouse:
                 yield connection
             committed = True
         finally:
-            audit.ended(committed=committed)
+            audit.record_transaction_end(committed=committed)
 
     def _check(self) -> None:
         if not self._checked:
@@ -145,9 +145,9 @@ class Warehouse:
         import_id: int | None = None,
         file_set: str = "",
         claim: Callable[[int], None] = lambda _: None,
-        entry: Entry | None = None,
+        entry: AuditEntry | None = None,
     ) -> int:
-        """Enter an import that begins, as ``running``, and return its number.
+        """Enter an import that begins, as ``running_imports``, and return its number.
 
         Args: import_id: keep a number that it had; claim: told the number before anybody else can see the import; entry: the audit's
             line of who asked for it, which learns that number.
@@ -160,7 +160,7 @@ class Warehouse:
                 connection, **columns, received_at=received_at, started_at=started_at, options=dict(options or {}), **given
             )
             claim(number)
-            self._write_down(connection, [replace(entry, import_id=number)] if entry else [])
+            self._append_audit(connection, [replace(entry, import_id=number)] if entry else [])
             fault_point("ledger.open")
         fault_point("ledger.opened")
         return number
@@ -171,39 +171,41 @@ class Warehouse:
         """Say which upload a running import reads, once that is known."""
         columns = {"upload_id": upload_id, "received_at": received_at, "options": None if options is None else dict(options)}
         with self._writing() as connection:
-            ledger_write.own(connection, import_id, "running")
-            ledger_write.change(connection, import_id, **{name: value for name, value in columns.items() if value is not None})
+            ledger_write.lock_import(connection, import_id, "running")
+            ledger_write.update_import(
+                connection, import_id, **{name: value for name, value in columns.items() if value is not None}
+            )
             fault_point("ledger.upload")
 
     def record_files(self, import_id: int, files: Sequence[ImportFile]) -> None:
         """Write the files of a running import, instead of those that the ledger has."""
         with self._writing() as connection:
-            ledger_write.own(connection, import_id, "running")
+            ledger_write.lock_import(connection, import_id, "running")
             ledger_write.replace_files(connection, import_id, files)
 
     def resume(self, import_id: int, run_id: str | None = None) -> None:
         """Take up an import that failed, or that a dead process left running."""
         with self._writing() as connection:
-            ledger_write.own(connection, import_id, "running", "failed")
-            ledger_write.change(
+            ledger_write.lock_import(connection, import_id, "running", "failed")
+            ledger_write.update_import(
                 connection, import_id, status="running", finished_at=None, **({"run_id": run_id} if run_id else {})
             )
             fault_point("ledger.resume")
 
-    def conclude(self, conclusion: Conclusion) -> None:
+    def conclude(self, import_result: ImportResult) -> None:
         """End a running import that publishes nothing. Raises ImportNotRunning."""
-        if conclusion.status in ("published", "discarded"):
-            raise ValueError(f"{conclusion.status}: use publish or decide_hold")
+        if import_result.status in ("published", "discarded"):
+            raise ValueError(f"{import_result.status}: use publish or decide_hold")
         with self._writing() as connection:
-            ledger_write.own(connection, conclusion.import_id, "running")
-            ledger_write.conclude(connection, conclusion)
-            self._write_down(connection, conclusion.entries)
+            ledger_write.lock_import(connection, import_result.import_id, "running")
+            ledger_write.conclude(connection, import_result)
+            self._append_audit(connection, import_result.entries)
             fault_point("ledger.conclude")
         fault_point("ledger.concluded")
 
     def publish(
         self,
-        conclusion: Conclusion,
+        import_result: ImportResult,
         changes: Mapping[str, TableChange],
         base: int | None,
         *,
@@ -211,27 +213,27 @@ class Warehouse:
     ) -> None:
         """Close and open versions, and end the import as ``published``: all of it, or nothing.
 
-        Args:    conclusion: status ``published``. changes: by roster table. base: what `base` said when the plan was made.
+        Args:    conclusion: status ``published``. changes: by roster table. base: what `base_import` said when the plan was made.
                  approved_by: who approved, for an import that is held (unless `decide_hold` has said so).
         Raises:  RosterMoved: another import was published for the feed since. ImportNotRunning: it ended, or is held.
                  ConstraintBroken: two current versions would have one key.
         """
-        if conclusion.status != "published":
-            raise ValueError(f"{conclusion.status}: use conclude")
+        if import_result.status != "published":
+            raise ValueError(f"{import_result.status}: use conclude")
         with self._writing() as connection:
-            publish.publish(connection, conclusion, changes, base, approved_by)
-            self._write_down(connection, conclusion.entries)
+            publish.publish(connection, import_result, changes, base, approved_by)
+            self._append_audit(connection, import_result.entries)
             fault_point("publish.commit")
         fault_point("publish.committed")
 
     def decide_hold(self, import_id: int, decision: Decision, by: str, at: datetime) -> None:
         """Write what a person decided about a held import; ``discarded`` ends it. Raises NoHold, ImportNotRunning."""
         with self._writing() as connection:
-            row = ledger_write.own(connection, import_id, "held")
+            row = ledger_write.lock_import(connection, import_id, "held")
             ledger_write.decide_hold(connection, import_id, decision, by, at)
-            self._write_down(connection, _decided(row, decision, by))
+            self._append_audit(connection, _decision_entries(row, decision, by))
             if decision == "discarded":
-                ledger_write.change(connection, import_id, status="discarded")
+                ledger_write.update_import(connection, import_id, status="discarded")
             fault_point("decide.record")
         fault_point("decide.recorded")
 
@@ -270,15 +272,15 @@ class Warehouse:
 
     # The audit
 
-    def write_down(self, *entries: Entry) -> None:
+    def append_audit(self, *entries: AuditEntry) -> None:
         """Add lines to the audit: of what this database does not carry out itself, or of what was refused."""
         with self._writing() as connection:
-            self._write_down(connection, entries)
+            self._append_audit(connection, entries)
 
     @contextmanager
-    def attempt(self, entry: Entry) -> Iterator[None]:
+    def attempt(self, entry: AuditEntry) -> Iterator[None]:
         """Have the audit know of an attempt in one line: that of the transaction which carries it out, or why it was refused."""
-        with audit.attempting():
+        with audit.begin_attempt():
             try:
                 yield
             except Exception as error:
@@ -286,40 +288,40 @@ class Warehouse:
                 raise
 
     @contextmanager
-    def noting(self, entry: Entry) -> Iterator[None]:
+    def noting(self, entry: AuditEntry) -> Iterator[None]:
         """Have the audit know of what the block does outside of this database; where no line can be written nothing is done."""
         with self.attempt(entry):
             self._check()
             yield
             fault_point("audit.note")
-            self.write_down(entry)
+            self.append_audit(entry)
 
-    def refused(self, entry: Entry, error: Exception) -> None:
+    def refused(self, entry: AuditEntry, error: Exception) -> None:
         """Write down that something was tried and not done, unless the audit knows already. Never raises for what the database says."""
-        refusal = audit.refusal(entry, error)
+        refusal = audit.refusal_entry(entry, error)
         if refusal is not None:
             with suppress(RosterError):
-                self.write_down(refusal)
+                self.append_audit(refusal)
 
     def audit(self, district_id: str | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Return the lines of the audit, oldest first."""
         with self.reading() as connection:
             return audit.read(connection, district_id, since)
 
-    def _write_down(self, connection: sa.Connection, entries: Sequence[Entry]) -> None:
+    def _append_audit(self, connection: sa.Connection, entries: Sequence[AuditEntry]) -> None:
         audit.write(connection, entries)
 
     # Imports that are over, from elsewhere
 
     def restore_import(self, row: Mapping[str, Any]) -> None:
-        """Enter an import under the number and the times that it had elsewhere, as ``running``."""
+        """Enter an import under the number and the times that it had elsewhere, as ``running_imports``."""
         with self._writing() as connection:
-            replayed_imports.begin(connection, row)
+            replayed_imports.insert_running_import(connection, row)
 
     def restore_end(self, row: Mapping[str, Any], **parts: Any) -> None:
         """Write how an import ended elsewhere, as `restore.end` takes it."""
         with self._writing() as connection:
-            replayed_imports.end(connection, row, **parts)
+            replayed_imports.write_import_end(connection, row, **parts)
 
     # Removing for good
 
@@ -331,9 +333,9 @@ class Warehouse:
     def names_person(self, district_id: str, kind: str, user_id: str) -> bool:
         """Return whether any version, or a steward's edit, is about a user."""
         with self.reading() as connection:
-            return purge.names_person(connection, district_id, kind, user_id)
+            return purge.mentions_person(connection, district_id, kind, user_id)
 
-    def purge(self, removal: Removal, conclusions: Callable[[dict[str, int]], Sequence[Conclusion]]) -> dict[str, int]:
+    def purge(self, removal: PurgeScope, conclusions: Callable[[dict[str, int]], Sequence[ImportResult]]) -> dict[str, int]:
         """Remove for good, and end the imports of kind ``purge``, whose `conclusions` are told how many versions were removed.
 
         Raises: NotRewritten: the rows are gone, their bytes in PostgreSQL's files are not.
@@ -341,8 +343,8 @@ class Warehouse:
         with self._writing() as connection:
             counts = purge.remove(connection, removal)
             ended = conclusions(counts)
-            purge.end(connection, ended)
-            self._write_down(connection, [entry for conclusion in ended for entry in conclusion.entries])
+            purge.conclude_purges(connection, ended)
+            self._append_audit(connection, [entry for conclusion in ended for entry in conclusion.entries])
             fault_point("purge.remove")
         fault_point("purge.removed")
         self._database.compact()
@@ -361,7 +363,7 @@ class Warehouse:
     def restore_versions(self, tables: Mapping[str, pa.Table], edits: Sequence[Mapping[str, Any]] = ()) -> None:
         """Enter versions as they were elsewhere, by table, and stewards' edits."""
         with self._writing() as connection:
-            replayed_imports.enter_edits(connection, edits)
+            replayed_imports.insert_edits(connection, edits)
             for name, rows in tables.items():
                 purge.restore_versions(connection, name, rows)
 
@@ -370,12 +372,12 @@ class Warehouse:
     def base(self, district_id: str, source: str, file_set: str | None = None) -> int | None:
         """Return the newest import that was published for this feed (or one set of its files), which a plan is made on top of."""
         with self.reading() as connection:
-            return publish.base(connection, district_id, source, file_set)
+            return publish.base_import(connection, district_id, source, file_set)
 
     def current(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return one row a current version: ``version_id``, key columns, school (if any), ``source_file``, ``row_hash``."""
         with self.reading() as connection:
-            return roster_read.current(connection, district_id, source, table)
+            return roster_read.current_versions(connection, district_id, source, table)
 
     def current_hashes(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return ``version_id`` and ``row_hash`` of every current version of a table for a feed."""
@@ -397,37 +399,37 @@ class Warehouse:
         with self.reading() as connection:
             return roster_read.versions(connection, table, version_ids)
 
-    def matching(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
+    def versions_by_key(self, district_id: str, source: str, table: str, keys: pa.Table) -> pa.Table:
         """Return the current versions (``full_schema``) of the records that `keys` names by the table's key columns."""
         with self.reading() as connection:
-            return roster_read.matching(connection, district_id, source, table, keys)
+            return roster_read.versions_by_key(connection, district_id, source, table, keys)
 
-    def known(self, district_id: str, source: str, columns: Sequence[Known]) -> pa.Table:
+    def distinct_values(self, district_id: str, source: str, columns: Sequence[QueryColumn]) -> pa.Table:
         """Return the different combinations of values that current records of a feed have in `columns`, as text."""
         with self.reading() as connection:
-            return roster_read.known(connection, district_id, source, columns)
+            return roster_read.distinct_values(connection, district_id, source, columns)
 
-    def last_of_the_gone(self, district_id: str, source: str, table: str) -> pa.Table:
+    def last_removed_versions(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the last version (``full_schema``) of each record that has no current one."""
         with self.reading() as connection:
-            return roster_read.last_of_the_gone(connection, district_id, source, table)
+            return roster_read.last_removed_versions(connection, district_id, source, table)
 
-    def left_behind(self, district_id: str, source: str, table: str) -> pa.Table:
+    def versions_before_rename(self, district_id: str, source: str, table: str) -> pa.Table:
         """Return the versions (``full_schema``) of records that were gone when their id changed."""
         with self.reading() as connection:
-            return roster_read.left_behind(connection, district_id, source, table)
+            return roster_read.versions_before_rename(connection, district_id, source, table)
 
     def since(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return versions (``full_schema``) of a feed: those current just before `import_id` and no more, and those current only since."""
         with self.reading() as connection:
             place = (district_id, source, table, import_id)
-            return roster_read.ended_since(connection, *place), roster_read.begun_since(connection, *place)
+            return roster_read.versions_ended_since(connection, *place), roster_read.versions_begun_since(connection, *place)
 
-    def turned(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
+    def versions_touched_by(self, district_id: str, source: str, table: str, import_id: int) -> tuple[pa.Table, pa.Table]:
         """Return the versions (``full_schema``) of a feed that import `import_id` closed, and those that it opened."""
         with self.reading() as connection:
             place = (district_id, source, table, import_id)
-            return roster_read.closed_by(connection, *place), roster_read.opened_by(connection, *place)
+            return roster_read.versions_closed_by(connection, *place), roster_read.versions_opened_by(connection, *place)
 
     def as_of(self, moment: datetime, table: str, district_id: str, source: str | None = None) -> pa.Table:
         """Return the versions (``full_schema``) that were known at `moment`."""
@@ -462,17 +464,17 @@ class Warehouse:
     def tally(self, district_id: str | None = None) -> list[dict[str, Any]]:
         """Return by district, format, kind and status how many imports there are, the highest number, and the last end."""
         with self.reading() as connection:
-            return ledger_read.tally(connection, district_id)
+            return ledger_read.import_counts(connection, district_id)
 
     def rows_tally(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the sums of the rows of the files of imports; those without files are left out."""
         with self.reading() as connection:
-            return ledger_read.rows_tally(connection, import_ids)
+            return ledger_read.row_counts(connection, import_ids)
 
     def moments(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return when imports began and ended."""
         with self.reading() as connection:
-            return ledger_read.moments(connection, import_ids)
+            return ledger_read.import_times(connection, import_ids)
 
     def imports_after(self, import_id: int, limit: int) -> list[dict[str, Any]]:
         """Return the ledger rows of imports with a higher number, the lowest first."""
@@ -530,7 +532,7 @@ class Warehouse:
         Raises: UnknownImport.
         """
         with self.reading() as connection:
-            return changes.published_after(connection, district_id, source, import_id)
+            return changes.imports_published_after(connection, district_id, source, import_id)
 
     def changes_in(self, import_id: int, table: str, *, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
         """Return what an import did to the records of one table, by key and change; `after`: only what comes after these two."""
@@ -540,7 +542,7 @@ class Warehouse:
     def quarantined(self, *, import_id: int | None = None, district_id: str | None = None, source: str | None = None) -> pa.Table:
         """Return rejected rows: ``import_id``, ``file``, ``row``, ``code``, ``record`` (JSON of the raw cells)."""
         with self.reading() as connection:
-            return ledger_read.quarantined(connection, import_id, district_id, source)
+            return ledger_read.quarantined_rows(connection, import_id, district_id, source)
 
     def open_quarantine(self, district_id: str, source: str) -> pa.Table:
         """Return the refused rows of a feed that may be tried again: ``import_id``, ``file``, ``kind``, ``row``, ``record``."""
@@ -550,10 +552,10 @@ class Warehouse:
     def refused_since(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return since when rows that imports of one feed refused have been: ``file``, ``code``, ``since``, ``rows``; oldest first."""
         with self.reading() as connection:
-            return ledger_read.refused_since(connection, import_ids) if import_ids else []
+            return ledger_read.quarantined_since(connection, import_ids) if import_ids else []
 
     def overrides(self, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-        """Return the stewards' edits in force, oldest first; with `ended`, those that were, too."""
+        """Return the stewards' edits in force, oldest first; with `record_transaction_end`, those that were, too."""
         with self.reading() as connection:
             return ledger_read.overrides(connection, district_id, source, ended=ended)
 
@@ -563,11 +565,11 @@ class Warehouse:
             return ledger_read.sources(connection, district_id)
 
 
-def _decided(row: sa.RowMapping, decision: Decision, by: str) -> list[Entry]:
+def _decision_entries(row: sa.RowMapping, decision: Decision, by: str) -> list[AuditEntry]:
     """Return the audit's line of what a person decided; a hold that a newer import closes was decided by nobody: the import has its line."""
     if decision == "superseded":
         return []
     action: Action = "discard" if decision == "discarded" else "approve"
     about = {} if row["kind"] == "upload" else {"kind": row["kind"]}
     place = {name: row[name] for name in ("district_id", "source", "import_id")}
-    return [Entry(action=action, who=by, about=about, **place)]
+    return [AuditEntry(action=action, who=by, about=about, **place)]

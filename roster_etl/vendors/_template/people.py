@@ -19,8 +19,8 @@ PEOPLE = File(
         ),
         Column(name="first_name", required=True, note="First name."),
         Column(name="last_name", required=True, note="Last name."),
-        Column(name="role", required=True, form=Choice(options=ROLE_OPTIONS), note="What the person is at the school."),
-        Column(name="email", form=Email(), note="The person's e-mail address."),
+        Column(name="role", required=True, cell_format=Choice(options=ROLE_OPTIONS), note="What the person is at the school."),
+        Column(name="email", cell_format=Email(), note="The person's e-mail address."),
         Column(name="password", secret=True, note="Never read, blanked before anything is stored."),
     ),
 )

@@ -7,7 +7,7 @@ from roster_etl.vendors.canvas.admins import ADMINS
 from roster_etl.vendors.canvas.change_sis_id import CHANGE_SIS_ID
 from roster_etl.vendors.canvas.courses import COURSES
 from roster_etl.vendors.canvas.enrollments import ENROLLMENTS
-from roster_etl.vendors.canvas.fold import FOLD
+from roster_etl.vendors.canvas.fold import CHANGE_PLAN
 from roster_etl.vendors.canvas.group_categories import GROUP_CATEGORIES
 from roster_etl.vendors.canvas.groups import GROUPS
 from roster_etl.vendors.canvas.groups_membership import GROUPS_MEMBERSHIP
@@ -50,4 +50,4 @@ FORMAT = Format(
     broken_records="file",
 )
 
-VENDOR = Vendor(format=FORMAT, fold=FOLD, package="roster_etl.vendors.canvas")
+VENDOR = Vendor(format=FORMAT, change_plan=CHANGE_PLAN, package="roster_etl.vendors.canvas")

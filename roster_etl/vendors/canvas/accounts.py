@@ -19,7 +19,7 @@ ACCOUNTS = File(
         Column(
             name="status",
             strict=True,
-            form=Status(options=("active", "deleted")),
+            cell_format=Status(options=("active", "deleted")),
             note="Needed for a new account; blank leaves a known one as it is.",
         ),
         Column(name="integration_id", note="A second id of the account, unique among accounts."),

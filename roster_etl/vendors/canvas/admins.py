@@ -13,7 +13,7 @@ ADMINS = File(
         Column(name="account_id", note="The account; blank means the root account. The column must be there."),
         Column(name="role_id", note="The role by its id in the account's role list (option custom_roles)."),
         Column(name="role", note="The role by its name: AccountAdmin, or that of a custom role."),
-        Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the role."),
+        Column(name="status", required=True, cell_format=Status(options=("active", "deleted")), note="Of the role."),
         Column(
             name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
         ),

@@ -23,7 +23,7 @@ CHANGE_SIS_ID = File(
         Column(
             name="type",
             required=True,
-            form=Choice(options=RENAMED),
+            cell_format=Choice(options=RENAMED),
             note="What the record is. group_category is newer than the document.",
         ),
     ),

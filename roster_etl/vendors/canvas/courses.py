@@ -1,6 +1,6 @@
 """courses.csv, as the document states it."""
 
-from roster_etl.spec import Choice, Column, File, Moment, Signature, Status
+from roster_etl.spec import Choice, Column, DateTime, File, Signature, Status
 from roster_etl.vendors.canvas.codes import BOOLEANS, CLEAR
 
 COURSES = File(
@@ -27,26 +27,26 @@ COURSES = File(
             name="status",
             required=True,
             sticky=True,
-            form=Status(options=("active", "unpublished", "published", "completed", "deleted")),
+            cell_format=Status(options=("active", "unpublished", "published", "completed", "deleted")),
             note="unpublished is newer than the document and means active.",
         ),
         Column(name="integration_id", note="A second id of the course, unique among courses."),
         Column(
             name="start_date",
             sticky=True,
-            form=Moment(words=(CLEAR,)),
+            cell_format=DateTime(keywords=(CLEAR,)),
             note="When the course begins; blank or `<delete>` clears it.",
         ),
         Column(
             name="end_date",
             sticky=True,
-            form=Moment(words=(CLEAR,)),
+            cell_format=DateTime(keywords=(CLEAR,)),
             note="When the course has ended (exclusive); blank or `<delete>` clears it.",
         ),
         Column(
             name="course_format",
             strict=True,
-            form=Choice(options=("online", "on_campus", "blended", "not_set")),
+            cell_format=Choice(options=("online", "on_campus", "blended", "not_set")),
             note="How the course is taught. not_set is newer than the document.",
         ),
         Column(
@@ -55,14 +55,14 @@ COURSES = File(
         ),
         Column(
             name="homeroom_course",
-            form=Choice(options=BOOLEANS),
+            cell_format=Choice(options=BOOLEANS),
             note="Whether the course is a homeroom. Blank leaves it as it is.",
         ),
         Column(
             name="grade_passback_setting",
             strict=True,
             sticky=True,
-            form=Choice(options=("nightly_sync", "disabled", "not_set")),
+            cell_format=Choice(options=("nightly_sync", "disabled", "not_set")),
             unmapped="About grades that the vendor sends on; no part of a roster.",
             note="Newer than the document; checked, and not kept.",
         ),

@@ -1,6 +1,6 @@
 """enrollments.csv, as the document states it."""
 
-from roster_etl.spec import AnyOf, Choice, Column, File, Moment, Signature, Status
+from roster_etl.spec import AnyOf, Choice, Column, DateTime, File, Signature, Status
 from roster_etl.vendors.canvas.codes import BOOLEANS
 
 ENROLLMENTS = File(
@@ -14,11 +14,16 @@ ENROLLMENTS = File(
         Column(
             name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
         ),
-        Column(name="start_date", sticky=True, form=Moment(), note="When the enrollment begins; counts together with end_date."),
+        Column(
+            name="start_date",
+            sticky=True,
+            cell_format=DateTime(),
+            note="When the enrollment begins; counts together with end_date.",
+        ),
         Column(
             name="end_date",
             sticky=True,
-            form=Moment(),
+            cell_format=DateTime(),
             note="When the enrollment has ended (exclusive); counts together with start_date.",
         ),
         Column(name="user_id", note="The user, by SIS id; ignored beside user_integration_id."),
@@ -29,13 +34,13 @@ ENROLLMENTS = File(
         Column(
             name="status",
             required=True,
-            form=Status(options=("active", "completed", "inactive", "deleted", "deleted_last_completed")),
+            cell_format=Status(options=("active", "completed", "inactive", "deleted", "deleted_last_completed")),
             note="deleted_last_completed, newer than the document: deleted, but completed if it is the user's last one of the role.",
         ),
         Column(name="associated_user_id", note="Whom an observer observes; ignored for other roles."),
         Column(
             name="limit_section_privileges",
-            form=Choice(options=BOOLEANS),
+            cell_format=Choice(options=BOOLEANS),
             note="Whether the user sees people of the own section alone. Blank leaves it as it is.",
         ),
         Column(

@@ -15,7 +15,7 @@ GROUP_CATEGORIES = File(
         Column(name="account_id", note="The account that the set belongs to; without account and course: the root account."),
         Column(name="course_id", note="The course that the set belongs to; not together with account_id."),
         Column(name="category_name", required=True, sticky=True, note="The set's name, unique in its account or course."),
-        Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the set."),
+        Column(name="status", required=True, cell_format=Status(options=("active", "deleted")), note="Of the set."),
     ),
     in_order=True,
     recognised_by=Signature(every=("group_category_id", "category_name")),

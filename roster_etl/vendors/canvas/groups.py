@@ -17,7 +17,7 @@ GROUPS = File(
         Column(
             name="status",
             required=True,
-            form=Status(options=("available", "closed", "completed", "deleted")),
+            cell_format=Status(options=("available", "closed", "completed", "deleted")),
             note="closed and completed are in the programs, not in the document; all but deleted mean that the group is there.",
         ),
     ),

@@ -11,7 +11,7 @@ GROUPS_MEMBERSHIP = File(
     columns=(
         Column(name="group_id", required=True, note="The group."),
         Column(name="user_id", required=True, note="The user; for a group of a course, one who is enrolled in it."),
-        Column(name="status", required=True, form=Status(options=("accepted", "deleted")), note="Of the membership."),
+        Column(name="status", required=True, cell_format=Status(options=("accepted", "deleted")), note="Of the membership."),
     ),
     in_order=True,
     recognised_by=Signature(every=("group_id", "user_id")),

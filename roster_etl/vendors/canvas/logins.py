@@ -14,7 +14,7 @@ LOGINS = File(
         Column(
             name="login_id",
             required=True,
-            form=Text(max_length=100, printable=True),
+            cell_format=Text(max_length=100, printable=True),
             note="What the user logs in with; unique without regard to case.",
         ),
         Column(name="password", secret=True, note="Never read, blanked before anything is stored."),
@@ -30,7 +30,7 @@ LOGINS = File(
         Column(
             name="root_account", unmapped="About other installations of the vendor.", note="For users of other installations."
         ),
-        Column(name="email", form=Email(), note="The login's e-mail address."),
+        Column(name="email", cell_format=Email(), note="The login's e-mail address."),
     ),
     in_order=True,
     recognised_by=Signature(some=(("existing_user_id", "existing_integration_id", "existing_canvas_user_id"),)),

@@ -34,7 +34,7 @@ OPTIONS = (
         default="",
         kind="percent",
         optional=True,
-        least=1,
+        minimum=1,
         meaning="1 to 100. In batch mode: call off the removals when strictly more than this share of a kind would go. With diffing: read the "
         "file whole when its size differs from the last one's by strictly more. Empty: no limit of this kind.",
     ),
@@ -48,7 +48,7 @@ OPTIONS = (
         name="diffing_data_set_identifier",
         default="",
         kind="text",
-        longest=128,
+        max_bytes=128,
         meaning="Compare the upload with the last one under the same identifier (at most 128 bytes), and apply the differences; a record that "
         "is left out is dropped. Empty: no comparing.",
     ),
@@ -135,5 +135,5 @@ OPTIONS = (
 OPTION_RULES = (
     Excludes(options=("batch_mode", "diffing_data_set_identifier")),
     Excludes(options=("multi_term_batch_mode", "diffing_data_set_identifier")),
-    Needs(option="multi_term_batch_mode", needs="change_threshold"),
+    Needs(option="multi_term_batch_mode", required="change_threshold"),
 )

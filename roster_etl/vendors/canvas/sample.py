@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from roster_etl.spec import File
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 from roster_etl.vendors.canvas.accounts import ACCOUNTS
 from roster_etl.vendors.canvas.admins import ADMINS
 from roster_etl.vendors.canvas.change_sis_id import CHANGE_SIS_ID
@@ -58,15 +58,15 @@ def district(students: int, random: Random) -> Rows:
     pupils = [_student(n, random) for n in range(students)]
     teachers = [_teacher(school, code, random) for school in schools for code, _ in SUBJECTS]
     parents = [_parent(pupil, random) for pupil in pupils[:: max(2, students // 20)]]
-    rows["xlists"] = _crosslisted(rows["sections"])
+    rows["xlists"] = _cross_list_rows(rows["sections"])
     rows["users"] = [*teachers, *pupils, *parents]
     rows["logins"] = [_second_login(teacher) for teacher in teachers[::4]]
-    rows["enrollments"] = [*_taught(rows["sections"]), *_attended(pupils, groups)]
+    rows["enrollments"] = [*_teacher_enrollments(rows["sections"]), *_student_enrollments(pupils, groups)]
     rows["admins"] = [
         _row(ADMINS, user_id=t["user_id"], account_id=_school(t["user_id"]), role="AccountAdmin", status="active")
         for t in teachers[:: len(SUBJECTS)]
     ]
-    rows |= _grouped(rows["enrollments"], schools[0])
+    rows |= _group_rows(rows["enrollments"], schools[0])
     rows["user_observers"] = [
         _row(USER_OBSERVERS, observer_id=parent["user_id"], student_id=parent["user_id"].removeprefix("P"), status="active")
         for parent in parents
@@ -74,22 +74,22 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, list[Change]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, list[SampleChange]]:
     """Return the changes of the day after the upload `rows`, a few rows of them broken, and what they do."""
     pupils = [row for row in rows["users"] if row["user_id"][:1] not in ("P", "T")]
     chosen = random.sample(pupils, min(len(pupils), 6))
     fresh = _student(len(pupils), random)
-    changes: Rows = {"users": [], "enrollments": [], "terms": _override()}
+    changes: Rows = {"users": [], "enrollments": [], "terms": _term_override()}
     told = [
-        *_renamed(changes, rows, chosen[0]),
-        *_left(changes, chosen[1:2]),
-        *_married(changes, chosen[2:3]),
-        *_moved(changes, rows, chosen[3:4]),
-        *_arrived(changes, rows, fresh),
-        *_uncrossed(changes, rows),
-        *_concluded(changes, rows),
-        *_broken(changes, rows),
-        Change(kind="created", file="terms", count=1, what="has dates of its own for teachers"),
+        *_change_ids(changes, rows, chosen[0]),
+        *_delete_users(changes, chosen[1:2]),
+        *_change_last_names(changes, chosen[2:3]),
+        *_change_sections(changes, rows, chosen[3:4]),
+        *_add_student(changes, rows, fresh),
+        *_end_cross_list(changes, rows),
+        *_conclude_course(changes, rows),
+        *_break_rows(changes, rows),
+        SampleChange(kind="created", file="terms", count=1, what="has dates of its own for teachers"),
     ]
     return changes, told
 
@@ -214,11 +214,11 @@ def _enrollment(section: str, user: str, role: str, status: str = "active") -> R
     return _row(ENROLLMENTS, section_id=section, user_id=user, role=role, status=status)
 
 
-def _taught(sections: list[Row]) -> list[Row]:
+def _teacher_enrollments(sections: list[Row]) -> list[Row]:
     return [_enrollment(row["section_id"], f"T{row['course_id']}", "teacher") for row in sections]
 
 
-def _attended(pupils: list[Row], groups: list[tuple[str, int]]) -> list[Row]:
+def _student_enrollments(pupils: list[Row], groups: list[tuple[str, int]]) -> list[Row]:
     """Each student is in one section of each subject, all of one school."""
     places = [groups[n % len(groups)] for n in range(len(pupils))]
     return [
@@ -228,7 +228,7 @@ def _attended(pupils: list[Row], groups: list[tuple[str, int]]) -> list[Row]:
     ]
 
 
-def _crosslisted(sections: list[Row]) -> list[Row]:
+def _cross_list_rows(sections: list[Row]) -> list[Row]:
     """Art is taught with English at the first school, and with a course of its own at the second."""
     own = next(row for row in sections if row["section_id"].startswith("002-ART"))
     return [
@@ -237,7 +237,7 @@ def _crosslisted(sections: list[Row]) -> list[Row]:
     ]
 
 
-def _grouped(enrollments: list[Row], school: str) -> Rows:
+def _group_rows(enrollments: list[Row], school: str) -> Rows:
     lab = f"{school}-BIO"
     pupils = [row["user_id"] for row in enrollments if row["role"] == "student" and row["section_id"] == f"{lab}-1"][:4]
     categories = [
@@ -259,7 +259,7 @@ def _grouped(enrollments: list[Row], school: str) -> Rows:
 # ---- the next day
 
 
-def _override() -> list[Row]:
+def _term_override() -> list[Row]:
     return [
         _row(
             TERMS,
@@ -272,29 +272,29 @@ def _override() -> list[Row]:
     ]
 
 
-def _renamed(changes: Rows, rows: Rows, pupil: Row) -> tuple[Change, ...]:
+def _change_ids(changes: Rows, rows: Rows, pupil: Row) -> tuple[SampleChange, ...]:
     course = rows["courses"][-1]["course_id"]
     changes["change_sis_id"] = [
         _row(CHANGE_SIS_ID, old_id=pupil["user_id"], new_id=f"N{pupil['user_id']}", type="user"),
         _row(CHANGE_SIS_ID, old_id=course, new_id=f"{course}-2026", type="course"),
     ]
     return (
-        Change(kind="updated", file="users", count=1, what="has a new id; history and enrollments stay"),
-        Change(kind="updated", file="courses", count=1, what="has a new id"),
+        SampleChange(kind="updated", file="users", count=1, what="has a new id; history and enrollments stay"),
+        SampleChange(kind="updated", file="courses", count=1, what="has a new id"),
     )
 
 
-def _left(changes: Rows, leavers: list[Row]) -> tuple[Change, ...]:
+def _delete_users(changes: Rows, leavers: list[Row]) -> tuple[SampleChange, ...]:
     changes["users"] += [{**row, "status": "deleted"} for row in leavers]
-    return (Change(kind="removed", file="users", count=len(leavers), what="left, with all enrollments"),)
+    return (SampleChange(kind="removed", file="users", count=len(leavers), what="left, with all enrollments"),)
 
 
-def _married(changes: Rows, renamed: list[Row]) -> tuple[Change, ...]:
+def _change_last_names(changes: Rows, renamed: list[Row]) -> tuple[SampleChange, ...]:
     changes["users"] += [{**row, "last_name": f"{row['last_name']}-Rivera"} for row in renamed]
-    return (Change(kind="updated", file="users", count=len(renamed), what="have a new last name"),)
+    return (SampleChange(kind="updated", file="users", count=len(renamed), what="have a new last name"),)
 
 
-def _moved(changes: Rows, rows: Rows, movers: list[Row]) -> tuple[Change, ...]:
+def _change_sections(changes: Rows, rows: Rows, movers: list[Row]) -> tuple[SampleChange, ...]:
     """Move each of `movers` to another section of the same course, where there is one; the old enrollment ends."""
     homes = {row["section_id"]: row["course_id"] for row in rows["sections"]}
     moved = 0
@@ -307,40 +307,40 @@ def _moved(changes: Rows, rows: Rows, movers: list[Row]) -> tuple[Change, ...]:
                 _enrollment(old, mover["user_id"], "student", "deleted_last_completed"),
             ]
             moved += 1
-    return (Change(kind="updated", file="enrollments", count=moved, what="changed from one section to another"),)
+    return (SampleChange(kind="updated", file="enrollments", count=moved, what="changed from one section to another"),)
 
 
-def _arrived(changes: Rows, rows: Rows, fresh: Row) -> tuple[Change, ...]:
+def _add_student(changes: Rows, rows: Rows, fresh: Row) -> tuple[SampleChange, ...]:
     changes["users"].append(fresh)
     changes["enrollments"] += [_enrollment(row["section_id"], fresh["user_id"], "student") for row in rows["sections"][:2]]
     return (
-        Change(kind="created", file="users", count=1, what="is new"),
-        Change(kind="created", file="enrollments", count=2, what="are of the new student"),
+        SampleChange(kind="created", file="users", count=1, what="is new"),
+        SampleChange(kind="created", file="enrollments", count=2, what="are of the new student"),
     )
 
 
-def _uncrossed(changes: Rows, rows: Rows) -> tuple[Change, ...]:
+def _end_cross_list(changes: Rows, rows: Rows) -> tuple[SampleChange, ...]:
     changes["xlists"] = [{**rows["xlists"][0], "status": "deleted"}]
-    return (Change(kind="updated", file="sections", count=1, what="went back to its own course"),)
+    return (SampleChange(kind="updated", file="sections", count=1, what="went back to its own course"),)
 
 
-def _concluded(changes: Rows, rows: Rows) -> tuple[Change, ...]:
+def _conclude_course(changes: Rows, rows: Rows) -> tuple[SampleChange, ...]:
     changes["courses"] = [{**rows["courses"][3], "status": "completed"}]
     changes["groups_membership"] = [{**row, "status": "deleted"} for row in rows["groups_membership"][:1]]
     return (
-        Change(kind="updated", file="courses", count=1, what="is concluded"),
-        Change(kind="removed", file="groups_membership", count=len(changes["groups_membership"]), what="left a group"),
+        SampleChange(kind="updated", file="courses", count=1, what="is concluded"),
+        SampleChange(kind="removed", file="groups_membership", count=len(changes["groups_membership"]), what="left a group"),
     )
 
 
-def _broken(changes: Rows, rows: Rows) -> tuple[Change, ...]:
+def _break_rows(changes: Rows, rows: Rows) -> tuple[SampleChange, ...]:
     """Break a few rows as exports do: a status that is none, a date that does not exist, a reference to nothing."""
     section = rows["sections"][0]
     changes["users"].append({**rows["users"][0], "status": "retired"})
     changes["enrollments"].append(_enrollment(section["section_id"], "no-such-user", "student"))
     changes["sections"] = [{**section, "end_date": "2026-02-30"}]
     return (
-        Change(kind="refused", file="users", count=1, what="has a status that is none"),
-        Change(kind="refused", file="enrollments", count=1, what="names a user whom nobody knows"),
-        Change(kind="doubted", file="sections", count=1, what="has an end date that does not exist; it is left empty"),
+        SampleChange(kind="refused", file="users", count=1, what="has a status that is none"),
+        SampleChange(kind="refused", file="enrollments", count=1, what="names a user whom nobody knows"),
+        SampleChange(kind="doubted", file="sections", count=1, what="has an end date that does not exist; it is left empty"),
     )

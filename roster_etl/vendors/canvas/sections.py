@@ -1,6 +1,6 @@
 """sections.csv, as the document states it."""
 
-from roster_etl.spec import Column, File, Moment, Signature, Status
+from roster_etl.spec import Column, DateTime, File, Signature, Status
 
 SECTIONS = File(
     name="sections",
@@ -14,10 +14,12 @@ SECTIONS = File(
             name="course_id", required=True, sticky=True, note="The section's course; another one than before moves the section."
         ),
         Column(name="name", sticky=True, note="The section's name; needed unless a known section is deleted."),
-        Column(name="status", required=True, form=Status(options=("active", "deleted")), note="Of the section."),
+        Column(name="status", required=True, cell_format=Status(options=("active", "deleted")), note="Of the section."),
         Column(name="integration_id", note="A second id of the section, unique among sections."),
-        Column(name="start_date", sticky=True, form=Moment(), note="When the section begins; blank clears it."),
-        Column(name="end_date", sticky=True, form=Moment(), note="When the section has ended (exclusive); blank clears it."),
+        Column(name="start_date", sticky=True, cell_format=DateTime(), note="When the section begins; blank clears it."),
+        Column(
+            name="end_date", sticky=True, cell_format=DateTime(), note="When the section has ended (exclusive); blank clears it."
+        ),
     ),
     in_order=True,
     recognised_by=Signature(every=("section_id", "name")),

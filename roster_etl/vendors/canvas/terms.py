@@ -1,6 +1,6 @@
 """terms.csv, as the document states it, dates for one type of enrollment included."""
 
-from roster_etl.spec import AnyOf, Choice, Column, File, Moment, Signature, Status
+from roster_etl.spec import AnyOf, Choice, Column, DateTime, File, Signature, Status
 from roster_etl.vendors.canvas.codes import ENROLLMENT_TYPES
 
 TERMS = File(
@@ -15,16 +15,18 @@ TERMS = File(
         Column(
             name="status",
             required=True,
-            form=Status(options=("active", "deleted")),
+            cell_format=Status(options=("active", "deleted")),
             note="Of the term; in a row with an enrollment type, of that type's dates.",
         ),
-        Column(name="start_date", sticky=True, form=Moment(), note="When the term begins; blank clears it."),
-        Column(name="end_date", sticky=True, form=Moment(), note="When the term has ended (exclusive); blank clears it."),
+        Column(name="start_date", sticky=True, cell_format=DateTime(), note="When the term begins; blank clears it."),
+        Column(
+            name="end_date", sticky=True, cell_format=DateTime(), note="When the term has ended (exclusive); blank clears it."
+        ),
         Column(name="integration_id", note="A second id of the term, unique among terms."),
         Column(
             name="date_override_enrollment_type",
             strict=True,
-            form=Choice(options=ENROLLMENT_TYPES),
+            cell_format=Choice(options=ENROLLMENT_TYPES),
             note="The row sets, or removes, the term's dates for enrollments of this type, and nothing else.",
         ),
     ),

@@ -1,44 +1,44 @@
 """Kinds of file that the vendor takes and that hold no roster: recognised by their headers, reported, and left alone."""
 
-from roster_etl.spec import Signature, Unsupported
+from roster_etl.spec import Signature, UnsupportedFile
 
 UNSUPPORTED = (
-    Unsupported(
+    UnsupportedFile(
         name="abstract_courses",
         title="Abstract courses",
         recognised_by=Signature(every=("abstract_course_id", "short_name"), none=("course_id",)),
     ),
-    Unsupported(
+    UnsupportedFile(
         name="differentiation_tag_sets",
         title="Sets of differentiation tags",
         recognised_by=Signature(every=("tag_set_id", "set_name")),
     ),
-    Unsupported(
+    UnsupportedFile(
         name="differentiation_tags",
         title="Differentiation tags",
         recognised_by=Signature(every=("tag_id", "name")),
     ),
-    Unsupported(
+    UnsupportedFile(
         name="differentiation_tag_membership",
         title="Users with differentiation tags",
         recognised_by=Signature(every=("tag_id", "user_id")),
     ),
-    Unsupported(
+    UnsupportedFile(
         name="institutional_tag_categories",
         title="Sets of institutional tags",
         recognised_by=Signature(every=("category_id", "name"), none=("institutional_tag_id",)),
     ),
-    Unsupported(
+    UnsupportedFile(
         name="institutional_tags",
         title="Institutional tags",
         recognised_by=Signature(every=("institutional_tag_id", "category_id", "name")),
     ),
-    Unsupported(
+    UnsupportedFile(
         name="institutional_tag_associations",
         title="Users with institutional tags",
         recognised_by=Signature(every=("institutional_tag_id", "user_id")),
     ),
-    Unsupported(
+    UnsupportedFile(
         name="grade_publishing_results",
         title="Results of publishing grades",
         recognised_by=Signature(every=("enrollment_id", "grade_publishing_status")),

@@ -14,7 +14,7 @@ USER_OBSERVERS = File(
         Column(
             name="status",
             required=True,
-            form=Status(options=("active", "deleted")),
+            cell_format=Status(options=("active", "deleted")),
             note="active enrolls the observer beside the student wherever that one is enrolled, now and later.",
         ),
     ),

@@ -16,7 +16,7 @@ USERS = File(
             name="login_id",
             required=True,
             sticky=True,
-            form=Text(max_length=100, printable=True),
+            cell_format=Text(max_length=100, printable=True),
             note="What the user logs in with; unique without regard to case.",
         ),
         Column(name="password", secret=True, note="Never read, blanked before anything is stored."),
@@ -32,12 +32,14 @@ USERS = File(
         Column(name="sortable_name", sticky=True, note='The name to sort by, "last, first"; derived unless given.'),
         Column(name="short_name", sticky=True, note="The name that is shown; the whole name unless given."),
         Column(
-            name="email", form=Email(), note="The user's e-mail address; blank keeps the known one. Several users may share one."
+            name="email",
+            cell_format=Email(),
+            note="The user's e-mail address; blank keeps the known one. Several users may share one.",
         ),
         Column(name="pronouns", sticky=True, note="The user's pronouns; blank keeps them, `<delete>` removes them."),
         Column(
             name="declared_user_type",
-            form=Choice(options=USER_TYPES),
+            cell_format=Choice(options=USER_TYPES),
             note="What the user was declared to be; blank keeps it, `<delete>` removes it.",
         ),
         Column(
@@ -50,7 +52,7 @@ USERS = File(
             name="status",
             required=True,
             sticky=True,
-            form=Status(options=("active", "suspended", "deleted")),
+            cell_format=Status(options=("active", "suspended", "deleted")),
             note="Needed in every row, deletes included.",
         ),
     ),

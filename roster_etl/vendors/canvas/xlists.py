@@ -18,7 +18,7 @@ XLISTS = File(
         Column(
             name="status",
             required=True,
-            form=Status(options=("active", "deleted")),
+            cell_format=Status(options=("active", "deleted")),
             note="deleted returns the section to its first course.",
         ),
     ),

@@ -23,7 +23,7 @@ FORMAT = Format(
             name="attendance",
             files=("attendance",),
             mode="events",
-            rhythm={"quiet_period": "60s", "min_interval": "0"},
+            timing={"quiet_period": "60s", "min_interval": "0"},
             urgent=True,
         ),
     ),

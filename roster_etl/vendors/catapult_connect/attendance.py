@@ -1,6 +1,6 @@
 """AttendanceExport.csv, as section 4 of the document states it."""
 
-from roster_etl.spec import Column, Date, File, FoundTogether, Reference, Repeats
+from roster_etl.spec import Column, CompositeReference, Date, File, Reference, RepeatedRows
 
 ATTENDANCE = File(
     name="attendance",
@@ -27,19 +27,19 @@ ATTENDANCE = File(
         Column(name="Teacher.name", aliases=("teacherName", "Teacher_name"), note="The teacher's name."),
         Column(
             name="Date",
-            form=Date(pattern="MM/DD/YY", any_year=True),
+            cell_format=Date(pattern="MM/DD/YY", any_year=True),
             strict=True,
             note="Day of the absence; without one it is the day on which the file arrives, in the district's time zone.",
         ),
     ),
     rules=(
-        FoundTogether(
+        CompositeReference(
             columns=("Student", "Period"),
             file="staff_to_student",
-            others=("Student", "Period"),
+            other_columns=("Student", "Period"),
             message="The student has no class in this period; the absence was kept as sent.",
         ),
     ),
-    repeats=Repeats(columns=("Date", "Teacher.name")),
+    repeats=RepeatedRows(columns=("Date", "Teacher.name")),
     note="Absences that families are to be told of, some time before the alerts go out.",
 )

@@ -4,10 +4,10 @@ Belongs here: literals. Keys are compared without regard to case. The document g
 numbers (0 is kindergarten in the systems that export them so), the usual words and abbreviations, and the CEDS codes.
 """
 
-from roster_etl.canonical.codes import GRADE_WORDS
+from roster_etl.canonical.codes import GRADE_ALIASES
 
 GRADES = {
-    **GRADE_WORDS,
+    **GRADE_ALIASES,
     "IT": "IT",
     "PR": "PR",
     "PS": "PS",

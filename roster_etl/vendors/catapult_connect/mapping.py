@@ -6,7 +6,6 @@ the decisions behind ambiguous columns are written down in this folder's README.
 
 from roster_etl.mapping.column_plan import (
     RECEIVED_ON,
-    Agreed,
     AnyGiven,
     AnyRow,
     Computed,
@@ -15,11 +14,12 @@ from roster_etl.mapping.column_plan import (
     From,
     IfOption,
     Mapping,
+    MissingKey,
+    NullIfConflicting,
     OfUpload,
-    Unnamed,
 )
-from roster_etl.mapping.combinators import looked_up, or_else, unless_looked_up, with_texts
-from roster_etl.mapping.value_functions import decimal, derived_id, digits, joined, parse_us_day, recode
+from roster_etl.mapping.combinators import looked_up, or_else, unless_same_lookup, with_constants
+from roster_etl.mapping.value_functions import derived_id, digits, joined, parse_decimal, parse_short_us_date, recode
 from roster_etl.vendors.catapult_connect.codes import (
     GRADES,
     HOMEROOM_PERIODS,
@@ -38,7 +38,7 @@ def _site_of_code(source: str) -> Mapping:
     return Mapping(
         source=source,
         to="organizations",
-        yields=True,
+        is_fallback=True,
         note="A site that SchoolExport.csv does not name is called by its code.",
         columns={
             "organization_id": From("School"),
@@ -60,15 +60,15 @@ _ORGANIZATIONS = (
             "name": From("School Site Name"),
             "street": From("Address"),
             "phone": From("Phone Number", via=digits),
-            "merge_with_id": From("Merge with Site ID", "School Site Name", via=unless_looked_up, option="site_codes"),
+            "merge_with_id": From("Merge with Site ID", "School Site Name", via=unless_same_lookup, option="site_codes"),
         },
     ),
     Mapping(
         source="schools",
         to="organizations",
-        yields=True,
+        is_fallback=True,
         note="A site that is known by the id that its row is merged with; of combined locations the first names the site.",
-        unnamed=Unnamed(
+        missing_key=MissingKey(
             code="unnamed_row",
             field="Merge with Site ID",
             message="The site has no Merge with Site ID, and the option site_codes has no code for its name. The row waits: "
@@ -154,7 +154,7 @@ _STUDENT_PROFILES = (
             "home_language": From("PrimaryLanguage"),
             "zip": From("ZipCode"),
             "bus_route": From("BusRoute"),
-            "lunch_balance": From("LunchBalance", via=decimal),
+            "lunch_balance": From("LunchBalance", via=parse_decimal),
             "preferred_contact_method": From("PreferredContactMethod"),
         },
     ),
@@ -171,7 +171,7 @@ def _contacts(kind: str, position: int) -> Mapping:
         columns={
             "user_kind": Const("student"),
             "user_id": From("ID"),
-            "contact_id": From(name, via=with_texts(derived_id("contact"), "", kind), derived=True),
+            "contact_id": From(name, via=with_constants(derived_id("contact"), "", kind), derived=True),
             "name": From(name),
             "type": Const(kind),
             "phone": From(phone, via=digits),
@@ -197,7 +197,7 @@ _COURSES = (
         merges=True,
         steps=(
             Computed(name="course", columns=("Course_number", "School", "Name"), via=or_else(_DERIVED_COURSE_ID)),
-            Agreed(by="course", column="School", name="course_school"),
+            NullIfConflicting(by="course", column="School", name="course_school"),
             AnyRow(by="course", column="Period", values=HOMEROOM_PERIODS, name="homeroom"),
             AnyRow(by="course", column="Period", values=HOMEROOM_PERIODS_AND_ZERO, name="homeroom_or_zero"),
         ),
@@ -281,7 +281,7 @@ _ATTENDANCE = (
             "organization_id": From("School"),
             "user_id": From("Student"),
             "period": From("Period"),
-            "date": FirstOf(From("Date", via=parse_us_day), OfUpload(RECEIVED_ON)),
+            "date": FirstOf(From("Date", via=parse_short_us_date), OfUpload(RECEIVED_ON)),
             "absence_code": From("Absence.code"),
             "teacher_name": From("Teacher.name"),
         },

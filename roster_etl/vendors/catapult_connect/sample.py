@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 
 FIRST_NAMES = (
     "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
@@ -74,7 +74,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different. The site file, given once, is not in it."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items() if file != "schools"}
     ids = list(dict.fromkeys(row["ID"] for row in rows["students"]))
@@ -218,20 +218,20 @@ def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
     ]
 
 
-def _leave(rows: Rows, leavers: set[str]) -> Change:
+def _leave(rows: Rows, leavers: set[str]) -> SampleChange:
     rows["students"] = [row for row in rows["students"] if row["ID"] not in leavers]
     rows["staff_to_student"] = [row for row in rows["staff_to_student"] if row["Student"] not in leavers]
-    return Change(kind="removed", file="students", count=len(leavers), what="left the district, with their classes")
+    return SampleChange(kind="removed", file="students", count=len(leavers), what="left the district, with their classes")
 
 
-def _rename(rows: Rows, renamed: set[str]) -> Change:
+def _rename(rows: Rows, renamed: set[str]) -> SampleChange:
     for row in rows["students"]:
         if row["ID"] in renamed:
             row["Name.Last"] = f"{row['Name.Last']}-Rivera"
-    return Change(kind="updated", file="students", count=len(renamed), what="have a new last name")
+    return SampleChange(kind="updated", file="students", count=len(renamed), what="have a new last name")
 
 
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
+def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
     first = 1 + max(int(row["ID"]) for row in rows["students"] if row["ID"].isdigit())
     known = {row["ID"]: row for row in rows["students"]}
     for number in range(first, first + count):
@@ -241,12 +241,12 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
         rows["students"].append(person)
         rows["staff_to_student"].append({**row, "Student": person["ID"]})
     return (
-        Change(kind="created", file="students", count=count, what="are new"),
-        Change(kind="created", file="staff_to_student", count=count, what="are classes of the new students"),
+        SampleChange(kind="created", file="students", count=count, what="are new"),
+        SampleChange(kind="created", file="staff_to_student", count=count, what="are classes of the new students"),
     )
 
 
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
     """Break a few rows as exports do: a lost name, a phone that is none, rows that disagree, a reference to nothing."""
     if len(chosen) < 2:
         return ()
@@ -260,13 +260,15 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
     shared[-1]["Title"] = "Psychologist"
     rows["staff_to_student"].append({**rows["staff_to_student"][0], "Student": "no-such-student"})
     return (
-        Change(
+        SampleChange(
             kind="refused",
             file="students",
             count=1,
             what="lost the last name, which is required; the record, and the classes, stay as they were",
         ),
-        Change(kind="doubted", file="students", count=1, what="has a contact whose phone is no number; it is left empty"),
-        Change(kind="doubted", file="staff", count=1, what="has another title in the row of a second school; the first counts"),
-        Change(kind="refused", file="staff_to_student", count=1, what="names a student who is in no file"),
+        SampleChange(kind="doubted", file="students", count=1, what="has a contact whose phone is no number; it is left empty"),
+        SampleChange(
+            kind="doubted", file="staff", count=1, what="has another title in the row of a second school; the first counts"
+        ),
+        SampleChange(kind="refused", file="staff_to_student", count=1, what="names a student who is in no file"),
     )

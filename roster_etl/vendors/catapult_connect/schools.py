@@ -8,7 +8,7 @@ SCHOOLS = File(
     title="School sites, uploaded once",
     source="5. SchoolExport.csv",
     required=False,
-    lasting=True,
+    carried_forward=True,
     key=("School Site Name",),
     columns=(
         Column(
@@ -20,7 +20,7 @@ SCHOOLS = File(
         Column(name="Address", note="The site's address, on one line."),
         Column(
             name="Phone Number",
-            form=Phone(lengths=(10,)),
+            cell_format=Phone(lengths=(10,)),
             aliases=("PhoneNumber", "Phone_Number"),
             note="The site's phone, 10 digits; spaces and punctuation do not count.",
         ),

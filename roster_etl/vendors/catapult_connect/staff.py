@@ -1,6 +1,6 @@
 """StaffExport.csv, as section 1 of the document states it."""
 
-from roster_etl.spec import Column, Email, File, Phone, Repeats
+from roster_etl.spec import Column, Email, File, Phone, RepeatedRows
 
 STAFF = File(
     name="staff",
@@ -22,7 +22,7 @@ STAFF = File(
         ),
         Column(name="Name.First", required=True, aliases=("nameFirst", "Name_First"), note="First name."),
         Column(name="Name.Last", required=True, aliases=("nameLast", "Name_Last"), note="Last name."),
-        Column(name="Email", required=True, form=Email(), note="The person's district e-mail address."),
+        Column(name="Email", required=True, cell_format=Email(), note="The person's district e-mail address."),
         Column(
             name="Title",
             required=True,
@@ -30,12 +30,12 @@ STAFF = File(
         ),
         Column(
             name="Mobile_number",
-            form=Phone(lengths=(10,)),
+            cell_format=Phone(lengths=(10,)),
             aliases=("mobileNumber", "Mobile.number"),
             note="Mobile phone, 10 digits; spaces and punctuation do not count.",
         ),
     ),
-    orders=(("ID", "School", "Name.First", "Name.Last", "Email", "Mobile_number", "Title"),),
-    repeats=Repeats(columns=("School",)),
+    other_column_orders=(("ID", "School", "Name.First", "Name.Last", "Email", "Mobile_number", "Title"),),
+    repeats=RepeatedRows(columns=("School",)),
     note="Everybody who works for the district, once for each school. Where rows of one person differ, the first one counts.",
 )

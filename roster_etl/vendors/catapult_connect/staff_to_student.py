@@ -1,6 +1,6 @@
 """StaffToStudentExport.csv, as section 3 of the document states it."""
 
-from roster_etl.spec import Column, File, Reference, Repeats
+from roster_etl.spec import Column, File, Reference, RepeatedRows
 
 STAFF_TO_STUDENT = File(
     name="staff_to_student",
@@ -31,7 +31,7 @@ STAFF_TO_STUDENT = File(
         ),
         Column(name="Section_number", aliases=("sectionNumber", "Section.number"), note="The section's number."),
     ),
-    repeats=Repeats(columns=("Course_number", "Section_number")),
+    repeats=RepeatedRows(columns=("Course_number", "Section_number")),
     note="One row for each student of a class. There is no other list of classes: a class is School, Teacher, Period, "
     "Course_number, Section_number and Name together.",
 )

@@ -1,6 +1,6 @@
 """StudentExport.csv, as section 2 of the document states it."""
 
-from roster_etl.spec import Choice, Column, Decimal, Email, File, Phone, Repeats
+from roster_etl.spec import Choice, Column, Decimal, Email, File, Phone, RepeatedRows
 from roster_etl.vendors.catapult_connect.codes import GRADE_OPTIONS
 
 STUDENTS = File(
@@ -21,47 +21,47 @@ STUDENTS = File(
         Column(name="Name.Last", required=True, aliases=("nameLast", "Name_Last"), note="Last name."),
         Column(
             name="MobileNumber",
-            form=Phone(lengths=(10,)),
+            cell_format=Phone(lengths=(10,)),
             aliases=("Mobile_number", "Mobile.number"),
             note="The student's mobile phone, 10 digits; given only where students receive alerts.",
         ),
-        Column(name="Email", form=Email(), note="The student's e-mail address; given only where students receive alerts."),
+        Column(name="Email", cell_format=Email(), note="The student's e-mail address; given only where students receive alerts."),
         Column(name="ContactNamePrimary", aliases=("Contact_name_primary",), note="Whole name of the first contact."),
         Column(
             name="ContactPhonePrimary",
-            form=Phone(lengths=(10,)),
+            cell_format=Phone(lengths=(10,)),
             aliases=("Contact_phone_primary",),
             note="Phone of the first contact, 10 digits; spaces and punctuation do not count.",
         ),
         Column(
             name="ContactEmailPrimary",
-            form=Email(),
+            cell_format=Email(),
             aliases=("Contact_email_primary",),
             note="E-mail address of the first contact.",
         ),
         Column(name="ContactNameSecondary", aliases=("Contact_name_secondary",), note="Whole name of the second contact."),
         Column(
             name="ContactPhoneSecondary",
-            form=Phone(lengths=(10,)),
+            cell_format=Phone(lengths=(10,)),
             aliases=("Contact_phone_secondary",),
             note="Phone of the second contact, 10 digits; spaces and punctuation do not count.",
         ),
         Column(
             name="ContactEmailSecondary",
-            form=Email(),
+            cell_format=Email(),
             aliases=("Contact_email_secondary",),
             note="E-mail address of the second contact.",
         ),
         Column(name="ZipCode", aliases=("Zip_code",), note="Postal code, kept as text: leading zeros count."),
         Column(
             name="Grade",
-            form=Choice(options=GRADE_OPTIONS),
+            cell_format=Choice(options=GRADE_OPTIONS),
             note="Grade level. The document has no list of values: numbers, the usual words and the CEDS codes are known.",
         ),
         Column(name="BusRoute", aliases=("Bus_route",), note="Bus route; any text."),
         Column(
             name="LunchBalance",
-            form=Decimal(),
+            cell_format=Decimal(),
             aliases=("Lunch_balance",),
             note="Balance of the lunch account: a number, with a minus where money is owed, without a currency sign.",
         ),
@@ -72,8 +72,8 @@ STUDENTS = File(
             note="How the family prefers to be reached; any text.",
         ),
     ),
-    repeats=Repeats(columns=("School",)),
-    records=(
+    repeats=RepeatedRows(columns=("School",)),
+    record_groups=(
         ("ContactNamePrimary", "ContactPhonePrimary", "ContactEmailPrimary"),
         ("ContactNameSecondary", "ContactPhoneSecondary", "ContactEmailSecondary"),
     ),

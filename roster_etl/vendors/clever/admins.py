@@ -23,7 +23,7 @@ ADMINS = File(
         Column(
             name="Admin_email",
             required=True,
-            form=Email(),
+            cell_format=Email(),
             unique=Unique(per=("Staff_id",)),
             note="The person's e-mail address, no other administrator's.",
         ),

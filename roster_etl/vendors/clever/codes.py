@@ -4,9 +4,9 @@ Belongs here: literals. Does not belong here: functions that apply them (``mappi
 Keys are compared without regard to case. Source: the "Format" and "Notes" columns of the document's tables.
 """
 
-from roster_etl.canonical.codes import GRADE_WORDS
+from roster_etl.canonical.codes import GRADE_ALIASES
 
-GRADES = GRADE_WORDS  # "an integer (1-13)" may have its leading zero
+GRADES = GRADE_ALIASES  # "an integer (1-13)" may have its leading zero
 GRADE_OPTIONS = (*GRADES,)
 
 GENDERS = {"M": "M", "F": "F", "X": "X"}

@@ -6,7 +6,6 @@ the decisions behind ambiguous columns are written down in this folder's README.
 
 from roster_etl.canonical.codes import GRADES as CEDS_GRADES
 from roster_etl.mapping.column_plan import (
-    Agreed,
     AnyRow,
     Const,
     FirstOf,
@@ -16,26 +15,27 @@ from roster_etl.mapping.column_plan import (
     Lookup,
     Mapping,
     MostCommon,
-    Numbered,
+    NullIfConflicting,
+    NullIfUniform,
+    OnlyMatched,
     OnlyRows,
-    OnlyWith,
+    RowNumber,
     Unpivot,
-    Varied,
 )
-from roster_etl.mapping.combinators import begins_us, ends_us, if_first, with_us_days
+from roster_etl.mapping.combinators import if_first_given, us_day_end, us_day_start, with_us_dates
 from roster_etl.mapping.value_functions import (
     chained,
-    decimal,
+    coalesce,
     derived_id,
     digits,
-    first_given,
-    flag,
     joined,
     keyword_subject,
+    parse_decimal,
+    parse_integer,
     parse_us_date,
+    parse_yes_no,
     range_low,
     recode,
-    whole,
 )
 from roster_etl.vendors.clever.codes import (
     DISTRICT_OFFICE,
@@ -53,16 +53,16 @@ from roster_etl.vendors.clever.codes import (
 )
 
 _GRADE = chained(range_low, recode(GRADES))
-_NAMED_BY_COURSE = From("Course_name", "teacher_last_name", "Period", via=if_first(joined(" - ")), derived=True)
+_NAMED_BY_COURSE = From("Course_name", "teacher_last_name", "Period", via=if_first_given(joined(" - ")), derived=True)
 _NAMED_BY_TEACHER = From("teacher_last_name", "Period", via=joined(" - "), derived=True)
-_SUBJECT_BY_NAME = chained(first_given, keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE))
-_TERM_ID = From("Term_name", "Term_start", "Term_end", via=with_us_days(derived_id("term")), derived=True)
+_SUBJECT_BY_NAME = chained(coalesce, keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE))
+_TERM_ID = From("Term_name", "Term_start", "Term_end", via=with_us_dates(derived_id("term")), derived=True)
 
 
 def _course_id(school: str) -> IfOption:
     """The id of a section's course; `school` is the column that holds the section's school."""
     by_name = From(school, "Course_name", via=derived_id("course"), derived=True)
-    by_number = From("Course_number", school, via=if_first(derived_id("course_number")), derived=True)
+    by_number = From("Course_number", school, via=if_first_given(derived_id("course_number")), derived=True)
     return IfOption(
         option="course_number_scope",
         equals="district",
@@ -73,14 +73,14 @@ def _course_id(school: str) -> IfOption:
 
 _COURSE_ID = _course_id("School_id")
 
-_TAUGHT = OnlyWith(
+_TAUGHT = OnlyMatched(
     file="enrollments",
     on="Section_id",
     code="no_enrollments",
     message="The section has no accepted student enrollment and was not loaded.",
     report=False,
 )
-_REPORTED = OnlyWith(file="enrollments", on="Section_id", code="no_enrollments", message=_TAUGHT.message)
+_REPORTED = OnlyMatched(file="enrollments", on="Section_id", code="no_enrollments", message=_TAUGHT.message)
 _SECTION_COURSE = Lookup(
     file="sections",
     on="Section_id",
@@ -132,8 +132,8 @@ _TERMS = (
         columns={
             "term_id": _TERM_ID,
             "name": From("Term_name"),
-            "start_at": From("Term_start", via=begins_us, option="time_zone"),
-            "end_at": From("Term_end", via=ends_us, option="time_zone"),
+            "start_at": From("Term_start", via=us_day_start, option="time_zone"),
+            "end_at": From("Term_end", via=us_day_end, option="time_zone"),
         },
     ),
 )
@@ -201,7 +201,7 @@ _USERS = (
         to="users",
         extensions=True,
         merges=True,
-        yields=True,
+        is_fallback=True,
         note="The file that staff.csv replaced; where both name a person, staff.csv counts.",
         columns={
             "user_kind": Const("staff"),
@@ -263,7 +263,7 @@ _USER_ROLES = (
     Mapping(
         source="admins",
         to="user_roles",
-        yields=True,
+        is_fallback=True,
         steps=(_ADMIN_LEADS,),
         columns={
             "user_kind": Const("staff"),
@@ -286,18 +286,18 @@ _STUDENT_PROFILES = (
             "gender": From("Gender", via=recode(GENDERS)),
             "birth_date": From("DOB", via=parse_us_date),
             "race": From("Race", via=recode(RACES)),
-            "hispanic": From("Hispanic_Latino", via=flag),
+            "hispanic": From("Hispanic_Latino", via=parse_yes_no),
             "home_language": From("Home_language"),
-            "ell": From("Ell_status", via=flag),
+            "ell": From("Ell_status", via=parse_yes_no),
             "frl": From("Frl_status", via=recode(LUNCHES)),
-            "iep": From("IEP_status", via=flag),
-            "section_504": From("Section_504_status", via=flag),
-            "gifted": From("Gifted_status", via=flag),
-            "disability": From("Disability_status", via=flag),
+            "iep": From("IEP_status", via=parse_yes_no),
+            "section_504": From("Section_504_status", via=parse_yes_no),
+            "gifted": From("Gifted_status", via=parse_yes_no),
+            "disability": From("Disability_status", via=parse_yes_no),
             "disability_type": From("Disability_type"),
-            "graduation_year": From("Graduation_year", via=whole),
-            "unweighted_gpa": From("Unweighted_gpa", via=decimal),
-            "weighted_gpa": From("Weighted_gpa", via=decimal),
+            "graduation_year": From("Graduation_year", via=parse_integer),
+            "unweighted_gpa": From("Unweighted_gpa", via=parse_decimal),
+            "weighted_gpa": From("Weighted_gpa", via=parse_decimal),
             "street": From("Student_street"),
             "city": From("Student_city"),
             "state": From("Student_state"),
@@ -310,7 +310,7 @@ _CONTACTS = (
     Mapping(
         source="students",
         to="contacts",
-        steps=(OnlyRows(column="Contact_name"), Numbered(by="Student_id", name="position")),
+        steps=(OnlyRows(column="Contact_name"), RowNumber(by="Student_id", name="position")),
         merges=True,
         columns={
             "user_kind": Const("student"),
@@ -325,7 +325,7 @@ _CONTACTS = (
             "phone": From("Contact_phone", via=digits),
             "phone_type": From("Contact_phone_type", via=recode(PHONE_TYPES)),
             "email": From("Contact_email"),
-            "position": From("position", via=whole, derived=True),
+            "position": From("position", via=parse_integer, derived=True),
         },
     ),
 )
@@ -334,7 +334,7 @@ _COURSES = (
     Mapping(
         source="sections",
         to="courses",
-        steps=(_TAUGHT, Agreed(by="Course_number", column="School_id", name="course_school")),
+        steps=(_TAUGHT, NullIfConflicting(by="Course_number", column="School_id", name="course_school")),
         merges=True,
         note="A course number that several schools use is a course of the district: it belongs to no one school.",
         columns={
@@ -358,7 +358,7 @@ _SECTIONS = (
         steps=(
             _REPORTED,
             Lookup(file="teachers", on="Teacher_id", key="Teacher_id", take={"teacher_last_name": "Last_name"}),
-            Varied(column="Grade", name="varied_grade"),
+            NullIfUniform(column="Grade", name="varied_grade"),
             MostCommon(
                 name="common_grade",
                 file="students",
@@ -423,7 +423,7 @@ _ENROLLMENTS = (
         source="sections",
         to="enrollments",
         steps=(_TAUGHT, Unpivot(columns=("Teacher_id",), family="Teacher_{n}_id", value="teacher", position="place")),
-        family_gives={"is_primary": False},
+        family_values={"is_primary": False},
         columns={
             "course_id": _COURSE_ID,
             "section_id": From("Section_id"),

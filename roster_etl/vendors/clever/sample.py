@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 
 FIRST_NAMES = (
     "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
@@ -125,7 +125,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
     ids = list(dict.fromkeys(row["Student_id"] for row in rows["students"]))
@@ -332,20 +332,20 @@ def _employee(number: str, school_id: str, title: str, department: str, role: st
     }
 
 
-def _leave(rows: Rows, leavers: set[str]) -> Change:
+def _leave(rows: Rows, leavers: set[str]) -> SampleChange:
     for file in ("students", "enrollments"):
         rows[file] = [row for row in rows[file] if row["Student_id"] not in leavers]
-    return Change(kind="removed", file="students", count=len(leavers), what="left the district, with their enrollments")
+    return SampleChange(kind="removed", file="students", count=len(leavers), what="left the district, with their enrollments")
 
 
-def _rename(rows: Rows, renamed: set[str]) -> Change:
+def _rename(rows: Rows, renamed: set[str]) -> SampleChange:
     for row in rows["students"]:
         if row["Student_id"] in renamed:
             row["Last_name"] = f"{row['Last_name']}-Rivera"
-    return Change(kind="updated", file="students", count=len(renamed), what="have a new last name")
+    return SampleChange(kind="updated", file="students", count=len(renamed), what="have a new last name")
 
 
-def _move(rows: Rows, movers: set[str]) -> Change:
+def _move(rows: Rows, movers: set[str]) -> SampleChange:
     """Move each of `movers` from the first of their sections to another one of that school."""
     schools = {row["Section_id"]: row["School_id"] for row in rows["sections"]}
     taken = {(row["Student_id"], row["Section_id"]) for row in rows["enrollments"]}
@@ -359,10 +359,10 @@ def _move(rows: Rows, movers: set[str]) -> Change:
         if free:
             row["Section_id"] = free[0]
             moved += 1
-    return Change(kind="updated", file="enrollments", count=moved, what="changed from one section to another")
+    return SampleChange(kind="updated", file="enrollments", count=moved, what="changed from one section to another")
 
 
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
+def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
     first = max(int(row["Student_number"]) for row in rows["students"])
     for n in range(first, first + count):
         section = random.choice(rows["sections"])
@@ -371,8 +371,8 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
         rows["students"] += _with_contacts(person, random)
         rows["enrollments"].append(_enrollment(section, person["Student_id"]))
     return (
-        Change(kind="created", file="students", count=count, what="are new"),
-        Change(kind="created", file="enrollments", count=count, what="are of the new students"),
+        SampleChange(kind="created", file="students", count=count, what="are new"),
+        SampleChange(kind="created", file="enrollments", count=count, what="are of the new students"),
     )
 
 
@@ -382,7 +382,7 @@ def _rows_of(rows: Rows, student: str) -> str:
     return f"{count} row{'s' * (count != 1)}"
 
 
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
     """Break a few rows as exports do: a lost name, a date that does not exist, a reference to nothing."""
     if len(chosen) < 2:
         return ()
@@ -395,17 +395,17 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
             row["DOB"] = "02/30/2012"
     rows["enrollments"].append(_enrollment(rows["sections"][0], "no-such-student"))
     return (
-        Change(
+        SampleChange(
             kind="refused",
             file="students",
             count=1,
             what=f"lost the last name, which is required, in {nameless_rows}; the record stays as it was",
         ),
-        Change(
+        SampleChange(
             kind="doubted",
             file="students",
             count=1,
             what=f"has a date of birth that does not exist, in {undated_rows}; it is left empty",
         ),
-        Change(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
+        SampleChange(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
     )

@@ -35,26 +35,26 @@ SECTIONS = File(
         Column(name="Section_number", note="The school's or district's number of the section."),
         Column(
             name="Grade",
-            form=Choice(options=GRADE_OPTIONS, ranges=True),
+            cell_format=Choice(options=GRADE_OPTIONS, ranges=True),
             note="Grade level; of a range the lower bound counts. Where blank, or the same in every section, "
             "the most common grade of the enrolled students stands in.",
         ),
         Column(name="Course_name", note="The course's name; section names are built from it."),
         Column(
             name="Course_number",
-            form=Text(max_length=255),
+            cell_format=Text(max_length=255),
             note="The course's id, unique in the district: sections that share it share the course.",
         ),
         Column(name="Course_description", note="A description of the course."),
         Column(name="Period", note="Place in the bell schedule, e.g. 1A; section names are built from it."),
         Column(
             name="Subject",
-            form=Choice(options=SUBJECT_OPTIONS),
+            cell_format=Choice(options=SUBJECT_OPTIONS),
             note="General subject. Where blank, one is assigned from the section's name.",
         ),
         Column(name="Term_name", note='The term\'s name, e.g. "S1".'),
-        Column(name="Term_start", form=Date(pattern="MM/DD/YYYY"), note="First day of the term."),
-        Column(name="Term_end", form=Date(pattern="MM/DD/YYYY"), note="Last day of the term, still part of it."),
+        Column(name="Term_start", cell_format=Date(pattern="MM/DD/YYYY"), note="First day of the term."),
+        Column(name="Term_end", cell_format=Date(pattern="MM/DD/YYYY"), note="Last day of the term, still part of it."),
     ),
     families=(
         Family(

@@ -22,7 +22,7 @@ STAFF = File(
         Column(
             name="Staff_email",
             required=True,
-            form=Email(),
+            cell_format=Email(),
             unique=Unique(per=("Staff_id",)),
             note="The person's e-mail address, no one else's on the staff.",
         ),

@@ -22,7 +22,7 @@ TEACHERS = File(
         ),
         Column(name="Teacher_number", unique=Unique(), note="The district's number of the teacher; unique in the district."),
         Column(name="State_teacher_id", note="The state's id of the teacher."),
-        Column(name="Teacher_email", form=Email(), note="The teacher's e-mail address."),
+        Column(name="Teacher_email", cell_format=Email(), note="The teacher's e-mail address."),
         Column(name="First_name", required=True, note="First name."),
         Column(name="Middle_name", note="Middle name, or its initial."),
         Column(name="Last_name", required=True, note="Last name."),

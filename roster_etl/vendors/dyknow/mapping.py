@@ -5,12 +5,12 @@ the decisions behind ambiguous columns are written down in this folder's README.
 """
 
 from roster_etl.mapping.column_plan import Const, From, Lookup, Mapping, Unpivot
-from roster_etl.mapping.combinators import begins, ends, of_days
+from roster_etl.mapping.combinators import day_end, day_start, of_dates
 from roster_etl.mapping.value_functions import derived_id, joined, recode
 from roster_etl.vendors.dyknow.codes import GRADES
 
 _COURSE_ID = From("school_id", "course_name", via=derived_id("course"), derived=True)
-_TERM_ID = From("term_start", "term_end", via=of_days(derived_id("term")), derived=True)
+_TERM_ID = From("term_start", "term_end", via=of_dates(derived_id("term")), derived=True)
 _SECTION_COURSE = Lookup(
     file="sections",
     on="section_id",
@@ -38,8 +38,8 @@ _TERMS = (
         note="The format carries no name of a term: its days are all there is.",
         columns={
             "term_id": _TERM_ID,
-            "start_at": From("term_start", via=begins, option="time_zone"),
-            "end_at": From("term_end", via=ends, option="time_zone"),
+            "start_at": From("term_start", via=day_start, option="time_zone"),
+            "end_at": From("term_end", via=day_end, option="time_zone"),
         },
     ),
 )

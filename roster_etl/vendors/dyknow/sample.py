@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 
 FIRST_NAMES = (
     "Amara", "Bao", "Cléo", "Deepa", "Elif", "Frida", "Gus", "Hana", "Ivo", "Júlia", "NA", "Kwame", "Leïla", "Mateo", "Nia", "Oskar",
@@ -57,7 +57,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
     ids = [row["student_id"] for row in rows["students"]]
@@ -144,20 +144,20 @@ def _enrollment(section: Row, student: Row) -> Row:
     }
 
 
-def _leave(rows: Rows, leavers: set[str]) -> Change:
+def _leave(rows: Rows, leavers: set[str]) -> SampleChange:
     for file in ("students", "enrollments"):
         rows[file] = [row for row in rows[file] if row["student_id"] not in leavers]
-    return Change(kind="removed", file="students", count=len(leavers), what="left the district, with their enrollments")
+    return SampleChange(kind="removed", file="students", count=len(leavers), what="left the district, with their enrollments")
 
 
-def _rename(rows: Rows, renamed: set[str]) -> Change:
+def _rename(rows: Rows, renamed: set[str]) -> SampleChange:
     for row in rows["students"]:
         if row["student_id"] in renamed:
             row["last_name"] = f"{row['last_name']}-Marsh"
-    return Change(kind="updated", file="students", count=len(renamed), what="have a new last name")
+    return SampleChange(kind="updated", file="students", count=len(renamed), what="have a new last name")
 
 
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
+def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
     grades = {row["school_id"]: _level(n).grades[0] for n, row in enumerate(rows["schools"])}
     first = max(int(row["username"].removeprefix("student")) for row in rows["students"])
     for n in range(first, first + count):
@@ -166,12 +166,12 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
         rows["students"].append(person)
         rows["enrollments"].append(_enrollment(section, person))
     return (
-        Change(kind="created", file="students", count=count, what="are new"),
-        Change(kind="created", file="enrollments", count=count, what="are of the new students"),
+        SampleChange(kind="created", file="students", count=count, what="are new"),
+        SampleChange(kind="created", file="enrollments", count=count, what="are of the new students"),
     )
 
 
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
     """Break a few rows as exports do: a lost name, a grade that is no CEDS code, a reference to nothing."""
     if len(chosen) < 2:
         return ()
@@ -183,9 +183,9 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
             row["grade"] = "Kindergarten"
     rows["enrollments"].append({**rows["enrollments"][0], "student_id": "no-such-student"})
     return (
-        Change(
+        SampleChange(
             kind="refused", file="students", count=1, what="lost the last name, which is required; the record stays as it was"
         ),
-        Change(kind="doubted", file="students", count=1, what="has a grade that is no CEDS code; it is left empty"),
-        Change(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
+        SampleChange(kind="doubted", file="students", count=1, what="has a grade that is no CEDS code; it is left empty"),
+        SampleChange(kind="refused", file="enrollments", count=1, what="names a student who is in no file"),
     )

@@ -25,12 +25,12 @@ SECTIONS = File(
         Column(name="course_name", required=True, note="The course's name, and the only name that the section has."),
         Column(
             name="term_start",
-            form=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)),
+            cell_format=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)),
             note="First day of the term.",
         ),
         Column(
             name="term_end",
-            form=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)),
+            cell_format=Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",)),
             note="Last day of the term, still part of it.",
         ),
     ),

@@ -19,11 +19,11 @@ STUDENTS = File(
         Column(name="student_id", required=True, note="The student's id, the sis_id of Clever; Enrollments.csv refers to it."),
         Column(name="first_name", required=True, note="First name."),
         Column(name="last_name", required=True, note="Last name."),
-        Column(name="student_email", form=Email(), note="The student's e-mail address."),
+        Column(name="student_email", cell_format=Email(), note="The student's e-mail address."),
         Column(name="username", note="The default user name of the student in Clever's instant log-in."),
         Column(
             name="grade",
-            form=Choice(options=GRADE_OPTIONS),
+            cell_format=Choice(options=GRADE_OPTIONS),
             note="Grade level, a CEDS code: single digits have their leading zero. Other codes need replace rules.",
         ),
     ),

@@ -18,7 +18,7 @@ TEACHERS = File(
         Column(name="teacher_id", required=True, note="The teacher's id, the sis_id of Clever; Sections.csv refers to it."),
         Column(name="first_name", required=True, note="First name."),
         Column(name="last_name", required=True, note="Last name."),
-        Column(name="teacher_email", form=Email(), note="The teacher's e-mail address."),
+        Column(name="teacher_email", cell_format=Email(), note="The teacher's e-mail address."),
     ),
     note="Every teacher, once.",
 )

@@ -1,6 +1,6 @@
 """accounts.csv, as the section "ACCOUNTS CSV" of the document states it."""
 
-from roster_etl.spec import Column, File, Match, Status, Where
+from roster_etl.spec import Column, CrossFeedMatch, File, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 ACCOUNTS = File(
@@ -13,18 +13,18 @@ ACCOUNTS = File(
         Column(
             name="account_id",
             required=True,
-            matches=Match(table="organizations", column="organization_id", option="match_source"),
+            matches=CrossFeedMatch(table="organizations", column="organization_id", option="match_source"),
             note="The school's id. Where the district uses Canvas, it must be the id of the account there.",
         ),
         Column(name="name", required=True, note="The school's name."),
         Column(
             name="status",
             required=True,
-            form=Status(options=STATUS_OPTIONS),
+            cell_format=Status(options=STATUS_OPTIONS),
             unmapped="It says whether the record is there: a deleted school has no current version.",
             note="Whether the school is there or gone.",
         ),
     ),
-    deleted=Where(column="status", values=DELETED),
+    deleted=RowCondition(column="status", values=DELETED),
     note="Every school of the district.",
 )

@@ -4,7 +4,7 @@ Belongs here: literals. Does not belong here: functions that apply them (``mappi
 Keys are compared without regard to case. Source: the "Format" and "Notes" columns of the document's tables.
 """
 
-from roster_etl.canonical.codes import GRADE_WORDS
+from roster_etl.canonical.codes import GRADE_ALIASES
 
 STATUS_OPTIONS = ("active", "deleted")
 STATUSES = {"active": "active"}  # a record that is deleted has no current version, and so no status
@@ -16,7 +16,7 @@ STUDENT = ("student",)
 TEACHER = ("teacher",)
 
 # The document names the first words and numbers "etc."; the rest is what rosters of this kind write.
-GRADES = GRADE_WORDS
+GRADES = GRADE_ALIASES
 GRADE_OPTIONS = (*GRADES,)
 
 GENDERS = {"M": "M", "F": "F"}

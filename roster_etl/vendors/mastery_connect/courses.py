@@ -1,6 +1,6 @@
 """courses.csv, as the section "COURSES CSV" of the document states it."""
 
-from roster_etl.spec import Column, File, Reference, Status, Where
+from roster_etl.spec import Column, File, Reference, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 COURSES = File(
@@ -19,8 +19,10 @@ COURSES = File(
         Column(name="course_id", required=True, note="The course's id; sections.csv refers to it."),
         Column(name="long_name", required=True, note="The course's name. It may be the same as the short one."),
         Column(name="short_name", required=True, note="A short name."),
-        Column(name="status", required=True, form=Status(options=STATUS_OPTIONS), note="Whether the course is there or gone."),
+        Column(
+            name="status", required=True, cell_format=Status(options=STATUS_OPTIONS), note="Whether the course is there or gone."
+        ),
     ),
-    deleted=Where(column="status", values=DELETED),
+    deleted=RowCondition(column="status", values=DELETED),
     note="Every course of the district.",
 )

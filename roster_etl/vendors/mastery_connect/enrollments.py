@@ -1,6 +1,6 @@
 """enrollments.csv, as the section "ENROLLMENTS CSV" of the document states it."""
 
-from roster_etl.spec import Choice, Column, File, Reference, Status, Where
+from roster_etl.spec import Choice, Column, File, Reference, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, ROLE_OPTIONS, STATUS_OPTIONS
 
 ENROLLMENTS = File(
@@ -13,7 +13,7 @@ ENROLLMENTS = File(
         Column(
             name="role",
             required=True,
-            form=Choice(options=ROLE_OPTIONS, code="unknown_role"),
+            cell_format=Choice(options=ROLE_OPTIONS, code="unknown_role"),
             note="What the user is in the section.",
         ),
         Column(
@@ -21,9 +21,12 @@ ENROLLMENTS = File(
         ),
         Column(name="section_id", required=True, references=Reference(file="sections", column="section_id"), note="The section."),
         Column(
-            name="status", required=True, form=Status(options=STATUS_OPTIONS), note="Whether the enrollment is there or gone."
+            name="status",
+            required=True,
+            cell_format=Status(options=STATUS_OPTIONS),
+            note="Whether the enrollment is there or gone.",
         ),
     ),
-    deleted=Where(column="status", values=DELETED),
+    deleted=RowCondition(column="status", values=DELETED),
     note="Every student and teacher of every section.",
 )

@@ -4,9 +4,9 @@ Belongs here: which column goes where, by which function. The verbs are in ``eng
 the decisions behind ambiguous columns are written down in this folder's README.
 """
 
-from roster_etl.mapping.column_plan import Claim, Const, Differs, FirstOf, From, Lookup, Mapping, OnlyRows
+from roster_etl.mapping.column_plan import AssignUnique, Const, FirstOf, From, Lookup, Mapping, OnlyRows, WarnIfDifferent
 from roster_etl.mapping.value_functions import joined, recode
-from roster_etl.spec import Where
+from roster_etl.spec import RowCondition
 from roster_etl.vendors.mastery_connect.codes import FLAGS, GENDERS, GRADES, RACES, ROLES, STATUSES, STUDENT, TEACHER
 
 _STATUS = From("status", via=recode(STATUSES))
@@ -29,7 +29,7 @@ _USERS = (
         source="users",
         to="users",
         steps=(
-            Claim(
+            AssignUnique(
                 take={"own_login": "login_id", "mail_login": "email"},
                 code="login_taken",
                 message="The login, which is the e-mail address where none is given, belongs to another user; it was left out.",
@@ -107,7 +107,7 @@ _SECTIONS = (
                 on="section_id",
                 key="section_id",
                 take={"teacher_id": "user_id"},
-                where=Where(column="role", values=TEACHER),
+                where=RowCondition(column="role", values=TEACHER),
             ),
             Lookup(file="users", on="teacher_id", key="user_id", take={"teacher_last_name": "last_name"}),
         ),
@@ -130,7 +130,7 @@ _ENROLLMENTS = (
             Lookup(file="sections", on="section_id", key="section_id", take={"course_id": "course_id"}),
             _COURSE_ACCOUNT,
             Lookup(file="users", on="user_id", key="user_id", take={"user_role": "user_role"}),
-            Differs(
+            WarnIfDifferent(
                 column="role",
                 other="user_role",
                 code="role_mismatch",

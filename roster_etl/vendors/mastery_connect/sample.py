@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from roster_etl.spec.sample_types import Change, Row, Rows
+from roster_etl.spec.sample_types import Row, Rows, SampleChange
 
 FIRST_NAMES = (
     "Ana", "Ben", "Chloé", "Dana", "Emil", "Fatima", "Grace", "Hiro", "Imani", "José", "Kofi", "Lucía", "Mei", "NA", "Olu", "Priya",
@@ -77,7 +77,7 @@ def district(students: int, random: Random) -> Rows:
     return rows
 
 
-def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[Change, ...]]:
+def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
     """Return the upload of the day after `rows`, and what is different: deleted rows, arrivals, new names, and broken rows."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
     ids = [row["user_id"] for row in rows["users"] if row["user_role"] == "student"]
@@ -181,28 +181,28 @@ def _enrollment(section: Row, user: Row) -> Row:
     return {"role": user["user_role"], "user_id": user["user_id"], "section_id": section["section_id"], "status": "active"}
 
 
-def _delete(rows: Rows, users: set[str]) -> Change:
+def _delete(rows: Rows, users: set[str]) -> SampleChange:
     for file in ("users", "enrollments"):
         for row in rows[file]:
             if row["user_id"] in users:
                 row["status"] = "deleted"
-    return Change(kind="removed", file="users", count=len(users), what="are marked as deleted, with their enrollments")
+    return SampleChange(kind="removed", file="users", count=len(users), what="are marked as deleted, with their enrollments")
 
 
-def _leave_out(rows: Rows, users: set[str]) -> Change:
+def _leave_out(rows: Rows, users: set[str]) -> SampleChange:
     for file in ("users", "enrollments"):
         rows[file] = [row for row in rows[file] if row["user_id"] not in users]
-    return Change(kind="removed", file="users", count=len(users), what="are left out, with their enrollments")
+    return SampleChange(kind="removed", file="users", count=len(users), what="are left out, with their enrollments")
 
 
-def _rename(rows: Rows, users: set[str]) -> Change:
+def _rename(rows: Rows, users: set[str]) -> SampleChange:
     for row in rows["users"]:
         if row["user_id"] in users:
             row["last_name"] = f"{row['last_name']}-Rivera"
-    return Change(kind="updated", file="users", count=len(users), what="have a new last name")
+    return SampleChange(kind="updated", file="users", count=len(users), what="have a new last name")
 
 
-def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
+def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
     accounts = {row["account_id"]: row for row in rows["accounts"]}
     courses = {row["course_id"]: row for row in rows["courses"]}
     first = max(int(row["student_number"] or 0) for row in rows["users"])
@@ -213,12 +213,12 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[Change, ...]:
         rows["users"].append(person)
         rows["enrollments"].append(_enrollment(section, person))
     return (
-        Change(kind="created", file="users", count=count, what="are new"),
-        Change(kind="created", file="enrollments", count=count, what="are of the new students"),
+        SampleChange(kind="created", file="users", count=count, what="are new"),
+        SampleChange(kind="created", file="enrollments", count=count, what="are of the new students"),
     )
 
 
-def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
+def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
     """Break a few rows as exports do: a status that nobody knows, a reference to nothing."""
     if not chosen:
         return ()
@@ -227,8 +227,8 @@ def _break(rows: Rows, chosen: list[str]) -> tuple[Change, ...]:
             row["status"] = "inactive"
     rows["enrollments"].append(_enrollment(rows["sections"][0], {"user_id": "no-such-user", "user_role": "student"}))
     return (
-        Change(
+        SampleChange(
             kind="refused", file="users", count=1, what="has a status that the format does not know; the record stays as it was"
         ),
-        Change(kind="refused", file="enrollments", count=1, what="names a user who is in no file"),
+        SampleChange(kind="refused", file="enrollments", count=1, what="names a user who is in no file"),
     )

@@ -1,6 +1,6 @@
 """sections.csv, as the section "SECTIONS CSV" of the document states it."""
 
-from roster_etl.spec import Column, File, Match, Reference, Status, Where
+from roster_etl.spec import Column, CrossFeedMatch, File, Reference, RowCondition, Status
 from roster_etl.vendors.mastery_connect.codes import DELETED, STATUS_OPTIONS
 
 SECTIONS = File(
@@ -13,13 +13,13 @@ SECTIONS = File(
         Column(
             name="section_id",
             required=True,
-            matches=Match(table="sections", column="section_id", option="match_source"),
+            matches=CrossFeedMatch(table="sections", column="section_id", option="match_source"),
             note="The section's id: never changed. Where the district uses Canvas, it must be the section's id there.",
         ),
         Column(
             name="name",
             required=True,
-            made_up_for=True,
+            has_default=True,
             note="The section's name. Where it is empty, one is built of the course's name and the teacher's last name.",
         ),
         Column(
@@ -32,11 +32,11 @@ SECTIONS = File(
         Column(
             name="status",
             required=True,
-            form=Status(options=STATUS_OPTIONS),
+            cell_format=Status(options=STATUS_OPTIONS),
             unmapped="It says whether the record is there: a deleted section has no current version.",
             note="Whether the section is there or gone.",
         ),
     ),
-    deleted=Where(column="status", values=DELETED),
+    deleted=RowCondition(column="status", values=DELETED),
     note="Every section of the district.",
 )

@@ -14,10 +14,10 @@ import pytest
 
 from roster_etl.cli.context import Call
 from roster_etl.cli.demo import story as demo
-from roster_etl.vendors import discover
+from roster_etl.vendors import discover_vendors
 from tests.cli.calling import call
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.sftp]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow_after, pytest.mark.sftp]
 
 
 def group_members(home: Path) -> list[str]:
@@ -47,9 +47,9 @@ def test_the_demo_publishes_two_days_of_a_district_a_format_and_leaves_no_proces
     second = document["imports"][len(document["imports"]) // 2 :]
     rosters = [d for d in second if d["file_set"] in (None, "roster")]
     assert len(second) > len(rosters)  # absences come in a rhythm of their own
-    assert [d["source"] for d in rosters] == sorted(discover(), key=lambda name: name != demo.TOLD_IN_FULL)
+    assert [d["source"] for d in rosters] == sorted(discover_vendors(), key=lambda name: name != demo.DETAILED_FORMAT)
     assert {d["status"] for d in document["imports"]} == {"published"}
-    assert len({d["district_id"] for d in second}) == len(discover())
+    assert len({d["district_id"] for d in second}) == len(discover_vendors())
     assert all(d["run_id"] and Path(d["report"]).is_file() for d in document["imports"])
     assert all(any(f["severity"] == "reject" for f in d["findings"]) for d in rosters)
     assert all(sum(table["created"] + table["updated"] for table in d["changes"].values()) for d in second)
@@ -93,11 +93,11 @@ def test_commands_are_shown_as_they_can_be_typed(tmp_path: Path, monkeypatch) ->
     monkeypatch.chdir(tmp_path)
 
     monkeypatch.setenv("PATH", "/nowhere")
-    without = demo._ours()
+    without = demo._program_command()
     script.touch(0o755)
-    beside = demo._ours()
+    beside = demo._program_command()
     monkeypatch.setenv("PATH", str(script.parent))
-    activated = demo._ours()
+    activated = demo._program_command()
 
     assert (without, beside, activated) == ("bin/python -m roster_etl.cli", "bin/roster-etl", "roster-etl")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.changes.person_names import named, sortable
+from roster_etl.engine.changes.person_names import derive_names, to_sortable_name
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,16 @@ from roster_etl.engine.changes.person_names import named, sortable
     ],
 )
 def test_a_name_to_sort_by_has_the_surname_first_and_the_suffix_last(full: str, surname: str | None, expected: str) -> None:
-    assert sortable(full, surname) == expected
+    assert to_sortable_name(full, surname) == expected
 
 
 def _named(given: dict[str, Any], before: dict[str, Any] | None = None) -> tuple[str, str, str, list[str]]:
-    found = named(given, before, "login")
+    found = derive_names(given, before, "login")
     return found["full_name"], found["sortable_name"], found["short_name"], json.loads(found["derived"])
 
 
 def test_a_given_name_is_not_derived_any_more() -> None:
-    first = named({"first_name": "Ann", "last_name": "Lee"}, None, "login")
+    first = derive_names({"first_name": "Ann", "last_name": "Lee"}, None, "login")
     then = _named({"full_name": "Ann Lee", "sortable_name": "Lee, Ann", "short_name": "Annie"}, first)
 
     assert json.loads(first["derived"]) == ["full_name", "short_name", "sortable_name"]

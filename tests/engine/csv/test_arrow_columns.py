@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.csv import arrow_columns
-from roster_etl.engine.csv.record_scan import SOUND, survey
+from roster_etl.engine.csv.record_scan import SOUND, scan_records
 from tests.engine.readings import reading
 
 
@@ -14,7 +14,7 @@ from tests.engine.readings import reading
 def test_cells_are_whole_wherever_the_parts_for_pyarrow_end(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     content = b"a,b\r\n" + b"".join(b'%d,"line\r\n,""%d"\r\n\n' % (i, i) for i in range(300))
     expected = {i + 2: (str(i), f'line\r\n,"{i}') for i in range(300)}
-    monkeypatch.setattr(arrow_columns, "_PART", size)
+    monkeypatch.setattr(arrow_columns, "_BATCH_BYTES", size)
 
     assert reading(content).records == expected
 
@@ -22,11 +22,11 @@ def test_cells_are_whole_wherever_the_parts_for_pyarrow_end(monkeypatch: pytest.
 def test_the_exact_road_reads_what_the_fast_one_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     content = 'a,b\n1,"x ""é""\n"\n,2\n'.encode()
     fast = reading(content)
-    sound = survey(content, 3, width=2, longest_cell=10)
+    sound = scan_records(content, 3, width=2, max_cell_chars=10)
 
     assert (sound.codes == SOUND).all()
     for failure in (pa.ArrowInvalid, None):
-        monkeypatch.setattr(arrow_columns, "_parsed", _Failing(failure))
+        monkeypatch.setattr(arrow_columns, "_parse_with_pyarrow", _Failing(failure))
         assert reading(content) == fast
 
 

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from roster_etl.engine.csv.encoding import Text, ends_inside_character, keeps_ascii, to_utf8
+from roster_etl.engine.csv.encoding import DecodedText, ends_inside_character, is_ascii_compatible, to_utf8
 from roster_etl.engine.csv.reader import read_csv
 from roster_etl.spec.findings import Finding
 
@@ -46,7 +46,7 @@ def test_binary_files_are_refused_as_such(content: bytes) -> None:
 
 
 def test_a_few_nuls_make_no_binary_file() -> None:
-    assert isinstance(to_utf8(b"a,b\n1\0,2\n", "utf-8"), Text)
+    assert isinstance(to_utf8(b"a,b\n1\0,2\n", "utf-8"), DecodedText)
 
 
 def test_bytes_that_the_declared_encoding_does_not_have_refuse_the_file_with_the_row() -> None:
@@ -70,7 +70,7 @@ def test_utf8_is_read_as_such_though_a_legacy_encoding_is_declared_and_says_so(s
 def test_ascii_needs_no_word_about_its_encoding() -> None:
     text = to_utf8(b"a,b\n", "latin-1")
 
-    assert isinstance(text, Text)
+    assert isinstance(text, DecodedText)
     assert text.findings == ()
 
 
@@ -93,7 +93,7 @@ def test_continuation_bytes_alone_are_wrong_but_not_cut() -> None:
     [("cp1252", True), ("utf-8", True), ("utf-16", False), ("cp037", False), ("idna", False), ("gb18030", False)],
 )
 def test_an_encoding_keeps_ascii_or_does_not(encoding: str, keeps: bool) -> None:
-    assert keeps_ascii(encoding) is keeps
+    assert is_ascii_compatible(encoding) is keeps
 
 
 def test_a_file_that_is_no_text_has_neither_header_nor_rows() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from roster_etl.engine.csv.header_match import Header, is_secret, match_header
+from roster_etl.engine.csv.header_match import Header, is_secret_column, match_header
 from roster_etl.spec import Column, Family, File
 
 PETS = File(
@@ -100,7 +100,7 @@ def test_a_column_that_looks_like_a_password_is_not_taken_and_that_is_said() -> 
 def test_a_column_of_the_format_is_secret_only_if_the_format_says_so() -> None:
     file = replace(PETS, columns=(*PETS.columns, Column(name="Pin"), Column(name="Chip code", secret=True)))
 
-    assert [is_secret(name, file) for name in ("pin", "chip CODE", "Chipcode", "Name")] == [False, True, True, False]
+    assert [is_secret_column(name, file) for name in ("pin", "chip CODE", "Chipcode", "Name")] == [False, True, True, False]
 
 
 def test_family_members_come_by_their_number_within_its_bounds() -> None:
@@ -137,7 +137,7 @@ def test_each_published_order_is_kept_and_no_mixture_of_them() -> None:
         source="1",
         key=("Id",),
         columns=columns,
-        orders=(("Id", "Phone", "Title", "Room"),),
+        other_column_orders=(("Id", "Phone", "Title", "Room"),),
     )
 
     for header in (["Id", "Title", "Phone"], ["id", "phone", "x", "title", "Room"], ["Title", "Room"]):

@@ -7,7 +7,7 @@ import codecs
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.csv.reader import UNFORGIVING, Limits, RawFile, as_read, read_csv, read_header
+from roster_etl.engine.csv.reader import STRICT_LIMITS, Limits, RawFile, raw_file_of, read_csv, read_header
 from roster_etl.frames.arrow import FINDINGS, to_table
 from roster_etl.spec.findings import Finding
 from tests.engine.readings import as_reading, reading
@@ -253,7 +253,7 @@ def test_a_header_that_cannot_be_read_refuses_the_file(content: bytes, code: str
 
 def test_where_nothing_is_forgiven_one_broken_record_refuses_the_file() -> None:
     good = b"id,name\n" + b"1,Ann\n" * 500
-    strict = [read_csv(good + bad, limits=UNFORGIVING).refused for bad in (b"2,B\xff\n", b'2,B"b"\n', b"")]
+    strict = [read_csv(good + bad, limits=STRICT_LIMITS).refused for bad in (b"2,B\xff\n", b'2,B"b"\n', b"")]
     usual = [read_csv(good + bad).refused for bad in (b"2,B\xff\n", b'2,B"b"\n', b"")]
 
     assert strict == ["invalid_encoding", "malformed_csv", None]
@@ -261,7 +261,7 @@ def test_where_nothing_is_forgiven_one_broken_record_refuses_the_file() -> None:
 
 
 def test_records_that_are_known_stand_for_a_file() -> None:
-    raw = as_read(("id", "name"), [4, 9], [["1", "Ann"], ["2", ""]])
+    raw = raw_file_of(("id", "name"), [4, 9], [["1", "Ann"], ["2", ""]])
 
     assert (raw.header, raw.rows.to_pylist(), raw.rows_read, raw.refused) == (("id", "name"), [4, 9], 2, None)
     assert raw.table.to_pydict() == {"c0": ["1", "2"], "c1": ["Ann", None]}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.engine.csv.record_offsets import WINDOW, Fault, read_record, scan
+from roster_etl.engine.csv.record_offsets import WINDOW, Fault, read_record, scan_blocks
 
 
 def records(content: bytes, window: int = WINDOW) -> list[bytes]:
-    blocks = scan(content, 0, window=window)
+    blocks = scan_blocks(content, 0, window=window)
     return [content[start:stop] for block in blocks for start, stop in zip(block.starts, block.stops, strict=True)]
 
 
@@ -22,7 +22,7 @@ def test_commas_are_told_from_those_inside_quotes(window: int) -> None:
     content = b'a,"b,",c\nd"e,"f,"\n,\n'
     cells = [
         (int(count), block.commas[first : first + count - 1].tolist())
-        for block in scan(content, 0, window=window)
+        for block in scan_blocks(content, 0, window=window)
         for first, count in zip(block.first, block.cells, strict=True)
     ]
 
@@ -57,6 +57,6 @@ def test_faults_are_told_apart(content: bytes, fault: Fault | None) -> None:
 
 
 def test_nothing_is_read_behind_a_fatal_fault() -> None:
-    blocks = list(scan(b'a\n"b"c\nd\n', 0))
+    blocks = list(scan_blocks(b'a\n"b"c\nd\n', 0))
 
     assert [block.broken for block in blocks] == [None, "text_after_quote"]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.csv.redact_columns import blank_cells, blank_columns, hides_key, looks_secret
+from roster_etl.engine.csv.redact_columns import blank_cells, blank_columns, hides_key, is_secret_name
 from tests.engine.readings import reading
 
 
@@ -24,17 +24,17 @@ def is_password(name: str) -> bool:
     ],
 )  # fmt: skip
 def test_a_name_that_looks_like_a_passwords_is_secret(name: str) -> None:
-    assert looks_secret(name)
+    assert is_secret_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "Passport", "Compass", "Pinewood", "Secretary", "Spin", "Homework", "User_name", "Period"])
 def test_a_name_that_only_resembles_one_is_not(name: str) -> None:
-    assert not looks_secret(name, ["Password"])
+    assert not is_secret_name(name, ["Password"])
 
 
 def test_a_misspelling_of_a_declared_secret_is_one() -> None:
-    assert looks_secret("Login_kode", ["Login_code"])
-    assert not looks_secret("Login_kode")
+    assert is_secret_name("Login_kode", ["Login_code"])
+    assert not is_secret_name("Login_kode")
 
 
 def test_only_the_values_of_secret_columns_go() -> None:

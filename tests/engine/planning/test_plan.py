@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.planning.plan import TablePlan, make_plan
-from roster_etl.engine.planning.removal_evidence import Doubt, LeftOut
-from roster_etl.engine.planning.thresholds import Thresholds, exceeded
-from roster_etl.frames.arrow import CLOSE, REFUSED
+from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence
+from roster_etl.engine.planning.thresholds import Thresholds, exceeded_thresholds
+from roster_etl.frames.arrow import CLOSE_REASON, REFUSED
 from tests.engine.plans import CERTAIN, Current, Row, closes, counts, many, mapped_table, plan_of, user, users_plan
 
 # ---- created, changed, absent
@@ -131,21 +131,23 @@ def test_records_of_a_file_that_was_not_read_are_kept() -> None:
 
 
 def test_a_refused_file_keeps_everything_and_lets_changes_through() -> None:
-    plan = users_plan([user(1), user(2)], [user(2, title="Dr"), user(3)], replace(CERTAIN, everything=True))
+    plan = users_plan([user(1), user(2)], [user(2, title="Dr"), user(3)], replace(CERTAIN, has_refused_file=True))
 
     assert counts(plan) == (1, 1, 0)
 
 
 def test_a_record_that_an_unreadable_row_may_be_about_is_kept() -> None:
     doubt = replace(
-        CERTAIN, evidence={"users": (("s1", "u1", "Ada"), ("x",))}, identity={("users", "users"): {"user_id": "User_id"}}
+        CERTAIN,
+        unidentified_records={"users": (("s1", "u1", "Ada"), ("x",))},
+        identity={("users", "users"): {"user_id": "User_id"}},
     )
 
     assert closes(users_plan([user(1), user(2)], [], doubt)) == [(101, "absent")]
 
 
 def test_an_unreadable_row_of_another_file_says_nothing() -> None:
-    doubt = replace(CERTAIN, evidence={"staff": (("u1",),)}, identity={("users", "staff"): {"user_id": "User_id"}})
+    doubt = replace(CERTAIN, unidentified_records={"staff": (("u1",),)}, identity={("users", "staff"): {"user_id": "User_id"}})
 
     assert users_plan([user(1)], [], doubt).deleted == 1
 
@@ -153,7 +155,7 @@ def test_an_unreadable_row_of_another_file_says_nothing() -> None:
 def test_an_unreadable_row_speaks_of_records_of_its_own_file_only() -> None:
     before = [user(1), {"user_kind": "staff", "user_id": "u1", "source_file": "staff.csv"}, user(2)]
     identity = {("users", "users"): {"user_id": "User_id"}, ("users", "staff"): {"user_id": "User_id"}}
-    doubt = replace(CERTAIN, evidence={"users": (("u1",),), "staff": (("u2",),)}, identity=identity)
+    doubt = replace(CERTAIN, unidentified_records={"users": (("u1",),), "staff": (("u2",),)}, identity=identity)
 
     assert closes(users_plan(before, [], doubt)) == [(101, "absent"), (102, "absent")]
 
@@ -163,7 +165,7 @@ def test_an_unreadable_row_must_hold_every_part_of_the_identity() -> None:
     before = [{**enrollment, "section_id": s, "user_id": u} for s, u in (("s1", "u1"), ("s1", "u2"), ("s2", "u1"))]
     doubt = replace(
         CERTAIN,
-        evidence={"enrollments": (("s1", "u1", "more"), ("s2",), ("u2",))},
+        unidentified_records={"enrollments": (("s1", "u1", "more"), ("s2",), ("u2",))},
         identity={("enrollments", "enrollments"): {"section_id": "Section_id", "user_id": "User_id"}},
     )
     plan = plan_of({"enrollments": before}, {"enrollments": []}, doubt).tables["enrollments"]
@@ -172,7 +174,7 @@ def test_an_unreadable_row_must_hold_every_part_of_the_identity() -> None:
 
 
 def test_without_an_identity_there_is_no_evidence() -> None:
-    assert users_plan([user(1)], [], replace(CERTAIN, evidence={"users": (("u1",),)})).deleted == 1
+    assert users_plan([user(1)], [], replace(CERTAIN, unidentified_records={"users": (("u1",),)})).deleted == 1
 
 
 EVENT = {"organization_id": "o", "user_id": "u", "period": "1", "date": date(2026, 9, 1), "absence_code": "A"}
@@ -213,7 +215,7 @@ def test_an_event_of_which_more_is_known_is_a_newer_version() -> None:
 def test_events_exceed_no_threshold() -> None:
     plan = plan_of({"attendance": [EVENT]}, {"attendance": [EVENT | {"teacher_name": "Ana Okafor"}]})
 
-    assert exceeded(plan, Thresholds(delete_pct=1, delete_min=0, update_pct=1)) == ()
+    assert exceeded_thresholds(plan, Thresholds(delete_pct=1, delete_min=0, update_pct=1)) == ()
 
 
 def test_a_refused_event_is_not_added() -> None:
@@ -348,8 +350,8 @@ def test_tables_come_in_publishing_order() -> None:
 # ---- what a person leaves out
 
 
-def _without(**left_out: frozenset[str]) -> Doubt:
-    return replace(CERTAIN, left_out=LeftOut(**left_out))
+def _without(**left_out: frozenset[str]) -> RemovalEvidence:
+    return replace(CERTAIN, exclusions=Exclusions(**left_out))
 
 
 def test_the_removals_of_a_table_can_be_left_out() -> None:
@@ -399,11 +401,11 @@ def test_a_record_that_is_left_out_keeps_what_it_refers_to() -> None:
 
 
 def _stating(rows: Sequence[Row], reasons: Sequence[str | None]) -> pa.Table:
-    return mapped_table("users", rows).append_column(CLOSE, pa.array(reasons, pa.string()))
+    return mapped_table("users", rows).append_column(CLOSE_REASON, pa.array(reasons, pa.string()))
 
 
 def _plan_stating(before: Sequence[Row], rows: Sequence[Row], reasons: Sequence[str | None]) -> TablePlan:
-    plan = make_plan({"users": _stating(rows, reasons)}, {"users": Current("users", before)}, base=7, doubt=CERTAIN)
+    plan = make_plan({"users": _stating(rows, reasons)}, {"users": Current("users", before)}, base=7, evidence=CERTAIN)
     return plan.tables["users"]
 
 

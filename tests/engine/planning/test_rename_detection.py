@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.planning.rename_detection import PROPOSALS, People, change_rows, propose
+from roster_etl.engine.planning.rename_detection import PROPOSALS, People, id_change_rows, propose_renames
 
 Person = tuple[str, str, str | None, str | None, str | None, str | None]  # kind, id, first name, e-mail, birth date, school
 
@@ -30,7 +30,7 @@ def people(*rows: Person) -> People:
 
 
 def found(gone: People, come: People) -> list[tuple[str, str, str]]:
-    return [(row["old_id"], row["new_id"], row["by"]) for row in propose(gone, come).to_pylist()]
+    return [(row["old_id"], row["new_id"], row["by"]) for row in propose_renames(gone, come).to_pylist()]
 
 
 def test_the_same_names_and_birth_date_in_the_same_school_are_proposed() -> None:
@@ -91,11 +91,11 @@ def test_an_address_that_a_school_shares_proposes_nobody() -> None:
 
 
 def test_nobody_gone_means_nothing_proposed() -> None:
-    assert propose(people(), people(("student", "9", "Ann", None, "2010-05-01", "A"))).num_rows == 0
+    assert propose_renames(people(), people(("student", "9", "Ann", None, "2010-05-01", "A"))).num_rows == 0
 
 
 def test_an_approved_rename_is_a_row_that_says_the_kind_of_person() -> None:
     proposals = pa.Table.from_pylist([{"user_kind": "student", "old_id": "1", "new_id": "9", "by": "email"}], schema=PROPOSALS)
 
-    (row,) = change_rows(proposals).to_pylist()
+    (row,) = id_change_rows(proposals).to_pylist()
     assert (row["entity"], row["old_id"], row["new_id"], row["extensions"]) == ("users", "1", "9", '{"user_kind": "student"}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roster_etl.engine.csv.reader import read_csv
-from roster_etl.engine.planning.same_content import same_records
+from roster_etl.engine.planning.same_content import have_same_records
 
 ONE = b"id,name\n1,Ana\n2,\n2,\n"
 
@@ -16,7 +16,7 @@ ONE = b"id,name\n1,Ana\n2,\n2,\n"
     ids=["itself", "rows", "columns", "line ends"],
 )
 def test_order_case_of_headers_and_how_cells_are_quoted_make_no_difference(other: bytes) -> None:
-    assert same_records(read_csv(ONE), read_csv(other))
+    assert have_same_records(read_csv(ONE), read_csv(other))
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_order_case_of_headers_and_how_cells_are_quoted_make_no_difference(other
     ids=["fewer", "others", "zeros", "case", "header", "wider", "twice", "damaged", "refused", "empty"],
 )
 def test_another_cell_column_or_number_of_rows_makes_another_file(other: bytes) -> None:
-    assert not same_records(read_csv(ONE), read_csv(other))
+    assert not have_same_records(read_csv(ONE), read_csv(other))
 
 
 def test_damaged_records_are_compared_too() -> None:
     damaged = read_csv(b"id,name\n1,Ana\n2\n")
 
-    assert same_records(damaged, read_csv(b"id,name\n2\n1,Ana\n"))
-    assert not same_records(damaged, read_csv(b"id,name\n1,Ana\n3\n"))
+    assert have_same_records(damaged, read_csv(b"id,name\n2\n1,Ana\n"))
+    assert not have_same_records(damaged, read_csv(b"id,name\n1,Ana\n3\n"))
 
 
 def test_two_empty_files_are_the_same() -> None:
-    assert same_records(read_csv(b"id\n"), read_csv(b"id\n"))
+    assert have_same_records(read_csv(b"id\n"), read_csv(b"id\n"))

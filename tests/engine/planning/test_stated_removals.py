@@ -11,18 +11,18 @@ import pytest
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.planning.plan import Plan, make_plan
-from roster_etl.engine.planning.removal_evidence import Doubt, LeftOut
-from roster_etl.engine.planning.thresholds import Thresholds, exceeded
+from roster_etl.engine.planning.removal_evidence import Exclusions, RemovalEvidence
+from roster_etl.engine.planning.thresholds import Thresholds, exceeded_thresholds
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, map_table
-from roster_etl.engine.validation.validate import Judged, JudgedFile, absent_file
-from roster_etl.frames.arrow import DELETED, REFUSED, flat, to_table
+from roster_etl.engine.validation.validate import ReferencedFile, ValidatedFile, empty_result
+from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks, to_table
 from roster_etl.mapping.column_plan import Const, From, Lookup
 from roster_etl.mapping.column_plan import Mapping as ColumnPlan
-from roster_etl.spec import Column, File, Reference, Status, Unique, Where
+from roster_etl.spec import Column, File, Reference, RowCondition, Status, Unique
 from tests.walking import found, judge, lines
 
-STATUS = Column(name="Status", required=True, form=Status(options=("active", "deleted")))
-GONE = Where(column="Status", values=("deleted",))
+STATUS = Column(name="Status", required=True, cell_format=Status(options=("active", "deleted")))
+GONE = RowCondition(column="Status", values=("deleted",))
 COURSES = File(
     name="courses",
     file_name="courses.csv",
@@ -85,10 +85,10 @@ Upload = Mapping[str, tuple[str, ...]]
 HEADERS = {"courses": "Id,Name,Status", "sections": "Id,Course,Second,Number,Status", "seats": "Section,Person,Status"}
 
 
-def _judged(upload: Upload) -> dict[str, JudgedFile]:
-    results: dict[str, JudgedFile] = {}
+def _judged(upload: Upload) -> dict[str, ValidatedFile]:
+    results: dict[str, ValidatedFile] = {}
     for file in FILES:
-        others = {name: Judged(frame=result.frame, file_name=f"{name}.csv") for name, result in results.items()}
+        others = {name: ReferencedFile(frame=result.frame, file_name=f"{name}.csv") for name, result in results.items()}
         results[file.name] = judge(file, lines(HEADERS[file.name], *upload[file.name]), others)
     return results
 
@@ -109,17 +109,17 @@ class Published:
         return self.table.select(["version_id", "row_hash"])
 
     def rows(self, version_ids: pa.Array) -> pa.Table:
-        return self.table.filter(pc.is_in(flat(self.table.column("version_id")), value_set=version_ids))
+        return self.table.filter(pc.is_in(combine_chunks(self.table.column("version_id")), value_set=version_ids))
 
-    def schools(self) -> Mapping[str, int]:
+    def count_by_school(self) -> Mapping[str, int]:
         return {}
 
 
 def _plan(before: Upload, after: Upload, **doubt: Any) -> Plan:
     current = {name: Published(mapped.table) for name, mapped in _mapped(before).items()}
     wanted = {name: mapped.table for name, mapped in _mapped(after).items()}
-    known = Doubt(file_of=lambda name: name.removesuffix(".csv"), **doubt)
-    return make_plan(wanted, current, base=1, doubt=known)
+    known = RemovalEvidence(file_of=lambda name: name.removesuffix(".csv"), **doubt)
+    return make_plan(wanted, current, base=1, evidence=known)
 
 
 def _closes(plan: Plan) -> dict[str, list[tuple[int, str]]]:
@@ -150,8 +150,8 @@ def test_a_file_whose_rows_cannot_say_so_has_no_such_mark() -> None:
     file = File(name="a", file_name="a.csv", title="A", source="1", key=("Id",), columns=(Column(name="Id", required=True),))
 
     assert DELETED not in judge(file, lines("Id", "1")).frame.columns
-    assert DELETED not in absent_file(file).frame.columns
-    assert DELETED in absent_file(COURSES).frame.columns
+    assert DELETED not in empty_result(file).frame.columns
+    assert DELETED in empty_result(COURSES).frame.columns
 
 
 def test_a_row_that_names_a_deleted_record_is_refused_or_loses_the_reference() -> None:
@@ -210,7 +210,7 @@ def test_what_is_left_out_with_a_deleted_record_follows_it_and_is_no_removal() -
         "sections": [(0, "cascade")],
         "enrollments": [(0, "cascade"), (1, "cascade")],
     }
-    assert exceeded(plan, Thresholds(delete_pct=0, delete_min=1, update_pct=100)) == ()
+    assert exceeded_thresholds(plan, Thresholds(delete_pct=0, delete_min=1, update_pct=100)) == ()
 
 
 def test_what_is_left_out_with_an_absent_record_is_absent_too() -> None:
@@ -234,7 +234,7 @@ def test_a_refused_row_deletes_nobody() -> None:
         "sections": ROSTER["sections"][:1],
         "seats": ROSTER["seats"][:2],
     }
-    named = {"courses": _judged(after)["courses"].named}
+    named = {"courses": _judged(after)["courses"].doubtful_keys}
     plan = _plan(ROSTER, after, named=named, identity={("courses", "courses"): {"course_id": "Id"}})
 
     assert plan.tables["courses"].is_empty
@@ -277,7 +277,7 @@ def test_what_rows_say_counts_where_nothing_may_be_removed() -> None:
 
 def test_a_person_may_leave_out_what_rows_say() -> None:
     after = {**ROSTER, "seats": ("s1,p1,deleted", "s1,p2,active"), "sections": ("s1,c1,,1,active", "s2,c2,,2,deleted")}
-    plan = _plan(ROSTER, after, left_out=LeftOut(tables=frozenset({"enrollments"})))
+    plan = _plan(ROSTER, after, left_out=Exclusions(tables=frozenset({"enrollments"})))
 
     assert _closes(plan) == {}
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from roster_etl.engine.planning.plan import SchoolPlan
-from roster_etl.engine.planning.thresholds import Exceeded, Thresholds, exceeded, many_additions
+from roster_etl.engine.planning.thresholds import ExceededThreshold, Thresholds, exceeded_additions, exceeded_thresholds
 from roster_etl.frames.arrow import REFUSED
 from tests.engine.plans import Row, many, plan_of, user
 
@@ -17,7 +17,7 @@ LIMITS = Thresholds(delete_pct=10, delete_min=5, update_pct=75)
 
 def _over(before: Sequence[Row], after: Sequence[Row], **limits: Any) -> list[tuple[str, str, str | None, int, int]]:
     plan = plan_of({"users": before}, {"users": after})
-    return [(e.table, e.what, e.school, e.records, e.current) for e in exceeded(plan, replace(LIMITS, **limits))]
+    return [(e.table, e.what, e.school, e.records, e.current) for e in exceeded_thresholds(plan, replace(LIMITS, **limits))]
 
 
 def test_more_than_the_share_of_removals_exceeds() -> None:
@@ -48,7 +48,7 @@ def test_a_first_load_exceeds_nothing() -> None:
 def test_a_hundred_percent_is_off() -> None:
     assert _over(many(100), [], delete_pct=100) == []
     assert _over(many(100), many(100, title="Dr"), update_pct=100) == []
-    assert many_additions(plan_of({"users": many(10)}, {"users": many(40)}), replace(LIMITS, add_pct=100)) == ()
+    assert exceeded_additions(plan_of({"users": many(10)}, {"users": many(40)}), replace(LIMITS, add_pct=100)) == ()
 
 
 def test_zero_percent_holds_for_any_removal() -> None:
@@ -66,19 +66,21 @@ def test_a_single_school_exceeds_where_the_table_does_not() -> None:
         "o1": SchoolPlan(current=200, deleted=1, absent=1),
         "o2": SchoolPlan(current=10, deleted=6, absent=6),
     }
-    assert exceeded(plan, LIMITS) == (Exceeded(table="user_roles", what="deleted", school="o2", records=6, current=10),)
+    assert exceeded_thresholds(plan, LIMITS) == (
+        ExceededThreshold(table="user_roles", what="deleted", school="o2", records=6, current=10),
+    )
 
 
 def test_the_removal_of_any_organization_exceeds_unless_it_is_off() -> None:
     before = [{"organization_id": f"o{n}"} for n in range(100)]
     plan = plan_of({"organizations": before}, {"organizations": before[1:]})
 
-    assert [e.records for e in exceeded(plan, LIMITS)] == [1]
-    assert exceeded(plan, replace(LIMITS, delete_pct=100)) == ()
+    assert [e.records for e in exceeded_thresholds(plan, LIMITS)] == [1]
+    assert exceeded_thresholds(plan, replace(LIMITS, delete_pct=100)) == ()
 
 
 def test_a_share_is_told_in_percent() -> None:
-    assert Exceeded(table="t", what="deleted", school=None, records=1, current=3).pct == 33.3
+    assert ExceededThreshold(table="t", what="deleted", school=None, records=1, current=3).pct == 33.3
 
 
 def _roles(school: str, numbers: range, **cells: Any) -> list[Row]:
@@ -90,7 +92,9 @@ def test_updates_of_a_single_school_exceed() -> None:
     plan = plan_of({"user_roles": before}, {"user_roles": [*_roles("o1", range(200)), *_roles("o2", range(10), title="Dr")]})
 
     assert plan.tables["user_roles"].schools == {"o2": SchoolPlan(current=10, updated=10, counted=10)}
-    assert exceeded(plan, LIMITS) == (Exceeded(table="user_roles", what="updated", school="o2", records=10, current=10),)
+    assert exceeded_thresholds(plan, LIMITS) == (
+        ExceededThreshold(table="user_roles", what="updated", school="o2", records=10, current=10),
+    )
 
 
 def test_growth_is_told_by_table_and_else_by_school() -> None:
@@ -99,15 +103,15 @@ def test_growth_is_told_by_table_and_else_by_school() -> None:
     one_school = plan_of(before, {"user_roles": [*before["user_roles"], *_roles("o2", range(10, 16)), *_roles("o3", range(9))]})
     all_of_it = plan_of(before, {"user_roles": [*before["user_roles"], *_roles("o3", range(106))]})
 
-    assert many_additions(one_school, limits) == (
-        Exceeded(table="user_roles", what="created", school="o2", records=6, current=10),
+    assert exceeded_additions(one_school, limits) == (
+        ExceededThreshold(table="user_roles", what="created", school="o2", records=6, current=10),
     )
-    assert many_additions(all_of_it, limits) == (
-        Exceeded(table="user_roles", what="created", school=None, records=106, current=210),
+    assert exceeded_additions(all_of_it, limits) == (
+        ExceededThreshold(table="user_roles", what="created", school=None, records=106, current=210),
     )
-    assert exceeded(one_school, limits) == exceeded(all_of_it, limits) == ()
-    assert many_additions(all_of_it, LIMITS) == ()
-    assert many_additions(plan_of({}, {"users": many(100)}), limits) == ()
+    assert exceeded_thresholds(one_school, limits) == exceeded_thresholds(all_of_it, limits) == ()
+    assert exceeded_additions(all_of_it, LIMITS) == ()
+    assert exceeded_additions(plan_of({}, {"users": many(100)}), limits) == ()
 
 
 def test_a_record_that_moves_counts_with_its_new_school() -> None:
@@ -123,7 +127,7 @@ def test_a_school_that_had_nothing_before_exceeds_nothing() -> None:
     plan = plan_of(before, {"sections": [*moved, *before["sections"][6:]]})
 
     assert plan.tables["sections"].schools == {"o2": SchoolPlan(updated=6, counted=6)}
-    assert exceeded(plan, LIMITS) == ()
+    assert exceeded_thresholds(plan, LIMITS) == ()
 
 
 def test_derived_columns_of_a_school_exceed_nothing() -> None:
@@ -131,14 +135,14 @@ def test_derived_columns_of_a_school_exceed_nothing() -> None:
     plan = plan_of({"user_roles": made}, {"user_roles": other})
 
     assert plan.tables["user_roles"].schools["o2"].updated == 10
-    assert exceeded(plan, LIMITS) == ()
+    assert exceeded_thresholds(plan, LIMITS) == ()
 
 
 def test_growth_of_a_table_is_not_told_of_its_schools_again() -> None:
     before = {"user_roles": [*_roles("o1", range(20)), *_roles("o2", range(10))]}
     plan = plan_of(before, {"user_roles": [*before["user_roles"], *_roles("o2", range(10, 40))]})
 
-    assert [item.school for item in many_additions(plan, replace(LIMITS, add_pct=50))] == [None]
+    assert [item.school for item in exceeded_additions(plan, replace(LIMITS, add_pct=50))] == [None]
 
 
 def test_events_are_not_too_many_however_many_come() -> None:
@@ -147,7 +151,7 @@ def test_events_are_not_too_many_however_many_come() -> None:
     plan = plan_of({"attendance": days[:1]}, {"attendance": days})
 
     assert plan.tables["attendance"].created == 19
-    assert many_additions(plan, replace(LIMITS, add_pct=10)) == ()
+    assert exceeded_additions(plan, replace(LIMITS, add_pct=10)) == ()
 
 
 def test_what_goes_with_another_record_counts_towards_no_threshold() -> None:
@@ -160,4 +164,4 @@ def test_what_goes_with_another_record_counts_towards_no_threshold() -> None:
     )
 
     assert plan.tables["user_roles"].deleted == 100
-    assert {e.table for e in exceeded(plan, LIMITS)} == {"organizations"}
+    assert {e.table for e in exceeded_thresholds(plan, LIMITS)} == {"organizations"}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.canonical.roster import TABLES
-from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, edit_value, judged_value, with_edits
+from roster_etl.engine.transform.manual_edits import BadEdit, RecordEdit, apply_edits, parse_edit_value, validate_edit_value
 from roster_etl.engine.transform.mapper import HASH, ORIGIN, row_hash
 from roster_etl.frames.arrow import REFUSED
 
@@ -40,7 +40,7 @@ def _edit(user: str, value: str | None) -> RecordEdit:
     ],
 )
 def test_the_text_of_an_edit_has_the_type_of_its_column(table: str, field: str, value: str | None, meant: object) -> None:
-    assert edit_value(TABLES[table], field, value) == meant
+    assert parse_edit_value(TABLES[table], field, value) == meant
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_text_of_an_edit_has_the_type_of_its_column(table: str, field: str, 
 )
 def test_a_text_that_is_no_value_is_refused_without_being_repeated(table: str, field: str, value: str) -> None:
     with pytest.raises(BadEdit) as refused:
-        edit_value(TABLES[table], field, value)
+        parse_edit_value(TABLES[table], field, value)
 
     assert value not in refused.value.message
 
@@ -77,7 +77,7 @@ def test_a_text_that_is_no_value_is_refused_without_being_repeated(table: str, f
     ],
 )
 def test_a_new_edit_is_kept_as_a_cell_would_be(table: str, field: str, value: str | None, kept: str | None) -> None:
-    assert judged_value(TABLES[table], field, value) == kept
+    assert validate_edit_value(TABLES[table], field, value) == kept
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_a_new_edit_is_kept_as_a_cell_would_be(table: str, field: str, value: st
 )
 def test_a_new_edit_that_no_upload_could_bring_is_refused(table: str, field: str, value: str, words: str) -> None:
     with pytest.raises(BadEdit, match=words) as refused:
-        judged_value(TABLES[table], field, value)
+        validate_edit_value(TABLES[table], field, value)
 
     assert value not in refused.value.message
 
 
 def test_an_edit_goes_into_its_record_alone_and_is_not_derived() -> None:
     rows = _users({"user_id": "a", "short_name": "A"}, {"user_id": "b", "short_name": "B"})
-    edited = with_edits(USERS, rows, [_edit("a", "Anna"), _edit("nobody", "x")])
+    edited = apply_edits(USERS, rows, [_edit("a", "Anna"), _edit("nobody", "x")])
 
     assert edited.column("short_name").to_pylist() == ["Anna", "B"]
     assert edited.column("derived").to_pylist() == ["[]", '["short_name"]']
@@ -118,4 +118,4 @@ def test_an_edit_goes_into_its_record_alone_and_is_not_derived() -> None:
 def test_without_an_edit_of_a_record_that_is_there_nothing_changes() -> None:
     rows = _users({"user_id": "a", REFUSED: True})
 
-    assert with_edits(USERS, rows, [_edit("a", "Anna")]).equals(rows)
+    assert apply_edits(USERS, rows, [_edit("a", "Anna")]).equals(rows)

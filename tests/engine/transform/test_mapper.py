@@ -14,8 +14,8 @@ import pytest
 from roster_etl.canonical.roster import RosterColumn, RosterTable
 from roster_etl.engine.transform.mapper import MappedTable, SourceFile, key_text, map_table, row_hash
 from roster_etl.frames.arrow import DELETED, REFUSED, ROW
-from roster_etl.mapping.column_plan import Const, FirstOf, From, IfOption, Mapping, Numbered, Of, OnlyRows, Unnamed
-from roster_etl.mapping.value_functions import first_given, flag, joined, recode, whole
+from roster_etl.mapping.column_plan import Const, FirstOf, From, FromTargets, IfOption, Mapping, MissingKey, OnlyRows, RowNumber
+from roster_etl.mapping.value_functions import coalesce, joined, parse_integer, parse_yes_no, recode
 from tests.walking import accepted, found
 
 PETS = RosterTable(
@@ -60,7 +60,7 @@ def _derived(columns: MappingABC[str, Any], *cells: MappingABC[str, str | None],
 
 def test_rows_that_do_not_tell_their_record_are_reported_where_the_mapping_says_so() -> None:
     source = _source({"Id": "1"}, {"Id": None}, {"Id": None}, refused=(2,))
-    said = Unnamed(code="unnamed_row", field="Id", message="Whose is it?")
+    said = MissingKey(code="unnamed_row", field="Id", message="Whose is it?")
 
     reported = _mapped({}, source, unnamed=said)
     assert [row["pet_id"] for row in accepted(reported.table)] == ["1"]
@@ -80,20 +80,20 @@ def test_a_value_comes_from_a_column_as_it_is() -> None:
 
 
 def test_a_value_comes_from_columns_by_a_function_with_the_type_of_the_target() -> None:
-    assert _values("age", From("Age", via=whole), {"Age": "7"}, {"Age": "x"}) == [7, None]
-    assert _values("is_tame", From("Tame", via=flag), {"Tame": "Y"}, {"Tame": "N"}) == [True, False]
+    assert _values("age", From("Age", via=parse_integer), {"Age": "7"}, {"Age": "x"}) == [7, None]
+    assert _values("is_tame", From("Tame", via=parse_yes_no), {"Tame": "Y"}, {"Tame": "N"}) == [True, False]
     assert _values("name", From("A", "B", via=joined(" ")), {"A": "x", "B": "y"}, {"B": "z"}) == ["x y", "z"]
 
 
 def test_a_column_that_the_upload_lacks_is_empty() -> None:
     assert _values("name", From("Nowhere"), {}) == [None]
-    assert _values("age", From("Nowhere", via=whole), {}) == [None]
+    assert _values("age", From("Nowhere", via=parse_integer), {}) == [None]
 
 
 @pytest.mark.parametrize("others", [(), ({"A": "x"},)])
 def test_what_a_function_says_of_nothing_does_not_depend_on_other_rows(others: tuple[dict[str, str], ...]) -> None:
     def or_other(*columns: pd.Series) -> pd.Series:
-        return first_given(*columns).fillna("other")
+        return coalesce(*columns).fillna("other")
 
     assert _values("name", From("A", "B", via=or_other), *others, {"A": None})[-1] == "other"
 
@@ -110,7 +110,7 @@ def test_a_constant_stands_in_every_row() -> None:
 
 
 def test_a_value_may_come_from_target_columns() -> None:
-    columns = {"name": From("Name"), "kind": Of("name", via=recode({"Rex": "dog"}))}
+    columns = {"name": From("Name"), "kind": FromTargets("name", via=recode({"Rex": "dog"}))}
     result = _mapped(columns, _source({"Id": "1", "Name": "Rex"}))
 
     assert result.table.column("kind").to_pylist() == ["dog"]
@@ -123,7 +123,7 @@ def test_the_first_of_several_that_has_a_value_counts_row_by_row() -> None:
 
 
 def test_target_columns_can_be_one_of_the_choices() -> None:
-    columns = {"kind": From("Kind"), "name": FirstOf(From("Name"), Of("kind", via=lambda kind: kind + "?"))}
+    columns = {"kind": From("Kind"), "name": FirstOf(From("Name"), FromTargets("kind", via=lambda kind: kind + "?"))}
     result = _mapped(columns, _source({"Id": "1", "Kind": "cat", "Name": "Tom"}, {"Id": "2", "Kind": "dog"}))
 
     assert result.table.column("name").to_pylist() == ["Tom", "dog?"]
@@ -214,9 +214,9 @@ def test_a_row_tells_where_it_came_from() -> None:
 
 def test_steps_come_first() -> None:
     source = _source({"Id": "1", "Name": None}, {"Id": "2", "Name": "b"}, {"Id": "3", "Name": "b"})
-    steps = (OnlyRows(column="Name"), Numbered(by="Name", name="n"))
+    steps = (OnlyRows(column="Name"), RowNumber(by="Name", name="n"))
 
-    assert _mapped({"age": From("n", via=whole)}, source, steps=steps).table.column("age").to_pylist() == [1, 2]
+    assert _mapped({"age": From("n", via=parse_integer)}, source, steps=steps).table.column("age").to_pylist() == [1, 2]
 
 
 # ---- keys
@@ -265,7 +265,9 @@ def test_where_merged_rows_disagree_the_first_counts_with_one_warning_a_record()
 
 def test_rows_cannot_disagree_about_what_was_derived() -> None:
     source = _source({"Id": "1"}, {"Id": "1"})
-    result = _mapped({"age": From("n", via=whole, derived=True)}, source, merges=True, steps=(Numbered(by="Id", name="n"),))
+    result = _mapped(
+        {"age": From("n", via=parse_integer, derived=True)}, source, merges=True, steps=(RowNumber(by="Id", name="n"),)
+    )
 
     assert found(result) == []
 

@@ -7,28 +7,28 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.transform.row_steps import members, run_step
-from roster_etl.engine.validation.findings_builder import Findings
+from roster_etl.engine.transform.row_steps import family_members, run_step
+from roster_etl.engine.validation.findings_builder import FindingsBuilder
 from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.mapping.column_plan import (
-    Agreed,
     AnyGiven,
     AnyRow,
-    Claim,
+    AssignUnique,
     Computed,
-    Differs,
     ForEvery,
     Lookup,
     MostCommon,
-    Numbered,
+    NullIfConflicting,
+    NullIfUniform,
+    OnlyMatched,
     OnlyRows,
-    OnlyWith,
+    RowNumber,
     Step,
     Unpivot,
-    Varied,
+    WarnIfDifferent,
 )
 from roster_etl.mapping.value_functions import joined
-from roster_etl.spec import Where
+from roster_etl.spec import RowCondition
 
 Cells = Mapping[str, str | None]
 
@@ -43,7 +43,7 @@ def _table(*cells: Cells, refused: tuple[int, ...] = ()) -> pa.Table:
 
 
 def _run(step: Step, rows: pa.Table, **files: pa.Table) -> tuple[pa.Table, list[tuple[str, int]]]:
-    findings = Findings("a.csv")
+    findings = FindingsBuilder("a.csv")
     result = run_step(step, rows, files, findings)
     return result, [(f["code"], f["row"]) for f in findings.table().to_pylist()]
 
@@ -54,7 +54,7 @@ def _column(step: Step, name: str, rows: pa.Table, **files: pa.Table) -> list[st
 
 def test_an_unknown_step_has_no_verb() -> None:
     with pytest.raises(TypeError):
-        run_step("nonsense", _table({"A": "1"}), {}, Findings("a.csv"))  # type: ignore[arg-type]
+        run_step("nonsense", _table({"A": "1"}), {}, FindingsBuilder("a.csv"))  # type: ignore[arg-type]
 
 
 # ---- AnyGiven, Computed
@@ -96,7 +96,7 @@ def test_no_row_is_kept_where_the_column_is_missing() -> None:
 
 # ---- OnlyWith
 
-WITH = OnlyWith(file="partners", on="A", code="no_enrollments", message="m")
+WITH = OnlyMatched(file="partners", on="A", code="no_enrollments", message="m")
 
 
 def test_rows_without_a_partner_are_left_out_and_told() -> None:
@@ -119,7 +119,7 @@ def test_a_refused_row_without_a_partner_is_not_told_again() -> None:
 
 
 def test_a_silent_step_tells_nothing() -> None:
-    silent = OnlyWith(file="partners", on="A", code="no_enrollments", message="m", report=False)
+    silent = OnlyMatched(file="partners", on="A", code="no_enrollments", message="m", report=False)
 
     assert _run(silent, _table({"A": "1"}), partners=_table({"A": "2"}))[1] == []
 
@@ -287,7 +287,7 @@ def test_nothing_is_common_where_there_is_nothing() -> None:
 
 # ---- Varied
 
-VARIED = Varied(column="G", name="varied")
+VARIED = NullIfUniform(column="G", name="varied")
 
 
 @pytest.mark.parametrize(
@@ -344,11 +344,11 @@ def test_a_refused_row_marks_itself_only() -> None:
 def test_rows_are_numbered_within_their_group() -> None:
     rows = _table({"P": "b"}, {"P": "a"}, {"P": "b"}, {"P": "b"}, {"P": "a"})
 
-    assert _column(Numbered(by="P", name="n"), "n", rows) == ["1", "1", "2", "3", "2"]
-    assert _column(Numbered(by="P", name="n"), "n", rows.slice(0, 0)) == []
+    assert _column(RowNumber(by="P", name="n"), "n", rows) == ["1", "1", "2", "3", "2"]
+    assert _column(RowNumber(by="P", name="n"), "n", rows.slice(0, 0)) == []
 
 
-AGREED = Agreed(by="N", column="S", name="same")
+AGREED = NullIfConflicting(by="N", column="S", name="same")
 
 
 def test_a_value_is_kept_where_the_rows_of_a_group_agree() -> None:
@@ -368,15 +368,15 @@ def test_a_missing_value_disagrees_and_a_refused_row_does_not() -> None:
 
 
 def test_members_of_a_family_come_by_number() -> None:
-    assert members("T_{n}_id", ["T_10_id", "X", "T_2_id", "T_x_id"]) == ["T_2_id", "T_10_id"]
-    assert members(None, ["T_1_id"]) == []
+    assert family_members("T_{n}_id", ["T_10_id", "X", "T_2_id", "T_x_id"]) == ["T_2_id", "T_10_id"]
+    assert family_members(None, ["T_1_id"]) == []
 
 
 # ---- Lookup of the first row that is so
 
 
 def test_of_the_rows_that_are_so_the_first_accepted_one_is_looked_up() -> None:
-    step = Lookup(file="seats", on="S", key="S", take={"teacher": "P"}, where=Where(column="R", values=("teacher",)))
+    step = Lookup(file="seats", on="S", key="S", take={"teacher": "P"}, where=RowCondition(column="R", values=("teacher",)))
     seats = _table(
         {"S": "1", "P": "a", "R": "student"},
         {"S": "1", "P": "b", "R": "teacher"},
@@ -397,7 +397,7 @@ def test_of_the_rows_that_are_so_the_first_accepted_one_is_looked_up() -> None:
 
 # ---- Claim
 
-CLAIM = Claim(take={"own": "Login", "stand_in": "Mail"}, code="login_taken", message="Taken.")
+CLAIM = AssignUnique(take={"own": "Login", "stand_in": "Mail"}, code="login_taken", message="Taken.")
 
 
 def _claimed(*cells: Cells, refused: tuple[int, ...] = ()) -> tuple[list[tuple[str | None, str | None]], list[tuple[str, int]]]:
@@ -437,7 +437,7 @@ def test_a_claim_without_its_columns_is_empty() -> None:
 
 
 def test_accepted_rows_whose_columns_differ_are_reported_and_kept() -> None:
-    step = Differs(column="A", other="B", code="role_mismatch", message="Differs.")
+    step = WarnIfDifferent(column="A", other="B", code="role_mismatch", message="Differs.")
     cells = [{"A": a, "B": b} for a, b in (("x", "y"), ("x", "X"), ("x", None), (None, "x"), ("x", "y"))]
     rows, findings = _run(step, _table(*cells, refused=(4,)))
 

@@ -7,10 +7,10 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from roster_etl.engine.validation.cell_formats import broken, code_of, expected, parse_dates
-from roster_etl.frames.arrow import arrow, text
+from roster_etl.engine.validation.cell_formats import describe_format, find_invalid, finding_code, parse_dates
+from roster_etl.frames.arrow import text_series, to_chunked_array
 from roster_etl.mapping import value_functions
-from roster_etl.spec import Choice, Date, Decimal, Digits, Email, Form, Phone, Status, Text, WholeNumber
+from roster_etl.spec import CellFormat, Choice, Date, Decimal, Digits, Email, Phone, Status, Text, WholeNumber
 
 GRADES = Choice(options=("Kindergarten", "1", "2", "9", "09", "12"))
 RANGES = Choice(options=GRADES.options, ranges=True)
@@ -19,7 +19,7 @@ EITHER = Date(pattern="MM/DD/YYYY", also=("YYYY-MM-DD",))
 YEAR = WholeNumber(minimum=1900, maximum=3000, digits=4)
 PHONE = Phone(lengths=(7, 10, 11))
 
-GOOD: dict[Form, tuple[str, ...]] = {
+GOOD: dict[CellFormat, tuple[str, ...]] = {
     Text(max_length=3): ("abc", "é李x"),
     GRADES: ("kindergarten", "KINDERGARTEN", "9", "09"),
     RANGES: ("9-12", "1-1", "09-12", "Kindergarten"),
@@ -34,7 +34,7 @@ GOOD: dict[Form, tuple[str, ...]] = {
     Email(): ("a@b.org", "o'brien+x@mail.school.k12.us", "josé@schule.example"),
     PHONE: ("5550107", "(555) 010-7788", "+1.555.010.7788", "555 010 7788"),
 }
-BAD: dict[Form, tuple[str, ...]] = {
+BAD: dict[CellFormat, tuple[str, ...]] = {
     Text(max_length=3): ("abcd", "éééé"),
     GRADES: ("K", "0", "PK", "9-12", "3", "09 "),
     RANGES: ("12-9", "9-", "-9", "9-12-12", "9 - 12", "1-K", "Kindergarten-2", "9–12"),
@@ -63,43 +63,43 @@ BAD: dict[Form, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize(("form", "value"), [(form, value) for form, values in GOOD.items() for value in values])
-def test_it_has_the_form(form: Form, value: str) -> None:
-    assert broken(form, pa.array([value])).tolist() == [False]
+def test_it_has_the_form(form: CellFormat, value: str) -> None:
+    assert find_invalid(form, pa.array([value])).tolist() == [False]
 
 
 @pytest.mark.parametrize(("form", "value"), [(form, value) for form, values in BAD.items() for value in values])
-def test_it_has_not_the_form(form: Form, value: str) -> None:
-    assert broken(form, pa.array([value])).tolist() == [True]
+def test_it_has_not_the_form(form: CellFormat, value: str) -> None:
+    assert find_invalid(form, pa.array([value])).tolist() == [True]
 
 
 @pytest.mark.parametrize("form", [*GOOD, Text()])
-def test_an_empty_cell_is_never_broken(form: Form) -> None:
-    assert broken(form, pa.array([None, None], pa.string())).tolist() == [False, False]
-    assert broken(form, pa.array([], pa.string())).tolist() == []
+def test_an_empty_cell_is_never_broken(form: CellFormat) -> None:
+    assert find_invalid(form, pa.array([None, None], pa.string())).tolist() == [False, False]
+    assert find_invalid(form, pa.array([], pa.string())).tolist() == []
 
 
 @pytest.mark.parametrize("form", GOOD)
-def test_each_cell_is_judged_by_itself(form: Form) -> None:
+def test_each_cell_is_judged_by_itself(form: CellFormat) -> None:
     good, bad = GOOD[form][0], BAD[form][0]
 
-    assert broken(form, pa.array([bad, None, good, bad, good])).tolist() == [True, False, False, True, False]
+    assert find_invalid(form, pa.array([bad, None, good, bad, good])).tolist() == [True, False, False, True, False]
 
 
 def test_any_text_is_text() -> None:
-    assert broken(Text(), pa.array(["x" * 100_000, "\x07"])).tolist() == [False, False]
+    assert find_invalid(Text(), pa.array(["x" * 100_000, "\x07"])).tolist() == [False, False]
 
 
 @pytest.mark.parametrize(
     ("form", "function"),
     [
         (US, value_functions.parse_us_date),
-        (Decimal(), value_functions.decimal),
-        (YEAR, value_functions.whole),
+        (Decimal(), value_functions.parse_decimal),
+        (YEAR, value_functions.parse_integer),
         (PHONE, value_functions.digits),
     ],
 )
-def test_what_has_the_form_can_be_read_by_the_mapping(form: Form, function: value_functions.Values) -> None:
-    assert function(text(GOOD[form])).isna().tolist() == [False] * len(GOOD[form])
+def test_what_has_the_form_can_be_read_by_the_mapping(form: CellFormat, function: value_functions.Values) -> None:
+    assert function(text_series(GOOD[form])).isna().tolist() == [False] * len(GOOD[form])
 
 
 def test_dates_are_read_as_days() -> None:
@@ -112,7 +112,7 @@ def test_dates_may_be_written_in_several_ways() -> None:
     days = [date(2012, 8, 1)] * 3 + [None] * 4
 
     assert parse_dates(EITHER, pa.array(cells)).to_pylist() == days
-    assert arrow(value_functions.parse_day(text(cells))).to_pylist() == days
+    assert to_chunked_array(value_functions.parse_us_or_iso_date(text_series(cells))).to_pylist() == days
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,14 @@ def test_dates_may_be_written_in_several_ways() -> None:
         (PHONE, "7 or 10 or 11 digits"),
     ],
 )
-def test_messages_say_what_was_expected(form: Form, words: str) -> None:
-    assert words in expected(form)
+def test_messages_say_what_was_expected(form: CellFormat, words: str) -> None:
+    assert words in describe_format(form)
 
 
 def test_a_choice_may_have_a_code_of_its_own() -> None:
     role = Choice(options=("student",), code="unknown_role")
 
-    assert [code_of(form) for form in (role, GRADES, Status(options=("active",)), Digits())] == [
+    assert [finding_code(form) for form in (role, GRADES, Status(options=("active",)), Digits())] == [
         "unknown_role",
         "bad_value",
         "bad_status",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from roster_etl.engine.validation.column_checks import Known
-from roster_etl.engine.validation.validate import JudgedFile
+from roster_etl.engine.validation.column_checks import FeedValues
+from roster_etl.engine.validation.validate import ValidatedFile
 from roster_etl.frames.arrow import REFUSED
-from roster_etl.spec import Choice, Column, Digits, File, Match, Status, Unique, Where
+from roster_etl.spec import Choice, Column, CrossFeedMatch, Digits, File, RowCondition, Status, Unique
 from tests.walking import found, judge, lines
 
 PEOPLE = File(
@@ -17,24 +17,24 @@ PEOPLE = File(
     source="1",
     key=("Id",),
     columns=(
-        Column(name="Id", required=True, matches=Match(table="users", column="user_id", option="other")),
+        Column(name="Id", required=True, matches=CrossFeedMatch(table="users", column="user_id", option="other")),
         Column(
             name="Number",
             required=True,
-            required_where=Where(column="Role", values=("student",)),
-            form=Digits(),
+            required_where=RowCondition(column="Role", values=("student",)),
+            cell_format=Digits(),
             unique=Unique(),
         ),
-        Column(name="Name", required=True, made_up_for=True),
-        Column(name="Role", required=True, form=Choice(options=("student", "teacher"), code="unknown_role")),
-        Column(name="Status", required=True, form=Status(options=("active", "deleted"))),
+        Column(name="Name", required=True, has_default=True),
+        Column(name="Role", required=True, cell_format=Choice(options=("student", "teacher"), code="unknown_role")),
+        Column(name="Status", required=True, cell_format=Status(options=("active", "deleted"))),
     ),
-    deleted=Where(column="Status", values=("deleted",)),
+    deleted=RowCondition(column="Status", values=("deleted",)),
 )
 
 
-def _judge(*rows: str, known: tuple[str, ...] | None = None) -> JudgedFile:
-    others = {} if known is None else {"Id": Known(source="canvas", values=pa.array(known))}
+def _judge(*rows: str, known: tuple[str, ...] | None = None) -> ValidatedFile:
+    others = {} if known is None else {"Id": FeedValues(source="canvas", values=pa.array(known))}
     return judge(PEOPLE, lines("Id,Number,Name,Role,Status", *rows), known=others)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from roster_etl.engine.validation.validate import QUARANTINE, VERDICTS, Judged, JudgedFile, absent_file
+from roster_etl.engine.validation.validate import QUARANTINE, VERDICTS, ReferencedFile, ValidatedFile, empty_result
 from roster_etl.frames.arrow import REFUSED, ROW
 from roster_etl.spec import (
     Choice,
@@ -18,12 +18,12 @@ from roster_etl.spec import (
     NotBefore,
     Phone,
     Reference,
-    Repeats,
+    RepeatedRows,
+    RequiredTogether,
     Text,
-    Together,
     Unique,
 )
-from roster_etl.spec.rule_catalog import promises
+from roster_etl.spec.rule_catalog import file_rules
 from tests.walking import found, judge, lines, rows
 
 HOMES = File(
@@ -48,13 +48,13 @@ PETS = File(
     columns=(
         Column(name="Home_id", required=True, references=Reference(file="homes", column="Home_id", also=("shelter",))),
         Column(name="Pet_id", required=True),
-        Column(name="Mail", required=True, form=Email(), unique=Unique()),
+        Column(name="Mail", required=True, cell_format=Email(), unique=Unique()),
         Column(name="Chip", unique=Unique()),
-        Column(name="Name", form=Text(max_length=5)),
-        Column(name="Lunch", form=Choice(options=("F", "N"), otherwise="N")),
-        Column(name="Size", form=Choice(options=("S", "L"))),
-        Column(name="Born", form=Date(pattern="MM/DD/YYYY")),
-        Column(name="Died", form=Date(pattern="MM/DD/YYYY")),
+        Column(name="Name", cell_format=Text(max_length=5)),
+        Column(name="Lunch", cell_format=Choice(options=("F", "N"), fallback="N")),
+        Column(name="Size", cell_format=Choice(options=("S", "L"))),
+        Column(name="Born", cell_format=Date(pattern="MM/DD/YYYY")),
+        Column(name="Died", cell_format=Date(pattern="MM/DD/YYYY")),
         Column(name="Vet", references=Reference(file="homes", column="Home_id")),
     ),
     families=(Family(pattern="Friend_{n}", first=1, last=3, references=Reference(file="homes", column="Home_id")),),
@@ -73,10 +73,10 @@ CLUBS = File(
         Column(name="Number", unique=Unique()),
         Column(name="Contact"),
         Column(name="Kind"),
-        Column(name="Phone", form=Phone(lengths=(7,))),
+        Column(name="Phone", cell_format=Phone(lengths=(7,))),
     ),
-    repeats=Repeats(columns=("Contact", "Kind", "Phone")),
-    rules=(Together(columns=("Contact", "Kind", "Phone"), need=("Contact", "Kind")),),
+    repeats=RepeatedRows(columns=("Contact", "Kind", "Phone")),
+    rules=(RequiredTogether(columns=("Contact", "Kind", "Phone"), required=("Contact", "Kind")),),
 )
 VISITS = File(
     name="visits",
@@ -95,15 +95,15 @@ HOME_ROWS = lines("Home_id,Street", "h1,Elm", "h2,Oak", "h3,")
 PETS_HEADER = "Home_id,Pet_id,Mail"
 
 
-def _homes() -> dict[str, Judged]:
-    return {"homes": Judged(frame=judge(HOMES, HOME_ROWS).frame, file_name="in/homes.csv")}
+def _homes() -> dict[str, ReferencedFile]:
+    return {"homes": ReferencedFile(frame=judge(HOMES, HOME_ROWS).frame, file_name="in/homes.csv")}
 
 
-def _pets(*records: str, header: str = PETS_HEADER) -> JudgedFile:
+def _pets(*records: str, header: str = PETS_HEADER) -> ValidatedFile:
     return judge(PETS, lines(header, *records), _homes())
 
 
-def _line(result: JudgedFile, rule: str) -> tuple[str, int, int]:
+def _line(result: ValidatedFile, rule: str) -> tuple[str, int, int]:
     line = next(line for line in result.verdicts.to_pylist() if line["rule"] == rule)
     return line["check"], line["judged"], line["failing"]
 
@@ -206,7 +206,7 @@ def test_a_key_with_a_nul_is_no_key() -> None:
 
     assert found(result) == [("reject", "control_character", 2, "Pet_id")]
     assert "Pet_id" not in rows(result)[0]
-    assert result.evidence == (("h1", "a@b.org"),)
+    assert result.unidentified_records == (("h1", "a@b.org"),)
 
 
 def test_a_nul_in_an_optional_cell_empties_it() -> None:
@@ -242,7 +242,7 @@ def test_a_secret_is_neither_judged_nor_kept() -> None:
 # ---- replacements
 
 
-def _replaced(text: str, **tables: dict[str, str]) -> JudgedFile:
+def _replaced(text: str, **tables: dict[str, str]) -> ValidatedFile:
     return judge(PETS, lines(f"{PETS_HEADER},Size", text), _homes(), replacements=tables)
 
 
@@ -310,7 +310,7 @@ def test_a_reference_to_a_refused_row_names_it_as_the_cause() -> None:
 
 def test_a_record_that_is_accepted_in_one_row_can_be_referred_to() -> None:
     homes = judge(HOMES, lines("Home_id,Street", "h1,", "h1,Elm"))
-    result = judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": Judged(frame=homes.frame, file_name="homes.csv")})
+    result = judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": ReferencedFile(frame=homes.frame, file_name="homes.csv")})
 
     assert found(result) == []
 
@@ -494,7 +494,7 @@ def test_a_file_with_a_bad_header_is_refused_whole() -> None:
     result = judge(HOMES, lines("Street", "Elm"))
 
     assert (result.refused, result.rows_read, result.rows_accepted, result.rows_rejected) == ("missing_column", 1, 0, 1)
-    assert (len(result.frame), result.quarantine.num_rows, result.evidence) == (0, 0, ())
+    assert (len(result.frame), result.quarantine.num_rows, result.unidentified_records) == (0, 0, ())
     assert set(result.frame.columns) == {"Home_id", "Street", "Password", ROW, REFUSED}
 
 
@@ -514,18 +514,21 @@ def test_a_file_without_an_accepted_row_says_so() -> None:
 
 
 def test_an_absent_file_has_the_columns_of_its_spec_and_no_rows() -> None:
-    result = absent_file(HOMES)
+    result = empty_result(HOMES)
 
     assert (len(result.frame), result.rows_read, result.refused, result.findings.num_rows) == (0, 0, None, 0)
     assert {"Home_id", "Street", ROW, REFUSED} <= set(result.frame.columns)
     assert (
-        judge(PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": Judged(frame=result.frame, file_name="h")}).rows_accepted == 0
+        judge(
+            PETS, lines(PETS_HEADER, "h1,p1,a@b.org"), {"homes": ReferencedFile(frame=result.frame, file_name="h")}
+        ).rows_accepted
+        == 0
     )
 
 
-@pytest.mark.parametrize("homes", [absent_file(HOMES), judge(HOMES, lines("Home_id,Street", "h1,", "h2,"))])
-def test_of_a_file_without_an_accepted_row_it_is_said_once_that_others_need_it(homes: JudgedFile) -> None:
-    others = {"homes": Judged(frame=homes.frame, file_name="in/homes.csv")}
+@pytest.mark.parametrize("homes", [empty_result(HOMES), judge(HOMES, lines("Home_id,Street", "h1,", "h2,"))])
+def test_of_a_file_without_an_accepted_row_it_is_said_once_that_others_need_it(homes: ValidatedFile) -> None:
+    others = {"homes": ReferencedFile(frame=homes.frame, file_name="in/homes.csv")}
     text = lines(f"{PETS_HEADER},Vet", "h1,p1,a@b.org,h2", "h2,p2,b@b.org,", "shelter,p3,c@b.org,h1")
     result = judge(PETS, text, others)
 
@@ -571,13 +574,13 @@ def test_cells_of_a_damaged_record_are_not_kept_where_one_may_be_a_secret() -> N
 def test_records_whose_key_cannot_be_read_are_evidence() -> None:
     result = _pets("h1,,a@b.org", "h1,p2", "h9,p3,c@b.org")
 
-    assert set(result.evidence) == {("h1", "a@b.org"), ("h1", "p2")}
+    assert set(result.unidentified_records) == {("h1", "a@b.org"), ("h1", "p2")}
 
 
 def test_a_row_counts_as_keyless_when_any_part_of_its_key_is_missing() -> None:
     result = judge(VISITS, lines("Home_id,Pet_id", "h1,", "h1,p1"), _homes())
 
-    assert result.evidence == (("h1",),)
+    assert result.unidentified_records == (("h1",),)
 
 
 def test_findings_name_rows_by_their_masked_key() -> None:
@@ -616,7 +619,7 @@ def test_every_promise_of_a_file_gets_a_line_when_all_its_columns_are_there() ->
     result = _pets(",".join(["h1", "p1", "a@b.org", *[""] * 10]), header=",".join(columns))
 
     assert result.verdicts.schema == VERDICTS
-    assert {line["rule"] for line in result.verdicts.to_pylist()} == {promise.rule for promise in promises(PETS)}
+    assert {line["rule"] for line in result.verdicts.to_pylist()} == {promise.name for promise in file_rules(PETS)}
 
 
 def test_a_verdict_counts_what_was_judged_and_what_failed() -> None:
@@ -640,8 +643,8 @@ KIN = File(
     title="Kin",
     source="4",
     key=("Id",),
-    columns=(Column(name="Id", required=True), Column(name="Kin"), Column(name="Kin phone", form=Phone(lengths=(10,)))),
-    records=(("Kin", "Kin phone"),),
+    columns=(Column(name="Id", required=True), Column(name="Kin"), Column(name="Kin phone", cell_format=Phone(lengths=(10,)))),
+    record_groups=(("Kin", "Kin phone"),),
 )
 
 
@@ -649,4 +652,4 @@ def test_a_record_within_a_row_is_in_doubt_where_all_its_cells_broke() -> None:
     result = judge(KIN, lines("Id,Kin,Kin phone", "1,Ann,123", "2,,123", "3,,", "4,,5552345678"))
 
     assert [(f[1], f[2]) for f in found(result)] == [("bad_phone", 2), ("bad_phone", 3)]
-    assert result.named.to_pylist() == [{"Id": "2"}]
+    assert result.doubtful_keys.to_pylist() == [{"Id": "2"}]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.assets.default_upload import newest_order
+from roster_etl.orchestration.assets.default_upload import default_order
 from roster_etl.spec.errors import LandingNotFound, UnknownFeed
 from tests.orchestration.conftest import Home
 
 
 def chosen(home: Home) -> int | str:
     """Return the archived import that is chosen, or the landing zone."""
-    order, _ = newest_order(home.workspace, "lincoln", "clever")
+    order, _ = default_order(home.workspace, "lincoln", "clever")
     return order.archived or "landing"
 
 
@@ -52,7 +52,7 @@ def test_an_empty_landing_zone_is_passed_over(published: Home, landing: Path):
     shutil.rmtree(landing)
     landing.mkdir()
 
-    order, why = newest_order(published.workspace, "lincoln", "clever")
+    order, why = default_order(published.workspace, "lincoln", "clever")
 
     assert (order.archived, why) == (1, "the archived upload of import 1 once more: the landing zone is empty")
 
@@ -61,11 +61,11 @@ def test_an_archived_upload_does_not_stand_in_for_a_landing_zone_that_cannot_be_
     shutil.rmtree(landing)
 
     with pytest.raises(LandingNotFound):
-        newest_order(published.workspace, "lincoln", "clever")
+        default_order(published.workspace, "lincoln", "clever")
 
 
 def test_a_feed_without_a_landing_folder_has_only_what_is_archived(published: Home):
-    _, why = newest_order(published.workspace, "lincoln", "clever")
+    _, why = default_order(published.workspace, "lincoln", "clever")
 
     assert why == "the archived upload of import 1 once more: the feed has no landing folder"
 
@@ -83,4 +83,4 @@ def test_imports_of_other_formats_are_passed_over(published: Home):
 
 def test_a_feed_that_the_district_lacks_is_refused(published: Home):
     with pytest.raises(UnknownFeed):
-        newest_order(published.workspace, "lincoln", "oneroster")
+        default_order(published.workspace, "lincoln", "oneroster")

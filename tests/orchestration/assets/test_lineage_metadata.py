@@ -19,15 +19,17 @@ def test_edits_in_force_are_counted_by_column_and_no_value_of_one_is_shown(publi
         number = set_override(workspace, target, CANARY, CANARY)
     first, last = Provenance.read(workspace, 1), Provenance.read(workspace, number)
 
-    assert first.of_table("users")["edits in force"].value.splitlines()[2:] == [r"| users.preferred\_first\_name | 2 |"]
-    assert first.of_import()["edits in force"] == first.of_table("users")["edits in force"]
-    assert first.of_table("courses")["edits in force"] == "none"
-    assert {"upload", "made of"}.isdisjoint(last.of_table("users"))  # an edit has none
-    assert CANARY not in repr([first.of_table("users"), first.of_import(), last.of_table("users"), last.of_import()])
+    assert first.table_metadata("users")["edits in force"].value.splitlines()[2:] == [r"| users.preferred\_first\_name | 2 |"]
+    assert first.import_metadata()["edits in force"] == first.table_metadata("users")["edits in force"]
+    assert first.table_metadata("courses")["edits in force"] == "none"
+    assert {"upload", "made of"}.isdisjoint(last.table_metadata("users"))  # an edit has none
+    assert CANARY not in repr(
+        [first.table_metadata("users"), first.import_metadata(), last.table_metadata("users"), last.import_metadata()]
+    )
 
 
 def test_an_import_names_its_files_its_place_in_the_archive_and_what_to_ask_next(published: Home):
-    about = Provenance.read(published.workspace, 1).of_import()
+    about = Provenance.read(published.workspace, 1).import_metadata()
 
     assert {"students.csv", "schools.csv", "enrollments.csv"} <= {
         line.split("[")[-1].split("]")[0] for line in about["made of"].value.splitlines()

@@ -1,6 +1,6 @@
 """Tables for the UI."""
 
-from roster_etl.orchestration.assets.markdown import Link, markdown_table, plain
+from roster_etl.orchestration.assets.markdown import Link, escape_markdown, markdown_table
 
 
 def test_a_table_has_a_head_and_a_line_a_row():
@@ -10,5 +10,5 @@ def test_a_table_has_a_head_and_a_line_a_row():
 
 
 def test_what_comes_from_outside_makes_no_link_no_picture_no_cell_and_no_line():
-    assert plain("![a](http://x)|b\n# c <i>") == r"\!\[a\]\(http://x\)\|b \# c \<i\>"
+    assert escape_markdown("![a](http://x)|b\n# c <i>") == r"\!\[a\]\(http://x\)\|b \# c \<i\>"
     assert markdown_table(("file",), [(Link("x](//evil)|y", "/a"),)]).value.splitlines()[2] == r"| [x\]\(//evil\)\|y](/a) |"

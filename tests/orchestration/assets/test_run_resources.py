@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.orchestration.assets.io_manager import FrameIOManager
-from roster_etl.orchestration.assets.run_resources import Desk, handed_tables
+from roster_etl.orchestration.assets.run_resources import RunContext, mapped_tables
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 
@@ -20,9 +20,9 @@ def rows() -> pa.Table:
 
 
 @pytest.fixture
-def desk(tmp_path) -> Desk:
-    desk = Desk(Workspace.open(tmp_path / "home"))
-    desk.begin(
+def desk(tmp_path) -> RunContext:
+    desk = RunContext(Workspace.open(tmp_path / "home"))
+    desk.begin_upload(
         Upload(
             import_id=1,
             district_id="lincoln",
@@ -39,41 +39,41 @@ def desk(tmp_path) -> Desk:
     return desk
 
 
-def test_a_frame_is_handed_on_as_it_is(desk: Desk):
+def test_a_frame_is_handed_on_as_it_is(desk: RunContext):
     put = rows()
-    desk.put(["clever", "schools"], put)
+    desk.write_frame(["clever", "schools"], put)
 
-    assert desk.take(["clever", "schools"]) is put
+    assert desk.read_frame(["clever", "schools"]) is put
 
 
-def test_the_last_reader_takes_a_frame_away_from_memory(desk: Desk):
+def test_the_last_reader_takes_a_frame_away_from_memory(desk: RunContext):
     put = rows()
-    desk.put(["clever", "schools"], put)
-    readers = desk._wanted["clever", "schools"]
+    desk.write_frame(["clever", "schools"], put)
+    readers = desk._pending_reads["clever", "schools"]
 
     assert readers > 1
-    assert [desk.take(["clever", "schools"]) is put for _ in range(readers + 1)] == [True] * readers + [False]
+    assert [desk.read_frame(["clever", "schools"]) is put for _ in range(readers + 1)] == [True] * readers + [False]
 
 
-def test_after_that_it_is_read_from_staging_the_same(desk: Desk):
-    desk.put(["clever", "schools"], rows())
-    desk.begin(desk.upload)
+def test_after_that_it_is_read_from_staging_the_same(desk: RunContext):
+    desk.write_frame(["clever", "schools"], rows())
+    desk.begin_upload(desk.upload)
 
-    assert desk.take(["clever", "schools"]).equals(rows())
+    assert desk.read_frame(["clever", "schools"]).equals(rows())
 
 
-def test_a_frame_that_no_step_reads_is_not_kept(desk: Desk):
-    desk.put(["clever", "nobody"], rows())
+def test_a_frame_that_no_step_reads_is_not_kept(desk: RunContext):
+    desk.write_frame(["clever", "nobody"], rows())
 
     assert desk._frames == {}
 
 
 def test_a_desk_without_an_upload_hands_on_nothing(tmp_path):
     with pytest.raises(RuntimeError):
-        Desk(Workspace.open(tmp_path)).put(["clever", "schools"], rows())
+        RunContext(Workspace.open(tmp_path)).write_frame(["clever", "schools"], rows())
 
 
-def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: Desk):
+def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: RunContext):
     manager, key = FrameIOManager(desk), dg.AssetKey(["clever", "schools"])
     manager.handle_output(dg.build_output_context(asset_key=key), rows())
 
@@ -82,9 +82,9 @@ def test_the_io_manager_writes_to_the_desk_and_reads_from_it(desk: Desk):
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_tables_are_not_kept_and_read_from_staging_one_by_one(desk: Desk):
-    desk.put(["roster", "users"], rows())
-    tables = handed_tables(desk, desk.upload)
+def test_tables_are_not_kept_and_read_from_staging_one_by_one(desk: RunContext):
+    desk.write_frame(["roster", "users"], rows())
+    tables = mapped_tables(desk, desk.upload)
 
     assert desk._frames == {}
     assert "users" in tables
@@ -95,7 +95,7 @@ def test_tables_are_not_kept_and_read_from_staging_one_by_one(desk: Desk):
         tables["attendance"]
 
 
-def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_read_back(desk: Desk, monkeypatch):
+def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_read_back(desk: RunContext, monkeypatch):
     writing, go_on = Event(), Event()
     write = desk.workspace.frames.write
 
@@ -105,31 +105,31 @@ def test_a_frame_is_written_while_the_next_step_works_and_settled_before_it_is_r
         write(*words)
 
     monkeypatch.setattr(desk.workspace.frames, "write", slowly)
-    desk.put(["roster", "users"], rows())
+    desk.write_frame(["roster", "users"], rows())
 
     assert writing.wait(10)  # put has returned
     assert not list((desk.workspace.home / "staging").rglob("*.parquet"))
     go_on.set()
-    desk.settle()
+    desk.flush()
     assert list((desk.workspace.home / "staging").rglob("*.parquet"))
 
 
 @pytest.mark.parametrize("then", ["put", "settle"])
-def test_a_frame_that_could_not_be_written_ends_what_comes_next(desk: Desk, monkeypatch, then: str):
+def test_a_frame_that_could_not_be_written_ends_what_comes_next(desk: RunContext, monkeypatch, then: str):
     monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
-    desk.put(["roster", "users"], rows())
+    desk.write_frame(["roster", "users"], rows())
 
     with pytest.raises(OSError):
-        desk.settle() if then == "settle" else desk.put(["roster", "sections"], rows())
+        desk.flush() if then == "settle" else desk.write_frame(["roster", "sections"], rows())
 
 
-def test_where_steps_are_apart_a_frame_is_there_when_it_was_put(desk: Desk, monkeypatch):
-    apart = Desk(desk.workspace, apart=True)
-    apart.begin(desk.upload)
+def test_where_steps_are_apart_a_frame_is_there_when_it_was_put(desk: RunContext, monkeypatch):
+    apart = RunContext(desk.workspace, separate_steps=True)
+    apart.begin_upload(desk.upload)
     monkeypatch.setattr(desk.workspace.frames, "write", _full_disk)
 
     with pytest.raises(OSError):
-        apart.put(["roster", "users"], rows())
+        apart.write_frame(["roster", "users"], rows())
 
 
 def _full_disk(*words: object) -> None:

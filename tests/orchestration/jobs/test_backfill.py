@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.jobs.backfill import backfill, chosen_feeds, counted, fill
+from roster_etl.orchestration.jobs.backfill import backfill_feed, backfill_feeds, count_by_status, select_feeds
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, upload_config
 from roster_etl.pipeline import import_upload
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
@@ -39,7 +39,7 @@ def test_districts_run_side_by_side_and_a_bad_one_hinders_no_other(published: Ho
     register(published.workspace, "nobody")
     published.workspace.registry.pause("monroe")
 
-    filled = backfill(published.path, chosen_feeds(published.workspace), at_once=2)
+    filled = backfill_feeds(published.path, select_feeds(published.workspace), max_concurrent=2)
 
     assert {one.district_id: one.status for one in filled} == {
         "adams": "published",
@@ -48,7 +48,7 @@ def test_districts_run_side_by_side_and_a_bad_one_hinders_no_other(published: Ho
         "monroe": "paused",
         "nobody": "nothing",
     }
-    assert counted(filled) == {"nothing": 1, "paused": 1, "published": 1, "rejected": 1, "unchanged": 1}
+    assert count_by_status(filled) == {"nothing": 1, "paused": 1, "published": 1, "rejected": 1, "unchanged": 1}
     with home_instance(published.path) as instance:
         assert {run.tags["district"] for run in instance.get_runs()} == {"adams", "grant", "lincoln"}
 
@@ -62,15 +62,15 @@ def test_only_those_that_failed_are_chosen_and_then_succeed(published: Home, upl
 
     with monkeypatch.context() as broken:
         broken.setattr("roster_etl.orchestration.assets.warehouse_assets.publish_import", breaks)
-        filled = fill(published.path, ("adams", "clever"))
+        filled = backfill_feed(published.path, ("adams", "clever"))
     assert (filled.status, filled.import_id, filled.code) == ("failed", 2, "failed")
     assert "disk" not in (filled.message or "")
 
-    feeds = chosen_feeds(published.workspace, failed=True)
+    feeds = select_feeds(published.workspace, failed=True)
 
     assert feeds == (("adams", "clever"),)
-    assert [one.status for one in backfill(published.path, feeds)] == ["published"]
-    assert chosen_feeds(published.workspace, failed=True) == ()
+    assert [one.status for one in backfill_feeds(published.path, feeds)] == ["published"]
+    assert select_feeds(published.workspace, failed=True) == ()
 
 
 def test_an_import_whose_process_is_gone_has_failed(published: Home, sample: Path, monkeypatch) -> None:
@@ -81,8 +81,8 @@ def test_an_import_whose_process_is_gone_has_failed(published: Home, sample: Pat
         raise Killed
 
     register(published.workspace, "adams")
-    monkeypatch.setattr(import_upload, "walk", killed)
+    monkeypatch.setattr(import_upload, "run_steps", killed)
     with pytest.raises(Killed):
         import_upload.import_upload(published.workspace, Order(district_id="adams", source="clever", path=str(sample)))
 
-    assert chosen_feeds(published.workspace, failed=True) == (("adams", "clever"),)
+    assert select_feeds(published.workspace, failed=True) == (("adams", "clever"),)

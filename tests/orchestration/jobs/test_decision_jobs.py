@@ -12,12 +12,12 @@ import dagster as dg
 import pytest
 import yaml
 
-from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP, UNDO, config_yaml, launchpad
+from roster_etl.orchestration.assets.launchpad_links import APPROVE, DISCARD, STEP_BY_JOB, UNDO, config_yaml, launchpad_url
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.decision_jobs import DistrictBusy
 from roster_etl.orchestration.jobs.in_process_runs import home_instance, run_decision, run_import
-from roster_etl.pipeline.review.approve import Decision, approval
-from roster_etl.pipeline.review.preview import preview
+from roster_etl.pipeline.review.approve import ApprovalRequest, validate_approval
+from roster_etl.pipeline.review.preview import preview_approval
 from roster_etl.spec.errors import RosterError
 from tests.orchestration.conftest import Home, rewrite, without_half_of_the_students
 
@@ -63,7 +63,7 @@ def test_a_held_run_says_how_to_decide_in_config_that_the_jobs_take(held: Home) 
 
     text = str(metadata["how to decide"].value)
     for job in (APPROVE, DISCARD):
-        config = next(block.split("```")[0] for block in text.split("```yaml\n")[1:] if f"  {STEP[job]}:" in block)
+        config = next(block.split("```")[0] for block in text.split("```yaml\n")[1:] if f"  {STEP_BY_JOB[job]}:" in block)
         assert dg.validate_run_config(defs.resolve_job_def(job), yaml.safe_load(config))
     assert plan(held) in text
     assert metadata["approve"].value.startswith("/locations/roster_etl/jobs/approve_hold/playground/setup?config=")
@@ -158,8 +158,8 @@ def test_no_run_keeps_the_ids_of_a_rename(published: Home, upload: Path) -> None
     old = renumbered(upload)
     number = published.run(upload, options={"hold_renames": "true"})
     words = (f"{old}={NEW}",)
-    shown = preview(published.workspace, number, (), ("1",))["plan_sha256"]
-    given = approval(published.workspace, Decision(import_id=number, by="A", plan=shown, renames=words))
+    shown = preview_approval(published.workspace, number, (), ("1",))["plan_sha256"]
+    given = validate_approval(published.workspace, ApprovalRequest(import_id=number, by="A", plan=shown, renames=words))
 
     with pytest.raises(RosterError, match="never by ids"):
         run_import(published.path, replace(given.order(), renames=words))
@@ -179,12 +179,12 @@ def test_no_run_keeps_the_ids_of_a_rename(published: Home, upload: Path) -> None
 def test_nothing_is_decided_beside_an_import_of_the_district(held: Home, job: str) -> None:
     workspace, feed = held.workspace, {"district_id": "lincoln", "source": "clever"}
     number = workspace.warehouse.open_import(kind="upload", **feed, started_at=datetime.now(UTC))
-    workspace.holders.take(number)
+    workspace.import_locks.acquire(number)
     with pytest.raises(DistrictBusy, match=f"import {number} is at work"):
         decide(held, job, import_id=2, by="A. Steward")
     assert (held.newest_run().tags["dagster/partition"], held.status(2)) == ("lincoln", "held")
 
-    workspace.holders.release(number, ended=False)
+    workspace.import_locks.release(number, ended=False)
     if job == DISCARD:  # nobody works on that import any more
         assert decide(held, job, import_id=2, by="A. Steward") == 2
     refused = (job.removesuffix("_hold").removesuffix("_import"), "refused", "A. Steward", "district_busy")
@@ -219,6 +219,6 @@ def test_links_carry_the_config() -> None:
     config = config_yaml(UNDO, {"import_id": 3, "by": ""})
 
     assert yaml.safe_load(config) == {"ops": {"undo": {"config": {"import_id": 3, "by": ""}}}}
-    assert launchpad("here", UNDO, config).endswith(
+    assert launchpad_url("here", UNDO, config).endswith(
         "ops%3A%0A++undo%3A%0A++++config%3A%0A++++++import_id%3A+3%0A++++++by%3A+%22%22%0A"
     )

@@ -11,10 +11,10 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
 from roster_etl.orchestration.assets import vendor_assets, warehouse_assets
-from roster_etl.orchestration.definitions import FRESH_CHECKS, defs
+from roster_etl.orchestration.definitions import FRESHNESS_CHECK_KEYS, defs
 from roster_etl.orchestration.jobs.build import job_name
 from roster_etl.orchestration.jobs.in_process_runs import MODULE, PasswordInPath, ensure_config, home_instance, run_import
-from roster_etl.orchestration.runtime.current_home import visiting
+from roster_etl.orchestration.runtime.current_home import use_home
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import UnknownDistrict
@@ -29,7 +29,7 @@ SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 def again(home: Home, run_id: str, *, from_failure: bool) -> dg.DagsterRun:
     """Run the job of `run_id` again, as the UI does: with the tags and the config of the first run."""
     job = ReconstructableRepository.for_module(MODULE, "defs").get_reconstructable_job(job_name("clever"))
-    with visiting(home.path), home_instance(home.path) as instance:
+    with use_home(home.path), home_instance(home.path) as instance:
         first = instance.get_run_by_id(run_id)
         assert first is not None
         options = dg.ReexecutionOptions.from_failure(run_id, instance) if from_failure else dg.ReexecutionOptions(run_id)
@@ -104,7 +104,7 @@ def test_the_uploads_hash_is_the_data_version(published: Home):
 def test_every_check_is_evaluated_and_passes(published: Home):
     checks = published.checks()
 
-    asked = set(defs.resolve_asset_graph().get_check_keys_for_assets(selected("clever"))) - set(FRESH_CHECKS)
+    asked = set(defs.resolve_asset_graph().get_check_keys_for_assets(selected("clever"))) - set(FRESHNESS_CHECK_KEYS)
     assert len(checks) == len(asked)  # nobody waits for this feed, so it is not said whether it is late
     assert all(check.passed for check in checks.values())
 
@@ -149,7 +149,7 @@ def test_the_same_upload_again_is_unchanged_and_the_rest_is_skipped(published: H
 
 
 def test_a_backfill_of_what_is_unchanged_counts_as_materialized(published: Home):
-    with visiting(published.path), home_instance(published.path) as instance:
+    with use_home(published.path), home_instance(published.path) as instance:
         done = defs.resolve_job_def(job_name("clever")).execute_in_process(
             instance=instance, partition_key="lincoln", tags={"dagster/backfill": "b"}
         )
@@ -159,7 +159,7 @@ def test_a_backfill_of_what_is_unchanged_counts_as_materialized(published: Home)
 
 
 def test_without_a_named_upload_the_newest_archived_one_is_taken(published: Home):
-    with visiting(published.path), home_instance(published.path) as instance:
+    with use_home(published.path), home_instance(published.path) as instance:
         defs.resolve_job_def(job_name("clever")).execute_in_process(instance=instance, partition_key="lincoln")
 
     assert published.status(2) == "unchanged"
@@ -168,7 +168,7 @@ def test_without_a_named_upload_the_newest_archived_one_is_taken(published: Home
 
 def test_materializing_fails_where_the_landing_zone_cannot_be_read(published: Home, tmp_path: Path):
     published.workspace.registry.add_feed("lincoln", Feed(format="clever", path=str(tmp_path / "gone")), update=True)
-    with visiting(published.path), home_instance(published.path) as instance:
+    with use_home(published.path), home_instance(published.path) as instance:
         done = defs.resolve_job_def(job_name("clever")).execute_in_process(
             instance=instance, partition_key="lincoln", raise_on_error=False
         )
@@ -290,8 +290,8 @@ def _change_a_name(upload: Path) -> None:
 
 
 def test_a_frame_of_the_wrong_shape_ends_the_import_as_failed(fresh: Home, sample: Path, monkeypatch):
-    judge = vendor_assets.judge_member
-    monkeypatch.setattr(vendor_assets, "judge_member", lambda *given: judge(*given).drop_columns("_row"))
+    judge = vendor_assets.validate_member
+    monkeypatch.setattr(vendor_assets, "validate_member", lambda *given: judge(*given).drop_columns("_row"))
     done = fresh.run(sample)
 
     assert fresh.status(done) == "failed"
@@ -327,7 +327,7 @@ def test_starting_over_opens_a_new_import(published: Home, upload: Path, monkeyp
 
 
 def test_a_step_alone_belongs_to_no_import_and_says_so(published: Home):
-    with visiting(published.path), home_instance(published.path) as instance:
+    with use_home(published.path), home_instance(published.path) as instance:
         done = defs.resolve_job_def(job_name("clever")).execute_in_process(
             instance=instance, partition_key="lincoln", asset_selection=[dg.AssetKey(["roster", "users"])], raise_on_error=False
         )
@@ -346,7 +346,7 @@ def test_what_fails_before_an_import_began_is_raised(fresh: Home, tmp_path: Path
 
 def test_a_district_without_the_feed_ends_at_once_and_well(fresh: Home):
     fresh.workspace.registry.add(District(id="monroe", feeds=(Feed(format="oneroster"),)))
-    with visiting(fresh.path), home_instance(fresh.path) as instance:
+    with use_home(fresh.path), home_instance(fresh.path) as instance:
         instance.add_dynamic_partitions("districts", ["monroe"])
         done = defs.resolve_job_def(job_name("clever")).execute_in_process(instance=instance, partition_key="monroe")
 
@@ -390,7 +390,7 @@ def test_a_run_can_be_started_again_from_the_ui(published: Home):
 
 
 def test_an_error_in_receiving_ends_the_run_as_failed(fresh: Home, sample: Path, monkeypatch):
-    monkeypatch.setattr(vendor_assets, "receive", _breaks)
+    monkeypatch.setattr(vendor_assets, "receive_upload", _breaks)
     with pytest.raises(RuntimeError):
         fresh.run(sample)
 

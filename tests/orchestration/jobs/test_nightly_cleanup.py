@@ -9,8 +9,8 @@ import pytest
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
-from roster_etl.orchestration.jobs.nightly_cleanup import forget_runs, housekeeping, nightly
-from roster_etl.orchestration.runtime.current_home import visiting
+from roster_etl.orchestration.jobs.nightly_cleanup import delete_old_runs, housekeeping, nightly
+from roster_etl.orchestration.runtime.current_home import use_home
 from tests.orchestration.conftest import Home
 
 
@@ -34,10 +34,10 @@ def test_runs_past_their_time_go_and_what_the_ui_shows_stays(thrice: Home):
     with home_instance(thrice.path) as instance:
         first, second, third = [run.run_id for run in reversed(instance.get_runs())]
         before = shown(instance)
-        assert forget_runs(instance, later - timedelta(days=1)) == 0
-        assert forget_runs(instance, later, spare=frozenset({2})) == 0
+        assert delete_old_runs(instance, later - timedelta(days=1)) == 0
+        assert delete_old_runs(instance, later, protected_imports=frozenset({2})) == 0
 
-        assert forget_runs(instance, later) == 1
+        assert delete_old_runs(instance, later) == 1
 
         assert [run.run_id for run in reversed(instance.get_runs())] == [first, third]
         assert instance.all_logs(second) == []
@@ -46,7 +46,7 @@ def test_runs_past_their_time_go_and_what_the_ui_shows_stays(thrice: Home):
 
 
 def test_the_newest_run_of_each_job_and_partition_stays_through_many_pages(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("roster_etl.orchestration.jobs.nightly_cleanup._PAGE", 2)
+    monkeypatch.setattr("roster_etl.orchestration.jobs.nightly_cleanup._PAGE_SIZE", 2)
     with dg.DagsterInstance.ephemeral() as instance:
 
         def created(partition: str | None, status: dg.DagsterRunStatus = dg.DagsterRunStatus.FAILURE) -> str:
@@ -58,13 +58,13 @@ def test_the_newest_run_of_each_job_and_partition_stays_through_many_pages(monke
         newest = [[created(partition) for _ in range(3)][-1] for partition in ("adams", "lincoln")]
         at_work = created("lincoln", dg.DagsterRunStatus.STARTED)
 
-        assert forget_runs(instance, datetime.now(UTC) + timedelta(seconds=1)) == 7
+        assert delete_old_runs(instance, datetime.now(UTC) + timedelta(seconds=1)) == 7
 
         assert {run.run_id for run in instance.get_runs()} == {newest[0], at_work}
 
 
 def test_the_nightly_job_keeps_the_house_of_its_home(published: Home):
-    with visiting(published.path), home_instance(published.path) as instance:
+    with use_home(published.path), home_instance(published.path) as instance:
         done = housekeeping.execute_in_process(instance=instance)
 
     assert done.success

@@ -10,17 +10,17 @@ import pytest
 
 pytest.importorskip("dagster_celery")
 
-from roster_etl.cli.doctor import _executor
+from roster_etl.cli.doctor import _check_executor
 from roster_etl.orchestration.runtime import celery_executor
 from roster_etl.orchestration.runtime.celery_executor import (
     BACKEND,
     BROKER,
     BrokerUnavailable,
-    Watched,
+    MonitoredResult,
     WorkerLost,
-    addresses,
-    answering,
     celery_app,
+    connection_urls,
+    ping_workers,
 )
 from roster_etl.orchestration.runtime.executors import VARIABLE
 from roster_etl.spec.errors import SettingsError
@@ -71,18 +71,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def looks(watched: Watched, clock: Clock, times: int) -> list[bool]:
+def looks(watched: MonitoredResult, clock: Clock, times: int) -> list[bool]:
     """Look again after each pause."""
     found = []
     for _ in range(times):
-        clock.now += celery_executor.LOOK_SECONDS
+        clock.now += celery_executor.PING_SECONDS
         found.append(watched.ready())
     return found
 
 
 def test_a_worker_that_misses_three_answers_in_a_row_is_gone(clock: Clock) -> None:
     result = Result()
-    watched = Watched(App(False, False, True, False, False, False), result)
+    watched = MonitoredResult(App(False, False, True, False, False, False), result)
 
     assert looks(watched, clock, 6) == [False] * 5 + [True]
     with pytest.raises(WorkerLost, match="celery@east took this step and answers no more"):
@@ -92,7 +92,7 @@ def test_a_worker_that_misses_three_answers_in_a_row_is_gone(clock: Clock) -> No
 
 def test_a_result_that_came_in_the_end_counts(clock: Clock) -> None:
     result = Result()
-    watched = Watched(App(False, False, False), result)
+    watched = MonitoredResult(App(False, False, False), result)
     looks(watched, clock, 3)
     result.came = True
 
@@ -100,11 +100,11 @@ def test_a_result_that_came_in_the_end_counts(clock: Clock) -> None:
 
 
 def test_a_step_that_waits_for_a_free_worker_is_not_lost(clock: Clock) -> None:
-    assert looks(Watched(App(), Result("PENDING")), clock, 9) == [False] * 9
+    assert looks(MonitoredResult(App(), Result("PENDING")), clock, 9) == [False] * 9
 
 
 def test_nobody_is_asked_more_often_than_needed(clock: Clock) -> None:
-    watched = Watched(App(), Result())
+    watched = MonitoredResult(App(), Result())
 
     assert [watched.ready() for _ in range(5)] == [False] * 5
 
@@ -114,25 +114,25 @@ def test_nobody_is_asked_more_often_than_needed(clock: Clock) -> None:
 
 def test_the_broker_is_named_by_a_variable_or_by_a_private_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(BROKER, "redis://localhost/0")
-    assert addresses() == ("redis://localhost/0", "redis://localhost/0")
+    assert connection_urls() == ("redis://localhost/0", "redis://localhost/0")
     file = tmp_path / "broker"
     file.write_text(f"amqps://roster:{SECRET}@broker.example.org//\n")
     file.chmod(0o600)
     monkeypatch.setenv(f"{BROKER}_FILE", str(file))
-    assert addresses() == (f"amqps://roster:{SECRET}@broker.example.org//", "rpc://")
+    assert connection_urls() == (f"amqps://roster:{SECRET}@broker.example.org//", "rpc://")
     monkeypatch.setenv(BACKEND, "redis://localhost/1")
-    assert addresses()[1] == "redis://localhost/1"
+    assert connection_urls()[1] == "redis://localhost/1"
 
     file.chmod(0o644)
     with pytest.raises(SettingsError, match="others can read"):
-        addresses()
+        connection_urls()
 
 
 @pytest.mark.parametrize(("url", "why"), [("", "neither a file nor a variable|is not set"), ("localhost", "it is no URL")])
 def test_a_broker_that_is_not_named_is_said(monkeypatch: pytest.MonkeyPatch, url: str, why: str) -> None:
     monkeypatch.setenv(BROKER, url)
     with pytest.raises(SettingsError, match=why):
-        addresses()
+        connection_urls()
 
 
 def test_workers_listen_where_steps_are_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_workers_listen_where_steps_are_handed_out(monkeypatch: pytest.MonkeyPat
     app = celery_app()
 
     assert (app.conf.task_default_queue, [queue.name for queue in app.conf.task_queues]) == ("dagster", ["dagster"])
-    assert celery_executor.StepsOnWorkers().app_args()["config_source"]["task_default_queue"] == "dagster"
+    assert celery_executor.CeleryStepExecutor().app_args()["config_source"]["task_default_queue"] == "dagster"
     assert (app.conf.worker_prefetch_multiplier, app.conf.worker_disable_prefetch, app.conf.task_track_started) == (1, True, True)
     assert "execute_plan" in celery_executor.app.tasks
 
@@ -148,7 +148,7 @@ def test_workers_listen_where_steps_are_handed_out(monkeypatch: pytest.MonkeyPat
 def test_a_broker_of_another_machine_must_be_asked_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BROKER, f"redis://:{SECRET}@broker.example.org/0")
     with pytest.raises(SettingsError, match="write rediss://") as caught:
-        answering()
+        ping_workers()
 
     assert SECRET not in str(caught.value)
 
@@ -156,21 +156,21 @@ def test_a_broker_of_another_machine_must_be_asked_over_tls(monkeypatch: pytest.
 def test_a_broker_that_does_not_answer_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BROKER, f"redis://:{SECRET}@127.0.0.1:1/0")
     with pytest.raises(BrokerUnavailable, match=r"redis://:\*\*\*@127.0.0.1:1/0 does not answer") as caught:
-        answering(0.2)
+        ping_workers(0.2)
 
     assert SECRET not in str(caught.value)
 
 
 def test_doctor_says_what_a_cluster_shares_and_who_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "celery")
-    monkeypatch.setattr(celery_executor, "answering", lambda: (("celery@east", "celery@west"), "redis://localhost/0"))
+    monkeypatch.setattr(celery_executor, "ping_workers", lambda: (("celery@east", "celery@west"), "redis://localhost/0"))
     settings = SimpleNamespace(
         warehouse="postgresql://db/roster", archive="s3://b/a", staging="/srv/staging", districts="s3://b/d"
     )
 
-    assert _executor(SimpleNamespace(settings=settings)) == (
+    assert _check_executor(SimpleNamespace(settings=settings)) == (
         "celery at redis://localhost/0, workers: celery@east, celery@west; every host must have mounted the same folders: staging"
     )
     settings.warehouse = "sqlite:///roster.sqlite"
     with pytest.raises(Exception, match="a cluster shares one on PostgreSQL"):
-        _executor(SimpleNamespace(settings=settings))
+        _check_executor(SimpleNamespace(settings=settings))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.orchestration.runtime.current_home import current_home, remember, visiting
+from roster_etl.orchestration.runtime.current_home import current_home, record_error, use_home
 
 
 def test_without_a_word_it_is_the_projects(root: Path):
@@ -21,8 +21,8 @@ def test_the_environment_names_another(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_a_visit_wins_and_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("ROSTER_ETL_HOME", "/elsewhere")
-    with visiting(tmp_path) as visit:
-        remember(KeyError("x"))
+    with use_home(tmp_path) as visit:
+        record_error(KeyError("x"))
         assert current_home() == tmp_path
 
     assert isinstance(visit.error, KeyError)
@@ -30,4 +30,4 @@ def test_a_visit_wins_and_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def test_outside_of_a_visit_an_error_is_nobodys_business():
-    remember(KeyError("x"))
+    record_error(KeyError("x"))

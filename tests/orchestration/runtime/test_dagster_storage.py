@@ -9,7 +9,13 @@ import pytest
 
 from roster_etl.orchestration.jobs.in_process_runs import run_import
 from roster_etl.orchestration.runtime import dagster_storage
-from roster_etl.orchestration.runtime.dagster_storage import StorageBehind, StorageUnavailable, described, opened, plain_errors
+from roster_etl.orchestration.runtime.dagster_storage import (
+    StorageBehind,
+    StorageUnavailable,
+    describe_storage,
+    open_instance,
+    redacted_errors,
+)
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.spec.errors import SettingsError
 from tests.cli.calling import call
@@ -51,12 +57,12 @@ def test_an_import_is_published_and_its_run_is_in_postgresql(on_postgres: Home, 
 
 @pytest.mark.pg
 def test_a_storage_of_another_version_is_said(on_postgres: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(on_postgres.path) as instance:
+    with open_instance(on_postgres.path) as instance:
         kind = type(instance.event_log_storage)
     monkeypatch.setattr(kind, "alembic_version", lambda _: ("old", "new"))
 
     with pytest.raises(StorageBehind, match="dagster instance migrate"):
-        described(on_postgres.path)
+        describe_storage(on_postgres.path)
 
 
 @pytest.mark.pg
@@ -64,7 +70,7 @@ def test_a_refused_log_in_is_told_by_its_sqlstate(on_postgres: Home, monkeypatch
     other = postgres_url.replace("postgresql://", "postgresql+psycopg2://").rpartition("/t")[0]
     monkeypatch.setenv(VARIABLE, f"{other}/no_such_database?{postgres_url.partition('?')[2]}")
     monkeypatch.setattr("time.sleep", lambda _: None)  # Dagster tries for seconds
-    with pytest.raises(StorageUnavailable) as caught, opened(on_postgres.path):
+    with pytest.raises(StorageUnavailable) as caught, open_instance(on_postgres.path):
         pass
 
     assert caught.value.message.endswith("(SQLSTATE unknown)") or "3D000" in caught.value.message
@@ -72,7 +78,7 @@ def test_a_refused_log_in_is_told_by_its_sqlstate(on_postgres: Home, monkeypatch
 
 
 def test_sqlite_in_the_home_is_what_there_is_otherwise(fresh: Home) -> None:
-    assert described(fresh.path) == "SQLite in the home, 0 runs"
+    assert describe_storage(fresh.path) == "SQLite in the home, 0 runs"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,7 @@ def test_sqlite_in_the_home_is_what_there_is_otherwise(fresh: Home) -> None:
 )
 def test_settings_that_cannot_work_are_refused_before_anything_is_asked(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why) as caught:
-        described(configured(tmp_path / "home", text))
+        describe_storage(configured(tmp_path / "home", text))
 
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -95,13 +101,13 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_asked(tmp_path
 
 def test_a_database_that_demands_tls_may_be_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(dagster_storage, "opened", asked.append)
+    monkeypatch.setattr(dagster_storage, "open_instance", asked.append)
     with pytest.raises(TypeError):  # what is not there is not opened
-        described(configured(tmp_path / "h", "postgres_url: postgresql+psycopg2://u@db.example.org/d?sslmode=verify-full"))
+        describe_storage(configured(tmp_path / "h", "postgres_url: postgresql+psycopg2://u@db.example.org/d?sslmode=verify-full"))
 
     assert asked == [tmp_path / "h"]
 
 
 def test_errors_of_others_pass() -> None:
-    with pytest.raises(ZeroDivisionError), plain_errors():
+    with pytest.raises(ZeroDivisionError), redacted_errors():
         raise ZeroDivisionError

@@ -11,7 +11,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 
 from roster_etl.orchestration.definitions import defs
 from roster_etl.orchestration.jobs.in_process_runs import home_instance
-from roster_etl.orchestration.runtime.event_log_pool import kept_connections
+from roster_etl.orchestration.runtime.event_log_pool import pooled_connections
 
 
 def messages(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str | None]:
@@ -20,7 +20,7 @@ def messages(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str | Non
 
 
 def test_events_written_through_kept_connections_are_read_by_others(tmp_path: Path):
-    with home_instance(tmp_path) as instance, kept_connections(instance):
+    with home_instance(tmp_path) as instance, pooled_connections(instance):
         run = instance.create_run_for_job(defs.resolve_job_def("import_clever"))
         instance.report_engine_event("noted", run)
         with home_instance(tmp_path) as other:
@@ -28,7 +28,7 @@ def test_events_written_through_kept_connections_are_read_by_others(tmp_path: Pa
 
 
 def test_another_thread_gets_a_connection_of_its_own(tmp_path: Path):
-    with home_instance(tmp_path) as instance, kept_connections(instance):
+    with home_instance(tmp_path) as instance, pooled_connections(instance):
         run = instance.create_run_for_job(defs.resolve_job_def("import_clever"))
         instance.report_engine_event("mine", run)
         thread = threading.Thread(target=lambda: instance.report_engine_event("theirs", run))
@@ -40,9 +40,9 @@ def test_another_thread_gets_a_connection_of_its_own(tmp_path: Path):
 
 def test_inside_another_block_nothing_changes_and_afterwards_all_is_as_it_was(tmp_path: Path):
     with home_instance(tmp_path) as instance:
-        with kept_connections(instance):
+        with pooled_connections(instance):
             kept = vars(instance.event_log_storage)["_connect"]
-            with kept_connections(instance):
+            with pooled_connections(instance):
                 assert vars(instance.event_log_storage)["_connect"] == kept
             assert vars(instance.event_log_storage)["_connect"] == kept
 
@@ -58,7 +58,7 @@ def test_a_table_that_is_there_is_looked_for_once(tmp_path: Path, monkeypatch: p
         return look(storage, table_name)
 
     monkeypatch.setattr(SqliteEventLogStorage, "has_table", counted)
-    with home_instance(tmp_path) as instance, kept_connections(instance):
+    with home_instance(tmp_path) as instance, pooled_connections(instance):
         storage = instance.event_log_storage
         assert isinstance(storage, SqliteEventLogStorage)
         asked.clear()
@@ -69,5 +69,5 @@ def test_a_table_that_is_there_is_looked_for_once(tmp_path: Path, monkeypatch: p
 
 
 def test_any_other_storage_is_left_as_it_is(instance: dg.DagsterInstance):
-    with kept_connections(instance):
+    with pooled_connections(instance):
         assert "_connect" not in vars(instance.event_log_storage)

@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.jobs.build import one_format
-from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.runtime.executors import VARIABLE, chosen, executor, steps_apart
+from roster_etl.orchestration.jobs.build import definitions_for
+from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.runtime.executors import VARIABLE, executor, executor_name, steps_run_separately
 from roster_etl.spec.errors import SettingsError
 
 LOADED = """
@@ -24,13 +24,13 @@ print(job.executor_def.name, sorted({name.partition(".")[0] for name in sys.modu
 
 def test_steps_are_done_in_the_process_of_their_run_unless_said_otherwise() -> None:
     assert executor() is dg.in_process_executor
-    assert not steps_apart()
+    assert not steps_run_separately()
 
 
 def test_a_name_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "celerey")
     with pytest.raises(SettingsError, match="'celerey' is none of in_process, celery, k8s"):
-        chosen()
+        executor_name()
 
 
 def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,11 +42,11 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_import_by_command_is_done_where_it_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(VARIABLE, "celery")
-    with visiting(tmp_path):
-        assert not steps_apart()
+    with use_home(tmp_path):
+        assert not steps_run_separately()
 
-    assert steps_apart()
-    assert one_format("clever").resolve_job_def("import_clever").executor_def is dg.in_process_executor
+    assert steps_run_separately()
+    assert definitions_for("clever").resolve_job_def("import_clever").executor_def is dg.in_process_executor
 
 
 def test_choosing_celery_loads_nothing_of_it_with_the_code_location() -> None:

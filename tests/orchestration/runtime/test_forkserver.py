@@ -32,7 +32,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> type[Server]:
 def test_runs_begin_cold_unless_they_are_wanted_warm(server: type[Server], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv(forkserver.VARIABLE, raising=False)
 
-    assert not forkserver.warm_runs()
+    assert not forkserver.enable_forkserver()
     assert server()._mp_ctx == "spawn"
 
 
@@ -42,7 +42,7 @@ def test_servers_that_were_there_before_and_that_come_after_fork_their_runs(
     monkeypatch.setenv(forkserver.VARIABLE, "1")
     before = server()
 
-    assert forkserver.warm_runs()
+    assert forkserver.enable_forkserver()
     assert [found._mp_ctx.get_start_method() for found in (before, server())] == ["forkserver", "forkserver"]
 
 
@@ -50,7 +50,7 @@ def test_nothing_happens_outside_of_a_code_server(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(forkserver.VARIABLE, "1")
     monkeypatch.delitem(sys.modules, "dagster._grpc.server", raising=False)
 
-    assert not forkserver.warm_runs()
+    assert not forkserver.enable_forkserver()
 
 
 def test_dagster_keeps_its_way_of_starting_runs_where_we_change_it():
@@ -63,7 +63,7 @@ def test_dagster_keeps_its_way_of_starting_runs_where_we_change_it():
 def test_what_is_loaded_beforehand_starts_no_thread_and_no_great_expectations():
     names = ("great_expectations", "asyncssh")
     code = (
-        f"import sys, threading; [__import__(name) for name in {forkserver.PRELOADED!r}];"
+        f"import sys, threading; [__import__(name) for name in {forkserver.PRELOADED_MODULES!r}];"
         f"print(threading.active_count(), [name for name in {names!r} if name in sys.modules])"
     )
 
@@ -77,10 +77,10 @@ def test_a_run_whose_parent_died_ends_unless_the_code_server_died_as_well(
     monkeypatch: pytest.MonkeyPatch, server_lives: bool, killed: list[int]
 ):
     signals: list[int] = []
-    monkeypatch.setattr(forkserver_watchdog, "_PARENT", -1)
+    monkeypatch.setattr(forkserver_watchdog, "_PARENT_PID", -1)
     monkeypatch.setattr(forkserver_watchdog, "is_alive", lambda _: server_lives)
     monkeypatch.setattr(forkserver_watchdog.os, "kill", lambda _, number: signals.append(number))
-    forkserver_watchdog._watch()
+    forkserver_watchdog._watch_parent()
 
     assert signals == killed
 
@@ -88,10 +88,10 @@ def test_a_run_whose_parent_died_ends_unless_the_code_server_died_as_well(
 def test_a_run_goes_on_while_its_parent_lives(monkeypatch: pytest.MonkeyPatch):
     waits: list[float] = []
     parents = iter([7, 7, 1])
-    monkeypatch.setattr(forkserver_watchdog, "_PARENT", 7)
+    monkeypatch.setattr(forkserver_watchdog, "_PARENT_PID", 7)
     monkeypatch.setattr(forkserver_watchdog.os, "getppid", lambda: next(parents))
     monkeypatch.setattr(forkserver_watchdog.time, "sleep", waits.append)
     monkeypatch.setattr(forkserver_watchdog, "is_alive", lambda _: False)
-    forkserver_watchdog._watch()
+    forkserver_watchdog._watch_parent()
 
     assert len(waits) == 2

@@ -20,7 +20,7 @@ import pytest
 from roster_etl.orchestration.runtime import forkserver as warm
 from roster_etl.orchestration.runtime.forkserver_watchdog import is_alive
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
+from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphaned_imports
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import fault_injection
@@ -34,7 +34,7 @@ def start() -> Iterator[Callable[..., Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "dagster._grpc.server", SimpleNamespace(DagsterApiServer=server))
         patch.setenv(warm.VARIABLE, "1")
-        assert warm.warm_runs()
+        assert warm.enable_forkserver()
     started: list[Any] = []
 
     def start(target: Callable[..., None], *words: Any) -> Any:
@@ -96,7 +96,7 @@ def test_a_run_that_is_killed_hurts_neither_its_parent_nor_the_next_run(start: A
     killed.join(60)
     before = parent()
     left = statuses(home)
-    ended = end_left(home.workspace)
+    ended = fail_orphaned_imports(home.workspace)
     again = start(imports, home.path, sample, "")
     again.join(120)
 
@@ -118,7 +118,7 @@ def test_runs_end_with_the_process_that_they_are_forked_from_and_the_next_run_ha
     after.join(60)
 
     assert run.exitcode not in (None, 0)
-    assert len(end_left(home.workspace)) == 1
+    assert len(fail_orphaned_imports(home.workspace)) == 1
     assert statuses(home) == ["failed"]
     assert (after.exitcode, parent() == before) == (0, False)
     assert (tmp_path / "said").read_text().split()[0] == str(parent())

@@ -7,34 +7,40 @@ from pathlib import Path
 import dagster as dg
 
 from roster_etl.orchestration.definitions import JOBS, defs
-from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors.landing_sensor import INTERVAL, landing_sensor, landing_zone, run_request, unfinished
-from roster_etl.orchestration.sensors.landing_watch import watch
-from roster_etl.orchestration.sensors.tick import Request
+from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.sensors.landing_sensor import (
+    INTERVAL_VARIABLE,
+    busy_feeds,
+    landing_sensor,
+    landing_zone_sensor,
+    run_request,
+)
+from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors.tick import ImportRequest
 from roster_etl.store.registry.registry import Feed
 from tests.orchestration.conftest import Home
 
 
 def evaluated(home: Home, instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
     """Evaluate the sensor's own function once."""
-    sensor = landing_zone(JOBS)
-    with visiting(home.path), dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+    sensor = landing_zone_sensor(JOBS)
+    with use_home(home.path), dg.build_sensor_context(instance=instance, cursor=cursor) as context:
         result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     return result
 
 
 def test_the_sensor_runs_by_default_and_has_every_job():
-    sensor = landing_zone(JOBS)
+    sensor = landing_zone_sensor(JOBS)
 
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert {target.name for target in sensor.jobs} == {job.name for job in JOBS}
 
 
 def test_its_interval_can_be_shortened_for_demonstrations(monkeypatch):
-    assert landing_zone(JOBS).minimum_interval_seconds == 30
-    monkeypatch.setenv(INTERVAL, "2")
-    assert landing_zone(JOBS).minimum_interval_seconds == 2
+    assert landing_zone_sensor(JOBS).minimum_interval_seconds == 30
+    monkeypatch.setenv(INTERVAL_VARIABLE, "2")
+    assert landing_zone_sensor(JOBS).minimum_interval_seconds == 2
 
 
 def test_a_tick_adds_partitions_and_says_why_nothing_runs(fresh: Home, instance: dg.DagsterInstance):
@@ -58,7 +64,7 @@ def test_how_long_and_at_how_many_a_tick_looks_is_a_setting(fresh: Home, instanc
     (fresh.path / "roster_etl.toml").write_text("[landing]\ntick_seconds = 7\ntick_looks = 3\n")
     bounds = []
     monkeypatch.setattr(
-        landing_sensor, "watch", lambda *words, **named: (bounds.append(named["bounds"]), watch(*words, **named))[1]
+        landing_sensor, "watch", lambda *words, **named: (bounds.append(named["bounds"]), poll_landing_zones(*words, **named))[1]
     )
     evaluated(fresh, instance)
 
@@ -66,7 +72,7 @@ def test_how_long_and_at_how_many_a_tick_looks_is_a_setting(fresh: Home, instanc
 
 
 def test_a_run_request_names_partition_format_and_the_landing_zone():
-    request = run_request(Request(district_id="lincoln", source="clever", key="k", stale=("staff.csv",)), "import_clever")
+    request = run_request(ImportRequest(district_id="lincoln", source="clever", key="k", stale=("staff.csv",)), "import_clever")
 
     assert (request.partition_key, request.job_name, request.run_key) == ("lincoln", "import_clever", "k")
     assert request.tags == {"district": "lincoln", "format": "clever"}
@@ -78,4 +84,4 @@ def test_runs_that_have_not_ended_are_known_by_district_and_format(instance: dg.
         tags = {"district": status.value.lower(), "format": "clever"}
         instance.create_run_for_job(defs.resolve_job_def("import_clever"), status=status, tags=tags)
 
-    assert unfinished(instance) == {("started", "clever", "")}
+    assert busy_feeds(instance) == {("started", "clever", "")}

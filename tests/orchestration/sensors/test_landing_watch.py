@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from roster_etl.orchestration.sensors import landing_watch as watching
-from roster_etl.orchestration.sensors.landing_watch import watch
-from roster_etl.orchestration.sensors.polling import Pace
-from roster_etl.orchestration.sensors.tick import Bounds, Tick, rules_of
+from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors.polling import PollBudget
+from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits, settle_rules
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.registry.registry import Feed, Window
-from roster_etl.store.warehouse import Conclusion
+from roster_etl.store.warehouse import ImportResult
 from tests.orchestration.conftest import Remembered, register
 
 NOON = 1_800_000_000.0
@@ -50,14 +50,14 @@ class Zone:
             settle(folder, 1)
         return folder
 
-    def tick(self, minutes: float, *, requests: int = 25, answers: int = 200, **pace: float) -> Tick:
-        tick = watch(
+    def tick(self, minutes: float, *, requests: int = 25, answers: int = 200, **pace: float) -> LandingTickResult:
+        tick = poll_landing_zones(
             self.workspace,
             self.cursor,
-            memory=self.memory,
+            state_store=self.memory,
             clock=lambda: NOON + 60 * minutes,
-            running=lambda: self.busy,
-            bounds=Bounds(requests=requests, answers=answers, pace=Pace(**pace)),  # type: ignore[arg-type]
+            read_busy_feeds=lambda: self.busy,
+            bounds=TickLimits(requests=requests, max_ledger_queries=answers, poll_budget=PollBudget(**pace)),  # type: ignore[arg-type]
         )
         self.cursor = tick.cursor
         return tick
@@ -71,7 +71,7 @@ class Zone:
         number = self.workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=at)
         if status != "running":
             about = {**({"error": {"class": "X", "code": code}} if code else {}), **summary}
-            ended = Conclusion(import_id=number, status=status, finished_at=at, summary=about)  # type: ignore[arg-type]
+            ended = ImportResult(import_id=number, status=status, finished_at=at, summary=about)  # type: ignore[arg-type]
             self.workspace.warehouse.conclude(ended)
 
 
@@ -116,7 +116,9 @@ def test_the_quiet_period_begins_when_the_first_look_ends_and_ends_when_another_
     asked = []
     for second in (0, 304, 310):
         moment[0] = NOON + second
-        tick = watch(zone.workspace, zone.cursor, memory=zone.memory, clock=lambda: moment[0], running=set)
+        tick = poll_landing_zones(
+            zone.workspace, zone.cursor, state_store=zone.memory, clock=lambda: moment[0], read_busy_feeds=set
+        )
         zone.cursor = tick.cursor
         asked.append(len(tick.requests))
 
@@ -160,7 +162,7 @@ def test_required_files_that_are_missing_are_waited_for(zone: Zone):
     (folder / "sections.csv").unlink()
 
     assert [zone.asked(0), zone.asked(60)] == [[], []]
-    assert zone.tick(61).waits == {"missing_files": 1}
+    assert zone.tick(61).waiting_counts == {"missing_files": 1}
 
 
 def test_stragglers_are_waited_for_and_then_reported(zone: Zone):
@@ -189,7 +191,7 @@ def test_a_paused_district_is_left_alone(zone: Zone):
     zone.workspace.registry.pause("lincoln")
 
     assert [zone.asked(0), zone.asked(5)] == [[], []]
-    assert zone.tick(5).waits == {"paused": 1}
+    assert zone.tick(5).waiting_counts == {"paused": 1}
     zone.workspace.registry.resume("lincoln", datetime.fromtimestamp(NOON, UTC))
     assert [zone.asked(6), zone.asked(11)] == [[], ["lincoln"]]
 
@@ -197,7 +199,7 @@ def test_a_paused_district_is_left_alone(zone: Zone):
 def test_a_planned_pause_begins_and_ends_by_itself(zone: Zone):
     zone.district()
     day = datetime.fromtimestamp(NOON, UTC).date()
-    zone.workspace.registry.plan("lincoln", Window(first=day, last=day, reason="Moving", pause=True))
+    zone.workspace.registry.add_window("lincoln", Window(first=day, last=day, reason="Moving", pause=True))
 
     assert [zone.asked(0), zone.asked(5)] == [[], []]
     assert "Paused: lincoln/clever." in zone.tick(5).summary
@@ -208,9 +210,9 @@ def test_a_feed_without_a_folder_is_not_watched(tmp_path: Path):
     workspace = Workspace.open(tmp_path)
     register(workspace, "lincoln")
 
-    tick = watch(workspace, None, memory=Remembered(), clock=lambda: NOON, running=set)
+    tick = poll_landing_zones(workspace, None, state_store=Remembered(), clock=lambda: NOON, read_busy_feeds=set)
 
-    assert (tick.requests, tick.notes, tick.waits) == ((), (), {})
+    assert (tick.requests, tick.notes, tick.waiting_counts) == ((), (), {})
     assert tick.summary == "No feed has a landing folder to watch; uploads are imported by command."
 
 
@@ -219,7 +221,7 @@ def test_a_district_with_a_run_under_way_waits(zone: Zone):
     zone.busy = {("lincoln", "clever", "")}
     zone.tick(0)
 
-    assert zone.tick(5).waits == {"running": 1}
+    assert zone.tick(5).waiting_counts == {"running": 1}
     zone.busy = set()
     assert zone.asked(6) == ["lincoln"]
 
@@ -242,7 +244,7 @@ def test_a_district_that_cannot_be_read_backs_off_and_hurts_no_other(zone: Zone)
 
     assert "monroe/clever" in " ".join(first.notes)
     second = zone.tick(0.5)
-    assert (second.waits, second.notes) == ({"quiet": 1}, ())
+    assert (second.waiting_counts, second.notes) == ({"quiet": 1}, ())
     assert second.summary == (
         f"Cannot be looked at: monroe/clever ({second.problems['monroe/clever']}). Nothing to import. "
         "Has not stood still for the quiet period: lincoln/clever."
@@ -269,7 +271,7 @@ def test_a_summary_of_many_names_a_few(zone: Zone):
 def test_the_wait_after_an_error_grows(zone: Zone):
     zone.district(uploads=False)
 
-    looks = [minute for minute in range(40) if "failed" in zone.tick(minute).waits]
+    looks = [minute for minute in range(40) if "failed" in zone.tick(minute).waiting_counts]
 
     assert looks == [0, 1, 3, 7, 15, 31]
 
@@ -298,10 +300,10 @@ def test_a_bad_option_of_one_district_hurts_no_other(zone: Zone):
 def test_an_error_that_nobody_foresaw_stays_with_its_district(zone: Zone, monkeypatch):
     zone.district()
     zone.district("monroe")
-    monkeypatch.setattr(watching, "rules_of", lambda feed: _broken(zone, feed))
+    monkeypatch.setattr(watching, "settle_rules", lambda feed: _broken(zone, feed))
     tick = zone.tick(0)
 
-    assert tick.waits == {"failed": 2}
+    assert tick.waiting_counts == {"failed": 2}
     assert "Jane" not in " ".join(tick.notes)
 
 
@@ -321,7 +323,7 @@ def test_a_peer_that_does_not_answer_does_not_hold_up_the_tick(zone: Zone, monke
     answer.set()
 
     assert time.monotonic() - begun < 3
-    assert tick.waits == {"quiet": 1, "failed": 1}
+    assert tick.waiting_counts == {"quiet": 1, "failed": 1}
 
 
 # ── bounds ──
@@ -374,8 +376,8 @@ def test_a_look_that_failed_is_tried_again_and_takes_nobodys_turn(zone: Zone, mo
     tick = zone.tick(2, threads=1, seconds=0.2, answer=0.1)
     still.set()
 
-    assert tick.waits == {"quiet": 2, "failed": 1}
-    assert (tick.looked_at, tick.left) == (3, 0)
+    assert tick.waiting_counts == {"quiet": 2, "failed": 1}
+    assert (tick.polled, tick.remaining) == (3, 0)
 
 
 def test_a_look_that_failed_is_tried_again_however_many_others_there_are(zone: Zone):
@@ -384,7 +386,7 @@ def test_a_look_that_failed_is_tried_again_however_many_others_there_are(zone: Z
     shutil.rmtree(zone.base / "a")
     ticks = [zone.tick(minute, feeds=1) for minute in range(8)]
 
-    assert [minute for minute, tick in enumerate(ticks) if "failed" in tick.waits] == [0, 1, 3, 7]
+    assert [minute for minute, tick in enumerate(ticks) if "failed" in tick.waiting_counts] == [0, 1, 3, 7]
     assert [tick.waiting["quiet"] for tick in ticks[1:4]] == [["b/clever"], ["c/clever"], ["d/clever"]]
 
 
@@ -439,9 +441,9 @@ def test_a_look_that_began_too_late_to_be_answered_begins_the_next_tick(zone: Zo
     slow.set()
 
     assert (first.problems, json.loads(first.cursor)["first"], json.loads(first.cursor)["next"]) == ({}, ["b/clever"], "c/clever")
-    assert (first.looked_at, first.left) == (1, 2)
+    assert (first.polled, first.remaining) == (1, 2)
     assert first.summary.endswith("Looked at 1 feeds in the time of a tick; 2 more in the next ones.")
-    assert zone.tick(0.5).waits == {"quiet": 3}
+    assert zone.tick(0.5).waiting_counts == {"quiet": 3}
 
 
 def test_the_cursor_holds_what_a_tick_asked_for_and_nothing_of_other_feeds(zone: Zone):
@@ -559,15 +561,15 @@ def test_a_feed_whose_settings_no_run_could_use_is_not_watched(zone: Zone):
 
 
 def test_the_waits_of_a_feed_come_from_its_options():
-    rules = rules_of(Feed(format="clever", options={"quiet_period": "10s"}))
+    rules = settle_rules(Feed(format="clever", options={"quiet_period": "10s"}))
 
-    assert (rules.quiet, rules.straggler_wait, rules.min_interval) == (10, 1800, 3600)
+    assert (rules.quiet_period, rules.straggler_wait, rules.min_interval) == (10, 1800, 3600)
     assert "students.csv" in rules.required
 
 
 def test_a_note_holds_no_text_of_foreign_errors():
-    assert watching._text(KeyError("Jane")) == "KeyError"
-    assert watching._text(LandingUnavailable(where="x", problem="gone")) == "x: gone"
+    assert watching._error_text(KeyError("Jane")) == "KeyError"
+    assert watching._error_text(LandingUnavailable(where="x", problem="gone")) == "x: gone"
 
 
 # ── parked ──
@@ -580,7 +582,7 @@ def test_an_upload_that_is_parked_is_asked_for_no_more_until_it_changes(zone: Zo
     zone.imported(5.1, "failed", "abandoned", parked=True)
     tick = zone.tick(30)
 
-    assert (tick.requests, tick.waits) == ((), {"parked": 1})
+    assert (tick.requests, tick.waiting_counts) == ((), {"parked": 1})
     assert "parked, as it failed again and again" in tick.summary.casefold()
     settle(folder, 2)
     assert [zone.asked(40), zone.asked(45)] == [[], ["lincoln"]]
@@ -603,7 +605,7 @@ def test_the_ledger_is_asked_no_more_once_it_has_the_answer(zone: Zone, monkeypa
     zone.tick(11)
     monkeypatch.setattr(type(zone.workspace.warehouse), "imports", None)
 
-    assert zone.tick(12).waits == {"nothing_new": 1}
+    assert zone.tick(12).waiting_counts == {"nothing_new": 1}
 
 
 def test_the_ledger_is_asked_so_often_a_tick_and_further_in_the_next(zone: Zone, monkeypatch):

@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from roster_etl.orchestration.runtime.current_home import visiting
-from roster_etl.orchestration.sensors.notification_sensors import look_for_untold, outbox_sensor, tell_of_run
+from roster_etl.orchestration.runtime.current_home import use_home
+from roster_etl.orchestration.sensors.notification_sensors import notify_run_failure, outbox_sensor, report_missed_since
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended
@@ -48,7 +48,7 @@ def workspace(tmp_path: Path, office: PostOffice, hook: Hook) -> Workspace:
 
 
 def tick(workspace: Workspace, cursor: str | None = None) -> dg.SensorResult:
-    with visiting(workspace.home), dg.DagsterInstance.ephemeral() as instance:
+    with use_home(workspace.home), dg.DagsterInstance.ephemeral() as instance:
         return outbox_sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
 
 
@@ -79,13 +79,13 @@ def test_a_failed_run_tells_of_its_import_once(workspace: Workspace, hook: Hook)
     number = ended(workspace, "held")
     failed = run(district="lincoln", format="clever", import_id=str(number))
 
-    assert [tell_of_run(workspace, failed) for _ in range(2)] == ["lincoln/clever: import 1 is told of"] * 2
+    assert [notify_run_failure(workspace, failed) for _ in range(2)] == ["lincoln/clever: import 1 is told of"] * 2
     tick(workspace)
     assert len(hook.texts) == 1
 
 
 def test_a_run_that_failed_before_an_import_began_alerts(workspace: Workspace, hook: Hook) -> None:
-    tell_of_run(workspace, run(district="lincoln", format="clever"))
+    notify_run_failure(workspace, run(district="lincoln", format="clever"))
     tick(workspace)
 
     assert hook.texts == ["lincoln/clever: run 4f2a failed before an import began; its log in the Dagster UI says why"]
@@ -95,7 +95,7 @@ def test_an_import_that_a_failed_run_left_running_ends_with_it(workspace: Worksp
     number = workspace.warehouse.open_import(
         kind="upload", district_id="lincoln", source="clever", run_id="4f2a", started_at=datetime.now(UTC)
     )
-    tell_of_run(workspace, run(district="lincoln", format="clever", import_id=str(number)))
+    notify_run_failure(workspace, run(district="lincoln", format="clever", import_id=str(number)))
     tick(workspace)
 
     assert workspace.warehouse.import_(number)["status"] == "failed"
@@ -105,23 +105,23 @@ def test_an_import_that_a_failed_run_left_running_ends_with_it(workspace: Worksp
 def test_a_run_that_was_canceled_before_an_import_began_alerts_nobody(workspace: Workspace, hook: Hook) -> None:
     canceled = replace_status(run(district="lincoln", format="clever"), dg.DagsterRunStatus.CANCELED)
 
-    assert "was canceled" in tell_of_run(workspace, canceled)
+    assert "was canceled" in notify_run_failure(workspace, canceled)
     assert workspace.outbox.messages() == []
 
 
 def test_a_run_of_anything_else_is_left_alone(workspace: Workspace) -> None:
-    assert "none of an import" in tell_of_run(workspace, run())
-    assert "could not be told of" in tell_of_run(workspace, run(district="lincoln", format="clever", import_id="77"))
+    assert "none of an import" in notify_run_failure(workspace, run())
+    assert "could not be told of" in notify_run_failure(workspace, run(district="lincoln", format="clever", import_id="77"))
     assert workspace.outbox.messages() == []
 
 
 def test_the_first_look_takes_note_and_tells_nothing(workspace: Workspace) -> None:
     ended(workspace, "failed", files=())
 
-    assert look_for_untold(workspace, None) == ('{"last": 1, "open": []}', [])
+    assert report_missed_since(workspace, None) == ('{"last": 1, "open": []}', [])
 
 
-@pytest.mark.slow
+@pytest.mark.slow_after
 def test_a_held_import_is_told_by_its_own_run(published: Home, halved: Path, office: PostOffice, hook: Hook) -> None:
     settings(published.path, office)
     registry = published.workspace.registry

@@ -9,15 +9,15 @@ from time import sleep
 
 import pytest
 
-from roster_etl.orchestration.assets.default_upload import newest_order
-from roster_etl.orchestration.sensors.landing_watch import watch
-from roster_etl.orchestration.sensors.polling import Pace
-from roster_etl.orchestration.sensors.tick import Bounds, Tick
+from roster_etl.orchestration.assets.default_upload import default_order
+from roster_etl.orchestration.sensors.landing_watch import poll_landing_zones
+from roster_etl.orchestration.sensors.polling import PollBudget
+from roster_etl.orchestration.sensors.tick import LandingTickResult, TickLimits
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.uploads.pending_uploads import waiting
+from roster_etl.pipeline.uploads.pending_uploads import pending_numbers
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.orchestration.conftest import Remembered
@@ -47,20 +47,20 @@ class Zone:
         self.folder.mkdir()
         (self.folder / "u.csv").write_text(USER.format(name))
 
-    def tick(self, minutes: float, seconds: float = 5) -> Tick:
-        bounds = Bounds(pace=Pace.within(seconds), again_seconds=60)
-        tick = watch(
+    def tick(self, minutes: float, seconds: float = 5) -> LandingTickResult:
+        bounds = TickLimits(poll_budget=PollBudget.for_tick(seconds), retry_seconds=60)
+        tick = poll_landing_zones(
             self.workspace,
             self.cursor,
-            memory=self.memory,
+            state_store=self.memory,
             clock=lambda: NOON + 60 * minutes,
-            running=lambda: self.busy,
+            read_busy_feeds=lambda: self.busy,
             bounds=bounds,
         )
         self.cursor = tick.cursor
         return tick
 
-    def settle(self, minutes: float) -> Tick:
+    def settle(self, minutes: float) -> LandingTickResult:
         """Look twice, with the quiet period between."""
         self.tick(minutes)
         return self.tick(minutes + 5)
@@ -71,7 +71,7 @@ class Zone:
 
     @property
     def queue(self) -> tuple[int, ...]:
-        return waiting(self.workspace, "lincoln", "canvas")
+        return pending_numbers(self.workspace, "lincoln", "canvas")
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_uploads_that_do_not_fit_into_a_tick_are_taken_in_by_the_next(zone: Zone
 def test_materializing_takes_the_upload_that_waits_longest(zone: Zone) -> None:
     zone.upload("1")
     zone.settle(0)
-    order, why = newest_order(zone.workspace, "lincoln", "canvas")
+    order, why = default_order(zone.workspace, "lincoln", "canvas")
 
     assert order.arrival == zone.queue[0]
     assert "waits" in why
@@ -212,7 +212,7 @@ def test_what_arrives_while_imports_are_paused_waits_for_their_end(zone: Zone) -
 def broken(zone: Zone, number: int | None, times: int = 1, **order: int) -> dict:
     """Let the import of an upload fail at its first step behind the door."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(road, "walk", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        patch.setattr(road, "run_steps", lambda *_: (_ for _ in ()).throw(MemoryError()))
         with pytest.raises(MemoryError):
             import_upload(zone.workspace, Order(district_id="lincoln", source="canvas", arrival=number, **order))
     return zone.workspace.warehouse.imports("lincoln", limit=1)[0]
@@ -240,7 +240,7 @@ def test_an_upload_that_is_parked_lets_the_next_one_pass(zone: Zone) -> None:
     for _ in range(2):
         number = broken(zone, None, archived=number)["import_id"]
 
-    assert zone.tick(10).waits == {"nothing_new": 1, "parked": 1}
+    assert zone.tick(10).waiting_counts == {"nothing_new": 1, "parked": 1}
     zone.upload("2")
     (second,) = zone.settle(20).requests
     assert second.arrival == zone.queue[0]

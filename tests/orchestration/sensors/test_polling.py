@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.orchestration.sensors.polling import Listing, Looks, Pace, Turn, look_at, place_after, turn_of
+from roster_etl.orchestration.sensors.polling import Listing, PollBudget, PollQueue, PollResults, build_queue, next_position, poll
 from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.landing import quiet_period
 from roster_etl.store.landing.entries import Entry
@@ -28,8 +28,8 @@ def never() -> Iterator[threading.Event]:
     event.set()
 
 
-def looked(turn: Turn, look: Callable[[str], Any], **pace: float) -> Looks:
-    return look_at(turn, look, pace=Pace(**pace), clock=lambda: NOON)  # type: ignore[arg-type]
+def looked(turn: PollQueue, look: Callable[[str], Any], **pace: float) -> PollResults:
+    return poll(turn, look, budget=PollBudget(**pace), clock=lambda: NOON)  # type: ignore[arg-type]
 
 
 def keys(count: int) -> list[str]:
@@ -37,18 +37,18 @@ def keys(count: int) -> list[str]:
 
 
 class Round:
-    """Ticks of which each gets to `most` feeds; the looks at `slow` ones are cut off in the tick in which `slow` names them."""
+    """Ticks of which each gets to `most` feeds; the looks at `slow_after` ones are cut off in the tick in which `slow_after` names them."""
 
     def __init__(self, most: int) -> None:
         self.most, self.place, self.seen = most, dict[str, Any](), list[list[str]]()
 
     def tick(self, healthy: list[str], slow: str = "") -> list[str]:
-        turn = turn_of(healthy, {}, self.place, 2000)
-        order = (turn.first + turn.ring)[: self.most]
+        turn = build_queue(healthy, {}, self.place, 2000)
+        order = (turn.first + turn.rotation)[: self.most]
         found = [key for key in order if key != slow or key in turn.first]
-        done = looked(Turn(ring=tuple(found)), lambda _: ())
-        looks = Looks(by_key=done.by_key, cut_off=tuple(key for key in order if key not in found))
-        self.place = place_after(turn, looks, healthy)
+        done = looked(PollQueue(rotation=tuple(found)), lambda _: ())
+        looks = PollResults(by_key=done.by_key, cut_off=tuple(key for key in order if key not in found))
+        self.place = next_position(turn, looks, healthy)
         self.seen.append(found)
         return found
 
@@ -98,15 +98,15 @@ def test_turns_go_on_when_feeds_come_and_go():
 
 
 def test_those_that_failed_have_a_turn_of_their_own_who_has_waited_longest_first():
-    turn = turn_of(["a", "b"], {"c": 7.0, "d": 3.0, "e": 5.0}, {"next": "b"}, 2)
+    turn = build_queue(["a", "b"], {"c": 7.0, "d": 3.0, "e": 5.0}, {"next": "b"}, 2)
 
-    assert (turn.ring, turn.again) == (("b", "a"), ("d", "e"))
+    assert (turn.rotation, turn.retries) == (("b", "a"), ("d", "e"))
 
 
 def test_who_was_cut_off_and_not_begun_again_keeps_its_place_at_the_front():
-    turn = Turn(first=("x", "y"), ring=("a", "b"))
+    turn = PollQueue(first=("x", "y"), rotation=("a", "b"))
 
-    assert place_after(turn, Looks(by_key={}, cut_off=("x",)), ["a", "b", "x", "y"]) == {"next": "a", "first": ["x", "y"]}
+    assert next_position(turn, PollResults(by_key={}, cut_off=("x",)), ["a", "b", "x", "y"]) == {"next": "a", "first": ["x", "y"]}
 
 
 # ── the budget ──
@@ -114,16 +114,18 @@ def test_who_was_cut_off_and_not_begun_again_keeps_its_place_at_the_front():
 
 def test_silent_servers_cost_no_more_than_the_time_of_a_tick(never: threading.Event):
     begun = time.monotonic()
-    looks = looked(Turn(ring=tuple(keys(40))), lambda _: never.wait(30), seconds=0.2, answer=0.1, slow=0.02, threads=4, most=8)
+    looks = looked(
+        PollQueue(rotation=tuple(keys(40))), lambda _: never.wait(30), seconds=0.2, answer=0.1, slow=0.02, threads=4, most=8
+    )
 
     assert time.monotonic() - begun < 2
     assert 4 <= len(looks.by_key) <= 8
-    assert all(isinstance(look.found, LandingUnavailable) for look in looks.by_key.values())
+    assert all(isinstance(look.outcome, LandingUnavailable) for look in looks.by_key.values())
 
 
 def test_a_turn_of_which_all_have_answered_does_not_use_up_its_time():
     begun = time.monotonic()
-    looks = looked(Turn(ring=tuple(keys(50)), again=("x",)), lambda _: (), seconds=30)
+    looks = looked(PollQueue(rotation=tuple(keys(50)), retries=("x",)), lambda _: (), seconds=30)
 
     assert time.monotonic() - begun < 5
     assert list(looks.by_key) == [*keys(50), "x"]
@@ -132,7 +134,7 @@ def test_a_turn_of_which_all_have_answered_does_not_use_up_its_time():
 def test_silent_servers_free_their_places_for_others(never: threading.Event):
     silent, answering = keys(4), ["x", "y", "z"]
     looks = looked(
-        Turn(ring=(*silent, *answering)),
+        PollQueue(rotation=(*silent, *answering)),
         lambda key: never.wait(30) and () if key in silent else (),
         seconds=0.5,
         answer=0.3,
@@ -141,12 +143,12 @@ def test_silent_servers_free_their_places_for_others(never: threading.Event):
         most=6,
     )
 
-    assert [looks.by_key[key].found for key in answering] == [(), (), ()]
+    assert [looks.by_key[key].outcome for key in answering] == [(), (), ()]
 
 
 def test_retries_that_hang_leave_the_places_of_the_others_alone(never: threading.Event):
     looks = looked(
-        Turn(ring=tuple(keys(30)), again=tuple("abcdef")),
+        PollQueue(rotation=tuple(keys(30)), retries=tuple("abcdef")),
         lambda key: never.wait(30) and () if key in "abcdef" else (),
         seconds=0.2,
         answer=0.1,
@@ -160,7 +162,7 @@ def test_retries_that_hang_leave_the_places_of_the_others_alone(never: threading
 
 def test_a_retry_that_hangs_frees_its_place_for_another_one(never: threading.Event):
     looks = looked(
-        Turn(again=("a", "b", "c", "x")),
+        PollQueue(retries=("a", "b", "c", "x")),
         lambda key: () if key == "x" else never.wait(30),
         seconds=0.5,
         answer=0.3,
@@ -169,22 +171,27 @@ def test_a_retry_that_hangs_frees_its_place_for_another_one(never: threading.Eve
         most=8,
     )
 
-    assert looks.by_key["x"].found == ()
+    assert looks.by_key["x"].outcome == ()
 
 
 def test_looks_of_which_no_more_fit_in_are_not_begun(never: threading.Event):
     begun = []
     looks = looked(
-        Turn(ring=tuple(keys(5))), lambda key: (begun.append(key), never.wait(30)), seconds=0.2, answer=1, threads=2, most=2
+        PollQueue(rotation=tuple(keys(5))),
+        lambda key: (begun.append(key), never.wait(30)),
+        seconds=0.2,
+        answer=1,
+        threads=2,
+        most=2,
     )
 
     assert (begun, looks.cut_off, looks.by_key) == (keys(2), tuple(keys(2)), {})
 
 
 def test_an_error_of_one_is_its_own():
-    looks = looked(Turn(ring=("a", "b")), lambda key: {"b": ()}[key])
+    looks = looked(PollQueue(rotation=("a", "b")), lambda key: {"b": ()}[key])
 
-    assert (type(looks.by_key["a"].found), looks.by_key["b"].found) == (KeyError, ())
+    assert (type(looks.by_key["a"].outcome), looks.by_key["b"].outcome) == (KeyError, ())
 
 
 def test_what_is_no_error_ends_the_tick():
@@ -192,19 +199,19 @@ def test_what_is_no_error_ends_the_tick():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        looked(Turn(ring=("a",)), interrupted)
+        looked(PollQueue(rotation=("a",)), interrupted)
 
 
 @pytest.mark.parametrize(("seconds", "answer"), [(5, 3), (20, 3), (1, 0.6)])
 def test_a_short_tick_asks_for_faster_answers(seconds: float, answer: float):
-    pace = Pace.within(seconds)
+    pace = PollBudget.for_tick(seconds)
 
-    assert (pace.seconds, pace.answer) == (seconds, pytest.approx(answer))
-    assert pace.slow < pace.answer < pace.seconds
+    assert (pace.seconds, pace.answer_timeout) == (seconds, pytest.approx(answer))
+    assert pace.slow_after < pace.answer_timeout < pace.seconds
 
 
 def test_the_usual_pace_is_that_of_the_settings():
-    assert Pace.within(LandingSettings().tick_seconds, LandingSettings().tick_looks) == Pace()
+    assert PollBudget.for_tick(LandingSettings().tick_seconds, LandingSettings().tick_looks) == PollBudget()
 
 
 # ── what is looked at seldom ──
@@ -213,12 +220,12 @@ def test_the_usual_pace_is_that_of_the_settings():
 @pytest.mark.parametrize("every", [1, 2, 3, 7, 20])
 def test_nothing_settles_before_it_stood_still_for_the_quiet_period_however_seldom_it_is_looked_at(every: int):
     """Ticks of 30 s; looks take 4 s; the upload changes for the last time at second 100."""
-    state, rules = None, quiet_period.Rules(quiet=300)
+    state, rules = None, quiet_period.QuietPeriodRules(quiet_period=300)
     for tick in range(0, 200, every):
         begun = NOON + 30.0 * tick
         ended = begun + 4
         listing = (Entry(name="a.csv", size=2 if ended - NOON > 100 else 1, mtime=1.0, regular=True),)
-        state, decision = quiet_period.settle(state, listing, ended, rules, begun=begun)
+        state, decision = quiet_period.evaluate_listing(state, listing, ended, rules, listing_started_at=begun)
         if decision.import_now:
             break
 
@@ -228,15 +235,20 @@ def test_nothing_settles_before_it_stood_still_for_the_quiet_period_however_seld
 
 
 def test_a_look_that_took_long_proves_no_standing_still():
-    rules = quiet_period.Rules(quiet=300)
+    rules = quiet_period.QuietPeriodRules(quiet_period=300)
     listing = (Entry(name="a.csv", size=1, mtime=1.0, regular=True),)
-    state, _ = quiet_period.settle(None, listing, NOON + 5, rules, begun=NOON)
+    state, _ = quiet_period.evaluate_listing(None, listing, NOON + 5, rules, listing_started_at=NOON)
 
-    assert quiet_period.settle(state, listing, NOON + 306, rules, begun=NOON + 304)[1].reason == "quiet"
-    assert quiet_period.settle(state, listing, NOON + 306, rules, begun=NOON + 305)[1].reason == "settled"
+    assert quiet_period.evaluate_listing(state, listing, NOON + 306, rules, listing_started_at=NOON + 304)[1].reason == "quiet"
+    assert quiet_period.evaluate_listing(state, listing, NOON + 306, rules, listing_started_at=NOON + 305)[1].reason == "settled"
 
 
 def test_without_a_quiet_period_the_first_look_is_enough():
     listing = (Entry(name="a.csv", size=1, mtime=1.0, regular=True),)
 
-    assert quiet_period.settle(None, listing, NOON + 5, quiet_period.Rules(quiet=0), begun=NOON)[1].reason == "settled"
+    assert (
+        quiet_period.evaluate_listing(
+            None, listing, NOON + 5, quiet_period.QuietPeriodRules(quiet_period=0), listing_started_at=NOON
+        )[1].reason
+        == "settled"
+    )

@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.test_utils import create_run_for_test
 
 from roster_etl.orchestration.assets.step_context import DISTRICT, FORMAT
-from roster_etl.orchestration.sensors.landing_sensor import unfinished
-from roster_etl.orchestration.sensors.zombie_runs import end_what_was_left
+from roster_etl.orchestration.sensors.landing_sensor import busy_feeds
+from roster_etl.orchestration.sensors.zombie_runs import fail_orphaned_runs
 from roster_etl.pipeline.workspace import Workspace
 from tests.orchestration.conftest import Home
 
@@ -24,7 +24,7 @@ def begun(workspace: Workspace, instance: dg.DagsterInstance, *, killed: bool) -
     number = workspace.warehouse.open_import(
         kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC), run_id=run.run_id
     )
-    file = workspace.holders._file(number)
+    file = workspace.import_locks._lock_file(number)
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(file, os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -43,19 +43,19 @@ def test_import_and_run_of_a_killed_process_are_ended_and_the_district_is_free(f
     workspace = Workspace.open(fresh.path)
     number, run_id = begun(workspace, instance, killed=True)
 
-    assert end_what_was_left(workspace, instance) == [number]
+    assert fail_orphaned_runs(workspace, instance) == [number]
     assert workspace.warehouse.import_(number)["status"] == "failed"
-    assert (status(instance, run_id), unfinished(instance)) == (dg.DagsterRunStatus.FAILURE, set())
+    assert (status(instance, run_id), busy_feeds(instance)) == (dg.DagsterRunStatus.FAILURE, set())
 
 
 def test_a_run_whose_import_was_ended_before_is_ended_too(fresh: Home, instance: dg.DagsterInstance) -> None:
-    from roster_etl.pipeline.lifecycle.import_lifecycle import end_left
+    from roster_etl.pipeline.lifecycle.import_lifecycle import fail_orphaned_imports
 
     workspace = Workspace.open(fresh.path)
     _, run_id = begun(workspace, instance, killed=True)
-    end_left(workspace)
+    fail_orphaned_imports(workspace)
 
-    assert end_what_was_left(workspace, instance) == []
+    assert fail_orphaned_runs(workspace, instance) == []
     assert status(instance, run_id) == dg.DagsterRunStatus.FAILURE
 
 
@@ -63,8 +63,8 @@ def test_a_living_run_and_one_of_another_host_go_on(fresh: Home, instance: dg.Da
     workspace = Workspace.open(fresh.path)
     number, living = begun(workspace, instance, killed=False)
     elsewhere, other = begun(workspace, instance, killed=True)
-    workspace.holders._file(elsewhere).unlink()  # another home has the lock, if anybody
+    workspace.import_locks._lock_file(elsewhere).unlink()  # another home has the lock, if anybody
 
-    assert end_what_was_left(workspace, instance) == []
+    assert fail_orphaned_runs(workspace, instance) == []
     assert [workspace.warehouse.import_(n)["status"] for n in (number, elsewhere)] == ["running", "running"]
     assert {status(instance, run) for run in (living, other)} == {dg.DagsterRunStatus.STARTED}

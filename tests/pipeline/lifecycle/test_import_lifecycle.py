@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.lifecycle.import_lifecycle import end_abandoned, end_with_run, release
-from roster_etl.pipeline.steps.receive import receive
+from roster_etl.pipeline.lifecycle.import_lifecycle import fail_import_of_run, fail_orphans_under_lock, release_import
+from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import LandingNotFound
@@ -39,7 +39,7 @@ def killed(home: Path) -> Workspace:
 
 def test_the_feeds_next_import_ends_what_a_killed_process_left(killed: Workspace, tmp_path: Path) -> None:
     with pytest.raises(LandingNotFound):
-        receive(killed, Order(district_id="lincoln", source="clever", path=str(tmp_path / "none")))
+        receive_upload(killed, Order(district_id="lincoln", source="clever", path=str(tmp_path / "none")))
 
     first = killed.warehouse.import_(1)
     assert first["status"] == "failed"
@@ -53,17 +53,17 @@ def test_the_feeds_next_import_ends_what_a_killed_process_left(killed: Workspace
 
 def test_an_import_of_another_feed_or_of_a_living_process_goes_on(killed: Workspace) -> None:
     number = killed.warehouse.open_import(kind="upload", district_id="washington", source="clever", started_at=datetime.now(UTC))
-    killed.holders.take(number)
+    killed.import_locks.acquire(number)
 
-    assert end_abandoned(killed, "washington") == []
+    assert fail_orphans_under_lock(killed, "washington") == []
     assert [killed.warehouse.import_(n)["status"] for n in (1, number)] == ["running", "running"]
-    killed.holders.release(number, ended=True)
+    killed.import_locks.release(number, ended=True)
 
 
 def test_an_import_without_a_lock_may_belong_to_another_home(killed: Workspace) -> None:
     number = killed.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
 
-    assert end_abandoned(killed, "lincoln") == [1]
+    assert fail_orphans_under_lock(killed, "lincoln") == [1]
     assert killed.warehouse.import_(number)["status"] == "running"
 
 
@@ -76,29 +76,29 @@ def test_doctor_tells_of_imports_that_nobody_works_on(killed: Workspace) -> None
 
 
 def test_what_a_killed_process_left_does_not_end_an_import_that_another_run_has_taken_up(killed: Workspace) -> None:
-    killed.holders.take(1, "run-a")
-    killed.holders.release(1, ended=False)
+    killed.import_locks.acquire(1, "run-a")
+    killed.import_locks.release(1, ended=False)
     killed.warehouse.resume(1, "run-b")  # on another host
 
-    assert end_abandoned(killed, "lincoln") == []
+    assert fail_orphans_under_lock(killed, "lincoln") == []
     assert killed.warehouse.import_(1)["status"] == "running"
-    assert killed.holders.left() == []
+    assert killed.import_locks.orphaned() == []
 
 
 def test_a_step_whose_import_goes_on_elsewhere_leaves_nothing(killed: Workspace) -> None:
-    killed.holders.take(1, "run-a")
-    release(killed, 1, goes_on=True)
+    killed.import_locks.acquire(1, "run-a")
+    release_import(killed, 1, continues_elsewhere=True)
 
-    assert (killed.holders.left(), killed.warehouse.import_(1)["status"]) == ([], "running")
+    assert (killed.import_locks.orphaned(), killed.warehouse.import_(1)["status"]) == ([], "running")
 
 
 def test_an_import_ends_with_its_run_unless_it_is_anothers_by_then(killed: Workspace) -> None:
     killed.warehouse.resume(1, "run-a")
 
-    assert end_with_run(killed, 1, "run-before") is False
-    killed.holders.take(1, "run-a")
-    assert end_with_run(killed, 1, "run-a") is False  # a process of this home is at work on it
-    killed.holders.release(1, ended=True)
-    assert end_with_run(killed, 1, "run-a") is True
+    assert fail_import_of_run(killed, 1, "run-before") is False
+    killed.import_locks.acquire(1, "run-a")
+    assert fail_import_of_run(killed, 1, "run-a") is False  # a process of this home is at work on it
+    killed.import_locks.release(1, ended=True)
+    assert fail_import_of_run(killed, 1, "run-a") is True
     assert killed.warehouse.import_(1)["summary"]["error"]["code"] == "abandoned"
-    assert end_with_run(killed, 1, "run-a") is False
+    assert fail_import_of_run(killed, 1, "run-a") is False

@@ -10,12 +10,12 @@ import pytest
 
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
-from roster_etl.pipeline.lifecycle.retry_policy import may_be_tried_again
+from roster_etl.pipeline.lifecycle.retry_policy import is_retryable
 from roster_etl.pipeline.reporting.import_summary import is_parked, outcome
 from roster_etl.pipeline.reporting.report_files import report_document
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import PermanentError
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import vendor
@@ -29,7 +29,7 @@ class Bug(Exception):
 @pytest.fixture
 def workspace(home: Path, tmp_path: Path) -> Workspace:
     write_sample(vendor("clever"), tmp_path / "a", students=5, seed=5)
-    next_day(vendor("clever"), tmp_path / "a", tmp_path / "b", seed=6)
+    write_next_day(vendor("clever"), tmp_path / "a", tmp_path / "b", seed=6)
     (home / "roster_etl.toml").write_text('[alerts]\nwebhook_env = "HOOK"\n')
     workspace = Workspace.open(home)
     workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
@@ -42,7 +42,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
         def walk(*_: Any) -> None:
             raise error
 
-        monkeypatch.setattr(road, "walk", walk)
+        monkeypatch.setattr(road, "run_steps", walk)
 
     break_by(Bug())
     return break_by
@@ -59,7 +59,7 @@ def test_the_third_try_of_the_same_upload_parks_it(workspace: Workspace, tmp_pat
     rows = [fails(workspace, tmp_path / "a") for _ in range(3)]
 
     assert [is_parked(row) for row in rows] == [False, False, True]
-    assert [may_be_tried_again(row) for row in rows] == [True, True, False]
+    assert [is_retryable(row) for row in rows] == [True, True, False]
 
 
 def test_whoever_looks_at_a_parked_upload_is_told(workspace: Workspace, tmp_path: Path, broken: object) -> None:
@@ -91,14 +91,14 @@ def test_what_a_person_must_mend_is_not_tried_again_and_not_parked(workspace: Wo
     broken(PermanentError("mend it"))
     row = [fails(workspace, tmp_path / "a") for _ in range(4)][-1]
 
-    assert (is_parked(row), may_be_tried_again(row)) == (False, False)
+    assert (is_parked(row), is_retryable(row)) == (False, False)
 
 
 def test_a_parked_upload_that_is_run_again_by_hand_is_published(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(road, "walk", lambda *_: (_ for _ in ()).throw(Bug()))
+        broken.setattr(road, "run_steps", lambda *_: (_ for _ in ()).throw(Bug()))
         row = [fails(workspace, tmp_path / "a") for _ in range(3)][-1]
 
     number = import_upload(workspace, Order(district_id="lincoln", source="clever", archived=row["import_id"]))

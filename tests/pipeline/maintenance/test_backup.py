@@ -18,8 +18,8 @@ from roster_etl.pipeline.maintenance import backup
 from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, PurgedMeanwhile, back_up, restore
 from roster_etl.pipeline.maintenance.purge import purge_district, purge_person
 from roster_etl.pipeline.uploads.archived_uploads import OlderUpload
-from roster_etl.pipeline.workspace import HALF, HalfRestored, Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.pipeline.workspace import RESTORE_MARKER, HalfRestored, Workspace
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.fault_injection import InjectedFault
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.warehouse import WarehouseError
@@ -32,7 +32,7 @@ from tests.pg import _database
 def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uploads")
     write_sample(vendor("clever"), folder / "a", students=24, seed=5)
-    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
     return folder
 
 
@@ -57,14 +57,14 @@ def test_a_backup_made_during_an_import_is_restored_whole(
 ) -> None:
     run(workspace, path=str(uploads / "a"))
     moment, before = datetime.now(UTC), dump(workspace.warehouse)
-    gate_table = import_upload.gate_table
+    gate_table = import_upload.run_table_gate
 
     def gate_while_it_is_copied(*args: Any) -> Any:
         if not (tmp_path / "copy").exists():
             back_up(workspace, str(tmp_path / "copy"))
         return gate_table(*args)
 
-    monkeypatch.setattr(import_upload, "gate_table", gate_while_it_is_copied)
+    monkeypatch.setattr(import_upload, "run_table_gate", gate_while_it_is_copied)
     second = run(workspace, path=str(uploads / "b"))["import_id"]  # the backup sees it under way
     third = run(workspace, archived=1, rollback=True)["import_id"]  # and never this
 
@@ -204,11 +204,11 @@ def test_a_purge_that_broke_off_before_the_backup_comes_to_its_end_in_the_restor
     restore(str(tmp_path / "copy"), tmp_path / "again")
     again = Workspace.open(tmp_path / "again")
 
-    assert again.archive.removals() == ("lincoln",)
-    assert again.archive.removal("lincoln") == workspace.archive.removal("lincoln")
-    goes = again.archive.removal("lincoln")["keys"]
+    assert again.archive.pending_removals() == ("lincoln",)
+    assert again.archive.pending_removal("lincoln") == workspace.archive.pending_removal("lincoln")
+    goes = again.archive.pending_removal("lincoln")["keys"]
     purge_person(again, "lincoln", "student", student, by="A. Steward")
-    assert again.archive.removals() == ()
+    assert again.archive.pending_removals() == ()
     assert goes
     assert not any(again.archive.has(key) for key in goes)
     members = [
@@ -222,7 +222,7 @@ def test_a_home_that_was_restored_in_part_is_not_opened(workspace: Workspace, up
     run(workspace, path=str(uploads / "a"))
     back_up(workspace, str(tmp_path / "copy"))
     (tmp_path / "half").mkdir()
-    (tmp_path / "half" / HALF).touch()  # as a killed process leaves it
+    (tmp_path / "half" / RESTORE_MARKER).touch()  # as a killed process leaves it
 
     with pytest.raises(HalfRestored, match="into a new one"):
         Workspace.open(tmp_path / "half")

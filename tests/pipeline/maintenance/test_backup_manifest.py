@@ -15,7 +15,7 @@ import pytest
 from tests.pipeline.test_rebuild import run
 
 from roster_etl.pipeline.maintenance import backup
-from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, back_up, look_at, restore
+from roster_etl.pipeline.maintenance.backup import NoBackup, NotEmpty, back_up, restore, verify_backup
 from roster_etl.pipeline.maintenance.backup_manifest import VERSION
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -122,7 +122,7 @@ def test_a_backup_that_is_not_what_was_written_is_refused(copy: Path, tmp_path: 
     harm, words = DAMAGES[damage]
     harm(copy)
 
-    for act in (look_at, lambda source: restore(source, tmp_path / "again")):
+    for act in (verify_backup, lambda source: restore(source, tmp_path / "again")):
         with pytest.raises(NoBackup, match=words):
             act(str(copy))
     assert not (tmp_path / "again").exists()
@@ -131,14 +131,14 @@ def test_a_backup_that_is_not_what_was_written_is_refused(copy: Path, tmp_path: 
 def test_what_changes_after_it_was_looked_at_is_refused_and_nothing_stays(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = backup._wanted
+    wanted = backup._select_files
 
     def change_then(sealed: Any) -> Any:
         found = wanted(sealed)
         flip(an_object(copy))
         return found
 
-    monkeypatch.setattr(backup, "_wanted", change_then)
+    monkeypatch.setattr(backup, "_select_files", change_then)
     with pytest.raises(NoBackup, match=r"archive/objects/.* is damaged"):
         restore(str(copy), tmp_path / "again")
 
@@ -162,7 +162,7 @@ def test_a_manifest_that_was_damaged_in_the_home_is_named_before_anything_is_wri
     (tmp_path / "home/archive/manifests/lincoln/zz.json").touch()  # no manifest: not copied
     back_up(workspace, str(tmp_path / "copy"))
 
-    for act in (look_at, lambda source: restore(source, tmp_path / "again")):
+    for act in (verify_backup, lambda source: restore(source, tmp_path / "again")):
         with pytest.raises(NoBackup, match=r"lincoln/1\.json cannot be understood"):
             act(str(tmp_path / "copy"))
     assert not (tmp_path / "copy/archive/manifests/lincoln/zz.json").exists()
@@ -170,7 +170,7 @@ def test_a_manifest_that_was_damaged_in_the_home_is_named_before_anything_is_wri
 
 
 def test_a_whole_backup_is_told_as_whole(copy: Path) -> None:
-    whole = look_at(str(copy))
+    whole = verify_backup(str(copy))
     files = [path for path in copy.rglob("*") if path.is_file() and path.name not in ("backup.json", "files.txt", "begun")]
 
     assert (whole.warehouse, whole.newest, whole.listed) == (True, 1, len(files))
@@ -205,7 +205,7 @@ def test_of_two_backups_into_one_folder_at_once_one_is_refused(
         thread.join(timeout=60)
 
     assert sorted(ended, key=str) == [1, "not_empty"]
-    assert look_at(str(tmp_path / "copy")).newest == 1
+    assert verify_backup(str(tmp_path / "copy")).newest == 1
 
 
 def test_a_backup_in_a_store_behind_a_url_is_claimed_checked_and_brought_back(home: Path, tmp_path: Path) -> None:
@@ -222,11 +222,11 @@ def test_a_backup_in_a_store_behind_a_url_is_claimed_checked_and_brought_back(ho
     }
     Folder(url).write("archive/objects/zz", b"1")
     with pytest.raises(NoBackup, match="archive/objects/zz is no file of this backup"):
-        look_at(url)
+        verify_backup(url)
     Folder(url).remove("archive/objects/zz")
     Folder(url).remove("backup.json")
     with pytest.raises(NoBackup, match="did not come to its end"):
-        look_at(url)
+        verify_backup(url)
     with pytest.raises(NotEmpty, match="broke off"):
         back_up(workspace, url)
 
@@ -241,6 +241,6 @@ def test_no_file_is_read_into_memory_as_a_whole(home: Path, tmp_path: Path, monk
         return read(folder, name)
 
     monkeypatch.setattr(Folder, "read", read_small)
-    monkeypatch.setattr("roster_etl.store.files.folder.PIECE", 1 << 10)
+    monkeypatch.setattr("roster_etl.store.files.folder.CHUNK_SIZE", 1 << 10)
     back_up(workspace, str(tmp_path / "copy"))
     restore(str(tmp_path / "copy"), tmp_path / "again")

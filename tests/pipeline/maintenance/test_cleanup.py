@@ -8,8 +8,8 @@ import pytest
 from tests.pipeline.test_rebuild import registered, run
 
 from roster_etl.pipeline import import_upload
-from roster_etl.pipeline.maintenance.cleanup import sweep
-from roster_etl.pipeline.maintenance.rebuild import rebuild
+from roster_etl.pipeline.maintenance.cleanup import clean_up_home
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
 from roster_etl.store.warehouse import Warehouse
@@ -38,21 +38,21 @@ def test_an_import_that_was_published_and_not_written_down_is_rebuilt_all_the_sa
             run(workspace, path=str(tmp_path / "a"))
     assert workspace.archive.read_manifest("lincoln", 1)["status"] == "running"
 
-    assert sweep(workspace).manifests == (1,)
+    assert clean_up_home(workspace).manifests == (1,)
 
-    assert rebuild(workspace, "lincoln", f"sqlite:///{tmp_path}/again.sqlite").published == 1
+    assert rebuild_district(workspace, "lincoln", f"sqlite:///{tmp_path}/again.sqlite").published == 1
     with Warehouse(f"sqlite:///{tmp_path}/again.sqlite") as target:
         assert dump(target) == dump(workspace.warehouse)
-    assert sweep(workspace).manifests == ()
+    assert clean_up_home(workspace).manifests == ()
 
 
 def test_an_import_whose_process_was_killed_is_ended_and_its_upload_can_run_again(workspace, tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(import_upload, "walk", killed)
+        broken.setattr(import_upload, "run_steps", killed)
         with pytest.raises(Killed):
             run(workspace, path=str(tmp_path / "a"))
 
-    swept = sweep(workspace)
+    swept = clean_up_home(workspace)
 
     assert (swept.ended, workspace.warehouse.import_(1)["status"]) == ((1,), "failed")
     assert run(workspace, archived=1)["status"] == "published"

@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from roster_etl.pipeline.maintenance.migrate import ImportsUnderWay, upgrade
+from roster_etl.pipeline.maintenance.migrate import ImportsUnderWay, migrate_warehouse
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store import migrations
 from roster_etl.store.warehouse import SchemaAhead, SchemaBehind
@@ -38,36 +38,36 @@ def behind(tmp_path: Path) -> Workspace:
 
 
 def test_beside_an_import_under_way_nothing_is_migrated(behind: Workspace) -> None:
-    behind.holders.take(1)
+    behind.import_locks.acquire(1)
     with pytest.raises(ImportsUnderWay, match="imports 1 are"):
-        upgrade(behind)
+        migrate_warehouse(behind)
     assert behind.warehouse.revision() == "0001"
     with pytest.raises(SchemaBehind, match="roster-etl migrate"):
         behind.warehouse.imports()
 
-    behind.holders.release(1, ended=False)  # its process is gone
+    behind.import_locks.release(1, ended=False)  # its process is gone
 
-    assert upgrade(behind) == "0001"
+    assert migrate_warehouse(behind) == "0001"
     assert behind.warehouse.import_(1)["status"] == "running"
 
 
 def test_with_this_versions_schema_nothing_is_in_the_way(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "home")
     number = workspace.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
-    workspace.holders.take(number)
+    workspace.import_locks.acquire(number)
 
-    assert upgrade(workspace) == migrations.HEAD
-    workspace.holders.release(number, ended=True)
+    assert migrate_warehouse(workspace) == migrations.HEAD
+    workspace.import_locks.release(number, ended=True)
 
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "home")
-    upgrade(workspace)
+    migrate_warehouse(workspace)
     with sqlite3.connect(tmp_path / "home" / "warehouse.sqlite") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     again = Workspace.open(tmp_path / "home")
 
-    for use in (again.warehouse.imports, lambda: upgrade(again)):
+    for use in (again.warehouse.imports, lambda: migrate_warehouse(again)):
         with pytest.raises(SchemaAhead, match="9999"):
             use()

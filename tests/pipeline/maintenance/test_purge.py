@@ -22,7 +22,7 @@ from roster_etl.pipeline.maintenance.purge import (
     purge_older,
     purge_person,
 )
-from roster_etl.pipeline.maintenance.rebuild import rebuild
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.import_summary import data_docs_path
 from roster_etl.pipeline.reporting.report_files import write_report
 from roster_etl.pipeline.workspace import Workspace
@@ -120,7 +120,7 @@ def traces(workspace: Workspace, words: tuple[str, ...], district_id: str) -> di
 def rebuilt(workspace: Workspace, tmp_path: Path) -> None:
     """Assert that what remains is rebuilt from the archive."""
     url = f"sqlite:///{tmp_path}/again.sqlite"
-    assert rebuild(workspace, "lincoln", url).differs == ()
+    assert rebuild_district(workspace, "lincoln", url).differs == ()
     with Warehouse(url) as target:
         again, original = dump(target), dump(workspace.warehouse, "lincoln")
         for table, lines in original.items():

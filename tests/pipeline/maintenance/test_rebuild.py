@@ -15,13 +15,13 @@ import pytest
 from roster_etl.pipeline import import_upload as road
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
-from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild
+from roster_etl.pipeline.maintenance.rebuild import CannotReplay, NotEmpty, NothingArchived, rebuild_district
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.review import override
-from roster_etl.pipeline.review.preview import preview
+from roster_etl.pipeline.review.preview import preview_approval
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.district import District, Feed, Gate, Window
 from roster_etl.store.warehouse import Warehouse
 from roster_etl.vendors import vendor
@@ -38,7 +38,7 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The uploads a, b (refused rows), half (of the students), stripped (no students.csv), broken (a file without a header)."""
     folder = tmp_path_factory.mktemp("uploads")
     write_sample(vendor("clever"), folder / "a", students=24, seed=5)
-    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
     edit(folder / "b" / "students.csv", lambda rows: [{**rows[0], "Last_name": ""}, {**rows[1], "Grade": "99"}, *rows[2:]])
     for name in ("half", "stripped", "broken"):
         shutil.copytree(folder / "b", folder / name)
@@ -85,7 +85,7 @@ def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) 
     run(workspace, path=b)
     run(workspace, path=b)  # unchanged
     held = run(workspace, path=half)
-    part = preview(workspace, held["import_id"], ["enrollments"])
+    part = preview_approval(workspace, held["import_id"], ["enrollments"])
     run(workspace, approves=(held["import_id"], part["plan_sha256"], STEWARD), leave_out=("enrollments",))
     run(workspace, path=str(uploads / "stripped"))  # rejected at the door
     run(workspace, path=str(uploads / "broken"))  # rejected when it was judged; a file of it was not kept
@@ -93,7 +93,7 @@ def lived(workspace: Workspace, uploads: Path, monkeypatch: pytest.MonkeyPatch) 
     today = datetime.datetime.now(datetime.UTC).date()
     day = datetime.timedelta(days=1)
     options = {"delete_threshold_pct": "90", "update_threshold_pct": "100"}
-    workspace.registry.plan("lincoln", Window(first=today - day, last=today + day, reason="New year", options=options))
+    workspace.registry.add_window("lincoln", Window(first=today - day, last=today + day, reason="New year", options=options))
     run(workspace, path=a)  # A → B → A, within a window of the calendar
     discarded = run(workspace, path=half, options={"delete_threshold_pct": "1", "delete_threshold_min": "1"})
     workspace.warehouse.decide_hold(discarded["import_id"], "discarded", STEWARD, datetime.datetime.now(datetime.UTC))
@@ -111,7 +111,7 @@ def _fail(workspace: Workspace, path: str, monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(road, "gate_table", breaks)
+        broken.setattr(road, "run_table_gate", breaks)
         with pytest.raises(OSError, match="full"):
             run(workspace, path=path, options={"delete_threshold_pct": "50"})
 
@@ -143,7 +143,7 @@ def test_a_rebuild_equals_the_original_table_by_table(warehouse_url, target_url,
     assert lived(workspace, uploads, monkeypatch) == ENDED
     manifests = {number: workspace.archive.read_manifest("lincoln", number) for number in workspace.archive.manifests("lincoln")}
 
-    rebuilt = rebuild(workspace, "lincoln", target_url)
+    rebuilt = rebuild_district(workspace, "lincoln", target_url)
 
     assert (rebuilt.imports, rebuilt.published, rebuilt.differs) == (len(ENDED), ENDED.count("published"), ())
     with Warehouse(target_url) as target:
@@ -168,7 +168,7 @@ def test_districts_are_rebuilt_one_after_another_and_imports_go_on_after_the_new
     url = f"sqlite:///{tmp_path}/target.sqlite"
 
     for district in ("adams", "lincoln"):
-        rebuild(archived, district, url)
+        rebuild_district(archived, district, url)
 
     with Warehouse(url) as target:
         assert dump(target) == dump(archived.warehouse)
@@ -182,12 +182,12 @@ def test_districts_are_rebuilt_one_after_another_and_imports_go_on_after_the_new
 
 def test_a_warehouse_that_has_the_district_is_left_alone(archived, tmp_path) -> None:
     with pytest.raises(NotEmpty):
-        rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/warehouse.sqlite")
+        rebuild_district(archived, "lincoln", f"sqlite:///{tmp_path}/warehouse.sqlite")
 
 
 def test_a_district_without_an_archive_cannot_be_rebuilt(archived, tmp_path) -> None:
     with pytest.raises(NothingArchived):
-        rebuild(archived, "adams", f"sqlite:///{tmp_path}/target.sqlite")
+        rebuild_district(archived, "adams", f"sqlite:///{tmp_path}/target.sqlite")
 
 
 def test_an_import_of_an_unknown_kind_stops_a_rebuild_before_it_begins(archived, tmp_path) -> None:
@@ -195,7 +195,7 @@ def test_an_import_of_an_unknown_kind_stops_a_rebuild_before_it_begins(archived,
     archived.archive.write_manifest("lincoln", 2, {**manifest, "import_id": 2, "ledger": {**manifest["ledger"], "kind": "merge"}})
 
     with pytest.raises(CannotReplay):
-        rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite")
+        rebuild_district(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite")
 
     assert not (tmp_path / "target.sqlite").exists()
 
@@ -205,7 +205,7 @@ def test_a_replay_that_plans_something_else_says_so(archived, tmp_path) -> None:
     manifest["ledger"]["summary"]["plan"]["users"]["created"] += 1
     archived.archive.write_manifest("lincoln", 1, manifest)
 
-    assert rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite").differs == (1,)
+    assert rebuild_district(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite").differs == (1,)
 
 
 def test_a_stewards_edits_are_replayed_where_they_were_made(archived, uploads, tmp_path) -> None:
@@ -219,7 +219,7 @@ def test_a_stewards_edits_are_replayed_where_they_were_made(archived, uploads, t
     override.clear_override(archived, target, STEWARD)
     run(archived, path=str(uploads / "b"))
 
-    rebuilt = rebuild(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite")
+    rebuilt = rebuild_district(archived, "lincoln", f"sqlite:///{tmp_path}/target.sqlite")
 
     assert rebuilt.differs == ()
     with Warehouse(f"sqlite:///{tmp_path}/target.sqlite") as target_warehouse:
@@ -228,7 +228,7 @@ def test_a_stewards_edits_are_replayed_where_they_were_made(archived, uploads, t
 
 def same_again(workspace: Workspace, url: str) -> list[str]:
     """Rebuild lincoln into `url` and compare every table. Returns how the imports ended, oldest first."""
-    rebuilt = rebuild(workspace, "lincoln", url)
+    rebuilt = rebuild_district(workspace, "lincoln", url)
     assert rebuilt.differs == ()
     with Warehouse(url) as target:
         assert dump(target, "lincoln") == dump(workspace.warehouse, "lincoln")

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.pipeline.lifecycle.holds import open_holds
-from roster_etl.pipeline.maintenance.cleanup import sweep
-from roster_etl.pipeline.maintenance.retention import let_go
+from roster_etl.pipeline.maintenance.cleanup import clean_up_home
+from roster_etl.pipeline.maintenance.retention import apply_retention
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import Message
 from roster_etl.store.settings import Settings
-from roster_etl.store.warehouse import Conclusion, Hold
+from roster_etl.store.warehouse import Hold, ImportResult
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TABLE = pa.table({"a": ["1"]})
@@ -30,7 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
         assert opened.warehouse.open_import(kind="upload", district_id="lincoln", source="clever", started_at=LONG_AGO) == number
         held = Hold(reason="delete_threshold", plan_sha256="0", created_at=LONG_AGO) if number == 1 else None
         status = "held" if held else "failed"
-        opened.warehouse.conclude(Conclusion(import_id=number, status=status, finished_at=LONG_AGO, hold=held))
+        opened.warehouse.conclude(ImportResult(import_id=number, status=status, finished_at=LONG_AGO, hold=held))
         opened.frames.write("lincoln", number, "frames/clever/students", TABLE)
         page = opened.home / "reports" / "lincoln" / f"{number}.html"
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -46,16 +46,16 @@ def pages(workspace: Workspace) -> list[str]:
 def test_a_sweep_leaves_the_frames_of_an_open_hold(workspace: Workspace) -> None:
     assert open_holds(workspace) == {1}
 
-    assert sweep(workspace).frames == 1
+    assert clean_up_home(workspace).frames == 1
 
-    assert workspace.frames.kept() == {"lincoln": (1, 3, 4, 5)}
+    assert workspace.frames.imports_by_district() == {"lincoln": (1, 3, 4, 5)}
 
 
 def test_frames_and_pages_go_by_their_age_and_those_of_an_open_hold_stay(workspace: Workspace) -> None:
-    gone = let_go(workspace, datetime.now(UTC))
+    gone = apply_retention(workspace, datetime.now(UTC))
 
     assert (gone.frames, gone.reports, gone.messages) == (4, 4, 0)
-    assert workspace.frames.kept() == {"lincoln": (1,)}
+    assert workspace.frames.imports_by_district() == {"lincoln": (1,)}
     assert pages(workspace) == ["1.html"]
 
 
@@ -65,13 +65,13 @@ def test_data_docs_go_with_the_page_that_they_stand_beside(workspace: Workspace)
     (docs / "index.html").write_text("<html>")
     os.utime(docs, (LONG_AGO.timestamp(),) * 2)
 
-    assert let_go(workspace, datetime.now(UTC)).reports == 4
+    assert apply_retention(workspace, datetime.now(UTC)).reports == 4
 
     assert not docs.exists()
 
 
 def test_what_is_not_past_its_time_stays(workspace: Workspace) -> None:
-    gone = let_go(workspace, LONG_AGO + timedelta(days=1))
+    gone = apply_retention(workspace, LONG_AGO + timedelta(days=1))
 
     assert (gone.frames, gone.reports, gone.messages) == (0, 0, 0)
 
@@ -81,14 +81,14 @@ def test_messages_that_are_parked_go_and_those_that_wait_stay(workspace: Workspa
         text = {"about": about, "created": LONG_AGO.isoformat(), "due": LONG_AGO.isoformat(), "text": "held"}
         workspace.outbox.put(Message(kind="alert", parked=parked, **text))
 
-    assert let_go(workspace, datetime.now(UTC)).messages == 1
+    assert apply_retention(workspace, datetime.now(UTC)).messages == 1
 
     assert [message.about for message in workspace.outbox.messages()] == ["2"]
 
 
 def test_times_are_settings_and_nonsense_is_refused(tmp_path: Path) -> None:
     (tmp_path / "roster_etl.toml").write_text('[retention]\nruns = "10d"\n')
-    assert Settings.load(tmp_path).retention.age("runs") == timedelta(days=10)
+    assert Settings.load(tmp_path).retention.max_age("runs") == timedelta(days=10)
 
     (tmp_path / "roster_etl.toml").write_text('[retention]\nruns = "soon"\n')
     with pytest.raises(SettingsError, match="retention.runs"):

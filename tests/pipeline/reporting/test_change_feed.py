@@ -10,7 +10,7 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.reporting.change_feed import BadCursor, changes_page
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.store.warehouse import UnknownImport
 from roster_etl.vendors import vendor
@@ -24,7 +24,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A home in which two days of lincoln were imported."""
     folder = tmp_path_factory.mktemp("changes")
     write_sample(vendor("clever"), folder / "a", students=30, seed=5)
-    next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
+    write_next_day(vendor("clever"), folder / "a", folder / "b", seed=6)
     workspace = Workspace.open(folder / "home")
     workspace.registry.add(District(id="lincoln", feeds=(Feed(format="clever"),)))
     for day in ("a", "b"):

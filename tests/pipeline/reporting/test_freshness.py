@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from roster_etl.pipeline.reporting.freshness import deadlines, freshness, late_feeds, moment_of, tell_late
+from roster_etl.pipeline.reporting.freshness import deadlines, freshness, late_feeds, moment_of, notify_late_feed
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.district import Window
 from roster_etl.store.registry.registry import District, Feed
@@ -123,7 +123,7 @@ def test_a_late_feed_is_told_once_for_each_time_it_is_expected(workspace: Worksp
     told = []
     for hours in (9, 10, 20, 33, 34):
         for late in late_feeds(workspace, utc("2026-11-03 00:00") + timedelta(hours=hours)):
-            told += tell_late(workspace, late)
+            told += notify_late_feed(workspace, late)
 
     assert len(told) == 2
     first, _ = workspace.outbox.messages()
@@ -137,11 +137,11 @@ def test_a_late_feed_is_told_once_for_each_time_it_is_expected(workspace: Worksp
 def test_a_late_feed_whose_newest_import_was_stopped_says_to_look_at_that_first(workspace: Workspace):
     (workspace.home / "roster_etl.toml").write_text('[mail]\nhost = "127.0.0.1"\nsender = "roster@example.org"\n')
     workspace = Workspace.open(workspace.home)
-    workspace.registry.update(replace(workspace.registry.get("lincoln"), name="Lincoln <County>"))
+    workspace.registry.update(replace(workspace.registry.get("lincoln"), feed_id="Lincoln <County>"))
     ended(workspace, "published", at=utc("2026-11-02 08:00"))
     held = ended(workspace, "held", at=utc("2026-11-03 08:00"))
     (late,) = late_feeds(workspace, utc("2026-11-03 09:00"))
-    tell_late(workspace, late)
+    notify_late_feed(workspace, late)
 
     (mail,) = workspace.outbox.messages()
     assert mail.subject == "Lincoln <County>: clever is late"

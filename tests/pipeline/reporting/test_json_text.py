@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.pipeline.reporting.json_text import indented
+from roster_etl.pipeline.reporting.json_text import indented_json
 
 
 class Colour(IntEnum):
@@ -41,15 +41,15 @@ DOCUMENTS: list[Any] = [
 @pytest.mark.parametrize("ascii_only", [False, True])
 @pytest.mark.parametrize("document", DOCUMENTS, ids=repr)
 def test_the_text_is_that_of_the_standard_library(document: Any, ascii_only: bool) -> None:
-    assert indented(document, ensure_ascii=ascii_only) == json.dumps(document, ensure_ascii=ascii_only, indent=1)
+    assert indented_json(document, ensure_ascii=ascii_only) == json.dumps(document, ensure_ascii=ascii_only, indent=1)
 
 
 def test_what_json_does_not_know_is_said_as_the_caller_says_it() -> None:
     document = {"flat": {"day": date(2026, 9, 1)}, "list": [date(2026, 9, 2), [1]]}
 
-    assert indented(document, default=str) == json.dumps(document, indent=1, default=str)
+    assert indented_json(document, default=str) == json.dumps(document, indent=1, default=str)
 
 
 def test_what_nobody_can_say_is_an_error() -> None:
     with pytest.raises(TypeError):
-        indented({"a": [object()]})
+        indented_json({"a": [object()]})

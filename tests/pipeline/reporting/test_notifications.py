@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.reporting.announce import Looked, send_out, tell_of, tell_untold
+from roster_etl.pipeline.reporting.announce import ReportCursor, flush_outbox, publish_report, report_missed_imports
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.reporting.notifications import is_problem, notify
+from roster_etl.pipeline.reporting.notifications import is_problem, queue_notifications
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import ended, refused
@@ -52,9 +52,9 @@ def test_a_hold_is_mailed_to_every_contact_and_alerts(workspace: Workspace, offi
     number = ended(
         workspace, "held", findings=refused(2), summary={"changes": {"users": {"created": 0, "updated": 0, "deleted": 40}}}
     )
-    tell_of(workspace, number)
+    publish_report(workspace, number)
 
-    assert (send_out(workspace).sent, send_out(workspace).sent) == (3, 0)
+    assert (flush_outbox(workspace).sent, flush_outbox(workspace).sent) == (3, 0)
     assert {mail["To"] for mail in office.mail} == set(CONTACTS)
     mail = office.mail[0]
     assert mail["Subject"] == "Lincoln Unified: import 1 (clever) held"
@@ -77,10 +77,10 @@ def test_a_hold_is_mailed_to_every_contact_and_alerts(workspace: Workspace, offi
 def test_an_import_is_told_once_for_each_ending(workspace: Workspace) -> None:
     number = ended(workspace, "failed", files=())
 
-    assert len(notify(workspace, number)) == 3
-    assert notify(workspace, number) == []
-    send_out(workspace)
-    assert notify(workspace, number) == []
+    assert len(queue_notifications(workspace, number)) == 3
+    assert queue_notifications(workspace, number) == []
+    flush_outbox(workspace)
+    assert queue_notifications(workspace, number) == []
 
 
 @pytest.mark.parametrize(("mail", "told"), [("always", [1, 1, 1]), ("problems", [0, 1, 0]), ("never", [0, 0, 0])])
@@ -88,7 +88,7 @@ def test_a_district_gets_mail_when_it_wants_it(workspace: Workspace, mail: str, 
     district(workspace, "east", mail=mail)
     numbers = [ended(workspace, status, district="east") for status in ("published", "rejected", "unchanged")]
 
-    assert [len([m for m in notify(workspace, n) if m.startswith("mail")]) // 2 for n in numbers] == told
+    assert [len([m for m in queue_notifications(workspace, n) if m.startswith("mail")]) // 2 for n in numbers] == told
 
 
 def test_the_same_refused_rows_are_a_problem_once_and_more_of_them_again(workspace: Workspace) -> None:
@@ -108,8 +108,8 @@ def test_the_same_refused_rows_are_a_problem_once_and_more_of_them_again(workspa
 
 def test_one_that_is_registered_no_more_has_no_contacts_and_still_alerts(workspace: Workspace, hook: Hook) -> None:
     number = ended(workspace, "failed", district="gone", files=())
-    tell_of(workspace, number)
-    send_out(workspace)
+    publish_report(workspace, number)
+    flush_outbox(workspace)
 
     assert hook.texts == [
         "gone/clever: import 1 is failed.\nroster-etl doctor --district gone\nhttps://reports.example.org/gone/1.html"
@@ -120,31 +120,31 @@ def test_without_settings_nothing_is_queued(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "quiet")
     district(workspace, "lincoln")
 
-    assert notify(workspace, ended(workspace, "held")) == []
-    assert send_out(workspace).sent == 0
+    assert queue_notifications(workspace, ended(workspace, "held")) == []
+    assert flush_outbox(workspace).sent == 0
     assert not (workspace.home / "outbox").exists()
 
 
 def test_an_outbox_survives_a_server_that_is_away(workspace: Workspace, office: PostOffice) -> None:
-    tell_of(workspace, ended(workspace, "held"))
+    publish_report(workspace, ended(workspace, "held"))
     settings = (workspace.home / "roster_etl.toml").read_text()
     (workspace.home / "roster_etl.toml").write_text(settings.replace(f"port = {office.port}", "port = 9"))
-    away = send_out(Workspace.open(workspace.home))
+    away = flush_outbox(Workspace.open(workspace.home))
 
     assert (away.sent, away.failed, office.mail) == (1, 2, [])
     (workspace.home / "roster_etl.toml").write_text(settings)
-    assert send_out(Workspace.open(workspace.home)).sent == 0
-    assert send_out(Workspace.open(workspace.home), everything=True).sent == 2
+    assert flush_outbox(Workspace.open(workspace.home)).sent == 0
+    assert flush_outbox(Workspace.open(workspace.home), everything=True).sent == 2
     assert len(office.mail) == 2
 
 
 def test_what_was_killed_before_it_could_tell_is_told_later(workspace: Workspace) -> None:
     old, running = ended(workspace, "published"), ended(workspace, "running")
-    first, told = tell_untold(workspace, None)
-    assert (first, told) == (Looked(last=running, open=(running,)), [])
+    first, told = report_missed_imports(workspace, None)
+    assert (first, told) == (ReportCursor(last=running, open=(running,)), [])
 
     new = ended(workspace, "rejected", district="lincoln")
-    after, told = tell_untold(workspace, first)
-    assert (after, told) == (Looked(last=new, open=(running,)), [new])
-    assert tell_untold(workspace, after)[1] == []
+    after, told = report_missed_imports(workspace, first)
+    assert (after, told) == (ReportCursor(last=new, open=(running,)), [new])
+    assert report_missed_imports(workspace, after)[1] == []
     assert not (workspace.home / "reports" / "lincoln" / f"{old}.html").exists()

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.store.test_outbox import message
 
-from roster_etl.pipeline.reporting.prometheus import Metric, exposition, metrics
+from roster_etl.pipeline.reporting.prometheus import Metric, collect_metrics, exposition
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
 from tests.ledgers import NOON, ended
@@ -25,7 +25,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def read(workspace: Workspace, **given: float) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    families = text_string_to_metric_families(exposition(metrics(workspace, NOON + timedelta(days=2), given)))
+    families = text_string_to_metric_families(exposition(collect_metrics(workspace, NOON + timedelta(days=2), given)))
     return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
 
 

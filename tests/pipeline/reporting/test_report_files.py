@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from roster_etl.pipeline.reporting.charts import change_bars, chart, rows_bars
-from roster_etl.pipeline.reporting.findings_summary import causes
+from roster_etl.pipeline.reporting.findings_summary import group_by_cause
 from roster_etl.pipeline.reporting.report_files import CSV_COLUMNS, findings_csv, report_page, write_report
 from roster_etl.pipeline.workspace import Workspace
 from tests.ledgers import ended, refused
@@ -35,7 +35,7 @@ def document(**parts: Any) -> dict[str, Any]:
 
 
 def test_findings_are_grouped_by_cause_with_what_follows() -> None:
-    found = causes(
+    found = group_by_cause(
         [
             finding(1),
             finding(2, code="unknown_reference", cause_id=1, count=5),
@@ -45,14 +45,16 @@ def test_findings_are_grouped_by_cause_with_what_follows() -> None:
     )
 
     assert [(cause.code, cause.count, cause.following) for cause in found] == [("empty_file", 1, 0), ("missing_required", 2, 5)]
-    assert found[1].places[0].where == "students.csv row 1 Last_name"
+    assert found[1].locations[0].where == "students.csv row 1 Last_name"
 
 
 def test_a_cause_counts_rows_and_writes_their_numbers_as_they_are_searched_for() -> None:
-    (dates,) = causes([finding(number, code="bad_date", severity="warning") for number in (4711, 4712, 4713)])
-    (refused,) = causes([finding(1, row=None, field="users", file=None, code="change_threshold_exceeded", severity="upload")])
+    (dates,) = group_by_cause([finding(number, code="bad_date", severity="warning") for number in (4711, 4712, 4713)])
+    (refused,) = group_by_cause(
+        [finding(1, row=None, field="users", file=None, code="change_threshold_exceeded", severity="upload")]
+    )
 
-    assert (dates.amount, dates.places[0].where) == ("3 rows", "students.csv row 4711 Last_name")
+    assert (dates.amount, dates.locations[0].where) == ("3 rows", "students.csv row 4711 Last_name")
     assert refused.amount == "1"
 
 
@@ -139,7 +141,7 @@ def test_no_cell_of_the_list_is_a_formula(name: str, written: str) -> None:
 
 
 def test_effects_of_effects_belong_to_the_first_cause() -> None:
-    (school, other) = causes(
+    (school, other) = group_by_cause(
         [
             finding(1, code="missing_required"),
             finding(2, code="bad_value", file="schools.csv"),
@@ -153,7 +155,7 @@ def test_effects_of_effects_belong_to_the_first_cause() -> None:
 
 
 def test_of_equals_that_with_most_effects_comes_first_and_a_verdict_last() -> None:
-    found = causes(
+    found = group_by_cause(
         [
             finding(1, row=None, file=None, code="quality_gate_failed", severity="upload"),
             finding(2, severity="warning", code="bad_date", count=9),

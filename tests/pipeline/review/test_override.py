@@ -166,7 +166,7 @@ def test_an_edit_is_kept_as_a_cell_would_be(workspace: Workspace) -> None:
 
 
 def test_an_edit_that_was_set_once_is_set_again_as_it_was(workspace: Workspace) -> None:
-    assert override.set_again(workspace, target("status"), "garbage", "sam") == 2
+    assert override.reapply_override(workspace, target("status"), "garbage", "sam") == 2
 
 
 def test_an_edit_of_nothing_is_refused(workspace: Workspace) -> None:

@@ -13,16 +13,16 @@ import pytest
 
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lineage.trace import trace_record
-from roster_etl.pipeline.maintenance.rebuild import rebuild
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.planned import PlanMoved
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
 from roster_etl.pipeline.review import approve
-from roster_etl.pipeline.review.approve import discard
+from roster_etl.pipeline.review.approve import discard_import
 from roster_etl.pipeline.review.override import Target, set_override
 from roster_etl.pipeline.review.undo import NotUndoable, plan_undo, publish_undo
 from roster_etl.pipeline.steps.diff_baseline import undone_imports
-from roster_etl.pipeline.steps.hold_policy import _older
+from roster_etl.pipeline.steps.hold_policy import _older_upload_findings
 from roster_etl.pipeline.uploads.archived_uploads import NotArchived, archived_import, newest_archived
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -242,10 +242,10 @@ def test_an_undo_that_is_asked_for_again_replaces_the_first_and_nobody_is_said_t
 def test_who_is_slower_learns_who_decided_and_so_does_the_audit(twice: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     number = plan_undo(twice, 2, "sam")
     sha256 = twice.warehouse.hold(number)["plan_sha256"]
-    monkeypatch.setattr(approve, "open_hold", lambda *_: approved(twice, number))  # between the look and the decision
+    monkeypatch.setattr(approve, "require_open_hold", lambda *_: approved(twice, number))  # between the look and the decision
 
     with pytest.raises(NoHold, match=r"approved by A\. Steward"):
-        discard(twice, number, "Bob")
+        discard_import(twice, number, "Bob")
     with pytest.raises(NoHold, match=r"approved by A\. Steward"):
         publish_undo(twice, number, sha256, "Cid")
 
@@ -297,7 +297,7 @@ def test_an_undo_or_an_edit_of_one_set_of_files_leaves_the_others_of_the_format_
     for name in sets:
         order = Order(district_id="lincoln", source=known.format.name, path=str(tmp_path / "first"), file_set=name)
         assert outcome(opened, import_upload(opened, order))["status"] == "published"
-    feed, first = ("lincoln", known.format.name), known.set_that_fills("users")
+    feed, first = ("lincoln", known.format.name), known.file_set_for_table("users")
     user = opened.warehouse.as_of(datetime.now(UTC), "users", *feed).to_pylist()[0]
     key = {"user_kind": user["user_kind"], "user_id": user["user_id"]}
     events = opened.warehouse.count_current(*feed, "attendance")
@@ -317,7 +317,7 @@ def test_bytes_that_came_just_now_are_older_than_nothing() -> None:
     fresh: Any = SimpleNamespace(first_import=None)
     nowhere: Any = None  # nothing is asked
 
-    assert _older(nowhere, fresh) == []
+    assert _older_upload_findings(nowhere, fresh) == []
 
 
 def test_undos_however_they_ended_are_rebuilt_and_the_audit_has_a_line_of_each_decision(
@@ -325,18 +325,18 @@ def test_undos_however_they_ended_are_rebuilt_and_the_audit_has_a_line_of_each_d
 ) -> None:
     users = Target(district_id=FEED[0], source=FEED[1], table="users", key={"user_id": "U1"}, field="full_name")
     set_override(twice, users, "Ann-Marie Lee", "A. Steward")
-    discard(twice, plan_undo(twice, 2, "sam"), "A. Steward")
+    discard_import(twice, plan_undo(twice, 2, "sam"), "A. Steward")
     approved(twice, back := plan_undo(twice, 2, "sam"))
     approved(twice, plan_undo(twice, back, "sam"))
     with pytest.raises(NoHold):
-        discard(twice, back, "B. Steward")
+        discard_import(twice, back, "B. Steward")
     with pytest.raises(NotUndoable):
         plan_undo(twice, 4, "sam")
     plan_undo(twice, 1, "sam")  # still open
     is_sqlite = twice.settings.warehouse.startswith("sqlite")
     url = f"sqlite:///{tmp_path}/again.sqlite" if is_sqlite else str(request.getfixturevalue("postgres_url"))
 
-    rebuilt = rebuild(twice, FEED[0], url)
+    rebuilt = rebuild_district(twice, FEED[0], url)
 
     assert rebuilt.differs == ()
     with Warehouse(url) as target:

@@ -15,14 +15,14 @@ from roster_etl.pipeline.lineage.trace import trace_record
 from roster_etl.pipeline.maintenance.purge import purge_older, purge_person
 from roster_etl.pipeline.reporting.import_summary import outcome
 from roster_etl.pipeline.reporting.next_steps import next_steps
-from roster_etl.pipeline.review.approve import Decision, Overtaken, approval, carry_out
+from roster_etl.pipeline.review.approve import ApprovalRequest, Overtaken, apply_approval, validate_approval
 from roster_etl.pipeline.review.dry_run import check_upload
 from roster_etl.pipeline.review.undo import plan_undo, publish_undo
 from roster_etl.pipeline.steps.plan import plan_import
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.spec.errors import FrameError
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
@@ -81,12 +81,12 @@ def test_a_record_that_no_row_names_stays(roster: Roster) -> None:
 def test_a_deleted_record_closes_for_that_reason_and_can_come_back(roster: Roster) -> None:
     roster.upload(u=f"{USERS}u1,a,active,Ann\n")
     roster.upload(u=f"{USERS}u1,a,deleted,\n")
-    gone = roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").to_pylist()
+    gone = roster.workspace.warehouse.last_removed_versions("lincoln", "canvas", "users").to_pylist()
     roster.upload(u=f"{USERS}u1,a,active,\n")
 
     assert [(row["user_id"], row["close_reason"]) for row in gone] == [("u1", "deleted")]
     assert roster.records("users", "user_id", "full_name") == [("u1", "Ann")]
-    assert roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").num_rows == 0
+    assert roster.workspace.warehouse.last_removed_versions("lincoln", "canvas", "users").num_rows == 0
 
 
 def test_ids_that_changed_are_followed_by_what_waits_and_by_what_is_gone_also_when_the_old_id_is_anothers(roster: Roster) -> None:
@@ -186,13 +186,13 @@ def test_a_hold_of_changes_waits_for_a_person_and_is_planned_anew_on_top_of_what
 
     command = f"roster-etl rerun --district lincoln --format canvas --import {number} --rollback"
     with pytest.raises(Overtaken) as error:
-        approval(roster.workspace, Decision(import_id=number, by="A. Steward"))
+        validate_approval(roster.workspace, ApprovalRequest(import_id=number, by="A. Steward"))
     assert command in error.value.message
     assert command in {step.command for step in next_steps(outcome(roster.workspace, number))}
 
     again = import_upload(roster.workspace, Order(district_id="lincoln", source="canvas", archived=number, rollback=True))
     assert [hold["import_id"] for hold in roster.workspace.warehouse.holds("lincoln")] == [again]
-    carry_out(roster.workspace, approval(roster.workspace, Decision(import_id=again, by="A. Steward")))
+    apply_approval(roster.workspace, validate_approval(roster.workspace, ApprovalRequest(import_id=again, by="A. Steward")))
     assert len(roster.records("enrollments", "user_id")) == 20
 
 
@@ -278,7 +278,7 @@ def test_a_data_set_is_compared_with_its_last_upload(roster: Roster) -> None:
     assert document["changes"]["users"] == {"created": 0, "updated": 1, "deleted": 1}
     assert roster.records("users", "user_id", "full_name") == [("u1", "By hand"), ("u3", "Cyrus")]
     assert [
-        row["close_reason"] for row in roster.workspace.warehouse.last_of_the_gone("lincoln", "canvas", "users").to_pylist()
+        row["close_reason"] for row in roster.workspace.warehouse.last_removed_versions("lincoln", "canvas", "users").to_pylist()
     ] == ["diffed"]
 
 
@@ -377,7 +377,7 @@ def _edit(roster: Roster, field: str, value: str) -> None:
 def test_a_sample_and_its_next_day_do_what_they_say(roster: Roster, tmp_path: Path) -> None:
     made = vendor("canvas")
     write_sample(made, tmp_path / "a", students=120, seed=3)
-    changes = next_day(made, tmp_path / "a", tmp_path / "b", seed=4)
+    changes = write_next_day(made, tmp_path / "a", tmp_path / "b", seed=4)
     orders = [Order(district_id="lincoln", source="canvas", path=str(tmp_path / day)) for day in "ab"]
     first, second = (outcome(roster.workspace, import_upload(roster.workspace, order)) for order in orders)
     refused = {file["kind"]: file["rows_rejected"] for file in second["files"] if file["rows_rejected"]}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.pipeline.lifecycle.import_lifecycle import release
-from roster_etl.pipeline.steps.receive import receive
+from roster_etl.pipeline.lifecycle.import_lifecycle import release_import
+from roster_etl.pipeline.steps.receive import receive_upload
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.projections.samples import write_sample
@@ -28,7 +28,7 @@ def test_a_path_on_the_feeds_server_is_reached_with_the_feeds_log_in(
         url = server.url("lincoln", "/today")
         feed = Feed(format="clever", path=url, known_hosts=str(server.known_hosts), password_env="LINCOLN_PASSWORD")
         workspace.registry.add(District(id="lincoln", feeds=(feed,)))
-        upload = receive(workspace, Order(district_id="lincoln", source="clever", path=url))
+        upload = receive_upload(workspace, Order(district_id="lincoln", source="clever", path=url))
 
-    release(workspace, upload.import_id)
+    release_import(workspace, upload.import_id)
     assert upload.member("students")

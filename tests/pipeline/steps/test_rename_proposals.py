@@ -16,11 +16,11 @@ from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lineage.id_history import other_keys
 from roster_etl.pipeline.lineage.trace import trace_record
-from roster_etl.pipeline.maintenance.rebuild import rebuild
+from roster_etl.pipeline.maintenance.rebuild import rebuild_district
 from roster_etl.pipeline.reporting.import_summary import outcome
-from roster_etl.pipeline.review.approve import Decision, approval, carry_out
-from roster_etl.pipeline.review.preview import preview
-from roster_etl.pipeline.review.renames import approve_afterwards
+from roster_etl.pipeline.review.approve import ApprovalRequest, apply_approval, validate_approval
+from roster_etl.pipeline.review.preview import preview_approval
+from roster_etl.pipeline.review.renames import approve_published_renames
 from roster_etl.pipeline.steps.rename_proposals import BadRename, proposals
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
@@ -105,11 +105,11 @@ def test_with_hold_renames_it_waits_and_publishes_what_a_person_says(workspace: 
     assert (held["status"], held["hold"]["reason"]) == ("held", "possible_rename")
     assert proposals(workspace, number).num_rows == 1
 
-    shown = preview(workspace, number, (), (f"{old}={NEW}",))
-    decision = Decision(import_id=number, by="A. Steward", plan=shown["plan_sha256"], renames=(f"{old}={NEW}",))
-    given = approval(workspace, decision)
+    shown = preview_approval(workspace, number, (), (f"{old}={NEW}",))
+    decision = ApprovalRequest(import_id=number, by="A. Steward", plan=shown["plan_sha256"], renames=(f"{old}={NEW}",))
+    given = validate_approval(workspace, decision)
     assert given.order().renames == ("1",)
-    carry_out(workspace, given)
+    apply_approval(workspace, given)
 
     document = outcome(workspace, number)
     assert (document["status"], document["renames"]["approved"], document["changes"]) == ("published", 1, shown["changes"])
@@ -125,8 +125,10 @@ def test_a_manifest_learns_from_the_ledger_what_was_approved_as_a_rename(workspa
     """The process may be killed when the roster is published, and the manifest is that of the hold."""
     number = run(workspace, imported / "second", hold_renames="true")["import_id"]
     of_the_hold = workspace.archive.read_manifest("lincoln", number)
-    shown = preview(workspace, number, (), ("all",))["plan_sha256"]
-    carry_out(workspace, approval(workspace, Decision(import_id=number, by="A", plan=shown, renames=("all",))))
+    shown = preview_approval(workspace, number, (), ("all",))["plan_sha256"]
+    apply_approval(
+        workspace, validate_approval(workspace, ApprovalRequest(import_id=number, by="A", plan=shown, renames=("all",)))
+    )
     workspace.archive.write_manifest("lincoln", number, of_the_hold)
 
     refresh_manifest(workspace, number)
@@ -138,7 +140,7 @@ def test_approved_without_a_word_it_stays_a_removal_and_an_addition(workspace: W
     old = (imported / "old").read_text()
     number = run(workspace, imported / "second", hold_renames="true")["import_id"]
 
-    carry_out(workspace, approval(workspace, Decision(import_id=number, by="A. Steward")))
+    apply_approval(workspace, validate_approval(workspace, ApprovalRequest(import_id=number, by="A. Steward")))
 
     assert reasons(workspace, old)["users"] == {"absent"}
     assert workspace.warehouse.count_current(*FEED, "id_changes") == 0
@@ -148,7 +150,7 @@ def test_after_the_fact_the_history_is_joined_by_an_import_of_its_own(workspace:
     old = (imported / "old").read_text()
     number = run(workspace, imported / "second")["import_id"]
 
-    said = approve_afterwards(workspace, number, "A. Steward")
+    said = approve_published_renames(workspace, number, "A. Steward")
 
     document = outcome(workspace, said)
     assert (document["kind"], document["status"], document["changes"]) == (
@@ -159,14 +161,14 @@ def test_after_the_fact_the_history_is_joined_by_an_import_of_its_own(workspace:
     assert workspace.archive.read_manifest("lincoln", said)["renames"]["pairs"][0]["old_id"] == old
     assert run(workspace, imported / "second")["status"] == "unchanged"
     with pytest.raises(BadRename, match="not approved already"):
-        approve_afterwards(workspace, number, "A. Steward")
+        approve_published_renames(workspace, number, "A. Steward")
 
 
 def test_a_trace_follows_the_record_from_one_id_to_the_other(workspace: Workspace, imported: Path) -> None:
     old = (imported / "old").read_text()
     number = run(workspace, imported / "second")["import_id"]
     alone = trace_record(workspace, "lincoln", "users", {"user_kind": "student", "user_id": NEW})
-    said = approve_afterwards(workspace, number, "A. Steward")
+    said = approve_published_renames(workspace, number, "A. Steward")
 
     for table in ("users", "student_profiles"):
         for asked in (old, NEW):
@@ -183,7 +185,7 @@ def test_a_trace_does_not_take_another_kind_of_person_for_the_same(workspace: Wo
     old = (imported / "old").read_text()
     key = {"user_kind": "teacher", "user_id": NEW}
     number = run(workspace, imported / "second")["import_id"]
-    approve_afterwards(workspace, number, "A. Steward")
+    approve_published_renames(workspace, number, "A. Steward")
 
     assert other_keys(workspace.warehouse, FEED, TABLES["users"], key) == []
     assert [
@@ -195,16 +197,16 @@ def test_what_was_not_proposed_is_refused_without_naming_it(workspace: Workspace
     number = run(workspace, imported / "second")["import_id"]
 
     with pytest.raises(BadRename) as refused:
-        approve_afterwards(workspace, number, "A. Steward", ("ghost=other",))
+        approve_published_renames(workspace, number, "A. Steward", ("ghost=other",))
     assert "ghost" not in refused.value.message
     with pytest.raises(BadRename, match="none of the 1"):
-        approve_afterwards(workspace, number, "A. Steward", ("2",))
+        approve_published_renames(workspace, number, "A. Steward", ("2",))
 
 
 def test_the_number_of_a_proposal_does(workspace: Workspace, imported: Path) -> None:
     number = run(workspace, imported / "second")["import_id"]
 
-    said = approve_afterwards(workspace, number, "A. Steward", ("1",))
+    said = approve_published_renames(workspace, number, "A. Steward", ("1",))
 
     assert outcome(workspace, said)["changes"]["id_changes"]["created"] == 1
 
@@ -213,12 +215,12 @@ def test_what_was_said_afterwards_is_rebuilt_and_the_audit_names_nobody(
     workspace: Workspace, imported: Path, tmp_path: Path
 ) -> None:
     number = run(workspace, imported / "second", delete_threshold_pct="100")["import_id"]
-    approve_afterwards(workspace, number, "A. Steward")
+    approve_published_renames(workspace, number, "A. Steward")
     with pytest.raises(BadRename):
-        approve_afterwards(workspace, number, "A. Steward")
+        approve_published_renames(workspace, number, "A. Steward")
     url = f"sqlite:///{tmp_path}/again.sqlite"
 
-    rebuilt = rebuild(workspace, FEED[0], url)
+    rebuilt = rebuild_district(workspace, FEED[0], url)
 
     assert rebuilt.differs == ()
     with Warehouse(url) as target:

@@ -6,9 +6,15 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.engine.planning.rename_detection import PROPOSALS
-from roster_etl.pipeline.steps.rename_proposals import BadRename, chosen, in_numbers, numbered, says_ids
+from roster_etl.pipeline.steps.rename_proposals import (
+    BadRename,
+    contains_ids,
+    number_proposals,
+    select_proposals,
+    selectors_as_numbers,
+)
 
-PROPOSED = numbered(
+PROPOSED = number_proposals(
     pa.Table.from_pylist(
         [
             {"user_kind": "student", "old_id": "a", "new_id": "x", "by": "email"},
@@ -25,24 +31,24 @@ PROPOSED = numbered(
     [(("2",), ["b"]), (("3", "a=x"), ["a", "c"]), (("1", "all"), ["a", "b", "c"]), (("2", "b=y"), ["b"]), ((), [])],
 )
 def test_words_name_proposals(words: tuple[str, ...], old: list[str]) -> None:
-    assert chosen(PROPOSED, words, 7).column("old_id").to_pylist() == old
+    assert select_proposals(PROPOSED, words, 7).column("old_id").to_pylist() == old
 
 
 def test_numbers_stay_where_others_are_decided_already() -> None:
     left = PROPOSED.slice(1)
 
-    assert chosen(left, ("2",), 7).column("old_id").to_pylist() == ["b"]
+    assert select_proposals(left, ("2",), 7).column("old_id").to_pylist() == ["b"]
     with pytest.raises(BadRename):
-        chosen(left, ("1",), 7)
+        select_proposals(left, ("1",), 7)
 
 
 @pytest.mark.parametrize("word", ["0", "4", "01", "-1", "a=y", "x=a", ""])
 def test_what_is_not_proposed_is_refused_by_its_place(word: str) -> None:
     with pytest.raises(BadRename, match=r"import 7: word 2 of what is to be renamed names none of the 3"):
-        chosen(PROPOSED, ("1", word), 7)
+        select_proposals(PROPOSED, ("1", word), 7)
 
 
 def test_ids_become_numbers() -> None:
-    assert in_numbers(PROPOSED, ("c=z", "1", "all"), 7) == ("3", "1", "all")
-    assert says_ids(("1", "c=z"))
-    assert not says_ids(("1", "all"))
+    assert selectors_as_numbers(PROPOSED, ("c=z", "1", "all"), 7) == ("3", "1", "all")
+    assert contains_ids(("1", "c=z"))
+    assert not contains_ids(("1", "all"))

@@ -13,13 +13,13 @@ import pytest
 from roster_etl.mapping.column_plan import Lookup
 from roster_etl.pipeline.import_upload import import_upload
 from roster_etl.pipeline.review.dry_run import check_upload
-from roster_etl.pipeline.steps.receive import receive
-from roster_etl.pipeline.uploads.file_sets import of_one_set, sets_at
+from roster_etl.pipeline.steps.receive import receive_upload
+from roster_etl.pipeline.uploads.file_sets import detect_file_sets, resolve_file_set
 from roster_etl.pipeline.uploads.order import Order
-from roster_etl.pipeline.uploads.published_values import known_columns, unpublished_files
+from roster_etl.pipeline.uploads.published_values import published_columns, unpublished_files
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.registry.registry import District, Feed
-from roster_etl.vendors import discover, vendor
+from roster_etl.vendors import discover_vendors, vendor
 from tests.bells import ABSENCES, FORMAT, absence, write_absences, write_roster
 
 FIRST_BELL, NEXT_DAY = "2026-09-02T03:00:00+00:00", "2026-09-02T15:00:00+00:00"  # the first is still September 1 in Chicago
@@ -160,11 +160,11 @@ def test_a_held_roster_waits_for_a_person_while_absences_go_on(town: Town):
 def test_of_a_folder_with_both_sets_each_import_takes_its_own_files(town: Town):
     folder = write_absences(write_roster(town.folder / "both"), [absence(1)])
     feed = town.workspace.registry.get("lincoln").feed(FORMAT)
-    assert sets_at(town.workspace, str(folder), vendor(FORMAT).format, feed) == ("roster", "attendance")
+    assert detect_file_sets(town.workspace, str(folder), vendor(FORMAT).format, feed) == ("roster", "attendance")
     order = Order(district_id="lincoln", source=FORMAT, path=str(folder))
-    assert of_one_set(town.workspace, order).file_set == "roster"
+    assert resolve_file_set(town.workspace, order).file_set == "roster"
 
-    upload = receive(town.workspace, order)
+    upload = receive_upload(town.workspace, order)
 
     assert ABSENCES not in {member.name for member in upload.members}
     assert unpublished_files(town.workspace, replace(upload, file_set="attendance")) == ["students"]
@@ -182,18 +182,18 @@ def test_a_check_of_both_sets_judges_the_absences_by_the_roster_beside_them(town
 
 
 def test_what_files_of_another_set_are_asked_for_is_kept_by_some_mapping():
-    for found in discover().values():
+    for found in discover_vendors().values():
         for file_set in found.format.sets:
-            of_set = found.format.of_set(file_set.name)
-            outside = {file.name for file in of_set.others}
+            of_set = found.format.for_file_set(file_set.name)
+            outside = {file.name for file in of_set.other_files}
             wanted = [lookup for file in of_set.files for lookup in file.lookups() if lookup[0] in outside]
-            assert all(known_columns(found, name, columns) for name, columns in wanted)
+            assert all(published_columns(found, name, columns) for name, columns in wanted)
 
 
 def test_a_column_is_found_where_the_roster_keeps_it_unchanged():
     catapult = vendor(FORMAT)
-    (student,) = known_columns(catapult, "students", ("ID",))
-    both = known_columns(catapult, "staff_to_student", ("Student", "Period"))
+    (student,) = published_columns(catapult, "students", ("ID",))
+    both = published_columns(catapult, "staff_to_student", ("Student", "Period"))
 
     assert (student.table, student.column, student.where) == ("users", "user_id", {"user_kind": "student"})
     assert [(known.table, known.column) for known in both] == [("enrollments", "user_id"), ("sections", "period")]
@@ -202,8 +202,12 @@ def test_a_column_is_found_where_the_roster_keeps_it_unchanged():
 def test_a_table_tells_the_set_that_fills_it():
     catapult = vendor(FORMAT)
 
-    assert [catapult.set_that_fills(table) for table in ("users", "attendance", "terms")] == ["roster", "attendance", "roster"]
-    assert vendor("clever").set_that_fills("users") == ""
+    assert [catapult.file_set_for_table(table) for table in ("users", "attendance", "terms")] == [
+        "roster",
+        "attendance",
+        "roster",
+    ]
+    assert vendor("clever").file_set_for_table("users") == ""
 
 
 MAPPINGS = vendor(FORMAT).mappings

@@ -22,7 +22,7 @@ def test_what_is_written_can_be_read_listed_moved_and_removed(folder: Folder) ->
 
     assert folder.read("c/d.txt") == b"two!"
     assert folder.size("c/d.txt") == 4
-    assert folder.modified("c/d.txt") > 1_600_000_000
+    assert folder.modified_at("c/d.txt") > 1_600_000_000
     assert not folder.exists("a/b.txt")
     assert folder.size("a/b.txt") is None
     assert folder.names("c") == ("d.txt",)
@@ -39,10 +39,10 @@ def test_large_files_go_in_and_out_a_piece_at_a_time(folder: Folder, tmp_path: P
     (tmp_path / "large").write_bytes(b"0123456789")
     folder.put("a/large", tmp_path / "large")
 
-    assert list(folder.pieces("a/large")) == [b"0123", b"4567", b"89"]
+    assert list(folder.read_chunks("a/large")) == [b"0123", b"4567", b"89"]
     assert (folder.read("a/large"), folder.names("a")) == (b"0123456789", ("large",))
     with pytest.raises(FileNotFoundError):
-        folder.pieces("a/none")
+        folder.read_chunks("a/none")
 
 
 def test_who_claims_first_has_it(folder: Folder) -> None:
@@ -68,11 +68,11 @@ def test_a_walk_names_every_file_and_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "f" / "a" / "loop").symlink_to("..")
     (tmp_path / "f" / "a" / ".hidden").touch()
 
-    assert sorted(folder.walk()) == [("a/.hidden", True), ("a/b/c", True), ("a/loop", False)]
+    assert sorted(folder.all_files()) == [("a/.hidden", True), ("a/b/c", True), ("a/loop", False)]
     behind = Folder(f"memory://{uuid4().hex}")
-    assert list(behind.walk()) == []
+    assert list(behind.all_files()) == []
     behind.write("a/b", b"1")
-    assert list(behind.walk()) == [("a/b", True)]
+    assert list(behind.all_files()) == [("a/b", True)]
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_walk_names_every_file_and_follows_no_link(tmp_path: Path) -> None:
 def test_a_name_that_could_leave_the_folder_is_refused(folder: Folder, name: str) -> None:
     for act in (
         folder.read,
-        folder.pieces,
+        folder.read_chunks,
         folder.exists,
         folder.size,
         folder.remove,
-        folder.modified,
+        folder.modified_at,
         lambda n: folder.write(n, b""),
         lambda n: folder.move("x", n),
         lambda n: folder.put(n, Path(__file__)),
@@ -99,7 +99,7 @@ def test_files_are_private_and_nothing_is_left_of_a_failed_write(tmp_path: Path)
     folder = Folder(str(tmp_path / "f"))
     folder.write("a/b", b"good")
     with pytest.raises(ZeroDivisionError):
-        folder.write_by("a/b", lambda out: out.write(b"bad") / 0)
+        folder.write_with("a/b", lambda out: out.write(b"bad") / 0)
 
     assert folder.read("a/b") == b"good"
     assert folder.names("a") == ("b",)
@@ -117,5 +117,5 @@ def test_what_a_killed_process_was_writing_is_removed_after_a_day(tmp_path: Path
     folder.write("objects/aa/whole", b"1")
     folder.write("objects/aa/half.0123456789ab.part", b"2")
 
-    assert (folder.sweep(), folder.sweep(older_than=-60)) == (0, 1)
+    assert (folder.remove_partial_files(), folder.remove_partial_files(older_than=-60)) == (0, 1)
     assert folder.names("objects/aa") == ("whole",)

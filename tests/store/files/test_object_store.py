@@ -37,7 +37,7 @@ def test_an_object_is_replaced_listed_moved_and_removed(folder: Folder) -> None:
 
     assert folder.read("c/d.txt") == b"two!"
     assert (folder.size("c/d.txt"), folder.size("a/b.txt")) == (4, None)
-    assert folder.modified("c/d.txt") > 1_600_000_000
+    assert folder.modified_at("c/d.txt") > 1_600_000_000
     assert folder.names("c") == ("d.txt",)
     assert folder.names("nowhere") == ()
     assert folder.read_all(["c/d.txt", "c/none"]) == {"c/d.txt": b"two!"}
@@ -49,14 +49,14 @@ def test_an_object_is_replaced_listed_moved_and_removed(folder: Folder) -> None:
 def test_a_large_object_goes_in_and_out_a_piece_at_a_time(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("roster_etl.store.files.object_store.PIECE", 4)
+    monkeypatch.setattr("roster_etl.store.files.object_store.CHUNK_SIZE", 4)
     (tmp_path / "large").write_bytes(b"0123456789")
     folder.put("a/large", tmp_path / "large")
 
-    assert list(folder.pieces("a/large")) == [b"0123", b"4567", b"89"]
-    assert list(folder.walk()) == [("a/large", True)]
+    assert list(folder.read_chunks("a/large")) == [b"0123", b"4567", b"89"]
+    assert list(folder.all_files()) == [("a/large", True)]
     with pytest.raises(FileNotFoundError):
-        folder.pieces("a/none")
+        folder.read_chunks("a/none")
 
 
 def test_who_claims_a_folder_first_has_it(folder: Folder) -> None:
@@ -75,7 +75,7 @@ def test_removing_one_import_leaves_those_whose_numbers_begin_alike(folder: Fold
 def test_nothing_is_left_of_a_write_that_failed_half_way(folder: Folder) -> None:
     folder.write("a/b", b"good")
     with pytest.raises(ZeroDivisionError):
-        folder.write_by("a/b", lambda out: out.write(b"bad") / 0)
+        folder.write_with("a/b", lambda out: out.write(b"bad") / 0)
 
     assert folder.read("a/b") == b"good"
     assert folder.names("a") == ("b",)
@@ -112,7 +112,7 @@ def test_archive_and_frames_hold_what_was_put(bucket: str) -> None:
     assert archive.get(stored.key) == b"a,b\n"
     assert archive.remove_unreferenced([stored.key]) == 0
     assert frames.read("lincoln", 3, "frames/clever/students", columns=["name"]).equals(table.select(["name"]))
-    assert frames.sweep(keep=1) == 2
+    assert frames.remove_old_imports(newest=1) == 2
     assert frames.exists("lincoln", 3, "frames/clever/students")
     with pytest.raises(ArchiveError, match="nothing is stored"):
         archive.get("1" * 64)

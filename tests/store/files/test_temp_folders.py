@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.store.files.temp_folders import scratch_folder, sweep
+from roster_etl.store.files.temp_folders import remove_orphaned_folders, scratch_folder
 
 DIES = "import os, sys; from pathlib import Path; from roster_etl.store.files.temp_folders import scratch_folder\nwith scratch_folder(Path(sys.argv[1])): os._exit(9)"
 
@@ -32,9 +32,9 @@ def test_what_a_killed_process_left_is_swept_and_what_a_living_one_has_is_not(tm
     subprocess.run([sys.executable, "-c", DIES, str(tmp_path)], check=False)
     with scratch_folder(tmp_path) as mine:
         assert len(os.listdir(tmp_path)) == 2
-        assert sweep(tmp_path) == 1
+        assert remove_orphaned_folders(tmp_path) == 1
         assert os.listdir(tmp_path) == [mine.name]
 
 
 def test_there_may_be_nothing_to_sweep(tmp_path: Path) -> None:
-    assert sweep(tmp_path / "nowhere") == 0
+    assert remove_orphaned_folders(tmp_path / "nowhere") == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roster_etl.store.files.urls import has_password, is_url, local_path, redact, scheme, shown
+from roster_etl.store.files.urls import has_password, is_url, local_path, printable_name, redact, scheme
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,5 @@ def test_a_path_is_no_url() -> None:
 
 
 def test_names_are_shown_without_what_a_log_would_choke_on() -> None:
-    assert shown("sch\udcf6ler\n\u202e.csv") == "sch\\xf6ler\\n\\u202e.csv"
-    assert shown("Schüler 学生.csv") == "Schüler 学生.csv"
+    assert printable_name("sch\udcf6ler\n\u202e.csv") == "sch\\xf6ler\\n\\u202e.csv"
+    assert printable_name("Schüler 学生.csv") == "Schüler 学生.csv"

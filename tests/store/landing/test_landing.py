@@ -9,9 +9,9 @@ import fsspec
 import pytest
 
 from roster_etl.spec.errors import LandingError, LandingNotFound, NoLanding, UploadMoved, UploadTooLarge
-from roster_etl.store.landing.entries import Entry, is_litter
+from roster_etl.store.landing.entries import Entry, is_os_junk
 from roster_etl.store.landing.local import LocalLanding
-from roster_etl.store.landing.open import open_folder, open_landing, unregistered
+from roster_etl.store.landing.open import open_folder, open_landing, unregistered_folders
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Limits, Settings
 
@@ -150,19 +150,19 @@ def test_folders_that_belong_to_no_district_are_named(settings: Settings, tmp_pa
         District(id="grant"),
     ]
     with open_folder(settings.landing.base, settings) as root:
-        assert unregistered(root.listing(), districts, settings) == ("grant", "stray")
+        assert unregistered_folders(root.listing(), districts, settings) == ("grant", "stray")
 
 
 @pytest.mark.parametrize(
     "name", [".DS_Store", "Thumbs.db", "~$students.csv", "__MACOSX/a/b.csv", "__MACOSX", "sub/.DS_Store", "._students.csv"]
 )
 def test_litter_is_nobody_s_business(name: str) -> None:
-    assert is_litter(name)
+    assert is_os_junk(name)
 
 
 @pytest.mark.parametrize("name", ["students.csv", "DS_Store.csv", "my~$.csv", "MACOSX.csv", "thumbs.db.csv"])
 def test_a_file_is_no_litter(name: str) -> None:
-    assert not is_litter(name)
+    assert not is_os_junk(name)
 
 
 def test_an_entry_keeps_the_other_side_s_spelling() -> None:

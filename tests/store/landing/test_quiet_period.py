@@ -7,20 +7,22 @@ import pytest
 
 from roster_etl.store.landing.entries import Entry
 from roster_etl.store.landing.quiet_period import (
-    BACKOFF_MOST,
-    Decision,
+    BACKOFF_MAX,
     FeedState,
-    Rules,
+    QuietPeriodDecision,
+    QuietPeriodRules,
+    backoff_decision,
     dump_state,
-    failed,
+    evaluate_listing,
     fingerprint,
-    imported,
     load_state,
-    may_look,
-    settle,
+    state_after_failure,
+    state_after_import,
 )
 
-RULES = Rules(quiet=300, straggler_wait=1800, min_interval=0, required=frozenset({"students.csv", "schools.csv"}))
+RULES = QuietPeriodRules(
+    quiet_period=300, straggler_wait=1800, min_interval=0, required=frozenset({"students.csv", "schools.csv"})
+)
 
 
 def entry(name: str, version: int = 1) -> Entry:
@@ -31,32 +33,32 @@ A = (entry("students.csv"), entry("schools.csv"))
 B = (entry("students.csv", 2), entry("schools.csv", 2))
 
 
-def arrive(state: FeedState | None, listing: tuple[Entry, ...], now: float, rules: Rules = RULES) -> FeedState:
+def arrive(state: FeedState | None, listing: tuple[Entry, ...], now: float, rules: QuietPeriodRules = RULES) -> FeedState:
     """Let a listing settle and be imported."""
-    state, _ = settle(state, listing, now, rules)
-    state, decision = settle(state, listing, now + 300, rules)
+    state, _ = evaluate_listing(state, listing, now, rules)
+    state, decision = evaluate_listing(state, listing, now + 300, rules)
     assert decision.import_now, decision
-    return imported(state, listing, now + 300, rules)
+    return state_after_import(state, listing, now + 300, rules)
 
 
-def reason(state: FeedState | None, listing: tuple[Entry, ...], now: float, rules: Rules = RULES) -> str:
-    return settle(state, listing, now, rules)[1].reason
+def reason(state: FeedState | None, listing: tuple[Entry, ...], now: float, rules: QuietPeriodRules = RULES) -> str:
+    return evaluate_listing(state, listing, now, rules)[1].reason
 
 
 def test_an_upload_settles_when_it_stood_still_for_the_quiet_period() -> None:
-    state, first = settle(None, A, 1000, RULES)
-    state, second = settle(state, A, 1299, RULES)
-    _, third = settle(state, A, 1300, RULES)
+    state, first = evaluate_listing(None, A, 1000, RULES)
+    state, second = evaluate_listing(state, A, 1299, RULES)
+    _, third = evaluate_listing(state, A, 1300, RULES)
 
-    assert first == Decision(reason="quiet", until=1300)
-    assert second == Decision(reason="quiet", until=1300)
-    assert third == Decision(reason="settled")
+    assert first == QuietPeriodDecision(reason="quiet", until=1300)
+    assert second == QuietPeriodDecision(reason="quiet", until=1300)
+    assert third == QuietPeriodDecision(reason="settled")
 
 
 def test_any_growth_starts_the_quiet_period_anew() -> None:
-    state, _ = settle(None, A, 1000, RULES)
-    grown = (replace(A[0], size=999), A[1])
-    state, decision = settle(state, grown, 1200, RULES)
+    state, _ = evaluate_listing(None, A, 1000, RULES)
+    grown = (replace(A[0], row_count=999), A[1])
+    state, decision = evaluate_listing(state, grown, 1200, RULES)
 
     assert decision.until == 1500
     assert reason(state, grown, 1400) == "quiet"
@@ -70,16 +72,16 @@ def test_old_file_times_do_not_count_as_quiet() -> None:
 
 
 def test_order_of_the_listing_does_not_matter() -> None:
-    state, _ = settle(None, A, 1000, RULES)
+    state, _ = evaluate_listing(None, A, 1000, RULES)
 
     assert reason(state, A[::-1], 1300) == "settled"
 
 
 def test_nothing_is_imported_while_a_required_file_is_missing() -> None:
-    state, _ = settle(None, A[:1], 0, RULES)
-    _, decision = settle(state, A[:1], 9999, RULES)
+    state, _ = evaluate_listing(None, A[:1], 0, RULES)
+    _, decision = evaluate_listing(state, A[:1], 9999, RULES)
 
-    assert decision == Decision(reason="missing_files", missing=("schools.csv",))
+    assert decision == QuietPeriodDecision(reason="missing_files", missing=("schools.csv",))
 
 
 def test_required_names_are_found_in_any_case() -> None:
@@ -109,26 +111,26 @@ def test_a_then_b_then_a_are_three_imports() -> None:
 def test_stragglers_are_waited_for_and_then_named() -> None:
     state = arrive(None, A, 0)
     half = (B[0], A[1])
-    state, _ = settle(state, half, 10_000, RULES)
-    _, waiting = settle(state, half, 10_400, RULES)
-    _, going = settle(state, half, 11_800, RULES)
+    state, _ = evaluate_listing(state, half, 10_000, RULES)
+    _, waiting = evaluate_listing(state, half, 10_400, RULES)
+    _, going = evaluate_listing(state, half, 11_800, RULES)
 
-    assert waiting == Decision(reason="stragglers", until=11_800, stale=("schools.csv",))
-    assert going == Decision(reason="settled", stale=("schools.csv",))
+    assert waiting == QuietPeriodDecision(reason="stragglers", until=11_800, stale=("schools.csv",))
+    assert going == QuietPeriodDecision(reason="settled", stale=("schools.csv",))
 
 
 def test_a_straggler_that_comes_ends_the_wait() -> None:
     state = arrive(None, A, 0)
-    state, _ = settle(state, (B[0], A[1]), 10_000, RULES)
-    state, _ = settle(state, B, 10_200, RULES)
+    state, _ = evaluate_listing(state, (B[0], A[1]), 10_000, RULES)
+    state, _ = evaluate_listing(state, B, 10_200, RULES)
 
-    assert settle(state, B, 10_500, RULES)[1] == Decision(reason="settled")
+    assert evaluate_listing(state, B, 10_500, RULES)[1] == QuietPeriodDecision(reason="settled")
 
 
 def test_a_quiet_period_longer_than_the_straggler_wait_still_holds() -> None:
     rules = replace(RULES, straggler_wait=10)
     state = arrive(None, A, 0, rules)
-    state, _ = settle(state, (B[0], A[1]), 10_000, rules)
+    state, _ = evaluate_listing(state, (B[0], A[1]), 10_000, rules)
 
     assert reason(state, (B[0], A[1]), 10_299, rules) == "quiet"
 
@@ -136,14 +138,14 @@ def test_a_quiet_period_longer_than_the_straggler_wait_still_holds() -> None:
 def test_an_import_waits_for_the_minimum_interval() -> None:
     rules = replace(RULES, min_interval=3600)
     state = arrive(None, A, 0, rules)
-    state, _ = settle(state, B, 1000, rules)
+    state, _ = evaluate_listing(state, B, 1000, rules)
 
-    assert settle(state, B, 1300, rules)[1] == Decision(reason="min_interval", until=3900)
+    assert evaluate_listing(state, B, 1300, rules)[1] == QuietPeriodDecision(reason="min_interval", until=3900)
     assert reason(state, B, 3900, rules) == "settled"
 
 
 def test_an_import_at_the_beginning_of_time_counts() -> None:
-    state = imported(FeedState(), A, 0.0, RULES)
+    state = state_after_import(FeedState(), A, 0.0, RULES)
 
     assert load_state(dump_state(state)) == state
 
@@ -151,43 +153,43 @@ def test_an_import_at_the_beginning_of_time_counts() -> None:
 def test_waits_double_with_each_error_up_to_a_limit_and_end_with_a_listing() -> None:
     state, waits = None, []
     for _ in range(12):
-        state = failed(state, 1000)
+        state = state_after_failure(state, 1000)
         waits.append(state.next_try - 1000)
 
     assert waits[:4] == [60, 120, 240, 480]
-    assert max(waits) == waits[-1] == BACKOFF_MOST
-    assert may_look(state, 1000) == Decision(reason="backoff", until=1000 + BACKOFF_MOST)
-    assert may_look(state, 1000 + BACKOFF_MOST) is None
-    assert settle(state, A, 99999, RULES)[0].failures == 0
-    assert may_look(None, 0) is None
+    assert max(waits) == waits[-1] == BACKOFF_MAX
+    assert backoff_decision(state, 1000) == QuietPeriodDecision(reason="backoff", until=1000 + BACKOFF_MAX)
+    assert backoff_decision(state, 1000 + BACKOFF_MAX) is None
+    assert evaluate_listing(state, A, 99999, RULES)[0].failures == 0
+    assert backoff_decision(None, 0) is None
 
 
 def test_an_error_forgets_nothing() -> None:
     state = arrive(None, A, 0)
-    after = failed(state, 500)
+    after = state_after_failure(state, 500)
 
     assert (after.imported, after.sequence, after.listing) == (state.imported, state.sequence, state.listing)
 
 
 @pytest.mark.parametrize("back", [0.0, 500.0])
 def test_a_clock_set_back_delays_and_never_blocks(back: float) -> None:
-    state, _ = settle(None, A, 10_000, RULES)
-    state, decision = settle(state, A, back, RULES)
+    state, _ = evaluate_listing(None, A, 10_000, RULES)
+    state, decision = evaluate_listing(state, A, back, RULES)
 
     assert decision.until == back + 300
-    assert may_look(failed(state, 1e9), back) is None
+    assert backoff_decision(state_after_failure(state, 1e9), back) is None
 
 
 def test_links_and_folders_do_not_keep_an_upload_from_settling() -> None:
-    state, _ = settle(None, (*A, Entry(name="logs", size=1, mtime=1.0, regular=False)), 0, RULES)
+    state, _ = evaluate_listing(None, (*A, Entry(name="logs", size=1, mtime=1.0, regular=False)), 0, RULES)
 
     assert reason(state, (*A, Entry(name="logs", size=2, mtime=2.0, regular=False)), 300) == "settled"
 
 
 def test_the_state_is_small_and_survives_json() -> None:
-    rules = replace(RULES, required=frozenset(f"required-{n}.csv" for n in range(5)))
+    rules = replace(RULES, required_mask=frozenset(f"required-{n}.csv" for n in range(5)))
     listing = tuple(entry(name) for name in sorted(rules.required))
-    state = failed(arrive(None, listing, 1_764_000_000.123456, rules), 1_764_000_400.5)
+    state = state_after_failure(arrive(None, listing, 1_764_000_000.123456, rules), 1_764_000_400.5)
     text = json.dumps(dump_state(state), separators=(",", ":"))
 
     assert load_state(json.loads(text)).imported == state.imported

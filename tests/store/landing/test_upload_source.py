@@ -11,7 +11,7 @@ import pytest
 from roster_etl.spec.errors import LandingError, LandingNotFound, UnsafeArchive, UploadMoved
 from roster_etl.store.landing.entries import Entry, FetchedFile
 from roster_etl.store.landing.local import LocalLanding
-from roster_etl.store.landing.upload_source import Arrival, collect, collect_path, unpacked
+from roster_etl.store.landing.upload_source import FetchedUpload, fetch_members, fetch_upload, unpack_single_zip
 from roster_etl.store.settings import Limits, Settings
 
 FILES = {"students.csv": b"id\n1\n", "schools.csv": b"id\n9\n"}
@@ -34,7 +34,7 @@ def make_zip(path: Path, members: dict[str, bytes], **attributes: int) -> Path:
     return path
 
 
-def contents(arrival: Arrival) -> dict[str, bytes]:
+def contents(arrival: FetchedUpload) -> dict[str, bytes]:
     return {file.name: file.read() for file in arrival.files}
 
 
@@ -43,7 +43,7 @@ def test_a_folder_is_its_regular_files(tmp_path: Path, settings: Settings, to: P
     for name, content in FILES.items():
         (tmp_path / "up" / name).write_bytes(content)
     (tmp_path / "up" / "~$students.csv").touch()
-    arrival = collect_path(str(tmp_path / "up"), settings, to)
+    arrival = fetch_upload(str(tmp_path / "up"), settings, to)
 
     assert arrival.kind == "folder"
     assert contents(arrival) == FILES
@@ -54,19 +54,19 @@ def test_a_folder_is_its_regular_files(tmp_path: Path, settings: Settings, to: P
 def test_a_csv_is_an_upload_of_one_file(tmp_path: Path, settings: Settings, to: Path) -> None:
     (tmp_path / "students.csv").write_bytes(b"id\n")
     (tmp_path / "other.csv").write_bytes(b"id\n")
-    arrival = collect_path(str(tmp_path / "students.csv"), settings, to)
+    arrival = fetch_upload(str(tmp_path / "students.csv"), settings, to)
 
     assert (arrival.kind, contents(arrival)) == ("csv", {"students.csv": b"id\n"})
     with pytest.raises(LandingNotFound, match="nowhere.csv"):
-        collect_path(str(tmp_path / "nowhere.csv"), settings, to)
+        fetch_upload(str(tmp_path / "nowhere.csv"), settings, to)
     (tmp_path / "link.csv").symlink_to(tmp_path / "students.csv")
     with pytest.raises(LandingError, match="link"):
-        collect_path(str(tmp_path / "link.csv"), settings, to)
+        fetch_upload(str(tmp_path / "link.csv"), settings, to)
 
 
 def test_a_zip_is_all_its_members(tmp_path: Path, settings: Settings, to: Path) -> None:
     members = {"students.csv": b"id\n", "sub/schools.csv": b"id\n", "back\\slash.csv": b"", "__MACOSX/._x": b"", "dir/": b""}
-    arrival = collect_path(str(make_zip(tmp_path / "up.zip", members)), settings, to)
+    arrival = fetch_upload(str(make_zip(tmp_path / "up.zip", members)), settings, to)
 
     assert arrival.kind == "zip"
     assert contents(arrival) == {"students.csv": b"id\n", "sub/schools.csv": b"id\n", "back/slash.csv": b""}
@@ -76,7 +76,7 @@ def test_a_zip_behind_a_url_is_the_same(settings: Settings, to: Path, tmp_path: 
     make_zip(tmp_path / "up.zip", FILES)
     fsspec.filesystem("memory").pipe_file("/zips-test/up.zip", (tmp_path / "up.zip").read_bytes())
 
-    assert contents(collect_path("memory://zips-test/up.zip", settings, to)) == FILES
+    assert contents(fetch_upload("memory://zips-test/up.zip", settings, to)) == FILES
 
 
 def test_the_same_content_has_the_same_hash_however_it_comes(tmp_path: Path, settings: Settings) -> None:
@@ -86,12 +86,12 @@ def test_the_same_content_has_the_same_hash_however_it_comes(tmp_path: Path, set
         (tmp_path / "up" / name).write_bytes(content)
     for number, path in enumerate((tmp_path / "up", make_zip(tmp_path / "up.zip", FILES))):
         (tmp_path / str(number)).mkdir()
-        hashes.add(collect_path(str(path), settings, tmp_path / str(number)).content_hash)
+        hashes.add(fetch_upload(str(path), settings, tmp_path / str(number)).content_hash)
 
     assert len(hashes) == 1
     (tmp_path / "up" / "students.csv").write_bytes(b"id\n2\n")
     (tmp_path / "2").mkdir()
-    assert collect_path(str(tmp_path / "up"), settings, tmp_path / "2").content_hash not in hashes
+    assert fetch_upload(str(tmp_path / "up"), settings, tmp_path / "2").content_hash not in hashes
 
 
 def test_a_set_that_changes_while_it_is_read_is_not_taken(tmp_path: Path, to: Path) -> None:
@@ -103,27 +103,27 @@ def test_a_set_that_changes_while_it_is_read_is_not_taken(tmp_path: Path, to: Pa
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "students.csv").write_bytes(b"id\n")
     with pytest.raises(UploadMoved, match="late.csv"):
-        collect(Growing(tmp_path / "up", Limits()), to, where="here")
+        fetch_members(Growing(tmp_path / "up", Limits()), to, where="here")
 
 
 def test_a_folder_may_be_called_like_a_zip(tmp_path: Path, settings: Settings, to: Path) -> None:
     (tmp_path / "up.zip").mkdir()
     (tmp_path / "up.zip" / "students.csv").write_bytes(b"id\n")
 
-    assert contents(collect_path(str(tmp_path / "up.zip"), settings, to)) == {"students.csv": b"id\n"}
+    assert contents(fetch_upload(str(tmp_path / "up.zip"), settings, to)) == {"students.csv": b"id\n"}
 
 
 def test_a_path_relative_to_here_works(tmp_path: Path, settings: Settings, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "students.csv").write_bytes(b"id\n")
 
-    assert contents(collect_path("students.csv", settings, to)) == {"students.csv": b"id\n"}
+    assert contents(fetch_upload("students.csv", settings, to)) == {"students.csv": b"id\n"}
 
 
 def test_a_file_that_is_neither_csv_nor_zip_is_no_upload(tmp_path: Path, settings: Settings, to: Path) -> None:
     (tmp_path / "students.xlsx").touch()
     with pytest.raises(LandingError, match="neither a folder"):
-        collect_path(str(tmp_path / "students.xlsx"), settings, to)
+        fetch_upload(str(tmp_path / "students.xlsx"), settings, to)
 
 
 def test_what_else_lies_beside_one_csv_does_not_matter(tmp_path: Path, settings: Settings, to: Path) -> None:
@@ -131,14 +131,14 @@ def test_what_else_lies_beside_one_csv_does_not_matter(tmp_path: Path, settings:
     (tmp_path / "other.csv").touch()
     few = replace(settings, limits=replace(settings.limits, archive_members=1))
 
-    assert len(collect_path(str(tmp_path / "students.csv"), few, to).files) == 1
+    assert len(fetch_upload(str(tmp_path / "students.csv"), few, to).files) == 1
 
 
 def test_a_folder_with_one_zip_and_no_csv_is_that_zip(tmp_path: Path, settings: Settings, to: Path) -> None:
     (tmp_path / "up").mkdir()
     make_zip(tmp_path / "up" / "Today.ZIP", {"a/students.csv": b"id\n1\n", "schools.csv": b"id\n9\n", "inner.zip": b"PK"})
     (tmp_path / "up" / "notes.txt").write_text("hello")
-    arrival = unpacked(collect_path(str(tmp_path / "up"), settings, to), settings, to)
+    arrival = unpack_single_zip(fetch_upload(str(tmp_path / "up"), settings, to), settings, to)
 
     assert sorted(contents(arrival)) == ["a/students.csv", "inner.zip", "notes.txt", "schools.csv"]
 
@@ -150,23 +150,23 @@ def test_a_zip_beside_another_or_beside_a_csv_is_an_ordinary_file(
     (tmp_path / "up").mkdir()
     make_zip(tmp_path / "up" / "today.zip", FILES)
     (tmp_path / "up" / beside).write_bytes(b"id\n1\n")
-    arrival = collect_path(str(tmp_path / "up"), settings, to)
+    arrival = fetch_upload(str(tmp_path / "up"), settings, to)
 
-    assert unpacked(arrival, settings, to) is arrival
+    assert unpack_single_zip(arrival, settings, to) is arrival
 
 
 def test_a_zip_given_by_its_path_is_not_unpacked_twice(tmp_path: Path, settings: Settings, to: Path) -> None:
     inner = make_zip(tmp_path / "inner.zip", FILES).read_bytes()
     outer = make_zip(tmp_path / "outer.zip", {"inner.zip": inner})
-    arrival = collect_path(str(outer), settings, to)
+    arrival = fetch_upload(str(outer), settings, to)
 
-    assert sorted(contents(unpacked(arrival, settings, to))) == ["inner.zip"]
+    assert sorted(contents(unpack_single_zip(arrival, settings, to))) == ["inner.zip"]
 
 
 def test_the_zip_in_a_folder_is_judged_like_any_other(tmp_path: Path, settings: Settings, to: Path) -> None:
     (tmp_path / "up").mkdir()
     make_zip(tmp_path / "up" / "today.zip", {"../students.csv": b"id\n"})
-    arrival = collect_path(str(tmp_path / "up"), settings, to)
+    arrival = fetch_upload(str(tmp_path / "up"), settings, to)
 
     with pytest.raises(UnsafeArchive):
-        unpacked(arrival, settings, to)
+        unpack_single_zip(arrival, settings, to)

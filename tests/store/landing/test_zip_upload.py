@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roster_etl.spec.errors import UnsafeArchive
-from roster_etl.store.landing.upload_source import collect_path
+from roster_etl.store.landing.upload_source import fetch_upload
 from roster_etl.store.settings import Settings
 
 
@@ -35,7 +35,7 @@ def make_zip(path: Path, members: dict[str, bytes], **attributes: int) -> Path:
 def test_a_member_that_would_leave_the_zip_refuses_it(tmp_path: Path, settings: Settings, to: Path, name: str) -> None:
     make_zip(tmp_path / "up.zip", {"students.csv": b"", name: b""})
     with pytest.raises(UnsafeArchive, match="path leaves"):
-        collect_path(str(tmp_path / "up.zip"), settings, to)
+        fetch_upload(str(tmp_path / "up.zip"), settings, to)
 
     assert [path.name for path in to.iterdir()] == ["upload.zip"]
 
@@ -44,7 +44,7 @@ def test_a_member_that_would_leave_the_zip_refuses_it(tmp_path: Path, settings: 
 def test_a_link_or_a_device_in_a_zip_refuses_it(tmp_path: Path, settings: Settings, to: Path, kind: int) -> None:
     make_zip(tmp_path / "up.zip", {"students.csv": b"/etc/passwd"}, external_attr=(kind | 0o777) << 16, create_system=3)
     with pytest.raises(UnsafeArchive, match="link or a device"):
-        collect_path(str(tmp_path / "up.zip"), settings, to)
+        fetch_upload(str(tmp_path / "up.zip"), settings, to)
 
 
 def test_a_zip_beyond_the_limits_is_not_unpacked(tmp_path: Path, settings: Settings, to: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_zip_beyond_the_limits_is_not_unpacked(tmp_path: Path, settings: Setti
         changed = replace(settings, limits=replace(settings.limits, **limits))
         make_zip(tmp_path / "up.zip", members)
         with pytest.raises(UnsafeArchive, match=words):
-            collect_path(str(tmp_path / "up.zip"), changed, to)
+            fetch_upload(str(tmp_path / "up.zip"), changed, to)
         (to / "upload.zip").unlink()
 
     refuse({"bomb.csv": b"0" * 10_000_000}, "more than 100 times its size")
@@ -64,7 +64,7 @@ def test_a_zip_beyond_the_limits_is_not_unpacked(tmp_path: Path, settings: Setti
 def test_two_members_of_one_name_refuse_the_zip(tmp_path: Path, settings: Settings, to: Path) -> None:
     make_zip(tmp_path / "up.zip", {"students.csv": b"1", "Students.csv": b"2"})
     with pytest.raises(UnsafeArchive, match="same name"):
-        collect_path(str(tmp_path / "up.zip"), settings, to)
+        fetch_upload(str(tmp_path / "up.zip"), settings, to)
 
 
 def test_a_zip_that_lies_about_sizes_or_is_damaged_is_refused(tmp_path: Path, settings: Settings) -> None:
@@ -81,7 +81,7 @@ def test_a_zip_that_lies_about_sizes_or_is_damaged_is_refused(tmp_path: Path, se
         (tmp_path / name).mkdir()
         (tmp_path / "bad.zip").write_bytes(content)
         with pytest.raises(UnsafeArchive, match=r"bad\.zip: not unpacked"):
-            collect_path(str(tmp_path / "bad.zip"), settings, tmp_path / name)
+            fetch_upload(str(tmp_path / "bad.zip"), settings, tmp_path / name)
 
 
 def test_a_directory_of_millions_is_refused_before_it_is_read(tmp_path: Path, settings: Settings, to: Path) -> None:
@@ -89,10 +89,10 @@ def test_a_directory_of_millions_is_refused_before_it_is_read(tmp_path: Path, se
     tail.write(struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1, 1, 1 << 30, 0, 0))
     (tmp_path / "bad.zip").write_bytes(tail.getvalue())
     with pytest.raises(UnsafeArchive, match="more than 10000 members"):
-        collect_path(str(tmp_path / "bad.zip"), settings, to)
+        fetch_upload(str(tmp_path / "bad.zip"), settings, to)
 
 
 def test_many_members_are_unpacked(tmp_path: Path, settings: Settings, to: Path) -> None:
     make_zip(tmp_path / "up.zip", {f"{number}.csv": b"" for number in range(300)})
 
-    assert len(collect_path(str(tmp_path / "up.zip"), settings, to).files) == 300
+    assert len(fetch_upload(str(tmp_path / "up.zip"), settings, to).files) == 300

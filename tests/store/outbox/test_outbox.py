@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from roster_etl.spec.errors import SettingsError
-from roster_etl.store.outbox.outbox import PAUSES, REMEMBERED, CarrierBusy, CarrierDown, Message, MessageRefused, Outbox
+from roster_etl.store.outbox.outbox import (
+    RECEIPT_RETENTION,
+    RETRY_DELAYS,
+    CarrierBusy,
+    CarrierDown,
+    Message,
+    MessageRefused,
+    Outbox,
+)
 
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 
@@ -83,7 +91,7 @@ def test_a_failed_try_waits_longer_each_time_and_is_parked_in_the_end(tmp_path: 
         assert outbox.send({"mail": carrier}, due - timedelta(seconds=1)).failed == 0
         now = due
 
-    assert waited == list(PAUSES[:4])
+    assert waited == list(RETRY_DELAYS[:4])
     assert (carrier.asked, result.parked, outbox.counts()) == (4, 1, {("mail", "parked"): 1})
     assert result.problems == ("mail server: it cannot be reached",)
     assert outbox.send({"mail": carrier}, now + timedelta(days=30)).failed == 0
@@ -96,7 +104,7 @@ def test_a_person_can_send_what_is_parked(tmp_path: Path) -> None:
     carrier.problem = None
 
     assert outbox.send({"mail": carrier}, NOW).sent == 0
-    assert outbox.send({"mail": carrier}, NOW, everything=True).sent == 1
+    assert outbox.send({"mail": carrier}, NOW, include_all=True).sent == 1
     assert outbox.messages() == []
 
 
@@ -161,14 +169,14 @@ def test_a_damaged_file_hinders_no_other_and_is_told(tmp_path: Path) -> None:
     outbox.put(message())
 
     assert outbox.send({"mail": carrier}, NOW).sent == 1
-    assert outbox.damaged() == ["mail-x.json"]
+    assert outbox.damaged_files() == ["mail-x.json"]
 
 
 def test_the_note_that_a_message_was_sent_goes_when_nobody_would_queue_it_again(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
     outbox.put(message())
     outbox.send({"mail": Carrier()}, NOW)
-    later = datetime.now(UTC) + REMEMBERED + timedelta(days=1)
+    later = datetime.now(UTC) + RECEIPT_RETENTION + timedelta(days=1)
     outbox.send({}, later)
 
     assert outbox.put(replace(message(), text="again"))

@@ -14,7 +14,7 @@ from tests.store.test_outbox import message
 
 from roster_etl.spec.errors import SettingsError
 from roster_etl.store.outbox.outbox import CarrierBusy, CarrierDown, MessageRefused
-from roster_etl.store.outbox.smtp import Mailer, mail_of, needs
+from roster_etl.store.outbox.smtp import Mailer, build_email, require_mail_host
 from roster_etl.store.settings import MailSettings
 from tests.post_office import PASSWORD, USER, PostOffice, certificate, post_office
 
@@ -122,7 +122,7 @@ def test_a_server_that_is_not_there_is_down(office: PostOffice) -> None:
 
 
 def test_a_subject_takes_one_line() -> None:
-    mail = mail_of(replace(GIVEN, subject="a\r\nBcc: evil@example.org"), "roster@example.org")
+    mail = build_email(replace(GIVEN, subject="a\r\nBcc: evil@example.org"), "roster@example.org")
 
     assert mail["Subject"] == "a Bcc: evil@example.org"
     assert mail["Bcc"] is None
@@ -138,7 +138,7 @@ def test_a_subject_takes_one_line() -> None:
     ],
 )
 def test_a_subject_is_one_line_whatever_the_name_in_it(subject: str, read: str) -> None:
-    sent = mail_of(replace(GIVEN, subject=subject), "roster@example.org").as_bytes()
+    sent = build_email(replace(GIVEN, subject=subject), "roster@example.org").as_bytes()
     mail = email.message_from_bytes(sent, policy=email.policy.SMTP)
 
     assert mail["Subject"] == read
@@ -154,4 +154,4 @@ def test_a_check_logs_in_and_sends_nothing(office: PostOffice) -> None:
 
 def test_without_a_host_there_is_no_mail() -> None:
     with pytest.raises(SettingsError, match="no host is set"):
-        needs(MailSettings())
+        require_mail_host(MailSettings())

@@ -104,7 +104,7 @@ def test_a_registry_in_an_object_store_that_nothing_locks_is_only_read(tmp_path:
 def test_hosts_that_share_a_registry_change_it_one_at_a_time(postgres_url: str, tmp_path: Path) -> None:
     given = {"ROSTER_ETL_DISTRICTS": f"memory://{tmp_path.name}", "ROSTER_ETL_WAREHOUSE": postgres_url}
     hosts = [open_registry(Settings.load(tmp_path / name, given)) for name in ("east", "west")]
-    hosts[0].add(replace(LINCOLN, feeds=(FEED,)))
+    hosts[0].add(replace(LINCOLN, max_feeds=(FEED,)))
     formats = ("canvas", "dyknow", "mastery_connect", "catapult_connect")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: hosts[n % 2].add_feed("lincoln", Feed(format=formats[n])), range(4)))
@@ -259,10 +259,10 @@ def test_no_feed_is_lost_where_many_are_added_at_one_moment(tmp_path: Path) -> N
 def test_a_day_of_the_calendar_begins_in_the_districts_time_zone() -> None:
     early = datetime.datetime(2026, 6, 15, 4, 59, tzinfo=datetime.UTC)  # 23:59 the day before, in Chicago
 
-    assert LINCOLN.pause_of("clever", early) is None
-    assert LINCOLN.pause_of("clever", early + datetime.timedelta(minutes=1)) == "Summer, until 2026-08-10 inclusive"
-    assert LINCOLN.pause_of("canvas", datetime.datetime(2026, 8, 11, 4, 59, tzinfo=datetime.UTC))
-    assert LINCOLN.pause_of("canvas", datetime.datetime(2026, 8, 11, 5, 0, tzinfo=datetime.UTC)) is None
+    assert LINCOLN.pause_reason("clever", early) is None
+    assert LINCOLN.pause_reason("clever", early + datetime.timedelta(minutes=1)) == "Summer, until 2026-08-10 inclusive"
+    assert LINCOLN.pause_reason("canvas", datetime.datetime(2026, 8, 11, 4, 59, tzinfo=datetime.UTC))
+    assert LINCOLN.pause_reason("canvas", datetime.datetime(2026, 8, 11, 5, 0, tzinfo=datetime.UTC)) is None
 
 
 def test_a_time_of_the_calendar_may_be_about_one_feed() -> None:
@@ -358,15 +358,15 @@ def test_what_cannot_be_expected_or_told_is_refused(registry: Registry, tmp_path
     ],
 )
 def test_a_planned_pause_lasts_whole_days_of_the_district(format_name: str, moment: str, pause: str | None) -> None:
-    assert LINCOLN.pause_of(format_name, datetime.datetime.fromisoformat(moment)) == pause
+    assert LINCOLN.pause_reason(format_name, datetime.datetime.fromisoformat(moment)) == pause
 
 
 def test_a_pause_of_some_feeds_leaves_the_others_alone() -> None:
-    district = dataclasses.replace(LINCOLN, calendar=(dataclasses.replace(SUMMER, feeds=("canvas",)),))
+    district = dataclasses.replace(LINCOLN, calendar=(dataclasses.replace(SUMMER, max_feeds=("canvas",)),))
     july = datetime.datetime(2026, 7, 1, tzinfo=datetime.UTC)
 
-    assert [district.pause_of(name, july) is None for name in ("clever", "canvas")] == [True, False]
+    assert [district.pause_reason(name, july) is None for name in ("clever", "canvas")] == [True, False]
 
 
 def test_a_paused_district_is_paused_whatever_is_planned() -> None:
-    assert dataclasses.replace(LINCOLN, paused=True).pause_of("clever", NOW) == "until it is resumed"
+    assert dataclasses.replace(LINCOLN, paused=True).pause_reason("clever", NOW) == "until it is resumed"

@@ -8,12 +8,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from roster_etl.store.actor import acting, os_user
-from roster_etl.store.warehouse import Entry, NoHold, Warehouse, WarehouseError
+from roster_etl.store.actor import actor_channel, os_user
+from roster_etl.store.warehouse import AuditEntry, NoHold, Warehouse, WarehouseError
 from roster_etl.store.warehouse.database import Database
 from roster_etl.store.warehouse.errors import NoRoles
 
-PAUSE = Entry(action="district_pause", district_id="lincoln")
+PAUSE = AuditEntry(action="district_pause", district_id="lincoln")
 CHANGES = (
     "UPDATE audit SET who = 'somebody else'",
     "DELETE FROM audit",
@@ -28,7 +28,7 @@ REPLACE = (
 @pytest.fixture
 def warehouse(warehouse_url):
     with Warehouse(warehouse_url) as found:
-        found.write_down(PAUSE)
+        found.append_audit(PAUSE)
         yield found
 
 
@@ -55,7 +55,7 @@ def test_a_loader_adds_lines_and_has_no_right_to_change_them(postgres_url):
         owner.migrate()
         owner.grant(loader="adds")
     with Warehouse(postgres_url.replace("//postgres:", "//adds:")) as loader:
-        loader.write_down(PAUSE)
+        loader.append_audit(PAUSE)
         assert lines(loader) == [("grant", "done"), ("district_pause", "done")]
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         rights = "SELECT privilege_type FROM information_schema.role_table_grants WHERE grantee = 'adds' AND table_name = 'audit'"
@@ -68,8 +68,8 @@ def test_a_loader_adds_lines_and_has_no_right_to_change_them(postgres_url):
 
 def test_a_line_says_who_as_whom_by_which_way_and_when(warehouse):
     begun = datetime.now(UTC)
-    with acting("command"), acting("ui"):  # what was said first counts
-        warehouse.write_down(Entry(action="discard", who="A. Steward", import_id=7))
+    with actor_channel("command"), actor_channel("ui"):  # what was said first counts
+        warehouse.append_audit(AuditEntry(action="discard", who="A. Steward", import_id=7))
 
     row = warehouse.audit()[-1]
     assert (row["who"], row["os_user"], row["via"], row["import_id"], row["about"]) == ("A. Steward", os_user(), "command", 7, {})
@@ -77,7 +77,7 @@ def test_a_line_says_who_as_whom_by_which_way_and_when(warehouse):
 
 
 def test_lines_are_chosen_by_district_and_moment(warehouse):
-    warehouse.write_down(Entry(action="district_add", district_id="adams"))
+    warehouse.append_audit(AuditEntry(action="district_add", district_id="adams"))
     newest = warehouse.audit()[-1]["at"]
 
     assert [row["action"] for row in warehouse.audit("adams")] == ["district_add"]
@@ -95,7 +95,7 @@ def test_an_attempt_that_is_refused_leaves_one_line_even_within_another(warehous
 def test_an_attempt_that_was_carried_out_before_it_broke_off_leaves_the_line_of_that(warehouse):
     def carried_out_and_broken() -> None:
         with warehouse.attempt(PAUSE):
-            warehouse.write_down(PAUSE)
+            warehouse.append_audit(PAUSE)
             raise ValueError("later")
 
     with pytest.raises(ValueError, match="later"):
@@ -107,7 +107,7 @@ def test_an_attempt_that_was_carried_out_before_it_broke_off_leaves_the_line_of_
 def test_a_line_of_a_transaction_that_was_not_committed_does_not_count(warehouse):
     def broken() -> None:
         with warehouse.attempt(PAUSE), warehouse._writing() as connection:
-            warehouse._write_down(connection, [PAUSE])
+            warehouse._append_audit(connection, [PAUSE])
             raise OSError("full")
 
     with pytest.raises(OSError, match="full"):
@@ -128,4 +128,4 @@ def test_a_grant_that_cannot_be_made_is_written_down(tmp_path):
 
 def test_an_unknown_action_is_refused():
     with pytest.raises(ValueError, match="no action"):
-        Entry(action="look")
+        AuditEntry(action="look")

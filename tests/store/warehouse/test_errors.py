@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 from roster_etl.store.warehouse import ConstraintBroken, RosterMoved, Warehouse, WarehouseError, WarehouseUnavailable
 from roster_etl.store.warehouse.database import Database
-from roster_etl.store.warehouse.errors import plain_errors
+from roster_etl.store.warehouse.errors import translate_database_errors
 
 
 def test_every_error_is_ours_and_says_whether_to_try_again():
@@ -51,7 +51,7 @@ def test_a_lock_that_is_not_had_in_time_may_be_had_later(postgres_url):
     with mine.write() as connection, other.write() as waiting:
         connection.execute(lock)
         waiting.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
-        with pytest.raises(WarehouseUnavailable, match="55P03"), plain_errors():
+        with pytest.raises(WarehouseUnavailable, match="55P03"), translate_database_errors():
             waiting.execute(lock)
         waiting.rollback()
     mine.close()
@@ -59,5 +59,5 @@ def test_a_lock_that_is_not_had_in_time_may_be_had_later(postgres_url):
 
 
 def test_errors_of_others_pass():
-    with pytest.raises(ZeroDivisionError), plain_errors():
+    with pytest.raises(ZeroDivisionError), translate_database_errors():
         raise ZeroDivisionError

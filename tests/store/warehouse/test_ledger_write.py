@@ -4,19 +4,19 @@ import pyarrow as pa
 import pytest
 
 from roster_etl.store.warehouse import (
-    LEAVING,
-    REJECTED,
+    REJECTED_ROWS_SCHEMA,
+    RELEASED_ROWS_SCHEMA,
     Check,
-    Conclusion,
     Edit,
     Hold,
     ImportFile,
     ImportNotRunning,
+    ImportResult,
     NoHold,
     UnknownImport,
     Warehouse,
 )
-from roster_etl.store.warehouse.ledger_write import numbered
+from roster_etl.store.warehouse.ledger_write import number_findings
 from tests.rosters import DISTRICT, SOURCE, begin, change, day, end, published, user
 
 FINDINGS = pa.schema(
@@ -126,7 +126,7 @@ def test_a_cause_without_a_row_is_what_was_said_about_the_whole_file_or_else_abo
 
 
 def test_no_findings_are_no_findings():
-    assert numbered(findings()).num_rows == 0
+    assert number_findings(findings()).num_rows == 0
 
 
 def test_many_findings_of_one_kind_and_cause_are_folded(warehouse):
@@ -147,7 +147,7 @@ def test_refused_rows_rest_in_quarantine(warehouse):
     number = begin(warehouse)
     record = '{"Student_id":"","Last_name":"O\'Brien, \\"Q\\"\\nx"}'
     rows = [{"file": "students.csv", "row": row, "code": "missing_required", "record": record} for row in (9, 3)]
-    warehouse.conclude(end(number, "rejected", rejected=pa.Table.from_pylist(rows, schema=REJECTED)))
+    warehouse.conclude(end(number, "rejected", rejected=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA)))
 
     kept = warehouse.quarantined(import_id=number).to_pylist()
     assert [(row["row"], row["record"]) for row in kept] == [(3, record), (9, record)]
@@ -159,7 +159,7 @@ def test_refused_rows_are_counted_by_since_when_the_same_cells_are_refused(wareh
     for cells in (("a", "b"), ("b", "c")):
         number = begin(warehouse)
         rows = [{"file": "students.csv", "row": n, "code": "bad_date", "record": cell} for n, cell in enumerate(cells, 2)]
-        warehouse.conclude(end(number, "held", rejected=pa.Table.from_pylist(rows, schema=REJECTED), hold=hold()))
+        warehouse.conclude(end(number, "held", rejected=pa.Table.from_pylist(rows, schema=REJECTED_ROWS_SCHEMA), hold=hold()))
 
     began = {row["import_id"]: row["started_at"] for row in warehouse.imports()}
     counted = {"file": "students.csv", "code": "bad_date", "rows": 1}
@@ -185,7 +185,9 @@ def test_an_attempt_without_findings_leaves_none(warehouse):
     number = begin(warehouse)
     warehouse.conclude(end(number, "failed", findings=findings(finding())))
     warehouse.resume(number)
-    warehouse.conclude(end(number, "unchanged", findings=findings(), rejected=REJECTED.empty_table(), files=[], checks=[]))
+    warehouse.conclude(
+        end(number, "unchanged", findings=findings(), rejected=REJECTED_ROWS_SCHEMA.empty_table(), files=[], checks=[])
+    )
 
     assert warehouse.findings(number) == warehouse.files(number) == warehouse.checks(number) == []
 
@@ -263,7 +265,7 @@ def test_a_conclusion_that_contradicts_itself_is_refused(warehouse):
     with pytest.raises(ValueError, match="why it is held"):
         end(1, "held")
     with pytest.raises(ValueError, match="time zone"):
-        Conclusion(import_id=1, status="failed", finished_at=day(1).replace(tzinfo=None))
+        ImportResult(import_id=1, status="failed", finished_at=day(1).replace(tzinfo=None))
     with pytest.raises(ValueError, match="use publish"):
         warehouse.conclude(end(1))
     with pytest.raises(ValueError, match="use conclude"):
@@ -273,7 +275,7 @@ def test_a_conclusion_that_contradicts_itself_is_refused(warehouse):
 def refused(*rows):
     lines = [{"file": "e.csv", "row": row, "code": code, "record": "{}"} for row, code in rows]
     return {
-        "rejected": pa.Table.from_pylist(lines, schema=REJECTED),
+        "rejected": pa.Table.from_pylist(lines, schema=REJECTED_ROWS_SCHEMA),
         "files": [ImportFile(file="e.csv", kind="enrollments")],
     }
 
@@ -293,14 +295,14 @@ def test_what_published_imports_refused_may_be_tried_again_each_row_once(warehou
 
 def test_a_row_leaves_the_quarantine_with_the_import_that_took_it(warehouse):
     first = published(warehouse, {}, **refused((2, "bad_value"), (3, "bad_value")))
-    leaving = pa.Table.from_pylist([{"import_id": first, "file": "e.csv", "row": 2}], schema=LEAVING)
+    leaving = pa.Table.from_pylist([{"import_id": first, "file": "e.csv", "row": 2}], schema=RELEASED_ROWS_SCHEMA)
     published(warehouse, {}, number=2, leaving=leaving)
 
     assert waiting(warehouse) == [(first, "enrollments", 3)]
 
 
 def test_an_import_that_is_not_published_takes_nothing_out_of_the_quarantine():
-    leaving = pa.Table.from_pylist([{"import_id": 1, "file": "e.csv", "row": 2}], schema=LEAVING)
+    leaving = pa.Table.from_pylist([{"import_id": 1, "file": "e.csv", "row": 2}], schema=RELEASED_ROWS_SCHEMA)
 
     with pytest.raises(ValueError, match="published"):
         end(2, "unchanged", leaving=leaving)

@@ -132,4 +132,4 @@ def test_sqlite_has_no_roles(tmp_path) -> None:
     ],
 )
 def test_a_server_elsewhere_needs_tls(url: str, is_open: bool) -> None:
-    assert Database(url).is_open_to_the_network is is_open
+    assert Database(url).is_unencrypted_remote is is_open

@@ -35,7 +35,7 @@ def test_on_sqlite_migrations_make_what_is_declared(tmp_path):
     Warehouse(f"sqlite:///{tmp_path}/migrated.sqlite").migrate()
     engine = sa.create_engine(f"sqlite:///{tmp_path}/declared.sqlite")
     METADATA.create_all(engine)
-    with engine.begin() as connection:
+    with engine.begin_upload() as connection:
         for table in TABLES.values():
             connection.exec_driver_sql(current_view(table))
         connection.exec_driver_sql(changes_view("sqlite"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from roster_etl.store.warehouse import Conclusion, Removal, Warehouse
+from roster_etl.store.warehouse import ImportResult, PurgeScope, Warehouse
 from roster_etl.store.warehouse.errors import MayNotRewrite, NotRewritten
 from tests.rosters import change, published, user
 
@@ -48,8 +48,8 @@ def kept(postgres_url: str) -> Iterator[Callable[[str], str]]:
 def purged(url: str) -> None:
     with Warehouse(url) as warehouse:
         number = warehouse.open_import(kind="purge", district_id="lincoln", source="clever", started_at=datetime.now(UTC))
-        end = Conclusion(import_id=number, status="published", finished_at=datetime.now(UTC))
-        warehouse.purge(Removal(district_id="lincoln", imports=frozenset({1})), lambda _: [end])
+        end = ImportResult(import_id=number, status="published", finished_at=datetime.now(UTC))
+        warehouse.purge(PurgeScope(district_id="lincoln", imports=frozenset({1})), lambda _: [end])
 
 
 def in_files(url: str) -> bool:

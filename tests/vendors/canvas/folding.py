@@ -18,23 +18,23 @@ import pyarrow.compute as pc
 
 from roster_etl.canonical.roster import TABLES
 from roster_etl.engine.changes import (
-    Compared,
-    Folded,
-    FoldInput,
+    ChangeFile,
+    ChangeInput,
+    ChangeResult,
+    EarlierImport,
     IdChange,
     Override,
-    Source,
-    Uploaded,
-    base_of,
-    differences,
-    fold,
-    tables_of,
+    UploadedFile,
+    apply_changes,
+    changed_tables,
+    choose_baseline,
+    diff_upload,
 )
 from roster_etl.engine.planning.plan import Plan, make_plan
-from roster_etl.engine.planning.removal_evidence import Doubt
+from roster_etl.engine.planning.removal_evidence import RemovalEvidence
 from roster_etl.engine.transform.mapper import HASH, key_text
-from roster_etl.frames.arrow import REFUSED, ROW, flat
-from roster_etl.vendors.canvas.fold import FOLD
+from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks
+from roster_etl.vendors.canvas.fold import CHANGE_PLAN
 
 Files = Mapping[str, str]
 
@@ -67,9 +67,9 @@ class Current:
         return self.table.select(["version_id", HASH])
 
     def rows(self, version_ids: pa.Array) -> pa.Table:
-        return self.table.filter(pc.is_in(flat(self.table.column("version_id")), value_set=version_ids))
+        return self.table.filter(pc.is_in(combine_chunks(self.table.column("version_id")), value_set=version_ids))
 
-    def schools(self) -> Mapping[str, int]:
+    def count_by_school(self) -> Mapping[str, int]:
         return Counter(v for v in self.table.column(self.school).to_pylist() if v) if self.school else {}
 
 
@@ -84,26 +84,26 @@ class District:
     uploads: int = 0
     versions: int = 0
     closed: dict[str, list[str]] = field(default_factory=dict)
-    folded: Folded | None = None
+    folded: ChangeResult | None = None
     noticed: list[str] = field(default_factory=list)
-    data_set: list[Compared] = field(default_factory=list)
-    data_set_files: dict[int | None, list[Uploaded]] = field(default_factory=dict)
+    data_set: list[EarlierImport] = field(default_factory=list)
+    data_set_files: dict[int | None, list[UploadedFile]] = field(default_factory=dict)
     plan: Plan | None = None
     id_changes: list[IdChange] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in tables_of(FOLD):
+        for name in changed_tables(CHANGE_PLAN):
             self.current[name] = TABLES[name].full_schema.empty_table()
             self.past[name] = TABLES[name].full_schema.empty_table()
 
-    def upload(self, files: Files, *, refused_files: bool = False, **options: Any) -> Folded:
+    def upload(self, files: Files, *, refused_files: bool = False, **options: Any) -> ChangeResult:
         """Fold and publish one upload."""
         self.uploads += 1
         self.noticed = []
-        sources = [Source(kind=kind_of(name), file=f"{name}.csv", rows=frame(text)) for name, text in files.items()]
+        sources = [ChangeFile(kind=kind_of(name), file=f"{name}.csv", rows=frame(text)) for name, text in files.items()]
         if options.get("diffing_data_set_identifier"):
             sources = self._differing(files, sources, options)
-        given = FoldInput(
+        given = ChangeInput(
             sources=[*self._retried(), *sources],
             current=self.current,
             past=self.past,
@@ -113,7 +113,7 @@ class District:
             refused_files=refused_files,
             id_changes=self.id_changes,
         )
-        self.folded = fold(FOLD, given)
+        self.folded = apply_changes(CHANGE_PLAN, given)
         self._publish(self.folded.tables)
         self._note_id_changes()
         self._keep(self.folded, files)
@@ -125,26 +125,26 @@ class District:
             change = IdChange(import_id=self.uploads, entity=row["entity"], old=row["old_id"], new=row["new_id"])
             self.id_changes.append(change)
 
-    def _differing(self, files: Files, sources: list[Source], options: Mapping[str, Any]) -> list[Source]:
+    def _differing(self, files: Files, sources: list[ChangeFile], options: Mapping[str, Any]) -> list[ChangeFile]:
         """Compare with the upload that counts as the last one of the data set."""
-        mine = [Uploaded(source=s, size=len(t)) for s, t in zip(sources, files.values(), strict=True)]
-        base = base_of(self.data_set)
+        mine = [UploadedFile(source=s, size=len(t)) for s, t in zip(sources, files.values(), strict=True)]
+        base = choose_baseline(self.data_set)
         before = self.data_set_files.get(base.import_id)
-        found = differences(FOLD, mine, before, options)
-        self.data_set.append(Compared(import_id=self.uploads, published=True, how=found.how))
+        found = diff_upload(CHANGE_PLAN, mine, before, options)
+        self.data_set.append(EarlierImport(import_id=self.uploads, published=True, outcome=found.outcome))
         self.data_set_files[self.uploads] = mine
         self.noticed = [" ".join([f.severity, f.code, str(f.file)]) for f in found.findings]
         return list(found.sources)
 
-    def _retried(self) -> list[Source]:
+    def _retried(self) -> list[ChangeFile]:
         found = []
         for line in self.quarantine:
             columns = {name: pa.array([value or None], pa.string()) for name, value in line["record"].items()}
             rows = pa.table(columns | {ROW: pa.array([line["row"]], pa.int64()), REFUSED: pa.array([False])})
-            found.append(Source(kind=line["kind"], file=line["file"], rows=rows, import_id=line["import"]))
+            found.append(ChangeFile(kind=line["kind"], file=line["file"], rows=rows, import_id=line["import"]))
         return found
 
-    def _keep(self, folded: Folded, files: Files) -> None:
+    def _keep(self, folded: ChangeResult, files: Files) -> None:
         done = {*folded.released, *folded.superseded}
         self.quarantine = [q for q in self.quarantine if (q["import"], q["file"], q["row"]) not in done]
         kinds = {f"{name}.csv": kind_of(name) for name in files}
@@ -155,8 +155,8 @@ class District:
             )
 
     def _publish(self, tables: Mapping[str, pa.Table]) -> None:
-        current = {name: Current(table, TABLES[name].has_school) for name, table in self.current.items()}
-        self.plan = make_plan(tables, current, base=1, doubt=Doubt())
+        current = {name: Current(table, TABLES[name].school_column) for name, table in self.current.items()}
+        self.plan = make_plan(tables, current, base=1, evidence=RemovalEvidence())
         self.closed = {}
         for name, planned in self.plan.tables.items():
             target = TABLES[name]
@@ -164,17 +164,17 @@ class District:
             kept = rows.filter(pc.invert(rows.column(REFUSED)))
             assert len(set(key_text(kept, target.key).to_pylist())) == kept.num_rows, f"{name}: a key stands twice"
             reasons = dict(
-                zip(*(flat(planned.closes.column(c)).to_pylist() for c in ("version_id", "close_reason")), strict=True)
+                zip(*(combine_chunks(planned.closes.column(c)).to_pylist() for c in ("version_id", "close_reason")), strict=True)
             )
             self._close(name, reasons)
             self._open(name, rows.take(planned.opens))
-            wanted, there = (sorted(flat(t.column(HASH)).to_pylist()) for t in (kept, self.current[name]))
+            wanted, there = (sorted(combine_chunks(t.column(HASH)).to_pylist()) for t in (kept, self.current[name]))
             assert wanted == there, f"{name}: the plan does not lead to the state that the fold wants"
 
     def _close(self, name: str, reasons: Mapping[int, str]) -> None:
         table, target = self.current[name], TABLES[name]
-        going = pc.is_in(flat(table.column("version_id")), value_set=pa.array(sorted(reasons), pa.int64()))
-        at = pc.index_in(flat(table.column("version_id")), value_set=pa.array(list(reasons), pa.int64()))
+        going = pc.is_in(combine_chunks(table.column("version_id")), value_set=pa.array(sorted(reasons), pa.int64()))
+        at = pc.index_in(combine_chunks(table.column("version_id")), value_set=pa.array(list(reasons), pa.int64()))
         words = pa.array(list(reasons.values()), pa.string()).take(at)
         table = table.set_column(table.schema.get_field_index("close_reason"), "close_reason", words)
         table = table.set_column(
@@ -200,7 +200,7 @@ class District:
             if field.name == "version_id"
             else pa.repeat(pa.scalar(self.uploads, pa.int64()), rows.num_rows)
             if field.name == "valid_from_import"
-            else flat(rows.column(field.name))
+            else combine_chunks(rows.column(field.name))
             if field.name in rows.column_names
             else pa.nulls(rows.num_rows, field.type)
             for field in schema
@@ -226,7 +226,7 @@ def _cell(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def findings(folded: Folded) -> list[str]:
+def findings(folded: ChangeResult) -> list[str]:
     """Return the findings as "severity code file row field", sorted."""
     rows = folded.findings.to_pylist()
     lines = [" ".join(str(row[n]) for n in ("severity", "code", "file", "row", "field") if row[n] is not None) for row in rows]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.planning.thresholds import Thresholds, exceeded
+from roster_etl.engine.planning.thresholds import Thresholds, exceeded_thresholds
 from roster_etl.spec.options import COMMON_OPTIONS
 from tests.vendors.canvas.folding import Case, District, case, run, up
 
@@ -271,7 +271,7 @@ def _over(district: District) -> list[tuple[str, str, int, int]]:
         delete_min=int(OPTIONS["delete_threshold_min"].default),
         update_pct=float(OPTIONS["update_threshold_pct"].default),
     )
-    return [(e.table, e.what, e.records, e.current) for e in exceeded(district.plan, limits) if e.school is None]
+    return [(e.table, e.what, e.records, e.current) for e in exceeded_thresholds(district.plan, limits) if e.school is None]
 
 
 @pytest.mark.parametrize("how", ["batch mode", "diffing"])

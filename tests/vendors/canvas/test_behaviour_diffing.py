@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from roster_etl.engine.changes import Compared, base_of
+from roster_etl.engine.changes import EarlierImport, choose_baseline
 from tests.vendors.canvas.folding import Case, case, run, up
 
 BASE = {
@@ -211,9 +211,9 @@ def test_diffing(line: Case) -> None:
     run(line)
 
 
-def _history(*hows: str) -> list[Compared]:
+def _history(*hows: str) -> list[EarlierImport]:
     return [
-        Compared(import_id=at, published=how != "failed", how=how if how != "failed" else "whole")
+        EarlierImport(import_id=at, published=how != "failed", outcome=how if how != "failed" else "whole")
         for at, how in enumerate(hows, 1)
     ]
 
@@ -229,13 +229,15 @@ def _history(*hows: str) -> list[Compared]:
         (_history("exceeded", "whole"), 2),
     ],
 )
-def test_the_base_is_the_newest_diffed_upload_else_the_first_published(history: list[Compared], import_id: int | None) -> None:
-    assert base_of(history).import_id == import_id
+def test_the_base_is_the_newest_diffed_upload_else_the_first_published(
+    history: list[EarlierImport], import_id: int | None
+) -> None:
+    assert choose_baseline(history).import_id == import_id
 
 
 def test_five_uploads_in_a_row_that_differ_too_much_need_a_fresh_start() -> None:
     stuck = _history("whole", *["exceeded"] * 5)
 
-    assert base_of(stuck).is_stuck
-    assert not base_of(stuck[:-1]).is_stuck
-    assert not base_of([*stuck, Compared(import_id=9, published=True, how="remaster")]).is_stuck
+    assert choose_baseline(stuck).needs_remaster
+    assert not choose_baseline(stuck[:-1]).needs_remaster
+    assert not choose_baseline([*stuck, EarlierImport(import_id=9, published=True, outcome="remaster")]).needs_remaster

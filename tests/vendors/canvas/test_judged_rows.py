@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.engine.validation.validate import JudgedFile
+from roster_etl.engine.validation.validate import ValidatedFile
 from roster_etl.vendors import vendor
 from tests.walking import found, judge, lines, rows
 
 FORMAT = vendor("canvas").format
 
 
-def judged(kind: str, *text: str) -> JudgedFile:
+def judged(kind: str, *text: str) -> ValidatedFile:
     return judge(FORMAT.file(kind), lines(*text))
 
 

@@ -48,7 +48,7 @@ def test_the_site_file_has_its_four_columns_and_is_given_once() -> None:
     file = FORMAT.file("schools")
 
     assert [column.name for column in file.columns] == ["School Site Name", "Address", "Phone Number", "Merge with Site ID"]
-    assert (file.lasting, file.required) == (True, False)
+    assert (file.carried_forward, file.required) == (True, False)
 
 
 def test_staff_students_and_classes_are_the_core_of_an_upload() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roster_etl.frames.arrow import text
+from roster_etl.frames.arrow import text_series
 from roster_etl.mapping.value_functions import keyword_subject
 from roster_etl.spec import Choice
 from roster_etl.vendors.clever import FORMAT
@@ -66,13 +66,13 @@ def test_only_staff_may_be_at_the_district() -> None:
 
 
 def test_an_unknown_lunch_status_is_no_discount() -> None:
-    assert FORMAT.file("students").column("Frl_status").form == Choice(options=("F", "R", "N"), otherwise="N")
+    assert FORMAT.file("students").column("Frl_status").cell_format == Choice(options=("F", "R", "N"), fallback="N")
 
 
 def test_grades_are_ranges_for_schools_and_sections_but_not_for_students() -> None:
-    assert FORMAT.file("schools").column("Low_grade").form.ranges
-    assert FORMAT.file("sections").column("Grade").form.ranges
-    assert not FORMAT.file("students").column("Grade").form.ranges
+    assert FORMAT.file("schools").column("Low_grade").cell_format.ranges
+    assert FORMAT.file("sections").column("Grade").cell_format.ranges
+    assert not FORMAT.file("students").column("Grade").cell_format.ranges
 
 
 def test_every_grade_is_a_canonical_one() -> None:
@@ -110,4 +110,4 @@ def test_keywords_lead_to_subjects_of_the_document() -> None:
     ],
 )
 def test_a_subject_is_assigned_from_a_name(name: str, subject: str) -> None:
-    assert keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE)(text([name])).tolist() == [subject]
+    assert keyword_subject(SUBJECT_KEYWORDS, otherwise=SUBJECT_OTHERWISE)(text_series([name])).tolist() == [subject]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roster_etl.projections.samples import next_day, write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
 from roster_etl.vendors.mastery_connect import VENDOR
 
 
@@ -39,7 +39,7 @@ def test_every_section_of_a_sample_has_a_teacher(day1: Path) -> None:
 
 
 def test_the_next_day_differs_as_it_says(day1: Path, tmp_path: Path) -> None:
-    changes = next_day(VENDOR, day1, tmp_path / "day2", seed=2)
+    changes = write_next_day(VENDOR, day1, tmp_path / "day2", seed=2)
     before, after = ({row["user_id"]: row for row in _rows(day, "users")} for day in (day1, tmp_path / "day2"))
     gone = len(before.keys() - after.keys()) + sum(row["status"] == "deleted" for row in after.values())
 
@@ -51,6 +51,6 @@ def test_the_next_day_differs_as_it_says(day1: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("students", [1, 9])
 def test_a_tiny_district_has_a_next_day_too(students: int, tmp_path: Path) -> None:
     write_sample(VENDOR, tmp_path / "day1", students=students, seed=1)
-    next_day(VENDOR, tmp_path / "day1", tmp_path / "day2", seed=2)
+    write_next_day(VENDOR, tmp_path / "day1", tmp_path / "day2", seed=2)
 
     assert sum(row["user_role"] == "student" for row in _rows(tmp_path / "day2", "users")) > students

@@ -44,7 +44,7 @@ def test_all_files_must_be_present() -> None:
 
 def test_every_row_of_every_file_is_active_or_deleted() -> None:
     for file in FORMAT.files:
-        assert file.column("status").form == Status(options=("active", "deleted"))
+        assert file.column("status").cell_format == Status(options=("active", "deleted"))
         assert file.deleted is not None
         assert (file.deleted.column, file.deleted.values) == ("status", ("deleted",))
 
@@ -54,7 +54,7 @@ def test_a_deleted_record_has_no_status() -> None:
 
 
 def test_options_are_those_of_the_document() -> None:
-    forms = {column.name: column.form for column in FORMAT.file("users").columns}
+    forms = {column.name: column.cell_format for column in FORMAT.file("users").columns}
 
     assert forms["student_race"] == Choice(options=("A", "B", "I", "M", "P", "W"))
     assert forms["student_gender"] == Choice(options=("M", "F"))
