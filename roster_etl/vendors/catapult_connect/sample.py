@@ -1,7 +1,7 @@
-"""A made-up CatapultCONNECT district, and its next day: what the specs alone cannot know.
+"""A synthetic CatapultCONNECT district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SITE_NAMES = ("Lincoln", "Harriet Tubman", "Riverside", "St. Mary's", "Mission, 
 
 
 class Level(NamedTuple):
-    """A kind of school. Courses: name, number, period; a blank number is a course that only its name tells."""
+    """A kind of school. Courses: name, number, period; a course with a blank number is identified by its name only."""
 
     kind: str
     grades: tuple[str, ...]
@@ -48,10 +48,10 @@ LEVELS = (
         ),
     ),
 )
-CODES = ("010", "20", "1E1", "DHS")  # of the first sites: text, all of them
+CODES = ("010", "20", "1E1", "DHS")  # codes of the first sites: all of them are text
 CLASS_SIZE = 24
 STUDENTS_A_SCHOOL = 400
-SHARE_ABSENT = 20  # one student in so many
+SHARE_ABSENT = 20  # one student in this many
 DOMAIN = "sample.example.org"
 TODAY, TOMORROW = "09/14/26", "09/15/26"
 
@@ -75,10 +75,10 @@ def district(students: int, random: Random) -> Rows:
 
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
-    """Return the upload of the day after `rows`, and what is different. The site file, given once, is not in it."""
+    """Return the upload of the day after `rows`, and its changes. It lacks the site file, which is uploaded once."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items() if file != "schools"}
     ids = list(dict.fromkeys(row["ID"] for row in rows["students"]))
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
+    few = len(ids) // 100 or min(1, len(ids) // 10)  # a very small district loses nobody
     chosen = random.sample(ids, min(len(ids), 2 * few + 2))
     leavers, renamed = set(chosen[:few]), set(chosen[few : 2 * few])
     changes = (
@@ -179,7 +179,7 @@ def _class(code: str, teacher: str, grade: str, group: int, course: tuple[str, s
 
 
 def _teacher(code: str, n: int) -> Row:
-    return _employee(str(1001 + n), code, "Teacher" if n % 4 else "Instructor", 3 * n + 1)  # students have such ids too
+    return _employee(str(1001 + n), code, "Teacher" if n % 4 else "Instructor", 3 * n + 1)  # students have such IDs too
 
 
 def _employee(staff_id: str, code: str, title: str, n: int) -> Row:
@@ -199,7 +199,7 @@ def _shared_staff(codes: list[str]) -> list[Row]:
 
 
 def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
-    """Return absences of some classes that are taught; Teacher.name as the staff file tells it."""
+    """Return absences from some of the classes; Teacher.name is spelled as in the staff file."""
     names = {row["ID"]: f"{row['Name.First']} {row['Name.Last']}" for row in rows["staff"]}
     known = {row["ID"] for row in rows["students"] if row["Name.Last"]}
     taught = [row for row in rows["staff_to_student"] if row["Student"] in known and row["Teacher"] in names]
@@ -247,7 +247,7 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
 
 
 def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
-    """Break a few rows as exports do: a lost name, a phone that is none, rows that disagree, a reference to nothing."""
+    """Break some rows as exports do: a missing name, an invalid phone, rows that disagree, a reference to nothing."""
     if len(chosen) < 2:
         return ()
     nameless, unphoned = chosen[0], chosen[-1]

@@ -1,7 +1,7 @@
-"""A made-up Clever district, and its next day: what the specs alone cannot know.
+"""A synthetic Clever district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SCHOOL_NAMES = (
 
 
 class Level(NamedTuple):
-    """A kind of school. Courses: name, number, subject; a blank subject is for the importer to infer."""
+    """A kind of school. Courses: name, number, subject; the importer infers a blank subject."""
 
     kind: str
     grades: tuple[str, ...]
@@ -41,7 +41,7 @@ class Level(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """Where a section stands in its school's timetable."""
+    """The place of a section in its school's timetable."""
 
     school_id: str
     grade: str
@@ -126,10 +126,10 @@ def district(students: int, random: Random) -> Rows:
 
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
-    """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
+    """Return the upload of the day after `rows`, and its changes: arrivals, moves, leavers, and invalid rows."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
     ids = list(dict.fromkeys(row["Student_id"] for row in rows["students"]))
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
+    few = len(ids) // 100 or min(1, len(ids) // 10)  # a very small district loses nobody
     chosen = random.sample(ids, min(len(ids), 4 * few + 2))
     leavers, renamed, movers = set(chosen[:few]), set(chosen[few : 2 * few]), set(chosen[2 * few : 3 * few])
     changes = (
@@ -242,7 +242,7 @@ def _enrollment(section: Row, student_id: str) -> Row:
 
 
 def _teacher(school: Row, n: int) -> Row:
-    teacher_id = str(1001 + n)  # students have such ids too: the two files have id spaces of their own
+    teacher_id = str(1001 + n)  # students have such IDs too: the two files have separate ID spaces
     return {
         "School_id": school["School_id"],
         "Teacher_id": teacher_id,
@@ -346,7 +346,7 @@ def _rename(rows: Rows, renamed: set[str]) -> SampleChange:
 
 
 def _move(rows: Rows, movers: set[str]) -> SampleChange:
-    """Move each of `movers` from the first of their sections to another one of that school."""
+    """Move each of `movers` from the first of their sections to another one at the same school."""
     schools = {row["Section_id"]: row["School_id"] for row in rows["sections"]}
     taken = {(row["Student_id"], row["Section_id"]) for row in rows["enrollments"]}
     waiting, moved = set(movers), 0
@@ -377,13 +377,13 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
 
 
 def _rows_of(rows: Rows, student: str) -> str:
-    """Return how many rows a student has, one for each contact, in words."""
+    """Return the number of rows of a student, one for each contact, as text."""
     count = sum(row["Student_id"] == student for row in rows["students"])
     return f"{count} row{'s' * (count != 1)}"
 
 
 def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
-    """Break a few rows as exports do: a lost name, a date that does not exist, a reference to nothing."""
+    """Break some rows as exports do: a missing name, a date that does not exist, a reference to nothing."""
     if len(chosen) < 2:
         return ()
     nameless, undated = chosen[0], chosen[-1]

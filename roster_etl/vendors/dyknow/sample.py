@@ -1,7 +1,7 @@
-"""A made-up Dyknow district, and its next day: what the specs alone cannot know.
+"""A synthetic Dyknow district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LEVELS = (
     Level(kind="Middle School", grades=("06", "07", "08"), courses=("English", "Math", "Science", "History", "Art")),
     Level(kind="High School", grades=("09", "10", "11", "12"), courses=("English", "Algebra", "Biology", "Government")),
 )
-YEAR, FALL = ("08/17/2026", "06/04/2027"), ("2026-08-17", "2026-12-18")  # the second one as other systems write days
+YEAR, FALL = ("08/17/2026", "06/04/2027"), ("2026-08-17", "2026-12-18")  # the second one in the date format of other systems
 CLASS_SIZE = 24
 STUDENTS_A_SCHOOL = 400
 DOMAIN = "sample.example.org"
@@ -58,10 +58,10 @@ def district(students: int, random: Random) -> Rows:
 
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
-    """Return the upload of the day after `rows`, and what is different: arrivals, moves, leavers, and broken rows."""
+    """Return the upload of the day after `rows`, and its changes: arrivals, moves, leavers, and invalid rows."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
     ids = [row["student_id"] for row in rows["students"]]
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
+    few = len(ids) // 100 or min(1, len(ids) // 10)  # a very small district loses nobody
     chosen = random.sample(ids, min(len(ids), 2 * few + 2))
     changes = (
         _leave(rows, set(chosen[:few])),
@@ -97,7 +97,7 @@ def _student(n: int, school_id: str, grade: str, random: Random) -> Row:
 
 
 def _teacher(school: Row, n: int) -> Row:
-    teacher_id = str(1001 + n)  # students have such ids too: the two files have id spaces of their own
+    teacher_id = str(1001 + n)  # students have such IDs too: the two files have separate ID spaces
     return {
         "school_id": school["school_id"],
         "teacher_id": teacher_id,
@@ -117,7 +117,7 @@ def _fill_school(rows: Rows, school: Row, level: Level, pupils: list[Row]) -> No
                 section = _section(school, f"{course} {grade}", f"{period}{grade}-{group}", teachers, period + group)
                 rows["sections"].append(section)
                 rows["enrollments"] += [_enrollment(section, person) for person in of_grade[first : first + CLASS_SIZE]]
-    rows["sections"].append(_section(school, "Study Hall", "SH", teachers, 1))  # nobody is in it yet
+    rows["sections"].append(_section(school, "Study Hall", "SH", teachers, 1))  # a section without students
 
 
 def _section(school: Row, course: str, number: str, teachers: list[Row], at: int) -> Row:
@@ -172,7 +172,7 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
 
 
 def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
-    """Break a few rows as exports do: a lost name, a grade that is no CEDS code, a reference to nothing."""
+    """Break some rows as exports do: a missing name, a grade that is no CEDS code, a reference to nothing."""
     if len(chosen) < 2:
         return ()
     nameless, graded = chosen[0], chosen[1]

@@ -1,7 +1,7 @@
-"""A made-up Mastery Connect district, and its next day: what the specs alone cannot know.
+"""A synthetic Mastery Connect district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ def district(students: int, random: Random) -> Rows:
 
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, tuple[SampleChange, ...]]:
-    """Return the upload of the day after `rows`, and what is different: deleted rows, arrivals, new names, and broken rows."""
+    """Return the upload of the day after `rows`, and its changes: deleted rows, arrivals, new names, and invalid rows."""
     rows = {file: [dict(row) for row in of_file] for file, of_file in rows.items()}
     ids = [row["user_id"] for row in rows["users"] if row["user_role"] == "student"]
-    few = len(ids) // 100 or min(1, len(ids) // 10)  # a district of a handful loses nobody
+    few = len(ids) // 100 or min(1, len(ids) // 10)  # a very small district loses nobody
     chosen = random.sample(ids, min(len(ids), 3 * few + 1))
     deleted, left_out, renamed = (set(chosen[n * few : (n + 1) * few]) for n in range(3))
     changes = (
@@ -110,7 +110,7 @@ def _student(n: int, account: Row, grade: str, random: Random) -> Row:
         "email": f"student{n + 1}@students.{DOMAIN}",
         "first_name": FIRST_NAMES[n % len(FIRST_NAMES)] if n < len(FIRST_NAMES) else random.choice(FIRST_NAMES),
         "last_name": LAST_NAMES[n % len(LAST_NAMES)] if n < len(LAST_NAMES) else random.choice(LAST_NAMES),
-        "login_id": f"student{n + 1}" if n % 3 else "",  # the e-mail address stands in
+        "login_id": f"student{n + 1}" if n % 3 else "",  # then the e-mail address is used instead
         "account_id": account["account_id"],
         "status": "active",
         "student_grade": grade,
@@ -167,7 +167,7 @@ def _course(account: Row, short: str, long: str) -> Row:
 
 def _section(course: Row, number: str, name: str, part: int) -> Row:
     section_id = f"{course['course_id']}-{name.rpartition(' ')[2]}-{part + 1}"
-    shown = f"{name}, Period {part + 1}A" if part or number != "300" else ""  # built of course and teacher
+    shown = f"{name}, Period {part + 1}A" if part or number != "300" else ""  # derived from course and teacher
     return {
         "section_id": section_id,
         "name": shown,
@@ -219,7 +219,7 @@ def _arrive(rows: Rows, count: int, random: Random) -> tuple[SampleChange, ...]:
 
 
 def _break(rows: Rows, chosen: list[str]) -> tuple[SampleChange, ...]:
-    """Break a few rows as exports do: a status that nobody knows, a reference to nothing."""
+    """Break some rows as exports do: an unknown status, a reference to nothing."""
     if not chosen:
         return ()
     for row in rows["users"]:
