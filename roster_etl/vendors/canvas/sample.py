@@ -94,9 +94,6 @@ def next_day(rows: Rows, random: Random) -> tuple[Rows, list[SampleChange]]:
     return changes, told
 
 
-# One row each.
-
-
 def _row(file: File, **cells: str) -> Row:
     """Return a row of `file` with all columns but the secret ones; cells are empty unless given."""
     return {column.name: cells.get(column.name, "") for column in file.columns if not column.secret}
@@ -254,9 +251,6 @@ def _group_rows(enrollments: list[Row], school: str) -> Rows:
         for group in ("LAB-1", "CHESS")
     ]
     return {"group_categories": categories, "groups": groups, "groups_membership": members}
-
-
-# The next day.
 
 
 def _term_override() -> list[Row]:
