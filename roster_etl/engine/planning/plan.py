@@ -214,6 +214,7 @@ def _draft_table(
     evidence: RemovalEvidence,
     drafts: Mapping[str, _Draft],
 ) -> _Draft:
+    """Plan one table without cascades. `drafts` must have the tables that refer to it."""
     refused = combine_chunks(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
     numbers, there = _find_differences(mapped, np.flatnonzero(~refused), known, current)
     schools = mapped.select([target.school_column] if target.school_column else [])
@@ -326,6 +327,7 @@ def _draft_events(target: RosterTable, mapped: pa.Table, current: CurrentTable) 
 
 
 def _make_table_plan(draft: _Draft, cascade: pa.Table) -> TablePlan:
+    """Return the final plan of a table; `cascade`: versions that close with the record that they refer to."""
     columns, counted = changed_columns(draft.target, draft.updates, draft.replaced)
     unnamed = draft.deleted.filter(pc.is_in(draft.deleted_reasons, value_set=EXPLICIT_REMOVALS))
     absent = pa.concat_tables([draft.absent, unnamed])

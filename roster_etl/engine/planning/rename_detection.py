@@ -96,6 +96,7 @@ def apply_renames(
 
 
 def _close_as_renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> TablePlan:
+    """Close the versions of `old` people as renamed, and no longer count them as absent."""
     theirs = closing.filter(pc.is_in(key_text(closing, _KEY), value_set=key_text(old, _KEY)))
     ids, reasons = combine_chunks(table.closes.column("version_id")), combine_chunks(table.closes.column("close_reason"))
     mine = pc.and_(pc.is_in(ids, value_set=combine_chunks(theirs.column("version_id"))), pc.is_in(reasons, value_set=_REMOVED))
@@ -115,6 +116,7 @@ def _close_as_renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> Tab
 
 
 def _id_changes_plan(changes: pa.Table, current: int) -> TablePlan:
+    """Return the plan that opens `changes`, and closes nothing."""
     return TablePlan(
         table=TABLE,
         opens=pa.array(np.arange(changes.num_rows)),

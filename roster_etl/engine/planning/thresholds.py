@@ -72,6 +72,7 @@ def _comparable_tables(plan: Plan) -> Iterator[tuple[str, TablePlan]]:
 
 
 def _table_excess(name: str, table: TablePlan, limits: Thresholds) -> Iterator[ExceededThreshold]:
+    """Yield the exceeded thresholds of one table. Any absent organization exceeds, unless the removal limit is 100 %."""
     no_organization_goes = name == "organizations" and limits.delete_pct < 100
     if _too_many(table.absent, table.current, limits.delete_pct, limits.delete_min) or (no_organization_goes and table.absent):
         yield ExceededThreshold(table=name, what="deleted", school=None, records=table.absent, current=table.current)

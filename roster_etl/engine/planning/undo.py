@@ -58,6 +58,7 @@ def make_undo_plan(since: Mapping[str, ChangesSince], *, base: int | None, edits
 
 
 def _undo_table(target: RosterTable, since: ChangesSince) -> TablePlan:
+    """Plan the undo of one table: open the ended versions again, and close the begun ones."""
     then, now = (hash_numbers(rows.column(HASH)) for rows in (since.ended, since.begun))
     same_then, same_now = match_hashes(then, now)  # changed and changed back: the record is the same as then
     places = np.flatnonzero(~same_then)
