@@ -134,6 +134,8 @@ class _Column:
 
 
 class _Evaluator:
+    """Evaluate the expressions of one mapping; ``made`` has the finished columns, for expressions that read targets."""
+
     def __init__(self, rows: pa.Table, options: MappingABC[str, object], types: pa.Schema) -> None:
         self.rows, self.options, self.types = rows, options, types
         self.made: dict[str, _Column] = {}
@@ -204,6 +206,7 @@ def _evaluate(
     options: MappingABC[str, object],
     findings: FindingsBuilder,
 ) -> pa.Table:
+    """Return the rows of one mapping as a table of `target`, with ORIGIN columns and both marks, without incomplete keys."""
     evaluator = _Evaluator(rows, options, target.arrow_schema)
     for name, expression in mapping.columns.items():
         evaluator.evaluate(name, expression)
@@ -348,6 +351,7 @@ def _report_disagreements(
     first: np.ndarray,
     findings: FindingsBuilder,
 ) -> None:
+    """Warn once per record and column where a later row differs from the first row of its key."""
     if not len(later):
         return
     keys = [_text(combine_chunks(table.column(name))) for name in target.key]
