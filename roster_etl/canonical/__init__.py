@@ -1,4 +1,4 @@
-"""What the warehouse promises to those who query it: roster tables, code lists, and the ledger.
+"""The public schema of the warehouse: roster tables, code lists, and the ledger.
 
 Belongs here: names, types and comments of tables and columns, declared once.
 Does not belong here: connections, transactions, or how a vendor fills a column.

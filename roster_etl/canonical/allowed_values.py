@@ -1,6 +1,7 @@
-"""What values a canonical column may have, beyond its type: its codes, or its form.
+"""Allowed values of canonical columns beyond their type: a code list or a cell format.
 
-Belongs here: one line a column that is not any text. What a vendor's own word becomes belongs to that vendor; a code's meaning to ``codes``.
+Belongs here: one line per restricted column. A vendor's module translates its values into codes; ``codes`` has the meaning of
+each code.
 """
 
 from __future__ import annotations
@@ -60,5 +61,5 @@ _FORMAT_OF_TYPE: Final[dict[ColumnType, CellFormat]] = {
 
 
 def cell_format_of(table: RosterTable, column: str) -> CellFormat:
-    """Return the form of a column's values, written as text. Raises KeyError: there is no such column."""
+    """Return the cell format of a column's values, written as text. Raises KeyError: the column does not exist."""
     return CELL_FORMATS.get((table.name, column), _FORMAT_OF_TYPE[table.column(column).type])

@@ -1,7 +1,7 @@
-"""The audit: who decided what, one line each, which nobody changes or removes.
+"""The append-only audit table: who decided what, one row per decision.
 
-Belongs here: the table, the words that its columns allow, and the triggers that refuse everything but new lines. Who writes is
-``store.warehouse.audit``. A line holds no cell of an upload, and no id of a person of a district.
+Belongs here: the table, the allowed values of its columns, and the triggers that reject updates and deletes.
+``store.warehouse.audit`` writes the rows. A row holds no cell of an upload, and no ID of a person of a district.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AUDIT: Final = sa.Table(
 SQLITE_TRIGGERS: Final = (
     "CREATE TRIGGER audit_stays_as_it_is BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
     "CREATE TRIGGER audit_keeps_all BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
-    # REPLACE would remove a line without asking the trigger above.
+    # REPLACE deletes the old row without firing the trigger above.
     (
         "CREATE TRIGGER audit_replaces_nothing BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE entry_id = NEW.entry_id) "
         "BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"

@@ -1,14 +1,14 @@
-"""Code lists of the canonical roster, in their order, each code with its meaning.
+"""Code lists of the canonical roster, in order, each code with its meaning.
 
-Belongs here: what a code means, whoever sent it, and the words for codes that several formats share. How a vendor's own word becomes a code
-belongs to that vendor.
+Belongs here: the meaning of codes, which does not depend on the vendor, and the aliases that several formats share. A vendor's
+module translates its own values into codes.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# Source: CEDS element "Grade Level", the part that rosters use; the order is that of a school career.
+# Source: CEDS element "Grade Level", the part that rosters use, in the order of a school career.
 GRADES: Final[dict[str, str]] = {
     "IT": "Infant or toddler",
     "PR": "Preschool",
@@ -33,7 +33,7 @@ GRADES: Final[dict[str, str]] = {
     "OT": "Other",
 }
 
-# The words for grades that rosters write, where a format does not ask for the codes: a whole number may have its leading zero.
+# Spellings of grades in rosters whose format does not require the codes; whole numbers may have a leading zero.
 GRADE_ALIASES: Final[dict[str, str]] = {
     "InfantToddler": "IT",
     "Preschool": "PR",
@@ -99,7 +99,7 @@ USER_STATUSES: Final[dict[str, str]] = {
     "suspended": "Known, but may not log in",
 }
 
-# The roles that have a name of their own. A source's own role names are allowed beside them.
+# Roles with a canonical name. A source's own role names are allowed too.
 USER_ROLES: Final[dict[str, str]] = {
     "student": "Attends the organization",
     "teacher": "Teaches at the organization",

@@ -1,7 +1,7 @@
-"""The tables ``T_history``, with every version of every record, and the views ``T`` of the current ones.
+"""The tables ``T_history``, with all versions of all records (SCD type 2), and the views ``T`` of the current ones.
 
-Belongs here: how a roster table is laid out in a database: columns, indexes, views. Which columns it has, and what they
-mean, is declared in ``canonical.roster``; who writes it is ``store.warehouse``.
+Belongs here: the database layout of a roster table: columns, indexes, views. ``canonical.roster`` declares the columns and
+their meaning; ``store.warehouse`` writes the rows.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _REQUIRED_COLUMNS = {"district_id", "source", "valid_from_import", "valid_from",
 
 
 def history_name(table: str) -> str:
-    """Return the name of the table that keeps every version of `table`."""
+    """Return the name of the table that holds all versions of `table`."""
     return f"{table}_history"
 
 
 def history_table(name: str) -> sa.Table:
-    """Return the table that keeps every version of roster table `name`. Raises KeyError."""
+    """Return the table that holds all versions of roster table `name`. Raises KeyError."""
     return METADATA.tables[history_name(TABLES[name].name)]
 
 
 def key_expressions(table: RosterTable, prefix: str = "") -> tuple[str, ...]:
-    """Return the key of `table` as SQL, with NULL made equal to NULL.
+    """Return the key of `table` as SQL expressions in which NULL equals NULL.
 
-    Ids are never empty text (a blank cell is NULL), so the empty text can stand for NULL. Indexes and comparisons use these
-    very expressions, or a database would not use the index.
+    An ID is never the empty text (a blank cell is NULL), so the empty text represents NULL. Comparisons must use exactly these
+    expressions, or the database does not use the index on them.
     """
     return tuple(f"coalesce({prefix}{name}, '')" if name in table.optional_key else f"{prefix}{name}" for name in table.key)
 
@@ -49,9 +49,9 @@ def _column(column: RosterColumn, required: set[str]) -> sa.Column[Any]:
 
 
 def _indexes(table: RosterTable) -> Iterator[sa.Index]:
-    """Yield the indexes of a history: the current keys, which are unique, and what reading history needs.
+    """Yield the indexes of a history table: the unique index of current keys, and those for reading past versions.
 
-    Only the first two hold an entry for a current version: a first load pays for no more.
+    Only the first two have an entry for a current version, which keeps a first load fast.
     """
     name = history_name(table.name)
     key = [sa.text(expression) for expression in ("district_id", "source", *key_expressions(table))]
@@ -85,9 +85,9 @@ def current_view(table: RosterTable) -> str:
 
 
 def changes_view(dialect: str) -> str:
-    """Return the SQL of the view ``changes``: what every import created, updated and deleted.
+    """Return the SQL of the view ``changes``: the records that each import created, updated and deleted.
 
-    Grain: one row a record and import. ``close_reason`` is that of the version that the import closed.
+    Grain: one row per record and import. ``close_reason`` is that of the version that the import closed.
     """
     return "CREATE VIEW changes AS " + " UNION ALL ".join(
         arm for table in TABLES.values() for arm in (_opened_select(table, dialect), _deleted_select(table, dialect))
@@ -118,7 +118,7 @@ def _opened_select(table: RosterTable, dialect: str) -> str:
 
 def _deleted_select(table: RosterTable, dialect: str) -> str:
     name = history_name(table.name)
-    # A newer version is current or past; asked for one by one, since each of the two indexes knows one kind only.
+    # A newer version is current or past. Two subqueries, because each of the two partial indexes covers one of these cases.
     newer = " AND ".join(
         f"NOT EXISTS (SELECT 1 FROM {name} AS o WHERE o.valid_to_import {is_null} "
         f"AND o.valid_from_import = c.valid_to_import AND {_same_key_condition(table, 'o', 'c')})"

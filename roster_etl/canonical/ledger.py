@@ -1,7 +1,7 @@
-"""The ledger: what arrived, what was found, how it was decided, and what a steward set by hand.
+"""The ledger tables: uploads, imports, findings, decisions and manual overrides.
 
-Belongs here: the tables of the ledger, every column with its comment, and the words that their columns allow.
-Does not belong here: the roster itself (``canonical.roster``), or who writes (``store.warehouse``).
+Belongs here: the tables of the ledger, every column with its comment, and the allowed values of its columns.
+Does not belong here: the roster itself (``canonical.roster``), or writing rows (``store.warehouse``).
 """
 
 from __future__ import annotations

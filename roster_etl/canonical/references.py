@@ -1,6 +1,6 @@
-"""Which canonical record refers to which: what must not dangle.
+"""References between canonical tables, for referential integrity.
 
-Belongs here: pairs of tables and their columns. NULL refers to nothing.
+Belongs here: pairs of tables and their columns. A NULL is not a reference.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RecordReference:
-    """``columns`` of ``table`` name a record of ``parent`` by its key (or the leading part of it) ``parent_columns``."""
+    """A foreign key: ``columns`` of ``table`` match ``parent_columns``, the key of ``parent`` or the leading part of it."""
 
     table: str
     columns: tuple[str, ...]
@@ -37,10 +37,10 @@ REFERENCES: tuple[RecordReference, ...] = (
     RecordReference("user_roles", ("organization_id",), "organizations", ("organization_id",)),
 )
 
-# Columns that name a user together, outside of keys.
+# Columns that are not part of a key and identify a user together.
 _KIND_AND_ID_COLUMNS = frozenset({("logins", "user_kind"), ("logins", "user_id")})
 
-# Where the id of a record stands: its own table, and every table that names it. A new id goes into all of them.
+# All columns that hold the ID of a record: in its own table and in referencing tables. An ID change updates all of them.
 ID_COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
     "organizations": (
         ("organizations", "organization_id"),
@@ -84,9 +84,9 @@ ID_COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def referenced_table(table: str, column: str) -> tuple[str, dict[str, str]] | None:
-    """Return the table of which `column` of `table` names a record, and which columns say that there: own column → its column.
+    """Return the table that `column` of `table` refers to, and the referencing columns: own column → its column.
 
-    Users are named by kind and id; where a table has no kind beside the id, by the id alone. None: the column names no record.
+    Users are identified by kind and ID, or by ID alone in tables without a column for the kind. None: `column` is no reference.
     """
     if (table, column) in _KIND_AND_ID_COLUMNS:
         return "users", dict(zip(_USER, _USER, strict=True))

@@ -1,7 +1,7 @@
-"""The roster tables, declared once: every column with its type and what it means.
+"""The roster tables, declared once: every column with its type and meaning.
 
-Belongs here: names, types, keys, comments, the Arrow schema that follows from them. How versions are stored belongs to
-``canonical.history``, what happened in an import to ``canonical.ledger``.
+Belongs here: names, types, keys, comments, and the Arrow schemas derived from them. ``canonical.history`` declares how versions
+are stored, ``canonical.ledger`` the history of imports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ColumnType = Literal["text", "boolean", "integer", "float", "date", "timestamp"]
 
 @dataclass(frozen=True)
 class RosterColumn:
-    """One column, with its meaning. ``type`` is the same on every database."""
+    """One column, with its meaning. ``type`` is the same on all databases."""
 
     name: str
     type: ColumnType
@@ -29,9 +29,10 @@ class RosterColumn:
 class RosterTable:
     """One roster table.
 
-    ``key`` names a record within its district and source; ``optional_key``: the key columns that may be NULL, where NULL
-    equals NULL. ``holds_events``: rows are events, so that an absent row closes nothing. ``school_column``: the column that names the
-    school of a record, for plans and thresholds per school.
+    - ``key``: the columns that identify a record within its district and source
+    - ``optional_key``: the key columns that may be NULL, where NULL equals NULL
+    - ``holds_events``: rows are events, so an absent row closes nothing
+    - ``school_column``: the column with the school of a record, for plans and thresholds per school
     """
 
     name: str
@@ -55,7 +56,7 @@ class RosterTable:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of the business columns, in their order."""
+        """The names of the business columns, in order."""
         return tuple(column.name for column in self.columns)
 
     @cached_property
@@ -91,14 +92,14 @@ def arrow_schema(columns: tuple[RosterColumn, ...]) -> pa.Schema:
     return pa.schema([pa.field(column.name, types[column.type]) for column in columns])
 
 
-# Before the business columns of every version.
+# Columns before the business columns of every version.
 FEED: tuple[RosterColumn, ...] = (
     RosterColumn("version_id", "integer", "The number of this version in its table, given by the database"),
     RosterColumn("district_id", "text", "The district's partition key"),
     RosterColumn("source", "text", "The format that the record came in"),
 )
 
-# After the business columns of every version.
+# Columns after the business columns of every version.
 COMMON: tuple[RosterColumn, ...] = (
     RosterColumn("valid_from_import", "integer", "The import that opened this version"),
     RosterColumn("valid_to_import", "integer", "The import that closed this version; NULL while current"),
@@ -444,7 +445,7 @@ ID_CHANGES = RosterTable(
     ),
 )
 
-# In the order of publishing: what is referred to comes before what refers.
+# In publishing order: a referenced table comes before the tables that refer to it.
 TABLES: dict[str, RosterTable] = {
     table.name: table
     for table in (

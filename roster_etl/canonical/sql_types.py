@@ -1,4 +1,4 @@
-"""What all tables of the warehouse share: the metadata, names of constraints, and types that read back alike everywhere.
+"""Shared definitions of all warehouse tables: metadata, naming conventions, and portable column types.
 
 Belongs here: types and conventions. No table.
 """
@@ -20,25 +20,25 @@ METADATA: Final = sa.MetaData(
     }
 )
 
-# SQLite's text form of a moment: always 27 characters, so that text order is time order.
+# SQLite stores a timestamp as text of 27 characters, so that text order is time order.
 SQLITE_TIMESTAMP_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
-# SQLite gives out numbers only for a column declared INTEGER.
+# SQLite assigns numbers only to a column declared INTEGER.
 NUMBERED: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 class Timestamp(sa.types.TypeDecorator[datetime]):
-    """A moment in UTC: ``timestamptz`` on PostgreSQL, ISO text on SQLite. Reads back as an aware datetime in UTC."""
+    """A timestamp in UTC: ``timestamptz`` on PostgreSQL, ISO text on SQLite. Read back as an aware datetime in UTC."""
 
     impl = sa.DateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        """Return the column type that `dialect` stores a moment in."""
+        """Return the column type in which `dialect` stores a timestamp."""
         return dialect.type_descriptor(sa.Text() if dialect.name == "sqlite" else sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
-        """Return `value` as it is stored. Raises ValueError for a moment without a zone."""
+        """Return `value` in its stored form. Raises ValueError for a datetime without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -47,14 +47,14 @@ class Timestamp(sa.types.TypeDecorator[datetime]):
         return moment.strftime(SQLITE_TIMESTAMP_FORMAT) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        """Return a stored moment as an aware datetime in UTC."""
+        """Return a stored timestamp as an aware datetime in UTC."""
         if value is None:
             return None
         return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
 
 
 class JsonText(sa.types.TypeDecorator[Any]):
-    """A JSON document kept as text, the same on every database. None is NULL, not the JSON word ``null``."""
+    """A JSON document stored as text on all databases. None is stored as NULL, not as JSON ``null``."""
 
     impl = sa.Text
     cache_ok = True
@@ -64,5 +64,5 @@ class JsonText(sa.types.TypeDecorator[Any]):
         return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
-        """Return the stored JSON, read."""
+        """Return the stored JSON, parsed."""
         return None if value is None else json.loads(value)

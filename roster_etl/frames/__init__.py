@@ -1,4 +1,4 @@
-"""Arrow and pandas helpers that every layer shares: conversions, row hashes, timestamps, prefetching.
+"""Arrow and pandas helpers shared by all layers: conversions, row hashes, timestamps, prefetching.
 
-Belongs here: functions over frames that know no format, table or store.
+Belongs here: functions over DataFrames that do not depend on a format, a table or a store.
 """

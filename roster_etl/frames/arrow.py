@@ -1,6 +1,6 @@
-"""What a frame is here: pandas over Arrow, all cells text until a rule says otherwise.
+"""Conversions between pandas and Arrow. A DataFrame here is backed by Arrow; all cells are text until a rule gives them a type.
 
-Belongs here: dtypes, conversions without copies, the columns of a findings frame. No rule, no I/O.
+Belongs here: dtypes, conversions without copies, internal column names, the columns of a findings DataFrame. No rule, no I/O.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from roster_etl.spec.findings import Finding
 
 TEXT = pd.ArrowDtype(pa.string())
 _MOST_CODES = 1 << 62
-FILE = "_file"  # the member's path as uploaded, where a frame holds several files of a kind (text)
+FILE = "_file"  # path of the file as uploaded, where one DataFrame holds several files of a kind (text)
 ROW = "_row"  # record number in the file, header = 1 (int64)
-REFUSED = "_refused"  # the row was readable, but a rule refused it (bool); in a mapped table: it opens nothing
-DELETED = "_deleted"  # the row applies, and says that its record is gone (bool)
-CLOSE_REASON = "_close"  # of a mapped row with ``_deleted``: why its record is gone (text); without the column: deleted
+REFUSED = "_refused"  # the row was readable, but a rule rejected it (bool); in a mapped table: it opens no version
+DELETED = "_deleted"  # the row applies, and marks its record as deleted (bool)
+CLOSE_REASON = "_close"  # why the record of a ``_deleted`` mapped row is closed (text); if the column is absent: deleted
 
 FINDINGS = pa.schema(
     [
@@ -41,16 +41,16 @@ FINDINGS = pa.schema(
 
 
 def use_jemalloc() -> None:
-    """Let Arrow take memory from the allocator that gives freed memory back soonest, where this build has it.
+    """Make Arrow allocate with jemalloc, which returns freed memory to the system soonest, if this build has it.
 
-    Measured on a district of 100,000 students: peak 850 MB with it, 930 MB with Arrow's own choice.
+    Measured on a district of 100,000 students: peak 850 MB with it, 930 MB with Arrow's default allocator.
     """
     with suppress(NotImplementedError):
         pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 def release_memory() -> None:
-    """Return what Arrow and the C library hold unused to the system; for the ends of steps that freed much."""
+    """Return unused memory of Arrow and the C library to the system. Call it after steps that freed much memory."""
     pa.default_memory_pool().release_unused()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
@@ -58,12 +58,12 @@ def release_memory() -> None:
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Return `table` as a frame of Arrow-backed columns, without copying."""
+    """Return `table` as a DataFrame of Arrow-backed columns, without copying."""
     return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def to_table(frame: pd.DataFrame) -> pa.Table:
-    """Return `frame` (Arrow-backed columns) as a table, without its index."""
+    """Return `frame` (Arrow-backed columns) as an Arrow table, without its index."""
     return pa.Table.from_pandas(frame, preserve_index=False)
 
 
@@ -73,7 +73,7 @@ def to_chunked_array(values: pd.Series) -> pa.ChunkedArray:
 
 
 def combine_chunks(column: pa.ChunkedArray) -> pa.Array:
-    """Return `column` as one array, copying only where it has several chunks."""
+    """Return `column` as one array; copies only if it has several chunks."""
     return (
         column.chunk(0)
         if column.num_chunks == 1
@@ -89,7 +89,7 @@ def to_arrow_array(values: pd.Series) -> pa.Array:
 
 
 def row_codes(columns: Sequence[pa.Array]) -> np.ndarray:
-    """Return one whole number a row (int64), equal in rows whose cells are all equal; null equals null."""
+    """Return one integer per row (int64), equal for rows whose cells are all equal; null equals null."""
     combined, size = np.zeros(len(columns[0]), dtype=np.int64), 1
     for column in columns:
         encoded = column.dictionary_encode(null_encoding="encode")
@@ -110,7 +110,7 @@ def text_series(values: Iterable[str | None]) -> pd.Series:
 
 
 def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Return one row a finding, columns as in FINDINGS."""
+    """Return `findings` as a DataFrame with the columns of FINDINGS. Grain: one row per finding."""
     rows = [
         {
             "severity": f.severity,

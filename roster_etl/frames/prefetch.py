@@ -1,6 +1,6 @@
-"""Getting the next item ready while the present one is used.
+"""Prefetch: compute the next item of an iterator in a background thread.
 
-Belongs here: the one thread that does so. Worth it where both sides leave the interpreter for long: Arrow, files, databases.
+Belongs here: this one thread. It helps where producer and consumer both release the GIL for long: Arrow, files, databases.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _END = object()
 
 
 def prefetch(items: Iterable[T]) -> Iterator[T]:
-    """Yield `items` in their order, the next one made in a thread while the caller has the present one.
+    """Yield `items` in order, while a thread computes the next one.
 
-    No more than one item waits. What making an item raises is raised when it is asked for; closing waits for the thread.
+    At most one item is prefetched. An exception of `items` is raised when its item is requested. Closing waits for the thread.
     """
     source = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as thread:

@@ -1,6 +1,6 @@
-"""Row hashes between numbers and the text that people query: 16 hex digits, without a Python loop.
+"""Convert row hashes between integers and their text form of 16 hex digits, without a Python loop.
 
-Belongs here: the two directions. What is hashed is ``engine.transform.mapper``'s business.
+Belongs here: both conversions. ``engine.transform.mapper`` computes the hashes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def hash_texts(numbers: np.ndarray) -> pa.Array:
 
 
 def hash_numbers(texts: pa.ChunkedArray) -> np.ndarray:
-    """Return the numbers (uint64) of texts of 16 hex digits. Raises ValueError for any other text."""
+    """Return texts of 16 hex digits as integers (uint64). Raises ValueError for any other text."""
     digits = b"".join(_digits(chunk) for chunk in texts.chunks)
     if len(digits) != len(texts) * _DIGITS:
         raise ValueError("a row hash has 16 hex digits")

@@ -1,7 +1,7 @@
-"""Moments written in ISO 8601, as text in uploads.
+"""Parse timestamps in ISO 8601 that uploads contain as text.
 
-Belongs here: the one reading of such a cell, which the judge of forms and the mappings share. Calendar dates in a vendor's
-own pattern are read elsewhere.
+Belongs here: the one parser, shared by validation and the mappings. Calendar dates in a vendor's own pattern are parsed
+elsewhere.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _FIRST, _LAST = "0001-01-01", "9999-12-31"
 
 
 def parse_timestamps(values: pa.Array) -> pa.Array:
-    """Return the moments (timestamp[us, UTC]) that `values` (text) name, null where one names none that exists.
+    """Parse `values` (text) as timestamps (timestamp[us, UTC]); null for text that is not an existing time.
 
-    T may be a blank, months, days and hours may lack their leading zero, and so may the hours of an offset
-    (``2013-08-26T17:00-5:00`` stands in a document). Without a time it is midnight, without a zone UTC.
+    A blank may replace T. Months, days and hours may lack their leading zero, and so may the hours of an offset
+    (a vendor's document has ``2013-08-26T17:00-5:00``). The default time is midnight, the default zone UTC.
     """
     encoded = values.dictionary_encode()
     return _parse_distinct(encoded.dictionary).take(encoded.indices)
@@ -44,7 +44,7 @@ def _parse_distinct(texts: pa.Array) -> pa.Array:
 
 
 def _parse_local_time(parts: Any) -> pa.Array:
-    """Return what the clock showed (timestamp[us]), null where no clock shows that."""
+    """Return the local time (timestamp[us]), null if it does not exist."""
     day = pc.binary_join_element_wise(
         _part(parts, "year", ""), _two(parts, "month"), _two(parts, "day"), "-", null_handling="emit_null"
     )
@@ -56,12 +56,12 @@ def _parse_local_time(parts: Any) -> pa.Array:
     stamps = pc.strptime(
         pc.if_else(named, iso, pa.scalar(None, pa.string())), format="%Y-%m-%dT%H:%M:%S", unit="us", error_is_null=True
     )
-    same = pc.equal(pc.strftime(stamps, format="%Y-%m-%d"), day)  # 02-30 would become the next month
+    same = pc.equal(pc.strftime(stamps, format="%Y-%m-%d"), day)  # strptime turns 02-30 into a day of the next month
     return pc.if_else(pc.fill_null(same, False), stamps, pa.scalar(None, pa.timestamp("us")))
 
 
 def _is_in_calendar(instants: pa.Array) -> pa.Array:
-    """An offset can carry a moment over either end of the calendar."""
+    """Return which times are in the years 1 to 9999: an offset can move a time out of this range."""
     first, last = (pc.strptime(pa.array([day]), format="%Y-%m-%d", unit="us")[0].value for day in (_FIRST, _LAST))
     numbers = pc.cast(instants, pa.int64())
     return pc.and_(pc.greater_equal(numbers, first), pc.less(numbers, last + 86_400_000_000))

@@ -1,4 +1,5 @@
-"""The language of mappings, and the frames that all rooms above speak in.
+"""How columns are mapped: column plans, and plans for applying changes, as data.
 
-Belongs here: column plans, the value functions that they name, conversions between frames. No verb, no I/O.
+Belongs here: the types of these plans, the value functions that they name, and descriptions of them. No I/O, and no execution
+(``engine.transform``, ``engine.changes``).
 """

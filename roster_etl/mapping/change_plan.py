@@ -1,8 +1,8 @@
-"""The language of changes: what a row of a format of changes does to the records that are there.
+"""Types that declare how rows of a delta format change existing records.
 
-Belongs here: the facts that are regular, as data: which column gives what, what a blank cell does, which words end a record,
-what must exist. How rows are applied, and what is irregular (cross-listing, logins that change hands), lives in
-``engine.changes``.
+Belongs here: the regular rules, as data: source columns, the effect of blank cells, values that delete a record, references
+that must exist. ``engine.changes`` applies the rows and implements the irregular rules (cross-listing, logins that move
+between users).
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ DeletedEffect = Literal["refuse", "warn", "accept"]
 class ChangeColumn:
     """One column of a vendor's file, and what it gives: a column of the table, or a word that the kind's verb knows; by default of its own name.
 
-    ``blank``: what an empty cell does to a known record (an absent column leaves values alone, always). ``via``: how the text
-    is read. ``needed``: the record cannot do without it: ``new``: when it is made; ``live``: whenever it does not end.
-    ``unique``: no two live records of the table have the same. ``clear``: the word that clears the value.
+    - ``blank``: the effect of an empty cell on an existing record (an absent column never changes a value)
+    - ``via``: the function that parses the text
+    - ``needed``: when the record requires a value: ``new``: when it is created; ``live``: in every row that does not delete it
+    - ``unique``: no two live records of the table have the same value
+    - ``clear``: the cell value that clears the stored value
     """
 
     column: str = field(kw_only=False)
@@ -41,8 +43,10 @@ class ChangeColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceRule:
-    """The value of ``to`` names a record of ``table``. ``deleted``: what comes of one that is deleted; ``unknown``: of one that
-    never was. ``warn``: the row applies, and the stored value stays.
+    """A reference: the value of ``to`` must identify a record of ``table``.
+
+    ``deleted``: what happens if that record is deleted; ``unknown``: what happens if it never existed. With ``warn`` the row
+    applies and the stored value stays.
     """
 
     to: str
@@ -54,11 +58,12 @@ class ReferenceRule:
 
 @dataclass(frozen=True, kw_only=True)
 class RowKind:
-    """One kind of file: rows that change ``table`` by ``handler``.
+    """One kind of file: its rows change ``table`` by ``handler``.
 
-    ``key``: the names (``Given.to``) that tell a record; ``statuses``: the words of the status column, in lower case → the
-    status of the record, ``deleted`` for its end; ``protected_together``: groups of columns that a steward's edit of one freezes;
-    ``protects_deletion``: an edit of the status keeps the record from being deleted, too.
+    - ``key``: the names (``ChangeColumn.to``) that identify a record
+    - ``statuses``: value of the status column, in lower case → status of the record; ``deleted`` deletes it
+    - ``protected_together``: groups of columns that are all protected once a steward has edited one of them
+    - ``protects_deletion``: a manual edit of the status also protects the record from being deleted
     """
 
     name: str
@@ -79,11 +84,11 @@ class RowKind:
             raise ValueError(f"{self.name}: no column gives {', '.join(sorted(missing))}")
 
     def change_column(self, name: str) -> ChangeColumn:
-        """Return what gives `name`. Raises KeyError."""
+        """Return the column declaration whose target is `name`. Raises KeyError."""
         return self._by_name[name]
 
     def column(self, name: str) -> str:
-        """Return the vendor's column that gives `name`, or `name` itself."""
+        """Return the vendor's column whose target is `name`, or `name` itself."""
         found = self._by_name.get(name)
         return found.column if found else name
 
@@ -94,7 +99,7 @@ class RowKind:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleNames:
-    """Words for roles: ``built_in``: word in lower case → role; ``by_name``: exact words → role."""
+    """Names of roles: ``built_in``: name in lower case → role; ``by_name``: exact name → role."""
 
     built_in: Mapping[str, str]
     by_name: Mapping[str, str] = field(default_factory=dict)
@@ -103,10 +108,12 @@ class RoleNames:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePlan:
-    """How a format of changes is folded over what is there.
+    """How the changes of a delta format are applied to the current state.
 
-    ``kinds`` in the order of loading. ``fixed``: columns that have one value in all records of a table. ``entities``: the
-    format's word for what has an id → the table. ``batch_mode_kinds``: kinds that a clean-up by term covers, in its order.
+    - ``kinds``: in the order of loading
+    - ``fixed``: columns that have one value in all records of a table
+    - ``entities``: the format's name for a type of record that has an ID → the table
+    - ``batch_mode_kinds``: the kinds that a batch-mode cleanup by term covers, in its order
     """
 
     kinds: tuple[RowKind, ...]
@@ -123,9 +130,9 @@ class ChangePlan:
         raise KeyError(name)
 
     def lineage(self, table: str) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Return the lineage: what is given for `table` → the (file, column) pairs that give it.
+        """Return the lineage of `table`: target name → the (file, column) pairs that supply it.
 
-        Names that are no column of the table say what becomes of its record.
+        Names that are not columns of the table control what happens to its records.
         """
         made: dict[str, list[tuple[str, str]]] = {}
         for kind in self.kinds:
@@ -138,11 +145,11 @@ class ChangePlan:
         return tuple(dict.fromkeys(kind.table for kind in self.kinds))
 
 
-# Tables that follow from rows of other tables.
+# Tables that are derived from rows of other tables.
 _DERIVED_TABLES = ("id_changes", "term_dates")
 
 
 def changed_tables(plan: ChangePlan) -> tuple[str, ...]:
-    """Return the tables that a fold by `plan` fills, in publishing order."""
+    """Return the tables that applying `plan` fills, in publishing order."""
     filled = {*plan.tables(), *_DERIVED_TABLES}
     return tuple(name for name in TABLES if name in filled)

@@ -1,8 +1,8 @@
-"""The language "target column ← source columns, by this function", which is also the lineage.
+"""Types of a column plan, "target column ← source columns, by this function", which is also the lineage.
 
-Belongs here: what a mapping can say. How it is run lives in ``engine.transform.mapper`` and ``engine.transform.row_steps``; the functions that it
-names live in ``mapping.value_functions``. A function receives only the columns that its plan declares, so an undeclared read
-cannot happen.
+Belongs here: what a mapping can declare. ``engine.transform.mapper`` and ``engine.transform.row_steps`` evaluate it; the
+functions that it names are in ``mapping.value_functions``. A function receives only the columns that its plan declares, so
+undeclared reads are impossible.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ Function = Callable[..., pd.Series]
 
 @dataclass(frozen=True, init=False)
 class From:
-    """The value of one source column, or ``via`` of several. ``derived``: the value was not given as such.
+    """The value of one source column, or ``via`` of several.
 
-    ``option``: the name of a district option whose value is handed to ``via`` after the series.
+    ``derived``: the value is computed, not given in the upload. ``option``: the name of a district option whose value is passed
+    to ``via`` after the series.
     """
 
     sources: tuple[str, ...]
@@ -42,7 +43,7 @@ class From:
 
 @dataclass(frozen=True, init=False)
 class FromTargets:
-    """``via`` of target columns that stand earlier in the same mapping; always derived."""
+    """``via`` of target columns that come earlier in the same mapping; always derived."""
 
     targets: tuple[str, ...]
     via: Function
@@ -61,12 +62,12 @@ class Const:
 
 
 RECEIVED_ON = "received_on"
-"""What is known of an upload besides its files, by the name under which the engine is told: the local day on which it arrived (a date)."""
+"""The name under which the engine receives an upload's arrival day (a local date), for ``OfUpload``."""
 
 
 @dataclass(frozen=True)
 class OfUpload:
-    """What is known of the upload itself, such as RECEIVED_ON; always derived."""
+    """A fact about the upload itself, such as RECEIVED_ON; always derived."""
 
     what: str
 
@@ -83,7 +84,7 @@ class FirstOf:
 
 @dataclass(frozen=True, kw_only=True)
 class IfOption:
-    """``then`` where the district's option has this value, else ``otherwise``."""
+    """``then`` if the district's option has this value, otherwise ``otherwise``."""
 
     option: str
     equals: str | bool
@@ -94,12 +95,12 @@ class IfOption:
 Expression = From | FromTargets | Const | OfUpload | FirstOf | IfOption
 
 
-# ---- steps: how the rows of a source become the rows that are mapped
+# Steps: how the rows of a source become the rows that are mapped.
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyRows:
-    """Keep rows whose ``column`` has a value, or one of ``values`` (case does not count)."""
+    """Keep rows whose ``column`` has a value, or one of ``values`` (case is ignored)."""
 
     column: str
     values: tuple[str, ...] = ()
@@ -107,14 +108,14 @@ class OnlyRows:
 
 @dataclass(frozen=True, kw_only=True)
 class AnyGiven:
-    """Keep rows that have a value in one of ``columns`` at least."""
+    """Keep rows that have a value in at least one of ``columns``."""
 
     columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyMatched:
-    """Keep rows whose ``on`` value stands in an accepted row of ``file``; the others are reported as ``code`` (info)."""
+    """Keep rows whose ``on`` value occurs in an accepted row of ``file``; the others are reported as ``code`` (info)."""
 
     file: str
     on: str
@@ -125,7 +126,7 @@ class OnlyMatched:
 
 @dataclass(frozen=True, kw_only=True)
 class Unpivot:
-    """One row for each value in ``columns`` and the members of ``family`` (a repeated value counts once)."""
+    """Make one row for each value in ``columns`` and in the members of ``family`` (a repeated value counts once)."""
 
     columns: tuple[str, ...]
     family: str | None
@@ -137,7 +138,7 @@ class Unpivot:
 class ForEvery:
     """Replace a row whose ``column`` is ``value`` by one row for each accepted ``take`` of ``file``.
 
-    The new rows carry it in the added column ``name``; their ``column`` is empty.
+    The new rows have that value in the added column ``name``; their ``column`` is empty.
     """
 
     column: str
@@ -151,7 +152,7 @@ class ForEvery:
 class Lookup:
     """Add columns ``take`` (new name → its column) of the row of ``file`` whose ``key`` equals ``on``.
 
-    ``where``: of several rows the first accepted one that is so; no other counts.
+    ``where``: only rows that meet this condition count, and the first accepted one of them is used.
     """
 
     file: str
@@ -166,7 +167,7 @@ class MostCommon:
     """Add ``name``: the most common ``value`` of ``file``'s rows that ``through`` links to this row; ties: first in ``order``.
 
     ``through`` is a file with the columns ``by`` (a column of this row too) and ``member`` (the key of ``file``).
-    Values are counted, and given, as ``codes`` translates them (without regard to case); others do not count.
+    Values are translated by ``codes`` (ignoring case) before they are counted; values without a code do not count.
     """
 
     name: str
@@ -181,7 +182,7 @@ class MostCommon:
 
 @dataclass(frozen=True, kw_only=True)
 class NullIfUniform:
-    """Add ``name``: ``column``, but empty in every row if two or more rows all have the same value."""
+    """Add ``name``: ``column``, but empty in every row if there are two or more rows and all have the same value."""
 
     column: str
     name: str
@@ -189,9 +190,9 @@ class NullIfUniform:
 
 @dataclass(frozen=True, kw_only=True)
 class AnyRow:
-    """Add ``name`` (text ``Y`` or empty): some row with the same ``by`` has one of ``values`` in ``column`` (case does not count).
+    """Add ``name`` (text ``Y`` or empty): whether a row with the same ``by`` has one of ``values`` in ``column`` (ignoring case).
 
-    ``file``: another file whose rows count too, by columns of the same names.
+    ``file``: another file whose rows count too, with the same column names.
     """
 
     by: str
@@ -211,7 +212,7 @@ class RowNumber:
 
 @dataclass(frozen=True, kw_only=True)
 class NullIfConflicting:
-    """Add ``name``: ``column``, but empty where rows with the same ``by`` disagree about it (rows without ``by`` keep it)."""
+    """Add ``name``: ``column``, but empty where rows with the same ``by`` disagree (rows without ``by`` keep their value)."""
 
     by: str
     column: str
@@ -220,7 +221,7 @@ class NullIfConflicting:
 
 @dataclass(frozen=True, kw_only=True)
 class Computed:
-    """Add ``name``: ``via`` of ``columns``, such as an id by which later steps can group rows."""
+    """Add ``name``: ``via`` of ``columns``, such as an ID by which later steps group rows."""
 
     name: str
     columns: tuple[str, ...]
@@ -229,10 +230,10 @@ class Computed:
 
 @dataclass(frozen=True, kw_only=True)
 class AssignUnique:
-    """Add columns ``take`` (new name → its column): the first of these that has a value keeps it, the others are empty.
+    """Add columns ``take`` (new name → its column): the first of them with a value keeps it, the others are empty.
 
-    A value belongs to one accepted row: rows whose own first column has it come before those where another stands in, and
-    earlier rows before later ones. Of every other row all of ``take`` is empty, which is reported as ``code`` (a warning).
+    A value belongs to one accepted row. Rows that have it in their own first column come before rows that have it in another one,
+    and earlier rows before later ones. In every other row all of ``take`` is empty, which is reported as ``code`` (a warning).
     """
 
     take: MappingABC[str, str]
@@ -242,7 +243,7 @@ class AssignUnique:
 
 @dataclass(frozen=True, kw_only=True)
 class WarnIfDifferent:
-    """Report accepted rows (as ``code``, a warning) whose ``column`` is not ``other``, without regard to case; empty differs from nothing."""
+    """Report accepted rows (as ``code``, a warning) whose ``column`` differs from ``other``; case and empty cells are ignored."""
 
     column: str
     other: str
@@ -270,7 +271,7 @@ Step = (
 
 @dataclass(frozen=True, kw_only=True)
 class MissingKey:
-    """What is said (as a warning) of accepted rows that do not tell which record they are about. They give none."""
+    """The warning for accepted rows that lack part of their key, and therefore produce no record."""
 
     code: str
     field: str
@@ -281,11 +282,13 @@ class MissingKey:
 class Mapping:
     """How rows of one vendor file become rows of one canonical table.
 
-    ``extensions``: the row's extension columns go along. ``merges``: rows with one key are expected (a term stands in
-    every section); where they disagree the first counts and ``conflicting_rows`` warns. ``is_fallback``: where an earlier
-    mapping to the same table gives a record too, that one counts, as expected. ``family_values``: values that tell the records
-    which a numbered family of columns gives from the mapping's others; none: nothing tells them apart. ``missing_key``: what to
-    report of rows whose key is not complete.
+    - ``extensions``: the row's extension columns are copied
+    - ``merges``: several rows with one key are expected (every section has the columns of its term); if they disagree, the first
+      one counts and ``conflicting_rows`` warns
+    - ``is_fallback``: if an earlier mapping to the same table produces the record too, that one counts, without a warning
+    - ``family_values``: values that distinguish the records of a numbered family of columns from the mapping's other records;
+      empty: nothing distinguishes them
+    - ``missing_key``: what to report about rows whose key is incomplete
     """
 
     source: str
@@ -300,14 +303,14 @@ class Mapping:
     note: str = ""
 
     def lineage(self) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Return the lineage: target column → the (file, column) pairs that it is made of."""
+        """Return the lineage: target column → the (file, column) pairs that it is computed from."""
         made: dict[str, tuple[tuple[str, str], ...]] = {}
         for target, expression in self.columns.items():
             made[target] = tuple(dict.fromkeys(self._reads(expression, made)))
         return made
 
     def unavailable_targets(self, columns: Collection[str], lost: Collection[str]) -> tuple[str, ...]:
-        """Return the target columns of which a file with `columns` says nothing, since it lost what they are made of."""
+        """Return the target columns that a file with `columns` cannot fill, because their source columns are among `lost`."""
         silent = []
         for target, origins in self.lineage().items():
             own = [column for file, column in origins if file == self.source]
@@ -338,7 +341,7 @@ class Mapping:
         return next(added, [(self.source, column)])
 
     def _added(self, step: Step, column: str) -> list[tuple[str, str]] | None:
-        """Return what `column` is made of where `step` adds it."""
+        """Return the (file, column) pairs that `step` computes `column` from; None: the step does not add it."""
         origins: list[tuple[str, str]] | None = None
         match step:
             case Lookup(take=take) if column in take:
@@ -361,7 +364,7 @@ class Mapping:
 
 
 def identity_columns(mapping: Mapping, key: tuple[str, ...], file_key: tuple[str, ...]) -> dict[str, str]:
-    """Return canonical key column → source key column, where the one is the other unchanged."""
+    """Return canonical key column → source key column, for key columns that are copied unchanged."""
     direct: dict[str, Any] = {name: mapping.columns.get(name) for name in key}
     return {
         name: expression.sources[0]

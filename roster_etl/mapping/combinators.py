@@ -1,6 +1,6 @@
-"""Functions of column plans that are put together from others, or that take the value of a district option.
+"""Value functions that wrap other functions, or that take the value of a district option.
 
-Belongs here: what several vendors need as one step. The plain functions are in ``mapping.value_functions``.
+Belongs here: combinations that several vendors need. Plain functions are in ``mapping.value_functions``.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from roster_etl.mapping.value_functions import Values, day_after_midnight, local
 
 
 def us_day_start(days: pd.Series, zone: object) -> pd.Series:
-    """Return when the first day "m/d/yyyy" begins in `zone` (timestamp[us, UTC])."""
+    """Return the start of the first day "m/d/yyyy" in `zone` (timestamp[us, UTC])."""
     return local_midnight(str(zone))(parse_us_date(days))
 
 
 def us_day_end(days: pd.Series, zone: object) -> pd.Series:
-    """Return when the inclusive last day "m/d/yyyy" is over in `zone` (timestamp[us, UTC], exclusive)."""
+    """Return the end of the inclusive last day "m/d/yyyy" in `zone` (timestamp[us, UTC], exclusive)."""
     return day_after_midnight(str(zone))(parse_us_date(days))
 
 
 def day_start(days: pd.Series, zone: object) -> pd.Series:
-    """Return when the first day, "m/d/yyyy" or "yyyy-m-d", begins in `zone` (timestamp[us, UTC])."""
+    """Return the start of the first day, "m/d/yyyy" or "yyyy-m-d", in `zone` (timestamp[us, UTC])."""
     return local_midnight(str(zone))(parse_us_or_iso_date(days))
 
 
 def day_end(days: pd.Series, zone: object) -> pd.Series:
-    """Return when the inclusive last day, "m/d/yyyy" or "yyyy-m-d", is over in `zone` (timestamp[us, UTC], exclusive)."""
+    """Return the end of the inclusive last day, "m/d/yyyy" or "yyyy-m-d", in `zone` (timestamp[us, UTC], exclusive)."""
     return day_after_midnight(str(zone))(parse_us_or_iso_date(days))
 
 
 def with_us_dates(function: Values) -> Values:
-    """Return `function` of a text and days "m/d/yyyy", so that the days count and not how they are written."""
+    """Return `function` of a text and days "m/d/yyyy", which it receives as ISO dates, however they were written."""
 
     def with_days(text: pd.Series, *days: pd.Series) -> pd.Series:
         iso = (to_chunked_array(parse_us_date(day)).cast(pa.string()) for day in days)
@@ -46,7 +46,7 @@ def with_us_dates(function: Values) -> Values:
 
 
 def or_else(function: Values) -> Values:
-    """Return a function that gives its first column, and `function` of the other columns where that is null."""
+    """Return a function that gives its first column, or `function` of the other columns where the first is null."""
 
     def first_or(first: pd.Series, *others: pd.Series) -> pd.Series:
         chosen = pc.coalesce(to_chunked_array(first), to_chunked_array(function(*others)))
@@ -56,7 +56,7 @@ def or_else(function: Values) -> Values:
 
 
 def with_constants(function: Values, *texts: str) -> Values:
-    """Return `function` of its columns and, after them, a column of each of `texts`."""
+    """Return a function that calls `function` with its columns, followed by one constant column for each of `texts`."""
 
     def followed(*columns: pd.Series) -> pd.Series:
         size, index = len(columns[0]), columns[0].index
@@ -67,7 +67,7 @@ def with_constants(function: Values, *texts: str) -> Values:
 
 
 def looked_up(values: pd.Series, table: object) -> pd.Series:
-    """Return what `table` (text → text, an option's value) says of each of `values`, without regard to case; else null."""
+    """Look up `values` in `table` (text → text, an option's value), ignoring case; null if not found."""
     assert isinstance(table, Mapping)
     folded = {str(key).strip().casefold(): str(text).strip() for key, text in table.items()}
     encoded = to_arrow_array(values).dictionary_encode()
@@ -77,15 +77,15 @@ def looked_up(values: pd.Series, table: object) -> pd.Series:
 
 
 def unless_same_lookup(values: pd.Series, names: pd.Series, table: object) -> pd.Series:
-    """Return `values`, but null where `table` says the same of the row's name: nothing is merged with itself."""
+    """Return `values`, but null where `table` gives the same value for the row's name, so that nothing is merged with itself."""
     same = pc.fill_null(pc.equal(to_chunked_array(values), to_chunked_array(looked_up(names, table))), False)
     return pd.Series(pd.arrays.ArrowExtensionArray(pc.if_else(same, None, to_chunked_array(values))), index=values.index)
 
 
 def of_dates(function: Values) -> Values:
-    """Return `function` of an empty text and days, "m/d/yyyy" or "yyyy-m-d", so that the days count and not how they are written.
+    """Return `function` of a null text and days, "m/d/yyyy" or "yyyy-m-d", which it receives as ISO dates.
 
-    The empty text stands for a name that the format does not carry.
+    The null replaces a name that the format does not have.
     """
 
     def for_days(*days: pd.Series) -> pd.Series:

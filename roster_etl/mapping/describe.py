@@ -1,6 +1,7 @@
-"""A column plan in words: what a target column is made of, and by which function.
+"""Describe a column plan in words: the sources and functions of a target column.
 
-Belongs here: sentences printed from the same objects that run. Does not belong here: running them (``engine.transform.mapper``).
+Belongs here: sentences printed from the same objects that are evaluated. Does not belong here: evaluating them
+(``engine.transform.mapper``).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _UPLOAD_TEXTS = {RECEIVED_ON: "the day on which the upload arrived, in the distr
 
 
 def describe_expression(expression: Expression, options: Options | None = None) -> str:
-    """Return what `expression` does, such as "recode(Grade)". With the `options` in force, only the way that they choose."""
+    """Return a description of `expression`, such as "recode(Grade)". With `options`, only the branch that they select."""
     match expression:
         case From(sources=sources, via=None):
             return f"{sources[0]}, as given"
@@ -60,7 +61,7 @@ def describe_expression(expression: Expression, options: Options | None = None) 
 
 
 def describe_change_column(plan: ChangePlan, table: str, column: str) -> str | None:
-    """Return how rows of changes give `column` of `table`; None: none does."""
+    """Return how change rows set `column` of `table`; None: they do not."""
     found = [
         f"{given.column if given.via is None else _describe_call(given.via, (given.column,))} of {kind.name}, where blank {given.blank} what was there"
         for kind in plan.kinds
@@ -71,7 +72,7 @@ def describe_change_column(plan: ChangePlan, table: str, column: str) -> str | N
 
 
 def describe_step(mapping: Mapping, column: str) -> str | None:
-    """Return how `column` came into the rows that are mapped; None: it stands in the source file itself."""
+    """Return how a step computed `column` of the mapped rows; None: it is a column of the source file."""
     return next((words for step in mapping.steps if (words := _describe_added_column(step, column))), None)
 
 
@@ -99,7 +100,7 @@ def _describe_added_column(step: Step, column: str) -> str | None:
 
 
 def _describe_row_step(step: Step, column: str) -> str | None:
-    """Return what a step says of `column` that makes rows, or counts them."""
+    """Describe `column` if it comes from a step that makes or counts rows."""
     words = None
     match step:
         case ForEvery(name=name, take=take, file=file, column=source, value=value) if column == name:
@@ -112,14 +113,14 @@ def _describe_row_step(step: Step, column: str) -> str | None:
 
 
 def describe_column(mapping: Mapping, target: str, options: Options | None = None) -> str:
-    """Return how `target` is made by `mapping`, with the steps that its columns came by."""
+    """Return how `mapping` computes `target`, including the steps that made its source columns."""
     expression = mapping.columns[target]
     steps = [words for column in _source_columns(expression, options) if (words := describe_step(mapping, column))]
     return "; ".join([describe_expression(expression, options), *dict.fromkeys(steps)])
 
 
 def _describe_call(function: Function, columns: tuple[str, ...]) -> str:
-    """Return `function` of `columns`; functions that others were put together from are told apart."""
+    """Describe a call of `function` with `columns`; functions that wrap others are described by what they wrap."""
     name = str(getattr(function, "__qualname__", type(function).__name__)).split(".<locals>", 1)[0]
     inner = _inner(function)
     if name == "chained" and inner:
@@ -141,13 +142,13 @@ def _describe_call(function: Function, columns: tuple[str, ...]) -> str:
 
 
 def _inner(function: Function) -> tuple[Function, ...]:
-    """Return the functions that a function made by another one holds on to."""
+    """Return the functions in the closure of a function that was made by another one."""
     held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return tuple(f for value in held for f in (value if isinstance(value, tuple) else (value,)) if callable(f))
 
 
 def _texts(function: Function) -> tuple[str, ...]:
-    """Return the texts that a function made by another one holds on to."""
+    """Return the texts in the closure of a function that was made by another one."""
     held = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     return tuple(text for value in held if isinstance(value, tuple) for text in value if isinstance(text, str))
 

@@ -1,10 +1,11 @@
 """Value functions: text columns in, typed columns out.
 
-Belongs here: pure functions over Arrow-backed Series that a column plan can name, each for any vendor.
-Does not belong here: which column goes where (a vendor's ``mapping``), judging (``engine.validation.validate``), joins and groups.
+Belongs here: pure functions over Arrow-backed Series that a column plan can name, usable by any vendor.
+Does not belong here: which column goes where (a vendor's ``mapping``), validation (``engine.validation.validate``), joins and
+groups.
 
-All of them keep length and index and pass null on as null, unless they say otherwise. A value that a function cannot read
-becomes null: the rules have reported it before, and a refused row still walks through here to be seen.
+All of them keep length and index, and return null for null, unless documented otherwise. A value that a function cannot parse
+becomes null: validation has already reported it, and rejected rows are mapped too, for display.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ if TYPE_CHECKING:
 
 Values = Callable[..., pd.Series]
 
-UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived id
+UNIT_SEPARATOR = "\x1f"  # joins the cells of a derived ID
 
 _YES = ("true", "1", "yes", "y", "t", "on")
 _NO = ("false", "0", "no", "n", "f", "off")
 _US_DATE = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})", re.ASCII)
 _US_DAY = re.compile(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{2}|\d{4})", re.ASCII)
 _ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", re.ASCII)
-_CENTURY = "20"  # of years that are given with two digits
+_CENTURY = "20"  # of years that have two digits
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})$"
 _EDGE_WHITESPACE = r"^[\s\x0b-\x1e]|[\s\x0b-\x1e]\x1f|\x1f[\s\x0b-\x1e]|[\s\x0b-\x1e]$"
@@ -46,9 +47,9 @@ _RANGE = r"^\s*([0-9]+)\s*-\s*[0-9]+\s*$"
 
 
 def recode(table: Mapping[str, Any], *, otherwise: Any = None) -> Values:
-    """Return a function that replaces each value by what `table` says, without regard to case.
+    """Return a function that replaces each value according to `table`, ignoring case.
 
-    Args:    otherwise: what a value stands for that `table` does not know.
+    Args:    otherwise: the result for a value that is not in `table`.
     Returns: values of the type that `table` holds (text, bool, int64).
     """
     folded = {key.casefold(): value for key, value in table.items()}
@@ -61,10 +62,10 @@ def recode(table: Mapping[str, Any], *, otherwise: Any = None) -> Values:
 
 
 def keyword_subject(table: Iterable[tuple[str, Iterable[str]]], *, otherwise: str) -> Values:
-    """Return a function from a name to the subject of the first line of `table` that has one of its words in the name.
+    """Return a function from a name to the subject of the first line of `table` with a keyword that occurs in the name.
 
-    Words and phrases count whole, without regard to case and punctuation. A name without any of them, and a missing name,
-    is `otherwise`.
+    Keywords and phrases match as whole words, ignoring case and punctuation. The result is `otherwise` for a name without any of
+    them, and for a missing name.
     """
     lines = [(subject, _any_word_pattern(words)) for subject, words in table]
 
@@ -79,7 +80,7 @@ def keyword_subject(table: Iterable[tuple[str, Iterable[str]]], *, otherwise: st
 
 
 def chained(*functions: Values) -> Values:
-    """Return a function that applies `functions` one after the other; the first may take several columns."""
+    """Return a function that applies `functions` one after the other; the first one may take several columns."""
 
     def chain(*columns: pd.Series) -> pd.Series:
         result = functions[0](*columns)
@@ -91,7 +92,7 @@ def chained(*functions: Values) -> Values:
 
 
 def range_low(values: pd.Series) -> pd.Series:
-    """Return the lower bound of a range of whole numbers ("9-13" → "9"); other text as it is.
+    """Return the lower bound of a range of whole numbers ("9-13" → "9"); other text is returned unchanged.
 
     Source: Clever SFTP Instructions, schools.csv, "Low_grade".
     """
@@ -116,7 +117,7 @@ def parse_us_or_iso_date(values: pd.Series) -> pd.Series:
 
 
 def parse_short_us_date(values: pd.Series) -> pd.Series:
-    """Parse dates "m/d/yy" or "m/d/yyyy", leading zeros optional; two digits are a year from 2000 to 2099.
+    """Parse dates "m/d/yy" or "m/d/yyyy", leading zeros optional; a two-digit year is one of 2000 to 2099.
 
     Returns: date32. A date that does not exist is null.
     Source:  SIS Data Requirements for CatapultCONNECT, AttendanceExport.csv, "Date".
@@ -125,57 +126,57 @@ def parse_short_us_date(values: pd.Series) -> pd.Series:
 
 
 def local_midnight(zone: str) -> Values:
-    """Return a function from a date (date32) to the moment when it begins in time zone `zone` (timestamp[us, UTC]).
+    """Return a function from a date (date32) to its start in time zone `zone` (timestamp[us, UTC]).
 
-    Where clocks jump over midnight, the day begins with its first moment; where midnight comes twice, with the first one.
+    If clocks skip midnight, the day starts at its first existing moment; if midnight occurs twice, at the first one.
     """
     return _day_start(zone, timedelta(0))
 
 
 def day_after_midnight(zone: str) -> Values:
-    """Return a function from a last day (date32, inclusive) to the exclusive end: when the day after begins in `zone`.
+    """Return a function from a last day (date32, inclusive) to the start of the next day in `zone`, an exclusive end.
 
-    12/31/9999, which systems write for "no end", has no day after and becomes null.
+    12/31/9999, which systems write for "no end", has no next day and becomes null.
     """
     return _day_start(zone, timedelta(days=1))
 
 
 def parse_yes_no(values: pd.Series) -> pd.Series:
-    """Return Y as true and N as false (bool)."""
+    """Parse Y as true and N as false (bool)."""
     return recode({"Y": True, "N": False})(values)
 
 
 def parse_boolean(values: pd.Series) -> pd.Series:
-    """Return words for yes (true, 1, yes, y, t, on) as true, and words for no (false, 0, no, n, f, off) as false (bool)."""
+    """Parse true, 1, yes, y, t, on as true, and false, 0, no, n, f, off as false (bool)."""
     return recode(dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False))(values)
 
 
 def parse_timestamp(values: pd.Series) -> pd.Series:
-    """Parse moments in ISO 8601, "2013-08-26T17:00:00Z"; T may be a blank, digits need no padding, seconds may be left out.
+    """Parse ISO 8601 timestamps, "2013-08-26T17:00:00Z"; a blank may replace T, padding and seconds are optional.
 
-    Returns: timestamp[us, UTC]. A day alone is its midnight; without a zone, UTC is meant. What does not exist is null.
+    Returns: timestamp[us, UTC]. A date alone means midnight; the default zone is UTC. A time that does not exist is null.
     Source:  Canvas SIS import format, "start_date".
     """
     return _series(parse_timestamps(_text(values).combine_chunks()), values)
 
 
 def digits(values: pd.Series) -> pd.Series:
-    """Return the digits of a phone number, everything else taken out; null if there are none."""
+    """Return the digits of a phone number without other characters; null if there are none."""
     return _series(_blank_to_null(pc.replace_substring_regex(_text(values), pattern="[^0-9]+", replacement="")), values)
 
 
 def parse_integer(values: pd.Series) -> pd.Series:
-    """Return whole numbers (int64)."""
+    """Parse whole numbers (int64)."""
     return _cast_where(values, _WHOLE, pa.int64())
 
 
 def parse_decimal(values: pd.Series) -> pd.Series:
-    """Return decimal numbers (float64)."""
+    """Parse decimal numbers (float64)."""
     return _cast_where(values, _DECIMAL, pa.float64())
 
 
 def joined(separator: str) -> Values:
-    """Return a function that joins several columns by `separator`, nulls left out; null if all are null."""
+    """Return a function that joins several columns with `separator`, skipping nulls; null if all are null."""
 
     def join(*columns: pd.Series) -> pd.Series:
         text = _text(columns[0])
@@ -183,7 +184,7 @@ def joined(separator: str) -> Values:
             more = _text(column)
             both = pc.binary_join_element_wise(
                 text, more, pa.scalar(separator)
-            )  # null where either is; "skip" loses all-null rows
+            )  # null where either operand is null; "skip" would lose all-null rows
             text = pc.coalesce(both, text, more)
         return _series(text, columns[0])
 
@@ -196,9 +197,9 @@ def coalesce(*columns: pd.Series) -> pd.Series:
 
 
 def derived_id(what: str) -> Values:
-    """Return a function from several columns to a stable id: "<what>:" and 16 hex digits. Null if all columns are null.
+    """Return a function from several columns to a stable ID: "<what>:" and 16 hex digits. Null if all columns are null.
 
-    The digits are the first of sha256 over the cells, trimmed, case-folded, NFC, joined by U+001F (null as an empty cell).
+    The digits are the first of sha256 over the cells, trimmed, casefolded, NFC, joined by U+001F (null as an empty cell).
     """
 
     def ids(*columns: pd.Series) -> pd.Series:
@@ -213,7 +214,7 @@ def derived_id(what: str) -> Values:
 
 
 def _normalize_rows(rows: Chunk) -> Iterator[bytes]:
-    """Yield each of `rows` (cells joined by U+001F) as UTF-8, its cells trimmed, case-folded, NFC."""
+    """Yield each of `rows` (cells joined by U+001F) as UTF-8, its cells trimmed, casefolded, NFC."""
     spaced = pc.match_substring_regex(rows, pattern=_EDGE_WHITESPACE)
     plain = pc.and_not(pc.string_is_ascii(rows), spaced)
     lower: list[Any] = pc.utf8_lower(rows).cast(pa.binary()).to_pylist()
@@ -257,7 +258,7 @@ def _any_word_pattern(words: Iterable[str]) -> re.Pattern[str]:
 
 
 def _map_distinct(values: pd.Series, function: Callable[[Any], Any], kind: pa.DataType) -> pd.Series:
-    """Apply `function` once to each distinct value: rosters repeat a few values many times."""
+    """Apply `function` once to each distinct value, because rosters repeat few values many times."""
     encoded = to_chunked_array(values).combine_chunks().dictionary_encode()
     answers = pa.array([function(value) for value in encoded.dictionary.to_pylist()], type=kind)
     return _series(answers.take(encoded.indices), values)

@@ -1,1 +1,1 @@
-"""What is derived from the specs: samples, documents, suites, and the folder of a new vendor. No rule is stated here."""
+"""What is generated from the specs: samples, documents, suites, and the folder of a new vendor. No rule is declared here."""

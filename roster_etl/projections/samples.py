@@ -1,7 +1,7 @@
-"""Synthetic uploads: rows from a vendor's sample facts, every other cell from what the spec promises.
+"""Generate synthetic uploads: rows from a vendor's sample module, all other cells from the spec.
 
-Belongs here: filling and writing. Does not belong here: facts about one vendor (its ``sample`` module has them).
-A vendor without such a module gets rows made of the specs alone. All randomness comes from the seed.
+Belongs here: filling cells and writing files. Does not belong here: data of one vendor (in its ``sample`` module).
+For a vendor without such a module, rows are made from the specs alone. All randomness comes from the seed.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ PASSWORD = "not-a-real-password"  # noqa: S105 - sample cell of a column that is
 
 
 class NoNextDay(PermanentError):
-    """The vendor's sample facts know no next day."""
+    """The vendor's sample module has no next day."""
 
     code = "no_next_day"
     template = "format {format} has no sample of a next day"
 
 
 def write_sample(vendor: Vendor, folder: Path, *, students: int, seed: int) -> tuple[Path, ...]:
-    """Write a valid upload of about `students` students into `folder`, and return its files in the format's order."""
+    """Write a valid upload of about `students` students into `folder`; return its files in the format's order."""
     random = Random(seed)  # noqa: S311 - no secret depends on it
     facts = _facts(vendor)
     rows = facts.district(students, random) if facts else _plain_rows(vendor, students)
@@ -56,7 +56,7 @@ def write_sample(vendor: Vendor, folder: Path, *, students: int, seed: int) -> t
 
 
 def write_next_day(vendor: Vendor, folder_from: Path, folder_to: Path, *, seed: int) -> tuple[SampleChange, ...]:
-    """Write the day after the sample in `folder_from` into `folder_to`, some rows broken, and return what is different.
+    """Write the upload of the day after `folder_from` into `folder_to`, with some invalid rows, and return the changes.
 
     Raises: NoNextDay.
     """
@@ -89,7 +89,7 @@ def _read(vendor: Vendor, folder: Path) -> Rows:
 
 
 def _fill_rows(vendor: Vendor, rows: Rows, random: Random) -> Rows:
-    """Return `rows` with every cell: references point at rows of earlier files, keys and unique values are counted up."""
+    """Return `rows` with all cells filled: references to rows of earlier files, numbered keys and unique values."""
     done: Rows = {}
     for file in vendor.format.files:
         if file.name in rows:
@@ -147,7 +147,7 @@ def _value(column: Column, random: Random) -> str:
         case Choice(options=options):
             value = random.choice(options)
         case Status(options=options):
-            value = options[0]  # the usual one; a day's first upload deletes nobody
+            value = options[0]  # the usual one; the first upload of a day deletes nobody
         case Digits():
             value = str(random.randint(1, 999_999))
         case DateTime():
@@ -186,5 +186,5 @@ def _write(vendor: Vendor, folder: Path, rows: Rows) -> tuple[Path, ...]:
 
 
 def _header(rows: list[Row]) -> list[str]:
-    """Return all columns that a row has: the declared ones first, then further ones as they come up."""
+    """Return all columns of the rows: the declared ones first, then further ones in order of appearance."""
     return list(dict.fromkeys(name for row in rows for name in row))

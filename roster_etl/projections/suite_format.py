@@ -1,7 +1,7 @@
-"""What a suite file may say: its shape, its defaults, and clear words about what is wrong with one.
+"""The format of a suite file: its fields, its defaults, and the check that reports all problems of one.
 
-Belongs here: the JSON form under ``expectations/`` and its checks, without Great Expectations. Does not belong here: writing
-suites from specs (``suites``), judging by one (``quality``).
+Belongs here: the JSON form under ``expectations/`` and its checks, without Great Expectations. Does not belong here: generating
+suites from specs (``suite_generator``), evaluating a suite (``quality``).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from roster_etl.spec.rule_catalog import REFUSED_ROWS
 RULE_TYPE = "expect_rule_to_hold"
 Severity = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[str, ...] = get_args(Severity)
-LEAST_CRITICAL_ROWS = 10  # no percentage is critical on fewer failing rows, but for the share of refused rows, which is set
+LEAST_CRITICAL_ROWS = 10  # a percentage is critical only from this many failing rows on; rejected rows have their own limit
 
 Suite = Mapping[str, Any]
 
 
 class SuiteError(PermanentError):
-    """A suite, or an override of it, says something that cannot be followed. ``problems`` holds them all, each with its place."""
+    """A suite, or an override of it, is invalid. ``problems`` lists all of its problems, each with its place."""
 
     code = "bad_suite"
 
@@ -36,14 +36,14 @@ class SuiteError(PermanentError):
         self.problems = problems
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Survive a trip between processes."""
+        """Make the error picklable, to pass it between processes."""
         return (type(self), (self.where, self.problems))
 
 
 def parse_suite(text: str, where: str) -> dict[str, Any]:
-    """Return the suite written in `text`; `where` names the file in messages.
+    """Parse and check the suite in `text`; `where` names the file in messages.
 
-    Raises: SuiteError: invalid JSON (line and column), or any problem of :func:`problems`.
+    Raises: SuiteError: invalid JSON (line and column), or any problem that :func:`check_suite` reports.
     """
     try:
         suite = json.loads(text)
@@ -55,9 +55,9 @@ def parse_suite(text: str, where: str) -> dict[str, Any]:
 
 
 def check_suite(suite: object, where: str) -> None:
-    """Refuse a suite that could not be followed.
+    """Check that a suite can be evaluated.
 
-    Raises: SuiteError: lists every problem, each with its place and what to do.
+    Raises: SuiteError: lists every problem, each with its place and how to fix it.
     """
     found = tuple(_problems(suite))
     if found:
@@ -65,7 +65,7 @@ def check_suite(suite: object, where: str) -> None:
 
 
 def least_rows(kwargs: Mapping[str, Any]) -> int:
-    """Return how many rows must fail before a critical expectation is critical: 1 where no row may, else at least 10."""
+    """Return how many rows must fail before a critical expectation is critical: 1 if no row may fail, otherwise at least 10."""
     at_least = kwargs.get("at_least")
     if at_least is not None:
         return int(at_least)
@@ -73,13 +73,13 @@ def least_rows(kwargs: Mapping[str, Any]) -> int:
 
 
 def nearest_name_hint(name: str, known: tuple[str, ...]) -> str:
-    """Return "; the nearest is …", or how many there are when none is near."""
+    """Return a hint for a message: the most similar known name, or the number of known names if none is similar."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f'the nearest is "{close[0]}"' if close else f"none of the {len(known)} known is near"
 
 
 def label(expectation: Mapping[str, Any]) -> str:
-    """Return what an expectation is called in messages: its rule, or its type and column."""
+    """Return the name of an expectation in messages: its rule, or its type and column."""
     kwargs = expectation["kwargs"]
     if expectation["type"] == RULE_TYPE:
         return str(kwargs["rule"])
@@ -143,7 +143,10 @@ def _is_number(value: object) -> bool:
 
 @cache
 def expectation_types() -> tuple[str, ...]:
-    """Return the known types: ours, and those of Great Expectations, read from its file names because importing it takes seconds."""
+    """Return the known types: ours, and those of Great Expectations.
+
+    Theirs are listed by file name, because importing the package takes seconds.
+    """
     package = find_spec("great_expectations")
     if package is None or package.origin is None:
         return (RULE_TYPE,)

@@ -1,7 +1,7 @@
-"""Suites from specifications: what each promise tolerates by default, and how a steward's changes survive.
+"""Generate suites from the specs: the default tolerance of each rule, merged with the steward's changes.
 
-Belongs here: default tolerances, the sentences that explain them, and the merge with what is committed. Does not belong here:
-reading or writing files, and Great Expectations. See ``expectations/README.md`` for the steward's side of it.
+Belongs here: default tolerances, their explanations, and the merge with the committed files. Does not belong here: reading or
+writing files, and Great Expectations. ``expectations/README.md`` describes suites for the steward.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ EDIT = "mostly, at_least and severity may be changed; see expectations/README.md
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """What a promise tolerates by default. ``mostly``: share of rows that must keep it; None: all must.
+    """The default tolerance of a rule. ``mostly``: the share of rows that must satisfy it; None: all must.
 
-    ``at_least``: failing rows from which on it is critical. ``notes``: a sentence for a data steward.
+    ``at_least``: the number of failing rows from which it is critical. ``notes``: a sentence for a data steward.
     """
 
     severity: Severity
@@ -61,7 +61,7 @@ FILE_TOLERANCES: Mapping[RuleCheck, Tolerance] = {
     "repeats": Tolerance(
         severity="info", mostly=0.95, notes="Rows that repeat a record agree with its first row; that one counts."
     ),
-}  # "present" is missing on purpose: which optional columns a district should fill is for people to say
+}  # "present" is missing on purpose: people decide which optional columns a district should fill
 TABLE_TOLERANCES: Mapping[RuleCheck, Tolerance] = {
     "key": Tolerance(severity="critical", notes="No two records of the table have the same key."),
     "rows": Tolerance(
@@ -80,8 +80,8 @@ def generated_files(
 ) -> dict[str, str]:
     """Return the text of every suite file, by its path below the project's root (``expectations/clever/students.json``).
 
-    Args: existing: the committed files by the same paths; from them come hand-written expectations and steward's changes;
-          formats: every vendor's unless given.
+    Args:   existing: the committed files by the same paths, with hand-written expectations and the steward's changes;
+            formats: default: those of all vendors.
     Raises: SuiteError: a committed file cannot be read, or a hand-written expectation names a rule that does not exist.
     """
     files = {}
@@ -121,7 +121,7 @@ def _table_suite(table: RosterTable) -> dict[str, Any]:
 
 
 def _file_tolerance(rule: Rule, file: File) -> Tolerance:
-    """Return the default tolerance; a file that need not come stops nothing by being unusable as a whole."""
+    """Return the default tolerance; an optional file that is unusable as a whole gives only a warning."""
     tolerance = FILE_TOLERANCES[rule.check]
     return replace(tolerance, severity="warning") if rule.check in {"header", "rows"} and not file.required else tolerance
 
@@ -144,7 +144,7 @@ def _generated_expectation(rule: Rule, tolerance: Tolerance) -> dict[str, Any]:
 
 
 def _text(fresh: dict[str, Any], known: Sequence[Rule], existing: str | None, path: str) -> str:
-    """Return the file's text: generated expectations with the steward's changes, then the hand-written ones in their order."""
+    """Return the file's text: generated expectations with the steward's changes, then the hand-written ones in order."""
     committed = parse_suite(existing, path)["expectations"] if existing is not None else []
     by_hand = [expectation for expectation in committed if _origin(expectation) != "generated"]
     _check_known_rules(by_hand, known, path)
@@ -163,7 +163,7 @@ def _origin(expectation: Mapping[str, Any]) -> str:
 
 
 def _keep_changes(fresh: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return `fresh` with what a steward changed in `before`: each limit that differs from the default written beside it."""
+    """Return `fresh` with the steward's changes of `before`: each limit that differs from the default written beside it."""
     if before is None:
         return fresh
     default = before["meta"].get("default", {})

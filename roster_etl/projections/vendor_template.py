@@ -1,4 +1,4 @@
-"""The folder of a new vendor, copied from the template with its names replaced."""
+"""Create the folder of a new vendor: a copy of the template with its names replaced."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _TEMPLATE = Path(vendors.__file__).parent / "_template"
 
 
 class BadVendorName(PermanentError):
-    """The name cannot name a format."""
+    """The name cannot be used for a format."""
 
     code = "bad_vendor_name"
     template = "{name!r} cannot name a format: use lower-case words of letters and digits joined by _, such as acme_sis"
 
 
 class VendorExists(PermanentError):
-    """The folder is there already, and nothing is written over."""
+    """The folder already exists; nothing is overwritten."""
 
     code = "vendor_exists"
     template = "format {name}: {folder} exists; choose another name, or remove the folder first"

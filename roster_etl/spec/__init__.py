@@ -1,7 +1,7 @@
-"""The language of promises: formats, files, columns, references, options and finding codes.
+"""Types in which a format is described: formats, files, columns, references, rules, options and finding codes.
 
-Belongs here: frozen dataclasses that state what a vendor's document says, and nothing that acts on them.
-Does not belong here: reading, judging, mapping (``engine``), or any import outside the standard library.
+Belongs here: frozen dataclasses that state the rules of a vendor's document, without behaviour.
+Does not belong here: reading, validating, mapping (``engine``), or any import outside the standard library.
 """
 
 from roster_etl.spec.field_rules import (

@@ -1,7 +1,7 @@
-"""Errors that a person can act on: one class a cause, each with a stable code and a message template.
+"""Errors that a person can fix: one class per cause, each with a stable code and a message template.
 
-Belongs here: the root class, and the catalogue of what can go wrong with settings, registry, landing zone, archive and frames.
-A message gives the context, what was expected and found, and what to do; it never holds a cell value or a secret.
+Belongs here: the root class, and the catalogue of errors of settings, registry, landing zone, archive and staging.
+A message gives the context, what was expected and found, and what to do. It never holds a cell value or a secret.
 Does not belong here: exit codes (``cli``), findings about an upload's rows (``spec.findings``).
 """
 
@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 
 class RosterError(Exception):
-    """Root of all errors of this program.
+    """Base class of all errors of roster_etl.
 
-    ``code`` is stable; ``message`` is for people. Built from a message, or from the fields of the class's ``template``.
+    ``code`` is stable; ``message`` is for people. The message is given, or formatted from ``template`` and its fields.
     """
 
     code: str = "failed"
@@ -27,52 +27,52 @@ class RosterError(Exception):
         super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Survive a trip between processes, data included."""
+        """Keep ``data`` when the error is pickled, to pass it between processes."""
         return (type(self), (self.message,), {"data": self.data})
 
 
 class PermanentError(RosterError):
-    """Trying again changes nothing: a person has to act first."""
+    """A retry cannot succeed until a person fixes the cause."""
 
     code = "permanent"
 
 
 class RetryableError(RosterError):
-    """Nothing is wrong with us or with the settings: the same call may succeed later."""
+    """The same call may succeed later: neither the code nor the settings are at fault."""
 
     code = "retryable"
 
 
 class SettingsError(PermanentError):
-    """A settings file, or a variable of the environment, cannot be used."""
+    """A settings file or an environment variable is invalid."""
 
     code = "bad_settings"
     template = "{where}: {problem}"
 
 
 class BadHome(SettingsError):
-    """The folder that is named as home cannot be one."""
+    """The folder given as home cannot be used as a home."""
 
     code = "bad_home"
     template = "home {home}: {problem}; name another with --home or ROSTER_ETL_HOME"
 
 
 class RegistryError(PermanentError):
-    """A district's settings cannot be used."""
+    """A district's settings are invalid."""
 
     code = "bad_district"
     template = "{where}: {problem}"
 
 
 class BadDistrictId(RegistryError):
-    """The id could not be a partition key or a file name."""
+    """The district ID is not valid as a partition key or a file name."""
 
     code = "bad_district_id"
     template = "{district_id!r} is no district id; use 1 to 64 of a-z, 0-9, - and _, beginning with a letter or a digit"
 
 
 class UnknownDistrict(RegistryError):
-    """No such district is registered."""
+    """No district with this ID is registered."""
 
     code = "unknown_district"
     template = "district {district_id} is not registered; `roster-etl districts list` shows those that are"
@@ -93,21 +93,21 @@ class DistrictPaused(PermanentError):
 
 
 class DistrictExists(RegistryError):
-    """The district, or its feed in this format, is registered already."""
+    """The district, or its feed in this format, is already registered."""
 
     code = "district_exists"
     template = "district {district_id}: {what} is registered already; use --update to change it"
 
 
 class RegistryMoved(RetryableError):
-    """Somebody else wrote the district's file at the same moment."""
+    """Another process changed the district's file during the edit."""
 
     code = "registry_moved"
     template = "district {district_id}: its file changed while it was being edited; nothing was written, try again"
 
 
 class RegistryUnlocked(PermanentError):
-    """Two people could change the registry at once, and the work of one would be lost."""
+    """The registry cannot be locked here, so concurrent changes could be lost."""
 
     code = "registry_unlocked"
     template = (
@@ -124,7 +124,7 @@ class LandingError(PermanentError):
 
 
 class NoLanding(LandingError):
-    """The feed names no folder to watch."""
+    """The feed has no landing folder to watch."""
 
     code = "no_landing"
     template = (
@@ -133,7 +133,7 @@ class NoLanding(LandingError):
 
 
 class HostKeyMissing(LandingError):
-    """No host key is pinned for the server, so that it cannot be told from an impostor."""
+    """No host key is pinned for the server, so its identity cannot be verified."""
 
     code = "host_key_missing"
     template = (
@@ -143,7 +143,7 @@ class HostKeyMissing(LandingError):
 
 
 class HostKeyMismatch(LandingError):
-    """The server showed another key than the pinned one."""
+    """The server presented a host key that differs from the pinned one."""
 
     code = "host_key_mismatch"
     template = (
@@ -153,63 +153,63 @@ class HostKeyMismatch(LandingError):
 
 
 class LoginRefused(LandingError):
-    """The server did not accept the user's key or password."""
+    """The server rejected the user's key or password."""
 
     code = "login_refused"
     template = "{where}: the server refused the log-in of {user}; check the key or password ({credential})"
 
 
 class UnsafeSecretFile(LandingError):
-    """A key or password file can be read by others."""
+    """A key or password file is readable by other users."""
 
     code = "unsafe_secret_file"
     template = "{path}: others can read this secret (mode {mode}); run `chmod 600` on it"
 
 
 class UploadTooLarge(LandingError):
-    """A file, or the number of files, is beyond the limits in the settings."""
+    """A file, or the number of files, exceeds a limit in the settings."""
 
     code = "upload_too_large"
     template = "{where}: {what} is more than the limit of {limit}; raise [limits] {setting} in roster_etl.toml if this is right"
 
 
 class UnsafeArchive(LandingError):
-    """A zip is not unpacked: too large, damaged, or with links or paths that leave it."""
+    """A zip file is not unpacked: it is too large or damaged, or has links or paths that lead outside of it."""
 
     code = "unsafe_archive"
     template = "{name}: not unpacked: {reason}. Upload the CSV files themselves, or a plain zip of them"
 
 
 class LandingUnavailable(RetryableError):
-    """The landing zone did not answer, or broke off."""
+    """The landing zone did not answer, or the connection broke."""
 
     code = "landing_unavailable"
     template = "{where}: {problem}"
 
 
 class LandingNotFound(LandingUnavailable):
-    """The folder or file is not there (yet)."""
+    """The folder or file does not exist (yet)."""
 
     code = "landing_not_found"
     template = "{where}: not found; check the path, and whether the server shows it to this user"
 
 
 class UploadMoved(RetryableError):
-    """A file, or the set of files, changed while it was read."""
+    """A file, or the list of files, changed while it was read."""
 
     code = "upload_moved"
     template = "{where}: {name} changed while it was read; it will be read again when it has settled"
 
 
 class ArchiveError(PermanentError):
-    """The archive does not hold what it should."""
+    """The archive is damaged: bytes or entries are missing or differ from what was recorded."""
 
     code = "archive_damaged"
     template = "archive, {key}: {problem}"
 
 
 class FolderUnavailable(RetryableError):
-    """A file of ours cannot be written: the disk is full, or the place is not there."""
+    """A file cannot be written: the disk is full, or the folder is unavailable."""
 
     code = "folder_unavailable"
     template = (
@@ -218,28 +218,28 @@ class FolderUnavailable(RetryableError):
 
 
 class FrameError(PermanentError):
-    """A frame between two steps cannot be read or written."""
+    """A staged table cannot be read or written."""
 
     code = "frame_missing"
     template = "staging, {name}: {problem}"
 
 
 class StoreUnavailable(RetryableError):
-    """An object store, or another store behind a URL, does not answer."""
+    """An object store, or another store behind a URL, is unavailable."""
 
     code = "store_unavailable"
     template = "{where}: the store does not answer, or broke off ({problem}); try again"
 
 
 class StoreRefused(PermanentError):
-    """A store behind a URL does not let us in, or has no place for us."""
+    """A store behind a URL denies access, or the location does not exist in it."""
 
     code = "store_refused"
     template = "{where}: {problem}"
 
 
 class UnsafePath(PermanentError):
-    """A name that would become part of a path is not a plain one."""
+    """A name cannot be used as part of a path."""
 
     code = "unsafe_path"
     template = (

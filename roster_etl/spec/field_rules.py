@@ -1,6 +1,6 @@
-"""Forms that a cell can be promised to have, and rules over the cells of one row.
+"""Cell formats of columns, and rules over the cells of one row.
 
-Belongs here: what the promise is. How it is checked lives in ``engine.validation.validate``; how it reads in a suite in ``projections``.
+Belongs here: the statement of each rule. ``engine.validation.validate`` checks them; ``projections`` writes them into suites.
 Source: the "Format" and "Notes" columns of the format documents.
 """
 
@@ -14,7 +14,7 @@ from typing import Literal
 class Text:
     """Any text. ``max_length`` in characters; longer values are ``too_long``.
 
-    ``printable``: a control character breaks the value, instead of being doubtful.
+    ``printable``: a control character makes the value invalid; by default it only gives a warning.
     """
 
     max_length: int | None = None
@@ -29,9 +29,9 @@ class Text:
 class Choice:
     """One of the listed options, compared without regard to case.
 
-    ``ranges``: a range ``low-high`` of two whole-number options is allowed too (Clever grades: the lower bound counts).
-    ``fallback``: the option that an unknown value stands for (with a warning); None: an unknown value is broken.
-    ``code``: what an unknown value is called.
+    ``ranges``: a range ``low-high`` of two whole-number options is valid too (Clever grades: the lower bound counts).
+    ``fallback``: the option used for an unknown value, with a warning; None: an unknown value is invalid.
+    ``code``: the finding code of an unknown value.
     """
 
     options: tuple[str, ...] = field(kw_only=False)
@@ -51,7 +51,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """What the row says of its record: one of ``options``, the whole word, compared without regard to case (``bad_status``)."""
+    """The status of the row's record: one of ``options``, the whole cell, compared without regard to case (``bad_status``)."""
 
     options: tuple[str, ...] = field(kw_only=False)
 
@@ -62,12 +62,12 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Digits:
-    """Digits 0 to 9 and nothing else. The value stays text: leading zeros count."""
+    """Digits 0 to 9 only. The value stays text: leading zeros are significant."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WholeNumber:
-    """Digits only, between ``minimum`` and ``maximum`` (both inclusive), with ``digits`` digits where given."""
+    """Digits only, from ``minimum`` to ``maximum`` (both inclusive), with exactly ``digits`` digits where given."""
 
     minimum: int
     maximum: int
@@ -80,15 +80,15 @@ class WholeNumber:
 
 @dataclass(frozen=True, kw_only=True)
 class Decimal:
-    """A decimal number with a point: ``3``, ``3.75``, ``-0.5``. No thousands separators, no exponent, no NaN."""
+    """A decimal number with a point: ``3``, ``3.75``, ``-0.5``. No thousands separators, exponent or NaN."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Date:
-    """A calendar date that exists. ``pattern`` is built of MM, DD, YYYY or YY; leading zeros may be left out.
+    """An existing calendar date. ``pattern`` is built of MM, DD, YYYY or YY; leading zeros are optional.
 
-    ``also``: further patterns that are read. No text may fit two of them, so each has a separator of its own.
-    Two digits of a year are those of 2000 to 2099. ``any_year``: a year of the other length is read too.
+    ``also``: further accepted patterns. No text may match two patterns, so each has a separator of its own.
+    A two-digit year is one of 2000 to 2099. ``any_year``: years of the other length are accepted too.
     """
 
     pattern: str
@@ -104,15 +104,15 @@ class Date:
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """All patterns that are read, the usual one first."""
+        """All accepted patterns, the usual one first."""
         return (self.pattern, *self.also)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DateTime:
-    """A moment in ISO 8601, ``2013-08-26T17:00:00Z``: T may be a blank, time and zone may be left out (midnight, UTC).
+    """A time in ISO 8601, ``2013-08-26T17:00:00Z``; a blank may replace T, time and zone are optional (midnight, UTC).
 
-    ``keywords``: other values that the cell may have instead, such as one that asks for the date to be cleared.
+    ``keywords``: other accepted values, such as one that clears the date.
     """
 
     keywords: tuple[str, ...] = ()
@@ -120,12 +120,12 @@ class DateTime:
 
 @dataclass(frozen=True, kw_only=True)
 class Email:
-    """An address ``local@domain.tld`` without white space."""
+    """An email address ``local@domain.tld`` without white space."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phone:
-    """A phone number with one of ``lengths`` digits, once spaces and the punctuation ``( ) . + -`` are taken out."""
+    """A phone number with one of ``lengths`` digits, not counting spaces and the punctuation ``( ) . + -``."""
 
     lengths: tuple[int, ...]
 
@@ -139,7 +139,7 @@ CellFormat = Text | Choice | Status | Digits | WholeNumber | Decimal | Date | Da
 
 @dataclass(frozen=True, kw_only=True)
 class RequiredTogether:
-    """If any of ``columns`` has a value, all of ``required`` must; else the whole group is left empty, with a warning."""
+    """If any of ``columns`` has a value, all of ``required`` must; otherwise the group is left empty, with a warning."""
 
     columns: tuple[str, ...]
     required: tuple[str, ...]
@@ -151,7 +151,7 @@ class RequiredTogether:
 
 @dataclass(frozen=True, kw_only=True)
 class NotBefore:
-    """The date in ``column`` is not before the one in ``other``; else ``column`` is left empty, with a ``bad_date`` warning."""
+    """The date in ``column`` is not before that in ``other``; otherwise ``column`` is left empty, with a ``bad_date`` warning."""
 
     column: str
     other: str
@@ -159,9 +159,9 @@ class NotBefore:
 
 @dataclass(frozen=True, kw_only=True)
 class CompositeReference:
-    """The values of ``columns`` stand together in a row of ``file``, in its ``other_columns``; else the row is doubtful (``not_enrolled``).
+    """The values of ``columns`` occur together in a row of ``file``, in its ``other_columns``; otherwise ``not_enrolled`` warns.
 
-    They are compared without regard to case. Rows that lack one of the values are not compared.
+    Values are compared without regard to case. Rows with an empty cell among ``columns`` are not checked.
     """
 
     columns: tuple[str, ...]
@@ -176,7 +176,7 @@ class CompositeReference:
 
 @dataclass(frozen=True, kw_only=True)
 class AnyOf:
-    """One of ``columns`` must have a value (``missing_required``), unless one of ``unless`` has."""
+    """At least one of ``columns`` must have a value (``missing_required``), unless one of ``unless`` has."""
 
     columns: tuple[str, ...]
     unless: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
-"""Files and columns of a format, as its document states them.
+"""Files and columns of a format, as the vendor's document states them.
 
-Belongs here: names, requirements, keys and references. Vendor spelling is kept, so that messages match what a district sees.
+Belongs here: names, requirements, keys and references. Vendor spelling is kept, so that messages match the district's files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from roster_etl.spec.field_rules import AnyOf, CellFormat, CompositeReference, N
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """The value must be found in ``column`` of ``file`` (of the same upload), or be one of ``also``."""
+    """The value must occur in ``column`` of ``file`` (of the same upload), or be one of ``also``."""
 
     file: str = field(kw_only=False)
     column: str = field(kw_only=False)
@@ -22,7 +22,7 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class Unique:
-    """A value belongs to one record only: rows with the same value agree in ``per`` (the file's key unless given)."""
+    """A value identifies one record: rows with the same value must agree in ``per`` (default: the file's key)."""
 
     per: tuple[str, ...] = ()
 
@@ -41,9 +41,9 @@ class RowCondition:
 
 @dataclass(frozen=True, kw_only=True)
 class CrossFeedMatch:
-    """The value should be known in another feed of the district, as ``column`` of the canonical ``table``; else it is doubtful.
+    """The value should exist in another feed of the district, as ``column`` of the canonical ``table``; otherwise a warning.
 
-    ``option``: the option of the format that names the other feed's format; empty: nothing is compared.
+    ``option``: the option of the format that names the other feed's format; if that is empty, nothing is compared.
     """
 
     table: str
@@ -55,11 +55,14 @@ class CrossFeedMatch:
 class Column:
     """One column of a vendor file.
 
-    A broken or empty cell of a required column refuses its row. A broken cell of any other column is left empty, with a
-    warning; the row applies. ``required_where``: the header needs the column, and its cells are required in these rows only.
-    ``has_default``: the header needs the column, and the mapping has a value in place of an empty cell. ``strict``: the column
-    may be empty, yet a broken cell refuses its row. ``secret`` columns are blanked before anything is stored. ``sticky``: the
-    document says that edits by hand outlast uploads.
+    An invalid or empty cell of a required column rejects its row. An invalid cell of any other column is left empty, with a
+    warning, and the row applies.
+
+    - ``required_where``: the header needs the column; its cells are required in these rows only
+    - ``has_default``: the header needs the column; the mapping has a value for an empty cell
+    - ``strict``: the column may be empty, but an invalid cell rejects its row
+    - ``secret``: the column is blanked before anything is stored
+    - ``sticky``: the document says that manual edits outlast uploads
     """
 
     name: str = field(kw_only=False)
@@ -75,8 +78,8 @@ class Column:
     sticky: bool = False
     aliases: tuple[str, ...] = ()
     relaxed_by: str | None = None  # a switch option of the format that makes a required column optional
-    listed_by: str | None = None  # a table option of the format that lists the values known; others are doubtful
-    unmapped: str = ""  # why no mapping takes this column to a canonical table
+    listed_by: str | None = None  # a table option of the format that lists the known values; other values give a warning
+    unmapped: str = ""  # why no mapping reads this column
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -99,7 +102,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Numbered columns of one kind, such as ``Teacher_{n}_id`` for n = 2 … 10. ``last`` None: without bound."""
+    """Numbered columns of one kind, such as ``Teacher_{n}_id`` for n = 2 … 10. ``last`` None: unbounded."""
 
     pattern: str = field(kw_only=False)
     first: int
@@ -124,14 +127,14 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatedRows:
-    """Several rows with one key are allowed: they differ in ``columns`` only. Elsewhere the first row counts, with a warning."""
+    """Several rows with one key may differ in ``columns``. In other columns the first row wins, with a warning."""
 
     columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """Headers that tell what a file is: all of ``every``, one of each group of ``some``, none of ``none``."""
+    """Headers that identify a kind of file: all of ``every``, one of each group of ``some``, none of ``none``."""
 
     every: tuple[str, ...] = ()
     some: tuple[tuple[str, ...], ...] = ()
@@ -142,7 +145,7 @@ class Signature:
             raise ValueError("Signature: name a header that the file must have")
 
     def fits(self, headers: Collection[str]) -> bool:
-        """Return whether `headers`, trimmed and in lower case, are those of such a file."""
+        """Return whether `headers`, trimmed and in lower case, match this signature."""
         there = headers.__contains__
         return (
             all(map(there, self.every)) and all(any(map(there, group)) for group in self.some) and not any(map(there, self.none))
@@ -153,13 +156,16 @@ class Signature:
 class File:
     """One CSV file of a format.
 
-    ``key``: the columns that name a record. ``extensions``: header prefixes that let further columns through
-    (``ext.``). ``repeats``: see there; without it a second row with a known key is refused. ``in_order``: rows are changes
-    that apply one after the other, so that several may have one key. ``recognised_by``: headers that tell the file, in
-    formats where its name does not. ``other_column_orders``: where the format fixes the order of columns, further orders that were published;
-    that of ``columns`` is the first. ``carried_forward``: given once; an upload without the file goes on with the newest one that the
-    feed has published. ``record_groups``: groups of optional columns that make a record of their own, such as a contact; one whose
-    cells were all broken is in doubt, and not gone. ``deleted``: the rows that say that their record is gone.
+    - ``key``: the columns that identify a record
+    - ``extensions``: header prefixes under which further columns are accepted (``ext.``)
+    - ``repeats``: see ``RepeatedRows``; without it, a second row with a known key is rejected
+    - ``in_order``: rows are changes that apply in order, so several may have one key
+    - ``recognised_by``: headers that identify the file, in formats where its name does not
+    - ``other_column_orders``: where the format fixes the order of columns, further published orders beside that of ``columns``
+    - ``carried_forward``: uploaded once; an upload without the file uses the newest one that the feed has published
+    - ``record_groups``: groups of optional columns that form a record of their own, such as a contact; a group of which all cells
+      are invalid does not remove its record
+    - ``deleted``: the rows that mark their record as deleted
     """
 
     name: str
@@ -208,13 +214,13 @@ class File:
             raise ValueError(f"File {self.name}: a file that is given once cannot be required of every upload")
 
     def lookups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return what is looked up in other files: (file, the columns whose values are looked up together)."""
+        """Return the lookups into other files: (file, the columns whose values are looked up together)."""
         single = [(reference.file, (reference.column,)) for reference in self.references()]
         together = [(rule.file, rule.other_columns) for rule in self.rules if isinstance(rule, CompositeReference)]
         return tuple(dict.fromkeys([*single, *together]))
 
     def references(self) -> tuple[Reference, ...]:
-        """Return what the file's columns, numbered ones too, refer to."""
+        """Return the references of the file's columns, including those of numbered columns."""
         declared: tuple[Column | Family, ...] = (*self.columns, *self.families)
         return tuple(column.references for column in declared if column.references)
 

@@ -1,6 +1,6 @@
-"""Findings: what was noticed about an upload, and the catalogue of their codes.
+"""Findings: validation results about an upload, and the catalogue of their codes.
 
-Belongs here: the shape of one finding, and what every code means. A code not listed here cannot be used.
+Belongs here: the fields of one finding, and the meaning of every code. A code that is not listed here cannot be used.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Literal, overload
 Severity = Literal["reject", "warning", "info", "file", "upload"]
 FindingScope = Literal["row", "file", "upload"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no database takes a NUL, and no terminal should obey the others
-_MAX_MASK_LENGTH = 61  # characters of a mask: longer keys look alike
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no database accepts NUL, and a terminal would execute some of the others
+_MAX_MASK_LENGTH = 61  # characters of a mask: longer keys get equal masks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One finding, or several of one kind folded into one with a ``count``.
+    """One finding, or several of one kind merged into one with a ``count``.
 
-    ``row`` is the record number with the header as row 1; None: the whole file. ``file`` None: the whole upload.
-    ``cause``: (file, row) of the finding that this one follows from, row None: the whole file. ``message`` never holds a cell
-    value, but for the id of a school; ``key`` is masked. Names come from uploads, so control characters are taken out of all text.
+    ``row``: record number, the header is row 1; None: the whole file. ``file``: None: the whole upload.
+    ``cause``: (file, row) of the finding that led to this one; row None: the whole file. ``message`` never holds a cell value,
+    except the ID of a school; ``key`` is masked. Names come from uploads, so control characters are removed from all text.
     """
 
     severity: Severity
@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class FindingCode:
-    """What a code means (one sentence) and what a district should do about it."""
+    """The meaning of a code (one sentence), and what a district should do about it."""
 
     code: str
     scope: FindingScope
@@ -64,7 +64,7 @@ def strip_control_chars(text: str | None) -> str | None:
 
 
 def mask(value: str) -> str:
-    """Return `value` with all but its edges hidden: enough to recognise an id, too little to learn one."""
+    """Return `value` with only its edges visible: enough to recognise an ID, too little to disclose it."""
     value = strip_control_chars(value)
     if len(value) < 6:
         return "•" * len(value)

@@ -1,4 +1,4 @@
-"""A format: a vendor's files, taken together, the sets in which they arrive, and the options that a district may set for them."""
+"""A format: a vendor's files, the file sets in which they arrive, and the options that a district may set for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roster_etl.spec.files import File, Signature
 
 Mode = Literal["snapshot", "changes", "events"]
 TIMING_OPTIONS = ("quiet_period", "min_interval", "straggler_wait")
-"""The options that say when an upload is taken; they change nothing about what its bytes become."""
+"""The options that control when an upload is imported; they do not affect how its bytes are interpreted."""
 _SET_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -21,7 +21,7 @@ class FormatError(ValueError):
 
 
 class UnknownFileSet(PermanentError):
-    """The format has no such set of files."""
+    """The format has no file set of this name."""
 
     code = "unknown_file_set"
     template = "format {format} has no set of files named {name!r}; its sets: {known}"
@@ -29,12 +29,13 @@ class UnknownFileSet(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """A setting of a district's feed, or of one import. Values travel as text; ``kind`` says how they are read.
+    """A setting of a feed or of one import. Values are stored as text; ``kind`` selects the parser.
 
-    ``choices``: what a choice may be, or the values of a mapping. ``optional``: an empty text means that it is not set.
-    Of kind ``format``: the name of another format; ``choices`` are filled in where the formats are known.
-    ``minimum``: the smallest share or number.
-    ``max_bytes``: bytes that a text may have as UTF-8.
+    - ``choices``: the allowed values of a choice, or of the values of a mapping; for kind ``format``, the names of the other
+      formats, filled in where the formats are known
+    - ``optional``: an empty text means "not set"
+    - ``minimum``: the smallest allowed percentage or number
+    - ``max_bytes``: the largest allowed size of a text, in bytes of UTF-8
     """
 
     name: str = field(kw_only=False)
@@ -58,7 +59,7 @@ class Excludes:
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """Where ``option`` is set, ``needs`` must be, too."""
+    """Where ``option`` is set, ``required`` must be set too."""
 
     option: str
     required: str
@@ -69,7 +70,7 @@ OptionRule = Excludes | Needs
 
 @dataclass(frozen=True, kw_only=True)
 class UnsupportedFile:
-    """A kind of file that the vendor knows and this format does not take: it is recognised, reported, and left alone."""
+    """A kind of file that the vendor defines and this format does not import: it is recognised, reported and skipped."""
 
     name: str = field(kw_only=False)
     title: str
@@ -78,10 +79,10 @@ class UnsupportedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FileSet:
-    """Files of a format that arrive together and apart from the others: an upload is of one set.
+    """Files of a format that arrive together, separately from the others; an upload belongs to one set.
 
-    ``timing``: arrival options of which the set has its own, and their defaults: ``{"quiet_period": "60s"}`` in a set named
-    ``attendance`` makes the option ``attendance_quiet_period``. ``urgent``: its runs go before those of other sets.
+    ``timing``: arrival options that the set has for itself, with their defaults: ``{"quiet_period": "60s"}`` in a set named
+    ``attendance`` makes the option ``attendance_quiet_period``. ``urgent``: its runs are queued before those of other sets.
     """
 
     name: str
@@ -97,7 +98,7 @@ class FileSet:
             raise FormatError(f"set {self.name}: {', '.join(unknown)} is no arrival option; they are {', '.join(TIMING_OPTIONS)}")
 
     def option(self, name: str) -> str:
-        """Return the option that says `name`, an arrival option, for this set."""
+        """Return the name of the option that sets the arrival option `name` for this set."""
         return f"{self.name}_{name}" if name in self.timing else name
 
 
@@ -105,15 +106,17 @@ class FileSet:
 class Format:
     """One vendor format.
 
-    ``mode``: ``snapshot`` – an upload is the whole district; ``changes`` – rows add, change and delete, files load in the
-    order of ``files``, and a refused file leaves the others alone; ``events`` – rows are appended. ``extra_files``: what an
-    unknown file is: ``warn`` or ``ignore``. ``identify_by``: what tells which file is which; by headers, an upload may have
-    several of a kind. ``unsupported``: kinds that are known by their headers and not read. ``lone_zip``: a folder whose only
-    CSV or zip is one zip means that zip. ``broken_records``: whether a record with bytes of no encoding, or a misplaced
-    quote, is refused alone where that is safe, or with its ``file``. ``column_order_option``: the switch option that lets columns
-    stand in any order although the format fixes it.
-    ``sets``: the sets in which the files arrive, the one with the main roster first; none: all of them arrive together.
-    ``other_files``: files that are the format's and not part of the uploads in question, because those are of another set.
+    - ``mode``: ``snapshot``: an upload is the whole district; ``changes``: rows add, change and delete, files load in the order
+      of ``files``, and a rejected file does not affect the others; ``events``: rows are appended
+    - ``extra_files``: how an unknown file is treated: ``warn`` or ``ignore``
+    - ``identify_by``: how a file's kind is recognised; by headers, an upload may have several files of a kind
+    - ``unsupported``: kinds that are recognised by their headers and not read
+    - ``lone_zip``: a folder whose only CSV or zip file is one zip stands for the contents of that zip
+    - ``broken_records``: whether a record with undecodable bytes or a misplaced quote is rejected alone, where that is safe, or
+      with its ``file``
+    - ``column_order_option``: the switch option that accepts any order of columns although the format fixes it
+    - ``sets``: the file sets, the one with the main roster first; empty: all files arrive together
+    - ``other_files``: files of the format that are not part of these uploads, because they belong to another set
     """
 
     name: str
@@ -162,18 +165,18 @@ class Format:
 
     @property
     def file_sets(self) -> tuple[FileSet, ...]:
-        """The sets in which the files arrive; one without a name where the format says nothing of sets."""
+        """The file sets; a single unnamed one if the format declares none."""
         return self.sets or (FileSet(name="", files=tuple(file.name for file in self.files) or ("",), mode=self.mode),)
 
     def file_set(self, name: str) -> FileSet:
-        """Return the set `name`. Raises UnknownFileSet."""
+        """Return the file set `name`. Raises UnknownFileSet."""
         for found in self.file_sets:
             if found.name == name:
                 return found
         raise UnknownFileSet(format=self.name, name=name, known=", ".join(found.name for found in self.sets) or "none")
 
     def for_file_set(self, name: str) -> Format:
-        """Return the format as its uploads of the set `name` are: with the files of that set. Raises UnknownFileSet."""
+        """Return the format reduced to the files of the set `name`. Raises UnknownFileSet."""
         chosen = self.file_set(name)
         if not self.sets:
             return self
@@ -186,13 +189,13 @@ class Format:
         )
 
     def required_sets(self, name: str) -> tuple[str, ...]:
-        """Return the sets that files of the set `name` refer to."""
+        """Return the names of the sets that files of the set `name` refer to."""
         files = self.for_file_set(name).files
         wanted = {other for file in files for other, _ in file.lookups()}
         return tuple(s.name for s in self.file_sets if s.name != name and wanted & set(s.files))
 
     def file_set_of(self, file_name: str) -> str:
-        """Return the name of the set that an uploaded file belongs to, by its name; one that is unknown lies with the first set."""
+        """Return the name of the set that an uploaded file belongs to, by its name; unknown files belong to the first set."""
         wanted = file_name.rpartition("/")[2].casefold()
         kind = next((file.name for file in (*self.files, *self.other_files) if file.file_name.casefold() == wanted), None)
         return next((found.name for found in self.file_sets if kind in found.files), self.file_sets[0].name)
@@ -220,7 +223,7 @@ class Format:
             raise FormatError(f"{self.name}: kinds that are not supported are told by their headers")
 
     def file(self, name: str) -> File:
-        """Return the file ``name``, of whichever set. Raises KeyError."""
+        """Return the file ``name``, of any set. Raises KeyError."""
         for file in (*self.files, *self.other_files):
             if file.name == name:
                 return file

@@ -1,7 +1,7 @@
 """Options that every feed has, and how an option's text becomes a value.
 
-Belongs here: the options common to all formats, parsing, and the order in which settings win.
-Does not belong here: what a verb does with a value; options of one format (they stand in its vendor's folder).
+Belongs here: the options common to all formats, parsing, and the precedence of settings.
+Does not belong here: how a value is used; options of one format (they are declared in its vendor's folder).
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ class UnknownOption(PermanentError):
 
 
 class BadOption(PermanentError):
-    """A setting's text is not a value of its option."""
+    """A setting's text is not a valid value of its option."""
 
     code = "bad_option"
     template = "option {option}: expected {expected}; its default is {default}"
 
 
 class ContradictingOptions(PermanentError):
-    """Two options of one import cannot stand together, or one lacks what it needs."""
+    """Two options of one import exclude each other, or one lacks another that it requires."""
 
     code = "contradicting_options"
     template = "{problem}"
@@ -116,7 +116,7 @@ def options_of(format_: Format) -> dict[str, Option]:
 
 
 def timing_option_names(format_: Format) -> frozenset[str]:
-    """Return the names of the options that say when an upload is taken, those of the sets too."""
+    """Return the names of the options that control when an upload is imported, including those of the sets."""
     return frozenset({*TIMING_OPTIONS, *(option.name for file_set in format_.sets for option in _timing_options(file_set))})
 
 
@@ -129,11 +129,11 @@ def _timing_options(file_set: FileSet) -> tuple[Option, ...]:
 
 
 def parse_option(option: Option, text: str) -> object:
-    """Return the value that `text` stands for.
+    """Return the value of `option` that `text` represents.
 
     Returns: bool (switch), str (choice, format, text, zone, encoding), int (whole), float (percent, up to 100), timedelta
-        (duration), dict of texts (mapping, table), or whatever the JSON text holds (json); None for an optional one that is empty.
-    Raises: BadOption: names the option and what was expected, not the text, which may be a secret put in the wrong place.
+    (duration), dict of texts (mapping, table), or any JSON value (json); None for an optional one that is empty.
+    Raises: BadOption: names the option and what was expected, not the text, which may be a misplaced secret.
     """
     text = text.strip()
     if option.optional and not text:
@@ -149,7 +149,7 @@ def parse_option(option: Option, text: str) -> object:
 def resolve_options(format_: Format, *layers: Mapping[str, str]) -> dict[str, object]:
     """Return the value of every option of `format_`: its default, unless a layer sets it; later layers win.
 
-    Raises: UnknownOption: all names that no option has, at once. BadOption: see `parse_option`. ContradictingOptions.
+    Raises: UnknownOption: lists all unknown names at once. BadOption: see `parse_option`. ContradictingOptions.
     """
     options = options_of(format_)
     texts = {name: option.default for name, option in options.items()}
@@ -201,7 +201,7 @@ def _percent(option: Option, text: str) -> float:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return a time such as 30s, 5m, 1h or 2d. Raises ValueError."""
+    """Return the duration that a text such as 30s, 5m, 1h or 2d represents. Raises ValueError."""
     return _duration(text)
 
 
@@ -227,7 +227,7 @@ def _zone(text: str) -> str:
 
 
 def _encoding(text: str) -> str:
-    "".encode(text)  # LookupError for what is no encoding of text
+    "".encode(text)  # LookupError if the codec is not a text encoding
     return codecs.lookup(text).name
 
 

@@ -1,7 +1,7 @@
-"""Replace rules: what a district's own codes mean, told in its settings and applied before anything is judged.
+"""Replace rules: what a district's own codes mean, set for its feed and applied before validation.
 
-Belongs here: which columns may be named, and how a rule is found. Does not belong here: applying rules to cells (``engine``), or
-where they are kept (``store``).
+Belongs here: which columns a rule may name, and how rules are found. Does not belong here: applying rules to cells
+(``engine``), or where they are stored (``store``).
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from roster_etl.spec.files import Column, File
 from roster_etl.spec.formats import Format
 
 Replacements: TypeAlias = Mapping[str, Mapping[str, str]]  # column → value as uploaded → value to read instead
-Codes: TypeAlias = dict[str, str]  # value as uploaded, folded → value to read instead
+Codes: TypeAlias = dict[str, str]  # value as uploaded, casefolded → value to read instead
 
 
 class BadReplacements(PermanentError):
-    """Replace rules name a column that has none, or say two things of one value."""
+    """Replace rules name a column that cannot be replaced, or contradict each other."""
 
     code = "bad_replacements"
     template = "replacements of the feed in format {format}: {problem}; columns that can be named: {known}"
 
 
 def check_replacements(format_: Format, replacements: Replacements) -> None:
-    """Refuse rules that could not do what they say. Raises BadReplacements with every problem, by column."""
+    """Check that every rule can take effect. Raises BadReplacements with all problems, by column."""
     if problems := list(_problems(format_, replacements)):
         known = ", ".join(dict.fromkeys(_replaceable(format_).values()))
         raise BadReplacements(format=format_.name, problem="; ".join(problems), known=known)
 
 
 def replacement_codes(file: File, name: str, replacements: Replacements) -> Codes:
-    """Return the rules for column `name` of `file` (vendor spelling, or an extension's header); none: nothing is replaced.
+    """Return the rules for column `name` of `file` (vendor spelling, or an extension's header); empty: nothing is replaced.
 
-    Columns are found by name or alias. Neither there nor in values do case and white space at the edges count.
+    Columns are matched by name or alias. Case and surrounding white space are ignored, in columns and in values.
     """
     column = next((column for column in file.columns if column.name == name), None)
     if column is None and not _is_extension(file, name):
@@ -47,7 +47,7 @@ def replacement_codes(file: File, name: str, replacements: Replacements) -> Code
 
 
 def comparison_key(text: str) -> str:
-    """Return `text` as rules compare it."""
+    """Return `text` in the form in which rules compare it: trimmed and casefolded."""
     return text.strip().casefold()
 
 
@@ -78,7 +78,7 @@ def _why_not_replaceable(format_: Format, spelling: str) -> str:
 
 
 def _replaceable(format_: Format) -> dict[str, str]:
-    """Return the columns that rules may name: every spelling, folded → the column's name."""
+    """Return the columns that rules may name: every spelling, casefolded → the column's name."""
     return {
         comparison_key(spelling): column.name
         for file in format_.files
@@ -89,7 +89,7 @@ def _replaceable(format_: Format) -> dict[str, str]:
 
 
 def _is_fixed(file: File, column: Column) -> bool:
-    """Whether the cells of `column` are ids, which tell whose a damaged row may be and so stay as sent, or are never read."""
+    """Return whether `column` cannot be replaced: IDs identify the records of damaged rows, and secrets are never read."""
     return column.secret or column.name in file.key or bool(column.references or column.unique)
 
 

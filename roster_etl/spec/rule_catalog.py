@@ -1,8 +1,8 @@
-"""The promises of a file or a table, one line each, by the names that suites and verdicts share.
+"""The rules of a file or a table, each with the name that suites and verdicts share.
 
-Belongs here: which rules a specification makes, and what each is called. A verdict frame (``engine.validation.validate``) and a suite
-(``projections.suite_generator``) meet by these names and nowhere else, so neither may spell one itself.
-Does not belong here: how a rule is judged, and how many rows may break it.
+Belongs here: which rules a specification defines, and their names. A verdict frame (``engine.validation.validate``) and a suite
+(``projections.suite_generator``) are matched by these names only, so neither may spell one itself.
+Does not belong here: how a rule is checked, and how many rows may break it.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ REFUSED_ROWS = "file: rows refused"
 class Rule:
     """One rule. ``name`` is its name in verdicts and suites; ``columns`` are in vendor spelling.
 
-    What a verdict counts as judged, and as failing, for each ``check``:
+    What a verdict counts as checked, and as failing, for each ``check``:
 
-    - ``header``: 1, and 1 if it does not fit
-    - ``rows``: rows seen; all of them when none was accepted, else none
-    - ``refused``: rows seen, rows refused (because of rows that they refer to, too)
-    - ``key``: rows that got so far, those that an earlier, different row of the same key shuts out (exact repeats do not fail)
-    - ``required``, ``present``: rows, those with an empty cell
-    - ``cell_format``, ``reference``, ``unique``: filled cells, broken ones
-    - ``listed``: filled cells, those that the district's table does not list; none of either where it has no table
-    - ``together``: rows with any of the columns filled, those that lack a needed one
-    - ``any_of``: rows, those where all of the columns are empty
-    - ``not_before``: rows, those with the dates in the wrong order
-    - ``found``: rows with all the columns filled, those whose values do not stand together in the other file
-    - ``repeats``: rows that got so far, those that repeat a key and disagree with its first row
+    - ``header``: 1; 1 if the header is invalid
+    - ``rows``: rows read; all of them if none was accepted, otherwise none
+    - ``refused``: rows read; rows rejected, including those rejected because of a row that they refer to
+    - ``key``: rows that reached this check; those with the key of an earlier, different row (exact repeats do not fail)
+    - ``required``, ``present``: rows; those with an empty cell
+    - ``form``, ``reference``, ``unique``: filled cells; invalid ones
+    - ``listed``: filled cells; those that the district's table does not list; 0 and 0 if it has no table
+    - ``together``: rows with a value in any of the columns; those that lack a required one
+    - ``any_of``: rows; those where all of the columns are empty
+    - ``not_before``: rows; those with the dates in the wrong order
+    - ``found``: rows with values in all the columns; those whose values do not occur together in the other file
+    - ``repeats``: rows that reached this check; those that repeat a key and disagree with its first row
     """
 
     name: str
@@ -62,11 +62,10 @@ class Rule:
 
 
 def file_rules(file: File) -> tuple[Rule, ...]:
-    """Return every promise of `file`: of the file as a whole, of its key, of its columns in order, of its rows.
+    """Return all rules of `file`: of the file as a whole, of its key, of its columns in order, of its rows.
 
-    A key is not promised where rows are changes: several may be about one record.
-
-    Of a family without a last number, no column can be promised anything, since it is unknown how many there are.
+    There is no key rule where rows are changes, because several may be about one record. A family without a last number has
+    no column rules, because the number of its columns is unknown.
     """
     whole = (
         Rule(name=HEADER, check="header"),
@@ -81,9 +80,9 @@ def file_rules(file: File) -> tuple[Rule, ...]:
 
 
 def table_rules(table: str, *, event: bool = False) -> tuple[Rule, ...]:
-    """Return the promises of the canonical table `table`; of one that holds events, nothing is expected to come again.
+    """Return the rules of the canonical table `table`; a table of `event` rows does not expect earlier records again.
 
-    ``key``: records, those whose key an earlier one has. ``rows``: current records, those that the import would leave out.
+    ``key``: records; those with the key of an earlier one. ``rows``: current records; those that the import would remove.
     """
     key = Rule(name=f"{table}: key unique", check="key")
     return (key,) if event else (key, Rule(name=f"{table}: rows against last import", check="rows"))

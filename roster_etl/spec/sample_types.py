@@ -1,7 +1,7 @@
-"""What a vendor's sample facts are made of.
+"""Types for a vendor's sample data.
 
-Belongs here: the shape of sample rows and of a change between two days. The facts live in a vendor's ``sample`` module,
-the writing in ``projections.samples``.
+Belongs here: sample rows, and a change between two days. The data are in a vendor's ``sample`` module; ``projections.samples``
+writes the files.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Row: TypeAlias = dict[str, str]  # header -> cell; a column that is left out is filled by the form that its spec promises
+Row: TypeAlias = dict[str, str]  # header -> cell; an omitted column is filled according to its cell format
 Rows: TypeAlias = dict[str, list[Row]]  # file of the format -> its rows
 Kind: TypeAlias = Literal["created", "updated", "removed", "refused", "doubted"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleChange:
-    """Something that the next day's upload does to `count` records of `file`. ``refused``: rows that an import will refuse."""
+    """A change that the next day's upload makes to `count` records of `file`. ``refused``: rows that an import will reject."""
 
     kind: Kind
     file: str

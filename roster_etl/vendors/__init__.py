@@ -1,6 +1,6 @@
-"""Vendors: one folder of facts a format, found by being there.
+"""Vendors: one folder for each format, discovered automatically.
 
-Belongs here: what a vendor is made of, and finding the vendors. Does not belong here: a list of names, or any verb.
+Belongs here: the parts of a vendor, and the discovery of vendors. Does not belong here: a list of names, or any processing.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class UnknownVendor(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
-    """One vendor: what its document promises, and how its files become canonical tables.
+    """One vendor: the rules of its document, and the mappings of its files to canonical tables.
 
-    ``mappings`` are column plans of ``mapping.column_plan``; for a format of changes, ``change_plan`` says instead what its rows do to what is
-    there. ``package`` is the folder's module, for its codes, sample and README.
+    ``mappings`` are column plans of ``mapping.column_plan``. A delta format has a ``change_plan`` instead, which declares how
+    its rows change the current state. ``package`` is the folder's module, with its codes, sample and README.
     """
 
     format: Format
@@ -45,7 +45,7 @@ class Vendor:
         self._check_sets()
 
     def _check_sets(self) -> None:
-        """Refuse mappings that would make two sets write one table: each publishes on top of what it published itself."""
+        """Reject mappings by which two sets would write one table: each set publishes on top of what it published itself."""
         for file_set in self.format.sets:
             tables = {mapping.to for mapping in self.mappings if mapping.source in file_set.files}
             foreign = sorted(tables & {mapping.to for mapping in self.mappings if mapping.source not in file_set.files})
@@ -60,7 +60,7 @@ class Vendor:
                 raise ValueError(f"{self.format.name}: mappings of {file_set.name} read {', '.join(sorted(read))} of another set")
 
     def for_file_set(self, name: str) -> Vendor:
-        """Return the vendor as far as uploads of one set of files go. Raises UnknownFileSet."""
+        """Return the vendor reduced to uploads of one file set. Raises UnknownFileSet."""
         format_ = self.format.for_file_set(name)
         if format_ is self.format:
             return self
@@ -68,20 +68,20 @@ class Vendor:
         return replace(self, format=format_, mappings=tuple(mapping for mapping in self.mappings if mapping.source in own))
 
     def file_set_for_table(self, table: str) -> str:
-        """Return the set of files that canonical `table` is made of; the first one for a table that none fills."""
+        """Return the name of the file set that fills canonical `table`; the first set if none does."""
         sources = {mapping.source for mapping in self.mappings if mapping.to == table}
         sets = self.format.file_sets
         return next((found.name for found in sets if sources & set(found.files)), sets[0].name)
 
     def folder(self) -> Path:
-        """Return the folder that holds this vendor's facts."""
+        """Return the folder of this vendor."""
         return Path(str(import_module(self.package).__file__)).parent
 
 
 def discover_vendors() -> dict[str, Vendor]:
-    """Return every vendor by its format's name, in the order of the names.
+    """Return all vendors by the name of their format, sorted by name.
 
-    Raises: ValueError: a folder holds no ``VENDOR``, or one whose format has another name than the folder.
+    Raises: ValueError: a folder has no ``VENDOR``, or one whose format has another name than the folder.
     """
     return dict(_vendors())
 
@@ -105,7 +105,7 @@ def _vendors() -> tuple[tuple[str, Vendor], ...]:
 
 
 def _with_format_choices(found: Vendor, names: tuple[str, ...]) -> Vendor:
-    """Return the vendor with the other formats that there are as choices of its options of kind ``format``."""
+    """Return the vendor with the names of the other formats as choices of its options of kind ``format``."""
     others = tuple(name for name in names if name != found.format.name)
     options = tuple(replace(o, choices=others) if o.kind == "format" else o for o in found.format.options)
     return replace(found, format=replace(found.format, options=options))

@@ -1,6 +1,6 @@
-"""Which tables a vendor's files fill, through which mappings, and which files a table is made of.
+"""Table-level lineage of a vendor: the tables that its files fill, through which mappings, and the files of each table.
 
-Belongs here: questions that a vendor's specs alone answer.
+Belongs here: questions that a vendor's specs answer without data.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def mappings_to(vendor: Vendor, table: str) -> tuple[Mapping, ...]:
 
 
 def reads_of(vendor: Vendor, table: str) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
-    """Return the lineage of canonical `table`: its column, and the (file, column) pairs that it is made of; one entry a plan."""
+    """Return the lineage of canonical `table`: its columns, each with its source (file, column) pairs; one entry per plan."""
     if vendor.change_plan is not None:
         return [(target, pairs) for target, pairs in vendor.change_plan.lineage(table).items() if target in TABLES[table].names]
     return [entry for mapping in mappings_to(vendor, table) for entry in mapping.lineage().items()]
 
 
 def files_for(vendor: Vendor, table: str) -> tuple[str, ...]:
-    """Return the vendor files that `table` is made of, in the order of the format."""
+    """Return the vendor files that `table` is computed from, in the order of the format."""
     read = {name for mapping in mappings_to(vendor, table) for name in mapping.files()}
     return tuple(file.name for file in vendor.format.files if file.name in read)

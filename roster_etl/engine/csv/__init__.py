@@ -1,4 +1,4 @@
 """Read CSV bytes strictly: encoding, record boundaries, header and cells as text.
 
-Belongs here: bytes in, text columns and findings about damage out. Not here: what a cell may contain (``validation``).
+Belongs here: from bytes to text columns and findings about damage. Not here: what a cell may contain (``validation``).
 """

@@ -1,7 +1,7 @@
-"""The cells of the records that a survey found sound, as Arrow columns of text.
+"""Parse the sound records of a CSV file into Arrow columns of text.
 
-Belongs here: how pyarrow is told to read what is proven, and nothing but that; the slow road beside it.
-Not here: which records are sound (`survey`).
+Belongs here: the pyarrow options for records that the scan found sound, and the slow parser beside it.
+Not here: which records are sound (``record_scan``).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def parse_columns(content: bytes, scan: RecordScan, width: int) -> list[pa.Array
         parts.append(table)
     chunked = list(reversed(pa.concat_tables(parts).columns))
     parts.clear()
-    return [chunked.pop().combine_chunks() for _ in range(width)]  # so that only one column at a time is held twice
+    return [chunked.pop().combine_chunks() for _ in range(width)]  # frees columns one by one: only one is in memory twice
 
 
 def _parts(scan: RecordScan, sound: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Return the sound records in runs of about _PART bytes.
+    """Split the sound records into runs of about _BATCH_BYTES.
 
-    Each run is one block for pyarrow: where its blocks part the CR and LF of a line end inside a cell, it loses the LF.
+    Each run is parsed as one block: between two blocks pyarrow loses the LF of a CRLF inside a cell.
     """
     sizes = scan.stops[sound].astype(np.int64) - scan.starts[sound] + 1
     part = np.cumsum(sizes) // _BATCH_BYTES
@@ -50,9 +50,9 @@ def _parts(scan: RecordScan, sound: npt.NDArray[np.int64]) -> list[npt.NDArray[n
 
 
 def parse_columns_exactly(content: bytes, starts: Iterable[int], width: int) -> list[pa.Array[Any]]:
-    """Return the cells of the records at `starts`, by column, read one by one: slow, and right by itself.
+    """Return the cells of the records at `starts`, by column, parsed one by one: slow, and independent of pyarrow.
 
-    The judge of last resort, should pyarrow not see the records that were surveyed.
+    Used if pyarrow finds other records than the scan did.
     """
     columns: list[list[str | None]] = [[] for _ in range(width)]
     for start in starts:
@@ -62,7 +62,7 @@ def parse_columns_exactly(content: bytes, starts: Iterable[int], width: int) -> 
 
 
 def _parse_with_pyarrow(body: pa.Buffer, scan: RecordScan, width: int) -> pa.Table:
-    """Return `body`, proven records only, as pyarrow reads it: text as sent, an empty cell is null."""
+    """Parse `body`, sound records only, with pyarrow: text is unchanged, an empty cell is null."""
     source: Any = pa.BufferReader(body)
     return pa.csv.read_csv(
         source,
@@ -76,7 +76,7 @@ def _parse_with_pyarrow(body: pa.Buffer, scan: RecordScan, width: int) -> pa.Tab
             ignore_empty_lines=True,
         ),
         convert_options=pa.csv.ConvertOptions(
-            check_utf8=False,  # the survey did
+            check_utf8=False,  # the scan checked it
             column_types=dict.fromkeys(column_names(width), pa.string()),
             null_values=[""],
             strings_can_be_null=True,
@@ -86,9 +86,9 @@ def _parse_with_pyarrow(body: pa.Buffer, scan: RecordScan, width: int) -> pa.Tab
 
 
 def _cut(content: bytes, scan: RecordScan, records: npt.NDArray[np.int64]) -> pa.Buffer:
-    """Return the bytes of `records`, without a copy where they follow each other.
+    """Return the bytes of `records`, without a copy if they are contiguous.
 
-    They begin with the line end before them: at the very start, pyarrow would take a BOM in a cell for its own.
+    The bytes start with the line end before the first record: pyarrow would remove a BOM at the very start of a cell.
     """
     edges = np.flatnonzero(np.diff(records) > 1)
     firsts, lasts = records[np.append(0, edges + 1)], records[np.append(edges, len(records) - 1)]
@@ -98,5 +98,5 @@ def _cut(content: bytes, scan: RecordScan, records: npt.NDArray[np.int64]) -> pa
 
 
 def column_names(width: int) -> list[str]:
-    """Return the names of the columns of a table of text: c0, c1 and so on."""
+    """Return the column names of a table of text: c0, c1 and so on."""
     return [f"c{i}" for i in range(width)]

@@ -1,6 +1,6 @@
-"""What is said about, and kept of, the records that are not sound.
+"""Report records that are not sound, and keep their cells as evidence.
 
-Belongs here: limits, the words for faults, findings of records, evidence. Not here: finding the faults (`survey`).
+Belongs here: limits, messages for faults, findings of records, evidence. Not here: detecting the faults (``record_scan``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from roster_etl.engine.csv.record_scan import FINDING_CODES, LONG, RAGGED, REPEA
 from roster_etl.frames.arrow import FINDINGS, findings_frame, to_frame
 from roster_etl.spec.findings import Finding
 
-FIRST_ROW = 2  # the number of the record under the header
+FIRST_ROW = 2  # the record number of the first record below the header
 
 FAULTS: dict[Fault, str] = {
     "stray_quote": "a quote stands inside an unquoted cell",
@@ -30,12 +30,14 @@ FAULTS: dict[Fault, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much a file may hold. What is larger gives a finding, never a crash.
+    """Size limits of a file. Exceeding one gives a finding, never a crash.
 
-    ``cell_chars``: characters in a cell. ``columns``: cells in the header. ``file_bytes``: below 2 GiB.
-    ``undecodable_pct``: the share of records with undecodable bytes up to which they are refused alone. ``stray_quotes``:
-    whether a record with a misplaced quote is refused alone; else it refuses the file.
-    ``evidence_bytes``: how much of the damaged records is kept.
+    - ``cell_chars``: characters in a cell
+    - ``columns``: cells in the header
+    - ``file_bytes``: below 2 GiB
+    - ``undecodable_pct``: the percentage of records with undecodable bytes up to which only these records are rejected
+    - ``stray_quotes``: whether a record with a misplaced quote is rejected alone; otherwise the file is rejected
+    - ``evidence_bytes``: how many bytes of damaged records are kept
     """
 
     cell_chars: int = 1 << 20
@@ -52,15 +54,15 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 STRICT_LIMITS = Limits(undecodable_pct=0.0, stray_quotes=False)
-"""For formats where one broken record refuses its file."""
+"""For formats in which one damaged record rejects its file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DamagedRecord:
     """A record that could not be read with certainty.
 
-    ``cells``: its text as far as cells can be told apart, undecodable bytes as U+FFFD; empty where the record, or all of
-    them together, is more than `Limits.evidence_bytes` allows. Which cell belongs to which column is unsure.
+    ``cells``: its text, split into cells as far as possible, undecodable bytes as U+FFFD. Empty if the record, or all damaged
+    records together, exceed `Limits.evidence_bytes`. Which cell belongs to which column is uncertain.
     """
 
     row: int
@@ -71,7 +73,7 @@ class DamagedRecord:
 def record_findings(
     file_findings: tuple[Finding, ...], scan: RecordScan, codes: Codes, header: tuple[str, ...], limits: Limits
 ) -> pd.DataFrame:
-    """Return one finding a refused record, in file order, after those of the file."""
+    """Return the findings of the file, then one finding per rejected record, in file order."""
     places = np.flatnonzero(codes >= RAGGED)
     messages = {
         REPEATED: "The record repeats the header.",
@@ -102,7 +104,7 @@ def _ragged(cells: int, width: int) -> str:
 
 
 def damaged_records(content: bytes, scan: RecordScan, codes: Codes, limits: Limits) -> Iterator[DamagedRecord]:
-    """Yield the refused records with their cells, as long as there is room for them."""
+    """Yield the rejected records with their cells, up to `Limits.evidence_bytes` in total."""
     room = limits.evidence_bytes
     for place in np.flatnonzero(codes >= RAGGED):
         start, size = int(scan.starts[place]), int(scan.stops[place] - scan.starts[place])

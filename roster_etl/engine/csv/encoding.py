@@ -1,7 +1,7 @@
-"""What the bytes of a file are before they are a table: its encoding, or that it is no text at all.
+"""Detect the encoding of a file's bytes, reject files that are not text, and convert legacy encodings to UTF-8.
 
-Belongs here: recognising other encodings and binary files, and turning a declared legacy encoding into UTF-8.
-Not here: which records hold undecodable bytes (`survey`).
+Belongs here: recognising other encodings and binary files, and decoding a declared legacy encoding.
+Not here: which records have undecodable bytes (``record_scan``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from roster_etl.spec.findings import Finding
 
 BOM = codecs.BOM_UTF8
-_HEAD = 4096  # bytes looked at for the pattern of NULs that UTF-16 and UTF-32 leave in Latin text
+_HEAD = 4096  # bytes checked for the pattern of NULs that UTF-16 and UTF-32 have in Latin text
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "UTF-32 (little-endian)"),
@@ -36,7 +36,7 @@ _BINARIES = (
 
 @dataclass(frozen=True, kw_only=True)
 class DecodedText:
-    """A file's bytes as UTF-8 without BOM starting at ``start``, and what was noticed on the way to them."""
+    """A file's bytes as UTF-8, the text starting after a BOM at ``start``, and the findings of decoding it."""
 
     content: bytes
     start: int
@@ -44,12 +44,11 @@ class DecodedText:
 
 
 def to_utf8(content: bytes, encoding: str) -> DecodedText | Finding:
-    """Return `content` as UTF-8, or the finding that refuses it. Valid UTF-8 is returned as it is, without a copy.
+    """Return `content` as UTF-8, or the finding that rejects it. Valid UTF-8 is returned without a copy.
 
-    Bytes that are neither, record by record, pass through here when `encoding` is UTF-8.
+    If `encoding` is UTF-8, undecodable bytes are not an error here: the scan rejects their records.
 
     Raises: LookupError: `encoding` is no known text encoding.
-    Source: HEADLESS.md, "Bytes that are not UTF-8 refuse the file".
     """
     declared = codecs.lookup(encoding).name
     if declared in ("utf-8", "utf-8-sig"):
@@ -68,12 +67,12 @@ def to_utf8(content: bytes, encoding: str) -> DecodedText | Finding:
 
 
 def refusal(code: str, message: str, *, row: int | None = None, count: int = 1) -> Finding:
-    """Return the finding that refuses a whole file."""
+    """Return the finding that rejects a whole file."""
     return Finding(severity="file", code=code, message=message, row=row, count=count)
 
 
 def ends_inside_character(content: bytes) -> bool:
-    """Tell whether the last UTF-8 character of `content` is cut off, as by a broken transfer."""
+    """Return whether the last UTF-8 character of `content` is cut off, as after a broken transfer."""
     for back in range(1, min(4, len(content) + 1)):
         lead = content[-back]
         if lead & 0xC0 != 0x80:
@@ -82,7 +81,7 @@ def ends_inside_character(content: bytes) -> bool:
 
 
 def is_ascii_compatible(encoding: str) -> bool:
-    """Tell whether an ASCII byte is always itself in `encoding`, whatever byte stands before it."""
+    """Return whether an ASCII byte always represents itself in `encoding`, whatever byte precedes it."""
     letters = "".join(map(chr, range(128)))
     try:
         return letters.encode() == letters.encode(encoding) and all(
@@ -101,7 +100,7 @@ def _info(message: str) -> Finding:
 
 
 def _is_non_ascii_utf8(content: bytes) -> bool:
-    """Tell whether `content` holds characters beyond ASCII, all in valid UTF-8, which no legacy text is by chance."""
+    """Return whether `content` has non-ASCII characters, all in valid UTF-8: legacy text is practically never valid UTF-8."""
     if content.isascii():
         return False
     try:
@@ -112,7 +111,7 @@ def _is_non_ascii_utf8(content: bytes) -> bool:
 
 
 def _detect_other_type(content: bytes) -> Finding | None:
-    """Return the finding that refuses what is not even meant to be UTF-8 text, if so."""
+    """Return the finding that rejects another encoding or a binary file; None if neither is detected."""
     for magic, name in _BINARIES:
         if content.startswith(magic):
             return refusal("unknown_file_type", f"The file is no CSV file; it looks like {name}.")
@@ -126,7 +125,7 @@ def _detect_other_type(content: bytes) -> Finding | None:
 
 
 def _detect_nul_pattern(head: bytes) -> str | None:
-    """Name what the NULs in `head` and their places speak for; None: nothing."""
+    """Return the encoding or file type that the positions of NULs in `head` indicate; None: nothing."""
     if 0 not in head:
         return None
     empty = tuple(head[place::4].count(0) > 0.4 * len(head[place::4]) for place in range(4))
@@ -140,9 +139,9 @@ def _detect_nul_pattern(head: bytes) -> str | None:
 
 
 def _row(content: bytes, error: UnicodeError) -> int | None:
-    """Return the line, blank ones not counted, that a decoding error lies in, if lines can be told from the bytes.
+    """Return the line of a decoding error, not counting blank lines, if lines can be found in the bytes.
 
-    Line ends inside quoted cells count here: the structure is unknown before the bytes are text.
+    Line ends inside quoted cells count, because quoting is unknown before the bytes are decoded.
     """
     if not isinstance(error, UnicodeDecodeError) or not is_ascii_compatible(error.encoding):
         return None

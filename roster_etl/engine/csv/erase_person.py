@@ -1,7 +1,7 @@
-"""Taking one person out of the bytes of a file, so that the rest stays as it was sent, record by record.
+"""Erase one person from the bytes of a file; all other bytes and the record numbers stay unchanged.
 
-Belongs here: finding the records and cells that name a person, and emptying them. Not here: which columns hold ids of people, and
-keeping the bytes.
+Belongs here: finding the records and cells that name a person, and emptying them. Not here: which columns hold IDs of people, and
+storing the bytes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 _CELL = re.compile(r'("(?:[^"]|"")*"[^,\r\n]*|[^,\r\n]*)(,|\r\n|\n|\r|\Z)')
-_SHORTEST_TOKEN = 4  # a shorter id is a number like any other, and says nothing in a line that cannot be read
+_SHORTEST_TOKEN = 4  # a shorter ID could be any number, so it identifies nobody in a line without columns
 
 
 @dataclass(frozen=True, kw_only=True)
 class PersonIdentifiers:
-    """By what a person is told. ``ids``: in columns of ids; ``values``: in any cell, whole, without regard to case."""
+    """The identifiers of a person. ``ids``: matched in ID columns; ``values``: matched with any whole cell, ignoring case."""
 
     ids: frozenset[str]
     values: frozenset[str] = frozenset()
@@ -25,7 +25,7 @@ class PersonIdentifiers:
 
 @dataclass(frozen=True, kw_only=True)
 class ErasedFile:
-    """A file without a person. ``rows``: the numbers of the records (header = 1) in which something was emptied."""
+    """A file without the person. ``rows``: the numbers of the records (header = 1) in which cells were emptied."""
 
     content: bytes
     rows: tuple[int, ...]
@@ -46,14 +46,15 @@ def erase_person(
     mention_columns: Collection[int],
     encoding: str = "utf-8",
 ) -> ErasedFile:
-    """Empty the records that are about `person`, and the cells of others that name them.
+    """Empty the records about `person`, and the cells of other records that name the person.
 
-    An emptied record keeps its commas: it is no record any more, and those below keep their numbers.
+    An emptied record keeps its commas: it no longer counts as a record, and the records below keep their numbers.
 
-    Args: own: positions of columns by which a record is the person's; mention_columns: of columns by which it only names them.
+    Args: own_columns: positions of ID columns that make a record the person's own; mention_columns: positions of ID columns that
+          only mention the person.
     """
     wide = not codecs.lookup(encoding).name.startswith(("utf-8", "cp", "iso8859", "ascii", "latin", "mac"))
-    text = content.decode(encoding) if wide else content.decode("latin-1")  # one sign a byte: what stays is what was sent
+    text = content.decode(encoding) if wide else content.decode("latin-1")  # one character per byte keeps all other bytes
     parts: list[str] = []
     rows, done = [], 0
     for number, cells in enumerate(_records(text), start=1):
@@ -68,7 +69,7 @@ def erase_person(
 
 
 def erase_person_lines(content: bytes, person: PersonIdentifiers) -> bytes:
-    """Empty every line of a damaged file in which the person may be named: where its records begin is not certain."""
+    """Empty every line of a damaged file that may name the person, since its record boundaries are uncertain."""
     tokens = [token for token in (*person.ids, *person.values) if len(token) >= _SHORTEST_TOKEN]
     if not tokens:
         return content
@@ -92,7 +93,7 @@ def _cells_to_erase(
 
 
 def _records(text: str) -> Iterator[list[_Cell]]:
-    """Yield the cells of each record, with their places; wholly empty lines are no records."""
+    """Yield the cells of each record, with their positions; completely empty lines are not records."""
     cells: list[_Cell] = []
     for match in _CELL.finditer(text):
         cells.append(_Cell(match.start(1), match.end(1), _cell_text(match[1])))
@@ -105,7 +106,7 @@ def _records(text: str) -> Iterator[list[_Cell]]:
 
 
 def _cell_text(cell: str) -> str:
-    """Return the text that a cell stands for."""
+    """Return the unquoted text of a cell."""
     if cell.startswith('"') and cell.rstrip().endswith('"') and len(cell.rstrip()) > 1:
         cell = cell.rstrip()[1:-1].replace('""', '"')
     try:

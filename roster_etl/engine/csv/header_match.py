@@ -1,6 +1,6 @@
-"""Match the header line of an upload with the columns that a file's spec promises.
+"""Match the header line of an upload with the columns that a file's spec declares.
 
-Belongs here: names only. Reading is in ``engine.csv.reader``, the cells are judged in ``engine.validation.validate``.
+Belongs here: names only. ``engine.csv.reader`` reads the file, ``engine.validation.validate`` checks the cells.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from roster_etl.spec.findings import Finding, strip_control_chars
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Which column of the upload is what.
+    """The result of matching an upload's header with a file's spec.
 
-    ``positions``: spec column name → position in the upload, in spec order (numbered family members included);
-    ``columns``: the spec columns under those names; ``extensions``: header as uploaded → position;
-    ``families``: family pattern → its members in the upload, in order of their number.
+    - ``positions``: spec column name → position in the upload, in spec order (numbered family members included)
+    - ``columns``: the spec columns under those names
+    - ``extensions``: header as uploaded → position
+    - ``families``: family pattern → its members in the upload, in order of their number
     """
 
     positions: dict[str, int]
@@ -35,10 +36,10 @@ class Header:
 def match_header(
     header: Sequence[str], file: File, *, relaxed: frozenset[str] = frozenset(), fixed_order: bool = False
 ) -> Header:
-    """Match `header` (as uploaded) with `file`, without regard to case and order.
+    """Match `header` (as uploaded) with `file`, ignoring case and order.
 
     Args:    relaxed: required columns that a district option made optional; fixed_order: the format fixes the order.
-    Returns: positions of what was recognised, with findings; ``refused`` is the code that refuses the file, or None.
+    Returns: positions of the recognised columns, with findings; ``refused``: the code that rejects the file, or None.
     Source:  Clever section 3 ("headers must match exactly; order does not matter; case-sensitive matching is not required").
     """
     columns, matched, extensions, hidden, unexpected = _classify_columns(header, file)
@@ -53,7 +54,7 @@ def match_header(
     refused = "duplicate_column" if twice else "missing_column" if missing else None
     if not refused and fixed_order and (order := _order_finding(file, matched)):
         findings, refused = [*findings, order], "column_order"
-    if not matched:  # perhaps the first row of data: none of its cells may end up in a finding
+    if not matched:  # perhaps the first row of data: no finding may contain its cells
         findings, refused = [_unrecognised_finding(file)], "unrecognised_headers"
     return Header(
         positions={name: places[0] for name, places in _in_spec_order(file, matched).items()},
@@ -68,7 +69,7 @@ def match_header(
 def _classify_columns(
     header: Sequence[str], file: File
 ) -> tuple[dict[str, Column], dict[str, list[int]], dict[str, list[int]], list[str], list[str]]:
-    """Return the columns that were recognised, the places of each, those of extensions, and the spellings of secrets and of the rest."""
+    """Return the recognised columns, their positions, those of extensions, and the spellings of secret and of unknown columns."""
     known = _columns_by_spelling(file)
     columns: dict[str, Column] = {}
     matched: dict[str, list[int]] = {}
@@ -90,7 +91,7 @@ def _classify_columns(
 
 
 def is_secret_column(spelling: str, file: File) -> bool:
-    """Tell whether the cells under a header of `file` are never read and never kept: a secret column, or one that looks it."""
+    """Return whether the cells under a header of `file` must not be read or stored: a secret column, or one named like it."""
     column = _columns_by_spelling(file).get(spelling.casefold()) or _family_column(file.families, spelling)
     if column:
         return column.secret
@@ -125,7 +126,7 @@ def _family_members(family: Family, matched: dict[str, list[int]]) -> tuple[str,
 
 def _is_extension(file: File, spelling: str) -> bool:
     folded = spelling.casefold()
-    if strip_control_chars(spelling) != spelling:  # a name that no database takes
+    if strip_control_chars(spelling) != spelling:  # databases reject such a name
         return False
     return any(folded.startswith(prefix) and len(folded) > len(prefix) for prefix in file.extensions)
 

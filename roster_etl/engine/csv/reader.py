@@ -1,9 +1,9 @@
-"""Reading a CSV file strictly: every record as it was sent, or a finding that says why not.
+"""Read a CSV file strictly: each record unchanged, or a finding that says why it cannot be read.
 
 Belongs here: bytes to a table of text, and the findings of records and files that cannot be read with certainty.
 Not here: what columns mean, trimming, control characters, duplicate or missing headers, empty files (the caller's).
 
-The records are surveyed first (`scan_records`); those with a doubt are cut out, and only the proven rest goes to pyarrow.
+The records are scanned first (`scan_records`); uncertain ones are cut out, and only the sound ones are parsed with pyarrow.
 """
 
 from __future__ import annotations
@@ -37,19 +37,20 @@ from roster_etl.spec.findings import Finding
 
 __all__ = ["DEFAULT_LIMITS", "STRICT_LIMITS", "DamagedRecord", "Limits", "RawFile", "raw_file_of", "read_csv", "read_header"]
 
-_NAMED_ROWS = 10  # how many records a refusal of the file names
+_NAMED_ROWS = 10  # how many records the message of a rejected file lists
 _WHITE = " \t\ufeff\u00a0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawFile:
-    """A file as it was sent.
+    """A file as it was uploaded.
 
-    ``header``: the names as uploaded, BOM and outer white space off. ``table``: one row a complete record, columns
-    "c0", "c1", … of text, an empty cell is null. ``rows``: the record number of each row of the table (header = 1).
-    ``rows_read``: records under the header, those of commas only counted, empty lines not. ``findings``: as
-    `frames.arrow.FINDINGS`, ``file`` null. ``refused``: the code that the whole file is refused for; then ``table`` is
-    empty.
+    - ``header``: the names as uploaded, without BOM and outer white space
+    - ``table``: one row per complete record, text columns "c0", "c1", …; an empty cell is null; no rows if ``refused``
+    - ``rows``: the record number of each row of the table (header = 1)
+    - ``rows_read``: records below the header, including those of commas only, without empty lines
+    - ``findings``: as `frames.arrow.FINDINGS`, ``file`` null
+    - ``refused``: the code that rejects the whole file, or None
     """
 
     header: tuple[str, ...]
@@ -62,15 +63,14 @@ class RawFile:
 
 
 def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS, window: int = WINDOW) -> RawFile:
-    """Read a comma-separated file of text, quoted as in RFC 4180; lines end in LF, CRLF or CR.
+    """Read a comma-separated text file, quoted as in RFC 4180; lines end in LF, CRLF or CR.
 
-    No value is interpreted: ``NULL``, ``007`` and ``1E5`` arrive as they were sent, white space included. An empty file
-    has no header and no findings.
+    No value is interpreted: ``NULL``, ``007`` and ``1E5`` stay as they are, and so does white space. An empty file has no header
+    and no findings.
 
-    Args:    encoding: what the bytes are where they are not UTF-8. window: bytes surveyed together.
-    Returns: grain: one table row a record that is certain.
+    Args:    encoding: the encoding of bytes that are not UTF-8. window: how many bytes are scanned at once.
+    Returns: grain: one table row per record that is certain.
     Raises:  LookupError: `encoding` is no known text encoding. Bad data never raises.
-    Source:  HEADLESS.md, "row is the record number" and "Bytes that are not UTF-8".
     """
     if len(content) > limits.file_bytes:
         return _too_large_file(len(content), limits)
@@ -89,7 +89,7 @@ def read_csv(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAUL
 
 
 def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...] | Finding:
-    """Return the column names alone, as `read_csv` would; none of an empty file; or the finding that refuses the file.
+    """Return only the column names, as `read_csv` does; empty for an empty file; or the finding that rejects the file.
 
     Raises: LookupError: `encoding` is no known text encoding.
     """
@@ -103,7 +103,7 @@ def read_header(content: bytes, *, encoding: str = "utf-8", limits: Limits = DEF
 
 
 def raw_file_of(header: Sequence[str], rows: Sequence[int], records: Sequence[Sequence[str]]) -> RawFile:
-    """Return records whose cells are known as if they had been read from a file, under the numbers that they had."""
+    """Return records with known cells as if they had been read from a file, with the given record numbers."""
     columns = [pa.array([record[at] or None for record in records], pa.string()) for at in range(len(header))]
     return RawFile(
         header=tuple(header),
@@ -125,7 +125,7 @@ def _too_large_finding(size: int, limits: Limits) -> Finding:
 
 
 def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...] | Finding, int]:
-    """Return the column names and where the record ends, or the finding that refuses the file."""
+    """Return the column names and the end of the header record, or the finding that rejects the file."""
     record = read_record(content, start)
     if record.fault:
         return refusal("malformed_csv", f"Record 1, the header: {FAULTS[record.fault]}.", row=1), record.stop
@@ -144,7 +144,7 @@ def _header(content: bytes, start: int, limits: Limits) -> tuple[tuple[str, ...]
 
 
 def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits, window: int) -> RawFile:
-    """Read what follows the header. `start`: the header's line end."""
+    """Read the records below the header. `start`: the offset of the header's line end."""
     content = text.content
     found = scan_records(content, start, width=len(header), max_cell_chars=limits.cell_chars, window=window)
     finding = _structure_refusal(found) or _encoding_refusal(content, found, limits) or _quoting_refusal(found, limits)
@@ -170,7 +170,7 @@ def _body(text: DecodedText, header: tuple[str, ...], start: int, limits: Limits
 
 
 def _structure_refusal(scan: RecordScan) -> Finding | None:
-    """Return the finding that refuses a file whose quoting breaks."""
+    """Return the finding that rejects a file because its quoting is broken."""
     if scan.broken is None:
         return None
     row = len(scan.codes) + FIRST_ROW - 1
@@ -178,7 +178,7 @@ def _structure_refusal(scan: RecordScan) -> Finding | None:
 
 
 def _encoding_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Finding | None:
-    """Return the finding that refuses a file of which too much, or the very end, is no UTF-8."""
+    """Return the finding that rejects a file with too many records that are not UTF-8, or a cut-off last character."""
     rows = np.flatnonzero(scan.codes == UNDECODABLE) + FIRST_ROW
     if not len(rows):
         return None
@@ -193,7 +193,7 @@ def _encoding_refusal(content: bytes, scan: RecordScan, limits: Limits) -> Findi
 
 
 def _quoting_refusal(scan: RecordScan, limits: Limits) -> Finding | None:
-    """Return the finding that refuses a file because of a misplaced quote, where none is forgiven."""
+    """Return the finding that rejects a file because of a misplaced quote, if the limits allow none."""
     rows = np.flatnonzero(scan.codes == STRAY) + FIRST_ROW
     if limits.stray_quotes or not len(rows):
         return None
@@ -202,7 +202,7 @@ def _quoting_refusal(scan: RecordScan, limits: Limits) -> Finding | None:
 
 
 def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArray[np.bool_] | None:
-    """Return which rows repeat the header, as files that were joined do; None if no row does."""
+    """Return which rows repeat the header, as in concatenated files; None if none does."""
     same: npt.NDArray[np.bool_] | None = None
     for column, name in zip(columns, header, strict=True):
         trimmed: Any = pc.fill_null(pc.utf8_trim(column, _WHITE), pa.scalar(""))
@@ -214,7 +214,7 @@ def _repeats(columns: list[pa.Array[Any]], header: tuple[str, ...]) -> npt.NDArr
 
 
 def _refused_file(finding: Finding, *others: Finding, header: tuple[str, ...] = (), rows_read: int = 0) -> RawFile:
-    """Return a file of which nothing is used."""
+    """Return the result for a rejected file, without rows."""
     return _file_without_rows(header, findings_frame((finding, *others)), rows_read, finding.code)
 
 

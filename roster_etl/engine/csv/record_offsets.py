@@ -1,11 +1,11 @@
-"""Where the records and cells of a CSV file lie, told from its bytes.
+"""Find the byte offsets of the records and cells of a CSV file.
 
-Belongs here: the grammar (RFC 4180 with LF, CRLF or CR line ends, comma only), once over whole windows of bytes with
-numpy, and once for a single record. Not here: what a cell means, encodings, limits, findings.
+Belongs here: the grammar (RFC 4180 with LF, CRLF or CR line ends, comma only), implemented twice: for whole windows of bytes with
+numpy, and for a single record. Not here: what a cell means, encodings, limits, findings.
 
-A window is trusted only where its quoting is proven: every quote opens at the start of a cell, closes before a comma or
-a line end, or is doubled inside a quoted cell. The first record for which that fails is read alone, by `read_record`.
-The bytes must be an encoding in which comma, quote, CR and LF are those ASCII bytes and nothing else (UTF-8 is).
+A window is used only if its quoting is proven: every quote opens at the start of a cell, closes before a comma or
+a line end, or is doubled inside a quoted cell. The first record that breaks this rule is read alone, by `read_record`.
+The bytes must be in an encoding in which comma, quote, CR and LF are those ASCII bytes and nothing else (UTF-8 is).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 Offsets = npt.NDArray[np.int64]
 
-WINDOW = 1 << 19  # bytes looked at together: numpy's temporaries stay in the processor's cache
-RESTART = 1 << 13  # the first window after records that had to be read alone; doubles up to WINDOW
-MIN_PROVEN_RECORDS = 32  # proven records before a quote out of place: with fewer, windows cost more than they save
+WINDOW = 1 << 19  # bytes per window: numpy's temporaries fit into the processor's cache
+RESTART = 1 << 13  # bytes of the first window after records that were read alone; doubles up to WINDOW
+MIN_PROVEN_RECORDS = 32  # proven records before a misplaced quote; with fewer, windows cost more time than they save
 MAX_RECORD_RUN = 1 << 10  # records read alone before a window is tried again
 
 QUOTE, COMMA, LF, CR = b'",\n\r'
@@ -41,9 +41,9 @@ FATAL: frozenset[Fault] = frozenset({"dangling_quote", "text_after_quote", "open
 class Record:
     """One record, read alone. ``cells`` are the byte ranges of its cells, quotes included.
 
-    ``fault`` ``stray_quote``: a quote inside an unquoted cell, while it is certain where the record ends. The others
-    are fatal: what follows cannot be told apart, and, where a closing quote has lost its opening one
-    (``dangling_quote``), neither can what went before.
+    ``fault``: ``stray_quote`` is a quote inside an unquoted cell of a record whose end is certain. All other faults are fatal:
+    the records that follow are uncertain. After ``dangling_quote`` (a closing quote without its opening one), so are the
+    preceding ones.
     """
 
     start: int
@@ -54,12 +54,14 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Consecutive records of a file. Wholly empty lines are no records.
+    """Consecutive records of a file. Completely empty lines are not records.
 
-    ``starts`` and ``stops``: byte ranges of the records, without line ends. ``commas``: offsets of the commas that part
-    cells; those of record i begin at ``first[i]`` and are ``cells[i] - 1``. ``quotes[i]``: quotes in record i.
-    ``faulty[i]``: record i has a fault. ``broken``: the fatal fault of the last record; no block follows then.
-    ``end``: the offset behind the block.
+    - ``starts``, ``stops``: byte ranges of the records, without line ends
+    - ``commas``: offsets of the separating commas; record i has ``cells[i] - 1`` of them, from ``first[i]`` on
+    - ``quotes[i]``: number of quotes in record i
+    - ``faulty[i]``: whether record i has a fault
+    - ``broken``: the fatal fault of the last record, after which no block follows
+    - ``end``: the offset after the block
     """
 
     starts: Offsets
@@ -75,7 +77,7 @@ class Block:
 
 
 def skip_line_ends(content: bytes, start: int) -> int:
-    """Return the offset of the first byte from `start` on that is no line end."""
+    """Return the offset of the first byte from `start` on that is not a line end."""
     found = _LINE_ENDS.match(content, start)
     return found.end() if found else start
 
@@ -103,10 +105,10 @@ def read_record(content: bytes, start: int) -> Record:
 
 
 def _stray_fault(strays: int, *, dangling: bool) -> Fault | None:
-    """Tell a quote that is only out of place from the closing half of a pair whose opening half is lost.
+    """Distinguish a merely misplaced quote from a closing quote whose opening quote is lost.
 
-    ``Robert "Bob"`` and ``6" pipe`` end where their line ends however they are read. A single quote at the end of a cell
-    may close a quoted value that began lines before: then those lines were read wrongly.
+    ``Robert "Bob"`` and ``6" pipe`` end at their line end in any reading. A single quote at the end of a cell may close a quoted
+    value that began lines earlier; in that case those lines were read wrongly.
     """
     if not strays:
         return None
@@ -139,7 +141,7 @@ def scan_blocks(content: bytes, start: int, *, window: int = WINDOW) -> Iterator
 
 
 def _records(content: bytes, start: int, count: int) -> Iterator[Record]:
-    """Yield up to `count` records, read one by one; a fatal one is the last."""
+    """Yield up to `count` records, read one by one; stops after a fatal fault."""
     position = skip_line_ends(content, start)
     while position < len(content) and count:
         record = read_record(content, position)
@@ -150,7 +152,7 @@ def _records(content: bytes, start: int, count: int) -> Iterator[Record]:
 
 
 def _scan_window(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Block | None, bool]:
-    """Return the complete records of a window up to the first quote out of place, and whether there is one."""
+    """Return the complete records of a window up to the first misplaced quote, and whether there is one."""
     part = data[start:stop]
     line_end = (part == LF) | (part == CR)
     comma = part == COMMA
@@ -158,7 +160,7 @@ def _scan_window(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Bl
     quotes = np.flatnonzero(is_quote)
     reach, crossing = len(part), False
     if len(quotes):
-        inside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(bool)  # wraps at 256, which keeps the parity
+        inside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(bool)  # wraps at 256, which preserves the parity
         crossing = bool(np.any(line_end & inside))
         line_end &= ~inside
         comma &= ~inside
@@ -173,9 +175,9 @@ def _scan_window(data: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[Bl
 
 
 def _first_misplaced_quote(data: npt.NDArray[np.uint8], quotes: Offsets, start: int, size: int) -> int:
-    """Return the place in the window of the first quote that breaks the grammar; `size` if none does.
+    """Return the position in the window of the first quote that breaks the grammar; `size` if none does.
 
-    The window begins with a record, so its quotes open and close by turns; a doubled quote closes and opens at once.
+    The window begins with a record, so its quotes alternately open and close; a doubled quote closes and opens at once.
     """
     opening, closing = quotes[0::2], quotes[1::2]
     before = _QUOTE_NEIGHBORS[data[np.maximum(opening - 1, 0) + start]] | (opening == 0)
@@ -186,7 +188,7 @@ def _first_misplaced_quote(data: npt.NDArray[np.uint8], quotes: Offsets, start: 
 
 
 def _block(start: int, ends: Offsets, commas: Offsets, quotes: Offsets, *, crossing: bool) -> Block:
-    """Return the records that end at `ends` (places in a window that begins at `start`); empty lines fall out."""
+    """Return the records that end at `ends` (positions in a window that begins at `start`), without empty lines."""
     begins = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1))
     filled = begins < ends
     starts, stops = begins[filled], ends[filled]

@@ -1,7 +1,7 @@
-"""Which records of a CSV body can be read with certainty, and why the others cannot.
+"""Classify the records of a CSV body: which can be read with certainty, and why the others cannot.
 
-Belongs here: the verdict on each record (width, blankness, quoting, size, decodable bytes). No cell is read for a
-record that is sound; that is left to whoever cuts the sound ones out.
+Belongs here: the code of each record (width, blankness, quoting, size, decodable bytes). Cells of sound records are parsed
+elsewhere (``arrow_columns``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from roster_etl.engine.csv.record_offsets import WINDOW, Block, Fault, cell_text
 
 Codes = npt.NDArray[np.uint8]
 
-# A record's verdict. Where several fit, the highest stands.
+# Codes of a record. If several apply, the highest wins.
 SOUND, BLANK, RAGGED, REPEATED, LONG, STRAY, UNDECODABLE = range(7)
 FINDING_CODES = {
     RAGGED: "ragged_row",
@@ -29,10 +29,10 @@ FINDING_CODES = {
 
 @dataclass(frozen=True, kw_only=True)
 class RecordScan:
-    """Every record of a body, in file order: byte range, cells, verdict.
+    """All records of a body, in file order: byte range, number of cells, code.
 
-    ``broken``: the fatal fault of the last record, behind which nothing was read. ``quotes``, ``line_end_in_quotes``:
-    whether any record holds them.
+    ``broken``: the fatal fault of the last record, after which nothing was read. ``quotes``, ``line_end_in_quotes``: whether any
+    record contains them.
     """
 
     starts: npt.NDArray[np.int32]
@@ -45,9 +45,9 @@ class RecordScan:
 
 
 def scan_records(content: bytes, start: int, *, width: int, max_cell_chars: int, window: int = WINDOW) -> RecordScan:
-    """Judge every record of `content` from `start` on against a header of `width` cells.
+    """Classify all records of `content` from `start` on, for a header of `width` cells.
 
-    Args: longest_cell: characters that a cell may have. `content` is shorter than 2 GiB.
+    Args: max_cell_chars: the largest allowed number of characters in a cell. `content` is smaller than 2 GiB.
     """
     starts, stops, cells, codes = [_no_offsets()], [_no_offsets()], [_no_offsets()], [np.zeros(0, np.uint8)]
     quotes = crossing = False
@@ -78,7 +78,7 @@ def _no_offsets() -> npt.NDArray[np.int32]:
 
 
 def _classify_records(content: bytes, begin: int, block: Block, width: int, max_cell_chars: int) -> Codes:
-    """Return the verdict on each record of `block`, which begins at `begin`."""
+    """Return the code of each record of `block`, which begins at `begin`."""
     length = block.stops - block.starts
     codes = np.where(block.cells == width, SOUND, RAGGED).astype(np.uint8)
     codes[length == block.cells - 1] = BLANK
@@ -102,13 +102,13 @@ def _has_only_empty_cells(content: bytes, block: Block, candidates: npt.NDArray[
 
 
 def _longest_cell_chars(content: bytes, start: int) -> int:
-    """Return the characters of the longest cell of the record at `start`."""
+    """Return the length in characters of the longest cell of the record at `start`."""
     cells = read_record(content, start).cells
     return max((len(cell_text(content[begin:end], "replace")) for begin, end in cells), default=0)
 
 
 def _find_undecodable(content: bytes, begin: int, block: Block) -> list[int]:
-    """Return the places in `block` of the records with bytes that are not UTF-8."""
+    """Return the positions in `block` of the records with bytes that are not UTF-8."""
     found: list[int] = []
     view = memoryview(content)[begin : block.end]
     position = 0

@@ -1,7 +1,7 @@
-"""Taking the values of secret columns (passwords) out of a file's bytes, so that the rest can be kept.
+"""Remove the values of secret columns (passwords) from a file's bytes, so that the rest can be stored.
 
-Belongs here: which names look like a password's, and cutting cells out of bytes. Not here: which columns a format
-declares secret (the caller's), and keeping the bytes.
+Belongs here: recognising names of password columns, and cutting cells out of bytes. Not here: which columns a format
+declares secret (the caller's), and storing the bytes.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from roster_etl.engine.csv.encoding import to_utf8
 from roster_etl.engine.csv.record_offsets import Block, Offsets, cell_text, read_record, scan_blocks, skip_line_ends
 from roster_etl.spec.findings import Finding
 
-Fillers = Mapping[int, bytes]  # by where it begins: what stands in place of an emptied cell, if anything does
+Fillers = Mapping[int, bytes]  # offset of an emptied cell → the bytes written in its place, if any
 
-_EMPTY = b'""'  # what is left of a record of one cell: nothing at all would be an empty line, and no record
-BLANKED = "blanked"  # how the first emptied cell of a damaged record begins, so that the record stays one
+_EMPTY = b'""'  # written for an emptied one-cell record: without it, the line would be empty, and not a record
+BLANKED = "blanked"  # prefix of the first emptied cell of a damaged record, so that it remains a record
 
 _SECRET_SUBSTRINGS = ("password", "passwort", "kennwort", "contrasena", "passcode", "passphrase", "passwd", "pwd")
 _SECRET_WORDS = frozenset({"pass", "pw", "pin", "secret", "secrets"})
-_NEAR = 0.8  # difflib's ratio from which a name is a misspelling: "Pasword" has 0.93, "Passport" 0.75
-_MIN_FUZZY_LETTERS = 6  # letters of a name that can be misspelt: of a shorter one, too many words are a letter away
+_NEAR = 0.8  # difflib's ratio from which a name counts as a misspelling: "Pasword" has 0.93, "Passport" 0.75
+_MIN_FUZZY_LETTERS = 6  # shortest name that is checked for misspellings: too many words differ from a shorter one by one letter
 _CONFUSABLE = str.maketrans("авеѕікмнорстухԁԝαεικνορτυχ", "abesikmhopctyxdwaeikvoptux")
 
 
 def is_secret_name(name: str, declared: Collection[str] = ()) -> bool:
-    """Tell whether a column name is a password's, or a misspelling of one of the `declared` secret columns.
+    """Return whether a column name is that of a password, or a misspelling of one of the `declared` secret columns.
 
-    Look-alike letters, accents, invisible characters and separators make no difference.
+    Look-alike letters, accents, invisible characters and separators are ignored.
     """
     words = _words(name)
     runs = {"".join(words), *words, *map("".join, pairwise(words))}
@@ -45,7 +45,7 @@ def is_secret_name(name: str, declared: Collection[str] = ()) -> bool:
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a column name in plain small letters; camelCase parts words too."""
+    """Return the words of a column name in plain lower-case letters; camelCase separates words too."""
     visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) not in ("Cf", "Cc"))
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", visible)
     plain = "".join(c for c in unicodedata.normalize("NFKD", parted.casefold()) if not unicodedata.combining(c))
@@ -59,14 +59,14 @@ def blank_columns(
     encoding: str = "utf-8",
     is_header: Callable[[Sequence[str]], bool] = bool,
 ) -> bytes | None:
-    """Return `content` with the cells emptied whose column `is_secret`, all other bytes and the record count as before.
+    """Return `content` with the cells of secret columns emptied; all other bytes and the record count are unchanged.
 
     The header stays, and so do rows that repeat it. In a record whose cells cannot be assigned to columns (too many, too
-    few, a stray quote) everything is emptied from the first cell on that may be secret. There stands ``BLANKED`` instead,
-    so that the record is neither blank nor sound afterwards.
+    few, a stray quote) all cells from the first possibly secret one on are emptied. ``BLANKED`` is written there instead, so that
+    the record is afterwards neither blank nor sound.
 
-    Args:    is_secret: asked with each column name, outer white space off; is_header: asked whether the first line has
-             column names at all: no title, no row of data.
+    Args:    is_secret: called with each column name, without outer white space; is_header: called with the first line, returns
+             whether it has column names: not a title, not a row of data.
     Returns: `content` itself if there is nothing to empty; None if the columns cannot be located with certainty.
     Raises:  LookupError: `encoding` is no known text encoding.
     """
@@ -93,9 +93,9 @@ def blank_columns(
 
 
 def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Callable[[str], bool]) -> tuple[str, ...]:
-    """Return the cells of a damaged record with those emptied that may be secret, as `blank_columns` does with bytes.
+    """Return the cells of a damaged record with possibly secret ones emptied, as `blank_columns` does with bytes.
 
-    That is all from the first such cell on: which cell of a damaged record belongs to which column is unsure.
+    All cells from the first possibly secret one on are emptied, since the columns of a damaged record's cells are uncertain.
     """
     secret = [place for place, name in enumerate(header) if is_secret(name)]
     if not secret:
@@ -106,7 +106,7 @@ def blank_cells(cells: tuple[str, ...], header: tuple[str, ...], is_secret: Call
 
 
 def hides_key(cells: Sequence[str], header: Sequence[str], key: Collection[str]) -> bool:
-    """Tell whether the cells of a damaged record were emptied so early that its `key` may have stood there.
+    """Return whether a damaged record may have lost its `key` because its cells were emptied from an early position on.
 
     Such a record may be about anybody.
     """
@@ -115,22 +115,22 @@ def hides_key(cells: Sequence[str], header: Sequence[str], key: Collection[str])
 
 
 def _count_leading_safe(cells: int, width: int, secret: int) -> int:
-    """Return how many leading cells of a damaged record cannot be secret, `secret` being the first column that is.
+    """Return how many leading cells of a damaged record cannot be secret; `secret`: the position of the first secret column.
 
-    A cell is moved to the left only by separators that are missing, and by no more places than there are.
+    Only missing separators move a cell to the left, and by at most as many positions as there are missing separators.
     """
     return max(0, secret - max(0, width - cells))
 
 
 def _encode_back(content: bytes, utf8: bytes, blanked: bytes, encoding: str) -> bytes | None:
-    """Return `blanked` in the file's own encoding; None if that would not bring back every other byte."""
+    """Return `blanked` in the file's own encoding; None if encoding would change any other byte."""
     if utf8.decode("utf-8").encode(encoding) != content:
         return None
     return blanked.decode("utf-8").encode(encoding)
 
 
 def _redact_body(content: bytes, start: int, names: tuple[str, ...], secret: list[int]) -> bytes | None:
-    """Return `content` without its secret cells below the header, which ends at `start`."""
+    """Return `content` with the secret cells emptied below the header, which ends at `start`."""
     begins, ends, fills = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], dict[int, bytes]()
     for block in scan_blocks(content, start):
         if block.broken:
@@ -151,7 +151,7 @@ def _redact_body(content: bytes, start: int, names: tuple[str, ...], secret: lis
 
 
 def _pieces(content: bytes, begin: Offsets, end: Offsets, fills: Fillers) -> Iterator[bytes | memoryview]:
-    """Yield what stays of `content`, in order, and what stands in place of the rest."""
+    """Yield the remaining parts of `content`, in order, and what is written in place of the rest."""
     view, position = memoryview(content), 0
     for cut, resume in zip(begin.tolist(), end.tolist(), strict=True):
         yield view[position:cut]
@@ -162,7 +162,7 @@ def _pieces(content: bytes, begin: Offsets, end: Offsets, fills: Fillers) -> Ite
 
 
 def _secret_cells(content: bytes, block: Block, names: tuple[str, ...], secret: list[int]) -> tuple[Offsets, Offsets, Fillers]:
-    """Return the secret cells (begins, ends, what to put there) of the records whose columns are certain."""
+    """Return the secret cells (starts, ends, fillers) of the records whose columns are certain."""
     width = len(names)
     whole = np.flatnonzero((block.cells == width) & ~block.faulty)
     cells = [_cells(block, whole, place, width) for place in secret]
@@ -180,7 +180,7 @@ def _secret_cells(content: bytes, block: Block, names: tuple[str, ...], secret: 
 
 
 def _cells(block: Block, records: Offsets, position: int, width: int) -> tuple[Offsets, Offsets]:
-    """Return where the cells number `position` of `records` (all of `width` cells) begin and end."""
+    """Return the starts and ends of cell number `position` of `records` (all of `width` cells)."""
     first = block.first[records]
     begin = block.starts[records] if position == 0 else block.commas[first + position - 1] + 1
     end = block.stops[records] if position == width - 1 else block.commas[first + position]
@@ -188,7 +188,7 @@ def _cells(block: Block, records: Offsets, position: int, width: int) -> tuple[O
 
 
 def _uncertain_cells(content: bytes, block: Block, width: int, secret: int) -> tuple[Offsets, Offsets, Fillers]:
-    """Return all cells from the first possibly secret one on, of the records whose columns are not certain."""
+    """Return all cells from the first possibly secret one on, for the records whose columns are uncertain."""
     ranges: list[tuple[int, int]] = []
     fills: dict[int, bytes] = {}
     for i in np.flatnonzero((block.cells != width) | block.faulty):
@@ -203,9 +203,9 @@ def _uncertain_cells(content: bytes, block: Block, width: int, secret: int) -> t
 
 
 def _marker(content: bytes, kept: Sequence[tuple[int, int]], *, faulty: bool) -> bytes:
-    """Return what stands for the emptied cells of a damaged record: in one with stray quotes, stray quotes again.
+    """Return what replaces the emptied cells of a damaged record; it has stray quotes if the record had.
 
-    With those of the cells that are `kept` their number is even, so that none seems to close a quote opened before.
+    Together with the quotes in the `kept` cells their number is even, so that none appears to close an earlier quote.
     """
     if not faulty:
         return BLANKED.encode()
@@ -214,12 +214,12 @@ def _marker(content: bytes, kept: Sequence[tuple[int, int]], *, faulty: bool) ->
 
 
 def _header_spellings(name: str) -> tuple[bytes, bytes]:
-    """Return how a column name stands in a header line."""
+    """Return the spellings of a column name in a header line: unquoted and quoted."""
     plain = name.encode()
     return plain, b'"' + plain.replace(b'"', b'""') + b'"'
 
 
 def _is_header(content: bytes, start: int, names: tuple[str, ...]) -> bool:
-    """Tell whether the record at `start` repeats the header."""
+    """Return whether the record at `start` repeats the header."""
     cells = read_record(content, start).cells
     return tuple(cell_text(content[begin:end], "replace").strip().strip("\ufeff") for begin, end in cells) == names

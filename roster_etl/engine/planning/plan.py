@@ -1,7 +1,8 @@
-"""The plan: what publishing an upload would open and close, compared with what is there.
+"""The plan: which versions publishing an upload would open and close, compared with the current roster.
 
-Belongs here: desired state − current state = plan, why a record is kept although the upload does not have it, the
-plan's hash. What is too much is decided in ``engine.planning.thresholds``. Grain: one row a version that opens or closes. No I/O: current rows are handed in.
+Belongs here: desired state − current state = plan, the reasons to keep a record that the upload lacks, and the plan's hash.
+``engine.planning.thresholds`` decides which plans are too large. Grain: one row per version that opens or closes. No I/O: the
+caller passes the current rows.
 """
 
 from __future__ import annotations
@@ -25,37 +26,37 @@ from roster_etl.frames.arrow import CLOSE_REASON, DELETED, REFUSED, combine_chun
 from roster_etl.frames.prefetch import prefetch
 from roster_etl.frames.row_hashes import hash_numbers
 
-# Stated for records that an upload was asked to be the whole truth about, and left out.
+# Close reasons of records that were absent from an upload which was requested to be complete.
 EXPLICIT_REMOVALS = pa.array(["batch_mode", "diffed"], pa.string())
 CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
-_INLINE_ROWS_DIVISOR = 8  # rows that open are handed on themselves if they are no more than an eighth of their table
+_INLINE_ROWS_DIVISOR = 8  # a plan holds the rows to open if they are at most an eighth of their table
 
 
 class CurrentTable(Protocol):
-    """What is current of one table, for one feed; asked for no more than is needed."""
+    """Read access to the current versions of one table and feed. Each method reads only what is needed."""
 
     def hashes(self) -> pa.Table:
         """Return ``version_id`` and ``row_hash`` of every current version."""
 
     def rows(self, version_ids: pa.Array) -> pa.Table:
-        """Return these versions, whole."""
+        """Return these versions, with all columns."""
 
     def count_by_school(self) -> Mapping[str, int]:
-        """Return the number of current versions by school, where records belong to a school."""
+        """Return the number of current versions by school, for tables with a school column."""
 
     def versions_by_key(self, keys: pa.Table) -> pa.Table:
-        """Return the versions, whole, of the records that `keys` names by the table's key columns."""
+        """Return the current versions, with all columns, of the records whose key columns are in `keys`."""
 
     def count(self) -> int:
-        """Return how many versions are current."""
+        """Return the number of current versions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SchoolPlan:
-    """What would happen to one school's records of a table, in records.
+    """The planned changes of one school's records in a table, in records.
 
-    ``current``: how many it has; ``absent``: those of ``deleted`` that the upload left out; ``counted``: those of ``updated`` that
-    change more than derived columns. A record that moves counts with the school that it moves to.
+    ``current``: records that the school has; ``absent``: those of ``deleted`` that are absent from the upload; ``counted``:
+    those of ``updated`` that change more than derived columns. A record that moves counts for its new school.
     """
 
     current: int = 0
@@ -68,12 +69,17 @@ class SchoolPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class TablePlan:
-    """What would happen to one table.
+    """The planned changes of one table.
 
-    ``opens``: places in the mapped table (int64) of the rows to open, created and updated ones; ``rows``: these rows themselves,
-    where they are few; ``hashes``: their row hashes, sorted; ``closes``: CLOSES; ``deleted``: records that go; ``absent``: those of them that the upload left out (of the
-    others a row says so, or they went with what they refer to); ``reasons``: close reason → records that go; ``columns``: how
-    many updates change each column; ``count_by_school``: the schools where something happens, where records belong to a school.
+    - ``opens``: positions in the mapped table (int64) of the rows to open, created and updated ones
+    - ``rows``: these rows themselves, if they are few
+    - ``hashes``: their row hashes, sorted
+    - ``closes``: versions to close, columns CLOSES
+    - ``deleted``: number of records to remove
+    - ``absent``: those of ``deleted`` that are absent from the upload; the others are deleted by a row, or by cascade
+    - ``reasons``: close reason → number of records to remove
+    - ``columns``: column → number of updates that change it
+    - ``schools``: the schools with changes, for tables with a school column
     """
 
     table: str
@@ -93,17 +99,17 @@ class TablePlan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing would open or close."""
+        """Whether no version would open or close."""
         return not (len(self.opens) or self.closes.num_rows)
 
     def rows_to_open(self, mapped: Callable[[], pa.Table]) -> pa.Table:
-        """Return the rows to open; the `mapped` table is asked for only where they are many."""
+        """Return the rows to open; `mapped` is called only if they are many."""
         return mapped().take(self.opens) if self.rows is None else self.rows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What publishing would do, against the state that import ``base`` left. ``sha256`` names exactly this plan."""
+    """What publishing would do to the state that import ``base`` left. ``sha256`` identifies exactly this plan."""
 
     base: int | None
     tables: Mapping[str, TablePlan]
@@ -111,12 +117,12 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing would open or close anywhere."""
+        """Whether no version would open or close in any table."""
         return all(table.is_empty for table in self.tables.values())
 
     @property
     def has_only_derived_changes(self) -> bool:
-        """Whether nothing would change but derived values; rows in another order can do that too (contacts are numbered)."""
+        """Whether only derived values would change; a new order of rows can cause that too (contacts are numbered)."""
         return all(not (t.created or t.deleted or t.counted_updates) for t in self.tables.values())
 
     def changes(self) -> dict[str, dict[str, int]]:
@@ -127,11 +133,11 @@ class Plan:
 def make_plan(
     mapped: Mapping[str, pa.Table], current: Mapping[str, CurrentTable], *, base: int | None, evidence: RemovalEvidence
 ) -> Plan:
-    """Compare the state that an upload wants (`mapped`, by table; may load a table when asked) with the `current` one."""
+    """Compare the desired state (`mapped`, by table; may load a table on access) with the `current` state."""
     names = [name for name in TABLES if name in mapped]
     drafts: dict[str, _Draft] = {}
     order = _children_first(names)
-    loaded = prefetch(mapped[name] for name in order)  # one table in memory, and the next
+    loaded = prefetch(mapped[name] for name in order)  # holds two tables in memory: this one and the next
     hashes = prefetch(None if TABLES[name].holds_events else current[name].hashes() for name in order)
     for name, rows, known in zip(order, loaded, hashes, strict=True):
         drafts[name] = (
@@ -141,8 +147,8 @@ def make_plan(
         )
     tables: dict[str, TablePlan] = {}
     closed: dict[str, pa.Table] = {}
-    told: dict[str, pa.Table] = {}  # what rows say to be deleted, and what follows from that: nobody forgot it
-    for name in names:  # parents before what refers to them
+    told: dict[str, pa.Table] = {}  # records deleted by a row, or by cascade from one: their absence is no omission
+    for name in names:  # parents before the tables that refer to them
         draft = drafts[name]
         follows = _refers_to_closed(name, draft.absent, told)
         draft, following = replace(draft, absent=draft.absent.filter(pc.invert(follows))), draft.absent.filter(follows)
@@ -156,13 +162,17 @@ def make_plan(
 
 @dataclass(frozen=True, kw_only=True)
 class _Draft:
-    """A table's plan before it is known which kept records lose what they refer to.
+    """A table's plan before the cascade: records that are kept so far may still lose the record that they refer to.
 
-    ``opens``: places in the mapped table; ``updates`` and ``replaced``: new rows and the versions that they replace, in one
-    order; ``deleted``: versions of records of which a row says so; ``…_for``: why they close; ``gone``: versions of records
-    that are absent; ``remaining``: versions that no accepted row has, but that stay; ``opening``: school → rows to open; ``current_by_school``:
-    asked for school → versions that are current; ``excluded``: those of ``remaining`` that a person left out of the plan; ``rows``: what
-    opens, if little does.
+    - ``opens``: positions in the mapped table; ``rows``: these rows, if they are few
+    - ``updates``, ``replaced``: new rows and the versions that they replace, in the same order
+    - ``deleted``: versions of records that a row deletes
+    - ``replaced_reasons``, ``deleted_reasons``: why these versions close
+    - ``absent``: versions of records that are absent from the upload
+    - ``remaining``: versions that stay although no accepted row has them
+    - ``excluded``: those of ``remaining`` that a person excluded from removal
+    - ``opening_by_school``: school → number of rows to open
+    - ``current_by_school``: returns school → number of current versions
     """
 
     target: RosterTable
@@ -184,7 +194,7 @@ class _Draft:
 
 
 def _children_first(names: Sequence[str]) -> list[str]:
-    """Return `names` with every table before those that it refers to, and what is of people only right before them."""
+    """Return `names` with every table before those that it refers to; tables of people's details come directly before users."""
     backwards = list(reversed(names))
     personal = [name for name in backwards if _parents(name) == {"users"} and TABLES[name].school_column is None]
     others = [name for name in backwards if name not in personal]
@@ -204,6 +214,7 @@ def _draft_table(
     evidence: RemovalEvidence,
     drafts: Mapping[str, _Draft],
 ) -> _Draft:
+    """Plan one table without cascades. `drafts` must have the tables that refer to it."""
     refused = combine_chunks(mapped.column(REFUSED)).to_numpy(zero_copy_only=False)
     numbers, there = _find_differences(mapped, np.flatnonzero(~refused), known, current)
     schools = mapped.select([target.school_column] if target.school_column else [])
@@ -240,7 +251,7 @@ def _compare_versions(
     evidence: RemovalEvidence,
     drafts: Mapping[str, _Draft],
 ) -> _Draft:
-    """Return the draft of what only opens, with what becomes of the versions `there` that no accepted row equals."""
+    """Return `draft` completed with the changes of `versions`, the current versions that no accepted row equals."""
     target, accepted = draft.target, mapped.take(pa.array(draft.opens))
     place = pc.index_in(key_text(accepted, target.key), value_set=key_text(versions, target.key))
     updates = accepted.filter(pc.is_valid(place))
@@ -268,7 +279,7 @@ def _compare_versions(
 def _find_differences(
     mapped: pa.Table, accepted: np.ndarray, known: pa.Table, current: CurrentTable
 ) -> tuple[np.ndarray, pa.Table]:
-    """Return those of the `accepted` places that no current version equals, and the versions, whole, that none of them equals."""
+    """Return the positions among `accepted` that equal no current version, and the versions that no accepted row equals."""
     same, same_there = match_hashes(hash_numbers(mapped.column(HASH))[accepted], hash_numbers(known.column(HASH)))
     return accepted[~same], current.rows(pa.array(combine_chunks(known.column("version_id")).to_numpy()[~same_there]))
 
@@ -276,17 +287,17 @@ def _find_differences(
 def _count_current_by_school(
     target: RosterTable, accepted: pa.Table, opening: Mapping[str, int], versions: pa.Table
 ) -> Counter[str]:
-    """Return how many versions of each school are current: those that are `accepted` and need not open, and those `there` that differ.
+    """Return the number of current versions by school: `accepted` rows that need not open, and `versions` that differ.
 
-    Counted here since a database takes a hundred times as long: it has to look at every current version for it.
+    Computed here because a database needs a hundred times as long: it would read every current version.
     """
     return Counter(count_per_school(target, accepted)) - Counter(opening) + Counter(count_per_school(target, versions))
 
 
 def _draft_events(target: RosterTable, mapped: pa.Table, current: CurrentTable) -> _Draft:
-    """Plan a table of events: what is new is added, and nothing is gone because an upload does not have it.
+    """Plan a table of events: new rows are added, and an event that is absent from the upload is never removed.
 
-    Of what is current only the records of this upload are looked at: events pile up over the year.
+    Only current versions of the upload's own records are read, because events accumulate over the year.
     """
     accepted = mapped.filter(pc.invert(mapped.column(REFUSED)))
     numbers = np.flatnonzero(~combine_chunks(mapped.column(REFUSED)).to_numpy(zero_copy_only=False))
@@ -316,6 +327,7 @@ def _draft_events(target: RosterTable, mapped: pa.Table, current: CurrentTable) 
 
 
 def _make_table_plan(draft: _Draft, cascade: pa.Table) -> TablePlan:
+    """Return the final plan of a table; `cascade`: versions that close with the record that they refer to."""
     columns, counted = changed_columns(draft.target, draft.updates, draft.replaced)
     unnamed = draft.deleted.filter(pc.is_in(draft.deleted_reasons, value_set=EXPLICIT_REMOVALS))
     absent = pa.concat_tables([draft.absent, unnamed])
@@ -349,7 +361,7 @@ def _make_table_plan(draft: _Draft, cascade: pa.Table) -> TablePlan:
 
 
 def _refers_to_closed(name: str, versions: pa.Table, closed: Mapping[str, pa.Table]) -> pa.Array:
-    """Which `versions` of table `name` refer to one of the records that close: they go with it."""
+    """Return which `versions` of table `name` refer to a record that closes, and therefore close with it."""
     lost = np.zeros(versions.num_rows, dtype=bool)
     for reference in REFERENCES:
         if reference.table == name and reference.parent in closed and versions.num_rows:
@@ -359,7 +371,7 @@ def _refers_to_closed(name: str, versions: pa.Table, closed: Mapping[str, pa.Tab
 
 
 def _stated_close_reasons(target: RosterTable, versions: pa.Table, mapped: pa.Table) -> pa.Array:
-    """Return why each version closes, where the upload says so (null elsewhere)."""
+    """Return the close reason of each version that the upload states (null for the others)."""
     rows = mapped.filter(mapped.column(DELETED))
     if CLOSE_REASON not in rows.column_names:
         said = _is_stated_deleted(target, versions, rows)
@@ -369,7 +381,7 @@ def _stated_close_reasons(target: RosterTable, versions: pa.Table, mapped: pa.Ta
 
 
 def _is_stated_deleted(target: RosterTable, versions: pa.Table, rows: pa.Table) -> pa.Array:
-    """Versions of records of which one of `rows` says that they are deleted; a key cell that the row lacks may be any."""
+    """Return which versions belong to a record that one of `rows` deletes; an empty key cell of a row matches any value."""
     needed = [name for name in target.key if name not in target.optional_key]
     hit = np.zeros(versions.num_rows, dtype=bool)
     for size in range(len(needed)) if rows.num_rows else ():
@@ -383,16 +395,16 @@ def _is_stated_deleted(target: RosterTable, versions: pa.Table, rows: pa.Table) 
 
 
 def match_hashes(wanted: np.ndarray, current: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of the wanted rows are there already, and which of those there are wanted, by their hashes.
+    """Return which rows of `wanted` already exist, and which of `current` are wanted, by their hashes.
 
-    The hash covers the key. A hash that stands twice on one side settles nothing: such rows are compared by key.
+    The hash covers the key. A hash that occurs twice on one side counts as no match: such rows are compared by key.
     """
     shared = np.intersect1d(_unique_hashes(wanted), _unique_hashes(current), assume_unique=True)
     return _is_among(wanted, shared), _is_among(current, shared)
 
 
 def _is_among(hashes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return which of `hashes` are in `wanted`, which is sorted: looked up in their order, a third of a hash table's time."""
+    """Return which of `hashes` are in `wanted` (sorted). Searching in sorted order takes a third of the time of a hash table."""
     found = np.zeros(len(hashes), dtype=bool)
     if len(wanted):
         order = np.argsort(hashes)
@@ -407,7 +419,7 @@ def _unique_hashes(hashes: np.ndarray) -> np.ndarray:
 
 
 def _versions_to_close(*reasons: tuple[pa.Table, pa.Array | str]) -> pa.Table:
-    """Return the versions to close, each with its reason: one for all rows of a table, or one for each."""
+    """Return the versions to close with their reasons: one reason for all rows of a table, or one per row."""
     versions = pa.concat_arrays([combine_chunks(rows.column("version_id")) for rows, _ in reasons])
     words = [pa.repeat(pa.scalar(why), rows.num_rows) if isinstance(why, str) else why for rows, why in reasons]
     return pa.table([versions, pa.concat_arrays([word.cast(pa.string()) for word in words])], schema=CLOSES)
@@ -421,7 +433,7 @@ def _proven_removed(
     evidence: RemovalEvidence,
     drafts: Mapping[str, _Draft],
 ) -> pa.Array:
-    """Which of the versions `there` are of records that the upload proves to be gone."""
+    """Return which `versions` belong to records that the upload proves to be removed."""
     if evidence.has_refused_file:
         return pa.array(np.zeros(versions.num_rows, dtype=bool))
     gone = pc.and_not(missing, pc.is_in(key_text(versions, target.key), value_set=key_text(seen, target.key)))
@@ -429,7 +441,7 @@ def _proven_removed(
 
 
 def _without_kept_parents(target: RosterTable, versions: pa.Table, removed: pa.Array, drafts: Mapping[str, _Draft]) -> pa.Array:
-    """A record that was read from the same file as a kept one that refers to it is kept too: one damaged row held both."""
+    """Keep a record if a kept record of the same file refers to it: one damaged row may hold both."""
     for reference in REFERENCES:
         if reference.parent == target.name and reference.table in drafts and drafts[reference.table].remaining.num_rows:
             named = key_text(drafts[reference.table].remaining, (*reference.columns, "source_file"))
@@ -440,7 +452,7 @@ def _without_kept_parents(target: RosterTable, versions: pa.Table, removed: pa.A
 
 
 def _is_excluded(target: RosterTable, versions: pa.Table, exclusions: Exclusions, drafts: Mapping[str, _Draft]) -> pa.Array:
-    """Versions that a person leaves out: by table, by school, what those refer to, and what is theirs without naming a school."""
+    """Return the versions that a person excludes: by table, by school, the records that those refer to, and their dependents."""
     kept = np.full(versions.num_rows, target.name in exclusions.tables)
     if exclusions.is_empty:
         return pa.array(kept)
@@ -486,7 +498,7 @@ def _lists(derived: pa.Array, name: str) -> pa.Array:
 
 
 def _by_school(draft: _Draft, absent_rows: pa.Table, removed: pa.Table, counted: pa.Table) -> dict[str, SchoolPlan]:
-    """Return what happens school by school; `counted`: the updates that change more than derived columns."""
+    """Return the planned changes by school; `counted`: the updates that change more than derived columns."""
     target = draft.target
     updated, absent, deleted = (count_per_school(target, rows) for rows in (draft.updates, absent_rows, removed))
     named = sorted({*draft.opening_by_school, *updated, *deleted})
@@ -506,7 +518,7 @@ def _by_school(draft: _Draft, absent_rows: pa.Table, removed: pa.Table, counted:
 
 
 def count_per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
-    """Return how many of `rows` each school has; empty where records of the table belong to none."""
+    """Return the number of `rows` per school; empty for tables without a school column."""
     if target.school_column is None or not rows.num_rows:
         return {}
     counts = pc.value_counts(pc.drop_null(combine_chunks(rows.column(target.school_column)))).to_pylist()
@@ -514,7 +526,7 @@ def count_per_school(target: RosterTable, rows: pa.Table) -> dict[str, int]:
 
 
 def plan_hash(base: int | None, tables: Mapping[str, TablePlan], extra_lines: Sequence[str] = ()) -> str:
-    """Return the hash that names a plan. ``extra_lines``: what it would do besides, in words that are always the same."""
+    """Return the hash that identifies a plan. ``extra_lines``: further effects of it, as text that is deterministic."""
     digest = hashlib.sha256(f"base {base}\n".encode())
     digest.update("".join(f"{line}\n" for line in extra_lines).encode())
     for name, table in tables.items():

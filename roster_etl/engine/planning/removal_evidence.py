@@ -17,28 +17,30 @@ from roster_etl.frames.arrow import combine_chunks
 
 @dataclass(frozen=True, kw_only=True)
 class Exclusions:
-    """Removals that a person leaves out of a plan: those of whole ``tables``, and those of ``schools`` with all that is theirs."""
+    """Removals that a person excludes from a plan: those of whole ``tables``, and those of ``schools`` with all their records."""
 
     tables: frozenset[str] = frozenset()
     schools: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether nothing is excluded."""
         return not (self.tables or self.schools)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RemovalEvidence:
-    """What an upload leaves unknown, so that a missing record is no proof that it is gone.
+    """Reasons not to treat "absent from the upload" as "removed".
 
-    ``files``: files of the format that were absent, or of which no row was accepted; ``has_refused_file``: some file was
-    refused, so that nothing is removed at all; ``unidentified_records``: for each file the cells of its records whose key could not be
-    read; ``identity``: (table, file) → the key columns that tell a record of the table, and the columns of the file that they
-    are; ``named``: for each file the key cells of rows that were refused, or emptied in part: records that they name stay;
-    ``unavailable_records``: (table, file) of which the upload says nothing, because a column is missing that earlier uploads had, and
-    the values of the records that this is about (none: all); ``file_of``: which file of the format a ``source_file`` is;
-    ``exclusions``: what a person chose to keep.
+    - ``file_of``: ``source_file`` → the file of the format
+    - ``files``: files of the format that were absent, or of which no row was accepted
+    - ``has_refused_file``: some file was rejected, so nothing is removed
+    - ``unidentified_records``: file → the cells of its records whose key could not be read
+    - ``identity``: (table, file) → the key columns that identify a record of the table, with their source columns in the file
+    - ``doubtful_keys``: file → the key cells of rows that were rejected or partly emptied; the records that they name stay
+    - ``unavailable_records``: (table, file) that the upload cannot report on, because a column of earlier uploads is missing, and
+      the values of the records concerned (none: all)
+    - ``exclusions``: what a person chose to keep
     """
 
     file_of: Callable[[str], str | None] = lambda name: name
@@ -52,7 +54,7 @@ class RemovalEvidence:
 
 
 def _without_uncertain(versions: pa.Table, removed: pa.Array, table: str, evidence: RemovalEvidence) -> pa.Array:
-    """Take out of `removed` what came from files that were not read, and what unreadable records may have been about."""
+    """Remove from `removed` the records of files that were not read, and records that an unreadable row may have been about."""
     origin = combine_chunks(versions.column("source_file"))
     kinds = {name: evidence.file_of(name) for name in pc.unique(origin).to_pylist() if name}
     doubtful = pa.array([name for name, kind in kinds.items() if kind in evidence.files], pa.string())
@@ -70,7 +72,7 @@ def _without_uncertain(versions: pa.Table, removed: pa.Array, table: str, eviden
 
 
 def _matches_doubtful_keys(versions: pa.Table, identity: Mapping[str, str], doubtful_keys: pa.Table) -> pa.Array:
-    """Versions whose identifying cells are those of a named row; a cell that the row lacks may be any."""
+    """Return which versions have the identifying cells of a doubtful row; an empty cell of the row matches any value."""
     hit = np.zeros(versions.num_rows, dtype=bool)
     pairs = [(column, source) for column, source in identity.items() if source in doubtful_keys.column_names]
     for size in range(len(pairs), 0, -1):
@@ -104,7 +106,7 @@ def _has_values(versions: pa.Table, values: Mapping[str, object]) -> pa.Array:
 def _matches_unidentified_records(
     current: pa.Table, removed: pa.Array, file: str, identity: Sequence[str], records: Sequence[tuple[str, ...]]
 ) -> pa.Array:
-    """Records of `file` whose identifying cells all stand in one of the unreadable `records`."""
+    """Return which records of `file` have all their identifying cells in one of the unreadable `records`."""
     cells = pa.array(sorted({cell for record in records for cell in record}), pa.string())
     possible = pc.and_(removed, pc.equal(combine_chunks(current.column("source_file")), file))
     for name in identity:

@@ -1,7 +1,8 @@
-"""People whose id was changed: told from those who vanish and those who appear, and what a plan is once that is agreed.
+"""Detect ID changes: match people that a plan would remove with people that it would add, and apply approved renames.
 
-Belongs here: who may be the same person, one to one, and closing as ``renamed`` what a plan would remove. That many at once were
-renumbered is told in ``engine.planning.wrong_district``. Grain of tables of people: one row a person. No I/O.
+Belongs here: who may be the same person, one to one, and closing their versions as ``renamed`` instead of removing them.
+``engine.planning.wrong_district`` detects that many people were renumbered at once. Grain of tables of people: one row per
+person. No I/O.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from roster_etl.frames.row_hashes import hash_numbers
 ENTITY, TABLE, RENAMED = "users", "id_changes", "renamed"
 PERSON = ("user_kind", "user_id", "first_name", "last_name", "email")
 PROPOSALS = pa.schema([("user_kind", pa.string()), ("old_id", pa.string()), ("new_id", pa.string()), ("by", pa.string())])
-"""``by``: what is the same besides kind and school: ``birth_date`` (and the names), or ``email``."""
+"""``by``: what is equal besides kind and school: ``birth_date`` (and the names), or ``email``."""
 
 _KEY = ("user_kind", "user_id")
 _BY = {"birth_date": ("user_kind", "first_name", "last_name", "birth_date"), "email": ("user_kind", "email")}
@@ -33,7 +34,10 @@ _REMOVED = pa.array(["absent", "cascade"], pa.string())
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """Some people. ``persons``: columns PERSON; ``born``: user_kind, user_id, birth_date; ``schools``: user_kind, user_id, organization_id."""
+    """A group of people.
+
+    ``persons``: columns PERSON; ``born``: user_kind, user_id, birth_date; ``schools``: user_kind, user_id, organization_id.
+    """
 
     persons: pa.Table
     born: pa.Table
@@ -41,21 +45,21 @@ class People:
 
 
 def propose_renames(removed: People, added: People) -> pa.Table:
-    """Return who of those `added` may be who of those `removed` (columns PROPOSALS): one to one, in the same school.
+    """Return the likely ID changes from `removed` to `added` people (columns PROPOSALS): one to one, at the same school.
 
-    They have the same names and date of birth, or the same e-mail address; case does not count. Where two fit one, neither is proposed.
+    The names and date of birth are equal, or the e-mail address is; case is ignored. An ambiguous match is not proposed.
     """
     before, after = _comparable_people(removed), _comparable_people(added)
     pairs = pa.concat_tables([_pairs(before, after, by) for by in _BY])
     pairs = pairs.group_by(["user_kind", "old_id", "new_id"]).aggregate([("by", "min")]).rename_columns([*PROPOSALS.names])
     alone = pc.and_(_is_unique(pairs, ("user_kind", "old_id")), _is_unique(pairs, ("user_kind", "new_id")))
     found = pairs.filter(alone)
-    # One row of id_changes says old and new id: two kinds of people with the very same pair could not be told apart there.
+    # A row of id_changes has only the old and the new ID: two kinds of people with the same pair would be ambiguous.
     return found.filter(_is_unique(found, ("old_id", "new_id"))).sort_by([("user_kind", "ascending"), ("old_id", "ascending")])
 
 
 def id_change_rows(proposals: pa.Table) -> pa.Table:
-    """Return the rows of ``id_changes`` that `proposals` are, as a mapped table has them; the kind of person is an extension."""
+    """Return the rows of ``id_changes`` for `proposals`, as in a mapped table; the kind of person is an extension."""
     target, count = TABLES[TABLE], proposals.num_rows
     nothing = pa.nulls(count, pa.string())
     kinds = [json.dumps({"user_kind": kind}) for kind in proposals.column("user_kind").to_pylist()]
@@ -76,9 +80,10 @@ def id_change_rows(proposals: pa.Table) -> pa.Table:
 def apply_renames(
     plan: Plan, renamed: pa.Table, closing_versions: Mapping[str, pa.Table], changes: pa.Table, current: int
 ) -> Plan:
-    """Return `plan` with what it removes of people who are `renamed` (columns PROPOSALS) closed for that reason.
+    """Return `plan` with the removals of `renamed` people (columns PROPOSALS) closed as renamed instead.
 
-    Args: closing: by table the versions, whole, that the plan closes; changes: rows of ``id_changes`` that open; current: how many it has.
+    Args: closing_versions: table → the versions that the plan closes, with all columns; changes: rows of ``id_changes`` to open;
+          current: the number of current versions of ``id_changes``.
     """
     old = renamed.select(["user_kind", "old_id"]).rename_columns([*_KEY])
     tables = {
@@ -91,6 +96,7 @@ def apply_renames(
 
 
 def _close_as_renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> TablePlan:
+    """Close the versions of `old` people as renamed, and no longer count them as absent."""
     theirs = closing.filter(pc.is_in(key_text(closing, _KEY), value_set=key_text(old, _KEY)))
     ids, reasons = combine_chunks(table.closes.column("version_id")), combine_chunks(table.closes.column("close_reason"))
     mine = pc.and_(pc.is_in(ids, value_set=combine_chunks(theirs.column("version_id"))), pc.is_in(reasons, value_set=_REMOVED))
@@ -110,6 +116,7 @@ def _close_as_renamed(table: TablePlan, closing: pa.Table, old: pa.Table) -> Tab
 
 
 def _id_changes_plan(changes: pa.Table, current: int) -> TablePlan:
+    """Return the plan that opens `changes`, and closes nothing."""
     return TablePlan(
         table=TABLE,
         opens=pa.array(np.arange(changes.num_rows)),
@@ -128,7 +135,7 @@ def _id_changes_plan(changes: pa.Table, current: int) -> TablePlan:
 
 
 def _comparable_people(people: People) -> pa.Table:
-    """Return one row a person and school: all as text, the ids as they are, what is compared in lower case."""
+    """Return one row per person and school: all columns as text, IDs unchanged, compared columns in lower case."""
     persons = _as_text(people.persons.select([*PERSON]))
     born = _as_text(people.born.select([*_KEY, "birth_date"]))
     schools = _as_text(people.schools.select([*_KEY, "organization_id"])).group_by([*_KEY, "organization_id"]).aggregate([])
@@ -142,7 +149,7 @@ def _as_text(table: pa.Table) -> pa.Table:
 
 
 def _pairs(before: pa.Table, after: pa.Table, by: str) -> pa.Table:
-    """Return who fits whom in some school, where just one fits one."""
+    """Return the pairs of people who match at some school, where exactly one matches one."""
     (one, ids), (other, new) = (_match_keys(side, _BY[by]) for side in (before, after))
     place = pc.index_in(one, value_set=other)
     hit = pc.is_valid(place)
@@ -156,7 +163,7 @@ def _pairs(before: pa.Table, after: pa.Table, by: str) -> pa.Table:
 
 
 def _match_keys(people: pa.Table, columns: tuple[str, ...]) -> tuple[pa.Array, pa.Table]:
-    """Return what people are compared by, and the people; without those who lack some of it, and those whom it does not tell apart."""
+    """Return match keys and people, without people who lack a compared value or share all of them with somebody."""
     complete = pc.is_valid(combine_chunks(people.column(columns[0])))
     for name in columns[1:]:
         complete = pc.and_(complete, pc.is_valid(combine_chunks(people.column(name))))

@@ -1,6 +1,6 @@
-"""Whether two files have the same records, whatever the order of their rows and columns.
+"""Compare two files: whether they have the same records, in any order of rows and columns.
 
-Belongs here: records as they were sent. What they would change is the plan's business.
+Belongs here: comparing records as uploaded. The plan compares their effects.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from roster_etl.engine.csv.reader import RawFile
 
 
 def have_same_records(one: RawFile, other: RawFile) -> bool:
-    """Return whether two files that were read have the same columns (case does not count) and the same records."""
+    """Return whether two parsed files have the same columns (ignoring case) and the same records."""
     names = sorted(name.casefold() for name in one.header)
     if one.refused or other.refused or names != sorted(name.casefold() for name in other.header):
         return False
@@ -25,12 +25,12 @@ def have_same_records(one: RawFile, other: RawFile) -> bool:
 
 
 def _damaged_records(raw: RawFile) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the records that could not be read with certainty; their cells are compared where they stand."""
+    """Return the records that could not be read with certainty; their cells are compared by position."""
     return sorted((record.code, tuple(record.cells)) for record in raw.damaged)
 
 
 def _sorted_records(raw: RawFile) -> pa.ChunkedArray[Any]:
-    """Return one text a record, its cells in the order of the columns' names, sorted; an empty cell is U+0000."""
+    """Return one text per record, sorted, with its cells in the order of the column names; an empty cell is U+0000."""
     named = sorted(zip((name.casefold() for name in raw.header), column_names(len(raw.header)), strict=True))
     cells = [raw.table.column(column) for _, column in named]
     texts = pc.binary_join_element_wise(*cells, "\x1f", null_handling="replace", null_replacement="\x00")

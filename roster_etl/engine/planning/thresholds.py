@@ -1,8 +1,8 @@
-"""Thresholds: when a plan is too much to publish without a person, or enough to be told of.
+"""Thresholds: which plans are held for approval, and which growth is reported.
 
-Belongs here: shares and numbers of removals, updates and additions, by table and by school. Derived columns never count, and a
+Belongs here: percentages and numbers of removals, updates and additions, by table and by school. Derived columns never count. A
 first load has nothing to compare with.
-Source: HEADLESS.md ("Options"), ARCHITECTURE.md, section 5, "Thresholds and holds".
+Source: docs/operations/holds.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ChangeType = Literal["deleted", "updated", "created"]
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """When a plan is held: shares in percent, numbers in records. ``add_pct``: the share of additions that is told of."""
+    """The limits above which a plan is held: ``…_pct`` in percent, ``…_min`` in records. ``add_pct`` only reports growth."""
 
     delete_pct: float
     delete_min: int
@@ -39,17 +39,20 @@ class ExceededThreshold:
 
     @property
     def pct(self) -> float:
-        """The share in percent, one decimal."""
+        """The percentage, with one decimal."""
         return round(100 * self.records / self.current, 1) if self.current else 100.0
 
 
 def exceeded_thresholds(plan: Plan, thresholds: Thresholds) -> tuple[ExceededThreshold, ...]:
-    """Return the thresholds of removals and updates that `plan` exceeds, by table and by school. A first load exceeds none, nor do events."""
+    """Return the thresholds for removals and updates that `plan` exceeds, by table and by school.
+
+    A first load and tables of events exceed none.
+    """
     return tuple(item for name, table in _comparable_tables(plan) for item in _table_excess(name, table, thresholds))
 
 
 def exceeded_additions(plan: Plan, thresholds: Thresholds) -> tuple[ExceededThreshold, ...]:
-    """Return the tables, or else their schools, that grow by more than the share that is told of. A first load does not grow."""
+    """Return the tables, or otherwise their schools, that grow by more than ``add_pct``. A first load does not count."""
     found: list[ExceededThreshold] = []
     for name, table in _comparable_tables(plan):
         if _too_many(table.created, table.current, thresholds.add_pct, thresholds.delete_min):
@@ -64,11 +67,12 @@ def exceeded_additions(plan: Plan, thresholds: Thresholds) -> tuple[ExceededThre
 
 
 def _comparable_tables(plan: Plan) -> Iterator[tuple[str, TablePlan]]:
-    """Yield the tables of which something is current; events are only added to, however many there are."""
+    """Yield the tables with current records, without tables of events, to which any number of records may be added."""
     yield from ((name, table) for name, table in plan.tables.items() if table.current and not TABLES[name].holds_events)
 
 
 def _table_excess(name: str, table: TablePlan, limits: Thresholds) -> Iterator[ExceededThreshold]:
+    """Yield the exceeded thresholds of one table. Any absent organization exceeds, unless the removal limit is 100 %."""
     no_organization_goes = name == "organizations" and limits.delete_pct < 100
     if _too_many(table.absent, table.current, limits.delete_pct, limits.delete_min) or (no_organization_goes and table.absent):
         yield ExceededThreshold(table=name, what="deleted", school=None, records=table.absent, current=table.current)

@@ -1,7 +1,7 @@
-"""The plan of an undo: which versions open again, and which close, so that a feed's roster is what it was before an import.
+"""Plan an undo: which versions to open again and which to close, to restore a feed's roster to its state before an import.
 
-Belongs here: comparing two moments of one history. Nothing is left to doubt, as the history tells it all; every version closes as
-``undone``. No I/O: the versions are handed in.
+Belongs here: comparing two points in time of one history. The history is complete, so no removal is uncertain; every version
+closes as ``undone``. No I/O: the caller passes the versions.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ UNDONE = "undone"
 
 @dataclass(frozen=True, kw_only=True)
 class ChangesSince:
-    """What became of one table since a moment.
+    """The changes of one table since a point in time.
 
-    ``ended``: versions, whole, that were current then and are no more; ``begun``: versions, whole, that are current now and were
-    not then; ``current``: how many are current now; ``schools``: the same by school, where records belong to one.
+    - ``ended``: versions, with all columns, that were current then and are not now
+    - ``begun``: versions, with all columns, that are current now and were not then
+    - ``current``: the number of current versions
+    - ``schools``: the same by school, for tables with a school column
     """
 
     ended: pa.Table
@@ -46,18 +48,19 @@ class ChangesSince:
 
 
 def make_undo_plan(since: Mapping[str, ChangesSince], *, base: int | None, edits: Sequence[str] = ()) -> Plan:
-    """Return the plan that brings back the moment that `since` counts from, by table.
+    """Return the plan that restores the state from which `since` counts the changes, by table.
 
-    A version's place in ``TablePlan.opens`` is its place in ``Since.ended``. ``edits``: what would become of stewards' edits, in
-    words; they belong to what a person approves.
+    A position in ``TablePlan.opens`` is a position in ``ChangesSince.ended``. ``edits``: the effects on stewards' edits, as text;
+    they are part of what a person approves.
     """
     tables = {name: _undo_table(TABLES[name], since[name]) for name in TABLES if name in since}
     return Plan(base=base, tables=tables, sha256=plan_hash(base, tables, (UNDONE, *edits)))
 
 
 def _undo_table(target: RosterTable, since: ChangesSince) -> TablePlan:
+    """Plan the undo of one table: open the ended versions again, and close the begun ones."""
     then, now = (hash_numbers(rows.column(HASH)) for rows in (since.ended, since.begun))
-    same_then, same_now = match_hashes(then, now)  # changed, and changed back: the record is what it was
+    same_then, same_now = match_hashes(then, now)  # changed and changed back: the record is the same as then
     places = np.flatnonzero(~same_then)
     wanted, there = since.ended.take(pa.array(places)), since.begun.filter(pa.array(~same_now))
     place = pc.index_in(key_text(wanted, target.key), value_set=key_text(there, target.key))

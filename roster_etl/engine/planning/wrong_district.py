@@ -1,7 +1,7 @@
-"""Whose upload is this? Told from the people who would go and those who would come.
+"""Detect uploads of another district, and renumbered people, from the people that a plan would remove and add.
 
-Belongs here: when so many people go that it is no change of a roster, and whether those who come are the same under other ids.
-Grain of every table here: one row a person. What follows from it is decided in ``pipeline.steps.plan``.
+Belongs here: when the number of removed people cannot be a change of the roster, and whether the added people are the same under
+other IDs. Grain of all tables: one row per person. ``pipeline.steps.plan`` decides what follows.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from roster_etl.frames.arrow import combine_chunks
 ForeignUpload = Literal["another_district", "renumbered"]
 
 MIN_PEOPLE = 20
-"""Fewer people who go are too few to tell anything from."""
+"""Fewer removed or added people than this are too few for a conclusion."""
 MIN_SHARE_IN_COMMON = 0.1
-"""The share of known people whose ids an upload has at least, unless it is somebody else's."""
+"""The share of known people whose IDs an upload must contain; with less, it counts as another district's."""
 MIN_SHARE_RENUMBERED = 0.5
-"""The share of those who go that are found among those who come, if their ids were changed."""
+"""The share of removed people found among the added ones from which the IDs count as changed."""
 
 _BY_BIRTH = ("user_kind", "first_name", "last_name", "birth_date")
 _BY_MAIL = ("user_kind", "email")
 
 
 def detect_foreign_upload(removed: pa.Table, added: pa.Table, *, current: int) -> ForeignUpload | None:
-    """Return what an upload looks like, if it does not look like the district's own; None: nothing speaks against it.
+    """Return why an upload does not look like the district's own; None: nothing indicates that.
 
-    Args: gone, come: user_kind, first_name, last_name, email, birth_date of those who would go, and come; current: people known.
+    Args: removed, added: user_kind, first_name, last_name, email, birth_date of people; current: the number of known people.
     """
     if removed.num_rows < MIN_PEOPLE or added.num_rows < MIN_PEOPLE:
         return None
@@ -41,7 +41,7 @@ def detect_foreign_upload(removed: pa.Table, added: pa.Table, *, current: int) -
 
 
 def count_same_people(removed: pa.Table, added: pa.Table) -> int:
-    """Return how many of `removed` are among `added`: the same names and date of birth, or the same e-mail address; case does not count."""
+    """Return how many `removed` people are among `added`: equal names and birth date, or equal e-mail; case is ignored."""
     found = pc.or_(*(_is_same_person(removed, added, columns) for columns in (_BY_BIRTH, _BY_MAIL)))
     return int(pc.sum(found).as_py() or 0)
 

@@ -1,6 +1,6 @@
-"""What an upload does not speak of: values whose columns it lost stay as they are, and so do records that it lost the better file of.
+"""Carry over: missing columns, or a missing primary file, keep the current values instead of clearing them.
 
-Belongs here: filling a mapped table from the current versions. An absent column leaves values alone; a blank cell clears.
+Belongs here: filling a mapped table from the current versions. An absent column keeps the values; a blank cell clears them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def carry_over_missing_columns(
     missing_columns: Mapping[str, Collection[str]],
     extensions: Collection[str],
 ) -> pa.Table:
-    """Return `mapped` with the values of `current` where the upload says nothing, and with new row hashes.
+    """Return `mapped` with the values of `current` for missing columns, and with new row hashes.
 
-    Args: silent: file name as uploaded → target columns of its rows that are unstated; extensions: header names of extension
-        columns that the upload lost. Records that are not in `current` keep their empty cells.
+    Args: missing_columns: file name as uploaded → target columns that its rows cannot fill; extensions: header names of
+          extension columns that the upload lacks. Records that are not in `current` keep their empty cells.
     """
     place = pc.index_in(key_text(mapped, target.key), value_set=key_text(current, target.key))
     origin = combine_chunks(mapped.column("source_file"))
@@ -52,12 +52,12 @@ def suppress_placeholders(
     placeholder_files: Collection[str],
     has_redacted_key: bool,
 ) -> pa.Table:
-    """Return `mapped` with rows that stand in for those of file `primary_file` marked as refused, where that file may mean theirs.
+    """Mark placeholder rows as rejected where `primary_file` may have the record, so that they do not overwrite its values.
 
-    Such a record was seen, and stays as it is known: what stands in says less than what was there.
+    A placeholder row has less data than the primary file. Its record counts as seen and keeps its current values.
 
-    Args: known: the current versions that came from that file; placeholder_files: names of the files whose rows stand in;
-        has_redacted_key: records of the file do not tell whose they are, so that they may be any.
+    Args: current: the current versions that came from the primary file; placeholder_files: names of the files whose rows are
+          placeholders; has_redacted_key: the primary file has records without a readable key, which may be any record.
     """
     keys, origin, refused = (
         key_text(mapped, target.key),

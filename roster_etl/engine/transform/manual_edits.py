@@ -1,6 +1,7 @@
-"""Edits of stewards: reading their values, and putting them into records.
+"""Manual edits by stewards: parse and validate their values, and apply them to records.
 
-Belongs here: one value of one column of one record, judged like a cell when it is set. Who made an edit, and when it ends, is kept in the ledger.
+Belongs here: one value of one column of one record, validated like a cell when it is set. The ledger stores who made an edit, and
+when it ends.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from roster_etl.spec.field_rules import Choice, Phone
 
 
 class BadEdit(PermanentError):
-    """The text of an edit is no value of its column."""
+    """The text of an edit is not a valid value of its column."""
 
     code = "bad_edit"
     template = "{table}.{field}: expected {expected}"
@@ -37,7 +38,7 @@ class BadEdit(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordEdit:
-    """The column ``field`` of the record ``key`` (all key columns) has ``value``, as text; None: it is empty."""
+    """An edit: column ``field`` of the record ``key`` (all key columns) has ``value``, as text; None: empty."""
 
     key: Mapping[str, str | None]
     field: str
@@ -45,7 +46,7 @@ class RecordEdit:
 
 
 def parse_edit_value(table: RosterTable, field: str, value: str | None) -> Any:
-    """Return what the text of an edit stands for. Raises BadEdit."""
+    """Return the typed value of an edit's text. Raises BadEdit."""
     if value is None:
         return None
     words, read = _PARSERS[table.column(field).type]
@@ -59,9 +60,9 @@ def parse_edit_value(table: RosterTable, field: str, value: str | None) -> Any:
 
 
 def validate_edit_value(table: RosterTable, field: str, value: str | None) -> str | None:
-    """Return the text of a new edit as an edit keeps it: without white space at its ends, codes as they are listed, phones as digits.
+    """Validate the text of a new edit and return its stored form: trimmed, codes as listed, phones as digits.
 
-    An edit that was set once is not judged again: `parse_edit_value` reads it. Raises BadEdit.
+    An existing edit is not validated again, only parsed by `parse_edit_value`. Raises BadEdit.
     """
     (cell,) = cell_cleanup.trim(pa.array([value or None], pa.string()))[0].to_pylist()
     if cell is None:
@@ -81,9 +82,9 @@ def validate_edit_value(table: RosterTable, field: str, value: str | None) -> st
 
 
 def apply_edits(table: RosterTable, rows: pa.Table, edits: Sequence[RecordEdit]) -> pa.Table:
-    """Return `rows` (as mapped, or whole versions) with the `edits` of those records put in, and with new row hashes.
+    """Return `rows` (mapped rows, or versions with all columns) with `edits` applied to their records, and with new row hashes.
 
-    An edited column is not derived any more. Edits of records that are not among the rows do nothing.
+    An edited column no longer counts as derived. Edits of records that are not among the rows have no effect.
     """
     if not edits:
         return rows

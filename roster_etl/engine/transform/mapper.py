@@ -1,8 +1,8 @@
-"""Run mappings: judged vendor files in, one canonical table out.
+"""Run mappings: validated vendor files in, one canonical table out.
 
-Belongs here: evaluating the expressions of ``mapping.column_plan``, what was derived, one row a key, and the hash of a row.
-Grain of the result: one row a record of the canonical table; refused rows that name a record not accepted elsewhere stay
-in it with ``_refused``, so that the record counts as seen. So do rows that say ``_deleted``, so that it counts as deleted.
+Belongs here: evaluating the expressions of ``mapping.column_plan``, the list of derived columns, one row per key, the row hash.
+Grain of the result: one row per record of the canonical table. Rejected rows whose record no other row has stay in it with
+``_refused``, so that the record counts as seen. Rows with ``_deleted`` stay too, so that it counts as deleted.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _SLICE = 200_000
 
 @dataclass(frozen=True, kw_only=True)
 class MappedTable:
-    """A canonical table as an upload would have it: business columns, ORIGIN columns, ``row_hash``, ``_refused`` and ``_deleted``.
+    """A canonical table as mapped from an upload: business columns, ORIGIN columns, ``row_hash``, ``_refused`` and ``_deleted``.
 
-    A row with ``_deleted`` has ``_refused`` too: it opens nothing. Of its key it has what its own file tells; the rest is null.
-    ``collisions``: accepted rows of one mapping whose key an earlier mapping had given already, unexpectedly.
+    A row with ``_deleted`` has ``_refused`` too: it opens no version. It has only the key cells from its own file; the others are
+    null. ``collisions``: accepted rows whose key an earlier mapping already produced, where none was expected.
     """
 
     table: pa.Table
@@ -47,7 +47,7 @@ class MappedTable:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """A judged vendor file: its rows, its name as uploaded, and the header spelling of its extension columns.
+    """A validated vendor file: its rows, its name as uploaded, and the header spelling of its extension columns.
 
     ``lost``: columns that earlier uploads had and this one lacks.
     """
@@ -64,7 +64,7 @@ def map_table(
     files: MappingABC[str, SourceFile],
     options: MappingABC[str, object],
 ) -> MappedTable:
-    """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted counts."""
+    """Map `files` (by spec name) to `target`, mapping by mapping; of several rows with one key the first accepted one counts."""
     rows_by_name = {name: _with_row_marks(file.rows) for name, file in files.items()}
     parts: list[pa.Table] = []
     findings = [FindingsBuilder(files[mapping.source].file_name) for mapping in mappings]
@@ -90,7 +90,7 @@ def map_table(
 
 
 def _with_row_marks(rows: pa.Table) -> pa.Table:
-    """Return judged `rows` with both marks; one that says that its record is gone gives no value, as a refused one gives none."""
+    """Return validated `rows` with both marks; a deleted row is also marked as rejected, since neither kind supplies values."""
     if DELETED not in rows.column_names:
         return rows.append_column(DELETED, pa.array(np.zeros(rows.num_rows, dtype=bool)))
     gives_nothing = pc.or_(combine_chunks(rows.column(REFUSED)), combine_chunks(rows.column(DELETED)))
@@ -100,19 +100,19 @@ def _with_row_marks(rows: pa.Table) -> pa.Table:
 def row_hash(table: pa.Table, target: RosterTable) -> pa.Array:
     """Return a 64-bit hash of the business columns, ``derived`` and ``extensions``, row by row, as 16 hex digits.
 
-    The text that is hashed joins the cells with U+001F, null as U+0000; the hash is SipHash with the key that pandas
-    fixes. Stored hashes depend on it: a test pins known values.
+    The hashed text joins the cells with U+001F, null as U+0000; the hash is SipHash with pandas' fixed key. Stored hashes depend
+    on it: a test pins known values.
     """
     parts = (table.slice(start, _SLICE) for start in range(0, table.num_rows, _SLICE))
     joined = (key_text(part, (*target.names, "derived", "extensions")) for part in parts)
-    # as bytes, which pandas hashes to the same numbers as the text, without encoding every one
+    # as bytes: pandas computes the same hashes as for text, without encoding each one
     texts = (part.cast(pa.binary()).to_numpy(zero_copy_only=False) for part in prefetch(joined))
     hashes = [pd.util.hash_array(part, categorize=False) for part in texts]
     return hash_texts(np.concatenate([np.empty(0, dtype=np.uint64), *hashes]))
 
 
 def key_text(table: pa.Table, key: Sequence[str]) -> pa.Array:
-    """Return the cells of `key` joined to one text a row; null and empty are told apart."""
+    """Return the cells of `key` joined to one text per row; null and empty text differ."""
     texts = [_text(combine_chunks(table.column(name))) for name in key]
     return pc.binary_join_element_wise(*texts, "\x1f", null_handling="replace", null_replacement="\x00")
 
@@ -125,18 +125,17 @@ def _text(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())
 
 
-# ---- expressions
-
-
 @dataclass(frozen=True)
 class _Column:
-    """Values of one target column, and which of them were derived (one flag for all, or one a row)."""
+    """Values of one target column, and which of them are derived (one flag for all, or one per row)."""
 
     values: pa.Array
     derived: np.ndarray | bool
 
 
 class _Evaluator:
+    """Evaluate the expressions of one mapping; ``made`` has the finished columns, for expressions that read targets."""
+
     def __init__(self, rows: pa.Table, options: MappingABC[str, object], types: pa.Schema) -> None:
         self.rows, self.options, self.types = rows, options, types
         self.made: dict[str, _Column] = {}
@@ -171,12 +170,12 @@ class _Evaluator:
         empty = all(column.null_count == rows.num_rows for column in cells)
         used = (
             [column.slice(0, 1) for column in cells] if empty else cells
-        )  # what a function says of nothing, it says of every row
+        )  # a function of nulls gives the same result in all rows
         made = _typed(expression.via(*(pd.Series(pd.arrays.ArrowExtensionArray(c)) for c in used), *settings), kind)
         return pa.repeat(made[0], rows.num_rows) if empty and rows.num_rows else made
 
     def _first_of(self, choices: Sequence[Expression], rows: pa.Table, kind: pa.DataType) -> _Column:
-        """Later choices are worked out only for the rows that need them."""
+        """Return the first value of several choices; later choices are evaluated only for rows that need them."""
         first = self._value(choices[0], rows, kind)
         values, derived = first.values, np.broadcast_to(np.asarray(first.derived), rows.num_rows).copy()
         for choice in choices[1:]:
@@ -184,7 +183,7 @@ class _Evaluator:
             places = np.flatnonzero(empty.to_numpy(zero_copy_only=False))
             if not len(places):
                 break
-            whole = isinstance(choice, FromTargets)  # made of target columns: cannot be worked out for a part of the rows
+            whole = isinstance(choice, FromTargets)  # reads target columns, so it needs all rows
             part = self._value(choice, rows if whole else rows.take(pa.array(places)), kind)
             found = part.values.take(pa.array(places)) if whole else part.values
             values = pc.replace_with_mask(values, empty, found)
@@ -207,6 +206,7 @@ def _evaluate(
     options: MappingABC[str, object],
     findings: FindingsBuilder,
 ) -> pa.Table:
+    """Return the rows of one mapping as a table of `target`, with ORIGIN columns and both marks, without incomplete keys."""
     evaluator = _Evaluator(rows, options, target.arrow_schema)
     for name, expression in mapping.columns.items():
         evaluator.evaluate(name, expression)
@@ -225,12 +225,12 @@ def _evaluate(
 
 
 def _with_complete_keys(target: RosterTable, mapping: Mapping, table: pa.Table, findings: FindingsBuilder) -> pa.Table:
-    """Return the rows that tell their record; of the others the mapping may have something to say."""
+    """Return the rows with a complete key; report the others if the mapping says so."""
     needed = [combine_chunks(table.column(name)) for name in target.key if name not in target.optional_key]
     complete = np.logical_and.reduce([pc.is_valid(column).to_numpy(zero_copy_only=False) for column in needed])
     usable = complete | combine_chunks(table.column(REFUSED)).to_numpy(
         zero_copy_only=False
-    )  # without a key, a refused row names nobody
+    )  # a rejected row without a key identifies no record
     if mapping.missing_key is not None:
         rows = combine_chunks(table.column("source_row")).to_numpy()[~usable]
         said = mapping.missing_key
@@ -239,7 +239,7 @@ def _with_complete_keys(target: RosterTable, mapping: Mapping, table: pa.Table, 
 
 
 def _without_foreign_keys(target: RosterTable, mapping: Mapping, table: pa.Table) -> pa.Table:
-    """Empty the key cells of deleted rows that other files gave: those may have moved on since the record was published."""
+    """Empty the key cells of deleted rows that come from other files, whose values may have changed since publishing."""
     deleted = combine_chunks(table.column(DELETED))
     if not pc.any(deleted).as_py():
         return table
@@ -253,7 +253,7 @@ def _without_foreign_keys(target: RosterTable, mapping: Mapping, table: pa.Table
 
 
 def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
-    """A JSON list a row, of the columns that were derived and have a value."""
+    """Return a JSON list per row, of the columns that are derived and have a value."""
     combination = np.zeros(rows, dtype=np.int64)
     names: list[str] = []
     for name, column in made.items():
@@ -268,9 +268,9 @@ def _derived_lists(made: MappingABC[str, _Column], rows: int) -> pa.Array:
 
 
 def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:
-    """A JSON object a row, of the extension columns that have a value."""
+    """Return a JSON object per row, of the extension columns that have a value."""
     parts = []
-    for name in sorted(names):  # the order of the header is no change
+    for name in sorted(names):  # a new order of the header is not a change
         cells = combine_chunks(rows.column(name)).dictionary_encode()
         named = f", {json.dumps(name, ensure_ascii=False)}: "
         members = [named + json.dumps(value, ensure_ascii=False) for value in cells.dictionary.to_pylist()]
@@ -281,12 +281,9 @@ def _extensions(rows: pa.Table, names: Sequence[str]) -> pa.Array:
     return pc.binary_join_element_wise("{", inner, "}", "")
 
 
-# ---- one row a key
-
-
 @dataclass(frozen=True)
 class _RepeatedKeys:
-    """Rows whose key stands in an earlier row too: their places, the rows that count for them, and which rows count."""
+    """Rows whose key an earlier row has (``later``), those earlier rows (``first``), and which rows of the table count."""
 
     later: np.ndarray
     first: np.ndarray
@@ -296,7 +293,7 @@ class _RepeatedKeys:
 def _repeats(target: RosterTable, table: pa.Table) -> _RepeatedKeys | None:
     """Return the accepted rows that repeat a key, in the order of mappings and files; None if there are none.
 
-    Refused rows are left alone: they only say that a record was seen, however often they say it.
+    Rejected rows are not compared: they only mark a record as seen, which may happen several times.
     """
     codes = row_codes([combine_chunks(table.column(name)) for name in target.key])
     refused = combine_chunks(table.column(REFUSED)).to_numpy(zero_copy_only=False)
@@ -310,7 +307,7 @@ def _repeats(target: RosterTable, table: pa.Table) -> _RepeatedKeys | None:
 
 
 def _collisions(yields: np.ndarray, mapping: np.ndarray, repeats: _RepeatedKeys) -> int:
-    """Return how many accepted rows met a key that another mapping had given, unexpectedly."""
+    """Return how many accepted rows have a key that another mapping already produced, where none was expected."""
     later, first = repeats.later, repeats.first
     return int((~yields[later] & (mapping[later] != mapping[first])).sum())
 
@@ -323,7 +320,7 @@ def _report_conflicts(
     mappings: Sequence[Mapping],
     findings: Sequence[FindingsBuilder],
 ) -> None:
-    """Warn where rows that a mapping merges disagree: one finding a record and column, with the number of rows."""
+    """Warn where rows that a mapping merges disagree: one finding per record and column, with the number of rows."""
     for number, noted in enumerate(findings):
         if not mappings[number].merges:
             continue
@@ -333,7 +330,7 @@ def _report_conflicts(
 
 
 def _comparable_fields(target: RosterTable, mapping: Mapping) -> dict[str, str]:
-    """Return the columns of `target` about which rows can disagree, and the columns of the file that they are made of."""
+    """Return the columns of `target` in which rows can disagree, with their source columns in the file."""
     reads = mapping.lineage()
     names = [name for name in target.names if name not in target.key and not _is_derived(mapping, name)]
     fields = {name: ", ".join(column for file, column in reads[name] if file == mapping.source) for name in names}
@@ -341,7 +338,7 @@ def _comparable_fields(target: RosterTable, mapping: Mapping) -> dict[str, str]:
 
 
 def _is_derived(mapping: Mapping, name: str) -> bool:
-    """Whether the source cannot disagree about column `name`, because it does not give it."""
+    """Return whether rows cannot disagree about column `name`, because the source does not supply it."""
     expression = mapping.columns.get(name)
     return expression is None or getattr(expression, "derived", False) is True
 
@@ -354,6 +351,7 @@ def _report_disagreements(
     first: np.ndarray,
     findings: FindingsBuilder,
 ) -> None:
+    """Warn once per record and column where a later row differs from the first row of its key."""
     if not len(later):
         return
     keys = [_text(combine_chunks(table.column(name))) for name in target.key]

@@ -1,8 +1,7 @@
 """The steps of a mapping: how the rows of a file become the rows that are mapped.
 
-Belongs here: one function for each step of ``mapping.column_plan``, from a table to a table. Tables hold text columns, ``_row``
-and ``_refused``; refused rows take part wherever a record must be known to have been seen, and never where a value is
-inferred for an accepted one.
+Belongs here: one function for each step of ``mapping.column_plan``, from a table to a table. Tables have text columns, ``_row``
+and ``_refused``. Rejected rows are used wherever a record must count as seen, but never to infer a value for an accepted row.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ Files = Mapping[str, pa.Table]
 
 @singledispatch
 def run_step(step: Step, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    """Return `rows` as `step` makes them; `files` are the judged files by name. Raises TypeError for an unknown step."""
+    """Return `rows` after `step`; `files` are the validated files by name. Raises TypeError for an unknown step."""
     raise TypeError(f"no verb for the step {type(step).__name__}")
 
 
@@ -70,7 +69,7 @@ def _(step: Computed, rows: pa.Table, files: Files, findings: FindingsBuilder) -
 
 @run_step.register
 def _(step: OnlyMatched, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    """Rows whose partners were all refused are seen, not loaded: they get the refused mark instead of being left out."""
+    """Mark rows as rejected, instead of dropping them, if all their partners were rejected: their records count as seen."""
     partners = files[step.file]
     keys = _cells(rows, step.on)
     accepted = pc.is_in(keys, value_set=_accepted_values(partners, step.on))
@@ -87,7 +86,7 @@ def _(step: OnlyMatched, rows: pa.Table, files: Files, findings: FindingsBuilder
 
 @run_step.register
 def _(step: Unpivot, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    """The family's own columns go: what they held is in ``value``, and carrying all of them for each would cost their square."""
+    """Drop the family's own columns: ``value`` has their cells, and copying all into each row would grow quadratically."""
     family = family_members(step.family, rows.column_names)
     sources = [name for name in (*step.columns, *family) if name in rows.column_names]
     others = rows.drop_columns(family)
@@ -102,7 +101,7 @@ def _(step: Unpivot, rows: pa.Table, files: Files, findings: FindingsBuilder) ->
 
 @run_step.register
 def _(step: ForEvery, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    """A record of which only refused rows tell is seen, not gone: neither is what a row says of it."""
+    """Mark new rows as rejected if only rejected rows of the file have their value: the records count as seen, not removed."""
     chosen = pc.fill_null(pc.equal(_cells(rows, step.column), step.value), False)
     plain, wide = rows.filter(pc.invert(chosen)), rows.filter(chosen)
     plain = _set_column(plain, step.name, pa.nulls(plain.num_rows, pa.string()))
@@ -161,7 +160,7 @@ def _(step: NullIfUniform, rows: pa.Table, files: Files, findings: FindingsBuild
 
 @run_step.register
 def _(step: AnyRow, rows: pa.Table, files: Files, findings: FindingsBuilder) -> pa.Table:
-    """Accepted rows mark their group; a refused one only itself, so that it is seen as what it was."""
+    """Accepted rows mark their group; a rejected row marks only itself, so that it is mapped with its own value."""
     wanted = pa.array([value.lower() for value in step.values])
     owners = pa.array([], pa.string())
     for table in (rows, *([files[step.file]] if step.file else [])):
@@ -247,7 +246,7 @@ def _cells(rows: pa.Table, name: str) -> pa.Array:
 
 
 def _is_one_of(rows: pa.Table, name: str, lower: pa.Array) -> pa.Array:
-    """A mask of the rows whose cell is one of `lower`, without regard to case."""
+    """Return which rows have one of `lower` in column `name`, ignoring case."""
     return pc.is_in(pc.utf8_lower(_cells(rows, name)), value_set=lower)
 
 
@@ -261,13 +260,13 @@ def _set_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 
 def _drop_duplicates(rows: pa.Table, names: tuple[str, ...]) -> pa.Table:
-    """The first row of each combination of `names`."""
+    """Return the first row of each combination of `names`."""
     repeated = pd.Series(row_codes([_cells(rows, name) for name in names])).duplicated().to_numpy()
     return rows.filter(pa.array(~repeated)) if repeated.any() else rows
 
 
 def _code_positions(cells: pa.Array, codes: Mapping[str, str], order: tuple[str, ...]) -> np.ndarray:
-    """Return the place in `order` of what `codes` makes of each cell; -1 where nothing."""
+    """Return the position in `order` of the code of each cell (by `codes`); -1 if it has none."""
     names = pa.array([name.lower() for name in codes])
     places = np.array([order.index(code) if code in order else -1 for code in codes.values()], dtype=np.int64)
     found = pc.fill_null(pc.index_in(pc.utf8_lower(cells), value_set=names), -1).to_numpy()

@@ -1,4 +1,4 @@
-"""Template: say here in one line what an upload is, and which document describes it."""
+"""Template: describe the upload in one line, and name the document that specifies it."""
 
 from roster_etl.spec import Format
 from roster_etl.vendors import Vendor

@@ -1,4 +1,4 @@
-"""The code lists of the document, and what each code is in the canonical roster. Literals only."""
+"""The code lists of the document, and the canonical code of each value. Literals only."""
 
 ROLE_OPTIONS = ("student", "teacher")
 ROLES = {"student": "student", "teacher": "teacher"}

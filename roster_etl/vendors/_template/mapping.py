@@ -1,6 +1,7 @@
 """How the files become canonical tables: one column plan for each pair of file and table.
 
-Belongs here: which column goes where, by which function of ``mapping.value_functions``. A column that no plan names is read, judged and kept out.
+Belongs here: which column goes where, by which function of ``mapping.value_functions``. A column that no plan names is validated,
+but not published.
 """
 
 from roster_etl.mapping.column_plan import Const, From, Mapping

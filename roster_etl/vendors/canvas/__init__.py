@@ -1,4 +1,4 @@
-"""Canvas: files of rows that add, change, conclude and delete, by the "SIS Import CSV Format" page."""
+"""Canvas: files of rows that add, change, conclude and delete, according to the "SIS Import CSV Format" page."""
 
 from roster_etl.spec import Format
 from roster_etl.vendors import Vendor

@@ -1,4 +1,4 @@
-"""change_sis_id.csv: ids that change, before anything else of an upload is read."""
+"""change_sis_id.csv: ID changes, which apply before all other files of an upload."""
 
 from roster_etl.spec import AnyOf, Choice, Column, File, Signature
 from roster_etl.vendors.canvas.codes import RENAMED

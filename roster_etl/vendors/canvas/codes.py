@@ -1,9 +1,9 @@
-"""Words of the document that several files share, and what they stand for."""
+"""Values of the document that several files share, and the canonical codes for them."""
 
 from collections.abc import Mapping
 
 CLEAR = "<delete>"
-"""What a cell holds to clear its value, where the document has it so."""
+"""The cell value that clears a stored value, where the document provides for it."""
 
 BOOLEANS = ("true", "false", "1", "0", "yes", "no", "y", "n", "t", "f", "on", "off")
 ENROLLMENT_TYPES = ("StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment")
@@ -56,4 +56,4 @@ RECODES: Mapping[tuple[str, str], Mapping[str, object]] = {
     },
     ("enrollments", "limit_section_privileges"): TRUTH,
 }
-"""Every option of a code list, and what becomes of it; None: nothing is kept."""
+"""Every option of a code list, and its canonical code; None: no value is stored."""

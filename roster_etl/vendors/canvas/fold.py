@@ -1,6 +1,6 @@
-"""What rows of Canvas files do: the regular facts of "how rows are applied", kind by kind, in the order of loading.
+"""How rows of Canvas files change records: the regular rules, kind by kind, in the order of loading.
 
-Sources: the document, and how the vendor's own programs behave (README.md, "Behaviour").
+Sources: the document, and the behaviour of the vendor's own programs (README.md, "Behaviour").
 """
 
 from roster_etl.mapping.change_plan import ChangeColumn, ChangePlan, ReferenceRule, RoleNames, RowKind

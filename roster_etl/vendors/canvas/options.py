@@ -1,4 +1,4 @@
-"""What a district, or one upload, may ask for: the document's modes of import, by the names that its API has for them."""
+"""Options of a district's Canvas feed, or of one upload: the document's import modes, named as in its API."""
 
 from roster_etl.spec import Excludes, Needs, Option
 

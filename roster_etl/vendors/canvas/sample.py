@@ -1,7 +1,7 @@
-"""A made-up Canvas district, and the changes of its next day: what the specs alone cannot know.
+"""A synthetic Canvas district, and the changes of its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Passwords are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Passwords are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FALL, SPRING = "2026-FA", "2027-SP"
 
 
 def district(students: int, random: Random) -> Rows:
-    """Return the rows of a whole district of `students` students, as its first upload."""
+    """Return the rows of a district of `students` students, as its first upload."""
     schools = [f"{n + 1:03d}" for n in range(max(2, -(-students // STUDENTS_A_SCHOOL)))]
     rows: Rows = {"accounts": _accounts(schools), "terms": _terms()}
     groups = [
@@ -53,7 +53,7 @@ def district(students: int, random: Random) -> Rows:
 
 
 def next_day(rows: Rows, random: Random) -> tuple[Rows, list[SampleChange]]:
-    """Return the changes of the day after the upload `rows`, a few rows of them broken, and what they do."""
+    """Return the changes of the day after the upload `rows`, some of them invalid, and a description of each."""
     pupils = [row for row in rows["users"] if row["user_id"][:1] not in ("P", "T")]
     chosen = random.sample(pupils, min(len(pupils), 6))
     fresh = _student(len(pupils), random)
@@ -202,7 +202,7 @@ def _teacher_enrollments(sections: list[Row]) -> list[Row]:
 
 
 def _student_enrollments(pupils: list[Row], groups: list[tuple[str, int]]) -> list[Row]:
-    """Each student is in one section of each subject, all of one school."""
+    """Enroll each student in one section of each subject, all at one school."""
     places = [groups[n % len(groups)] for n in range(len(pupils))]
     return [
         _enrollment(f"{school}-{code}-{group + 1}", pupil["user_id"], "student")
@@ -212,7 +212,7 @@ def _student_enrollments(pupils: list[Row], groups: list[tuple[str, int]]) -> li
 
 
 def _cross_list_rows(sections: list[Row]) -> list[Row]:
-    """Art is taught with English at the first school, and with a course of its own at the second."""
+    """Return the cross-listing of art: into English at the first school, and into a course of its own at the second."""
     own = next(row for row in sections if row["section_id"].startswith("002-ART"))
     return [
         _row("xlists", xlist_course_id="001-ENG", section_id="001-ART-1", status="active"),
@@ -237,9 +237,6 @@ def _group_rows(enrollments: list[Row], school: str) -> Rows:
         for group in ("LAB-1", "CHESS")
     ]
     return {"group_categories": categories, "groups": groups, "groups_membership": members}
-
-
-# ---- the next day
 
 
 def _term_override() -> list[Row]:
@@ -278,7 +275,7 @@ def _change_last_names(changes: Rows, renamed: list[Row]) -> tuple[SampleChange,
 
 
 def _change_sections(changes: Rows, rows: Rows, movers: list[Row]) -> tuple[SampleChange, ...]:
-    """Move each of `movers` to another section of the same course, where there is one; the old enrollment ends."""
+    """Move each of `movers` to another section of the same course, if there is one; the old enrollment ends."""
     homes = {row["section_id"]: row["course_id"] for row in rows["sections"]}
     moved = 0
     for mover in movers:
@@ -317,7 +314,7 @@ def _conclude_course(changes: Rows, rows: Rows) -> tuple[SampleChange, ...]:
 
 
 def _break_rows(changes: Rows, rows: Rows) -> tuple[SampleChange, ...]:
-    """Break a few rows as exports do: a status that is none, a date that does not exist, a reference to nothing."""
+    """Break some rows as exports do: an invalid status, a date that does not exist, a reference to nothing."""
     section = rows["sections"][0]
     changes["users"].append({**rows["users"][0], "status": "retired"})
     changes["enrollments"].append(_enrollment(section["section_id"], "no-such-user", "student"))

@@ -1,4 +1,4 @@
-"""Kinds of file that the vendor takes and that hold no roster: recognised by their headers, reported, and left alone."""
+"""Kinds of file that the vendor accepts and that contain no roster: recognised by their headers, reported, and skipped."""
 
 from roster_etl.spec import Signature, UnsupportedFile
 

@@ -1,4 +1,4 @@
-"""CatapultCONNECT: a whole district as CSV files, by "SIS Data Requirements for CatapultCONNECT"."""
+"""CatapultCONNECT: a whole district as CSV files, according to "SIS Data Requirements for CatapultCONNECT"."""
 
 from roster_etl.spec import FileSet, Format
 from roster_etl.vendors import Vendor

@@ -1,7 +1,7 @@
-"""CatapultCONNECT's code lists, and what each code is in the canonical roster.
+"""CatapultCONNECT's code lists, and the canonical code of each value.
 
-Belongs here: literals. Keys are compared without regard to case. The document gives no list of grades: known are whole
-numbers (0 is kindergarten in the systems that export them so), the usual words and abbreviations, and the CEDS codes.
+Belongs here: literals. Keys are compared without regard to case. The document has no list of grades. Accepted are whole
+numbers (0 is kindergarten in the systems that export it), the usual names and abbreviations, and the CEDS codes.
 """
 
 from roster_etl.canonical.codes import GRADE_ALIASES
@@ -24,13 +24,13 @@ GRADES = {
 }
 GRADE_OPTIONS = (*GRADES,)
 
-# What each list of codes answers to: (file, column) -> its table. Every option of these columns must be in the table.
+# The code list of each column: (file, column) -> its table. Every option of these columns must be in the table.
 RECODES = {("students", "Grade"): GRADES}
 
-# Values of Period that say homeroom (case does not count), and those that do where the district says that 0 is one.
+# Values of Period that mean homeroom (case is ignored), and those that do if the district treats 0 as homeroom.
 HOMEROOM_PERIODS = ("homeroom", "home room", "HR")
 HOMEROOM_PERIODS_AND_ZERO = ("homeroom", "home room", "HR", "0")
 
-# The two contacts of a student's row: what kind each is.
+# The kinds of the two contacts in a student's row.
 PRIMARY = "Primary"
 SECONDARY = "Secondary"

@@ -1,7 +1,7 @@
 """How CatapultCONNECT's files become canonical tables.
 
-Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.value_functions``;
-the decisions behind ambiguous columns are written down in this folder's README.
+Belongs here: which column goes where, by which function. ``engine`` runs the mappings; the functions are in
+``mapping.value_functions``; this folder's README records the decisions about ambiguous columns.
 """
 
 from roster_etl.mapping.column_plan import (
@@ -34,7 +34,7 @@ _OWN_CODE = From("School Site Name", via=looked_up, option="site_codes", derived
 
 
 def _site_of_code(source: str) -> Mapping:
-    """The site of a school code that no site file names."""
+    """Return the mapping for a school code that no site file names."""
     return Mapping(
         source=source,
         to="organizations",

@@ -1,6 +1,6 @@
-"""What a district may set for its CatapultCONNECT feed: one option for each point where the document leaves room.
+"""Options of a district's CatapultCONNECT feed: one for each point that the document leaves open.
 
-The ambiguity behind each, and the decision, stand in this folder's README.
+This folder's README describes each ambiguity and the decision.
 """
 
 from roster_etl.spec import Option

@@ -1,7 +1,7 @@
-"""A made-up CatapultCONNECT district, and its next day: what the specs alone cannot know.
+"""A synthetic CatapultCONNECT district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _class(code: str, teacher: str, grade: str, group: int, course: tuple[str, s
 
 
 def _teacher(code: str, n: int) -> Row:
-    return _employee(str(1001 + n), code, "Teacher" if n % 4 else "Instructor", 3 * n + 1)  # students have such ids too
+    return _employee(str(1001 + n), code, "Teacher" if n % 4 else "Instructor", 3 * n + 1)  # students have such IDs too
 
 
 def _employee(staff_id: str, code: str, title: str, n: int) -> Row:
@@ -178,7 +178,7 @@ def _shared_staff(codes: list[str]) -> list[Row]:
 
 
 def _absences(rows: Rows, day: str, random: Random) -> list[Row]:
-    """Return absences of some classes that are taught; Teacher.name as the staff file tells it."""
+    """Return absences from some of the classes; Teacher.name is spelled as in the staff file."""
     names = {row["ID"]: f"{row['Name.First']} {row['Name.Last']}" for row in rows["staff"]}
     known = {row["ID"] for row in rows["students"] if row["Name.Last"]}
     taught = [row for row in rows["staff_to_student"] if row["Student"] in known and row["Teacher"] in names]

@@ -1,4 +1,4 @@
-"""Clever: a whole district as CSV files, by the "Clever SFTP Instructions" of August 12, 2024."""
+"""Clever: a whole district as CSV files, according to the "Clever SFTP Instructions" of August 12, 2024."""
 
 from roster_etl.spec import Format
 from roster_etl.vendors import Vendor

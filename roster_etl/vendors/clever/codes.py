@@ -1,4 +1,4 @@
-"""Clever's code lists, and what each code is in the canonical roster.
+"""Clever's code lists, and the canonical code of each value.
 
 Belongs here: literals. Does not belong here: functions that apply them (``mapping.value_functions``).
 Keys are compared without regard to case. Source: the "Format" and "Notes" columns of the document's tables.
@@ -30,7 +30,7 @@ SUBJECTS = {
 }
 SUBJECT_OPTIONS = (*SUBJECTS,)
 
-# What each list of codes answers to: (file, column) -> its table. Every option of these columns must be in the table.
+# The code list of each column: (file, column) -> its table. Every option of these columns must be in the table.
 RECODES = {
     ("schools", "Low_grade"): GRADES,
     ("schools", "High_grade"): GRADES,
@@ -49,8 +49,8 @@ RECODES = {
     ("sections", "Subject"): SUBJECTS,
 }
 
-# "Clever will assign a subject based on the name of the section", by rules that are not published. Ours: whole words and
-# phrases, lower case; the first line that has one of its words in the name wins, so that phrases stand above the words in them.
+# "Clever will assign a subject based on the name of the section", by unpublished rules. Ours: whole words and phrases in lower
+# case; the first line with a keyword that occurs in the name wins, so phrases come before the words that they contain.
 SUBJECT_KEYWORDS = (
     ("Homeroom/advisory", (
         "homeroom", "home room", "advisory", "advisement", "hr", "study hall",

@@ -1,7 +1,7 @@
 """How Clever's files become canonical tables.
 
-Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.value_functions``;
-the decisions behind ambiguous columns are written down in this folder's README.
+Belongs here: which column goes where, by which function. ``engine`` runs the mappings; the functions are in
+``mapping.value_functions``; this folder's README records the decisions about ambiguous columns.
 """
 
 from roster_etl.canonical.codes import GRADES as CEDS_GRADES
@@ -60,7 +60,7 @@ _TERM_ID = From("Term_name", "Term_start", "Term_end", via=with_us_dates(derived
 
 
 def _course_id(school: str) -> IfOption:
-    """The id of a section's course; `school` is the column that holds the section's school."""
+    """Return the expression for the ID of a section's course; `school` is the column with the section's school."""
     by_name = From(school, "Course_name", via=derived_id("course"), derived=True)
     by_number = From("Course_number", school, via=if_first_given(derived_id("course_number")), derived=True)
     return IfOption(

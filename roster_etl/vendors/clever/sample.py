@@ -1,7 +1,7 @@
-"""A made-up Clever district, and its next day: what the specs alone cannot know.
+"""A synthetic Clever district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SCHOOL_NAMES = (
 
 
 class Slot(NamedTuple):
-    """Where a section stands in its school's timetable."""
+    """The place of a section in its school's timetable."""
 
     school_id: str
     grade: str
@@ -219,7 +219,7 @@ def _enrollment(section: Row, student_id: str) -> Row:
 
 
 def _teacher(school: Row, n: int) -> Row:
-    teacher_id = str(1001 + n)  # students have such ids too: the two files have id spaces of their own
+    teacher_id = str(1001 + n)  # students have such IDs too: the two files have separate ID spaces
     return {
         "School_id": school["School_id"],
         "Teacher_id": teacher_id,

@@ -1,4 +1,4 @@
-"""Dyknow's code lists, and what each code is in the canonical roster.
+"""Dyknow's code lists, and the canonical code of each value.
 
 Belongs here: literals. Keys are compared without regard to case. Source: "Students.csv", "grade": the CEDS codes of the
 element Entry Grade Level, where single digits need their leading zero.
@@ -29,7 +29,7 @@ GRADE_OPTIONS = (
     "OT",
 )
 
-# CEDS spells the last one out; its two letters are what other systems export.
+# CEDS spells out the last one; other systems export its two letters.
 GRADES = {
     "IT": "IT",
     "PR": "PR",

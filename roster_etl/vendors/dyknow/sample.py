@@ -1,7 +1,7 @@
-"""A made-up Dyknow district, and its next day: what the specs alone cannot know.
+"""A synthetic Dyknow district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _student(n: int, school_id: str, grade: str, random: Random) -> Row:
 
 
 def _teacher(school: Row, n: int) -> Row:
-    teacher_id = str(1001 + n)  # students have such ids too: the two files have id spaces of their own
+    teacher_id = str(1001 + n)  # students have such IDs too: the two files have separate ID spaces
     return {
         "school_id": school["school_id"],
         "teacher_id": teacher_id,

@@ -1,6 +1,6 @@
-"""Mastery Connect: a whole district as five CSV files, whose rows say whether they are active or deleted.
+"""Mastery Connect: a whole district as five CSV files, whose rows are marked as active or deleted.
 
-By the help page "Mastery Connect SFTP CSV Formatting".
+According to the help page "Mastery Connect SFTP CSV Formatting".
 """
 
 from roster_etl.spec import Format

@@ -1,7 +1,7 @@
 """How Mastery Connect's files become canonical tables.
 
-Belongs here: which column goes where, by which function. The verbs are in ``engine``; the functions in ``mapping.value_functions``;
-the decisions behind ambiguous columns are written down in this folder's README.
+Belongs here: which column goes where, by which function. ``engine`` runs the mappings; the functions are in
+``mapping.value_functions``; this folder's README records the decisions about ambiguous columns.
 """
 
 from roster_etl.mapping.column_plan import AssignUnique, Const, FirstOf, From, Lookup, Mapping, OnlyRows, WarnIfDifferent

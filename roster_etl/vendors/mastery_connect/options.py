@@ -1,6 +1,6 @@
-"""What a district may set for its Mastery Connect feed.
+"""Options of a district's Mastery Connect feed.
 
-The point of the document behind it, and the decision, stand in this folder's README.
+This folder's README describes the open point of the document and the decision.
 """
 
 from roster_etl.spec import Option

@@ -1,7 +1,7 @@
-"""A made-up Mastery Connect district, and its next day: what the specs alone cannot know.
+"""A synthetic Mastery Connect district, and its next day: data that the specs cannot generate.
 
-Belongs here: rows with the cells that make a district believable. Cells left out are filled from the specs.
-All people are invented. The names and ids are hard on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
+Belongs here: rows with the cells that make a district realistic. Missing cells are filled from the specs.
+All people are invented. The names and IDs are difficult on purpose: importers lose ``Null``, ``NA``, ``007`` and ``1E5``.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _course(account: Row, short: str, long: str) -> Row:
 
 def _section(course: Row, number: str, name: str, part: int) -> Row:
     section_id = f"{course['course_id']}-{name.rpartition(' ')[2]}-{part + 1}"
-    shown = f"{name}, Period {part + 1}A" if part or number != "300" else ""  # built of course and teacher
+    shown = f"{name}, Period {part + 1}A" if part or number != "300" else ""  # derived from course and teacher
     return {
         "section_id": section_id,
         "name": shown,
