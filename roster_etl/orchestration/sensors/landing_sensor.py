@@ -1,6 +1,6 @@
-"""The sensor: every few seconds a look at the landing zones, and a run for each upload that has settled.
+"""The landing-zone sensor: poll the landing zones every few seconds, and request a run per settled upload.
 
-Belongs here: what Dagster needs around ``poll_landing_zones``. Runs are asked for one per district and arrival.
+Belongs here: the Dagster side of ``poll_landing_zones``. Run keys are unique per district and arrival.
 """
 
 import os
@@ -22,11 +22,11 @@ from roster_etl.orchestration.sensors.tick import ImportRequest, TickLimits
 from roster_etl.orchestration.sensors.zombie_runs import fail_orphaned_runs
 from roster_etl.pipeline.workspace import Workspace
 
-INTERVAL_VARIABLE = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
+INTERVAL_VARIABLE = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no less
 
 
 def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Return the sensor that asks for runs of `jobs`, one for each format or set of its files."""
+    """Return the sensor that requests runs of `jobs`, one job per format or file set."""
     by_set = {(str(job.tags[FORMAT]), str(job.tags.get(FILE_SET, ""))): job.name for job in jobs}
 
     @dg.sensor(
@@ -71,7 +71,7 @@ def _evaluate_tick(
 
 
 def run_request(request: ImportRequest, job_name: str) -> dg.RunRequest:
-    """Return the run that imports what lies in the landing zone, or an upload that was taken in before."""
+    """Return the run that imports an upload from the landing zone, or one that is archived already."""
     named = {"arrival": request.arrival, "archived": request.archived}
     config: dict[str, Any] = {name: number for name, number in named.items() if number is not None} or {"landing": True}
     config |= {"stale": list(request.stale)} if request.stale else {}
@@ -90,7 +90,7 @@ def run_request(request: ImportRequest, job_name: str) -> dg.RunRequest:
 
 
 def busy_feeds(instance: dg.DagsterInstance) -> set[tuple[str, str, str]]:
-    """Return the (district, format, set of files) that have a run which is queued or at work."""
+    """Return the (district, format, file set) of all queued or running runs."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     named = (run.tags for run in runs if DISTRICT in run.tags and FORMAT in run.tags)
     return {(tags[DISTRICT], tags[FORMAT], tags.get(FILE_SET, "")) for tags in named}
