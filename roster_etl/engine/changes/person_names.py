@@ -1,4 +1,7 @@
-"""Derive a person's names: full, sortable and display name, from whichever are given."""
+"""Derive a person's names: full, sortable and display name, from whichever are given.
+
+Belongs here: pure functions of names. Does not belong here: who may change them (``people``, ``protected_edits``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The interface of a landing folder, and the fetch that all implementations share."""
+"""The interface of a landing folder, and the fetch that all implementations share.
+
+Belongs here: size limits, double reading, and the check for changes meanwhile. Does not belong here: how a back end lists and
+reads.
+"""
 
 from __future__ import annotations
 

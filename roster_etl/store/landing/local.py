@@ -1,4 +1,7 @@
-"""A landing folder on a local disk."""
+"""A landing folder on a local disk.
+
+Belongs here: listing and reading without following links. Does not belong here: our own folders (``files.folder``).
+"""
 
 from __future__ import annotations
 

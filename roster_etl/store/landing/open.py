@@ -1,4 +1,7 @@
-"""Open the landing folder of a feed, local or remote."""
+"""Open the landing folder of a feed, local or remote.
+
+Belongs here: choosing the implementation, and finding folders that no feed watches. Does not belong here: listing or reading.
+"""
 
 from __future__ import annotations
 
