@@ -1,8 +1,8 @@
-"""What folding costs: a file of a million enrollments over what is there, against a plain read, merge and drop of duplicates.
+"""Measure applying a delta: a million enrollments onto the current state, against a plain read, merge and deduplication.
 
-Run: ``python benchmarks/fold.py [--rows N] [--users N]``. Each measurement is a process of its own; ``ratio`` compares CPU seconds
-with the plain one of the same run, on the same file. The fold's figure has reading, judging of references, the last row of
-each record, new hashes and the closings in it; not the strict reader and the rules of cells, which other formats have too.
+Run: ``python benchmarks/fold.py [--rows N] [--users N]``. Each measurement runs in its own process; ``ratio`` compares CPU
+seconds with the plain one of the same run, on the same file. The figure includes reading, resolving references, the last row of
+each record, new hashes and closings; it excludes the strict reader and the cell rules, which other formats have too.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_files(folder: Path, rows: int, users: int) -> None:
 
 
 def world(rows: int, users: int) -> dict[str, pa.Table]:
-    """Return current users, courses and sections."""
+    """Return the current users, courses and sections."""
     sections = max(rows // 25, 1)
     ids = [f"S{n}" for n in range(sections)]
     courses = [f"C{n // SECTIONS_PER_COURSE}" for n in range(sections)]
@@ -76,7 +76,7 @@ def _current(name: str, **columns: Any) -> pa.Table:
 
 
 def read(path: Path) -> pa.Table:
-    """Return a file as judged rows."""
+    """Return a file as validated rows."""
     text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(("section_id", "user_id", "role", "status"), pa.string()))
     rows = pyarrow.csv.read_csv(path, convert_options=text)
     rows = rows.append_column(ROW, pa.array(np.arange(2, rows.num_rows + 2)))
@@ -84,7 +84,7 @@ def read(path: Path) -> pa.Table:
 
 
 def plain(folder: Path) -> dict[str, float]:
-    """Read both days with pandas, keep the last row of each key, and merge one with the other."""
+    """Read both days with pandas, keep the last row of each key, and merge the two."""
     before = pd.read_csv(folder / "today.csv", dtype=str).drop_duplicates(KEY, keep="last")
     start = time.process_time()
     rows = pd.read_csv(folder / "tomorrow.csv", dtype=str).drop_duplicates(KEY, keep="last")
@@ -95,7 +95,7 @@ def plain(folder: Path) -> dict[str, float]:
 
 
 def folded(folder: Path, rows: int, users: int) -> dict[str, float]:
-    """Fold the first day over nothing, and the second one over what came of it."""
+    """Apply the first day to an empty state, and the second day to the result."""
     use_jemalloc()
     current = world(rows, users)
     start = time.process_time()
@@ -128,7 +128,7 @@ def _apart(what: str, folder: Path, rows: int, users: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and print one line each."""
+    """Run the measurements, and print one line each."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--users", type=int, default=50_000)

@@ -1,8 +1,8 @@
 """Measure a night of many districts: `make bench-many DISTRICTS=1000 UPLOADING=200`.
 
-Belongs here: inventing districts, ticking the real sensor until all that uploaded are asked for, letting a real daemon import some, and
-printing figures. Not here: what is measured, and no assertion: bars are printed beside the figures.
-CPU seconds (user + system) are from ``/proc`` (Linux): they mean something on a busy machine too, wall time does not.
+Belongs here: generating districts, ticking the real sensor until every upload has been requested, importing some with a real
+daemon, and printing figures. Does not belong here: the measured code, and assertions: limits are printed beside the figures.
+CPU seconds (user + system) are from ``/proc`` (Linux): unlike wall time, they are meaningful on a busy machine.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from roster_etl.store.loopback.sftp_server import Account, SftpServer
 from roster_etl.store.registry.registry import District, Feed
 from roster_etl.vendors import vendor
 
-NIGHT = 1_800_000_000.0  # the clock of the ticks: one every STEP seconds, however long it took
+NIGHT = 1_800_000_000.0  # the clock of the ticks: it advances by STEP seconds per tick, however long the tick took
 STEP = 30.0
 LIST_FEED = landing_watch._list_feed  # noqa: SLF001
-SAMPLES = 10  # different uploads; districts share them
+SAMPLES = 10  # distinct uploads, shared by the districts
 TICK_BAR, REQUEST_BAR, CURSOR_BAR = 10.0, 25, 10_000
 HERTZ = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -53,7 +53,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one tick cost and asked for: seconds, CPU seconds of the process, bytes of the cursor, and the districts that it looked at and asked for."""
+    """The cost and result of one tick: seconds, CPU seconds, bytes of the cursor, and the districts polled and requested."""
 
     wall: float
     cpu: float
@@ -64,7 +64,7 @@ class Cost:
 
 @dataclass(kw_only=True)
 class Night:
-    """A home with its districts, where their uploads arrive, and the sensor on a clock of its own."""
+    """A home with its districts, their landing zones, and the sensor with a simulated clock."""
 
     home: Path
     landing: Path
@@ -74,7 +74,7 @@ class Night:
     ticks: list[Cost] = field(default_factory=list)
 
     def upload(self, district: str, number: int) -> None:
-        """Let a district upload, in the place of what lay there."""
+        """Write a district's upload, replacing the previous one."""
         folder = self.landing / district
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.samples[number % len(self.samples)], folder, copy_function=shutil.copyfile)
@@ -104,14 +104,14 @@ class Night:
         return self.ticks[-1]
 
     def round(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition, ids: Sequence[str], most: int = 400) -> list[Cost]:
-        """Tick until all of `ids` were looked at, at most `most` times, and return those ticks."""
+        """Tick until all of `ids` were polled, at most `most` times, and return those ticks."""
         first, left = len(self.ticks), set(ids)
         while left and len(self.ticks) - first < most:
             left -= self.tick(instance, sensor).looked_at
         return self.ticks[first:]
 
     def until(self, instance: dg.DagsterInstance, sensor: dg.SensorDefinition, wanted: int, most: int = 400) -> list[Cost]:
-        """Tick until `wanted` uploads were asked for, at most `most` times, and return those ticks."""
+        """Tick until `wanted` uploads were requested, at most `most` times, and return those ticks."""
         first, asked = len(self.ticks), 0
         while asked < wanted and len(self.ticks) - first < most:
             asked += len(self.tick(instance, sensor).asked)
@@ -124,7 +124,7 @@ def names(count: int) -> list[str]:
 
 
 def made(work: Path, students: int) -> list[Path]:
-    """Write the uploads that districts share."""
+    """Write the uploads that the districts share."""
     folders = [work / "samples" / str(number) for number in range(SAMPLES)]
     for number, folder in enumerate(folders):
         write_sample(vendor("clever"), folder, students=students, seed=number)
@@ -132,7 +132,7 @@ def made(work: Path, students: int) -> list[Path]:
 
 
 def begin(work: Path, samples: Sequence[Path], **landing: Any) -> Night:
-    """Return a home without districts. `landing`: further settings of the landing zone."""
+    """Return a home without districts. `landing`: further settings of landing zones."""
     home, zone = work / "home", work / "landing"
     home.mkdir(parents=True)
     zone.mkdir()
@@ -142,7 +142,7 @@ def begin(work: Path, samples: Sequence[Path], **landing: Any) -> Night:
 
 
 def concluded(workspace: Workspace, districts: Sequence[str], when: float) -> None:
-    """Write into the ledger that each district's upload was imported: the sensor looks there before it asks once more."""
+    """Record each district's upload as imported in the ledger, which the sensor queries before it requests again."""
     from datetime import UTC, datetime
 
     from roster_etl.store.warehouse import ImportResult
@@ -153,11 +153,8 @@ def concluded(workspace: Workspace, districts: Sequence[str], when: float) -> No
         workspace.warehouse.conclude(ImportResult(import_id=number, status="unchanged", finished_at=at, summary={}))
 
 
-# ── part 1: the sensor ──
-
-
 def bench_sensor(work: Path, samples: Sequence[Path], districts: int, uploading: int, bad: int) -> dict[str, Any]:
-    """Measure ticks with landing zones in local folders: the first load, a quiet night, and 02:00."""
+    """Measure ticks with local landing zones: the first load, a night without uploads, and 02:00."""
     os.environ["BENCH_PASSWORD"] = "of no use elsewhere"  # noqa: S105 - loopback, for one measurement
     night = begin(work, samples)
     workspace = Workspace.open(night.home)
@@ -192,7 +189,7 @@ def bench_sensor(work: Path, samples: Sequence[Path], districts: int, uploading:
 
 
 def spoil(stack: ExitStack, workspace: Workspace, night: Night, ids: Sequence[str]) -> None:
-    """Give some districts what no look can succeed at: a file in place of the folder, and servers that never answer."""
+    """Break the landing zones of some districts: a file instead of the folder, and servers that never answer."""
     for number, district in enumerate(ids):
         if number % 2:
             shutil.rmtree(night.landing / district)
@@ -206,7 +203,7 @@ def spoil(stack: ExitStack, workspace: Workspace, night: Night, ids: Sequence[st
 
 
 def remote_feed(home: Path, url: str, *, pinned: int = 0, known_hosts: Path | None = None) -> Feed:
-    """Return a feed on an SFTP server; `pinned`: the port of one whose key is pinned, and wrong."""
+    """Return a feed on an SFTP server; `pinned`: the port of a server whose pinned key is wrong."""
     import asyncssh
 
     if known_hosts is None:
@@ -218,7 +215,7 @@ def remote_feed(home: Path, url: str, *, pinned: int = 0, known_hosts: Path | No
 
 @contextmanager
 def server(work: Path, ids: Sequence[str]) -> Iterator[SimpleNamespace]:
-    """Run the bundled SFTP server, and two that are of no use, in a process of its own: its CPU seconds are not ours."""
+    """Run the bundled SFTP server and two defective ones in a separate process, so that its CPU seconds are not counted."""
     os.environ["BENCH_PASSWORD"] = "of no use elsewhere"  # noqa: S105 - loopback, for one measurement
     near, far = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(work / "sftp", list(ids), far))
@@ -242,7 +239,7 @@ def _serve(root: Path, ids: list[str], pipe: Any) -> None:
 
 
 def _drip(listening: socket.socket) -> None:
-    """Send a letter a second to everyone who connects."""
+    """Send one byte per second to every client."""
     listening.settimeout(1)
     there: list[socket.socket] = []
     while True:
@@ -256,10 +253,10 @@ def _drip(listening: socket.socket) -> None:
 
 
 def bench_sftp(work: Path, samples: Sequence[Path], districts: int, uploading: int, bad: int) -> dict[str, Any]:
-    """Measure ticks with an account for each district on one SFTP server: a round in which nothing lies there, and 02:00.
+    """Measure ticks with an account per district on one SFTP server: a round without uploads, and 02:00.
 
-    The first `bad` have a wrong host key, a server that says nothing, or one that sends a letter a second. Those that upload lie among
-    all the others, evenly.
+    The first `bad` have a wrong host key, a server that never answers, or one that sends a byte per second. The uploading
+    districts are spread evenly among all others.
     """
     night = begin(work, samples)
     workspace, ids = Workspace.open(night.home), names(districts)
@@ -294,7 +291,7 @@ def bench_sftp(work: Path, samples: Sequence[Path], districts: int, uploading: i
 
 
 def account(home: Path, sftp: SimpleNamespace, district: str, bad: int | None) -> Feed:
-    """Return the feed of a district's account; `bad`: the number of one with which something is wrong."""
+    """Return the feed of a district's account; `bad`: the number of a defective one."""
     if bad is None:
         return remote_feed(home, f"sftp://{district}@127.0.0.1:{sftp.port}/", known_hosts=sftp.known_hosts)
     port = (sftp.port, sftp.silent, sftp.dripping)[bad % 3]
@@ -317,15 +314,12 @@ def summary(ticks: Sequence[Cost]) -> dict[str, Any]:
 
 
 def peak() -> int:
-    """Return the most memory that this process had, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-# ── part 2: imports ──
-
-
 class Tree:
-    """CPU seconds and memory of a process and all that it began, by what they are; looked at every so often."""
+    """CPU seconds and memory of a process and its descendants, by kind; sampled at intervals."""
 
     def __init__(self, root: int) -> None:
         self.root = root
@@ -333,7 +327,7 @@ class Tree:
         self.most: dict[str, int] = defaultdict(int)
 
     def look(self) -> None:
-        """Take in what the processes have used until now."""
+        """Sample what the processes have used until now."""
         together: dict[str, int] = defaultdict(int)
         for pid, kind in self._kinds().items():
             try:
@@ -379,7 +373,7 @@ def _kind(pid: int, parent: str) -> str:
         return parent or "other"
     if "gx_server" in words:
         return "gates"
-    if "multiprocessing.forkserver" in words:  # a run keeps the words of the process that it was forked from
+    if "multiprocessing.forkserver" in words:  # a run keeps the command line of the process that it was forked from
         return "run" if parent in ("warm", "run") else "warm"
     if "grpc" in words:
         return "code server"
@@ -389,7 +383,7 @@ def _kind(pid: int, parent: str) -> str:
 
 
 def _private(pid: int) -> int:
-    """Return the memory of a process in MiB, what it shares divided among those who share it."""
+    """Return the memory of a process in MiB, with shared pages divided among the processes that share them."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) // 1024
@@ -397,7 +391,7 @@ def _private(pid: int) -> int:
 
 
 def bench_daemon(work: Path, samples: Sequence[Path], imports: int, at_once: int, *, warm: bool) -> dict[str, Any]:
-    """Let a real daemon import an upload of each of `imports` districts, and say what each cost, by kind of process."""
+    """Import an upload of each of `imports` districts with a real daemon, and return the cost of each, by kind of process."""
     night = begin(work, samples)
     workspace, ids = Workspace.open(night.home), names(imports)
     for number, district in enumerate(ids):
@@ -450,7 +444,7 @@ def _watched(daemon: subprocess.Popen[bytes], workspace: Workspace, imports: int
 
 
 def bench_together(work: Path, samples: Sequence[Path], imports: int) -> dict[str, Any]:
-    """Import one district after another in this process: what a batch could win."""
+    """Import one district after another in this process: the possible gain of a batch."""
     night = begin(work, samples)
     workspace, ids = Workspace.open(night.home), names(imports)
     costs = []
@@ -465,14 +459,14 @@ def bench_together(work: Path, samples: Sequence[Path], imports: int) -> dict[st
 
 
 def print_figures(name: str, figures: dict[str, Any]) -> None:
-    """Print what one part found."""
+    """Print the figures of one part."""
     print(f"\n{name}")
     for key, value in figures.items():
         print(f"  {key}: {json.dumps(value) if isinstance(value, dict) else value}", flush=True)
 
 
 def print_bars(name: str, figures: dict[str, Any]) -> None:
-    """Print what ticks may cost beside what they did."""
+    """Print the limits for ticks beside the measured cost."""
     ticks = [part for part in figures.values() if isinstance(part, dict) and "longest s" in part]
     bars = (("longest s", TICK_BAR), ("most requests", REQUEST_BAR), ("cursor bytes", CURSOR_BAR))
     for key, bar in bars:
@@ -481,7 +475,7 @@ def print_bars(name: str, figures: dict[str, Any]) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """Return what was asked for."""
+    """Return the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--districts", type=int, default=1000)
     parser.add_argument("--uploading", type=int, default=200)
@@ -499,7 +493,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measured(asked: argparse.Namespace, work: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Measure the parts that were asked for, one after the other."""
+    """Run the requested parts, one after the other."""
     samples = made(work, asked.students)
     if "sensor" in asked.parts:
         yield "sensor, local folders", bench_sensor(work / "sensor", samples, asked.districts, asked.uploading, asked.bad)
@@ -514,7 +508,7 @@ def measured(asked: argparse.Namespace, work: Path) -> Iterator[tuple[str, dict[
 
 
 def main() -> None:
-    """Measure what was asked for, and print it."""
+    """Run the requested measurements, and print them."""
     asked, found = arguments(), {}
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="roster-many-") as temporary:

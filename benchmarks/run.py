@@ -1,7 +1,7 @@
 """Time the Clever import beside the reference pipeline: `make bench`.
 
-Belongs here: making districts, running both programs in cold processes in turn, and printing figures. Not here: what is measured (the
-command line, called as a person would), and no assertion: bars are printed beside the figures.
+Belongs here: generating districts, running both programs in cold processes in turn, and printing figures. Does not belong here:
+the measured code (the command line, called as a person would), and assertions: limits are printed beside the figures.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one process and its children cost: seconds, seconds, bytes at one time; and the step timings (seconds) that it told, if any."""
+    """The cost of a process and its children: wall and CPU seconds, peak bytes; and reported step timings in seconds."""
 
     wall: float
     cpu: float
@@ -38,7 +38,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A figure that we hold ourselves to, from `students` students on."""
+    """A limit for a figure, from `students` students on."""
 
     name: str
     found: float
@@ -47,7 +47,7 @@ class Bar:
 
 
 def measure(command: list[str], *, log: Path) -> tuple[Run, str]:
-    """Run `command` in a process of its own and return what it cost, and its standard output.
+    """Run `command` in its own process, and return its cost and its standard output.
 
     Raises: SystemExit: the command failed; its standard error is in `log`.
     """
@@ -68,7 +68,7 @@ def measure(command: list[str], *, log: Path) -> tuple[Run, str]:
 
 
 class Watch:
-    """Looks ten times a second at the memory of a process and its children together; where there is no ``/proc``, at nothing.
+    """Sample the memory of a process and its children ten times a second; does nothing without ``/proc``.
 
     ``peak``: bytes. Pages of files that several of them map (the libraries) are counted once, those of the one that has most.
     """
@@ -78,12 +78,12 @@ class Watch:
         self._thread = Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Start sampling."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Look no more."""
+        """Stop sampling."""
         self._over.set()
         self._thread.join()
 
@@ -96,7 +96,7 @@ class Watch:
 
 
 def family(pid: int) -> list[int]:
-    """Return `pid` and its children, and theirs; empty parts where a process has ended meanwhile."""
+    """Return `pid` and its descendants; without those that have ended meanwhile."""
     try:
         children = [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
     except OSError:
@@ -105,7 +105,7 @@ def family(pid: int) -> list[int]:
 
 
 def memory_pages(pid: int) -> tuple[int, int] | None:
-    """Return how many pages of process `pid` are resident, and how many of these are of files; None: it has ended."""
+    """Return the number of resident pages of process `pid`, and how many of these map files; None: it has ended."""
     try:
         _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
     except (OSError, ValueError):
@@ -114,7 +114,7 @@ def memory_pages(pid: int) -> tuple[int, int] | None:
 
 
 def step_timings(output: str) -> dict[str, float]:
-    """Return the seconds by step that an import's JSON tells (`timings`, at the top or under `summary`), or nothing."""
+    """Return the seconds by step in an import's JSON (`timings`, at the top or under `summary`); empty if there are none."""
     try:
         document: dict[str, Any] = json.loads(output)
     except ValueError:
@@ -124,27 +124,27 @@ def step_timings(output: str) -> dict[str, float]:
 
 
 def generate(students: int, folder: Path) -> None:
-    """Write a district of `students` students and its next day, once; a folder that is complete is used again."""
+    """Write a district of `students` students and its next day, unless the folder has them already."""
     if not (folder / "manifest.json").exists():
         words = ["--students", str(students), "--out", str(folder), "--churn", "0.01"]
         subprocess.run([sys.executable, str(REFERENCE / "gen_roster.py"), *words], check=True, stdout=subprocess.DEVNULL)
 
 
 def reference_command(district: Path, work: Path, phase: str) -> list[str]:
-    """Return the reference run of `phase`; `work` holds its state and its database."""
+    """Return the command of the reference for `phase`; `work` has its state and its database."""
     number = str(1 + list(PHASES).index(phase))
     script = str(REFERENCE / "reference_pipeline.py")
     return [sys.executable, script, str(district / PHASES[phase]), str(work / "state"), f"adbc:{work / 'reference.db'}", number]
 
 
 def import_command(district: Path, work: Path, phase: str) -> list[str]:
-    """Return our import of `phase`, as a person would type it."""
+    """Return our import command for `phase`, as a person would type it."""
     words = ["import", str(district / PHASES[phase]), "--district", "bench", "--format", "clever"]
     return [sys.executable, "-m", "roster_etl.cli", *words, "--home", str(work / "home"), "--json"]
 
 
 def one_round(district: Path, work: Path) -> dict[str, dict[str, Run]]:
-    """Run all phases once, the reference and ours in turn, into fresh databases. Returns {program: {phase: run}}."""
+    """Run all phases once, the reference and ours in turn, into new databases. Returns {program: {phase: run}}."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "state").mkdir(parents=True)
     runs: dict[str, dict[str, Run]] = {"reference": {}, "import": {}}
@@ -164,7 +164,7 @@ def medians(rounds: list[dict[str, dict[str, Run]]]) -> dict[str, dict[str, Run]
 
 
 def median(runs: list[Run]) -> Run:
-    """Return the run in the middle, figure by figure."""
+    """Return the median run, figure by figure."""
     steps = {step: statistics.median(run.steps.get(step, 0.0) for run in runs) for run in runs for step in run.steps}
     return Run(
         wall=statistics.median(run.wall for run in runs),
@@ -175,7 +175,7 @@ def median(runs: list[Run]) -> Run:
 
 
 def bars(result: dict[str, dict[str, Run]], csv_bytes: int) -> list[Bar]:
-    """Return the bars with what was found: ratios of wall time; memory in MiB."""
+    """Return the limits with the measured values: ratios of wall time; memory in MiB."""
     reference, ours = result["reference"], result["import"]
     peak = max(run.peak for run in ours.values())
     return [
@@ -187,7 +187,7 @@ def bars(result: dict[str, dict[str, Run]], csv_bytes: int) -> list[Bar]:
 
 
 def print_result(students: int, csv_bytes: int, result: dict[str, dict[str, Run]]) -> None:
-    """Print one size: figures, bars, and where the time of our imports goes."""
+    """Print one size: figures, limits, and the step times of our imports."""
     print(f"\n{students:,} students, {csv_bytes / 1e6:.1f} MB of CSV a day (medians)")
     print(f"  {'phase':10}{'program':11}{'wall s':>8}{'cpu s':>8}{'peak MiB':>10}{'wall/ref':>10}{'cpu/ref':>9}")
     for phase in PHASES:
@@ -205,7 +205,7 @@ def print_result(students: int, csv_bytes: int, result: dict[str, dict[str, Run]
 
 
 def print_steps(phase: str, run: Run) -> None:
-    """Print the steps of one import, longest first, and what lies outside them (start-up, imports, shutdown)."""
+    """Print the steps of one import, longest first, and the time outside of them (start-up, imports, shutdown)."""
     if not run.steps:
         return
     print(f"  where the {phase} import's time goes")
@@ -215,7 +215,7 @@ def print_steps(phase: str, run: Run) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """Return what was asked for."""
+    """Return the parsed arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], help="districts by number of students")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; medians are printed")
@@ -240,7 +240,7 @@ def bench(students: int, work: Path, repeat: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure every size that was asked for."""
+    """Measure every requested size."""
     asked = arguments()
     with tempfile.TemporaryDirectory(prefix="roster-bench-") as temporary:
         work = asked.work or Path(temporary)

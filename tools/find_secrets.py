@@ -1,8 +1,8 @@
 """Find credentials in the files of this project, with detect-secrets and without a network.
 
 Usage: find_secrets.py [FILE ...]        no FILE: every file under version control.
-Prints one line a finding, file and line number but never the value, and exits with 1 if there is any.
-Belongs here: which detectors run, and which values are known to be invented. Not here: credentials at run time (``store``).
+Prints one line per finding, with file and line number but never the value, and exits with 1 if there is any.
+Belongs here: the detectors, and values known to be invented. Does not belong here: credentials at run time (``store``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from detect_secrets.settings import transient_settings
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = {".git", ".venv", "build", "__pycache__"}
 
-# Services that this project or its deployments talk to, and every form of key that is not bound to a service.
+# Services that this project or its deployments use, and every form of key that is not bound to a service.
 DETECTORS = (
     "AWSKeyDetector",
     "AzureStorageKeyDetector",
@@ -37,7 +37,7 @@ DETECTORS = (
 # Hashes of packages, and names and versions of packages: long, generated, and checked by their own tests.
 SKIPPED_FILES = (r"(^|/)requirements[\w-]*\.lock$", r"(^|/)docs/sbom\.cdx\.json$")
 
-# A line that names where a password is kept does not hold one.
+# A line that names the location of a password contains none.
 SKIPPED_LINES = (r"password_(env|file)\W", r"AWS_SECRET_ACCESS_KEY, ")
 
 # Values that tests, benchmarks and samples use as passwords. Use one of these for a new test.
@@ -73,7 +73,7 @@ SETTINGS = {
 
 
 def project_files() -> list[str]:
-    """Return the files under version control, relative to the project; all that are not built, in a copy without git."""
+    """Return the files under version control, relative to the project; in a copy without git, all that are not build output."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode == 0:
         return [name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
@@ -81,7 +81,7 @@ def project_files() -> list[str]:
 
 
 def find_secrets(files: list[str]) -> list[str]:
-    """Return ``file:line: kind of secret`` for each finding, sorted; the value is left out."""
+    """Return ``file:line: kind of secret`` for each finding, sorted; values are omitted."""
     found = SecretsCollection()
     with transient_settings(SETTINGS):
         found.scan_files(*files)
@@ -89,7 +89,7 @@ def find_secrets(files: list[str]) -> list[str]:
 
 
 def main(files: list[str]) -> int:
-    """Print what is found in the files; 1 if there is anything."""
+    """Print the findings in the files; return 1 if there are any."""
     if not files:
         os.chdir(ROOT)
     findings = find_secrets(files or project_files())

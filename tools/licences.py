@@ -1,7 +1,7 @@
 """Write docs/licences.md: the licence of every package that runs beside this project.
 
-Belongs here: reading what the installed packages say of themselves, and the few that say too little. Not here: legal advice.
-A package that the lock names for another platform only is listed from `ELSEWHERE`; one that is nowhere to be found is an error.
+Belongs here: reading the metadata of installed packages, and the few that state too little. Does not belong here: legal advice.
+A package that the lock names for another platform only is listed from `ELSEWHERE`; one that is found nowhere is an error.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def locked(lock: str) -> list[tuple[str, str]]:
 
 
 def named(words: str) -> str:
-    """Return the identifier for a licence's name in words, or the words themselves."""
+    """Return the SPDX identifier for a licence's name, or the name itself if it is unknown."""
     return next((identifier for pattern, identifier in WORDS.items() if re.search(pattern, words.strip().lower())), words.strip())
 
 
@@ -86,7 +86,7 @@ def licence_of(package: Distribution) -> str:
 
 
 def kind_of(licence: str) -> str:
-    """Return "permissive", "library", or "" for a licence that nobody has looked at. Of alternatives the most permissive counts."""
+    """Return "permissive", "library", or "" for an unknown licence. Of alternatives, the most permissive counts."""
     kinds = []
     for choice in re.split(r"\s+OR\s+", licence):
         parts = {part.strip("() ") for part in re.split(r"\s+AND\s+", choice.replace("WITH LLVM-exception", ""))}
@@ -106,7 +106,7 @@ def main() -> int:
 
 
 def table(packages: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """Return the lines of the table, and a line for each package whose licence nobody has looked at."""
+    """Return the lines of the table, and a line for each package whose licence is unknown."""
     rows, doubts = [], []
     for name, version in packages:
         try:

@@ -1,7 +1,7 @@
-"""Make the pictures of docs/pictures anew: the UI, reports, mail and terminals of a demo home, in a headless Chromium.
+"""Generate the pictures of docs/pictures: the UI, reports, mail and terminals of a demo home, in a headless Chromium.
 
-Belongs here: which pictures there are, and what each shows. All people in them are invented: a demo's samples. Needs the development
-packages and a Chromium; takes some minutes. `--home` takes the home of a demo that was run before, which is copied.
+Belongs here: the list of pictures, and the content of each. All people in them are invented: a demo's samples. Needs the
+development packages and a Chromium; takes some minutes. `--home` is the home of an earlier demo, which is copied.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ PICTURES = ROOT / "docs" / "pictures"
 MODULE = "roster_etl.orchestration.definitions"
 DISTRICT, LATE, WHO = "lincoln", "monroe", "A. Steward"
 STARTS_SECONDS = 90.0
-LINES, WIDTH = 40, 130  # of a terminal
-SETTINGS = '[mail]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\nsender = "roster@example.org"\n'  # nobody listens: it stays in the outbox
+LINES, WIDTH = 40, 130  # of a terminal, in characters
+SETTINGS = '[mail]\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\nsender = "roster@example.org"\n'  # nobody listens: mail stays in the outbox
 TERMINAL = (
     "<body style='margin:0;background:#fff'><pre style='display:inline-block;margin:0;padding:14px 18px;background:#16191f;color:#e3e6ea;"
     "font:13px/1.45 DejaVu Sans Mono,monospace'>{text}</pre>"
 )
-SERVER = "/srv/roster"  # where the home lies, to those who look at the pictures
+SERVER = "/srv/roster"  # the home's location as the pictures show it
 ELSEWHERE = """([...paths]) => {
   const server = paths.pop(), nodes = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (nodes.nextNode()) for (const path of paths) nodes.currentNode.data = nodes.currentNode.data.replaceAll(path, server);
@@ -59,7 +59,7 @@ FEWER_COLOURS = """async (data) => {
 
 
 def main() -> None:
-    """Make all pictures, and say how large each is."""
+    """Generate all pictures, and print the size of each."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--home", type=Path, help="the home of a demo; it is copied, not changed")
     words.add_argument("--only", nargs="*", default=[], metavar="NAME", help="only the pictures whose names begin so")
@@ -72,7 +72,7 @@ def main() -> None:
         else:
             _command(home, "demo", "--students", "120")
         prepare(home)
-        with _page() as page:  # last, as it brings an event loop of its own
+        with _page() as page:  # last, as it starts an event loop of its own
             studio = Studio(home, page, tuple(given.only), (given.home or home).absolute())
             studio.files()
             studio.ui()
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def prepare(home: Path) -> None:
-    """Let mail be written, Data Docs be built, and a feed be late."""
+    """Configure mail and Data Docs, and a feed that is late."""
     (home / "roster_etl.toml").write_text(SETTINGS)
     _command(home, "districts", "contacts", DISTRICT, "data@lincoln.example.org")
     workspace = Workspace.open(home)
@@ -90,7 +90,7 @@ def prepare(home: Path) -> None:
 
 
 def _late_district(home: Path) -> None:
-    """Let there be a district whose only upload was rejected, and which is late now."""
+    """Add a district whose only upload was rejected, and which is late now."""
     _command(home, "districts", "add", LATE, "--format", "clever", "--name", "Monroe Parish Schools")
     lacking = home / "lacking"
     lacking.mkdir()
@@ -102,14 +102,14 @@ def _late_district(home: Path) -> None:
 
 
 class Studio:
-    """A demo's home, a page of a browser, and the pictures that are wanted (none named: all). ``shown``: the home that the UI's log names."""
+    """A demo's home, a browser page, and the pictures to generate (none named: all). ``shown``: the home in the UI's log."""
 
     def __init__(self, home: Path, page: Page, only: Sequence[str], shown: Path) -> None:
         self.home, self.page, self.only, self.shown = home, page, only, shown
         self.held, self.last = _newest(home, "held"), _newest(home, "published")
 
     def files(self) -> None:
-        """Show what lies in files: reports, Data Docs, mail."""
+        """Generate the pictures of files: reports, Data Docs, mail."""
         reports = self.home / "reports" / DISTRICT
         self._open(f"file://{reports}/{self.held}.html", 900, 900)
         self._shoot("report")
@@ -127,7 +127,7 @@ class Studio:
             self._shoot("mail-late" if message.about.startswith("late") else "mail", "html")
 
     def ui(self) -> None:
-        """Show what stands in the Dagster UI."""
+        """Generate the pictures of the Dagster UI."""
         with _webserver(self.home) as url:
             self._open(f"{url}/runs", 1280, 900)
             self.page.get_by_text("Hide navigation").click(timeout=60_000)
@@ -145,7 +145,7 @@ class Studio:
             self._shoot("freshness", text="expected by")
 
     def terminals(self) -> None:
-        """Show what commands say; some of them change the home, so they come last."""
+        """Generate the pictures of commands; some of them change the home, so they come last."""
         samples = self.home / "samples" / DISTRICT
         self._terminal("check", "check", str(samples / "day3"), "--district", DISTRICT)
         self._terminal("holds", "holds", "show", str(self.held), "--leave-out", "contacts", first=12, last=13)
@@ -164,7 +164,7 @@ class Studio:
         self._terminal("undo", "undo", str(renamed), "--by", WHO)
 
     def _someone(self) -> tuple[str, str]:
-        """Return the key of a student, as words of a command."""
+        """Return the key of a student, as command-line arguments."""
         users = Workspace.open(self.home).warehouse.as_of(datetime.now(UTC), "users", DISTRICT, "clever").to_pylist()
         student = next(user for user in users if user["user_kind"] == "student" and user["middle_name"])
         return "user_kind=student", f"user_id={student['user_id']}"
@@ -174,12 +174,12 @@ class Studio:
         self.page.goto(url)
 
     def _shoot(self, name: str, part: str | None = None, *, text: str | None = None) -> None:
-        """Write the picture `name` of what is open, or of its first `part`, once `text` stands there."""
+        """Write the picture `name` of the open page, or of its first `part`, once `text` is visible."""
         if self.only and not name.startswith(tuple(self.only)):
             return
         if text:
             self.page.get_by_text(text).first.wait_for(timeout=60_000)
-            self.page.wait_for_timeout(2_000)  # the UI goes on fetching
+            self.page.wait_for_timeout(2_000)  # the UI is still fetching
         self.page.evaluate(ELSEWHERE, [str(self.home), str(self.shown), SERVER])
         taken = self.page.locator(part).first.screenshot() if part else self.page.screenshot()
         page = self.page.context.new_page()
@@ -189,7 +189,7 @@ class Studio:
         print(f"{name}.png: {len(smaller) / 1000:.0f} KB")
 
     def _terminal(self, name: str, *words: str, first: int = LINES, last: int = 0) -> None:
-        """Write the picture `name` of a command and the first and last lines that it says."""
+        """Write the picture `name` of a command, with the first and last lines of its output."""
         if self.only and not name.startswith(tuple(self.only)):
             return
         lines = self._run(*words).replace(str(self.home), SERVER).splitlines()
@@ -205,7 +205,7 @@ class Studio:
 
 
 def _command(home: Path, *words: str) -> str:
-    """Return what a command of ours says."""
+    """Return the output of a command of ours."""
     said = subprocess.run(
         [sys.executable, "-m", "roster_etl.cli", *words, "--home", str(home)],
         cwd=ROOT,
@@ -214,19 +214,19 @@ def _command(home: Path, *words: str) -> str:
         text=True,
         check=False,
     )
-    if said.returncode not in (0, 3, 4):  # rejected and held, which is what some are for
+    if said.returncode not in (0, 3, 4):  # rejected and held are expected of some
         raise SystemExit(f"{' '.join(words)}: exit code {said.returncode}\n{said.stderr}")
     return said.stdout
 
 
 def _newest(home: Path, status: str) -> int:
-    """Return the newest import of the district that ended so."""
+    """Return the newest import of the district with this status."""
     imports = Workspace.open(home).warehouse.imports(DISTRICT)
     return next(int(row["import_id"]) for row in imports if row["status"] == status)
 
 
 def _look_for_late_feeds(home: Path) -> None:
-    """Do what the sensor `freshness` does in a minute: write mail, and have a run show it."""
+    """Run one tick of the sensor `freshness`: write mail, and have a run show late feeds."""
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.runtime.current_home import use_home
     from roster_etl.orchestration.sensors.freshness_sensor import check_feed_freshness, late_feeds, say_late
@@ -278,7 +278,7 @@ def _answers(url: str) -> bool:
 
 @contextmanager
 def _page() -> Iterator[Any]:
-    """Yield a page that reaches this machine only."""
+    """Yield a browser page that can reach this machine only."""
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("CHROMIUM") or next(

@@ -1,7 +1,7 @@
 """Write docs/sbom.cdx.json: the bill of materials, in CycloneDX 1.6, of what runs beside this project.
 
-Belongs here: putting the page of licences and the lock files into that form. Not here: finding out licences (``licences.py``).
-The same inputs give the same bytes: it carries no time and no serial number.
+Belongs here: converting the page of licences and the lock files. Does not belong here: finding out licences (``licences.py``).
+The same inputs give the same bytes: it contains no time and no serial number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def component(name: str, version: str, licence: str) -> dict[str, Any]:
-    """Return the package as a component; its files' hashes stand in the lock, for every platform."""
+    """Return the package as a component; the hashes of its files are in the lock, for every platform."""
     stated = {"expression": licence} if _EXPRESSION.search(licence) else {"license": {"name": licence}}
     purl = f"pkg:pypi/{re.sub(r'[-_.]+', '-', name).lower()}@{version}"
     return {"type": "library", "bom-ref": purl, "name": name, "version": version, "licenses": [stated], "purl": purl}

@@ -1,1 +1,1 @@
-"""Where things rest: the landing zone, the archive, the frames between steps, the registry of districts, the warehouse. The only I/O."""
+"""Storage and all I/O: landing zones, archive, staging, district registry, outbox, warehouse."""

@@ -1,6 +1,6 @@
-"""By which way people reach this process, and as whom it runs: what the audit says of who decided.
+"""Who is acting: the channel (command line, UI, daemon, program) and the OS account, for the audit log.
 
-Belongs here: the two answers, with the standard library alone, so that a command need not open a database to say it.
+Belongs here: these two values, with the standard library alone, so that a command can record them without opening a database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _channel: ContextVar[Channel | None] = ContextVar("via", default=None)
 
 @contextmanager
 def actor_channel(channel: Channel) -> Iterator[None]:
-    """Say inside the block by which way people reach this process, unless that was said already."""
+    """Set the channel through which people reach this process, for the block; a channel that is set already wins."""
     if _channel.get() is not None:
         yield
         return
@@ -30,12 +30,12 @@ def actor_channel(channel: Channel) -> Iterator[None]:
 
 
 def current_channel() -> Channel:
-    """Return by which way people reach this process; ``program`` where nobody said."""
+    """Return the channel through which people reach this process; ``program`` where none was set."""
     return _channel.get() or "program"
 
 
 def os_user() -> str:
-    """Return the account that this process runs as: what the system says, not what the environment does."""
+    """Return the name of the OS account of this process, from the account database and never from the environment."""
     number = os.geteuid()
     try:
         return pwd.getpwuid(number).pw_name

@@ -1,6 +1,7 @@
-"""The archive: the bytes of every upload, written once, found by their hash, with one manifest an import beside them.
+"""The archive: immutable, content-addressed storage for the bytes of every upload, with one manifest per import.
 
-Belongs here: putting, getting and checking. Does not belong here: blanking passwords (done before), what a manifest says.
+Belongs here: writing, reading and verifying objects, manifests, reports and pending uploads.
+Does not belong here: blanking passwords (done before), or the content of a manifest.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFile:
-    """What a manifest records of a file: ``key`` is the sha256 of the bytes as stored, ``original_sha256`` that of the bytes as uploaded.
+    """The manifest entry of a stored file: its key, its original hash and its size in bytes.
 
-    The two differ where password values were blanked.
+    ``key``: sha256 of the bytes as stored. ``original_sha256``: sha256 of the bytes as uploaded. The two differ where password
+    values were blanked.
     """
 
     key: str
@@ -41,20 +43,21 @@ class StoredFile:
 class Archive:
     """The archive in a folder (path or fsspec URL): ``objects/<2 digits>/<sha256>`` and ``manifests/<district>/<import>.json``.
 
-    Beside them, for people: ``reports/<district>/<import>.html``, ``.json`` and ``.csv``, which are written again when a hold is decided.
-    ``removals/<district>.json``: what a purge that goes on removes, or one that was killed was to remove.
-    ``arrivals/<district>/<format>/<number>.json``: uploads whose bytes are here, and whose imports have not begun.
+    Further files:
+    ``reports/<district>/<import>.html``, ``.json``, ``.csv``: reports for people; rewritten when a hold is decided.
+    ``removals/<district>.json``: the work list of a purge that is running or was interrupted.
+    ``arrivals/<district>/<format>/<number>.json``: pending uploads: archived, import not started.
     """
 
     def __init__(self, url: str) -> None:
         self._folder = Folder(url)
 
     def remove_partial_files(self) -> int:
-        """Remove what killed processes were still writing a day ago, and return how many files that were."""
+        """Remove partial files of killed processes, once they are a day old, and return how many there were."""
         return self._folder.remove_partial_files()
 
     def put(self, content: bytes | Path, *, original_sha256: str) -> StoredFile:
-        """Store `content` (bytes, or a local file) for good; what is there already is left as it is. Raises ArchiveError."""
+        """Store `content` (bytes, or a local file) permanently; an object that exists is not overwritten. Raises ArchiveError."""
         if not _KEY.fullmatch(original_sha256):
             raise ArchiveError(key=original_sha256[:80], problem="original_sha256 is no sha256")
         content = content.read_bytes() if isinstance(content, Path) else content
@@ -66,7 +69,7 @@ class Archive:
         return StoredFile(key=key, original_sha256=original_sha256, size=len(content))
 
     def get(self, key: str) -> bytes:
-        """Return the bytes stored under `key`. Raises ArchiveError if they are gone or no longer the same."""
+        """Return the bytes stored under `key`. Raises ArchiveError if they are missing or their hash differs."""
         try:
             content = self._folder.read(_object(key))
         except FileNotFoundError:
@@ -76,7 +79,7 @@ class Archive:
         return content
 
     def put_table(self, table: pa.Table) -> str:
-        """Store a table for good, as Parquet, and return its key. Raises ArchiveError."""
+        """Store a table permanently, as Parquet, and return its key. Raises ArchiveError."""
         sink = io.BytesIO()
         pq.write_table(table, sink)
         content = sink.getvalue()
@@ -87,9 +90,9 @@ class Archive:
         return pq.read_table(io.BytesIO(self.get(key)))
 
     def remove_unreferenced(self, keys: Iterable[str]) -> int:
-        """Remove those of `keys` that no manifest of any district names any more, and return how many there were.
+        """Remove those of `keys` that no manifest or pending upload of any district references, and return how many there were.
 
-        Raises: ArchiveError: a manifest cannot be read, so that nobody knows what it names; nothing was removed.
+        Raises: ArchiveError: a manifest cannot be read, so its references are unknown; nothing was removed.
         """
         wanted = set(keys)
         for name in (*self._json_files_below("manifests"), *self._json_files_below("arrivals")) if wanted else ():
@@ -100,15 +103,16 @@ class Archive:
         for key in wanted:
             folder = _object(key).rpartition("/")[0]
             for name in self._folder.names(folder):
-                if name.startswith(key):  # also what a killed process had written of it, under a temporary name
+                if name.startswith(key):  # also partial files of it, which a killed process left under a temporary name
                     self._folder.remove(f"{folder}/{name}")
         return len(wanted)
 
     def begin_removal(self, district_id: str, keys: Iterable[str], members: Mapping[int, Any]) -> None:
-        """Write down what a purge of the district is about to do, on top of what an earlier one did not come to.
+        """Record what a purge of the district will remove, added to the rest of an interrupted purge.
 
-        Args: keys: what is removed in the end; members: import → its files as they are from then on. The warehouse forgets first whom to
-            look for, so that a second try could not find out, and manifests let go of keys before their bytes are removed.
+        Args: keys: archive keys to remove at the end; members: import → its new list of files. The record is needed because the
+            warehouse removes its data first: a retry could no longer find what belongs to the person. Manifests drop their keys
+            before the bytes go.
         """
         before = self.pending_removal(district_id)
         document = {
@@ -118,7 +122,7 @@ class Archive:
         self._folder.write(_removal(district_id), json.dumps(document).encode("utf-8"))
 
     def pending_removal(self, district_id: str) -> dict[str, Any]:
-        """Return what a purge that has not come to its end was about to do: ``keys`` and ``members``, as `begin_removal` took them."""
+        """Return the ``keys`` and ``members`` of an unfinished purge, as recorded by `begin_removal`; empty if none."""
         try:
             found: dict[str, Any] = json.loads(self._folder.read(_removal(district_id)))
         except FileNotFoundError:
@@ -126,19 +130,19 @@ class Archive:
         return found
 
     def pending_removals(self) -> tuple[str, ...]:
-        """Return the districts of which a purge has not come to its end."""
+        """Return the districts with an unfinished purge."""
         return tuple(name.removesuffix(".json") for name in self._folder.names("removals") if name.endswith(".json"))
 
     def end_removal(self, district_id: str) -> None:
-        """Say that the purge has come to its end."""
+        """Mark the purge of a district as finished."""
         self._folder.remove(_removal(district_id))
 
     def has(self, key: str) -> bool:
-        """Return whether something is stored under `key`."""
+        """Return whether an object is stored under `key`."""
         return self._folder.exists(_object(key))
 
     def write_manifest(self, district_id: str, import_id: int, document: Mapping[str, Any]) -> str:
-        """Write (or replace, as a whole) the manifest of an import. Returns its name in the archive."""
+        """Write an import's manifest, or replace it as a whole. Returns its name in the archive."""
         name = _manifest(district_id, import_id)
         text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
         fault_point("manifest.write")
@@ -147,7 +151,7 @@ class Archive:
         return name
 
     def read_manifest(self, district_id: str, import_id: int) -> dict[str, Any]:
-        """Return the manifest of an import. Raises ArchiveError if there is none, or it cannot be read."""
+        """Return the manifest of an import. Raises ArchiveError if it does not exist or cannot be read."""
         name = _manifest(district_id, import_id)
         try:
             document: dict[str, Any] = json.loads(self._folder.read(name))
@@ -158,13 +162,13 @@ class Archive:
         return document
 
     def write_report(self, district_id: str, import_id: int, kind: str, content: bytes) -> str:
-        """Write (or replace, as a whole) what people are told of an import; ``kind``: html, json or csv. Returns its name in the archive."""
+        """Write an import's report, or replace it as a whole; ``kind``: html, json or csv. Returns its name in the archive."""
         name = f"reports/{check_id(district_id)}/{int(import_id)}.{kind}"
         self._folder.write(name, content)
         return name
 
     def reports(self, district_id: str) -> tuple[int, ...]:
-        """Return the imports of which a report is kept."""
+        """Return the ids of imports that have a report, in ascending order."""
         stems = {name.partition(".")[0] for name in self._folder.names(f"reports/{check_id(district_id)}")}
         return tuple(sorted(int(stem) for stem in stems if stem.isdigit()))
 
@@ -173,17 +177,17 @@ class Archive:
         self._folder.remove(f"reports/{check_id(district_id)}")
 
     def _json_files_below(self, name: str) -> Iterator[str]:
-        """Yield the JSON files in a folder and its folders."""
+        """Yield the JSON files in a folder and its subfolders."""
         for entry in self._folder.names(name):
             yield from (f"{name}/{entry}",) if entry.endswith(".json") else self._json_files_below(f"{name}/{entry}")
 
     def manifests(self, district_id: str) -> tuple[int, ...]:
-        """Return the import ids that have a manifest, in rising order."""
+        """Return the ids of imports that have a manifest, in ascending order."""
         names = self._folder.names(f"manifests/{check_id(district_id)}")
         return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
 
     def add_pending_upload(self, district_id: str, source: str, document: Mapping[str, Any], *, at: datetime) -> int:
-        """Write down an upload that waits for its import, behind those that wait already. Returns its number, which is never used again."""
+        """Append an upload to the feed's queue of pending uploads. Returns its number, which is never used again."""
         number = max((*self.pending_uploads(district_id, source), int(at.timestamp() * 1000) - 1)) + 1
         fault_point("arrival.write")
         self._folder.write(
@@ -193,12 +197,12 @@ class Archive:
         return number
 
     def pending_uploads(self, district_id: str, source: str) -> tuple[int, ...]:
-        """Return the numbers of the uploads of a feed that wait, in rising order."""
+        """Return the numbers of a feed's pending uploads, in ascending order."""
         names = self._folder.names(f"arrivals/{check_id(district_id)}/{source}")
         return tuple(sorted(int(name.removesuffix(".json")) for name in names if re.fullmatch(r"[0-9]+\.json", name)))
 
     def read_pending_upload(self, district_id: str, source: str, number: int) -> dict[str, Any]:
-        """Return what was written down of an upload that waits. Raises ArchiveError if it waits no longer, or cannot be read."""
+        """Return the document of a pending upload. Raises ArchiveError if it is no longer pending or cannot be read."""
         name = _pending_upload_name(district_id, source, number)
         try:
             document: dict[str, Any] = json.loads(self._folder.read(name))
@@ -209,21 +213,21 @@ class Archive:
         return document
 
     def remove_pending_upload(self, district_id: str, source: str, number: int) -> None:
-        """Forget that an upload waits; its bytes stay."""
+        """Remove an upload from the queue; its archived bytes stay."""
         fault_point("arrival.forget")
         self._folder.remove(_pending_upload_name(district_id, source, number))
 
 
 def referenced_keys(content: bytes) -> set[str]:
-    """Return the keys of what a manifest, an upload that waits, or a removal that broke off, has in the archive.
+    """Return the archive keys that a manifest, a pending upload or an unfinished removal references.
 
-    ``sha256`` of a member is none of them: it says what the district uploaded, whose bytes may have been removed since, and often looks
-    the same as the key that they had. Raises ValueError: it cannot be understood.
+    A member's ``sha256`` is not a reference: it is the hash of the bytes as uploaded, which may have been removed since. It is
+    often equal to the key that they had. Raises ValueError: the document is not one of these.
     """
     try:
         document = json.loads(content)
         members = document.get("members", [])
-        of_imports = members.values() if isinstance(members, dict) else [members]  # a removal has those of several
+        of_imports = members.values() if isinstance(members, dict) else [members]  # a removal lists several imports
         named = {member["key"] for some in of_imports for member in some if member["key"]}
         return named | set(document.get("checkpoint", {}).values())
     except (AttributeError, KeyError, TypeError, RecursionError) as error:

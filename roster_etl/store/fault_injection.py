@@ -1,7 +1,7 @@
-"""Fault points: the places where a test, or a person at a rehearsal, lets a process die, fail or stand still.
+"""Fault points: places where a test, or a person in a rehearsal, makes a process die, fail or pause.
 
-Belongs here: the list of all points, what can be done at one, and reading ``ROSTER_ETL_FAIL_AT``. Nothing happens anywhere unless that
-variable is set; it is for tests and rehearsals, never for production. Which test goes through which point: docs/operations/faults.md.
+Belongs here: the list of all points, the actions, and parsing ``ROSTER_ETL_FAIL_AT``. Without that variable, fault points do
+nothing. It is for tests and rehearsals, never for production. Which test covers which point: docs/operations/faults.md.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from roster_etl.spec.errors import RetryableError, SettingsError
 
 VARIABLE = "ROSTER_ETL_FAIL_AT"
 ACTIONS = ("kill", "raise", "sleep")
-SLEEP_SECONDS = 600.0  # long enough to look around, or to kill by hand
+SLEEP_SECONDS = 600.0  # long enough to inspect the state, or to kill the process by hand
 
 POINTS: Mapping[str, str] = MappingProxyType(
     {
-        # the door
+        # landing zone and archive
         "landing.fetch": "a file of the landing zone is about to be copied",
         "landing.fetched": "it was copied, and proven to have stood still",
         "receive.opened": "the import stands in the ledger, and nothing of the upload is known yet",
         "receive.done": "the upload is taken in; its manifest is written",
-        # files of ours
+        # stored files
         "file.part": "a file of ours is written in full, under its temporary name",
         "archive.write": "bytes of an upload are about to be kept",
         "archive.written": "they are kept, and no manifest names them yet",
@@ -38,7 +38,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "arrival.write": "the bytes of an upload of changes are kept, and nothing says that it waits",
         "arrival.written": "it waits, and the sensor's memory does not know yet",
         "arrival.forget": "an import answers for it, and it still waits",
-        # the steps
+        # steps of an import
         "judge.begin": "a file is about to be read",
         "judge.done": "it is judged, row by row",
         "gate.begin": "the suites of files and tables are about to be run",
@@ -66,7 +66,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "publish.merged": "they are in the table's history",
         "publish.commit": "the ledger says published, and nothing is committed",
         "publish.committed": "it is committed, and nobody was told",
-        # telling
+        # reports and notifications
         "report.write": "a report is about to be written",
         "report.written": "it is written",
         "outbox.queue": "a message is about to be queued",
@@ -74,7 +74,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "outbox.send": "a message is about to be sent",
         "outbox.sent": "the other side has it, and the outbox does not know",
         "cursor.asked": "a tick has decided what to import, and neither runs nor cursor are stored",
-        # people's decisions
+        # approvals and other decisions
         "approve.begin": "a decision to publish is about to be carried out",
         "decide.record": "what was decided about a hold is entered, and not committed",
         "decide.recorded": "it is committed, and the manifest does not say so yet",
@@ -83,7 +83,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "undo.published": "it is published, and its manifest says held",
         "override.opened": "a steward's edit stands in the ledger",
         "override.published": "it is published, and its manifest says that it is running",
-        # keeping
+        # maintenance
         "purge.opened": "a purge stands in the ledger",
         "purge.scrubbed": "rewritten files are in the archive beside the old ones, and it is written down which go",
         "purge.remove": "the rows are removed, and nothing is committed",
@@ -108,13 +108,13 @@ POINTS: Mapping[str, str] = MappingProxyType(
 
 
 class BadFault(SettingsError):
-    """The variable names no fault that can be put in: a test would pass without having tested anything."""
+    """The variable names no valid fault; without this error, a test would pass without having tested anything."""
 
     code = "bad_fault"
 
 
 class InjectedFault(RetryableError):
-    """The failure that ``raise`` puts in."""
+    """The error that the action ``raise`` raises."""
 
     code = "injected_fault"
     template = f"fault point {{point}} was told to fail; unset {VARIABLE} and run it again"
@@ -122,7 +122,7 @@ class InjectedFault(RetryableError):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What happens where. ``turn``: the how-manyth time that the process comes by; the first is 1."""
+    """A fault point and its action. ``turn``: at which pass of the process it happens; the first is 1."""
 
     point: str
     action: str
@@ -130,28 +130,28 @@ class Fault:
 
 
 _pass_counts: Counter[str] = Counter()
-"""How often this process came by each point while a fault was set."""
+"""How often this process passed each point while a fault was set."""
 
 
 def fault_point(point: str) -> None:
-    """Do here what ``ROSTER_ETL_FAIL_AT`` says, if it names this `point`. Raises InjectedFault, BadFault."""
+    """Carry out the fault that ``ROSTER_ETL_FAIL_AT`` sets for this `point`, if any. Raises InjectedFault, BadFault."""
     if told := os.environ.get(VARIABLE):
         _reach_point(point, parse_fault(told))
 
 
 def configured_fault() -> Fault | None:
-    """Return the fault that is set, None if none is. Raises BadFault: call it at start, so that a typing error is noticed."""
+    """Return the fault that is set, None if none is. Raises BadFault; call it at start-up, so that a typing error is reported."""
     told = os.environ.get(VARIABLE)
     return parse_fault(told) if told else None
 
 
 def pass_counts() -> Mapping[str, int]:
-    """Return how often this process came by each point while a fault was set."""
+    """Return how often this process passed each point while a fault was set."""
     return dict(_pass_counts)
 
 
 def parse_fault(text: str) -> Fault:
-    """Return what ``POINT:ACTION`` or ``POINT:ACTION:TURN`` says. Raises BadFault."""
+    """Parse ``POINT:ACTION`` or ``POINT:ACTION:TURN``. Raises BadFault."""
     point, _, rest = text.partition(":")
     action, _, turn = rest.partition(":")
     problem = None

@@ -1,6 +1,7 @@
-"""Which imports a process of this home works on: a lock each, which the system lets go of when the process is gone, whatever ended it.
+"""Locks on the imports that processes of this home work on; the OS releases a lock when its process dies.
 
-Belongs here: taking, releasing and looking at the locks. What becomes of an import whose process is gone is ``pipeline.lifecycle.import_lifecycle``.
+Belongs here: acquiring, releasing and inspecting the locks.
+Does not belong here: failing imports whose process died (``pipeline.lifecycle.import_lifecycle``).
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from pathlib import Path
 from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.urls import redact
 
-_own_locks: dict[Path, int] = {}  # the locks of this process, by their files
+_own_locks: dict[Path, int] = {}  # the locks of this process, by file
 
 
 class ImportLocks:
-    """The locks in `folder`, on imports of one warehouse: ``import-<warehouse>-<number>.lock``.
+    """The locks in `folder` on imports of one warehouse: ``import-<warehouse>-<number>.lock``.
 
-    The lock is a shared one, so that steps of one import may run in several processes. A file that is there and locked by nobody
-    says that its process is gone; no file says nothing: the import may belong to another home.
+    The lock is shared, so that the steps of one import may run in several processes. Lock file present and unlocked: the process
+    died. No lock file: unknown; the import may belong to another home.
     """
 
     def __init__(self, folder: Path, warehouse: str) -> None:
@@ -32,7 +33,7 @@ class ImportLocks:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Let one process at a time begin an import, or look for those whose process is gone."""
+        """Serialize, across processes, beginning an import and searching for orphaned ones."""
         create_private_folder(self._folder)
         gate = _open_lock_file(self._folder / "imports.gate")
         try:
@@ -42,7 +43,7 @@ class ImportLocks:
             os.close(gate)
 
     def acquire(self, import_id: int, run_id: str | None = None) -> None:
-        """Work on an import, for a run, until it is released, or this process ends."""
+        """Lock an import for a run, until it is released or this process ends."""
         file = self._lock_file(import_id)
         if file in _own_locks:
             return
@@ -54,7 +55,7 @@ class ImportLocks:
         _own_locks[file] = lock
 
     def release(self, import_id: int, *, ended: bool) -> None:
-        """Work on it no more. An import that has not ended keeps its file, which says that it was left."""
+        """Unlock an import. One that has not ended keeps its lock file, which marks it as orphaned."""
         file = self._lock_file(import_id)
         lock = _own_locks.pop(file, None)
         if lock is None:
@@ -68,20 +69,20 @@ class ImportLocks:
         return self._lock_file(import_id).exists() and not _is_unlocked(self._lock_file(import_id))
 
     def orphaned(self) -> list[int]:
-        """Return the imports whose processes are gone, in rising order."""
+        """Return the imports whose processes are dead, in ascending order."""
         name = re.compile(rf"import-{self._warehouse}-(\d+)\.lock")
         found = [(int(match[1]), file) for file in self._folder.glob("import-*.lock") if (match := name.fullmatch(file.name))]
         return sorted(number for number, file in found if _is_unlocked(file))
 
     def last_run_of(self, import_id: int) -> str | None:
-        """Return the run for which an import was taken last in this home (empty: for none, or not known); None: there is no such file."""
+        """Return the run that last locked an import in this home (empty: none, or unknown); None: no lock file."""
         try:
             return self._lock_file(import_id).read_text("utf-8")
         except FileNotFoundError:
             return None
 
     def discard(self, import_id: int) -> None:
-        """Remove the file of an import that has ended."""
+        """Remove the lock file of an import that has ended."""
         self._lock_file(import_id).unlink(missing_ok=True)
 
     def _lock_file(self, import_id: int) -> Path:
@@ -96,7 +97,7 @@ def _is_unlocked(file: Path) -> bool:
     try:
         lock = os.open(file, os.O_RDWR)
     except FileNotFoundError:
-        return False  # ended at this moment
+        return False  # it ended at this moment
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

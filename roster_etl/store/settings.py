@@ -1,7 +1,7 @@
 """The settings of an installation: ``<home>/roster_etl.toml`` and the environment.
 
-Belongs here: where things rest, limits, and how the landing zone is reached. Does not belong here: what one district
-chose (``districts``), and options of a format (``spec``).
+Belongs here: storage locations, limits, and access to landing zones. Does not belong here: a district's own settings
+(``registry``), or a format's options (``spec``).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from roster_etl.store.files.folder import create_private_folder
 from roster_etl.store.files.urls import is_url, join, printable_name, redact
 
 FILE_NAME = "roster_etl.toml"
-_URL_SYNTAX_CHARS = "?%#"  # Dagster makes its databases' URLs from the path as it stands
+_URL_SYNTAX_CHARS = "?%#"  # Dagster builds its database URLs from the path without escaping
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What an upload may be at most. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or pieces."""
+    """The size limits of an upload. ``archive_ratio``: unpacked size over the zip's; the rest in bytes or numbers of files."""
 
     archive_ratio: int = 100
     archive_bytes: int = 1 << 30
@@ -39,20 +39,21 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSettings:
-    """How imports are tried. ``tries``: an upload that failed so often in a row is parked."""
+    """How imports are retried. ``tries``: failures in a row after which an upload is dead-lettered."""
 
     tries: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class LandingSettings:
-    """How landing zones are reached. Times in seconds.
+    """How landing zones are accessed. Times in seconds.
 
     ``base``: folder (path or URL) with one folder per district, for feeds without a path of their own; empty: none.
-    ``known_hosts``, ``key_file``, ``password_file``, ``password_env``: used by feeds that name none (see ``district_file.Feed``).
-    ``stall_seconds``: a transfer without one new byte for so long is given up; ``deadline_seconds``: so is any single transfer after that.
-    ``tick_seconds``: for so long a tick of the sensor looks, at ``tick_looks`` landing zones at one time; what it did not get to comes in
-    the next one.
+    ``known_hosts``, ``key_file``, ``password_file``, ``password_env``: defaults for feeds that set none (see ``district.Feed``).
+    ``stall_seconds``: a transfer without a new byte for this long is aborted; ``deadline_seconds``: limit for any single
+    transfer.
+    ``tick_seconds``: time limit for the polls of one sensor tick, with ``tick_looks`` landing zones at a time; feeds not reached
+    are polled by the next tick.
     """
 
     base: str = ""
@@ -72,10 +73,10 @@ class LandingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class MailSettings:
-    """How mail is sent. ``host`` empty: none is. ``port`` 0: the usual one of ``security`` (starttls 587, tls 465, none 25).
+    """How mail is sent. ``host`` empty: no mail. ``port`` 0: the standard port of ``security`` (starttls 587, tls 465, none 25).
 
-    The password by reference only: a file (relative to the home), or the name of a variable of the environment. ``ca_file``: trusted
-    instead of the system's authorities. ``tries``: after so many a message is parked until a person sends it.
+    The password by reference only: a file (relative to the home), or the name of an environment variable. ``ca_file``: trusted
+    instead of the system's certificate authorities. ``tries``: failed tries after which a message is dead-lettered.
     """
 
     host: str = ""
@@ -95,7 +96,10 @@ ALERTS = ("held", "rejected", "failed", "late")
 
 @dataclass(frozen=True, kw_only=True)
 class AlertSettings:
-    """Where alerts go: a webhook that takes ``{"text": …}``. Its URL is a secret, so by reference only. ``on``: what is told."""
+    """Where alerts are sent: a webhook that accepts ``{"text": …}``. ``on``: events to report.
+
+    The URL is a secret, so it is given by reference only.
+    """
 
     webhook_env: str = ""
     webhook_file: str = ""
@@ -104,13 +108,13 @@ class AlertSettings:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether there is anybody to tell."""
+        """Return whether a webhook is configured."""
         return bool(self.webhook_env or self.webhook_file)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings:
-    """``url``: where people open what lies in ``<home>/reports`` (a web server with a log-in of its own); empty: nowhere.
+    """Report settings. ``url``: where people open ``<home>/reports`` (a web server with a login of its own); empty: nowhere.
 
     ``data_docs``: whether Great Expectations' Data Docs are built for every import, beside its report.
     """
@@ -121,10 +125,10 @@ class ReportSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionSettings:
-    """How long what can be made again is kept, as times such as 90d.
+    """Retention of data that can be rebuilt, as durations such as 90d.
 
-    ``runs``: of Dagster, with their events; ``frames``: between steps (and of the newest imports of a district only); ``reports``: the
-    pages in the home; ``outbox``: messages that are parked.
+    ``runs``: Dagster runs with their events; ``frames``: staging (kept for a district's newest imports only); ``reports``: the
+    pages in the home; ``outbox``: dead-lettered messages.
     """
 
     runs: str = "180d"
@@ -133,13 +137,16 @@ class RetentionSettings:
     outbox: str = "90d"
 
     def max_age(self, kind: str) -> timedelta:
-        """Return how long `kind` is kept."""
+        """Return the retention of `kind`."""
         return parse_duration(getattr(self, kind))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The effective settings of one home folder. All paths are absolute; URLs may carry passwords: show ``to_redacted_dict()`` only."""
+    """The effective settings of one home folder, with absolute paths.
+
+    URLs may contain passwords: show ``to_redacted_dict()`` only.
+    """
 
     home: Path
     warehouse: str
@@ -158,11 +165,12 @@ class Settings:
     def load(cls, home: Path, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings of `home`, which is created (0700) if it is missing.
 
-        A variable of the environment (``ROSTER_ETL_WAREHOUSE``, ``…_ARCHIVE``, ``…_STAGING``, ``…_DISTRICTS``, ``…_LANDING``) wins over the file.
+        An environment variable (``ROSTER_ETL_WAREHOUSE``, ``…_ARCHIVE``, ``…_STAGING``, ``…_DISTRICTS``, ``…_LANDING``) overrides
+        the file.
         Raises: SettingsError: an unknown key, a wrong type, or a file that is not TOML; all problems at once. BadHome: the folder
-            cannot be used, or its name would be read as part of a database's URL. BadFault: no such fault can be put in.
+        cannot be used, or its name would be parsed as part of a database URL. BadFault: an invalid fault is set.
         """
-        configured_fault()  # a fault that cannot be put in is said at once: else a test of it would pass
+        configured_fault()  # report an invalid fault at once: else the test that sets it would pass
         home = _prepare_home(home)
         values = _read(home / FILE_NAME)
         for table, key, variable in _ENV_VARIABLES:
@@ -190,7 +198,7 @@ class Settings:
         return self.home / "staging" / "scratch"
 
     def to_redacted_dict(self) -> dict[str, Any]:
-        """Return the settings for display: nested plain values, no password among them."""
+        """Return the settings for display: nested plain values, without passwords."""
         return {
             "home": str(self.home),
             **{name: {"url": redact(getattr(self, name))} for name in _STORES},
@@ -234,13 +242,13 @@ _ENV_VARIABLES = (
 
 
 def spelling_hint(name: str, known: list[str]) -> str:
-    """Return a hint such as ``; did you mean "url"?``, or all that is known where nothing is near."""
+    """Return a hint such as ``; did you mean "url"?``, or all known names if none is similar."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else f"; known are: {', '.join(sorted(known))}"
 
 
 def _prepare_home(home: Path) -> Path:
-    """Return `home` as an absolute folder that is there and can be written to. Raises BadHome."""
+    """Return `home` as an absolute, existing and writable folder. Raises BadHome."""
     home = Path(os.path.abspath(home.expanduser()))
     if found := sorted(set(_URL_SYNTAX_CHARS) & set(str(home))):
         raise BadHome(
@@ -333,7 +341,7 @@ def _is_positive_duration(text: str) -> bool:
 
 
 def _files(home: Path, values: Mapping[str, Any], *names: str) -> dict[str, str]:
-    """Return the files that are named, as absolute paths."""
+    """Return the named files as absolute paths."""
     return {name: str(home / Path(values[name]).expanduser()) for name in names if values.get(name)}
 
 
@@ -342,17 +350,17 @@ _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]+@[^\s@<>,;:\"()\[\]\\
 
 _LINE_BREAKING_CATEGORIES = frozenset(
     {"Cc", "Cs", "Zl", "Zp"}
-)  # control signs, halves of signs, separators of lines and paragraphs
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make what follows read in another order
+)  # control characters, surrogates, separators of lines and of paragraphs
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # change the reading order of what follows
 
 
 def is_email_address(text: str) -> bool:
-    """Return whether `text` is a plain e-mail address, which can do no harm in the head of a message."""
+    """Return whether `text` is a plain e-mail address, safe in a message header."""
     return len(text) <= 254 and text.isascii() and _ADDRESS.fullmatch(text) is not None
 
 
 def is_single_line(text: str) -> bool:
-    """Return whether `text` is one line that people read as it stands: no line break, no control sign, nothing that turns it round."""
+    """Return whether `text` is one line shown as stored: no line break, no control character, no bidirectional override."""
     return not any(unicodedata.category(sign) in _LINE_BREAKING_CATEGORIES or sign in _BIDI_CONTROLS for sign in text)
 
 
@@ -371,7 +379,7 @@ def _absolute_location(home: Path, location: str) -> str:
     return location if is_url(location) else str(home / Path(location).expanduser())
 
 
-_MAXIMUMS = {"tick_seconds": 30, "tick_looks": 64}  # Dagster gives a tick up after 60 s; each look has a thread and a connection
+_MAXIMUMS = {"tick_seconds": 30, "tick_looks": 64}  # Dagster aborts a tick after 60 s; each poll has a thread and a connection
 
 
 def _absolute_landing(home: Path, landing: LandingSettings) -> LandingSettings:
@@ -383,9 +391,9 @@ def _absolute_landing(home: Path, landing: LandingSettings) -> LandingSettings:
 
 
 def landing_folder(settings: Settings, district_id: str, path: str) -> str:
-    """Return the URL (or absolute path) that a feed's `path` means: its own, relative to the base, or the base's folder of the district.
+    """Return a feed's landing folder: its own `path`, one relative to the base, or the base's district folder.
 
-    Empty if neither the feed nor the settings name one.
+    A URL or an absolute path; empty if neither the feed nor the settings name one.
     """
     base = settings.landing.base
     if is_url(path) or Path(path).expanduser().is_absolute():

@@ -1,10 +1,10 @@
 """A staging container: one local file that holds many named tables and documents.
 
-Belongs here: the format of the file, appending to it, and reading one entry of it. Does not belong here: which entries a container has
-(``pipeline.staging``), or where containers lie (``staging_frames``).
+Belongs here: the file format, appending to it, and reading one entry of it. Does not belong here: which entries a container has
+(``pipeline.staging``), or where containers are stored (``staging_frames``).
 
-An entry is a head (magic, length of its name, size of its content), the name, and the content. The size is written last, so that a
-process that is killed leaves an entry without a size: it does not count, and the next entry replaces it. Of several entries of one name
+An entry is a header (magic, length of its name, size of its content), the name, and the content. The size is written last, so a
+killed process leaves an entry without a size: it is ignored, and the next entry overwrites it. Of several entries with one name,
 the last counts.
 """
 
@@ -48,7 +48,7 @@ class Container:
     _lock: Any = field(default_factory=Lock)
 
     def append(self, name: str, fill: Callable[[BinaryIO], Any], *, replace: bool = False) -> None:
-        """Let `fill` write the entry `name`. The file is created with mode 0600 if it does not exist.
+        """Append the entry `name`, which `fill` writes. The file is created with mode 0600 if it does not exist.
 
         Args:   replace: drop all earlier entries.
         Raises: OSError: the file cannot be written; earlier entries stay. ContainerDamaged.
@@ -56,7 +56,7 @@ class Container:
         with self._lock:
             create_private_folder(self.path.parent)
             if replace:
-                self.path.unlink(missing_ok=True)  # another file, so that other readers see that nothing they know of it holds
+                self.path.unlink(missing_ok=True)  # a new file, so that other readers notice that their index is out of date
             with self._opened() as file:
                 self._scan(file)
                 file.truncate(self._end)
@@ -72,11 +72,11 @@ class Container:
             self._end = start + size
 
     def has(self, name: str) -> bool:
-        """Return whether there is an entry `name`. Raises ContainerDamaged."""
+        """Return whether an entry `name` exists. Raises ContainerDamaged."""
         return name in self._current()
 
     def read(self, name: str) -> pa.Buffer:
-        """Return the content of the entry `name`. Raises FileNotFoundError: there is none; ContainerDamaged."""
+        """Return the content of the entry `name`. Raises FileNotFoundError: it does not exist; ContainerDamaged."""
         entry = self._current().get(name)
         if entry is None:
             raise FileNotFoundError(name)
@@ -94,7 +94,7 @@ class Container:
             return create_private_file(self.path)
 
     def _current(self) -> dict[str, _Entry]:
-        """Return the entries that are in the file now: another process may have written or removed some."""
+        """Return the current entries of the file: another process may have written or removed some."""
         with self._lock:
             try:
                 with self.path.open("rb") as file:
@@ -104,7 +104,7 @@ class Container:
             return self._entries
 
     def _scan(self, file: BinaryIO) -> None:
-        """Bring the entries up to the end of `file`; from its beginning, if it is not the file that is known."""
+        """Read the entries up to the end of `file`; from its beginning, if it is not the file read before."""
         found = os.fstat(file.fileno())
         length, is_known = found.st_size, found.st_ino == self._inode and found.st_size >= self._end
         entries, end = (dict(self._entries), self._end) if is_known else ({}, 0)
@@ -115,7 +115,7 @@ class Container:
                 raise ContainerDamaged(self.path.name)
             start = end + _HEAD.size + letters
             if size == _UNFINISHED or start + size > length:
-                break  # its writer was killed, or is at work
+                break  # its writer was killed, or is still writing
             entries[file.read(letters).decode("utf-8")] = _Entry(start, size)
             end = start + size
         self._entries, self._end, self._inode = entries, end, found.st_ino

@@ -1,6 +1,6 @@
-"""Tables between the steps of an import: Parquet and JSON, private, disposable, rebuilt by a rerun.
+"""Staging tables and documents between the steps of an import: Parquet and JSON, private, disposable, rebuilt by a rerun.
 
-Belongs here: writing and reading them under district and import. Does not belong here: what they hold, or anything that must last.
+Belongs here: writing and reading them by district and import. Does not belong here: their content, or anything permanent.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class FrameStore:
         self._folder = Folder(url)
 
     def write(self, district_id: str, import_id: int, name: str, table: pa.Table) -> None:
-        """Write a table, replacing one of the same name; the metadata of its schema is not kept."""
-        table = table.replace_schema_metadata(None)  # pandas' notes there cannot name every Arrow type, and then break reading
+        """Write a table, replacing one of the same name; the metadata of its schema is dropped."""
+        table = table.replace_schema_metadata(None)  # pandas' metadata cannot name every Arrow type, and then breaks reading
         fault_point("frames.write")
         self._folder.write_with(
             _file(district_id, import_id, name, "parquet"), lambda out: _write_parquet(table, out), durable=False
@@ -37,7 +37,7 @@ class FrameStore:
         fault_point("frames.written")
 
     def read(self, district_id: str, import_id: int, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the table as it was written, types included; of `columns` only, where given. Raises FrameError."""
+        """Return the table as written, types included; only `columns`, if given. Raises FrameError."""
         file = _file(district_id, import_id, name, "parquet")
         try:
             source = self._folder.local_file(file) or pa.BufferReader(self._folder.read(file))
@@ -65,15 +65,15 @@ class FrameStore:
             raise FrameError(name=file, problem="the document is damaged; run the step before again") from None
 
     def exists(self, district_id: str, import_id: int, name: str) -> bool:
-        """Return whether there is a frame or a document of this name."""
+        """Return whether a frame or document of this name exists."""
         return any(self._folder.exists(_file(district_id, import_id, name, kind)) for kind in ("parquet", "json"))
 
     def drop(self, district_id: str, import_id: int) -> None:
-        """Remove all that belongs to an import; nothing happens if there is nothing."""
+        """Remove all data of an import; does nothing if there is none."""
         self._folder.remove(f"{check_id(district_id)}/{int(import_id)}")
 
     def drop_district(self, district_id: str) -> None:
-        """Remove all that belongs to a district."""
+        """Remove all data of a district."""
         self._folder.remove(check_id(district_id))
 
     def imports_by_district(self) -> dict[str, tuple[int, ...]]:
@@ -84,7 +84,7 @@ class FrameStore:
         return tuple(sorted(int(number) for number in self._folder.names(district_id) if number.isdigit()))
 
     def remove_old_imports(self, district_id: str | None = None, *, newest: int = 3, exclude: Collection[int] = ()) -> int:
-        """Remove the frames of all but the newest `newest` imports of a district, or of each. Returns how many imports lost theirs.
+        """Remove the frames of all but the `newest` imports of a district, or of each. Returns how many imports lost theirs.
 
         ``exclude``: imports whose frames stay in any case.
         """
@@ -98,13 +98,13 @@ class FrameStore:
 
 
 def _read_parquet(source: Any, columns: Sequence[str] | None) -> pa.Table:
-    # a buffer at a time: reading the whole file ahead takes twice the memory of the frame
+    # buffered: reading the whole file ahead takes twice the memory of the frame
     with pq.ParquetFile(source, pre_buffer=False, buffer_size=1 << 20) as file:
         return file.read(columns=None if columns is None else list(columns))
 
 
 def _write_parquet(table: pa.Table, out: Any) -> None:
-    # no compression, dictionaries or statistics: frames are written once, read once or twice, and thrown away
+    # no compression, dictionaries or statistics: frames are written once, read once or twice, and deleted
     pq.write_table(table, out, compression="none", use_dictionary=False, write_statistics=False, row_group_size=1 << 20)
 
 

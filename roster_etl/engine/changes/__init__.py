@@ -1,7 +1,7 @@
-"""Folding an upload of changes over what is there: rows in, the state that a district should have now out.
+"""Apply a delta upload to the current state: rows in, the district's new state out.
 
-Belongs here: what rows do, in their order, and what follows from it. Pure: frames in, frames out; no format is named. The
-regular facts of a format are data (``mapping.change_plan``); the plan that follows is made as for any other format.
+Belongs here: the effect of rows, in their order, and what follows from it. Pure functions of tables; no format is named. The
+regular facts of a format are data (``mapping.change_plan``); the change plan is then made as for any other format.
 """
 
 from roster_etl.engine.changes.apply import ChangeInput, ChangeResult, apply_changes

@@ -1,6 +1,7 @@
-"""The fold: an upload's rows applied to what is there, kind by kind.
+"""Apply an upload's rows to the current state, kind by kind.
 
-Belongs here: the order, and what goes in and comes out. What rows of a kind do stands in the modules of the verbs.
+Belongs here: the order of kinds, input and output. Does not belong here: the effect of a kind's rows (``people``, ``courses``,
+…).
 """
 
 from __future__ import annotations
@@ -56,19 +57,19 @@ HANDLERS: Mapping[str, RowHandler] = {
     "group_memberships": apply_group_memberships,
     "observers": apply_observers,
 }
-# A record that closed for these went on under another id or key: the old one is free, and nothing is inherited from it.
+# A record that closed for these reasons continued under another id or key: a new record with the old one inherits nothing.
 _CONTINUED_REASONS = pa.array(["renamed", "changed"], pa.string())
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeInput:
-    """What is folded.
+    """The input of `apply_changes`.
 
-    ``sources``: judged files, and rows of the quarantine, each with its kind; ``current``: table → its current versions
-    (whole); ``past``: table → the last version of each record that has no current one (whole); ``options``: their values;
-    ``overrides``: stewards' edits in force; ``supplied``: kinds of which the upload has a readable file, header-only ones
-    included; ``refused_files``: some file of the upload was refused as a whole; ``id_changes``: those of earlier imports, in
-    their order.
+    ``sources``: validated files, and rows of the quarantine, each with its kind; ``current``: table → its current versions (all
+    columns);
+    ``past``: table → the last version of each record without a current one (all columns); ``options``: their values;
+    ``overrides``: active overrides; ``supplied``: kinds with a readable file in the upload, header-only ones included;
+    ``refused_files``: some file of the upload was rejected as a whole; ``id_changes``: those of earlier imports, in order.
     """
 
     sources: Sequence[ChangeFile]
@@ -83,12 +84,13 @@ class ChangeInput:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeResult:
-    """What follows.
+    """The result of `apply_changes`.
 
-    ``tables``: table → rows to have now (business and ORIGIN columns, ``row_hash``, ``_refused`` false), and the versions to
+    ``tables``: table → rows of the new state (business and ORIGIN columns, ``row_hash``, ``_refused`` false), and the versions to
     close (``_refused`` true, ``_close`` the reason): a mapped table, ready for the plan; ``findings`` (FINDINGS);
-    ``quarantine_table`` (QUARANTINE): rows that were refused; ``released``, ``still_refused``, ``superseded``: (import, file, row) of rows of
-    earlier imports that fit now, still do not, or gave way to a newer row; ``overrides``: edits that begin and end.
+    ``quarantine_table`` (QUARANTINE): rejected rows; ``released``, ``still_refused``, ``superseded``: (import, file, row) of rows
+    of earlier imports that now apply, are still rejected, or were superseded by a newer row; ``overrides``: overrides that begin
+    and end.
     """
 
     tables: Mapping[str, pa.Table]
@@ -101,7 +103,7 @@ class ChangeResult:
 
 
 def apply_changes(plan: ChangePlan, inputs: ChangeInput) -> ChangeResult:
-    """Apply the rows of `inputs` in the order of kinds, files and rows, and return the state that follows."""
+    """Apply the rows of `inputs` in the order of kinds, files and rows, and return the resulting state."""
     state = _initial_state(plan, inputs)
     for kind in plan.kinds:
         _read_kind(state, inputs, kind)
@@ -133,7 +135,7 @@ def _initial_state(plan: ChangePlan, inputs: ChangeInput) -> State:
 
 
 def _read_kind(state: State, inputs: ChangeInput, kind: RowKind) -> None:
-    """Read the rows of a kind: those of the quarantine first, with the ids of now, and without those that a newer row replaces."""
+    """Read the rows of a kind: quarantined rows first, with current ids, without those that a newer row supersedes."""
     notes, skip = state.log, bool(inputs.options.get("skip_deletes"))
     mine = [source for source in inputs.sources if source.kind == kind.name]
     mine = [rename_retried_rows(state.id_changes, kind, source) if source.is_retried else source for source in mine]
@@ -157,7 +159,7 @@ def _working_table(plan: ChangePlan, inputs: ChangeInput, name: str) -> WorkingT
 
 
 def _record_still_refused(log: ChangeLog, sources: Sequence[ChangeFile]) -> None:
-    """Rows of the quarantine that the judge refuses again stay there."""
+    """Record the quarantined rows that validation rejects again; they stay in the quarantine."""
     for source in sources:
         if source.is_retried:
             refused = np.flatnonzero(source.rows.column("_refused").to_numpy())

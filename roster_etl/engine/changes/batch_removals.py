@@ -1,7 +1,7 @@
-"""Removals by term: what earlier uploads brought and this one does not name goes, where the district asks for it.
+"""Batch removals by term: remove records of earlier uploads that this one omits, if the district enabled it.
 
-Belongs here: which records an upload leaves out, and when nothing is removed all the same. A record that a refused row names
-is named, and so is one whose row was left out on purpose.
+Belongs here: which records an upload omits, and when nothing is removed nevertheless. A record that a rejected row names counts
+as present, and so does one whose row was omitted on purpose.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REASON = "batch_mode"
 
 @dataclass(frozen=True, kw_only=True)
 class _MissingRecords:
-    """Records of one table that would go (mask over its rows), and how many there are in the terms."""
+    """Records of one table to remove (mask over its rows), and the number of its records in the terms."""
 
     table: str
     mask: np.ndarray
@@ -31,12 +31,12 @@ class _MissingRecords:
 
     @property
     def count(self) -> int:
-        """How many would go."""
+        """The number of records to remove."""
         return int(self.mask.sum())
 
 
 def remove_missing_records(state: State, *, supplied: frozenset[str], refused_files: bool) -> None:
-    """Remove the courses, sections and enrollments of the terms in question that the upload does not name."""
+    """Remove the courses, sections and enrollments of the batch's terms that the upload does not name."""
     options = state.options
     if not (options.get("batch_mode") or options.get("multi_term_batch_mode")):
         return
@@ -63,7 +63,7 @@ def _terms_in_scope(state: State) -> set[str]:
 
 
 def _stated_ids(state: State, kind: str, name: str) -> set[str]:
-    """Return the cells `name` of every row of a kind in this upload, whatever came of the row."""
+    """Return the cells `name` of every row of a kind in this upload, whether applied or rejected."""
     reads = [read for read in state.reads.get(kind, ()) if not read.source.is_retried and name in read.columns]
     return {cell for read in reads for cell in pc.unique(read.columns[name]).to_pylist() if cell is not None}
 
@@ -77,9 +77,6 @@ def _too_many(state: State, missing: list[_MissingRecords]) -> bool:
     return bool(over)
 
 
-# ---- what is left out
-
-
 def _courses(state: State, terms: set[str]) -> _MissingRecords:
     table = state.table("courses")
     there = _is_in(table.column("term_id"), terms)
@@ -90,7 +87,7 @@ def _courses(state: State, terms: set[str]) -> _MissingRecords:
 
 
 def _sections(state: State, terms: set[str]) -> _MissingRecords:
-    """A section belongs to the term of its home course."""
+    """Return the missing sections; a section belongs to the term of its home course."""
     table = state.table("sections")
     there = _is_in(table.column("home_course_id"), _courses_in_terms(state, terms))
     named = _stated_ids(state, "sections", "section_id").union(
@@ -100,7 +97,10 @@ def _sections(state: State, terms: set[str]) -> _MissingRecords:
 
 
 def _enrollments(state: State, terms: set[str]) -> _MissingRecords:
-    """An enrollment belongs to the term of the course where it is now. What follows from a link goes with the student's."""
+    """Return the missing enrollments, by the term of their current course.
+
+    Enrollments derived from an observer link are excluded: they end with the student's.
+    """
     table = state.table("enrollments")
     there = _is_in(table.column("course_id"), _courses_in_terms(state, terms)) & ~to_mask(pc.equal(table.column("cause"), LINK))
     if state.options.get("batch_mode_enrollment_drop_status", "deleted") != "deleted":
@@ -134,9 +134,6 @@ def _is_in(column: pa.Array, values: set[str]) -> np.ndarray:
 
 def _matches_keys(table: pa.Table, rows: pa.Table, names: tuple[str, ...]) -> np.ndarray:
     return to_mask(pc.is_in(key_text(table, names), value_set=key_text(rows, names)))
-
-
-# ---- removing
 
 
 def _remove_records(state: State, found: _MissingRecords) -> None:

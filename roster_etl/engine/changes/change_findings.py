@@ -1,6 +1,6 @@
-"""What the fold says about rows: findings, the quarantine, and which refused rows others follow from.
+"""Collect findings and quarantine while changes are applied, with the rejected rows that caused others.
 
-Belongs here: collecting. A row that is tried again and still does not fit yields nothing new; one that now fits is released.
+Belongs here: collecting them. A retried row that is rejected again yields nothing new; one that now applies is released.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED}
 
 
 class RowRefused(Exception):
-    """A row does not apply. ``about``: the name of the cell; ``cause``: the refused row that this follows from."""
+    """A row cannot be applied. ``about``: the name of the cell; ``cause``: the rejected row that caused this."""
 
     def __init__(self, code: str, message: str, *, about: str | None = None, cause: tuple[str, int | None] | None = None) -> None:
         super().__init__(code)
@@ -34,7 +34,7 @@ class RowRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _RowFindings:
-    """One thing said about rows of one source, at ``positions``; ``causes``: for each row the refused row that it follows from."""
+    """One finding about rows of one source, at ``positions``; ``causes``: for each row, the rejected row that caused it."""
 
     severity: Severity
     code: str
@@ -49,7 +49,7 @@ class _RowFindings:
 
 @dataclass(kw_only=True)
 class ChangeLog:
-    """Findings and quarantine of one fold. What is said is put into words at the end, many rows at a time."""
+    """Findings and quarantine of one upload. Messages are built at the end, for many rows at a time."""
 
     findings: list[Finding] = field(default_factory=list)
     row_findings: list[_RowFindings] = field(default_factory=list)
@@ -59,7 +59,7 @@ class ChangeLog:
     causes: dict[tuple[str, Any], tuple[str, int | None]] = field(default_factory=dict)
 
     def refuse_row(self, kind: RowKind, row: Row, why: RowRefused) -> None:
-        """Note that a row does not apply."""
+        """Record that a row is rejected."""
         self.refuse_rows(kind, row.source, [row.position], [row.number], why, [why.cause])
 
     def refuse_rows(
@@ -71,7 +71,7 @@ class ChangeLog:
         why: RowRefused,
         causes: Sequence[tuple[str, int | None] | None],
     ) -> None:
-        """Note that the rows at `positions` of `source` do not apply."""
+        """Record that the rows at `positions` of `source` are rejected."""
         if source.is_retried:
             self.still_refused += [(source.import_id, source.file, number or 0) for number in numbers]
         else:
@@ -81,7 +81,7 @@ class ChangeLog:
             )
 
     def warn_row(self, kind: RowKind, row: Row, code: str, message: str, about: str | None = None) -> None:
-        """Note that a row applies with a doubt."""
+        """Record a warning about a row that applies."""
         self.warn_rows(kind, row.source, [row.position], [row.number], code, message, about)
 
     def warn_rows(  # noqa: PLR0917 - where, and what
@@ -94,7 +94,7 @@ class ChangeLog:
         message: str,
         about: str | None,
     ) -> None:
-        """Note that the rows at `positions` of `source` apply with a doubt."""
+        """Record a warning about the rows at `positions` of `source`, which apply."""
         if not source.is_retried:
             column = None if about is None else kind.column(about)
             self.row_findings.append(
@@ -102,23 +102,23 @@ class ChangeLog:
             )
 
     def release_row(self, row_source: ChangeFile, number: int | None) -> None:
-        """Note that a row of an earlier import fits now."""
+        """Record that a row of an earlier import now applies."""
         import_id = row_source.import_id
         self.released.append((import_id, row_source.file, number or 0))
         message = f"Row {number} of {row_source.file} of import {import_id} was refused then, fits now, and was applied."
         self.findings.append(Finding(severity="info", code="released", message=message, file=row_source.file, row=number))
 
     def release_rows(self, rows: Sequence[tuple[ChangeFile, int]]) -> None:
-        """Note that these rows of earlier imports fit now."""
+        """Record that these rows of earlier imports now apply."""
         for source, number in rows:
             self.release_row(source, number)
 
     def warn_upload(self, code: str, message: str, field_: str | None = None, file: str | None = None) -> None:
-        """Note something about the upload as a whole, or about a file."""
+        """Record a warning about the upload as a whole, or about a file."""
         self.findings.append(Finding(severity="warning", code=code, message=message, field=field_, file=file))
 
     def cause_of(self, table: str, key: Any) -> tuple[str, int | None] | None:
-        """Return the refused row that was to make a record, if there is one."""
+        """Return the rejected row that would have created a record, if there is one."""
         return self.causes.get((table, key))
 
     def findings_table(self) -> pa.Table:
@@ -129,13 +129,13 @@ class ChangeLog:
         ).combine_chunks()
 
     def quarantine_table(self) -> pa.Table:
-        """Return one line a refused row (QUARANTINE)."""
+        """Return one line per rejected row (QUARANTINE)."""
         refused = [said for said in _group_by_source(self.row_findings) if said[0].severity == "reject"]
         return pa.concat_tables([QUARANTINE.empty_table(), *(_quarantine_lines(said) for said in refused)]).combine_chunks()
 
 
 def _group_by_source(row_findings: Sequence[_RowFindings]) -> list[list[_RowFindings]]:
-    """Return what was said by source and severity, so that rows are read many at a time."""
+    """Group findings by source and severity, so that rows are read many at a time."""
     groups: dict[tuple[int, str], list[_RowFindings]] = {}
     for one in row_findings:
         groups.setdefault((id(one.source), one.severity), []).append(one)
@@ -169,7 +169,7 @@ def _findings_table(row_findings: Sequence[_RowFindings]) -> pa.Table:
 
 
 def _quarantine_lines(row_findings: Sequence[_RowFindings]) -> pa.Table:
-    """Return the rows as they were sent; one that a comparison made was not."""
+    """Return the rows as uploaded; rows that a comparison generated were not uploaded and are omitted."""
     source, numbers = row_findings[0].source, [number for one in row_findings for number in one.numbers]
     rows = source.rows.take(_places(row_findings))
     rows = rows.select([name for name in rows.column_names if name not in INTERNAL_COLUMNS])
@@ -193,7 +193,7 @@ def _keys(kind: RowKind, source: ChangeFile, positions: pa.Array) -> pa.Array:
 
 
 def record_refused_keys(log: ChangeLog, kind: RowKind, sources: Sequence[ChangeFile], key: str) -> None:
-    """Keep which records the rows that were refused before the fold were to make."""
+    """Record which records the rows that validation rejected would have created."""
     column = kind.column(key)
     for source in sources:
         if source.is_retried or column not in source.rows.column_names:

@@ -1,6 +1,6 @@
-"""Rows of an upload, as the fold reads them: vendor columns become the names that verbs use.
+"""Read the rows of an upload: vendor columns are renamed to the names that the row handlers use.
 
-Belongs here: which columns a file has, reading cells, leaving out rows that do not take part.
+Belongs here: the columns of a file, reading cells, and skipping rows that are not applied.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from roster_etl.engine.transform.mapper import key_text
 from roster_etl.frames.arrow import REFUSED, ROW, combine_chunks, to_arrow_array
 from roster_etl.mapping.change_plan import RowKind
 
-DROPPED = "_dropped"  # of a row that a comparison with an earlier upload made: the record was left out (bool)
+DROPPED = "_dropped"  # on rows that a comparison with an earlier upload generated: the record was omitted (bool)
 STATUS = "status"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeFile:
-    """One judged file of a kind: its rows in vendor spelling (an absent column is absent), with ``_row`` and ``_refused``.
+    """One validated file of a kind: rows in vendor spelling (absent columns are absent), with ``_row`` and ``_refused``.
 
-    ``import_id``: the rows were refused in that import and are tried again.
+    ``import_id``: set for rows that this earlier import rejected and that are retried.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class ChangeFile:
 
 @dataclass(slots=True)
 class Row:
-    """One row: ``cells`` by the names that verbs use, columns that the file lacks left out; ``status`` as the plan reads it."""
+    """One row. ``cells``: by handler names, without columns that the file lacks; ``status``: as the change plan reads it."""
 
     source: ChangeFile
     position: int
@@ -53,17 +53,17 @@ class Row:
 
     @property
     def origin(self) -> tuple[str, int | None]:
-        """File and record number."""
+        """The file and the record number."""
         return self.source.file, self.number
 
     def get(self, name: str) -> Any:
-        """Return a cell; None if it is blank, or its column absent."""
+        """Return a cell; None if it is blank, or if its column is absent."""
         return self.cells.get(name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadRows:
-    """A source whose columns have been read: name → values, and for each row its status and whether it takes part."""
+    """The columns of one source: name → values, and for each row its status and whether it is applied."""
 
     source: ChangeFile
     columns: Mapping[str, pa.Array]
@@ -73,7 +73,7 @@ class ReadRows:
     dropped: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows that take part, in their order."""
+        """Yield the rows to apply, in order."""
         places = pa.array(np.flatnonzero(self.applies))
         names = list(self.columns)
         cells = zip(*(self.columns[name].take(places).to_pylist() for name in names), strict=True)
@@ -108,8 +108,9 @@ def read_source(kind: RowKind, source: ChangeFile, *, skip_deletes: bool) -> Rea
 def drop_superseded(
     sources: Sequence[ChangeFile], keys: Callable[[pa.Table], pa.Array]
 ) -> tuple[list[ChangeFile], list[tuple[int | None, str, int]]]:
-    """Return the sources of a kind, retried ones first and without rows about whose record there is a newer row; and those
-    rows' places. ``keys``: which record each row is about.
+    """Return the sources of a kind, retried ones first and without superseded rows, and the places of these rows.
+
+    A retried row is superseded if there is a newer row about its record. ``keys``: the record of each row.
     """
     new = [source for source in sources if not source.is_retried]
     if len(new) == len(sources):
@@ -127,13 +128,13 @@ def drop_superseded(
 
 
 def raw_keys(kind: RowKind, rows: pa.Table) -> pa.Array:
-    """Return the key cells of each row as one text, as they were sent."""
+    """Return the key cells of each row as one text, as uploaded."""
     cells = key_cells(kind, rows)
     return key_text(pa.table(cells), list(cells))
 
 
 def key_cells(kind: RowKind, rows: pa.Table) -> dict[str, pa.Array]:
-    """Return the key cells of each row by the names that verbs use, as they were sent; absent columns are null."""
+    """Return the key cells of each row by handler names, as uploaded; absent columns are null."""
     absent = pa.nulls(rows.num_rows, pa.string())
     columns = {name: kind.column(name) for name in kind.key}
     return {n: combine_chunks(rows.column(c)).cast(pa.string()) if c in rows.column_names else absent for n, c in columns.items()}

@@ -1,7 +1,7 @@
-"""Rows of courses.
+"""Apply rows of courses.
 
-Belongs here: the account and the term of a course, and courses that cross-listing made: they look like the course that their
-section came from, now and later, but for what rows, or stewards, say of them.
+Belongs here: the account and the term of a course, and courses that cross-listing created: they copy the course of their section,
+now and later, except for values that rows or stewards set.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ COPIED_COLUMNS = (
     "name",
     "start_at",
     "end_at",
-)  # to a course that cross-listing makes
+)  # columns copied to a course that cross-listing creates
 MIRROR = "mirror_cross_listed_courses"
 
 
 def apply_courses(state: State, kind: RowKind) -> None:
-    """Apply rows of courses. A course that ends takes its enrollments along."""
+    """Apply rows of courses. Ending a course ends its enrollments."""
     table, ids = state.table(kind.table), index_integration_ids(state.table(kind.table))
     ended: set[str] = set()
     likenesses = _cross_list_copies(state) if state.options.get(MIRROR, True) else {}
@@ -58,18 +58,18 @@ def apply_courses(state: State, kind: RowKind) -> None:
 
 
 def copied_values(course: Record) -> dict[str, Any]:
-    """Return what a course that cross-listing makes takes over from `course`: derived, not given."""
+    """Return the values that a course created by cross-listing copies from `course`, marked as derived."""
     return {**{name: course.values[name] for name in COPIED_COLUMNS}, "derived": json.dumps(sorted(COPIED_COLUMNS))}
 
 
 def _remaining_derived(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
-    """Return which columns are derived still when a row gives `values`."""
+    """Return the columns that remain derived when a row sets `values`."""
     derived = set(json.loads(before.get("derived") or "[]"))
     return {"derived": json.dumps(sorted(derived - set(values)))} if derived & set(values) else {}
 
 
 def _cross_list_copies(state: State) -> dict[str, list[str]]:
-    """Return course → the courses where sections are that came from it."""
+    """Return course → the courses that its cross-listed sections are in."""
     found: dict[str, set[str]] = {}
     for _, here, home in state.table("sections").live_values("course_id", "home_course_id"):
         if home is not None and here != home:
@@ -78,7 +78,7 @@ def _cross_list_copies(state: State) -> dict[str, list[str]]:
 
 
 def _mirror_course(state: State, kind: RowKind, row: Row, key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Let a course that was made like another follow it, where it still looks like it; what a steward edited stays."""
+    """Update a course created by cross-listing after a change to its original, where it still equals it; overrides stay."""
     record = state.table(kind.table).find_live(key)
     if record is None or not before:
         return
@@ -91,7 +91,7 @@ def _mirror_course(state: State, kind: RowKind, row: Row, key: str, before: Mapp
 
 
 def _check_organization(state: State, kind: RowKind, row: Row, record: Record | None, values: dict[str, Any]) -> None:
-    """An unknown account refuses the row, unless a second one is named; nothing moves to a deleted one, or lives in it."""
+    """Reject a row with an unknown account, unless it has a fallback; courses cannot move to, or be live in, a deleted one."""
     organizations, place = state.table("organizations"), values.get(ORGANIZATION_ID)
     if place is not None and organizations.find(place) is None:
         other = row.get("fallback_organization_id")
@@ -108,7 +108,7 @@ def _check_organization(state: State, kind: RowKind, row: Row, record: Record | 
 
 
 def _check_term(state: State, kind: RowKind, row: Row, record: Record | None, values: dict[str, Any]) -> None:
-    """A term that is not there leaves the course's term as it is; one that went while the course was gone is not taken up."""
+    """Keep the course's term if the row names an unknown one; a term deleted while the course was is not restored."""
     term, known = values.get("term_id"), record.values["term_id"] if record else None
     if term is not None and state.table("terms").find_live(term) is None:
         del values["term_id"]

@@ -1,7 +1,7 @@
-"""What rows of enrollments name: the user, the section and its course, the role, whom an observer observes.
+"""Resolve the references of enrollment rows: user, section and course, role, and the observed user.
 
-Belongs here: finding them, a column at a time, and refusing rows whose names lead nowhere. Order of the checks: status, user,
-section and course, role, associated user; the first that fails is the one that is reported.
+Belongs here: resolving them, a column at a time, and rejecting rows whose references do not resolve. Order of the checks: status,
+user, section and course, role, associated user; the first that fails is reported.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ END_STATUSES = ("deleted", "deleted_last_completed")
 
 @dataclass(frozen=True, kw_only=True)
 class EnrollmentRows:
-    """Rows that apply, in their order, with what they name found: key columns, values, status, origin.
+    """Rows to apply, in order, with resolved references: key columns, values, status, origin.
 
-    ``present``: for each date column, which rows come from a file that has it; ``released``: retried rows that fit now.
+    ``present``: for each date column, which rows come from a file that has it; ``released``: retried rows that now apply.
     """
 
     columns: Mapping[str, pa.Array]
@@ -58,7 +58,7 @@ class EnrollmentRows:
 
 
 class _CandidateRows:
-    """All rows of the kind that take part, in one order, and why some are refused."""
+    """All rows of the kind to apply, in one order, and why some are rejected."""
 
     def __init__(self, reads: list[ReadRows]) -> None:
         taken = [pa.array(np.flatnonzero(read.applies)) for read in reads]
@@ -78,10 +78,10 @@ class _CandidateRows:
         self.why = np.full(self.size, -1, dtype=np.int16)
         self.reasons: list[tuple[RowRefused, str | None]] = []
         self.ends = to_mask(pc.is_in(self.status, value_set=pa.array(END_STATUSES)))
-        self.idle = np.zeros(self.size, dtype=bool)  # they apply, and change nothing: what they end is gone already
+        self.idle = np.zeros(self.size, dtype=bool)  # they apply without effect: what they end has ended already
 
     def refuse(self, mask: np.ndarray, code: str, about: str, message: str, table: str | None = None) -> None:
-        """Refuse the rows of `mask` that are not refused yet; `table`: whose refused rows they may follow from."""
+        """Reject the rows of `mask` that are not rejected yet; `table`: whose rejected rows may be the cause."""
         hit = mask & (self.why < 0)
         if hit.any():
             self.why[hit] = len(self.reasons)
@@ -89,7 +89,7 @@ class _CandidateRows:
 
 
 def resolve_enrollment_rows(state: State, kind: RowKind) -> EnrollmentRows:
-    """Find what the rows of enrollments name; refuse those that name what is not there."""
+    """Resolve the references of enrollment rows; reject rows whose references do not exist."""
     rows = _CandidateRows(state.reads[kind.name])
     rows.refuse(to_mask(pc.is_null(rows.status)), "bad_status", "status", "Expected one of the statuses of the document.")
     user, loginless = _resolve_users(state, rows)
@@ -121,7 +121,7 @@ def base_roles(state: State) -> dict[str, str]:
 
 
 def _partial_keys(state: State, candidates: _CandidateRows, others: np.ndarray) -> list[pa.Table]:
-    """Return what rows that do not apply tell of the records that they are about: user, and section or course."""
+    """Return the known key parts of rows that are not applied: user, and section or course."""
     mask = pa.array(others)
     parts = [{name: candidates.columns[name].filter(mask) for name in (*PARTIAL_KEY, "user_integration_id")}]
     for read in candidates.reads:
@@ -135,11 +135,8 @@ def _partial_keys(state: State, candidates: _CandidateRows, others: np.ndarray) 
     return tables
 
 
-# ---- what the rows name
-
-
 def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, np.ndarray]:
-    """Return the live person of each row, and which persons are enrolled by a login that is deleted."""
+    """Return the live person of each row, and which persons are enrolled by a deleted login."""
     users = state.table("users")
     by_second = pc.is_valid(candidates.columns["user_integration_id"])
     ids, second = candidates.columns["user_id"], candidates.columns["user_integration_id"]
@@ -162,7 +159,7 @@ def _resolve_users(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
 
 
 def live_person_ids(state: State, ids: pa.Array) -> pa.Array:
-    """Return the live person that each id names, by the person's own id or by that of a further login; else null."""
+    """Return the live person for each id, which is the person's own or that of a further login; else null."""
     users, logins = state.table("users"), state.table("logins")
     own = pc.if_else(pc.is_in(ids, value_set=users.column("user_id")), ids, pa.scalar(None, pa.string()))
     if not logins.rows.num_rows:
@@ -172,7 +169,7 @@ def live_person_ids(state: State, ids: pa.Array) -> pa.Array:
 
 
 def _person_by_past_login(state: State, ids: pa.Array) -> pa.Array:
-    """Return the live person whose further login, deleted by now, each id names; else null."""
+    """Return the live person whose deleted further login each id is; else null."""
     past = _deleted_logins(state)
     if not past.num_rows:
         return pa.nulls(len(ids), pa.string())
@@ -181,7 +178,7 @@ def _person_by_past_login(state: State, ids: pa.Array) -> pa.Array:
 
 
 def _deleted_logins(state: State) -> pa.Table:
-    """Return the further logins that are deleted: their ids, and whose they were."""
+    """Return the deleted further logins: their ids, and their persons."""
     logins = state.table("logins")
     gone = logins.deleted_ids()
     owners = [record.values["user_id"] if (record := logins.find(key)) else None for key in gone.to_pylist()]
@@ -190,7 +187,7 @@ def _deleted_logins(state: State) -> pa.Table:
 
 
 def person_by_integration_id(state: State, values: pa.Array) -> pa.Array:
-    """Return the live person that each integration id names; else null."""
+    """Return the live person with each integration id; else null."""
     found = pa.nulls(len(values), pa.string())
     if values.null_count == len(values):
         return found
@@ -204,7 +201,7 @@ def person_by_integration_id(state: State, values: pa.Array) -> pa.Array:
 
 
 def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Array, pa.Array]:
-    """Return course and section of each row: a section's course is the one where it is now."""
+    """Return course and section of each row: a section's course is its current one."""
     section, course = candidates.columns["section_id"], candidates.columns["course_id"]
     sections, courses = state.table("sections"), state.table("courses")
     place = pc.index_in(section, value_set=sections.column("section_id"))
@@ -231,10 +228,10 @@ def _resolve_sections(state: State, candidates: _CandidateRows) -> tuple[pa.Arra
 
 
 def _default_section_positions(state: State, course: pa.Array, course_only: np.ndarray) -> pa.Array:
-    """Return, for rows that name a course alone, the place of the section that stands for its default one.
+    """Return, for rows that name a course only, the position of the section that serves as its default one.
 
     That is a section which cross-listing took out of the course, if the course has no section left, and no default section of
-    its own either (one without an id, which is there as soon as somebody was enrolled in it); null elsewhere.
+    its own either (one without an id, which exists as soon as somebody was enrolled in it); null elsewhere.
     """
     sections = state.table("sections")
     nothing = pa.nulls(len(course), pa.int64())
@@ -255,7 +252,7 @@ def _default_section_positions(state: State, course: pa.Array, course_only: np.n
 
 
 def _resolve_roles(state: State, candidates: _CandidateRows) -> tuple[pa.Array, np.ndarray]:
-    """Return the role of each row, and which rows have one that observes."""
+    """Return the role of each row, and which rows have an observer role."""
     known, roles = base_roles(state), state.plan.roles
     by_id = pc.is_valid(candidates.columns["role_id"])
     names = _map_distinct(candidates.columns["role"], lambda word: parse_role(word, known, roles))
@@ -271,14 +268,14 @@ def _resolve_roles(state: State, candidates: _CandidateRows) -> tuple[pa.Array, 
 
 
 def parse_role(text: str, known_roles: Mapping[str, str], roles: RoleNames) -> str | None:
-    """Return the role that a word of a file means; None: none."""
+    """Return the role for a text of a file; None: unknown."""
     if text in known_roles and text not in BUILT_IN_BASES:
         return text
     return roles.by_name.get(text) or roles.built_in.get(text.strip().lower())
 
 
 def _resolve_observed_users(state: State, candidates: _CandidateRows, observes: np.ndarray) -> pa.Array:
-    """Return whom the observer of each row observes; other roles observe nobody."""
+    """Return the observed user of each observer's row; null for other roles."""
     given = pc.if_else(pa.array(observes), candidates.columns["associated_user_id"], pa.scalar(None, pa.string()))
     person = live_person_ids(state, given)
     unknown = to_mask(pc.and_(pc.is_valid(given), pc.is_null(person)))
@@ -288,9 +285,6 @@ def _resolve_observed_users(state: State, candidates: _CandidateRows, observes: 
     candidates.refuse(dead & ~candidates.ends, "deleted_reference", "associated_user_id", "The user is deleted.")
     candidates.idle |= dead & candidates.ends
     return person
-
-
-# ---- what is said about them
 
 
 def _report_refusals(state: State, kind: RowKind, candidates: _CandidateRows) -> None:
@@ -304,7 +298,7 @@ def _report_refusals(state: State, kind: RowKind, candidates: _CandidateRows) ->
 
 
 def _by_source(candidates: _CandidateRows, mask: np.ndarray) -> Iterator[tuple[ChangeFile, np.ndarray]]:
-    """Yield each source with the rows of `mask` that are its own."""
+    """Yield each source with its rows of `mask`."""
     at = np.flatnonzero(mask)
     for number, read in enumerate(candidates.reads):
         own = at[candidates.read[at] == number]

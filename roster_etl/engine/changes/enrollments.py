@@ -1,7 +1,7 @@
-"""Rows of enrollments, a million of them: columns at a time, with the last row of a record winning.
+"""Apply rows of enrollments, up to a million: columns at a time, and the last row of a record wins.
 
-Belongs here: applying rows. What a row names is found in ``enrolling``; a row by itself is looked at only where the order of
-rows matters: ``deleted_last_completed`` asks what else the user has at that moment.
+Belongs here: applying rows. Does not belong here: resolving their references (``enrollment_lookup``). Single rows are processed
+only where their order matters: ``deleted_last_completed`` depends on the user's other enrollments at that point.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DELETED_LAST_COMPLETED = "deleted_last_completed"
 
 
 def apply_enrollments(state: State, kind: RowKind) -> None:
-    """Apply rows of enrollments, and what follows for observers."""
+    """Apply rows of enrollments, and the resulting changes for observers."""
     if kind.name not in state.reads:
         return
     wanted = resolve_enrollment_rows(state, kind)
@@ -38,10 +38,10 @@ def apply_enrollments(state: State, kind: RowKind) -> None:
 
 
 class _RecordIndex:
-    """Records of the upload and of the table under common numbers.
+    """Records of the upload and of the table, under common numbers.
 
-    ``last``: the last row of each record of the upload; ``at``: its place in the table (-1: not there); ``known``: its place
-    among the rows of the table and, after them, those that are gone.
+    ``last``: the last row of each record of the upload; ``at``: its position in the table (-1: none); ``known``: its position
+    among the rows of the table followed by the deleted ones.
     """
 
     def __init__(self, table: WorkingTable, incoming: EnrollmentRows) -> None:
@@ -59,14 +59,14 @@ class _RecordIndex:
         self.known = np.where(self.at >= 0, self.at, np.where(gone >= 0, gone + there, -1))
 
     def last_where(self, mask: np.ndarray) -> np.ndarray:
-        """Return, for each record, its last row of mask `mask` (-1: none)."""
+        """Return, for each record, its last row in `mask` (-1: none)."""
         order = self.order[mask[self.order]]
         found = np.full(len(self.records), -1)
         found[np.searchsorted(self.records, self.rows[order])] = order  # in order: later rows overwrite earlier ones
         return found
 
     def _places(self, codes: np.ndarray) -> np.ndarray:
-        """Return, for each record, its place among `codes` (-1: not there)."""
+        """Return, for each record, its position among `codes` (-1: none)."""
         found = np.full(len(self.records), -1)
         if len(codes):
             at = np.searchsorted(self.records, codes)
@@ -76,7 +76,7 @@ class _RecordIndex:
 
 
 def _resolve_statuses(table: WorkingTable, incoming: EnrollmentRows) -> np.ndarray:
-    """Return the status of each row, ``deleted_last_completed`` decided by what the user has in the course at that moment."""
+    """Return each row's status; ``deleted_last_completed`` depends on the user's other enrollments at that point."""
     status = np.asarray(incoming.status.to_pylist(), dtype=object)
     asking = status == DELETED_LAST_COMPLETED
     if not asking.any():
@@ -101,7 +101,7 @@ def _resolve_statuses(table: WorkingTable, incoming: EnrollmentRows) -> np.ndarr
 def _apply_rows(
     state: State, kind: RowKind, table: WorkingTable, incoming: EnrollmentRows, status: np.ndarray
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Give every record what its rows say. Returns (records made or changed, records ended, observers' records of the upload)."""
+    """Apply the rows to their records. Returns (records created or changed, records ended, observers' records of the upload)."""
     keys = _RecordIndex(table, incoming)
     at = pa.array(keys.at, mask=keys.at < 0)
     final = status[keys.last]
@@ -122,8 +122,9 @@ def _apply_rows(
 
 
 class _ObserverChanges:
-    """What followers hear of: ``begun`` and ``gone`` are masks over the records. A record that an upload both begins and ends
-    is heard of as well, since what followed from its beginning goes with its end.
+    """The changes to propagate to observers: ``begun`` and ``gone`` are masks over the records.
+
+    A record that an upload both begins and ends is included, since what its beginning caused ends with it.
     """
 
     def __init__(self, keys: _RecordIndex, status: np.ndarray, changed: np.ndarray, followed: np.ndarray) -> None:
@@ -141,21 +142,21 @@ class _ObserverChanges:
         self.gone = followed & ~living[keys.last] & ((keys.at >= 0) | self.turned)
 
     def with_origin(self, rows: pa.Table, mask: np.ndarray) -> pa.Table:
-        """Return `rows`, those of `mask`, with whether they are new and the place of the row that said so."""
+        """Return `rows`, those of `mask`, with IS_NEW and the ROW_POSITION of the row that caused the change."""
         return rows.append_column(IS_NEW, pa.array(self.turned[mask])).append_column(ROW_POSITION, pa.array(self.at[mask]))
 
 
 def _observer_rows(incoming: EnrollmentRows, keys: _RecordIndex) -> pa.Table:
-    """Return the enrollments of observers that the upload is about, with the place of the last row of each."""
+    """Return the observers' enrollments in the upload, with the position of the last row of each."""
     last = pa.array(keys.last)
     own = pa.table({name: incoming.columns[name].take(last) for name in KEY} | {ROW_POSITION: last})
     return own.filter(pc.is_valid(own.column("associated_user_id")))
 
 
 def _values(table: WorkingTable, incoming: EnrollmentRows, keys: _RecordIndex, final: np.ndarray) -> dict[str, pa.Array]:
-    """Return the values of every record: dates of its last row whose file has the column, what blank keeps of an earlier one.
+    """Return the values of every record: dates of its last row whose file has the column, and values that blank cells keep.
 
-    What rows do not say is as it was, also before the record ended.
+    Values that no row sets stay as they were, also from before the record ended.
     """
     values: dict[str, pa.Array] = {}
     at = pa.array(keys.known, mask=keys.known < 0)
@@ -163,7 +164,7 @@ def _values(table: WorkingTable, incoming: EnrollmentRows, keys: _RecordIndex, f
         values[name] = _last_values(table, incoming, name, keys.last_where(incoming.present[name]), at)
     one = pc.and_(pc.is_null(values["start_at"]), pc.is_valid(values["end_at"]))
     other = pc.and_(pc.is_valid(values["start_at"]), pc.is_null(values["end_at"]))
-    half = pc.or_(one, other)  # dates count as a pair only
+    half = pc.or_(one, other)  # dates are applied as a pair only
     for name in ("start_at", "end_at"):
         values[name] = pc.if_else(half, pa.scalar(None, values[name].type), values[name])
     name = "limit_section_privileges"
@@ -183,7 +184,7 @@ def _last_values(table: WorkingTable, incoming: EnrollmentRows, name: str, last:
 def _apply_protected_edits(
     state: State, kind: RowKind, table: WorkingTable, keys: _RecordIndex, values: dict[str, pa.Array], incoming: EnrollmentRows
 ) -> None:
-    """Put back what stewards set by hand, or note what becomes of their edits."""
+    """Restore the values that stewards overrode, or record how the upload changes the overrides."""
     sticky = state.protected_edits
     if not sticky.edits.get(kind.table) and not sticky.add:
         return

@@ -1,7 +1,7 @@
-"""Rows of sets of groups, of groups, and of who is in them; and rows of users' roles in organizations.
+"""Apply rows of group categories, groups and memberships; and rows of users' roles in organizations.
 
-Belongs here: contexts (an organization or a course, never both), names that are unique in one, and membership of those who
-are enrolled.
+Belongs here: contexts (an organization or a course, never both), names that are unique per context, and membership of enrolled
+users.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONTEXT = ("organization_id", "course_id")
 
 
 def apply_group_categories(state: State, kind: RowKind) -> None:
-    """Apply rows of sets of groups. A set that ends takes its groups along."""
+    """Apply rows of group categories. Ending a category ends its groups."""
     table, ended = state.table(kind.table), set[str]()
     names: dict[tuple[Any, ...], str] = {(*where, name): key for key, name, *where in table.live_values("name", *CONTEXT)}
     groups = Counter(category for _, category in state.table("groups").live_values("group_category_id") if category)
@@ -55,7 +55,7 @@ def apply_group_categories(state: State, kind: RowKind) -> None:
 
 
 def apply_groups(state: State, kind: RowKind) -> None:
-    """Apply rows of groups. A group that ends takes its memberships along."""
+    """Apply rows of groups. Ending a group ends its memberships."""
     table, ended = state.table(kind.table), set[str]()
     members = Counter(key[0] for (key,) in state.table("group_memberships").live_values())
 
@@ -73,7 +73,7 @@ def apply_groups(state: State, kind: RowKind) -> None:
         before = table.find(key)
         category = values.get("group_category_id", before.values["group_category_id"] if before else None)
         if category is not None and state.table("group_categories").find_live(category) is None:
-            values["group_category_id"] = None  # the set went while the group was gone
+            values["group_category_id"] = None  # the category was deleted while the group was
         state.upsert(kind, row, key, values)
 
     state.apply_rows(kind, apply)
@@ -132,7 +132,7 @@ def apply_admins(state: State, kind: RowKind) -> None:
 
 
 def end_unenrolled_memberships(state: State) -> None:
-    """End memberships in a course's groups of users who are not enrolled in the course: the enrollment ended, or moved away."""
+    """End memberships in a course's groups of users without a live enrollment in it: it ended, or moved to another course."""
     groups, members = state.table("groups"), state.table("group_memberships")
     place = pc.index_in(members.column("group_id"), value_set=groups.column("group_id"))
     course, user = groups.column("course_id").take(place), members.column("user_id")
@@ -164,7 +164,7 @@ def _pairs(enrollments: pa.Table, courses: set[str]) -> set[tuple[str, str]]:
 
 
 def _context(state: State, row: Row) -> dict[str, str | None]:
-    """Return the account or course of a row. Raises Refused: it names both, or one that is not there."""
+    """Return the account or course of a row. Raises RowRefused: it names both, or an unknown one."""
     given = {name: row.get(name) for name in CONTEXT}
     if all(given.values()):
         raise RowRefused("two_contexts", "The row names an account and a course; one is allowed.")
@@ -175,9 +175,9 @@ def _context(state: State, row: Row) -> dict[str, str | None]:
 
 
 def _group_context(state: State, row: Row, record: Record | None) -> dict[str, str | None]:
-    """Return where a group is: as the row says, else as its set is, else where it was.
+    """Return a group's context: that of the row, else of its category, else the previous one.
 
-    A set must be there; one of another account or course than the row names is refused.
+    The category must exist. Raises RowRefused: it is in another account or course than the row names.
     """
     context, category = _context(state, row), row.get("group_category_id")
     said = any(context.values())

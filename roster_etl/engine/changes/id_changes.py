@@ -1,7 +1,6 @@
-"""Ids of then in words of now: what was said of a record before its id changed is still about that record.
+"""Translate old ids, in retried rows and past versions, to the ids in force.
 
-Belongs here: following changes of ids of earlier imports, and of this one, in rows of the quarantine and in records that are
-gone. How rows change ids stands in ``renames``.
+Belongs here: following id changes of earlier imports, and of this one. Does not belong here: how rows change ids (``renames``).
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from roster_etl.engine.changes.state import IdChange, State
 from roster_etl.frames.arrow import combine_chunks
 from roster_etl.mapping.change_plan import RowKind
 
-CURRENT_IMPORT = sys.maxsize  # the import that is being folded comes after all others
+CURRENT_IMPORT = sys.maxsize  # the import that is being applied comes after all others
 CHANGE_COUNT = "times"
-_PERSONS = frozenset({"users", "logins"})  # a further login's id names the person, too
+_PERSONS = frozenset({"users", "logins"})  # a further login's id refers to the person as well
 
 
 def record_id_change(state: State, entity: str, old: str, new: str, origin: tuple[str | None, int | None]) -> None:
-    """Note that an id changed: in the table, and for what is still to be read. The same change may come again, after one back."""
+    """Record an id change: in the table, and for rows still to be read. The same change may recur after a reversal."""
     table, key = state.table("id_changes"), (entity, old, new)
     known = table.find_live(key)
     values: dict[str, object] = {}
@@ -39,9 +38,9 @@ def record_id_change(state: State, entity: str, old: str, new: str, origin: tupl
 
 
 def current_ids(changes: Sequence[IdChange], entities: Collection[str], ids: pa.Array, since: np.ndarray) -> pa.Array:
-    """Return `ids` of `entities` as they are now.
+    """Return the current ids of `ids` of `entities`.
 
-    Args: changes: in their order; since: for each id the first import whose changes count (those before had happened already).
+    Args: changes: in order; since: for each id the first import whose changes count (earlier ones had happened already).
     """
     steps: dict[str, list[tuple[int, IdChange]]] = {}
     for at, change in enumerate(changes):
@@ -61,7 +60,7 @@ def current_ids(changes: Sequence[IdChange], entities: Collection[str], ids: pa.
 
 
 def _resolve_id(steps: dict[str, list[tuple[int, IdChange]]], id_: str, since: int) -> str:
-    """Return what `id_` is after all changes from import `since` on, each in its turn."""
+    """Return the id after all changes from import `since` on, in order."""
     last = -1
     while True:
         found = next(((at, c) for at, c in steps.get(id_, ()) if at > last and c.import_id >= since), None)
@@ -71,7 +70,7 @@ def _resolve_id(steps: dict[str, list[tuple[int, IdChange]]], id_: str, since: i
 
 
 def rename_retried_rows(changes: Sequence[IdChange], kind: RowKind, source: ChangeFile) -> ChangeFile:
-    """Return rows of an earlier import with the ids that their records have now."""
+    """Return rows of an earlier import with the current ids of their records."""
     rows = source.rows
     for given in kind.columns:
         entities = _entities_of(kind, given.to)
@@ -90,10 +89,10 @@ def _entities_of(kind: RowKind, name: str) -> frozenset[str]:
 
 
 def rename_past_versions(changes: Sequence[IdChange], name: str, past: pa.Table) -> pa.Table:
-    """Return versions of what is gone with the ids of now.
+    """Return past versions with current ids.
 
-    Changes of the import that closed a version count: renames come first in an import. Of several under one id the last counts,
-    as versions stand in the order of their numbers.
+    Changes of the import that closed a version count: renames come first in an import. Of several versions with one id the last
+    counts, as versions are ordered by their id.
     """
     since = combine_chunks(past.column("valid_to_import")).to_numpy(zero_copy_only=False)
     for entity, places in ID_COLUMNS.items():

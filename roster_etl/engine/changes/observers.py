@@ -1,6 +1,6 @@
-"""Observers: who may watch which student, and the enrollments that follow from it.
+"""Apply rows of observer links, and derive the observers' enrollments from their students'.
 
-Belongs here: links, and letting an observer's enrollments follow the student's, now and later.
+Belongs here: links, and updating an observer's enrollments with the student's, now and later.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from roster_etl.mapping.change_plan import RowKind
 TARGET = TABLES["enrollments"]
 LINK = "observer_link"
 FOLLOW = "observer_enrollments"
-IS_NEW, ROW_POSITION = "_made", "_at"  # of enrollments: they are new; the place of the row that said so
+IS_NEW, ROW_POSITION = "_made", "_at"  # of enrollments: whether new; position of the row that caused the change
 KEY = tuple(name for name in TARGET.key if name != "user_kind")
 _ROW = "_row_of"
 
 
 def apply_observers(state: State, kind: RowKind) -> None:
-    """Apply rows of links. A new link enrolls the observer beside the student; the end of one takes these enrollments away."""
+    """Apply rows of links. A new link enrolls the observer beside the student; ending it ends these enrollments."""
     table = state.table(kind.table)
     linked: dict[tuple[str, str], tuple[str | None, int | None]] = {}
     parted: set[tuple[str, str]] = set()
@@ -85,13 +85,14 @@ def _add_linked_enrollments(state: State, new_links: dict[tuple[str, str], tuple
 
 
 def update_observer_enrollments(state: State, changed: pa.Table, ended: pa.Table, stated: pa.Table | None = None) -> None:
-    """Let the enrollments of observers follow those of the students that were made, changed or ended.
+    """Update the observers' enrollments after students' enrollments were created, changed or ended.
 
-    One that is not there is made only where the student's is new: a row may have ended it, and that stands until the student
-    is enrolled again.
+    A missing one is created only if the student's is new: a row may have ended it, which holds until the student is enrolled
+    again.
 
-    Args: changed, ended: rows of the table, with MADE and AT if rows of the upload say so; stated: the enrollments that rows of
-    the upload are about (key columns and AT): what a later row says itself wins over what follows from an earlier one.
+    Args: changed, ended: rows of the table, with IS_NEW and ROW_POSITION if rows of the upload caused them; stated: the
+        enrollments that rows of the upload are about (key columns and ROW_POSITION): a later explicit row overrides the effect of
+        an earlier one.
     """
     links = state.table("observers")
     links.flush()
@@ -108,13 +109,13 @@ def update_observer_enrollments(state: State, changed: pa.Table, ended: pa.Table
 
 
 def is_observed_student(state: State, roles: pa.Array, users: pa.Array) -> np.ndarray:
-    """Return which enrollments, by role and user, are those of a student whom somebody observes."""
+    """Return which enrollments, by role and user, are those of an observed student."""
     observed = pc.is_in(users, value_set=state.table("observers").column("student_id"))
     return to_mask(pc.and_(observed, pc.is_in(roles, value_set=_student_roles(state))))
 
 
 def _without_stated(wanted: pa.Table, stated: pa.Table | None) -> pa.Table:
-    """Return `wanted` without the enrollments about which a row of the upload itself has the last word."""
+    """Return `wanted` without the enrollments that a later row of the upload sets explicitly."""
     if stated is None or ROW_POSITION not in wanted.column_names:
         return wanted
     said = combine_chunks(stated.column(ROW_POSITION)).take(pc.index_in(key_text(wanted, KEY), value_set=key_text(stated, KEY)))
@@ -136,7 +137,7 @@ def _student_roles(state: State) -> pa.Array:
 
 
 def _write_observer_enrollments(state: State, wanted: pa.Table, *, ended: bool) -> None:
-    """Make, or change, the enrollments `wanted` of observers, or end them."""
+    """Create or change the observers' enrollments `wanted`, or end them."""
     wanted = wanted.select([name for name in wanted.column_names if name not in {IS_NEW, ROW_POSITION}])
     if not wanted.num_rows:
         return
@@ -160,7 +161,7 @@ def _write_observer_enrollments(state: State, wanted: pa.Table, *, ended: bool) 
 
 
 def _observer_rows(student_rows: pa.Table, links: pa.Table) -> pa.Table:
-    """Return one row an enrollment and observer of its student: what the observer's enrollment would be, without hash."""
+    """Return one row per enrollment and observer of its student: the observer's enrollment, without hash."""
     pairs = student_rows.select(["user_id"]).append_column(_ROW, pa.array(np.arange(student_rows.num_rows)))
     own = {"source_file", "source_row"} & set(links.column_names)
     found = pairs.join(

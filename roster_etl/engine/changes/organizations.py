@@ -1,6 +1,6 @@
-"""Rows of organizations: a tree, whose parents come before their children.
+"""Apply rows of organizations: a tree, with parents before their children.
 
-Belongs here: parents, loops, and what stands in the way of an end.
+Belongs here: parents, cycles, and what prevents ending an organization.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Tree:
             return
         was_alive, before = (record.alive, dict(record.values)) if record else (False, {})
         if record is not None and not was_alive and row.status is None:
-            return  # blank leaves a deleted account deleted
+            return  # a blank status leaves a deleted account deleted
         values = stated_values(self.kind, row, self.table.target.names)
         self._check_parent(row, key, values.get(PARENT))
         self.ids.check(next_integration_id(values, record), key)

@@ -1,6 +1,6 @@
-"""Rows of people: one login each, which may change hands, and further logins of the same person.
+"""Apply rows of people: one login each, which may pass to another person, and further logins of the same person.
 
-Belongs here: who has which login and integration id, and what follows when the last login of a person ends.
+Belongs here: the owners of logins and integration ids, and the effects when a person's last login ends.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def apply_people(state: State, kind: RowKind) -> None:
 
 
 def apply_logins(state: State, kind: RowKind) -> None:
-    """Apply rows of further logins: each is added to a person who is there already."""
+    """Apply rows of further logins: each is added to an existing person."""
     register = LoginIndex(state)
     table = state.table(kind.table)
 
@@ -55,7 +55,7 @@ def apply_logins(state: State, kind: RowKind) -> None:
 
 
 def _login_owner(state: State, register: LoginIndex, row: Row) -> str:
-    """Return the person whom all that the row says agree about. Raises Refused."""
+    """Return the person that all references of the row agree on. Raises RowRefused."""
     found: set[str] = set()
     for name in ("user_id", "user_integration_id"):
         given = row.get(name)
@@ -75,7 +75,7 @@ def _login_owner(state: State, register: LoginIndex, row: Row) -> str:
 
 
 class LoginIndex:
-    """Who has which login name and integration id, people and their further logins together."""
+    """The owners of login names and integration ids, of people and their further logins together."""
 
     def __init__(self, state: State) -> None:
         self.users, self.logins = state.table("users"), state.table("logins")
@@ -93,19 +93,19 @@ class LoginIndex:
         self.ids.add(second, holder)
 
     def find_person(self, key: str) -> str | None:
-        """Return the person that an id names, deleted or not: the id is the person's own, or that of a further login."""
+        """Return the person for an id, deleted or not: the id is the person's own, or that of a further login."""
         if self.users.find(key) is not None:
             return key
         login = self.logins.find_live(key)
         return login.values["user_id"] if login else None
 
     def find_live_person(self, key: str) -> str | None:
-        """Return the live person that an id names."""
+        """Return the live person for an id."""
         person = self.find_person(key)
         return person if person is not None and self.users.find_live(person) is not None else None
 
     def find_by_integration_id(self, value: str) -> str | None:
-        """Return the live person that an integration id names."""
+        """Return the live person with an integration id."""
         holder = self.ids.held.get(value)
         return None if holder is None else self.find_live_person(holder[1])
 
@@ -158,14 +158,14 @@ class _PeopleChanges:
         return {**values, **{n: v for n, v in made.items() if n not in edited}}
 
     def _login_holder(self, key: str, name: str | None) -> str | None:
-        """Return the user who has the login that a new user asks for, where the option lets the new one take it."""
+        """Return the user with the login that a new user requests, if the option lets the new one take it over."""
         if not self.claims or name is None or self.users.find(key) is not None:
             return None
         table, holder = self.register.names.held.get(name.lower(), (None, None))
         return holder if table == "users" else None
 
     def _give_new_id(self, row: Row, holder: str, key: str, record: Record) -> None:
-        """Give the holder of the login that a new user asks for the new user's id."""
+        """Give the owner of the login that a new user requests the new user's id."""
         self.first_id[key] = self.first_id.pop(holder, holder)
         self.users.rename_record(holder, key, row.origin)
         self.register.names.add(_lower(record.values["username"]), ("users", key))
@@ -188,7 +188,7 @@ class _PeopleChanges:
             self.state.end_record(self.kind, row, key)
             return
         name, second = record.values["username"], record.values["integration_id"]
-        if self.register.more[key]:  # the person is still there, by another login
+        if self.register.more[key]:  # the person stays, with another login
             self.state.upsert(self.kind, row, key, {"username": None})
         elif self.state.end_record(self.kind, row, key):
             self._mark_ended(key, record)
@@ -202,7 +202,7 @@ class _PeopleChanges:
             self.ended.add(self.first_id.get(key, key))
 
     def _apply_further_login(self, row: Row, key: str, status: str) -> None:
-        """A row about a further login: its own columns change, and the person's names."""
+        """Apply a row about a further login: it changes the login's columns, and the person's names."""
         login = self.logins.find(key)
         if login is None:
             return
@@ -237,7 +237,7 @@ class _PeopleChanges:
 
 
 def end_participation(state: State, ids: set[str]) -> None:
-    """End what people who are gone took part in: it does not come back when they do."""
+    """End the enrollments and memberships of deleted people; restoring the people does not restore these."""
     for name, columns in PERSON_REFERENCES if ids else ():
         state.cascade(name, columns, ids)
 

@@ -1,4 +1,7 @@
-"""What a person is called: the whole name, the name to sort by, and the name that is shown, from whatever is given."""
+"""Derive a person's names: full, sortable and display name, from whichever are given.
+
+Belongs here: pure functions of names. Does not belong here: who may change them (``people``, ``protected_edits``).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ NAME_PARTS = ("first_name", "last_name")
 def derive_names(given: Mapping[str, Any], before: Mapping[str, Any] | None, login: str | None) -> dict[str, Any]:
     """Return the names of a person, and which of them were derived.
 
-    Args:    given: the names that the row gives, blank ones left out; before: the person as known; login: the last resort.
+    Args:    given: the row's names, without blank ones; before: the person's current values; login: the last resort.
     Returns: ``full_name``, ``sortable_name``, ``short_name`` and ``derived`` (JSON list).
     """
     known = before or {}
@@ -44,7 +47,7 @@ def derive_names(given: Mapping[str, Any], before: Mapping[str, Any] | None, log
 
 
 def names_with_edits(given: Mapping[str, Any], before: Mapping[str, Any], edited: Collection[str]) -> dict[str, Any]:
-    """Return the names that a row gives, with those of `before` where a person edited them: others are made from what is shown."""
+    """Return a row's names, with overridden names taken from `before`: the others are derived from the displayed ones."""
     shown = {name: before[name] if name in edited and name in NAME_PARTS else value for name, value in given.items()}
     if "full_name" in edited and any(given.get(name) for name in ("full_name", *NAME_PARTS)):
         shown = {name: value for name, value in shown.items() if name not in NAME_PARTS} | {"full_name": before["full_name"]}

@@ -1,6 +1,6 @@
-"""Edits of stewards that imports leave alone.
+"""Protect stewards' overrides from imports.
 
-Belongs here: which columns of a record are frozen, and what an import does to the edits, if it is told to.
+Belongs here: which columns of a record are protected, and how the options let an import change overrides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from roster_etl.mapping.change_plan import RowKind
 
 @dataclass(frozen=True, kw_only=True)
 class Override:
-    """A steward's edit in force: ``key`` by column (without those that are the same in the whole table)."""
+    """An active override. ``key``: by column, without columns that are constant in the whole table."""
 
     table: str
     key: Mapping[str, str | None]
@@ -26,7 +26,7 @@ class Override:
 
 @dataclass(frozen=True, kw_only=True)
 class OverrideChange:
-    """What an import does to edits: ``set`` makes one, ``clear`` ends it."""
+    """An import's change to an override: ``set`` creates one, ``clear`` ends it."""
 
     op: Literal["set", "clear"]
     table: str
@@ -37,10 +37,10 @@ class OverrideChange:
 
 @dataclass(kw_only=True)
 class ProtectedEdits:
-    """The edits in force, by table and key; and what becomes of them.
+    """The active overrides, by table and key, and the changes to them.
 
-    ``is_overridden``: publish the upload's values all the same; ``add``: what the upload changes is kept like an edit; ``clear``:
-    edits of what the upload sets end (wins over ``add``).
+    ``is_overridden``: publish the upload's values regardless; ``add``: the upload's changes become overrides; ``clear``:
+    overrides of values that the upload sets end (takes precedence over ``add``).
     """
 
     is_overridden: bool = False
@@ -51,7 +51,7 @@ class ProtectedEdits:
 
     @classmethod
     def from_options(cls, overrides: Sequence[Override], options: Mapping[str, Any]) -> ProtectedEdits:
-        """Return the edits in force. The options that add or end edits count only where the upload wins over edits."""
+        """Return the active overrides. The options that add or end overrides apply only where the upload takes precedence."""
         ignore = bool(options.get("override_sis_stickiness"))
         made = cls(
             is_overridden=ignore,
@@ -65,9 +65,9 @@ class ProtectedEdits:
     def allowed_values(
         self, kind: RowKind, key: Mapping[str, Any], values: Mapping[str, Any], before: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return those of `values` that a row may change, and note what becomes of edits.
+        """Return those of `values` that a row may change, and record changes to overrides.
 
-        `before`: the record as it is known; of one that never was, nothing is frozen.
+        `before`: the current record; a record that never existed has no protected columns.
         """
         mine = self._record_edits(kind.table, key) if before else {}
         if mine and not self.is_overridden:
@@ -84,11 +84,11 @@ class ProtectedEdits:
         return dict(values)
 
     def is_protected(self, table: str, key: Mapping[str, Any], name: str) -> bool:
-        """Whether a steward's edit keeps column `name` of a record."""
+        """Return whether an override protects column `name` of a record."""
         return not self.is_overridden and name in self._record_edits(table, key)
 
     def end_edit(self, table: str, key: Mapping[str, Any], name: str) -> None:
-        """End the edit of a column."""
+        """End the override of a column."""
         mine = self._record_edits(table, key)
         if name in mine:
             del mine[name]
@@ -99,7 +99,7 @@ class ProtectedEdits:
         return of_table.get(_key_text(key), {}) if of_table else {}
 
     def rekey(self, table: str, where: Mapping[str, str], now: Mapping[str, str | None]) -> None:
-        """Let the edits of records whose key has the values `where` follow them to a key with the values `now`."""
+        """Move the overrides of records whose key has the values `where` to the key with the values `now`."""
         edits = self.edits.get(table, {})
         for text in list(edits):
             key = json.loads(text)
@@ -112,13 +112,13 @@ class ProtectedEdits:
             self.changes += [OverrideChange(op="set", table=table, key=moved, field=n, value=v) for n, v in fields.items()]
 
     def follow_id_change(self, entity: str, old: str, new: str) -> None:
-        """Let edits follow a record whose id changed, and records that name it in their keys."""
+        """Move overrides after an id change, of the record and of records with the id in their keys."""
         for table, column in ID_COLUMNS[entity]:
             self.rekey(table, {column: old}, {column: new})
 
 
 def _edit_text(value: Any) -> str | None:
-    """Return a value as the text of an edit."""
+    """Return a value as the text of an override."""
     if value is None or isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else value.strftime("%Y-%m-%dT%H:%M:%SZ")

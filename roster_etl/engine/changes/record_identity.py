@@ -1,7 +1,7 @@
-"""Which record a row is about, however it names it: what tells whether a newer row is about that of one in quarantine.
+"""Identify the record of a row, however the row names it, to detect newer rows about quarantined records.
 
-Belongs here: the many ways to name one record (a section with or without its course, a person by either id or by a further
-login, a role in another spelling). Rows that name nobody known are compared by what they say.
+Belongs here: the ways to name one record (a section with or without its course, a person by either id or by a further login, a
+role in another spelling). Rows that name no known record are compared by their text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOTHING = pa.scalar(None, pa.string())
 
 
 def record_keys(state: State, kind: RowKind, rows: pa.Table) -> pa.Array:
-    """Return one text a row, the same for rows about one record, as far as that can be known now."""
+    """Return one text per row, equal for rows about the same record, as far as that is known."""
     cells = key_cells(kind, rows)
     if kind.handler not in _MAKES_PERSONS:
         cells = {name: _person(state, kind, name, column) for name, column in cells.items()}
@@ -42,7 +42,7 @@ def _person(state: State, kind: RowKind, name: str, ids: pa.Array) -> pa.Array:
 
 
 def _role(state: State, cells: Mapping[str, pa.Array], *, as_sent: bool) -> dict[str, pa.Array]:
-    """A role id wins over a role; names of roles are read as rows of the kind read them."""
+    """Return the role cells: a role id takes precedence over a role; role names are parsed as in the kind's own rows."""
     words = cells["role"]
     if not as_sent:
         encoded = words.dictionary_encode()
@@ -53,12 +53,15 @@ def _role(state: State, cells: Mapping[str, pa.Array], *, as_sent: bool) -> dict
 
 
 def _enrollment(state: State, cells: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    """A section tells its course; the second id of a person wins; observers alone observe somebody."""
+    """Return the enrollment cells that identify its record.
+
+    A section implies its course; a person's second id takes precedence; only observers have an observed user.
+    """
     second = cells["user_integration_id"]
     person = person_by_integration_id(state, second)
     observing = [role for role, base in base_roles(state).items() if base == "observer"]
     observes = pc.is_in(cells["role"], value_set=pa.array(observing, pa.string()))
-    alone = pc.and_(pc.is_valid(second), pc.is_null(person))  # nobody has this second id: it stands for itself
+    alone = pc.and_(pc.is_valid(second), pc.is_null(person))  # nobody has this second id: it is compared as text
     return {
         "course_id": pc.if_else(pc.is_valid(cells["section_id"]), _NOTHING, cells["course_id"]),
         "section_id": cells["section_id"],

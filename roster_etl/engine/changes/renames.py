@@ -1,6 +1,6 @@
-"""Ids that change: the record keeps its history, and every record that names it follows.
+"""Apply rows that change ids: the record keeps its history, and every reference to it is updated.
 
-Belongs here: rows that rename, in their order (chains and swaps through a third id work), and putting new ids into columns.
+Belongs here: such rows in order (chains and swaps through a third id work), and updating ids in columns.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLEAR = "<delete>"
 
 @dataclass(frozen=True, kw_only=True)
 class RenamedRecord:
-    """A record of ``entity`` that had the id ``old`` at the start has ``new`` now. ``origin``: the row that said so."""
+    """A record of ``entity`` whose id was ``old`` at the start and is ``new`` now. ``origin``: the row that changed it."""
 
     entity: str
     old: str
@@ -35,7 +35,7 @@ class RenamedRecord:
 
 @dataclass(kw_only=True)
 class _IdIndex:
-    """The ids of one kind of record: id now → id at the start, and integration id → id at the start; and both back."""
+    """The ids of one kind of record: current id → id at the start, integration id → id at the start, and both inverses."""
 
     original_by_id: dict[str, str]
     id_by_original: dict[str, str]
@@ -107,7 +107,7 @@ def _move_id(state: State, row: Row, entity: str, ids: _IdIndex, first: str, new
 
 
 def _find_original_id(ids: _IdIndex, old: str | None, old_second: str | None) -> str:
-    """Return the record that a row means, by its id at the start. Raises Refused."""
+    """Return the record that a row names, by its id at the start. Raises RowRefused."""
     found = {
         name: index.get(value)
         for name, index, value in (
@@ -129,7 +129,7 @@ def _find_original_id(ids: _IdIndex, old: str | None, old_second: str | None) ->
 
 
 def _index_ids(table: WorkingTable) -> _IdIndex:
-    """Return the ids of a table, those of deleted records included."""
+    """Return the ids of a table, including those of deleted records."""
     has_second = "integration_id" in table.target.names
     live = table.live_values(*(("integration_id",) if has_second else ()))
     dead = combine_chunks(table.past.column(table.key[0])).to_pylist()
@@ -156,7 +156,7 @@ def _write_integration_ids(table: WorkingTable, ids: _IdIndex) -> None:
 def rename_references(
     state: State, renamed: Sequence[RenamedRecord], entities: Iterable[str], *, include_own_keys: bool = False
 ) -> None:
-    """Put new ids into every column that names the records; into their own tables' keys too, with `include_own_keys`."""
+    """Update every column that refers to the records; with `include_own_keys`, also the keys of their own tables."""
     for entity in entities:
         mine = [r for r in renamed if r.entity == entity]
         for table, column in ID_COLUMNS[entity] if mine else ():

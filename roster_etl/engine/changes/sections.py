@@ -1,6 +1,6 @@
-"""Rows of sections, and of cross-listing: sections that move into another course and find home again.
+"""Apply rows of sections and of cross-listing, which moves sections into another course and back home.
 
-Belongs here: where a section is, and its first home. Its enrollments go where it goes.
+Belongs here: the course of a section, and its home course. Its enrollments move with it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from roster_etl.mapping.change_plan import RowKind
 
 
 def apply_sections(state: State, kind: RowKind) -> None:
-    """Apply rows of sections. A section that ends takes its enrollments along; one that moves, too."""
+    """Apply rows of sections. Ending a section ends its enrollments; moving it moves them."""
     table, ids = state.table(kind.table), index_integration_ids(state.table(kind.table))
     ended: set[str] = set()
     moved: set[str] = set()
@@ -59,9 +59,9 @@ def apply_sections(state: State, kind: RowKind) -> None:
 
 
 def _course_placement(state: State, record: Record | None, course: str) -> dict[str, Any]:
-    """Return where a row that names `course` puts a section.
+    """Return the course columns of a section after a row that names `course`.
 
-    A cross-listed section stays where it is while the row names its home, or the course where it is; it goes home when that
+    A cross-listed section stays in its course while the row names its home course, or that course. It returns home when that
     course is deleted; any other course ends the cross-listing.
     """
     if record is None:
@@ -100,7 +100,7 @@ def apply_cross_lists(state: State, kind: RowKind) -> None:
 
 
 def _ensure_course(state: State, row: Row, course: str, template: str) -> None:
-    """See that the course to move to is there: made like the section's course, or revived."""
+    """Create the target course as a copy of the section's course, or restore it, if it is not live."""
     table = state.table("courses")
     record = table.find(course)
     if record is not None and record.alive:
@@ -111,7 +111,7 @@ def _ensure_course(state: State, row: Row, course: str, template: str) -> None:
 
 
 def move_enrollments(state: State, sections_moved: set[str]) -> None:
-    """Let enrollments follow their sections into the courses where these are now; in a deleted course they end."""
+    """Move enrollments along with their sections; in a deleted course they end."""
     if not sections_moved:
         return
     table, enrollments = state.table("sections"), state.table("enrollments")

@@ -1,6 +1,6 @@
-"""What a fold works on: the tables, the options, the edits in force, and what was noted.
+"""The working state while changes are applied: tables, options, overrides and collected findings.
 
-Belongs here: the state and the loop over rows. What a row of a kind does stands in the module of its kind.
+Belongs here: the state, and the loop over rows. Does not belong here: the effect of a kind's rows (the module of the kind).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BUILT_IN_BASES = ("student", "teacher", "ta", "designer", "observer")
 
 @dataclass(frozen=True, kw_only=True)
 class IdChange:
-    """Import ``import_id`` gave the record of ``entity`` that had the id ``old`` the id ``new``."""
+    """Import ``import_id`` changed the id of a record of ``entity`` from ``old`` to ``new``."""
 
     import_id: int
     entity: str
@@ -35,10 +35,10 @@ class IdChange:
 
 @dataclass(kw_only=True)
 class State:
-    """The state of one fold.
+    """The working state for one upload.
 
-    ``stated_enrollments``: enrollments that rows of the upload named, whole or in part (``enrolling``); ``id_changes``: those of earlier
-    imports, then those of this one, in their order.
+    ``stated_enrollments``: enrollments that rows of the upload named, fully or partly (``enrollment_lookup``); ``id_changes``:
+    those of earlier imports, then those of this one, in order.
     """
 
     plan: ChangePlan
@@ -55,7 +55,7 @@ class State:
         return self.tables[name]
 
     def upsert(self, kind: RowKind, row: Row, key: Key, values: Mapping[str, Any]) -> Record:
-        """Give a record what a row says, but for columns that a steward's edit keeps."""
+        """Write a row's values to a record, except for columns that an override protects."""
         table = self.table(kind.table)
         record = table.find(key)
         before = record.values if record else {}
@@ -63,12 +63,12 @@ class State:
         return table.upsert(key, allowed, row.origin)
 
     def key_of(self, table: str, key: Key) -> dict[str, Any]:
-        """Return a key by column."""
+        """Return the key as column → value."""
         names = self.table(table).key
         return dict(zip(names, key if len(names) > 1 else (key,), strict=True))
 
     def end_record(self, kind: RowKind, row: Row, key: Key) -> bool:
-        """End a record because a row says so; False: it was not there, or a steward's edit of its status keeps it."""
+        """End a record for a row; False: it did not exist, or an override of its status protects it."""
         table = self.table(kind.table)
         record = table.find(key)
         if (
@@ -82,7 +82,7 @@ class State:
         return was_there
 
     def apply_rows(self, kind: RowKind, apply: ApplyRow) -> None:
-        """Apply the rows of a kind in their order; a row that raises ``RowRefused`` is noted and does not apply."""
+        """Apply the rows of a kind in order; a row that raises ``RowRefused`` is recorded and not applied."""
         for read in self.reads.get(kind.name, ()):
             for row in read.rows():
                 try:
@@ -95,7 +95,7 @@ class State:
                         self.log.release_row(row.source, row.number)
 
     def require_record(self, row: Row, name: str, table: str, key: Key) -> Record:
-        """Return the record that a row names, deleted or not. Raises Refused: there never was one."""
+        """Return the record that a row names, deleted or not. Raises RowRefused: it never existed."""
         record = self.table(table).find(key)
         if record is None:
             raise RowRefused(
@@ -107,30 +107,30 @@ class State:
         return record
 
     def table_noun(self, table: str) -> str:
-        """Return the format's word for a record of `table`."""
+        """Return the format's term for a record of `table`."""
         words = {name: word for word, name in self.plan.entities.items()}
         return words.get(table, "record").replace("_", " ")
 
     def unknown_id_message(self, table: str) -> str:
-        """Return that no record of `table` has the id that a row names."""
+        """Return the message that no record of `table` has the id that a row names."""
         return f"No {self.table_noun(table)} has this id, in this upload or in an earlier one."
 
     def find_cause(self, table: str, key: Key, row: Row) -> tuple[str, int | None] | None:
-        """Return the refused row that was to make a record, unless it is `row` itself."""
+        """Return the rejected row that would have created a record, unless it is `row` itself."""
         found = self.log.cause_of(table, key)
         return None if found == row.origin else found
 
     def require_live_record(self, row: Row, name: str, table: str, key: Key, code: str = "deleted_reference") -> Record:
-        """Return the live record that a row names. Raises Refused."""
+        """Return the live record that a row names. Raises RowRefused."""
         record = self.require_record(row, name, table, key)
         if not record.alive:
             raise RowRefused(code, f"The {self.table_noun(table)} with this id is deleted.", about=name)
         return record
 
     def resolve_person(self, row: Row, name: str, *, must_live: bool) -> str:
-        """Return the person that a cell of `row` names, by the own id or by that of a further login.
+        """Return the person for a cell of `row`: their own id, or that of a further login.
 
-        Raises: Refused: nobody has the id, or (with `require_live_record`) the person is deleted.
+        Raises: RowRefused: nobody has the id, or (with `must_live`) the person is deleted.
         """
         given = row.get(name)
         if self.table("users").find_live(given) is not None:
@@ -142,7 +142,7 @@ class State:
         return str(given)
 
     def cascade(self, name: str, columns: Iterable[str], ids: Iterable[str]) -> pa.Table:
-        """End the records of table `name` of which one of `columns` is one of `ids`; return them."""
+        """End the records of table `name` where one of `columns` is in `ids`, and return them."""
         table = self.table(name)
         gone = pa.array(sorted(ids), pa.string())
         mask = np.zeros(len(table.column(table.key[0])), dtype=bool)
@@ -152,14 +152,14 @@ class State:
 
 
 def status_of(row: Row) -> str:
-    """Return the status of a row. Raises Refused: it has none."""
+    """Return the status of a row. Raises RowRefused: it has none."""
     if row.status is None:
         raise RowRefused("bad_status", "Expected one of the statuses of the document.", about="status")
     return row.status
 
 
 def stated_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, Any]:
-    """Return what a row says of `columns`: nothing of an absent column, nor of a blank cell where blank keeps."""
+    """Return the row's values for `columns`, without absent columns, and without blank cells where blank keeps the value."""
     values: dict[str, Any] = {}
     wanted = set(columns) - set(kind.key)
     for given in kind.columns:
@@ -174,7 +174,7 @@ def stated_values(kind: RowKind, row: Row, columns: Iterable[str]) -> dict[str, 
 
 
 def require_values(kind: RowKind, row: Row, record: Record | None) -> None:
-    """Refuse a row that lacks what its record cannot do without. Raises Refused."""
+    """Require the values that a record must have. Raises RowRefused."""
     for given in kind.columns:
         is_needed = given.needed == "live" or (given.needed == "new" and record is None)
         if is_needed and given.to != "status" and row.get(given.to) is None:
@@ -182,31 +182,31 @@ def require_values(kind: RowKind, row: Row, record: Record | None) -> None:
 
 
 class UniqueIndex:
-    """Values that no two live records may share: value → the record that has it."""
+    """Values that no two live records may share: value → its record."""
 
     def __init__(self, code: str, name: str, message: str) -> None:
         self.code, self.name, self.message = code, name, message
         self.held: dict[str, Any] = {}
 
     def add(self, value: str | None, holder: Any) -> None:
-        """Note that `holder` has `value`."""
+        """Record `value` as that of `holder`."""
         if value is not None:
             self.held[value] = holder
 
     def check(self, value: str | None, holder: Any) -> None:
-        """Refuse `value` for `holder` if another record has it. Raises Refused."""
+        """Require that no record other than `holder` has `value`. Raises RowRefused."""
         if value is not None and self.held.get(value, holder) != holder:
             raise RowRefused(self.code, self.message, about=self.name)
 
     def move(self, old: str | None, new: str | None, holder: Any) -> None:
-        """Note that `holder` has `new` instead of `old`."""
+        """Replace the value `old` of `holder` by `new`."""
         if old is not None and self.held.get(old) == holder:
             del self.held[old]
         self.add(new, holder)
 
 
 def next_integration_id(values: Mapping[str, Any], record: Record | None) -> str | None:
-    """Return the integration id that a record will have: the one in `values`, else the one that it has, or had before it ended."""
+    """Return the integration id that a record will have: from `values`, else its current one, or that before it ended."""
     found: str | None = values.get("integration_id", record.values["integration_id"] if record else None)
     return found
 

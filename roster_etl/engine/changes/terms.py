@@ -1,4 +1,7 @@
-"""Rows of terms, and of the dates that a term has for one type of enrollment."""
+"""Apply rows of terms, and of a term's dates for one type of enrollment.
+
+Belongs here: the effect of these rows. Does not belong here: the term of a course (``courses``).
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def apply_terms(state: State, kind: RowKind) -> None:
 
 
 def _apply_term_dates(state: State, kind: RowKind, row: Row, term: str, status: str) -> None:
-    """Set, or take away, the dates of a term for one type of enrollment; the row's other columns do not count."""
+    """Set or remove the dates of a term for one type of enrollment; the row's other columns are ignored."""
     state.require_live_record(row, "term_id", kind.table, term)
     table, key = state.table("term_dates"), (term, row.get("enrollment_type"))
     if status == "deleted":

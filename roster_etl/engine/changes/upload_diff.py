@@ -1,7 +1,7 @@
-"""Comparing an upload with an earlier one of the same data set, so that only differences apply and what is left out is dropped.
+"""Compare an upload with an earlier one of its data set, so that only differences are applied and omitted records end.
 
-Belongs here: which earlier upload is compared with, which rows differ, and when there is no comparing. The rows that come out
-go into the fold like any others; a row that says that a record was dropped is marked (``_dropped``).
+Belongs here: the choice of the baseline, the comparison, and when none is made. The resulting rows are applied like any others; a
+row generated for an omitted record is marked (``_dropped``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from roster_etl.mapping.change_plan import ChangePlan, RowKind
 from roster_etl.spec.findings import Finding
 
 DiffOutcome = Literal["whole", "diffed", "remaster", "exceeded"]
-MAX_EXCEEDED_DIFFS = 5  # uploads in a row that differ too much: then a person must ask for a fresh start
+MAX_EXCEEDED_DIFFS = 5  # uploads in a row that differ too much; after these a person must request a new baseline (remaster)
 _INTERNAL_COLUMNS = {ROW, REFUSED, DROPPED}
 
 
@@ -36,20 +36,20 @@ class EarlierImport:
 
 @dataclass(frozen=True, kw_only=True)
 class DiffBaseline:
-    """What to compare with: an import (None: there is none yet), and how many of the last ones differed too much."""
+    """The import to compare with (None: there is none yet), and how many of the last ones differed too much."""
 
     import_id: int | None
     exceeded: int
 
     @property
     def needs_remaster(self) -> bool:
-        """Whether nothing more is taken until the data set is started afresh."""
+        """Return whether uploads are rejected until the data set gets a new baseline."""
         return self.exceeded >= MAX_EXCEEDED_DIFFS
 
 
 @dataclass(frozen=True, kw_only=True)
 class UploadedFile:
-    """One judged file of a kind, and its size in bytes."""
+    """One validated file of a kind, and its size in bytes."""
 
     source: ChangeFile
     size: int
@@ -57,7 +57,7 @@ class UploadedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadDiff:
-    """What is to be folded; what was noticed; how the upload was applied, as later uploads must know."""
+    """The rows to apply, the findings, and how the upload was applied, which later uploads need."""
 
     sources: tuple[ChangeFile, ...]
     findings: tuple[Finding, ...]
@@ -65,7 +65,7 @@ class UploadDiff:
 
 
 def choose_baseline(history: Sequence[EarlierImport]) -> DiffBaseline:
-    """Choose what to compare with: the newest published upload that was diffed or a fresh start, else the first published one.
+    """Choose the baseline: the newest published upload that was diffed or a remaster, else the first published one.
 
     Args: history: imports of one data set, oldest first.
     """
@@ -89,7 +89,7 @@ def diff_upload(
 ) -> UploadDiff:
     """Compare the files of an upload with those of an earlier one, kind by kind.
 
-    A kind that only one of the two has is applied whole; a file that is left out removes nothing.
+    A kind that only one of the two has is applied in full; an omitted file removes nothing.
     """
     if options.get("diffing_remaster_data_set"):
         return UploadDiff(sources=tuple(file.source for file in current_files), findings=(), outcome="remaster")
@@ -109,7 +109,7 @@ def diff_upload(
             sources.append(found)
             findings += [finding] if finding else []
     exceeded = any(finding.code == "diff_threshold_exceeded" for finding in findings)
-    says_nothing = any(_is_header_alone(file, earlier) for file, earlier in compared)  # the next upload looks past this one
+    says_nothing = any(_is_header_alone(file, earlier) for file, earlier in compared)  # later uploads skip this one
     how: DiffOutcome = "exceeded" if exceeded else "whole" if says_nothing else "diffed"
     return UploadDiff(sources=tuple(sources), findings=tuple(findings), outcome=how)
 
@@ -148,7 +148,7 @@ def _diff_file(
 
 
 def _is_header_alone(file: UploadedFile, earlier: UploadedFile | None) -> bool:
-    """Whether `file` has no row where the earlier one had some: that removes nothing, and nothing is compared with it."""
+    """Return whether `file` has no row where the earlier one had some: it removes nothing, and nothing is compared with it."""
     return earlier is not None and not file.source.rows.num_rows and bool(earlier.source.rows.num_rows)
 
 
@@ -168,7 +168,7 @@ def _names(source: ChangeFile) -> set[str]:
 
 
 def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: Mapping[str, Any]) -> pa.Table:
-    """Return the rows that are new or changed, then what was dropped: with the values of then, and the status for the end."""
+    """Return new and changed rows, then omitted ones with their old values and the ending status."""
     names = sorted(_names(now))
     current, earlier = _last_row_per_key(kind, now), _last_row_per_key(kind, before)
     same = pc.is_in(key_text(current, names), value_set=key_text(earlier, names))
@@ -191,7 +191,7 @@ def _changed_rows(kind: RowKind, now: ChangeFile, before: ChangeFile, options: M
 
 
 def _is_ended(kind: RowKind, rows: pa.Table, column: str) -> pa.Array:
-    """Which rows ended their record already."""
+    """Return which rows had ended their record already."""
     words = pa.array([word for word, meant in kind.statuses.items() if meant == "deleted"], pa.string())
     return pc.is_in(pc.utf8_lower(combine_chunks(rows.column(column))), value_set=words)
 

@@ -1,6 +1,6 @@
-"""One table while it is folded: the versions that are current, as columns, and the few records that rows touch, as records.
+"""One table while changes are applied: current versions as columns, and the few records that rows touch as objects.
 
-Belongs here: looking up, changing, ending and re-keying records, and what is left at the end: kept rows, new rows, closings.
+Belongs here: finding, changing, ending and re-keying records, and the final result: kept rows, new rows, closings.
 Does not belong here: when a row may do so.
 """
 
@@ -26,7 +26,7 @@ _LIVES: Final = -1
 
 @dataclass(slots=True)
 class Record:
-    """One record. ``at``: its place in the working rows, -1: not there; ``origin``: (file, row) of the last change."""
+    """One record. ``at``: its position in the working rows (-1: none); ``origin``: (file, row) of the last change."""
 
     values: dict[str, Any]
     alive: bool
@@ -36,11 +36,11 @@ class Record:
 
 
 class WorkingTable:
-    """A table that is being folded.
+    """A table while changes are applied.
 
-    ``rows``: what is to be current, business columns, ORIGIN columns, ``row_hash``; ``place``: of each row its place among the
-    versions that were current at the start (-1: new); ``dirty``: rows that are no longer as they were; ``ended``: why each of
-    the first versions ended (-1: it did not).
+    ``rows``: the new state: business columns, ORIGIN columns, ``row_hash``; ``place``: for each row its position among the
+    versions that were current at the start (-1: new); ``dirty``: changed rows; ``ended``: why each of the initial versions ended
+    (-1: it did not).
     """
 
     def __init__(self, target: RosterTable, current: pa.Table, past: pa.Table | None, fixed: Mapping[str, object]) -> None:
@@ -51,7 +51,7 @@ class WorkingTable:
         self.place = np.arange(current.num_rows)
         self.dirty = np.zeros(current.num_rows, dtype=bool)
         self.ended = np.full(current.num_rows, _LIVES, dtype=np.int8)
-        self.moved = np.zeros(current.num_rows, dtype=np.int8)  # why a version whose key is another now closes
+        self.moved = np.zeros(current.num_rows, dtype=np.int8)  # why a version closes whose key has changed
         self.key = tuple(name for name in target.key if name not in fixed)
         self.past = self.rows.slice(0, 0) if past is None else past.select(self.columns)
         self.records: dict[Key, Record] = {}
@@ -59,10 +59,8 @@ class WorkingTable:
         self._lists: dict[str, dict[str, list[Any]]] = {}
         self._dead: dict[Key, int] | None = None
 
-    # ---- records, one by one
-
     def find(self, key: Key) -> Record | None:
-        """Return the record, deleted or not; None: there never was one."""
+        """Return the record, deleted or not; None: it never existed."""
         found = self.records.get(key)
         if found is None:
             found = self._load_record(key)
@@ -71,12 +69,12 @@ class WorkingTable:
         return found
 
     def find_live(self, key: Key) -> Record | None:
-        """Return the record if it is there now."""
+        """Return the record if it is live."""
         found = self.find(key)
         return found if found is not None and found.alive else None
 
     def upsert(self, key: Key, values: Mapping[str, Any], origin: tuple[str | None, int | None]) -> Record:
-        """Give a record `values`, making or restoring it where need be."""
+        """Write `values` to a record, creating or restoring it if needed."""
         record = self.find(key)
         if record is None:
             names = self.key if len(self.key) > 1 else (self.key[0],)
@@ -88,7 +86,7 @@ class WorkingTable:
         return record
 
     def end_record(self, key: Key, reason: str, origin: tuple[str | None, int | None]) -> None:
-        """End a record; one that was never there is known as deleted from now on."""
+        """End a record; one that never existed counts as deleted from now on."""
         record = self.find(key)
         if record is None:
             self.upsert(key, {}, origin).alive = False
@@ -96,7 +94,7 @@ class WorkingTable:
             record.alive, record.reason, record.origin = False, reason, origin
 
     def rename_record(self, key: Key, new: Key, origin: tuple[str | None, int | None]) -> None:
-        """Give a record of a single-column key a new one."""
+        """Change the key of a record in a table with a single key column."""
         record = self.records.pop(key)
         record.values, record.origin = record.values | {self.key[0]: new}, origin
         self.records[new] = record
@@ -106,14 +104,14 @@ class WorkingTable:
             self.moved[record.at] = _CODES["renamed"]
 
     def live_values(self, *names: str) -> list[tuple[Any, ...]]:
-        """Return the key, then the columns `names`, of every record that is there now."""
+        """Return the key, and then the columns `names`, of every live record."""
         self.flush()
         keys = self._keys(self.rows)
         return list(zip(keys, *(combine_chunks(self.rows.column(name)).to_pylist() for name in names), strict=True))
 
     @property
     def index(self) -> dict[Key, int]:
-        """Key → place in the working rows."""
+        """Key → position in the working rows."""
         if self._index is None:
             self._index = {key: at for at, key in enumerate(self._keys(self.rows))}
         return self._index
@@ -149,7 +147,7 @@ class WorkingTable:
         self._lists = {}
 
     def flush(self) -> None:
-        """Write the records that rows touched back into the columns."""
+        """Write the touched records back into the columns."""
         touched = [record for record in self.records.values() if record.origin is not None]
         if not touched:
             return
@@ -172,10 +170,8 @@ class WorkingTable:
         schema = pa.schema([*self.target.arrow_schema, *ORIGIN])
         return with_row_hash(self.target, pa.table(columns, schema=schema) if records else schema.empty_table())
 
-    # ---- columns
-
     def replace_rows(self, kept: np.ndarray, added: pa.Table, positions: np.ndarray, moved: np.ndarray | None = None) -> None:
-        """Keep the rows of mask `kept` and add `added` (as `columns`) as new versions of the records at `positions`."""
+        """Keep the rows of mask `kept`, and add `added` (as `columns`) as new versions of the records at `positions`."""
         self._clear_caches()
         keep = pa.array(kept)
         self.rows = pa.concat_tables([self.rows.filter(keep), added.select(self.columns)])
@@ -184,7 +180,7 @@ class WorkingTable:
         self.moved = np.concatenate([self.moved[kept], np.zeros(added.num_rows, np.int8) if moved is None else moved])
 
     def merge_rows(self, at: np.ndarray, added: pa.Table, ended: Mapping[str, np.ndarray]) -> None:
-        """Replace the rows at places `at` (-1: new ones) by `added`, and end the rows at the places that `ended` has by reason."""
+        """Replace the rows at positions `at` (-1: new ones) by `added`, and end rows at the positions in `ended`, by reason."""
         self.flush()
         kept = np.ones(self.rows.num_rows, dtype=bool)
         kept[at[at >= 0]] = False
@@ -198,7 +194,7 @@ class WorkingTable:
         self.replace_rows(kept, added, places, moved)
 
     def deleted_ids(self) -> pa.Array:
-        """Return the ids of the records that are gone, of a table with one key column."""
+        """Return the ids of deleted records, of a table with one key column."""
         self.flush()
         noted = [key for key, record in self.records.items() if not record.alive]
         return pa.concat_arrays([combine_chunks(self.past.column(self.key[0])), pa.array(noted, pa.string())])
@@ -221,7 +217,7 @@ class WorkingTable:
     def update_rows(
         self, mask: np.ndarray, values: Mapping[str, pa.Array], origin: pa.Table | None = None, *, moved: str | None = None
     ) -> None:
-        """Give the rows of `mask` new `values` (one for each of those rows); `moved`: why versions of another key close."""
+        """Set `values` (one per row) in the rows of `mask`; `moved`: why versions with another key close."""
         self.flush()
         if not mask.any():
             return
@@ -234,7 +230,7 @@ class WorkingTable:
         self.replace_rows(~mask, part, self.place[mask], reasons)
 
     def set_past(self, past: pa.Table) -> None:
-        """Replace what is known of records that are gone."""
+        """Replace the versions of deleted records."""
         self.past = past
         self._dead = None
         self._lists.pop("past", None)
@@ -244,10 +240,8 @@ class WorkingTable:
         self.flush()
         return combine_chunks(self.rows.column(name))
 
-    # ---- what is left
-
     def mapped_table(self) -> pa.Table:
-        """Return the rows to have now and, marked as ``_refused`` and ``_deleted`` and with ``_close``, the versions to close."""
+        """Return the rows of the new state and, marked by ``_refused``, ``_deleted`` and ``_close``, the versions to close."""
         self.flush()
         places, reasons = self._versions_to_close()
         words = pa.array([REASONS[code] for code in reasons], pa.string())
@@ -258,7 +252,7 @@ class WorkingTable:
         ended = np.flatnonzero(self.ended != _LIVES)
         made = key_text(self.rows.filter(pa.array(self.dirty)), self.target.key)
         back = pc.is_in(key_text(self.original.take(pa.array(ended)), self.target.key), value_set=made)
-        ended = ended[~back.to_numpy(zero_copy_only=False)]  # ended and made again: a change
+        ended = ended[~back.to_numpy(zero_copy_only=False)]  # ended and created again: a change
         again = np.flatnonzero((self.place >= 0) & self.dirty)
         now = key_text(self.rows.take(pa.array(again)), self.target.key)
         then = key_text(self.original.take(pa.array(self.place[again])), self.target.key)

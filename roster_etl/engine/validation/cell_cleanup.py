@@ -1,4 +1,4 @@
-"""What is done to every cell before it is judged: white space off, control characters noticed.
+"""Clean every cell before validation: trim white space, find control characters and overlong cells.
 
 Belongs here: work on the bytes under Arrow text arrays, so that clean columns cost next to nothing.
 """
@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 
 _ASCII_SPACE = np.zeros(256, dtype=bool)
 _ASCII_SPACE[[9, 10, 11, 12, 13, 32]] = True
-_ASCII_SPACE[128:] = True  # may be the edge of a wider space: looked at by the exact trim
+_ASCII_SPACE[128:] = True  # may be part of a wider space: left to the exact trim
 _CONTROL = "[\\x01-\\x08\\x09\\x0b\\x0c\\x0e-\\x1f\\x7f]"
 
 
 def trim(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Take Unicode white space off both ends; a cell of white space only becomes null.
+    """Trim Unicode white space from both ends; cells of only white space become null.
 
-    Returns: the trimmed array, and a mask of the rows that changed from one value to another (blank cells do not count).
+    Returns: the trimmed array, and a mask of the changed rows (cells that became null are not included).
     """
     suspects = _edges(column)
     if not suspects.any():
@@ -37,7 +37,7 @@ def trim(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
 
 
 def control_characters(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return (rows with a NUL, rows with another control character; a line break inside a cell is none)."""
+    """Return (rows with a NUL, rows with another control character); a line break inside a cell does not count."""
     data = _bytes(column)
     none = np.zeros(len(column), dtype=bool)
     if not ((data < 32) | (data == 127)).any():
@@ -54,7 +54,7 @@ def longer(column: pa.Array, limit: int) -> np.ndarray:
     if data is None or not len(column):
         return wrong
     ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
-    suspects = np.flatnonzero(np.diff(ends) > limit)  # no character has less than a byte
+    suspects = np.flatnonzero(np.diff(ends) > limit)  # a character has at least one byte
     if len(suspects):
         wrong[suspects] = _mask(pc.greater(pc.utf8_length(column.take(pa.array(suspects))), limit))
     return wrong
@@ -69,7 +69,7 @@ def _bytes(column: pa.Array) -> np.ndarray:
 
 
 def _edges(column: pa.Array) -> np.ndarray:
-    """Rows whose first or last byte may belong to white space."""
+    """Return the rows whose first or last byte may belong to white space."""
     _, offsets, data = column.buffers()
     if data is None or not len(column):
         return np.zeros(len(column), dtype=bool)

@@ -1,6 +1,6 @@
-"""Check cells against the forms of the spec, a column at a time.
+"""Validate cells against the spec's forms, a column at a time.
 
-Belongs here: one function for each form, from an Arrow text array to a mask of broken cells (null is never broken).
+Belongs here: one function per form, from an Arrow text array to a mask of invalid cells (null is always valid).
 Regular expressions run in RE2, in time linear in the text.
 """
 
@@ -34,12 +34,12 @@ FORMAT_CODES: dict[type, str] = {
 
 
 def finding_code(form: CellFormat) -> str:
-    """Return the code of a value that does not have `form`."""
+    """Return the finding code for a value that does not have `form`."""
     return form.code if isinstance(form, Choice) else FORMAT_CODES[type(form)]
 
 
 def find_invalid(form: CellFormat, cells: pa.Array) -> np.ndarray:
-    """Return a mask of the cells that do not have `form`; null cells are not broken."""
+    """Return a mask of the cells that do not have `form`; null cells are valid."""
     if pc.count(cells).as_py() == 0 or (isinstance(form, Text) and form.max_length is None):
         return np.zeros(len(cells), dtype=bool)
     distinct = cells.dictionary_encode()
@@ -50,7 +50,7 @@ def find_invalid(form: CellFormat, cells: pa.Array) -> np.ndarray:
 
 
 def describe_format(form: CellFormat) -> str:
-    """Return what `form` promises, in words for a message."""
+    """Return the requirement of `form` as text for a message."""
     match form:
         case Text(max_length=length):
             words = f"at most {length} characters" if length else "any text"
@@ -145,7 +145,7 @@ def _(form: Phone, values: pa.Array) -> np.ndarray:
 
 
 def parse_dates(form: Date, values: pa.Array) -> pa.Array:
-    """Return date32, null where a value is not a date that exists in one of the form's patterns (leading zeros optional)."""
+    """Parse text to date32, null where it is no existing date in one of the form's patterns (leading zeros optional)."""
     days = [_parse_pattern(pattern, values, any_year=form.any_year) for pattern in form.patterns]
     return days[0] if len(days) == 1 else pc.coalesce(*days)
 
@@ -167,9 +167,9 @@ def _parse_pattern(pattern: str, values: pa.Array, *, any_year: bool) -> pa.Arra
 
 
 def _parse_existing_days(iso: pa.Array) -> pa.Array:
-    """Days that exist, of ISO texts: a date that the parser moved to the next month (02/30) becomes null."""
+    """Parse ISO texts to dates; where the parser moved a nonexistent day (02/30) to the next month, the result is null."""
     plausible = pc.match_substring_regex(iso, r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
-    plausible = pc.and_(plausible, pc.invert(pc.starts_with(iso, "0000")))  # no calendar of ours has a year 0
+    plausible = pc.and_(plausible, pc.invert(pc.starts_with(iso, "0000")))  # year 0 does not exist
     stamps = pc.strptime(
         pc.if_else(plausible, iso, pa.scalar(None, pa.string())), format="%Y-%m-%d", unit="s", error_is_null=True
     )

@@ -1,6 +1,6 @@
 """Checks of one column at a time: white space, control characters, presence, form, reference.
 
-Belongs here: what can be said of a cell without looking at the rest of its row. Forms are checked in ``engine.validation.cell_formats``.
+Belongs here: rules that need no other cell of the row. Does not belong here: the forms (``engine.validation.cell_formats``).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from roster_etl.spec import Choice, Column, CrossFeedMatch, Reference, Text
 from roster_etl.spec.findings import Finding
 from roster_etl.spec.replacements import Codes, Replacements, comparison_key, replacement_codes
 
-ID_CHARS = 255  # an id may have: more than any system gives one, and less than any database's index takes
-CELL_CHARS = 65_535  # any other cell may have
+ID_CHARS = 255  # maximum of an id: more than any system assigns, and less than any database can index
+CELL_CHARS = 65_535  # maximum of any other cell
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReferencedFile:
-    """A file that others refer to: its frame, and its name as uploaded.
+    """A file that others refer to: its DataFrame, and its name as uploaded.
 
-    ``published``: it is of another upload; the frame holds what the roster has of it.
+    ``published``: it was not in this upload; the DataFrame holds the published roster.
     """
 
     frame: pd.DataFrame
@@ -39,14 +39,14 @@ class ReferencedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FeedValues:
-    """The values of a column that another feed of the district has; ``source``: its format."""
+    """The values of a column in another feed of the district; ``source``: its format."""
 
     source: str
     values: pa.Array
 
 
 def load_columns(state: FileState, replacements: Replacements) -> None:
-    """Take the cells of all columns but secret ones, white space off, the district's codes replaced, none without end."""
+    """Load the cells of all columns except secret ones: trimmed, limited in length, with the district's replacements applied."""
     secret = {column.name for column in state.header.columns.values() if column.secret}
     spaced: dict[str, Mask] = {}
     for name, place in {**state.header.positions, **state.header.extensions}.items():
@@ -62,7 +62,7 @@ def load_columns(state: FileState, replacements: Replacements) -> None:
 
 
 def _check_length(state: FileState, name: str) -> None:
-    """A cell that no database or index takes breaks; the cells of a key refuse their rows, and stay to show whose they are."""
+    """Reject or clear cells too long for a database or an index; in a key column, reject the row but keep the key."""
     column = state.header.columns.get(name)
     is_id = name in state.file.key or (column is not None and bool(column.references or column.unique or column.matches))
     limit = ID_CHARS if is_id else CELL_CHARS
@@ -72,7 +72,7 @@ def _check_length(state: FileState, name: str) -> None:
         and column.cell_format.max_length
         and column.cell_format.max_length <= limit
     ):
-        return  # judged by its form
+        return  # its form limits it
     wrong = cell_cleanup.longer(state.columns[name], limit)
     message = f"Expected at most {limit:,} characters."
     if name in state.file.key:
@@ -82,7 +82,7 @@ def _check_length(state: FileState, name: str) -> None:
 
 
 def _apply_replacements(state: FileState, name: str, column: pa.Array, codes: Codes) -> pa.Array:
-    """Return `column` as `codes` tell to read it, and say how many cells are another now; an empty replacement empties the cell."""
+    """Return `column` with the replacements in `codes`, and report how many cells changed; an empty one clears the cell."""
     encoded = column.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     answers = [codes.get(comparison_key(value), value) for value in values]
@@ -98,9 +98,9 @@ def _apply_replacements(state: FileState, name: str, column: pa.Array, codes: Co
 
 
 def check_control_characters(state: FileState) -> None:
-    """A NUL breaks its cell; another control character is doubtful, or breaks the cell where the form says so.
+    """A NUL makes its cell invalid; another control character gives a warning, or makes the cell invalid if the form says so.
 
-    Where rows are changes, a NUL refuses its row: the cell left empty could be read as a wish to clear a value.
+    In a delta format a NUL rejects its row: an empty cell could be taken as a request to clear the value.
     """
     for name in list(state.columns):
         nul, other = cell_cleanup.control_characters(state.columns[name])
@@ -111,21 +111,21 @@ def check_control_characters(state: FileState) -> None:
                 state.refuse(nul, "control_character", name, message)
             else:
                 state.refuse_or_clear(name, nul, "control_character", message)
-            state.set_cells(name, nul, None)  # no database takes it, and what is left of a key with one is no key
+            state.set_cells(name, nul, None)  # no database can store it, and the rest of a key with one is not a key
             state.unreadable[name] = nul
 
 
 def _check_other_control_characters(state: FileState, name: str, found: Mask) -> None:
     column = state.header.columns.get(name)
     if column is not None and isinstance(column.cell_format, Text) and column.cell_format.printable:
-        found = found | to_mask(pc.match_substring(state.columns[name], "\n"))  # elsewhere a line break is none
+        found = found | to_mask(pc.match_substring(state.columns[name], "\n"))  # elsewhere a line break is allowed
         state.refuse_or_clear(name, found, "control_character", "The cell holds a control character.")
     else:
         state.warn(found, "control_character", name, "The cell holds a control character; it was kept as sent.")
 
 
 def check_column(state: FileState, column: Column, referenced_files: Mapping[str, ReferencedFile]) -> None:
-    """Check presence, form and reference of a column that the upload has."""
+    """Check presence, form and reference of a column of the upload."""
     _check_presence(state, column)
     if column.cell_format != Text():
         _check_format(state, column)
@@ -134,7 +134,7 @@ def check_column(state: FileState, column: Column, referenced_files: Mapping[str
 
 
 def check_listed(state: FileState, name: str, listed_values: Collection[str] | None) -> None:
-    """A value that the district does not list is doubtful, where it lists any (``known``); case does not count."""
+    """Warn of values that the district does not list, if it lists any (``known``); case-insensitive."""
     values = state.columns[name]
     if not listed_values:
         state.record_check(f"{name}: listed", "listed", 0, 0)
@@ -146,7 +146,7 @@ def check_listed(state: FileState, name: str, listed_values: Collection[str] | N
 
 
 def check_match(state: FileState, column: Column, match: CrossFeedMatch, feed_values: FeedValues) -> None:
-    """Compare the values of a column with those that the other feed has; a row that is refused or deleted is not compared."""
+    """Compare a column with that of the other feed; rejected and deleted rows are skipped."""
     rows = ~state.refused & ~state.deleted_mask()
     strange = rows & to_mask(pc.invert(pc.is_in(state.columns[column.name], value_set=feed_values.values)))
     message = f"{column.name} should match {feed_values.source}, whose {match.table} do not have it."
@@ -154,7 +154,7 @@ def check_match(state: FileState, column: Column, match: CrossFeedMatch, feed_va
 
 
 def record_absent_columns(state: FileState) -> None:
-    """A column that an option relaxed may be absent: then all its cells are empty."""
+    """Record the absence of required columns that an option made optional: all their cells count as empty."""
     for column in state.file.columns:
         if column.name in state.relaxed and column.name not in state.columns:
             state.record_check(f"{column.name}: present", "present", len(state.refused), len(state.refused))
@@ -221,7 +221,7 @@ def _check_reference(
 
 
 def _report_unreadable_target(state: FileState, column: Column, reference: Reference, wrong: Mask, file_name: str) -> None:
-    """No row of the other file applies, so that none of these can: that is one thing to say, not one for each row."""
+    """Add one finding, not one per row, if no row of the other file applies and thus no reference to it can."""
     required = bool(state.required_mask(column).any())
     message = f"No row of {reference.file} was accepted, so none has this {reference.column}."
     finding = Finding(
@@ -241,11 +241,11 @@ def _report_unreadable_target(state: FileState, column: Column, reference: Refer
 
 
 def _deleted_rows(target: ReferencedFile) -> pa.Array:
-    """Return which rows of a file that others refer to say that their record is gone."""
+    """Return which rows of a referenced file mark their record as deleted."""
     frame = target.frame
     return to_arrow_array(frame[DELETED]) if DELETED in frame.columns else pa.array(np.zeros(len(frame), dtype=bool))
 
 
 def _cause_rows(values: pa.Array, wrong: Mask, refused: pa.Array, numbers: pa.Array) -> pa.Array:
-    """Return the record number of the refused row that each of the `wrong` values names, null where there is none."""
+    """Return the record number of the rejected row that each of the `wrong` values refers to, null if there is none."""
     return numbers.take(pc.index_in(values.take(pa.array(np.flatnonzero(wrong))), value_set=refused))

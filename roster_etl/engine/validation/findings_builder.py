@@ -1,6 +1,6 @@
 """Turn masks over the rows of a file into findings, a column at a time.
 
-Belongs here: building findings frames. What is wrong is decided elsewhere in ``engine``.
+Belongs here: building tables of findings. Does not belong here: what is invalid (the other modules of ``engine``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from roster_etl.spec.findings import CODES, Severity, mask, strip_control_chars
 
 
 class FindingsBuilder:
-    """Collects the findings about one file; ``frame()`` gives them in the order of their rows."""
+    """Collect the findings about one file; ``frame()`` returns them in row order."""
 
     def __init__(self, file: str | None) -> None:
         self.file = strip_control_chars(file)
@@ -35,10 +35,10 @@ class FindingsBuilder:
         causes: tuple[str, pa.Array] | None = None,
         counts: np.ndarray | None = None,
     ) -> None:
-        """Add one finding for each of `rows` (record numbers), standing for `counts` rows each where given.
+        """Add one finding for each of `rows` (record numbers), standing for `counts` rows each if given.
 
-        Args: keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the refused rows
-            that these follow from (null where they follow from none).
+        Args: keys: the record's key as text, same length, masked here; causes: (file, record numbers) of the rejected rows that
+            caused these findings (null for none).
         """
         if code not in CODES:
             raise KeyError(code)
@@ -65,20 +65,20 @@ class FindingsBuilder:
         self._parts.append(pa.table([columns[name] for name in FINDINGS.names], schema=FINDINGS))
 
     def add_frame(self, frame: pd.DataFrame) -> None:
-        """Add findings made elsewhere; those without a file get this one."""
+        """Add existing findings; those without a file get this one."""
         table = pa.Table.from_pandas(frame, schema=FINDINGS, preserve_index=False)
         place = FINDINGS.get_field_index("file")
         filled = pc.fill_null(table.column("file"), self.file) if self.file else table.column("file")
         self._parts.append(table.set_column(place, FINDINGS.field("file"), filled))
 
     def table(self) -> pa.Table:
-        """Return all findings, FINDINGS columns, in the order of their rows."""
+        """Return all findings, FINDINGS columns, in row order."""
         if not self._parts:
             return FINDINGS.empty_table()
         return pa.concat_tables(self._parts).combine_chunks().sort_by([("row", "ascending")])
 
     def frame(self) -> pd.DataFrame:
-        """Return `table` as a frame."""
+        """Return `table` as a DataFrame."""
         return to_frame(self.table())
 
 

@@ -1,6 +1,6 @@
 """Checks of rows against each other: keys, repeated rows of one record, unique columns.
 
-Belongs here: what makes two rows one record, and which of them stands. Refused rows take neither keys nor values.
+Belongs here: when two rows are about one record, and which of them applies. Rejected rows claim neither keys nor unique values.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from roster_etl.spec import RepeatedRows, Unique
 
 
 def check_keys(state: FileState) -> None:
-    """Rows with one key: an exact repeat is dropped; others are refused, or (``repeats``) compared column by column.
+    """Check rows with the same key: exact repeats are dropped; others are rejected, or (``repeats``) compared by column.
 
-    Where rows are changes, each applies: nothing is checked.
+    In a delta format every row applies: nothing is checked.
     """
     if state.file.in_order or len(state.key()) < len(state.file.key):
         return
@@ -35,7 +35,7 @@ def check_keys(state: FileState) -> None:
 
 
 def check_unique(state: FileState, name: str, unique: Unique) -> None:
-    """A value of column `name` belongs to the first record that has it; one that is deleted has none."""
+    """Reject or clear repeated values of a unique column: the first record keeps the value; deleted records have none."""
     values = state.columns[name]
     rows = np.flatnonzero(~state.refused & ~state.deleted_mask() & to_mask(pc.is_valid(values)))
     owner = [state.columns[column] for column in (unique.per or state.file.key) if column in state.columns]
@@ -59,11 +59,11 @@ def _check_repeated_rows(
         differs = ~same_cells(later[fresh], firsts[fresh], [state.columns[name]])
         message = f"Rows of one {state.label} disagree about {name}; the first row counts."
         state.warn(state.mask(later[fresh][differs]), "conflicting_rows", name, message)
-        state.copy_cells(name, later[fresh][differs], firsts[fresh][differs])  # else a second school would be a second role
+        state.copy_cells(name, later[fresh][differs], firsts[fresh][differs])  # else a second school would mean a second role
 
 
 def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions) -> RowPositions:
-    """Of `rows`, which share their keys with others: those that an earlier one repeats in every cell, as sent too."""
+    """Return those of `rows`, which share their keys with others, that repeat an earlier row in every cell, as uploaded too."""
     telling = [state.columns[name] for name in (*state.file.key, *repeats.columns) if name in state.columns]
     first, repeated = _first_occurrences(row_codes([column.take(pa.array(rows)) for column in telling]))
     later, firsts = rows[repeated], rows[first[repeated]]
@@ -71,7 +71,7 @@ def _exact_repeats(state: FileState, repeats: RepeatedRows, rows: RowPositions) 
 
 
 def _first_occurrences(codes: RowPositions) -> tuple[RowPositions, Mask]:
-    """Return (for each place, the first place with the same code; mask of the places that are not the first)."""
+    """Return (for each position, the first with the same code; mask of the positions that are not the first)."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     firsts = first[inverse]
     return firsts, firsts != np.arange(len(codes))

@@ -1,9 +1,11 @@
-"""One record that is missing, and the many rows that name it: one finding, and what follows from it.
+"""Attribute many dangling references to one missing record: one finding, and the rows that it causes.
 
-Belongs here: telling a missing school with 4,000 orphaned rows from 4,000 slips of the pen. What a reference is, is ``column_checks``.
+Belongs here: distinguishing a missing school with 4,000 orphaned rows from 4,000 typing errors. Does not belong here: what a
+reference is (``column_checks``).
 
-A record that is nowhere has no row, so the finding about it stands in the file that should have it, at a place of its own: a negative
-number, made of the value. Findings of other files about the same value name the same place; the ledger keeps the first, without the number.
+A missing record has no row. So the finding about it belongs to the file that should have it, with a row number of its own: a
+negative number, computed from the value. Findings of other files about the same value have the same number; the ledger keeps the
+first, without the number.
 """
 
 from __future__ import annotations
@@ -20,17 +22,18 @@ from roster_etl.spec import Reference
 from roster_etl.spec.findings import Finding, mask
 
 MIN_ROWS = 5
-"""Rows of one file that name the same missing record; fewer are taken for slips."""
+"""Minimum of rows of one file that name the same missing record; fewer are treated as typing errors."""
 MAX_MISSING_RECORDS = 100
-"""Missing records that one column is said to name; beyond that the file as a whole is the cause."""
+"""Maximum of missing records per column; with more, the file as a whole is the cause."""
 
 
 def attribute_to_missing_records(
     state: FileState, reference: Reference, file_name: str, values: pa.Array, wrong: Mask, causes: pa.Array
 ) -> pa.Array:
-    """Return `causes` with the places of missing records where many rows name one; the findings about those are added to `state`.
+    """Return `causes`, with missing records that many rows name as their cause; findings about these are added to `state`.
 
-    Args: file_name: the file referred to, as uploaded; causes: for each of the `wrong` values the refused row that it names, or null.
+    Args: file_name: the referenced file, as uploaded; causes: for each of the `wrong` values the rejected row that it names, or
+        null.
     """
     named = values.take(pa.array(np.flatnonzero(wrong)))
     missing = _frequent_values(named.filter(pc.is_null(causes)))
@@ -45,7 +48,7 @@ def attribute_to_missing_records(
 
 
 def missing_record_number(reference: Reference, value: str) -> int:
-    """Return the place of a record that is missing: a negative number, the same for each file that names it."""
+    """Return the row number of a missing record: negative, and the same for each file that names it."""
     words = f"{reference.file}\x1f{reference.column}\x1f{value}"
     return -1 - int.from_bytes(hashlib.sha256(words.encode()).digest()[:7])
 

@@ -1,6 +1,6 @@
-"""What is left of rows that do not apply: their cells as sent, for people; and what they may have been about, for the plan.
+"""The remains of rows that do not apply: their cells as uploaded, for people; and their possible keys, for the plan.
 
-Belongs here: quarantine and evidence. Neither ever holds the cell of a secret column.
+Belongs here: the quarantine, and evidence of records. Neither ever contains a cell of a secret column.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ QUARANTINE = pa.schema([("file", pa.string()), ("row", pa.int64()), ("code", pa.
 
 
 def quarantine_table(state: FileState) -> pa.Table:
-    """Return one line a ``reject`` finding (QUARANTINE): the record as it was sent, as JSON."""
+    """Return one line per ``reject`` finding (QUARANTINE): the record as uploaded, as JSON."""
     lines = [{"file": state.file_name, **line} for line in (*_refused_lines(state), *_damaged_lines(state))]
     return pa.Table.from_pylist(lines, schema=QUARANTINE)
 
 
 def unidentified_records(state: FileState) -> tuple[tuple[str, ...], ...]:
-    """Return the cells of each record whose key could not be read: it proves of nobody that he is gone."""
-    if state.file.in_order:  # parts of a key may be left out; and rows of changes say themselves what is gone
+    """Return the cells of records whose key could not be read: they might be about any record, so they prove no removal."""
+    if state.file.in_order:  # parts of a key may be left out; and the rows of delta formats mark deletions themselves
         return tuple(_damaged_cells(state))
     keyless = state.refused & np.logical_or.reduce([to_mask(pc.is_null(column)) for column in state.key()] or [state.refused])
     places = pa.array(np.flatnonzero(keyless))
@@ -43,7 +43,7 @@ def _damaged_cells(state: FileState) -> Iterator[tuple[str, ...]]:
 
 
 def doubtful_keys(state: FileState) -> pa.Table:
-    """Return the key cells of the rows that were refused or doubted: whatever came of such a record may have been meant still."""
+    """Return the keys of rejected or partly cleared rows: the upload may have meant these records to stay."""
     places = pa.array(np.flatnonzero(state.refused | state.doubted))
     return pa.table({name: state.columns[name].take(places) for name in state.file.key if name in state.columns})
 
@@ -60,7 +60,7 @@ def _refused_lines(state: FileState) -> Iterator[dict[str, object]]:
 
 
 def _damaged_lines(state: FileState) -> Iterator[dict[str, object]]:
-    """Cells of a damaged record may have moved into, or out of, a secret column."""
+    """Yield a line per damaged record; cells that may have moved into, or out of, a secret column are blanked."""
     secret = {name.casefold() for c in state.file.columns if c.secret for name in (c.name, *c.aliases)}
     for damage in state.raw.damaged:
         cells = blank_cells(damage.cells, state.raw.header, lambda name: name.casefold() in secret)

@@ -1,6 +1,6 @@
-"""Checks of several cells of one row: dates in their order, columns that are needed together, or stand together elsewhere.
+"""Checks of several cells of one row: order of dates, columns needed together, combinations that must exist elsewhere.
 
-Belongs here: the rules of ``spec.field_rules``. Cells that are broken by themselves were emptied before.
+Belongs here: the rules of ``spec.field_rules``. Cells that are invalid by themselves have been cleared before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from roster_etl.spec import AnyOf, CompositeReference, Date, NotBefore, Required
 
 
 def check_rule(state: FileState, rule: RowRule, referenced_files: Mapping[str, ReferencedFile]) -> None:
-    """Check one rule, where the upload has the columns that it is about."""
+    """Check one rule, if the upload has its columns."""
     match rule:
         case CompositeReference():
             _check_found_together(state, rule, referenced_files[rule.file])
@@ -45,12 +45,12 @@ def _check_found_together(state: FileState, rule: CompositeReference, referenced
 
 
 def _join_lowercase(columns: list[pa.Array]) -> pa.Array:
-    """Return the cells of each row as one text, lower-cased; null where one is empty."""
+    """Return the cells of each row as one lower-cased text; null if one is empty."""
     return pc.binary_join_element_wise(*(pc.utf8_lower(column) for column in columns), "\x1f", null_handling="emit_null")
 
 
 def mark_doubtful_records(state: FileState, group: tuple[str, ...]) -> None:
-    """A record that some columns of the row make is not gone because all its cells were broken."""
+    """Mark records formed by a group of columns as doubtful where invalid cells emptied the group: that proves no removal."""
     present = [name for name in group if name in state.columns]
     broken = [state.emptied[name] for name in present if name in state.emptied]
     if broken:
@@ -91,7 +91,7 @@ def _check_together(state: FileState, rule: RequiredTogether) -> None:
 
 
 def _check_any_of(state: FileState, rule: AnyOf) -> None:
-    """A column that the upload lacks is as good as empty."""
+    """Check that at least one column has a value; an absent column counts as empty."""
     there = [name for name in (*rule.columns, *rule.unless) if name in state.columns]
     empty = np.ones(len(state.refused), dtype=bool)
     for name in there:

@@ -1,7 +1,7 @@
-"""The cells of one file while it is judged, and what a rule can do to them.
+"""The cells of one file during validation, and the effects that a rule can have on them.
 
-Belongs here: the state that all checks share, and the consequences: a row is refused, a cell is left empty, a repeat is
-dropped, something is only said. What is wrong is decided in ``column_checks``, ``row_checks`` and ``key_checks``.
+Belongs here: the state that all checks share, and the effects: reject a row, clear a cell, drop a repeat, add a warning.
+Does not belong here: what is invalid (``column_checks``, ``row_checks``, ``key_checks``).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from roster_etl.spec import Column, File, RowCondition
 from roster_etl.spec.findings import Finding, Severity
 from roster_etl.spec.rule_catalog import RuleCheck
 
-Mask: TypeAlias = npt.NDArray[np.bool_]  # one flag a row
-RowPositions: TypeAlias = npt.NDArray[np.int64]  # positions of rows in the sheet
-Causes: TypeAlias = tuple[str, pa.Array]  # a file, and the record numbers of its refused rows
+Mask: TypeAlias = npt.NDArray[np.bool_]  # one flag per row
+RowPositions: TypeAlias = npt.NDArray[np.int64]  # positions of rows in the table
+Causes: TypeAlias = tuple[str, pa.Array]  # a file, and the record numbers of its rejected rows
 
 VERDICTS = pa.schema(
     [("rule", pa.string()), ("column", pa.string()), ("check", pa.string()), ("judged", pa.int64()), ("failing", pa.int64())]
@@ -33,10 +33,12 @@ VERDICTS = pa.schema(
 
 
 class FileState:
-    """One file under judgement. Grain: one row a record that could be read.
+    """One file during validation. Grain: one row per readable record.
 
-    ``columns``: cells in vendor spelling, secrets left out; ``refused``: rows that do not apply; ``doubted``: rows that apply,
-    but not in all that they may have meant (a reference, or a group of cells, was emptied); ``kept``: rows that are not exact repeats; ``unreadable``: cells by column that a NUL emptied; ``emptied``: cells by column that were broken; ``reasons``: which rows were refused for what.
+    ``columns``: cells in vendor spelling, without secret columns; ``refused``: rejected rows; ``doubted``: rows that apply with
+    part of their content cleared (a reference, or a group of cells); ``kept``: rows that are not exact repeats; ``unreadable``:
+    cells by column that were cleared because of a NUL; ``emptied``: cells by column that were cleared as invalid; ``reasons``:
+    rejected rows with their code.
     """
 
     def __init__(self, raw: RawFile, file: File, header: Header, file_name: str, relaxed: frozenset[str]) -> None:
@@ -51,8 +53,6 @@ class FileState:
         self.emptied: dict[str, Mask] = {}
         self.reasons: list[tuple[RowPositions, str]] = []
         self._lines: dict[str, tuple[RuleCheck, int, int]] = {}
-
-    # ---- what is there
 
     @property
     def label(self) -> str:
@@ -69,23 +69,23 @@ class FileState:
         return [self.columns[name] for name in self.file.key if name in self.columns]
 
     def original_cells(self) -> dict[str, pa.Array]:
-        """Return the cells as they were uploaded, secrets left out."""
+        """Return the cells as uploaded, without secret columns."""
         places = {**self.header.positions, **self.header.extensions}
         return {name: combine_chunks(self.raw.table.column(place)) for name, place in places.items() if name in self.columns}
 
     def required_mask(self, column: Column) -> Mask:
-        """Return the rows that a broken cell of `column` refuses."""
+        """Return the rows that an invalid cell of `column` rejects."""
         if column.required_where:
             return self.where_mask(column.required_where)
         always = column.required and not column.has_default and column.name not in self.relaxed
         return np.full(len(self.refused), always, dtype=bool)
 
     def deleted_mask(self) -> Mask:
-        """Return the rows that say that their record is gone."""
+        """Return the rows that mark their record as deleted."""
         return self.where_mask(self.file.deleted) if self.file.deleted else np.zeros(len(self.refused), dtype=bool)
 
     def where_mask(self, rows: RowCondition) -> Mask:
-        """Return `rows` as a mask; none where the upload lacks the column."""
+        """Return the condition `rows` as a mask; no rows if the upload lacks the column."""
         if rows.column not in self.columns:
             return np.zeros(len(self.refused), dtype=bool)
         values = pa.array([value.lower() for value in rows.values])
@@ -97,10 +97,8 @@ class FileState:
         mask[positions] = True
         return mask
 
-    # ---- what a rule can do
-
     def refuse_or_clear(self, name: str, wrong: Mask, code: str, message: str, causes: Causes | None = None) -> None:
-        """Refuse the rows where the column is required or strict, else leave the cells empty with a warning."""
+        """Reject the rows where the column is required or strict; elsewhere clear the cells, with a warning."""
         column = self.header.columns.get(name)
         nowhere = np.zeros(len(wrong), dtype=bool)
         required = nowhere if column is None else wrong if column.strict else wrong & self.required_mask(column)
@@ -115,7 +113,7 @@ class FileState:
             self.doubted = self.doubted | emptied
 
     def refuse(self, wrong: Mask, code: str, field: str, message: str, causes: Causes | None = None) -> None:
-        """Take the rows out of what applies; they stay in the frame, so that their records are seen."""
+        """Reject rows; they stay in the DataFrame, so that their records are not taken for missing."""
         if not wrong.any():
             return
         self.add_findings("reject", code, wrong, field, message, causes)
@@ -123,11 +121,11 @@ class FileState:
         self.refused = self.refused | wrong
 
     def warn(self, wrong: Mask, code: str, field: str, message: str) -> None:
-        """Say that the rows are doubtful, and let them apply."""
+        """Add a warning for each of the rows, which still apply."""
         self.add_findings("warning", code, wrong, field, message)
 
     def drop_repeats(self, positions: RowPositions) -> None:
-        """Take exact repeats out of the frame: the record itself applies, so the rows are neither refused nor needed."""
+        """Drop exact repeats from the DataFrame: the first row applies, so these are neither rejected nor needed."""
         message = "The row repeats an earlier one exactly and was dropped."
         self.add_findings("info", "duplicate_row", self.mask(positions), self.key_field, message)
         self.kept[positions] = False
@@ -161,13 +159,11 @@ class FileState:
         self.findings.add_frame(findings_frame([finding]))
 
     def record_check(self, rule: str, check: RuleCheck, judged: int, failing: int) -> None:
-        """Note how a promise was kept; rules are named as ``spec.rule_catalog`` names them."""
+        """Record the result of a rule; rules are named as in ``spec.rule_catalog``."""
         self._lines[rule] = (check, judged, failing)
 
-    # ---- what comes of it
-
     def verdicts(self) -> pa.Table:
-        """Return one line a rule (VERDICTS)."""
+        """Return one line per rule (VERDICTS)."""
         lines = [
             {"rule": rule, "column": rule.rpartition(": ")[0], "check": check, "judged": judged, "failing": failing}
             for rule, (check, judged, failing) in self._lines.items()
@@ -175,32 +171,32 @@ class FileState:
         return pa.Table.from_pylist(lines, schema=VERDICTS)
 
     def frame(self) -> pd.DataFrame:
-        """Return the rows that are kept, with ``_row`` and ``_refused``."""
+        """Return the kept rows, with ``_row`` and ``_refused``."""
         deleted = self.deleted_mask() & ~self.refused if self.file.deleted else None
         frame = rows_frame(self.columns, self.raw.rows, self.refused, deleted)
         return frame if self.kept.all() else frame[self.kept].reset_index(drop=True)
 
 
 def rows_frame(columns: Mapping[str, pa.Array], rows: pa.Array, refused: Mask, deleted: Mask | None = None) -> pd.DataFrame:
-    """Return judged rows as a frame: `columns`, ``_row``, ``_refused``, and ``_deleted`` in files whose rows can say so."""
+    """Return validated rows as a DataFrame: `columns`, ``_row``, ``_refused``, and ``_deleted`` in files that mark deletions."""
     marks = {REFUSED: refused} if deleted is None else {REFUSED: refused, DELETED: deleted}
     return to_frame(pa.table({**columns, ROW: rows, **{name: pa.array(mark, pa.bool_()) for name, mark in marks.items()}}))
 
 
 def _filter_causes(causes: Causes | None, rows: Mask, chosen: Mask) -> Causes | None:
-    """Return what `causes`, one for each of `rows`, says of the `chosen` ones."""
+    """Return the entries of `causes`, which has one for each of `rows`, for the `chosen` rows."""
     if causes is None or rows.sum() == chosen.sum():
         return causes
     return causes[0], causes[1].filter(pa.array(chosen[rows]))
 
 
 def to_mask(condition: pa.Array) -> Mask:
-    """Return where `condition` holds; null is no."""
+    """Return `condition` as a mask; null is false."""
     return np.asarray(pc.fill_null(condition, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def same_cells(left: RowPositions, right: RowPositions, columns: Sequence[pa.Array]) -> Mask:
-    """Return which rows at `left` have the cells of the rows at `right` in all `columns`; empty equals empty."""
+    """Return which rows at `left` equal the rows at `right` in all `columns`; empty equals empty."""
     same = np.ones(len(left), dtype=bool)
     if not len(left):
         return same

@@ -1,8 +1,9 @@
-"""Judge the rows of one vendor file by its spec: which apply, which are refused, what is doubtful.
+"""Validate the rows of one vendor file against its spec: valid, rejected or doubtful.
 
-Belongs here: the order of the checks, and what comes of a file. A broken or empty required cell refuses its row, alone; a
-broken cell of another column is left empty with a warning. What is wrong is decided in ``headers``, ``column_checks``,
-``row_checks`` and ``key_checks``; what follows is done in ``state``. Grain of every frame here: one row a record.
+Belongs here: the order of the checks, and the result for a file. An invalid or empty required cell rejects its row only; an
+invalid cell of another column is cleared, with a warning. Does not belong here: the checks (``header_match``, ``column_checks``,
+``row_checks``,
+``key_checks``) and their effects (``row_state``). Grain of every DataFrame here: one row per record.
 """
 
 from __future__ import annotations
@@ -42,13 +43,14 @@ __all__ = ["QUARANTINE", "VERDICTS", "FeedValues", "ReferencedFile", "ValidatedF
 
 @dataclass(frozen=True, kw_only=True)
 class ValidatedFile:
-    """What became of one file.
+    """The validation result of one file.
 
-    ``frame``: readable rows in vendor spelling, with ``_row`` and ``_refused``, and ``_deleted`` in files whose rows can say so; ``verdicts``: one line a rule (VERDICTS);
-    ``quarantine_table``: one line a ``reject`` finding (QUARANTINE); ``unidentified_records``: the cells of records whose key could not be
-    read (they prove of nobody that he is gone); ``doubtful_keys``: the key cells of rows that were refused, or emptied in part;
-    ``present``: the columns of the spec that the header has, a family by its pattern; ``has_redacted_key``: a damaged record had to be
-    blanked so far that nobody can say whose it is; ``refused``: code that refused the whole file, or None.
+    ``frame``: readable rows in vendor spelling, with ``_row`` and ``_refused``, and ``_deleted`` in files that mark deletions;
+    ``verdicts``: one line per rule (VERDICTS); ``quarantine_table``: one line per ``reject`` finding (QUARANTINE);
+    ``unidentified_records``: cells of records whose key could not be read (they prove no removal);
+    ``doubtful_keys``: keys of rows that were rejected or partly cleared;
+    ``present``: columns of the spec in the header, a family by its pattern; ``has_redacted_key``: the key of a damaged record had
+    to be redacted, so it cannot be identified; ``refused``: code that rejected the whole file, or None.
     """
 
     frame: pd.DataFrame
@@ -78,13 +80,13 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
     listed: Mapping[str, Collection[str]] | None = None,
     feed_values: Mapping[str, FeedValues] | None = None,
 ) -> ValidatedFile:
-    """Judge what was read of `file`.
+    """Validate the rows read from `file`.
 
     Args:    file_name: the member's path as uploaded; referenced_files: the files that this one refers to, by spec name;
-             relaxed: required columns that a district option made optional; replacements: column → value as uploaded →
-             value to read instead; listed: column → the values that the district lists for it, where it lists any;
-             feed_values: column → the values that another feed has of it.
-    Raises:  nothing for bad data: it becomes findings.
+             relaxed: required columns that a district option made optional; replacements: column → uploaded value →
+             value to use instead; listed: column → the values that the district lists for it, if any;
+             feed_values: column → its values in another feed.
+    Raises:  nothing for invalid data: it becomes findings.
     """
     header = match_header(raw.header, file, relaxed=relaxed, fixed_order=fixed_order)
     sheet = FileState(raw, file, header, file_name or file.file_name, relaxed)
@@ -101,7 +103,7 @@ def validate_file(  # noqa: PLR0913 - one argument for each thing that decides a
 
 
 def empty_result(file: File, *, refused: str | None = None, findings: pa.Table | None = None) -> ValidatedFile:
-    """Return the verdict on a file of which no row was read: the upload does not have it, or it was `refused`."""
+    """Return the result for a file without rows: absent from the upload, or rejected as a whole (`refused`)."""
     columns, nothing = {column.name: pa.nulls(0, pa.string()) for column in file.columns}, np.zeros(0, dtype=bool)
     return ValidatedFile(
         frame=rows_frame(columns, pa.array([], pa.int64()), nothing, nothing if file.deleted else None),
@@ -123,7 +125,7 @@ def _run_checks(
     listed: Mapping[str, Collection[str]],
     feed_values: Mapping[str, FeedValues],
 ) -> None:
-    """Cells first, then rows by themselves, then rows against each other."""
+    """Run the checks: cells first, then single rows, then rows against each other."""
     load_columns(state, replacements)
     check_control_characters(state)
     present = [column for column in state.header.columns.values() if column.name in state.columns]
@@ -181,7 +183,7 @@ def _present_columns(state: FileState) -> tuple[str, ...]:
 
 
 def _header_only_result(state: FileState) -> ValidatedFile:
-    """A file of changes with a header only says nothing, but it is there: a mode that removes what is not named looks at it."""
+    """Return the result for a delta file with only a header: no changes, but the file counts as present for batch removals."""
     message = (
         "The file has a header only; no row of it changes anything. An import that was asked to remove what its upload does "
     )

@@ -1,1 +1,1 @@
-"""Dagster jobs, and how they are put together and run in this process."""
+"""Dagster jobs: building them, and running them in this process."""

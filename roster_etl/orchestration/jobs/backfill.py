@@ -1,7 +1,7 @@
-"""Many districts at once: which feeds, a bounded number of runs at a time, and what became of each.
+"""Import many districts: choose feeds, run a bounded number at a time, and collect the results.
 
-Belongs here: choosing feeds, and the processes that run them. One feed is imported as ``runs`` imports any; which upload it takes is
-said by ``orders``.
+Belongs here: choosing feeds, and the processes that import them. Does not belong here: importing one feed (``in_process_runs``),
+or choosing its upload (``pipeline.uploads.order``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FeedName = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class BackfillResult:
-    """What became of one feed. ``status``: the import's, or ``paused``, ``nothing`` (there is no upload to run) or ``failed``."""
+    """The result for one feed. ``status``: the import's, or ``paused``, ``nothing`` (no upload to import) or ``failed``."""
 
     district_id: str
     source: str
@@ -41,9 +41,9 @@ class BackfillResult:
 def select_feeds(
     workspace: Workspace, *, districts: Sequence[str] = (), source: str | None = None, failed: bool = False
 ) -> tuple[FeedName, ...]:
-    """Return the feeds of `districts` (none: all), of format `source` where given; `failed`: those whose newest import failed.
+    """Return the feeds of `districts` (none: all), of format `source` if given; `failed`: those whose newest import failed.
 
-    An import whose process is gone has failed. Raises: UnknownDistrict; RegistryError naming every file that cannot be read.
+    An import whose process died counts as failed. Raises: UnknownDistrict; RegistryError naming every file that cannot be read.
     """
     known = [workspace.registry.get(district) for district in districts] if districts else workspace.registry.list()
     feeds = [(d.id, feed.format) for d in known for feed in d.feeds if source in (None, feed.format)]
@@ -57,9 +57,9 @@ def backfill_feeds(
     max_concurrent: int = 1,
     on_result: Callable[[BackfillResult], None] = lambda _: None,
 ) -> tuple[BackfillResult, ...]:
-    """Import the newest upload of each feed, `max_concurrent` of them side by side, and return what became of each, in their order.
+    """Import the newest upload of each feed, `max_concurrent` at a time, and return the results in the order of `feeds`.
 
-    A feed that fails hinders no other. Where more than one runs at once, each has a process of its own.
+    A feed that fails does not stop the others. With more than one at a time, each runs in its own process.
     """
     done: dict[FeedName, BackfillResult] = {}
     for filled in _run_feeds(home, feeds, max_concurrent):
@@ -69,7 +69,7 @@ def backfill_feeds(
 
 
 def backfill_feed(home: Path, feed: FeedName) -> BackfillResult:
-    """Import the newest upload of one feed: the settled one in its landing zone, else the newest archived one. Raises nothing."""
+    """Import the newest upload of one feed: the settled one in its landing zone, else the newest archived one. Never raises."""
     district_id, source = feed
     workspace = Workspace.open(home)
     before = _newest_import_id(workspace, feed)
@@ -98,7 +98,7 @@ def _run_feeds(home: Path, feeds: Sequence[FeedName], max_concurrent: int) -> It
     if max_concurrent == 1 or len(feeds) < 2:
         yield from (backfill_feed(home, feed) for feed in feeds)
         return
-    # a fresh interpreter each: Dagster and Arrow have threads, which a forked child would inherit half
+    # a new interpreter each: a fork would inherit the threads of Dagster and Arrow in a broken state
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(max_concurrent, len(feeds)), mp_context=context) as pool:
         runs = {pool.submit(_backfill_in_subprocess, current_channel(), home, feed): feed for feed in feeds}
@@ -108,7 +108,7 @@ def _run_feeds(home: Path, feeds: Sequence[FeedName], max_concurrent: int) -> It
 
 
 def _backfill_in_subprocess(channel: Channel, home: Path, feed: FeedName) -> BackfillResult:
-    """Fill in a process of its own, which knows nothing of who asked."""
+    """Run the backfill of a feed in a new process, which has to set the audit channel again."""
     with actor_channel(channel):
         return backfill_feed(home, feed)
 
@@ -119,7 +119,7 @@ def _process_died_result(feed: FeedName) -> BackfillResult:
 
 
 def _skip_reason(workspace: Workspace, feed: FeedName) -> str | None:
-    """Return why nothing is run for a feed; None: there is something."""
+    """Return why a feed is skipped; None: it is not."""
     district = workspace.registry.get(feed[0])
     if district.pause_reason(feed[1], datetime.now(UTC)):
         return "paused"
@@ -140,7 +140,7 @@ def _newest_import_id(workspace: Workspace, feed: FeedName) -> int | None:
 
 
 def count_by_status(results: Iterable[BackfillResult]) -> dict[str, int]:
-    """Return how many feeds ended how."""
+    """Return the number of feeds by status."""
     counts: dict[str, int] = {}
     for one in results:
         counts[one.status] = counts.get(one.status, 0) + 1

@@ -1,6 +1,7 @@
-"""How assets, checks, jobs and sensors are put together for some formats: for all in the code location, for one in a run's own process.
+"""Build the Dagster definitions for some formats: all for the code location, one for a run's own process.
 
-Belongs here: the list. Nothing is read, opened or connected by this, and Great Expectations is not imported.
+Belongs here: assembling assets, checks, jobs and sensors. Nothing is read, opened or connected, and Great Expectations is not
+imported.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ from roster_etl.vendors.lineage import tables_of
 
 
 def job_name(format_name: str, file_set: str = "") -> str:
-    """Return the name of the job that imports one format, or a set of its files other than the first."""
+    """Return the name of the job that imports one format, or one of its file sets other than the first."""
     further = [found.name for found in discover_vendors()[format_name].format.file_sets[1:]]
     return f"import_{format_name}_{file_set}" if file_set in further else f"import_{format_name}"
 
 
 def assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
-    """Return all assets: those of each of `vendors`, the roster's, the warehouse's and the report."""
+    """Return all assets: those of each of `vendors`, of the roster and the warehouse, and the report."""
     with warnings.catch_warnings():
-        # Column types and code references are in beta, partitions of checks a preview: the version is pinned, and the tests would notice a change.
+        # Column types and code references are in beta, partitions of checks a preview. The version is pinned, and the tests
+        # would notice a change.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return _assets(vendors)
@@ -52,16 +54,16 @@ def _assets(vendors: Sequence[Vendor]) -> list[dg.AssetsDefinition]:
 
 
 def checks(vendors: Sequence[Vendor]) -> list[dg.AssetChecksDefinition]:
-    """Return the checks that stand apart from their assets' steps: whether each vendor's uploads come in time."""
+    """Return the checks that do not run in an asset's step: the freshness of each vendor's uploads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # as in `assets`
         return [freshness_check(vendor) for vendor in vendors]
 
 
 def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.AssetCheckKey]) -> Any:
-    """Return the job that imports uploads of one set of a format's files for one district: its assets, and of the roster what it fills.
+    """Return the job that imports one district's uploads of a file set: its assets, and the roster tables that it fills.
 
-    Args: others: checks of these assets that an import does not run.
+    Args: excluded_checks: checks of these assets that an import does not run.
     """
     of_set, format_ = vendor.for_file_set(file_set.name), vendor.format
     keys = [upload_key(vendor), *(file_key(vendor, file.name) for file in of_set.format.files)]
@@ -81,7 +83,7 @@ def import_job(vendor: Vendor, file_set: FileSet, excluded_checks: Sequence[dg.A
 
 
 def import_jobs(vendors: Sequence[Vendor], freshness_checks: Sequence[dg.AssetChecksDefinition]) -> list[Any]:
-    """Return the import jobs of `vendors`, one a set of files; an import does not ask whether it comes in time (`freshness_checks`)."""
+    """Return the import jobs of `vendors`, one per file set; they do not run `freshness_checks`."""
     others = check_keys(freshness_checks)
     return [import_job(vendor, file_set, others) for vendor in vendors for file_set in vendor.format.file_sets]
 
@@ -100,7 +102,7 @@ def build_definitions(
     *,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> dg.Definitions:
-    """Return the definitions for `vendors`, with the checks, jobs, sensors and schedules given. ``executor``: where steps are done."""
+    """Return the definitions for `vendors`, with the given checks, jobs, sensors and schedules. ``executor``: runs the steps."""
     return dg.Definitions(
         assets=assets(vendors),
         asset_checks=freshness_checks,
@@ -114,7 +116,7 @@ def build_definitions(
 
 @cache
 def definitions_for(name: str) -> dg.Definitions:
-    """Return what a process needs that imports one upload in format `name`: a tenth of a second less to make than everything."""
+    """Return the definitions to import one upload in format `name`: built a tenth of a second faster than all."""
     vendors = (vendor(name),)
     fresh = checks(vendors)
     return build_definitions(vendors, fresh, import_jobs(vendors, fresh))
@@ -122,5 +124,5 @@ def definitions_for(name: str) -> dg.Definitions:
 
 @cache
 def decision_definitions() -> dg.Definitions:
-    """Return what a process needs in which a person decides."""
+    """Return the definitions to run a decision job."""
     return dg.Definitions(jobs=decision_jobs(), resources={"desk": run_context_resource}, executor=dg.in_process_executor)

@@ -1,7 +1,7 @@
-"""The jobs with which a person decides in the UI: approve or discard what is held, and ask for an undo.
+"""The jobs for decisions in the UI: approve or discard a hold, and request an undo.
 
-Belongs here: what Dagster needs around a decision: config, tags, and the news for the assets of the district that it is about. What may
-be decided, and what it does, is in ``pipeline.review.approve`` and ``pipeline.review.undo``; the command line goes the same way.
+Belongs here: the Dagster side of a decision: config, tags, and materializations for the district's assets. Does not belong here:
+what may be decided, and its effect (``pipeline.review.approve``, ``pipeline.review.undo``), which the command line uses as well.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,14 +41,14 @@ _BY = Field(description="Your name: the ledger keeps who decided.")
 
 
 class DistrictBusy(RetryableError):
-    """An import of the district is at work; a decision beside it would make one of the two fail."""
+    """An import of the district is running; a concurrent decision would make one of the two fail."""
 
     code = "district_busy"
     template = "district {district_id}: import {import_id} is at work; decide once it is over"
 
 
 class ApproveConfig(dg.Config):
-    """Which plan is approved, and by whom."""
+    """The plan to approve, and the approver."""
 
     import_id: int = _IMPORT
     plan: str = Field(description="The hash of the plan that you have seen; its first digits do.")
@@ -58,21 +58,21 @@ class ApproveConfig(dg.Config):
 
 
 class DiscardConfig(dg.Config):
-    """Which hold is discarded, and by whom."""
+    """The hold to discard, and who discards it."""
 
     import_id: int = _IMPORT
     by: str = _BY
 
 
 class UndoConfig(dg.Config):
-    """Which import is to be undone, and who asks for it."""
+    """The import to undo, and who requests it."""
 
     import_id: int = _IMPORT
     by: str = _BY
 
 
 def decision_jobs() -> list[dg.JobDefinition]:
-    """Return the jobs: each of one step, for one import, whatever its district."""
+    """Return the decision jobs: each has one step, for one import of any district."""
     return [_approve_hold(), _discard_hold(), _undo_import()]
 
 
@@ -139,7 +139,7 @@ def _undo_import() -> dg.JobDefinition:
 
 @contextmanager
 def _decision_run(context: dg.OpExecutionContext, import_id: int, action: Action, by: str) -> Iterator[Workspace]:
-    """Tag the run with the import that is decided about, as it stands afterwards, whether or not the decision could be taken."""
+    """Run a decision in the block, audited, and tag the run with its import as it is afterwards, even if the decision failed."""
     desk: RunContext = context.resources.desk
     with redacted_failures(context), desk.workspace.warehouse.attempt(decision_entry(desk.workspace, action, import_id, by)):
         _require_idle_district(context, desk.workspace, import_id)
@@ -151,7 +151,7 @@ def _decision_run(context: dg.OpExecutionContext, import_id: int, action: Action
 
 
 def _require_idle_district(context: dg.OpExecutionContext, workspace: Workspace, import_id: int) -> None:
-    """Let no import of the district begin while this run decides. Raises DistrictBusy: one is at work already."""
+    """Tag the run with its district, so that no import of it starts. Raises DistrictBusy: one is running already."""
     if not _import_exists(workspace, import_id):
         return
     row = workspace.warehouse.import_(import_id)
@@ -184,7 +184,7 @@ def _tag_run_with_import(context: dg.OpExecutionContext, workspace: Workspace, i
 
 
 def _log_published_assets(context: dg.OpExecutionContext, workspace: Workspace, import_id: int, decision_note: str) -> None:
-    """Tell the assets of the district what was published; the check before the writer passes, as a person has decided."""
+    """Log materializations of the published assets; the check before publishing passes, as a person has decided."""
     row = workspace.warehouse.import_(import_id)
     _publish_report(context, workspace, import_id)
     evaluation = dg.AssetCheckEvaluation(

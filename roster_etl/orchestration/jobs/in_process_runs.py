@@ -1,6 +1,6 @@
-"""Running an import in this process, as a run that the Dagster UI shows like any other.
+"""Run an import in this process, as a run that the Dagster UI shows like any other.
 
-Belongs here: the instance under a home, and one import through the partitioned job. Does not belong here: what an import does.
+Belongs here: the Dagster instance of a home, and one execution of a job. Does not belong here: what an import does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from roster_etl.store.files.urls import has_password
 
 MODULE, LOCATION = "roster_etl.orchestration.definitions", "roster_etl"  # as in workspace.yaml
 _CONFIG = "dagster.yaml"
-# A run here writes no log of its own process: its standard output is that of whoever asked for the import.
+# No compute logs: the standard output of this process belongs to the caller of the import.
 _NO_COMPUTE_LOGS = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 }
@@ -44,7 +44,7 @@ _SILENT_LOGGERS = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
 class PasswordInPath(PermanentError):
-    """The path would be kept with the run, and its password too."""
+    """The run would store the path, and with it the password."""
 
     code = "password_in_path"
     template = "the path holds a password, which a run would keep; put it into the feed's password_file or password_env"
@@ -58,18 +58,18 @@ def run_import(
     on_step: Callable[[str], None] = lambda _: None,
     on_start: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Import one upload by the partitioned job, in this process, and return its import id; the ledger tells how it ended.
+    """Import one upload with the partitioned job, in this process, and return its import id; the ledger has the result.
 
-    Args:   instance: where runs are kept; the one of `home` unless given. tell: takes the name of each step that was done. began:
-        takes the id of the run, before its first step.
-    Raises: what made the import fail, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
-        held or rejected raises nothing. BadDecision: it names renames by ids, which the run would keep.
+    Args:   instance: where runs are stored; default: that of `home`. on_step: called with the name of each finished step.
+        on_start: called with the run's id, before its first step.
+    Raises: the import's error, as it was raised (the ledger has the import as ``failed``, if it had begun). An import that is
+        held or rejected raises nothing. BadDecision: it names renames by person ids, which the run would store. PasswordInPath.
     """
     if order.path and has_password(order.path):
         raise PasswordInPath
     reject_person_ids(order.renames)
     workspace = Workspace.open(home)
-    if workspace.registry.exists(order.district_id):  # of one that is not, the run tells
+    if workspace.registry.exists(order.district_id):  # the run reports an unregistered one
         require_not_paused(workspace, order)
     with ExitStack() as stack:
         visit = stack.enter_context(use_home(home))
@@ -89,9 +89,9 @@ def run_import(
 
 
 def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: dg.DagsterInstance | None = None) -> int:
-    """Run a job with which a person decides (``orchestration.jobs.decision_jobs``), in this process, and return the import that it is about.
+    """Run a decision job (``orchestration.jobs.decision_jobs``) in this process, and return the id of its import.
 
-    Raises: what the job raised, as it was raised.
+    Raises: the job's error, as it was raised.
     """
     with ExitStack() as stack:
         visit = stack.enter_context(use_home(home))
@@ -113,14 +113,14 @@ def run_decision(home: Path, job: str, config: Mapping[str, Any], *, instance: d
 
 @contextmanager
 def home_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the Dagster instance of `home`, which gets a ``dagster.yaml`` if it has none. Raises as ``storage.opened``."""
+    """Open the Dagster instance of `home`, adding a ``dagster.yaml`` if missing. Raises as ``dagster_storage.open_instance``."""
     ensure_config(home)
     with open_instance(home, _NO_COMPUTE_LOGS) as instance:
         yield instance
 
 
 def ensure_config(home: Path) -> Path:
-    """Give `home` the project's ``dagster.yaml`` unless it has one of its own, and return it."""
+    """Return the ``dagster.yaml`` of `home`; the project's is copied if it has none."""
     create_private_folder(home)
     path = home / _CONFIG
     if not path.exists():
@@ -144,7 +144,7 @@ def _create_run(instance: dg.DagsterInstance, order: Order) -> dg.DagsterRun:
 
 
 def _job_origin(name: str) -> RemoteJobOrigin:
-    """Say which code location the run belongs to, so that the UI can run it again."""
+    """Return the code location of the run, so that the UI can re-execute it."""
     target = LoadableTargetOrigin(module_name=MODULE)
     location = ManagedGrpcPythonEnvCodeLocationOrigin(loadable_target_origin=target, location_name=LOCATION)
     return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), name)

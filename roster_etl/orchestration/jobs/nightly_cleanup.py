@@ -1,7 +1,7 @@
-"""Keeping house every night: what killed processes left, what is past its time, and runs of Dagster that nobody looks at any more.
+"""Nightly maintenance: fail orphaned imports, apply retention, and delete old Dagster runs.
 
-Belongs here: the schedule, its job, and which runs may go. What else is let go is ``pipeline.maintenance.retention`` and ``pipeline.maintenance.cleanup``.
-Ticks of sensors and schedules are Dagster's own business (``retention`` in ``dagster.yaml``).
+Belongs here: the schedule, its job, and which runs to delete. Does not belong here: the retention of everything else
+(``pipeline.maintenance.retention``, ``pipeline.maintenance.cleanup``), or of ticks (``retention`` in ``dagster.yaml``).
 """
 
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ _PAGE_SIZE = 200
 
 @dataclass(frozen=True, kw_only=True)
 class CleanupResult:
-    """What a night's work came to."""
+    """The result of one nightly cleanup."""
 
     sweep_result: HomeCleanupResult
     retention_result: RetentionResult
     deleted_runs: int
 
     def metadata(self) -> dict[str, object]:
-        """Return the numbers, flat."""
+        """Return the counts as flat metadata."""
         swept = asdict(self.sweep_result)
         return {
             **{f"swept_{k}": len(v) if isinstance(v, tuple) else v for k, v in swept.items()},
@@ -42,7 +42,7 @@ class CleanupResult:
 
 
 def run_nightly_cleanup(workspace: Workspace, instance: dg.DagsterInstance, now: datetime) -> CleanupResult:
-    """Tidy up, and let go what is past its time."""
+    """Fail orphaned imports, and delete what is past its retention."""
     swept = clean_up_home(workspace)
     gone = apply_retention(workspace, now)
     before = now - workspace.settings.retention.max_age("runs")
@@ -54,17 +54,17 @@ def run_nightly_cleanup(workspace: Workspace, instance: dg.DagsterInstance, now:
 
 
 def delete_old_runs(instance: dg.DagsterInstance, before: datetime, *, protected_imports: frozenset[int] = frozenset()) -> int:
-    """Delete runs that ended, and were created, before a moment, with their events and logs. Returns how many.
+    """Delete finished runs created before a time, with their events and logs. Returns how many.
 
-    Kept for ever, since the UI shows them: the newest run of each job and partition, and every run with the latest materialization of an
-    asset's partition. ``protected_imports``: imports whose runs stay.
+    Never deleted, since the UI shows them: the newest run of each job and partition, and every run with the latest
+    materialization of an asset's partition. ``protected_imports``: imports whose runs stay.
     """
     newest, removed = _LatestRuns(instance), 0
     for record in _finished_runs(instance, before):
         run = record.dagster_run
         if _import_id_of(run) in protected_imports or newest.is_newest(run) or newest.has_latest_materialization(run):
             continue
-        with suppress(NotImplementedError):  # a store of logs that deletes none
+        with suppress(NotImplementedError):  # a compute log manager without deletion
             instance.compute_log_manager.delete_logs(prefix=[run.run_id])
         instance.delete_run(run.run_id)
         removed += 1
@@ -72,7 +72,7 @@ def delete_old_runs(instance: dg.DagsterInstance, before: datetime, *, protected
 
 
 class _LatestRuns:
-    """What the UI shows of the past, asked for once."""
+    """The runs that the UI shows as latest, cached."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
@@ -86,11 +86,11 @@ class _LatestRuns:
             tags = {PARTITION_NAME_TAG: place[1]} if place[1] else {}
             found = self._instance.get_runs(dg.RunsFilter(job_name=place[0], tags=tags), limit=1 if place[1] else _PAGE_SIZE)
             alike = (one.run_id for one in found if one.tags.get(PARTITION_NAME_TAG) == place[1])
-            self._runs[place] = next(alike, "")  # none: others of the job, with partitions, are all newer
+            self._runs[place] = next(alike, "")  # none: newer runs of the job have another partition
         return self._runs[place] == run.run_id
 
     def has_latest_materialization(self, run: dg.DagsterRun) -> bool:
-        """Return whether it made what is the latest materialization of an asset, or of its partition."""
+        """Return whether it made the latest materialization of an asset, or of its partition."""
         logs = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         made = [log.asset_materialization for log in logs if log.asset_materialization]
         return any(self._latest_run_id(one.asset_key, one.partition) == run.run_id for one in made)
@@ -104,7 +104,7 @@ class _LatestRuns:
 
 
 def _finished_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[RunRecord]:
-    """Yield runs that ended, oldest first; the next page is asked for before those of a page are deleted."""
+    """Yield finished runs, oldest first; the next page is queried before the runs of a page are deleted."""
     wanted = dg.RunsFilter(statuses=list(FINISHED_STATUSES), created_before=before)
     page = instance.get_run_records(wanted, limit=_PAGE_SIZE, ascending=True)
     while page:
@@ -120,7 +120,7 @@ def _import_id_of(run: dg.DagsterRun) -> int | None:
 
 @dg.op(description="Ends what killed processes left, and removes frames, reports, messages and runs that are past their time.")
 def tidy_up(context: dg.OpExecutionContext) -> None:
-    """Keep the house of this home."""
+    """Run the nightly cleanup of this home."""
     workspace = Workspace.open(current_home())
     try:
         kept = run_nightly_cleanup(workspace, context.instance, datetime.now(UTC))
@@ -132,7 +132,7 @@ def tidy_up(context: dg.OpExecutionContext) -> None:
 
 @dg.job(description="Keeps house: docs/operations/housekeeping.md says what is let go, and what never is.")
 def housekeeping() -> None:
-    """Tidy up."""
+    """Run the nightly cleanup."""
     tidy_up()
 
 

@@ -1,1 +1,1 @@
-"""How Dagster runs here: home, storage, executors, partitions and warm processes."""
+"""The Dagster runtime: home, storage, executors, partitions and warm processes."""

@@ -1,9 +1,9 @@
-"""Steps on Celery's workers: the app that workers run, the executor that hands steps out to them, and an end to waiting for a dead one.
+"""Run steps on Celery workers: the workers' app, the executor that submits steps, and the detection of dead workers.
 
-A worker is started by ``celery -A roster_etl.orchestration.runtime.celery_executor worker``. It and the process that hands out the steps read the
-same variables, so that they meet at the same broker.
-Belongs here: what Dagster and Celery need beside ``dagster_celery``. This module is imported by workers and by runs on them, never when the
-code location is loaded.
+Start a worker with ``celery -A roster_etl.orchestration.runtime.celery_executor worker``. Worker and submitting process read the
+same variables, so that they use the same broker.
+Belongs here: what Dagster and Celery need beside ``dagster_celery``. Workers, and runs on them, import this module; loading the
+code location does not.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from roster_etl.store.files.secrets import read_secret
 from roster_etl.store.files.urls import redact
 
 BROKER, BACKEND = "ROSTER_ETL_CELERY_BROKER", "ROSTER_ETL_CELERY_BACKEND"
-PING_SECONDS, MAX_MISSED_PINGS = 10.0, 3  # a worker that does not answer so often, in such steps, is gone
+PING_SECONDS, MAX_MISSED_PINGS = 10.0, 3  # seconds between pings of a worker, and missed ones after which it counts as dead
 _PING_TIMEOUT_SECONDS = 2.0
 _RPC_BACKEND = "rpc://"
 _TLS_SCHEMES = {"redis": "rediss", "amqp": "amqps", "pyamqp": "amqps"}
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", None)
 CONFIG: dict[str, Any] = {
-    **DEFAULT_CONFIG,  # the queue's name and the tries: what dagster_celery's own executor and workers have
-    "task_track_started": True,  # says which worker has a step
+    **DEFAULT_CONFIG,  # queue name and retries as in dagster_celery's own executor and workers
+    "task_track_started": True,  # reports which worker runs a step
     "worker_prefetch_multiplier": 1,
     "broker_connection_retry_on_startup": True,
     "result_expires": 24 * 3600,
@@ -42,25 +42,28 @@ CONFIG: dict[str, Any] = {
 
 
 class WorkerLost(RetryableError):
-    """The worker that had a step answers no more."""
+    """The worker that ran a step no longer responds."""
 
     code = "worker_lost"
     template = "the worker {worker} took this step and answers no more; run it again"
 
 
 def celery_app() -> Any:
-    """Return the app of workers and executor. Raises SettingsError: no broker is named, or its URL cannot be read."""
+    """Return the app of workers and executor. Raises SettingsError: no broker is configured, or its URL is invalid."""
     broker, backend = connection_urls()
     app = make_app(  # type: ignore[no-untyped-call]
         {"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)}
     )
-    # Redis hands out no step that would wait behind another; RabbitMQ, which cannot do that, one at most.
+    # Redis workers do not prefetch, so no step waits behind another; RabbitMQ cannot do that: one step at most waits.
     app.conf.worker_disable_prefetch = broker.startswith("redis")
     return app
 
 
 def connection_urls() -> tuple[str, str]:
-    """Return the URLs of broker and of results, which may hold passwords. Redis keeps results too; else they come back as messages."""
+    """Return the URLs of broker and result backend, which may contain passwords.
+
+    The result backend defaults to the broker for Redis, else results are sent back as messages. Raises SettingsError.
+    """
     broker = _read_url(BROKER)
     if os.environ.get(BACKEND) or os.environ.get(f"{BACKEND}_FILE"):
         return broker, _read_url(BACKEND)
@@ -76,19 +79,19 @@ def _read_url(variable: str) -> str:
 
 
 class CeleryStepExecutor(CeleryExecutor):
-    """Dagster's own executor for Celery, which a dead worker does not keep waiting."""
+    """Dagster's own executor for Celery, with detection of dead workers."""
 
     def __init__(self) -> None:
         super().__init__(retries=RetryMode.ENABLED)  # type: ignore[no-untyped-call]
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Any:
-        """Hand out steps as those before them end, and yield what the workers say of them."""
+        """Submit steps as those before them end, and yield the workers' events."""
         return core_celery_execution_loop(  # type: ignore[no-untyped-call]
             plan_context, execution_plan, step_execution_fn=_submit_step
         )
 
     def app_args(self) -> dict[str, Any]:
-        """Return how the broker is reached."""
+        """Return the connection settings of the broker."""
         broker, backend = connection_urls()
         return {"broker": broker, "backend": backend, "include": [], "config_source": dict(CONFIG)}
 
@@ -98,14 +101,14 @@ def _submit_step(app: Any, *task_arguments: Any) -> MonitoredResult:
 
 
 class MonitoredResult:
-    """The result of a step on a worker. It is ready when it came, and when the worker that had the step is gone: Celery would wait for ever."""
+    """The result of a step on a worker; ready when it arrived, or when its worker is dead: Celery would wait forever."""
 
     def __init__(self, app: Any, result: Any) -> None:
         self._app, self._result = app, result
         self._next_ping, self._missed_pings, self._worker = time.monotonic() + PING_SECONDS, 0, ""
 
     def ready(self) -> bool:
-        """Return whether there is anything to get: the events of the step, or an error."""
+        """Return whether `get` would return without waiting: the result has arrived, or the worker is dead."""
         return bool(self._result.ready()) or self._missed_pings >= MAX_MISSED_PINGS or self._is_lost()
 
     def get(self) -> Any:
@@ -116,7 +119,7 @@ class MonitoredResult:
         raise WorkerLost(worker=self._worker)
 
     def revoke(self) -> None:
-        """Let no worker begin the step any more."""
+        """Revoke the step, so that no worker begins it."""
         self._result.revoke()
 
     def _is_lost(self) -> bool:
@@ -137,7 +140,7 @@ class MonitoredResult:
 
 
 def __getattr__(name: str) -> Any:
-    """Make the app when ``celery -A`` asks for it: it reads the environment, and importing this module does not."""
+    """Create the app when ``celery -A`` requests it: it reads the environment, which importing this module must not do."""
     if name not in ("app", "celery"):
         raise AttributeError(name)
     made = celery_app()
@@ -148,16 +151,16 @@ def __getattr__(name: str) -> Any:
 
 
 class BrokerUnavailable(RetryableError):
-    """The broker does not answer."""
+    """The broker does not respond."""
 
     code = "broker_unavailable"
     template = "the broker {where} does not answer ({problem}); check {variable}"
 
 
 def ping_workers(seconds: float = _PING_TIMEOUT_SECONDS) -> tuple[tuple[str, ...], str]:
-    """Return the names of the workers that answer, and where the broker is, without a password.
+    """Return the names of the workers that respond, and the broker's URL without password.
 
-    Raises: BrokerUnavailable. SettingsError: no broker is named, or one of another machine without TLS.
+    Raises: BrokerUnavailable. SettingsError: no broker is configured, or a remote one without TLS.
     """
     broker, _ = connection_urls()
     where = redact(broker)

@@ -1,6 +1,6 @@
-"""Which home this process works in.
+"""The home of this process, for jobs, sensors and callers that run a job in this process.
 
-Belongs here: the one answer to that question, for jobs, sensors and whoever runs a job in this process.
+Belongs here: that one lookup, and overriding it for a block.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VARIABLE = "ROSTER_ETL_HOME"
 
 @dataclass
 class HomeOverride:
-    """A stay in one home. ``error``: what made an import fail meanwhile, as it was before Dagster reported it."""
+    """A block that works in one home. ``error``: the import's error, as it was before Dagster reported it."""
 
     home: Path
     error: Exception | None = None
@@ -29,7 +29,7 @@ _override: ContextVar[HomeOverride | None] = ContextVar("visit", default=None)
 
 
 def current_home() -> Path:
-    """Return the home: of the visit under way, else of ``ROSTER_ETL_HOME``, else the project's ``dagster_home``."""
+    """Return the home: of the active override, else of ``ROSTER_ETL_HOME``, else the project's ``dagster_home``."""
     visit = _override.get()
     if visit is not None:
         return visit.home
@@ -38,7 +38,7 @@ def current_home() -> Path:
 
 @contextmanager
 def use_home(home: Path) -> Iterator[HomeOverride]:
-    """Work in `home` inside the block, whatever the environment says."""
+    """Use `home` for the block, whatever the environment says."""
     visit = HomeOverride(home)
     token = _override.set(visit)
     try:
@@ -48,12 +48,12 @@ def use_home(home: Path) -> Iterator[HomeOverride]:
 
 
 def is_home_overridden() -> bool:
-    """Return whether a job is run by whoever asked for it, in this process."""
+    """Return whether the caller runs the job in this process."""
     return _override.get() is not None
 
 
 def record_error(error: Exception) -> None:
-    """Keep `error` for whoever runs the job in this process; elsewhere the run's log has it."""
+    """Keep `error` for the caller that runs the job in this process; elsewhere only the run's log has it."""
     visit = _override.get()
     if visit is not None:
         visit.error = error

@@ -1,6 +1,6 @@
-"""Dagster's own storage of a home, opened with errors that may be shown: SQLite in the home, or PostgreSQL if ``dagster.yaml`` says so.
+"""Open Dagster's own storage of a home with safe error messages: SQLite in the home, or PostgreSQL by ``dagster.yaml``.
 
-Belongs here: opening it, and what ``doctor`` asks of it. What rests there is Dagster's business; rosters never do.
+Belongs here: opening it, and checking it for ``doctor``. Its content is Dagster's; rosters are never stored there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TLS_MODES = ("require", "verify-ca", "verify-full")
 
 
 class StorageUnavailable(RetryableError):
-    """Dagster's storage does not answer."""
+    """Dagster's storage does not respond."""
 
     code = "dagster_storage_unavailable"
     template = "Dagster's storage: the database does not answer or refuses us (SQLSTATE {sqlstate})"
@@ -42,7 +42,8 @@ class StorageBehind(PermanentError):
 def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Iterator[dg.DagsterInstance]:
     """Open the instance that the ``dagster.yaml`` of `home` describes.
 
-    Raises: SettingsError: Dagster refuses the file, or it names a driver under which Dagster cannot store events. StorageUnavailable.
+    Raises: SettingsError: Dagster rejects the file, or it names a driver with which Dagster cannot store events.
+        StorageUnavailable.
     """
     ref = _instance_ref(home, overrides)
     _postgres_url(ref)
@@ -53,9 +54,9 @@ def open_instance(home: Path, overrides: Mapping[str, Any] | None = None) -> Ite
 
 
 def describe_storage(home: Path) -> str:
-    """Return which storage a home has, and that it can be used.
+    """Check that a home's storage is usable, and return its description.
 
-    Raises: StorageUnavailable, StorageBehind. SettingsError: as `open_instance`, and where the URL of another machine does not demand TLS.
+    Raises: StorageUnavailable, StorageBehind. SettingsError: as `open_instance`, and where a remote URL does not require TLS.
     """
     url = _postgres_url(_instance_ref(home, None))
     if url is not None and _is_remote_without_tls(url):
@@ -73,7 +74,7 @@ def describe_storage(home: Path) -> str:
 
 @contextmanager
 def redacted_errors() -> Iterator[None]:
-    """Turn a database's errors into ours: their texts quote statements and addresses."""
+    """Translate database errors into ours: their texts quote statements and addresses."""
     try:
         yield
     except Exception as error:
@@ -113,7 +114,7 @@ def _invalid_config_error() -> SettingsError:
 
 
 def _postgres_url(ref: InstanceRef) -> SplitResult | None:
-    """Return the URL of a storage on PostgreSQL, None of any other. Raises SettingsError."""
+    """Return the URL of a PostgreSQL storage, None for any other. Raises SettingsError."""
     data = ref.event_storage_data
     if data is None or data.module_name.partition(".")[0] != "dagster_postgres":
         return None
@@ -131,7 +132,7 @@ def _postgres_url(ref: InstanceRef) -> SplitResult | None:
 
 
 def _host(url: SplitResult) -> str:
-    """Return the server's machine; empty: this one, by a socket."""
+    """Return the server's host; empty: this machine, by a socket."""
     host = url.hostname or dict(parse_qsl(url.query)).get("host") or os.environ.get("PGHOST") or ""
     return "" if host.startswith("/") else host
 

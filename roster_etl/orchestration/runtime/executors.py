@@ -1,7 +1,7 @@
-"""Where the steps of a run are done: in the run's own process, or each on some worker of a cluster.
+"""Choose where the steps of a run execute: in the run's own process, or each on a worker of a cluster.
 
-Belongs here: the one answer to that question, from the environment: the same code runs either way. Dagster's packages for clusters are
-imported when they are chosen, not before. Does not belong here: what Celery needs (``celery_steps``).
+Belongs here: the choice, from the environment; the code of steps is the same. Dagster's packages for clusters are imported only
+when chosen. Does not belong here: what Celery needs (``celery_executor``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHOICES = (IN_PROCESS, "celery", "k8s")
 
 
 def executor_name() -> str:
-    """Return the executor that the environment names. Raises SettingsError: there is none of that name."""
+    """Return the name of the executor from the environment. Raises SettingsError: it is unknown."""
     name = os.environ.get(VARIABLE) or IN_PROCESS
     if name not in CHOICES:
         raise SettingsError(where=VARIABLE, problem=f"{name!r} is none of {', '.join(CHOICES)}")
@@ -29,12 +29,12 @@ def executor_name() -> str:
 
 
 def steps_run_separately() -> bool:
-    """Return whether each step of a run has a process, maybe a host, of its own. An import by command is done where it was asked for."""
+    """Return whether each step of a run has its own process, possibly on another host; imports by command never do."""
     return executor_name() != IN_PROCESS and not is_home_overridden()
 
 
 def executor() -> dg.ExecutorDefinition:
-    """Return the executor that the environment names. Raises SettingsError: its package is not installed."""
+    """Return the executor from the environment. Raises SettingsError: its package is not installed."""
     import dagster as dg
 
     name = executor_name()
@@ -60,9 +60,9 @@ def _celery_executor() -> dg.ExecutorDefinition:
 
     @dg.executor(name="celery", requirements=dg.multiple_process_executor_requirements())
     def celery(context: dg.InitExecutorContext) -> dg.Executor:
-        """Each step on a worker that listens to the broker which the environment names; nothing of that stands in a run's config."""
+        """Run each step on a Celery worker; the broker comes from the environment, never from a run's config."""
         from roster_etl.orchestration.runtime.celery_executor import (
-            CeleryStepExecutor,  # half a second, for the process that hands out steps
+            CeleryStepExecutor,  # half a second to import, for the process that submits steps
         )
 
         return CeleryStepExecutor()

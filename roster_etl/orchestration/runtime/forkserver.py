@@ -1,9 +1,10 @@
-"""Runs that begin warm: the code server forks each from a process that has loaded everything and does nothing else.
+"""Warm runs: the code server forks each run from an idle process that has loaded all modules.
 
-Belongs here: one measured short cut, off unless ``ROSTER_ETL_WARM_RUNS=1``. Dagster's code server starts each run as a new interpreter,
-which spends seconds of a core on loading what it has loaded for the run before. Every run still has a process of its own, with all that
-follows: its memory is given back, its death is noticed, ending it from the UI works, and partitions have the status of their runs.
-That process is started with the first run, and anew if it died; code and environment are those of its start, settings those of each run.
+Belongs here: this one measured optimization, off unless ``ROSTER_ETL_WARM_RUNS=1``. By default, Dagster's code server starts each
+run as a new interpreter, which takes seconds of a core to load the same modules again. Every warm run still has its own process,
+with all that follows: its memory is freed, its death is noticed, terminating it from the UI works, and partitions have the status
+of their runs. The idle process starts with the first run, and again if it died; code and environment are those of its start,
+settings those of each run.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ PRELOADED_MODULES = (
     "dagster._core.execution.api",
     "jinja2",
 )
-"""What an import loads. Nothing among it may start a thread or open a connection: neither survives a fork."""
+"""The modules to preload. None may start a thread or open a connection: neither survives a fork."""
 
 
 def enable_forkserver() -> bool:
-    """Let the code server that loads us start its runs warm, if that is wanted, and return whether it does.
+    """Let the code server that loads this module start warm runs, if enabled, and return whether it does.
 
-    The server keeps the way in which it starts processes in an attribute that it sets before it loads us, or after; a property of the
-    class comes before both.
+    The server keeps its start method in an instance attribute, set before or after it loads this module; a data descriptor of the
+    class takes precedence in both cases.
     """
     server = sys.modules.get(_SERVER_MODULE)
     if os.environ.get(VARIABLE) != "1" or server is None:
@@ -48,7 +49,7 @@ def enable_forkserver() -> bool:
 
 
 class PinnedAttribute:
-    """An attribute that is what it is, whatever it is set to."""
+    """A data descriptor with a fixed value: assignments are ignored."""
 
     def __init__(self, value: object) -> None:
         self._value = value

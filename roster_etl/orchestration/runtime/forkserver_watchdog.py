@@ -1,8 +1,9 @@
-"""What is loaded only by the process that warm runs are forked from: its runs end with it.
+"""A watchdog in every warm run: it kills the run if the forkserver dies. Loaded only by the forkserver.
 
-Belongs here: that bond. Does not belong here: how runs come to be forked (``warm``).
-The code server learns from that process how a run ended. If it dies, all its runs count as ended, and are tried again: one that went on
-would work beside its own retry. Where the code server has died as well, nobody has counted anything, and the runs go on, as cold ones do.
+Belongs here: the watchdog. Does not belong here: how runs are forked (``forkserver``).
+The forkserver reports to the code server how a run ended. If it dies, all its runs count as ended and are retried: one that
+continued would run beside its own retry. If the code server is dead as well, no run was retried, and the runs continue, as cold
+ones do.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _is_watching = False
 
 
 def _start_watchdog() -> None:
-    """Watch over the parent, in a run; what a run forks is its own business."""
+    """Start the watchdog thread in a run; processes that a run forks have none."""
     global _is_watching  # noqa: PLW0603 - one process, one bond
     if not _is_watching:
         _is_watching = True
@@ -29,11 +30,11 @@ def _watch_parent() -> None:
     while os.getppid() == _PARENT_PID:
         time.sleep(CHECK_SECONDS)
     if is_alive(_CODE_SERVER_PID):
-        os.kill(os.getpid(), signal.SIGKILL)  # as the parent may have been; what a killed run leaves is ended by the next tick
+        os.kill(os.getpid(), signal.SIGKILL)  # as the forkserver may have been; the next tick fails the orphaned import
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether there is a process `pid`."""
+    """Return whether the process `pid` exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,7 +1,6 @@
-"""The one partitions definition: districts, as the registry has them.
+"""The only partitions definition: one partition per registered district.
 
-Belongs here: the definition, and bringing it up to date. Which districts there are is the registry's business. No district × date
-grid: history is in the ledger.
+Belongs here: the definition, and syncing it with the registry. No district × date grid: history is in the ledger.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ DISTRICTS = dg.DynamicPartitionsDefinition(name=NAME)
 
 
 def sync_partitions(instance: dg.DagsterInstance, district_ids: Iterable[str]) -> tuple[str, ...]:
-    """Add a partition for every district that has none, and return those that were added.
+    """Add a partition for every district without one, and return those that were added.
 
-    A district that was taken out of the registry keeps its partition: its roster and history stay.
+    A district that was removed from the registry keeps its partition: its roster and history stay.
     Raises: BadDistrictId: an id that is not safe as a key.
     """
     wanted = {check_id(district_id) for district_id in district_ids}

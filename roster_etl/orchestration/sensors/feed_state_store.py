@@ -1,7 +1,8 @@
-"""What the sensor remembers of each feed, outside of its cursor.
+"""Per-feed sensor state in Dagster's key-value storage; too large for the cursor.
 
-Belongs here: keeping a text for each feed in Dagster's own storage, which every host shares. What the texts mean is the business of
-``watch``. A cursor is written with every tick and kept with every tick's record: of 1,000 feeds that would be gigabytes a day.
+Belongs here: storing one text per feed where every host can read it. Does not belong here: the meaning of the texts
+(``landing_watch``). A cursor is written with every tick and stored with every tick's record: for 1,000 feeds that would be
+gigabytes a day.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from typing import Protocol
 
 import dagster as dg
 
-BUCKET_COUNT = 64  # a change writes one; a tick reads all in one query
+BUCKET_COUNT = 64  # a change writes one bucket; a tick reads all in one query
 _KEY_TEMPLATE = "roster_etl/landing_zone/{}"
 
 
 class FeedStateStore(Protocol):
-    """A text for each feed, kept between ticks. A tick may be repeated or lost: what is kept here has then been written all the same."""
+    """The interface of the per-feed store. State is written even if the tick is later repeated or lost."""
 
     def load(self) -> dict[str, str]:
         """Return every feed's text."""
 
     def save(self, texts: Mapping[str, str]) -> None:
-        """Keep `texts` and nothing else; what did not change costs nothing."""
+        """Replace the stored texts by `texts`; unchanged ones are not written."""
 
 
 class InstanceFeedStateStore:
-    """A memory in the key-value table of a Dagster instance's storage, where Dagster's daemons keep theirs."""
+    """A store in the key-value table of a Dagster instance's storage, which Dagster's daemons use as well."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._storage = instance.daemon_cursor_storage
@@ -43,7 +44,7 @@ class InstanceFeedStateStore:
         return texts
 
     def save(self, texts: Mapping[str, str]) -> None:
-        """Keep `texts`; only buckets that changed are written, in one statement."""
+        """Replace the stored texts by `texts`; only changed buckets are written, in one statement."""
         known = self._read() if self._stored is None else self._stored
         parts: dict[str, dict[str, str]] = defaultdict(dict)
         for key in sorted(texts):

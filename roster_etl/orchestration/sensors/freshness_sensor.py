@@ -1,4 +1,8 @@
-"""The sensor that reports late feeds, and the job that shows them in the UI."""
+"""The sensor that reports late feeds, and the job that shows them in the UI.
+
+Belongs here: the Dagster side, and the alerts about newly late feeds. Does not belong here: polling landing zones
+(``landing_watch``).
+"""
 
 import hashlib
 import json
@@ -13,18 +17,18 @@ from roster_etl.orchestration.runtime.current_home import current_home
 from roster_etl.pipeline.reporting.freshness import Freshness, freshness, notify_late_feed
 from roster_etl.pipeline.workspace import Workspace
 
-MAX_FEEDS_PER_RUN = 300  # feeds that one run says are late: each is an event
+MAX_FEEDS_PER_RUN = 300  # late feeds that one run reports: each is an event
 
 
 class LateConfig(dg.Config):
-    """Which feeds to look at: ``district/format``."""
+    """The feeds to report: ``district/format``."""
 
     feeds: list[str]
 
 
 @dg.op(description="Says of feeds how they stand now, as evaluations of the check `fresh` on their vendor's uploads.")
 def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
-    """Say of each feed that is named how it stands."""
+    """Log the state of each given feed as a check evaluation."""
     for found in freshness(Workspace.open(current_home()), datetime.now(UTC)):
         if found.key in config.feeds:
             context.log.info("%s: %s", found.key, found.text)
@@ -33,7 +37,7 @@ def say_late(context: dg.OpExecutionContext, config: LateConfig) -> None:
 
 @dg.job(description="Shows feeds that have become late, district by district. The sensor `freshness` asks for it.")
 def late_feeds() -> None:
-    """Say which feeds are late."""
+    """Report late feeds in the UI."""
     say_late()
 
 
@@ -45,7 +49,7 @@ def late_feeds() -> None:
     description="Looks whether each feed with an `expected_by` is in the roster by then, and tells once of each time that it is late.",
 )
 def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Look, tell people, and have a run show it."""
+    """Find late feeds, queue the alerts, and request a run that shows them."""
     tick = check_feed_freshness(Workspace.open(current_home()), context.cursor, datetime.now(UTC))
     requests = [_run_request(tick.newly_late)] if tick.newly_late else []
     return dg.SensorResult(run_requests=requests, cursor=tick.cursor, skip_reason=None if requests else tick.summary)
@@ -53,7 +57,7 @@ def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 @dataclass(frozen=True, kw_only=True)
 class FreshnessTickResult:
-    """What came of one look. ``newly_late``: feeds that have become late since the last; ``late``: all that are."""
+    """The result of one freshness check. ``newly_late``: feeds that became late since the last; ``late``: all late feeds."""
 
     newly_late: tuple[Freshness, ...]
     late: tuple[Freshness, ...]
@@ -62,7 +66,7 @@ class FreshnessTickResult:
 
 
 def check_feed_freshness(workspace: Workspace, cursor: str | None, now: datetime) -> FreshnessTickResult:
-    """Look at every feed, tell of those that are late, and return which of them `cursor` does not know as late yet."""
+    """Check every feed, queue alerts for late ones, and return which of them are new compared with `cursor`."""
     known: dict[str, str] = json.loads(cursor) if cursor else {}
     found = freshness(workspace, now)
     late = tuple(feed for feed in found if feed.state == "late")

@@ -1,6 +1,6 @@
-"""The sensor: every few seconds a look at the landing zones, and a run for each upload that has settled.
+"""The landing-zone sensor: poll the landing zones every few seconds, and request a run per settled upload.
 
-Belongs here: what Dagster needs around ``poll_landing_zones``. Runs are asked for one per district and arrival.
+Belongs here: the Dagster side of ``poll_landing_zones``. Run keys are unique per district and arrival.
 """
 
 import os
@@ -24,11 +24,11 @@ from roster_etl.orchestration.sensors.zombie_runs import fail_orphaned_runs
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
 
-INTERVAL_VARIABLE = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no haste
+INTERVAL_VARIABLE = "ROSTER_ETL_SENSOR_SECONDS"  # for demonstrations and tests; a quiet period of minutes needs no less
 
 
 def landing_zone_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Return the sensor that asks for runs of `jobs`, one for each format or set of its files."""
+    """Return the sensor that requests runs of `jobs`, one job per format or file set."""
     by_set = {(str(job.tags[FORMAT]), str(job.tags.get(FILE_SET, ""))): job.name for job in jobs}
 
     @dg.sensor(
@@ -96,7 +96,7 @@ def run_request(request: ImportRequest, job_name: str) -> dg.RunRequest:
 
 
 def busy_feeds(instance: dg.DagsterInstance) -> set[tuple[str, str, str]]:
-    """Return the (district, format, set of files) that have a run which is queued or at work."""
+    """Return the (district, format, file set) of all queued or running runs."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     named = (run.tags for run in runs if DISTRICT in run.tags and FORMAT in run.tags)
     return {(tags[DISTRICT], tags[FORMAT], tags.get(FILE_SET, "")) for tags in named}

@@ -1,10 +1,10 @@
-"""Watching the landing zones: one look at every feed, and what is to be imported because of it.
+"""Poll the landing zones of all feeds, and decide which imports to request.
 
-Belongs here: the plain function behind the sensor: bounded in time, fair between districts, none of which can hurt another. What has
-settled is decided in ``store.landing.quiet_period``; what is known already, by the memory, the cursor and, in doubt, the ledger. No Dagster.
-The memory has each feed's state. That an import was asked for goes into the cursor first, which is kept together with the request, and
-into the memory with the next tick: a tick that is repeated, or lost, asks again under the same key.
-Source: ARCHITECTURE.md, section 5, "Arrival".
+Belongs here: the function behind the sensor: bounded in time, fair between districts, and isolated, so that one district's errors
+do not affect another. No Dagster. Does not belong here: when an upload has settled (``store.landing.quiet_period``), or reading
+in threads (``polling``).
+The state store has each feed's state. A request is first recorded in the cursor, which Dagster stores together with the request,
+and in the state store by the next tick. So a tick that is repeated or lost requests again under the same run key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from roster_etl.store.registry.district import District, Feed
 from roster_etl.store.settings import Settings, landing_folder
 from roster_etl.vendors import discover_vendors, vendor
 
-_BASE_KEY = ""  # the key of the look at the landing base; those of feeds are never empty
+_BASE_KEY = ""  # the key of the landing base's own poll; keys of feeds are never empty
 
 
 def poll_landing_zones(
@@ -57,14 +57,14 @@ def poll_landing_zones(
     read_busy_feeds: ReadBusyFeeds,
     bounds: TickLimits | None = None,
 ) -> LandingTickResult:
-    """Look at the landing zone of every feed whose turn it is, and return what is to be imported.
+    """Poll the landing zone of every feed in the queue, and return the imports to request.
 
-    Args: cursor: what the last tick returned; none: all that was remembered is forgotten. memory: what is remembered of each feed.
-        clock: our own, in seconds; read_busy_feeds: the (district, format, set of files) with a run that has not ended.
+    Args: cursor: that of the last tick; none: all state is reset. state_store: each feed's state. clock: our own, in seconds;
+        read_busy_feeds: the (district, format, file set) of unfinished runs.
     """
     last = json.loads(cursor) if cursor else {}
     bounds = bounds or TickLimits()
-    until = time.monotonic() + 2 * bounds.poll_budget.seconds  # looking has one half of it at most
+    until = time.monotonic() + 2 * bounds.poll_budget.seconds  # polling takes at most half of it
     tick = _TickState(
         workspace=workspace, now=clock(), bounds=bounds, read_busy_feeds=read_busy_feeds, states={}, archive_deadline=until
     )
@@ -99,15 +99,15 @@ def poll_landing_zones(
 
 
 def _failing_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> dict[str, str]:
-    """Return what is wrong with each feed whose last look failed."""
+    """Return the problem of each feed whose last poll failed."""
     return {key: text for key, text in tick.problems.items() if key in feeds and key in tick.states and tick.states[key].failures}
 
 
 def _restore_states(tick: _TickState, last: Mapping[str, Any], texts: Mapping[str, str]) -> None:
-    """Take in what is known of each feed: from the memory, and from the cursor what the last tick asked for."""
+    """Restore the state of each feed: from the state store, and for the last tick's requests from the cursor."""
     values = {key: json.loads(text) for key, text in texts.items()}
     tick.problems.update({key: value.pop("problem") for key, value in values.items() if "problem" in value})
-    of_cursor = {**last.get("feeds", {}), **last.get("asked", {})}  # "feeds": a cursor of a version that kept every state there
+    of_cursor = {**last.get("feeds", {}), **last.get("asked", {})}  # "feeds": cursors of an older version that held all state
     tick.states.update({key: quiet_period.load_state(value) for key, value in {**values, **of_cursor}.items()})
 
 
@@ -124,7 +124,7 @@ def _mark_paused(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -
 
 
 def _select_requests(tick: _TickState) -> dict[str, Any]:
-    """Ask for the uploads that have stood longest, as many as a tick may, and return their feeds' states, for the cursor."""
+    """Request the uploads that settled first, up to the tick's limit, and return their feeds' states, for the cursor."""
     ordered = sorted(tick.settled, key=lambda found: (found.since, found.key))
     for found in ordered[tick.bounds.requests :]:
         _add_waiting(tick, "next_tick", found.key)
@@ -134,14 +134,14 @@ def _select_requests(tick: _TickState) -> dict[str, Any]:
 
 
 def is_watched(settings: Settings, district: District, feed: Feed) -> bool:
-    """Return whether a feed has a folder to look at, its own or one under the landing base; else its uploads are imported by command."""
+    """Return whether the feed has a landing folder, its own or under the base; if not, uploads are imported by command."""
     return bool(landing_folder(settings, district.id, feed.path))
 
 
 def _has_delta_uploads(feed: Feed) -> bool:
-    """Return whether uploads of the feed are changes: then they are taken in even while its imports are paused.
+    """Return whether the feed has a delta format: its uploads are archived even while its imports are paused.
 
-    An unknown format is nobody's: whoever looks at the feed next says so.
+    False for an unknown format, which the poll of the feed reports.
     """
     return feed.format in discover_vendors() and vendor(feed.format).format.mode == "changes"
 
@@ -151,19 +151,19 @@ def _feed_key(district: District, feed: Feed) -> str:
 
 
 def _strip_file_set(key: str) -> str:
-    """Return the key of the feed of which `key` names a set of files, or itself."""
+    """Return the key of the feed, for a `key` of a feed or of one of its file sets."""
     return "/".join(key.split("/")[:2])
 
 
 def _scan_districts(tick: _TickState) -> tuple[tuple[District, ...], dict[str, str]]:
-    """Return the districts that can be read, and for each file that cannot, why."""
+    """Return the readable districts, and the problem of each unreadable file."""
     scan = tick.workspace.registry.scan()
     tick.notes.extend(scan.problems.values())
     return scan.districts, {f"districts/{name}": problem for name, problem in scan.problems.items()}
 
 
 def _due_feeds(tick: _TickState, feeds: Mapping[str, tuple[District, Feed]]) -> tuple[list[str], dict[str, float]]:
-    """Return the feeds that may be looked at now: those of which the last look succeeded, or none was; and the others, since when."""
+    """Return the feeds due for a poll: those without a failed last poll, and the failed ones with the time since they are due."""
     due = [
         key
         for key, (_, feed) in feeds.items()
@@ -177,13 +177,10 @@ def _is_backing_off(tick: _TickState, key: str) -> bool:
     return quiet_period.backoff_decision(tick.states.get(key), tick.now) is not None
 
 
-# ── looking, in threads ──
-
-
 def _poll_feeds(
     tick: _TickState, queue: PollQueue, feeds: Mapping[str, tuple[District, Feed]], clock: Callable[[], float]
 ) -> PollResults:
-    """List what lies there for each feed whose turn it is, and in the landing base, before all others."""
+    """List the landing zone of each feed in the queue, and before them the landing base."""
 
     def list_entries(key: str) -> Listing:
         return _list_feed(*feeds[key], tick.workspace) if key else _list_base(tick.workspace)
@@ -193,7 +190,7 @@ def _poll_feeds(
 
 
 def _unknown_folders(tick: _TickState, base: PollResult | None, districts: Sequence[District]) -> dict[str, str]:
-    """Note the folders of the landing base that are nobody's; return why it could not be looked at, if so."""
+    """Add notes about unregistered folders in the landing base; return its problem, if it could not be polled."""
     if base is None:
         return {}
     if isinstance(base.outcome, Exception):
@@ -214,11 +211,8 @@ def _list_base(workspace: Workspace) -> Listing:
         return folder.listing()
 
 
-# ── deciding, feed by feed ──
-
-
 def _process_result(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
-    """Take in the look at one feed; whatever is wrong with it is noted, and stays with it."""
+    """Process the poll result of one feed; any error is recorded for this feed only."""
     try:
         if _has_delta_uploads(feed):
             _decide_delta(tick, key, district, feed, result)
@@ -239,7 +233,7 @@ def _process_result(tick: _TickState, key: str, district: District, feed: Feed, 
 
 @dataclass(frozen=True, kw_only=True)
 class _LandedFileSet:
-    """What lies in a landing zone of one set of a feed's files. ``key``: of its state; that of the feed where it has no sets."""
+    """The files of one file set in a landing zone. ``key``: of its state; the feed's key if the format has no file sets."""
 
     key: str
     district_id: str
@@ -254,7 +248,7 @@ class _LandedFileSet:
 
 
 def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listing) -> Iterator[_LandedFileSet]:
-    """Part what lies there by sets: none waits for another. Those that are urgent come first."""
+    """Split a listing by file set, so that no set waits for another. Urgent sets come first."""
     format_ = vendor(feed.format).format
     for file_set in sorted(format_.file_sets, key=lambda found: not found.urgent):
         yield _LandedFileSet(
@@ -270,7 +264,7 @@ def _split_by_file_set(key: str, district: District, feed: Feed, listing: Listin
 def _decide_snapshot(tick: _TickState, landed: _LandedFileSet, result: PollResult) -> None:
     key, listing = landed.key, landed.listing
     if key != _strip_file_set(key):
-        tick.states.pop(_strip_file_set(key), None)  # the look at the feed succeeded: its failures are over
+        tick.states.pop(_strip_file_set(key), None)  # the poll of the feed succeeded: reset its failures
     rules = settle_rules(landed.feed, landed.file_set)
     state, decision = quiet_period.evaluate_listing(
         tick.states.get(key), listing, result.ended_at, rules, listing_started_at=result.started_at
@@ -313,7 +307,7 @@ def _build_request(
 
 
 def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
-    """Return whether what the files refer to, in other sets, was ever published: until then they lie where they are."""
+    """Return whether every file set that this one refers to has been published; until then the files are not imported."""
     needed = vendor(landed.feed.format).format.required_sets(landed.file_set.name)
     feed = (landed.district_id, landed.feed.format)
     return all(tick.workspace.warehouse.base(*feed, name) is not None for name in needed)
@@ -322,10 +316,11 @@ def _is_ready(tick: _TickState, landed: _LandedFileSet) -> bool:
 def _reconcile_with_ledger(
     tick: _TickState, landed: _LandedFileSet, state: quiet_period.FeedState
 ) -> tuple[quiet_period.FeedState, bool]:
-    """Return the state with what the ledger says of the import that was asked for, and whether its upload is parked.
+    """Update the state with the ledger's result of the requested import; also return whether its upload is dead-lettered.
 
-    Again, if it never began, or failed for a reason that may have passed. It began if any did since the listing came to be what it is:
-    a tick that was repeated may have asked before this one did. Who has an answer is not asked about any more.
+    The import is requested again if it never began, or failed with a retryable error. It counts as begun if any import began
+    since the listing last changed: a repeated tick may have requested it earlier. Once there is a result, the ledger is not
+    queried again.
     """
     asked = state.imported_at
     if asked is None or not tick.bounds.retry_seconds <= tick.now - asked < DAY_SECONDS or landed.feed_id in _busy_feeds(tick):
@@ -336,7 +331,7 @@ def _reconcile_with_ledger(
     newest = _newest_import(tick, *landed.feed_id)
     if newest is None or newest["started_at"].timestamp() < state.since:
         return replace(state, imported="", files={}), False
-    if newest["status"] == "running" or is_parked(newest):  # of a run that is gone: the sweep ends it
+    if newest["status"] == "running" or is_parked(newest):  # if its run is dead, `fail_orphaned_runs` ends it
         return state, is_parked(newest)
     if is_retryable(newest):
         return replace(state, imported="", files={}), False

@@ -1,6 +1,7 @@
-"""The sensors that tell people: one that empties the outbox, and one that hears of runs that failed.
+"""Notification sensors: flush the outbox; alert on failed and cancelled runs.
 
-Belongs here: what Dagster needs around ``pipeline.reporting.announce``. Held and rejected imports are failed runs too; what each is, its ledger row says.
+Belongs here: the Dagster side of ``pipeline.reporting.announce``. Held and rejected imports are failed runs too; the ledger row
+has the status.
 """
 
 import json
@@ -17,7 +18,7 @@ from roster_etl.pipeline.reporting.notifications import queue_alert
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RosterError
 
-_SEND_SECONDS = 30.0  # for sending, of the minute that a tick has
+_SEND_SECONDS = 30.0  # for sending, out of the minute that a tick may take
 
 
 @dg.sensor(
@@ -27,7 +28,7 @@ _SEND_SECONDS = 30.0  # for sending, of the minute that a tick has
     description="Sends mail and alerts that are due, and tells of imports whose process was killed before it could.",
 )
 def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Tell of what nobody told of, and send what is due."""
+    """Queue missed reports, and send due messages."""
     workspace = Workspace.open(current_home())
     cursor, told = report_missed_since(workspace, context.cursor)
     if told:
@@ -46,11 +47,11 @@ def outbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 @dg.run_failure_sensor(
     name="failed_runs",
     default_status=dg.DefaultSensorStatus.RUNNING,
-    monitor_all_code_locations=True,  # a run that a command has made names the location of workspace.yaml, whatever this one is called
+    monitor_all_code_locations=True,  # runs of the command line have the location name of workspace.yaml, whatever this one's is
     description="Tells of imports that are held, rejected or failed, and of runs that failed before an import began.",
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
-    """Tell of the import of a run that failed, or of the run."""
+    """Report the import of a failed run, or the run itself."""
     _notify(context)
 
 
@@ -62,7 +63,7 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     description="Ends imports whose run was canceled where no step was at work that could end them.",
 )
 def canceled_runs(context: dg.RunStatusSensorContext) -> None:
-    """End the import of a run that was canceled, and tell of it."""
+    """Fail the import of a cancelled run, and report it."""
     _notify(context)
 
 
@@ -72,9 +73,9 @@ def _notify(context: dg.RunStatusSensorContext) -> None:
 
 
 def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
-    """Tell of the import that a failed run was about, which ends if the run left it running; of the run itself, if none was opened.
+    """Report the import of a failed run, after failing it if the run left it running; the run itself, if it opened none.
 
-    Returns: what was done, in words.
+    Returns: what was done, as text.
     """
     number, where = run.tags.get(IMPORT), f"{run.tags.get(DISTRICT, '?')}/{run.tags.get(FORMAT, '?')}"
     if number is not None:
@@ -98,7 +99,7 @@ def notify_run_failure(workspace: Workspace, run: dg.DagsterRun) -> str:
 
 
 def report_missed_since(workspace: Workspace, cursor: str | None) -> tuple[str, list[int]]:
-    """Tell of imports that ended without a report. Returns what the next look needs, and their numbers."""
+    """Report imports that ended without a report. Returns the next cursor, and their ids."""
     memory = json.loads(cursor) if cursor else None
     before = ReportCursor(last=memory["last"], open=tuple(memory["open"])) if memory else None
     after, told = report_missed_imports(workspace, before)

@@ -1,4 +1,8 @@
-"""Decide what the landing sensor does with uploads of a delta format, which are archived and applied in order."""
+"""Decide about uploads of delta formats, which are archived at once and applied in order.
+
+Belongs here: archiving settled uploads, and requesting the oldest pending one. Does not belong here: full snapshots
+(``landing_watch``).
+"""
 
 from __future__ import annotations
 
@@ -26,9 +30,9 @@ from roster_etl.store.registry.district import District, Feed
 
 
 def _decide_delta(tick: _TickState, key: str, district: District, feed: Feed, result: PollResult) -> None:
-    """Take in what has settled, and ask for the import of the upload that waits longest: of changes, every upload counts.
+    """Archive a settled delta upload, and request the import of the oldest pending one: every delta counts, in order.
 
-    Raises: what went wrong with the landing zone, once the uploads that wait have had their turn.
+    Raises: the landing zone's error, after the pending uploads have been handled.
     """
     problem = result.outcome if isinstance(result.outcome, Exception) else None
     if not isinstance(result.outcome, Exception):
@@ -63,12 +67,12 @@ def _request_oldest_pending(tick: _TickState, key: str, district: District, feed
     )
     again = _import_to_retry(tick, newest) if newest else None
     if newest and is_parked(newest) and (not numbers or not _is_archived(tick, newest)):
-        _add_waiting(tick, "parked", key)  # where its bytes are archived, a newer upload has its turn
+        _add_waiting(tick, "parked", key)  # if its bytes are archived, the next upload is imported
     elif again is None and not numbers:
         return
     elif (district.id, feed.format, "") in _busy_feeds(tick):
         _add_waiting(tick, "running", key)
-    else:  # a run that never began is asked for again, under another name
+    else:  # a run that never began is requested again, under another key
         arrival = numbers[0] if again is None else None
         what = f"arrival/{arrival}" if again is None else f"again/{again}"
         name = f"{key}/{what}/{tick.now // tick.bounds.retry_seconds:.0f}"
@@ -78,7 +82,7 @@ def _request_oldest_pending(tick: _TickState, key: str, district: District, feed
 
 
 def _import_to_retry(tick: _TickState, newest: dict[str, Any]) -> int | None:
-    """Return the newest import if it took an upload over, failed, and is to be tried again before a later upload has its turn."""
+    """Return the newest import if it failed, can be retried from the archive, and its retry is due before later uploads."""
     if not is_retryable(newest) or not _is_archived(tick, newest):
         return None
     ended = newest["finished_at"].timestamp()
@@ -86,7 +90,7 @@ def _import_to_retry(tick: _TickState, newest: dict[str, Any]) -> int | None:
 
 
 def _is_archived(tick: _TickState, row: dict[str, Any]) -> bool:
-    """Return whether the upload of an import can be run again from the archive."""
+    """Return whether the upload of an import can be imported again from the archive."""
     try:
         archived_import(tick.workspace, row["district_id"], row["source"], row["import_id"])
     except (NotArchived, ArchiveError):

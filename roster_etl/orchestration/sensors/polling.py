@@ -1,8 +1,8 @@
-"""Looking at many landing zones within a budget of time: whose turn it is, and what each look found.
+"""Poll many landing zones within a time budget: a fair queue, and one thread per poll.
 
-Belongs here: turns that are fair, and looks in threads of which none can hold up the others. What lies there is listed by the caller's
-function; what follows from it is decided in ``watch``. No Dagster, no landing zone.
-A look cannot be broken off from outside: one that has no answer when the time is over is left behind, and ends by its own deadlines.
+Belongs here: the order of polls, and threads of which none can block the others. Does not belong here: listing a landing zone
+(the caller's function) and deciding what to import (``landing_watch``). No Dagster.
+A poll cannot be cancelled from outside: one without an answer when the time is over is abandoned, and ends by its own timeouts.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from roster_etl.spec.errors import LandingUnavailable
 from roster_etl.store.landing.entries import Entry
 
 Listing = tuple[Entry, ...]
-_SLOW_CHECK_SECONDS = 0.1  # seconds after which a look that has become slow is noticed
-_START_CUTOFF = 0.8  # of the time: what is begun after that would mostly be begun for nothing
+_SLOW_CHECK_SECONDS = 0.1  # seconds between checks for slow polls
+_START_CUTOFF = 0.8  # share of the time after which no poll is begun: it would hardly be answered
 
 
 @dataclass(frozen=True, kw_only=True)
 class PollBudget:
-    """How much is looked at, and how fast. Times in seconds.
+    """The limits of a round of polls. Times in seconds.
 
-    ``seconds``: for all looks together; ``answer_timeout``: what a look must have had before it counts as failed; ``threads``: looks at one time;
-    a look that has not answered for ``slow_after`` frees its place for another, up to ``most`` in all; ``again``: looks at one time at what could
-    not be looked at the last time, beside the others, up to half of ``most``; ``max_feeds``: looked at in one tick.
+    ``seconds``: for all polls together; ``answer_timeout``: time without an answer after which a poll counts as failed;
+    ``threads``: concurrent polls; ``slow_after``: a poll without an answer for this long frees its slot for another, up to
+    ``max_threads`` in all; ``retry_threads``: concurrent polls of feeds whose last poll failed, in addition, up to half of
+    ``max_threads``; ``max_feeds``: polled in one tick.
     """
 
     seconds: float = 5.0
@@ -42,7 +43,7 @@ class PollBudget:
 
     @classmethod
     def for_tick(cls, seconds: float, threads: int = 16) -> PollBudget:
-        """Return the usual pace for a tick that looks for so long, at so many landing zones at one time."""
+        """Return the default budget for a tick that polls for `seconds`, with `threads` concurrent polls."""
         return cls(
             seconds=seconds,
             answer_timeout=min(cls.answer_timeout, 0.6 * seconds),
@@ -55,7 +56,7 @@ class PollBudget:
 
 @dataclass(frozen=True, kw_only=True)
 class PollQueue:
-    """Whose turn it is. ``first``: who was cut off the last time; ``rotation``: round and round; ``again``: those whose last look failed."""
+    """The order of polls. ``first``: cut off the last time; ``rotation``: round robin; ``retries``: failed the last time."""
 
     first: tuple[str, ...] = ()
     rotation: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ class PollQueue:
 
 @dataclass(frozen=True, kw_only=True)
 class PollResult:
-    """What one look found. ``started_at``, ``ended_at``: by our own clock; what was found was so at some time between them."""
+    """The result of one poll, true at some time between ``started_at`` and ``ended_at`` (our own clock)."""
 
     outcome: Listing | Exception
     started_at: float
@@ -73,17 +74,18 @@ class PollResult:
 
 @dataclass(frozen=True, kw_only=True)
 class PollResults:
-    """What came of a turn, in its order. ``cut_off``: begun too late to be answered. Who is in neither was not begun."""
+    """The results of a round, in queue order. ``cut_off``: begun too late to be answered. Keys in neither were not begun."""
 
     by_key: Mapping[str, PollResult]
     cut_off: tuple[str, ...]
 
 
 def build_queue(healthy: Sequence[str], failed: Mapping[str, float], position: Mapping[str, Any], limit: int) -> PollQueue:
-    """Return whose turn it is, of the ring and of those that failed `most` each.
+    """Return the next queue, with at most `limit` keys each from the rotation and from the failed ones.
 
-    Args: healthy: who was looked at without trouble the last time, or never. failed: the others, and since when they are due: who has
-        waited longest comes first. place: where the last turn ended, by `next_position`: nobody is passed over, whoever is slow, comes or goes.
+    Args: healthy: keys whose last poll succeeded, or that were never polled. failed: the others, with the time since they are
+        due; the longest wait comes first. position: from `next_position`, so that no key is skipped, whichever are slow, new or
+        removed.
     """
     there = set(healthy)
     first = [key for key in position.get("first", ()) if key in there]
@@ -96,7 +98,7 @@ def build_queue(healthy: Sequence[str], failed: Mapping[str, float], position: M
 
 
 def next_position(queue: PollQueue, results: PollResults, healthy: Sequence[str]) -> dict[str, Any]:
-    """Return where the next turn begins: with those that were cut off, and then with the first of the ring that was not begun."""
+    """Return where the next round starts: with those cut off, then with the first of the rotation that was not begun."""
     begun = {*results.by_key, *results.cut_off}
     first = [key for key in queue.first if key not in results.by_key] + [key for key in queue.rotation if key in results.cut_off]
     after = next((key for key in queue.rotation if key not in begun), None)
@@ -108,10 +110,10 @@ def next_position(queue: PollQueue, results: PollResults, healthy: Sequence[str]
 def poll(
     queue: PollQueue, list_entries: Callable[[str], Listing], *, budget: PollBudget, clock: Callable[[], float]
 ) -> PollResults:
-    """Look at everyone whose turn it is, as far as the time goes; it returns when that is over, or all have answered.
+    """Run the polls of `queue` until all have answered or the time is over.
 
-    Args: look: lists what lies at a key; it may take as long as it likes, and raise. clock: our own clock, for `PollResult`.
-    Raises: what is no `Exception`.
+    Args: list_entries: lists the landing zone of a key; it may block, and raise. clock: our own clock, for `PollResult`.
+    Raises: what `list_entries` raises, if it is not an `Exception`.
     """
     under_way = _Poll(
         list_entries=list_entries,
@@ -128,7 +130,7 @@ def poll(
 
 @dataclass(frozen=True, kw_only=True)
 class _PendingPoll:
-    """A look without an answer. ``elapsed_at_start``: seconds since the turn began; ``started_at``: the same by our own clock."""
+    """A poll without an answer. ``elapsed_at_start``: seconds since the round began; ``started_at``: by our own clock."""
 
     elapsed_at_start: float
     started_at: float
@@ -137,7 +139,7 @@ class _PendingPoll:
 
 @dataclass(kw_only=True)
 class _Poll:
-    """The looks of one turn."""
+    """The polls of one round."""
 
     list_entries: Callable[[str], Listing]
     budget: PollBudget
@@ -151,7 +153,7 @@ class _Poll:
     def __post_init__(self) -> None:
         workers = max(self.budget.threads, self.budget.max_threads) + max(
             self.budget.retry_threads, self.budget.max_threads // 2
-        )  # each look has one at once
+        )  # enough for all polls that may run at once
         self.pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="look")
         self.start = time.monotonic()
         self.order = (*self.first_attempts, *self.retries)
@@ -183,7 +185,7 @@ class _Poll:
         self._start_kind(self.retries, is_retry=True, slots=self.budget.retry_threads, limit=self.budget.max_threads // 2)
 
     def _start_kind(self, queue: deque[str], *, is_retry: bool, slots: int, limit: int) -> None:
-        """Begin looks of one kind: so many at a time, those that have become slow not counted, and never more than `most`."""
+        """Start polls of one kind: up to `slots` that are not slow, and never more than `limit` in all."""
         now = self._elapsed()
         mine = [found for found in self.pending.values() if found.is_retry is is_retry]
         busy, under_way = sum(now - found.elapsed_at_start < self.budget.slow_after for found in mine), len(mine)
@@ -203,7 +205,7 @@ class _Poll:
         self.answers.put((key, found, self.clock()))
 
     def _collect_answers(self, timeout: float) -> None:
-        """Take in the answers that are there, and wait for one at most so long."""
+        """Process the available answers, waiting for the first at most `timeout` seconds."""
         try:
             answer = self.answers.get(timeout=timeout) if timeout else self.answers.get_nowait()
             while True:

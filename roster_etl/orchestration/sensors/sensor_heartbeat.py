@@ -1,6 +1,6 @@
-"""When the sensors ticked last, from Dagster's own storage in a home.
+"""The last tick of each sensor, from Dagster's own storage in a home.
 
-Belongs here: asking, without loading the code location.
+Belongs here: the query, without loading the code location.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dagster._core.definitions.run_request import InstigatorType
 
 
 def last_ticks(home: Path) -> dict[str, float]:
-    """Return when each sensor ticked last, in seconds since 1970; none where Dagster never ran in `home`."""
+    """Return the time of each sensor's last tick, in seconds since 1970; empty if Dagster never ran in `home`."""
     if not (home / "dagster.yaml").exists():
         return {}
     found: dict[str, float] = {}

@@ -1,4 +1,7 @@
-"""State of one tick of the landing sensor: bounds, requests, and what is known of each feed."""
+"""State of one tick of the landing sensor: limits, requests, and the state of each feed.
+
+Belongs here: the data shared by ``landing_watch`` and ``pending_changes``. Does not belong here: their decisions.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,10 @@ ReadBusyFeeds = Callable[[], set[tuple[str, str, str]]]
 
 @dataclass(frozen=True, kw_only=True)
 class TickLimits:
-    """How much one tick may do. ``poll_budget``: of looking; ``max_ledger_queries``: questions to the ledger; ``retry_seconds``: before a run that came to
-    nothing is asked for again.
+    """The limits of one tick.
+
+    ``requests``: runs requested; ``poll_budget``: for polling; ``max_ledger_queries``: ledger queries; ``retry_seconds``: delay
+    before a run without a result is requested again.
     """
 
     requests: int = 25
@@ -36,11 +41,11 @@ class TickLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest:
-    """An import that is to be started. ``key`` is another for every arrival, also of the same content; ``stale``: files older than the rest.
+    """An import to start. ``key``: unique per arrival, also of equal content; ``stale``: files older than the rest.
 
-    ``file_set``: the set of the format's files that has arrived; ``received_at``: when it was first seen as it is (ISO, UTC).
-    ``arrival``: the upload was taken in, and waits under this number; ``archived``: an import took it over and failed; neither: it lies in
-    the landing zone.
+    ``file_set``: the file set that has arrived; ``received_at``: when it was first seen unchanged (ISO, UTC). ``arrival``: number
+    of the pending upload; ``archived``: failed import whose archived upload is imported again; neither: the upload is in the
+    landing zone.
     """
 
     district_id: str
@@ -68,14 +73,16 @@ WAIT_REASON_TEXTS = {
 }
 
 
-_MAX_NAMES, _MAX_PROBLEM_CHARS = 5, 300  # feeds that a summary names of each kind; characters of a problem that are kept
+_MAX_NAMES, _MAX_PROBLEM_CHARS = 5, 300  # feeds listed per kind in a summary; stored characters of a problem
 
 
 @dataclass(frozen=True, kw_only=True)
 class LandingTickResult:
-    """What came of one tick. ``notes``: what is new that a person should hear of; ``waiting``: the feeds that wait, by reason;
-    ``problems``: what hinders a look, by feed (or file of the registry), also where nobody looked because it is too soon to try again.
-    ``polled``: how many feeds were, and ``remaining`` how many more would have been: the next ticks begin with them.
+    """The result of one tick.
+
+    ``notes``: news for people; ``waiting``: waiting feeds, by reason; ``problems``: poll errors by feed (or registry file), also
+    of feeds that back off and were not polled. ``polled``: number of feeds polled; ``remaining``: number left for the next ticks,
+    which begin with them.
     """
 
     requests: tuple[ImportRequest, ...]
@@ -89,12 +96,12 @@ class LandingTickResult:
 
     @property
     def waiting_counts(self) -> dict[str, int]:
-        """How many feeds wait, by reason."""
+        """The number of waiting feeds, by reason."""
         return {reason: len(keys) for reason, keys in self.waiting.items()}
 
     @property
     def summary(self) -> str:
-        """A few sentences for people: what is wrong first, and of whom, then what is imported and what waits for what."""
+        """The result in a few sentences: problems first, then requested imports, then waiting feeds by reason."""
         said = (
             [f"Cannot be looked at: {_shorten_list([f'{key} ({text})' for key, text in self.problems.items()])}."]
             if self.problems
@@ -121,7 +128,7 @@ def _shorten_list(names: Sequence[str]) -> str:
 
 @dataclass(kw_only=True)
 class _TickState:
-    """One tick under way."""
+    """The mutable state of a running tick."""
 
     workspace: Workspace
     now: float
@@ -141,7 +148,7 @@ class _TickState:
 
 @dataclass(frozen=True, kw_only=True)
 class _SettledUpload:
-    """An upload that could be imported now. ``since``: when it was first seen as it is; ``next_state``: the feed's state once it is asked for."""
+    """An upload ready to import. ``since``: when it was first seen unchanged; ``next_state``: the feed's, once requested."""
 
     key: str
     since: float
@@ -150,14 +157,14 @@ class _SettledUpload:
 
 
 def settle_rules(feed: Feed, file_set: FileSet | None = None) -> quiet_period.QuietPeriodRules:
-    """Return how long a set of the feed's files (the first one unless given) waits for what.
+    """Return the waiting times of a feed's file set (default: the first).
 
     Raises: UnknownVendor, UnknownOption, BadOption, BadReplacements.
     """
     format_ = vendor(feed.format).format
     chosen = file_set or format_.file_sets[0]
     values = resolve_options(format_, feed.options)
-    check_replacements(format_, feed.replacements)  # a run could do nothing but fail, again and again
+    check_replacements(format_, feed.replacements)  # else every run would fail
 
     def seconds(name: str) -> float:
         value = values[chosen.option(name)]
@@ -173,7 +180,7 @@ def settle_rules(feed: Feed, file_set: FileSet | None = None) -> quiet_period.Qu
 
 
 def _was_requested_recently(tick: _TickState, state: quiet_period.FeedState | None) -> bool:
-    """Return whether an import was asked for within a day: the ledger need not be asked about all others in each tick."""
+    """Return whether an import was requested within a day; for older ones the ledger is not queried in each tick."""
     return state is not None and state.imported_at is not None and tick.now - state.imported_at < DAY_SECONDS
 
 

@@ -1,7 +1,7 @@
-"""What killed processes left: imports that run in the ledger, and runs that are STARTED in Dagster, which would block their districts.
+"""Fail imports and Dagster runs whose worker is dead, so that they stop blocking their district.
 
-Belongs here: ending both, at every tick of the sensor and so at the start of the daemon. A run whose import this home did not begin is left
-to the home that did; one that was killed before it began an import, to ``run_monitoring.max_runtime_seconds``.
+Belongs here: ending both, at every tick of the sensor and so at the start of the daemon. A run whose import another home began is
+left to that home; one killed before it began an import is left to ``run_monitoring.max_runtime_seconds``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import Abandoned, fail_orpha
 from roster_etl.pipeline.workspace import Workspace
 
 _ACTIVE_STATUSES = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_RECENT_IMPORTS = 5  # imports of a feed among which that of a run that is at work must be
+_RECENT_IMPORTS = 5  # the import of a running run is among this many newest ones of its feed
 
 
 def fail_orphaned_runs(workspace: Workspace, instance: dg.DagsterInstance) -> list[int]:
-    """End imports of this home whose process is gone, and their runs. Returns the imports."""
+    """Fail imports of this home whose process is dead, and their runs. Returns the imports."""
     gone = fail_orphaned_imports(workspace)
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ACTIVE_STATUSES)):
         number = _orphaned_import_id(workspace, run, gone)
@@ -27,7 +27,7 @@ def fail_orphaned_runs(workspace: Workspace, instance: dg.DagsterInstance) -> li
 
 
 def _orphaned_import_id(workspace: Workspace, run: dg.DagsterRun, failed_imports: list[int]) -> int | None:
-    """Return the import of a run if its process is known to be gone."""
+    """Return the import of a run if its process is known to be dead."""
     district_id, source = run.tags.get(DISTRICT), run.tags.get(FORMAT)
     if district_id is None or source is None:
         return None

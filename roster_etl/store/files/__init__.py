@@ -1,1 +1,1 @@
-"""Folders and objects at rest: local folders, object stores, temporary folders, credentials."""
+"""File storage: local folders, object stores, temporary folders, credentials."""

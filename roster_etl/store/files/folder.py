@@ -1,8 +1,8 @@
-"""A folder of ours behind a path or any fsspec URL: written atomically, readable by nobody else.
+"""A private folder behind a path or any fsspec URL, with atomic writes.
 
-Belongs here: reading, writing, listing and removing files by safe relative names, and how it is done on this machine's disks.
-Does not belong here: what lies behind a URL (``objects``), what the files mean (``archive``, ``frames``, ``districts``), or folders of
-others (``landing``).
+Belongs here: reading, writing, listing and removing files by safe relative names, and the implementation for local disks.
+Does not belong here: the implementation for URLs (``object_store``), the meaning of the files (``archive``, ``staging_frames``,
+``registry``), or folders of districts (``landing``).
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files.object_store import CHUNK_SIZE, ObjectFolder
 from roster_etl.store.files.urls import local_path, redact
 
-PART_SECONDS = 86_400.0  # no file takes a day to be written
+PART_SECONDS = 86_400.0  # no file takes a day to write
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 def require_safe_name(name: str) -> str:
-    """Return `name` if it is a plain relative path: segments of letters, digits, ``.``, ``_``, ``-``. Raises UnsafePath."""
+    """Return `name` if it is a safe relative path: segments of letters, digits, ``.``, ``_``, ``-``. Raises UnsafePath."""
     if not all(_SEGMENT.fullmatch(segment) for segment in name.split("/")):
         raise UnsafePath(name=name)
     return name
 
 
 def create_private_folder(folder: Path) -> None:
-    """Create `folder` and what is missing above it, each 0700; folders that exist keep their mode."""
+    """Create `folder` and its missing parents, each with mode 0700; existing folders keep their mode."""
     for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def create_private_file(path: Path) -> BinaryIO:
-    """Open a new file for writing, 0600 from its first moment. Raises FileExistsError."""
+    """Create a file for writing, with mode 0600 from the start. Raises FileExistsError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     return os.fdopen(os.open(path, flags, 0o600), "wb")
 
@@ -57,7 +57,7 @@ class Folder:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder of this machine, or mounted here: then it can be locked."""
+        """Whether it is a folder of this machine, or mounted here, and so can be locked."""
         return self._objects is None
 
     def read(self, name: str) -> bytes:
@@ -65,13 +65,13 @@ class Folder:
         return self._objects.read(require_safe_name(name)) if self._objects else self._resolve(name).read_bytes()
 
     def read_chunks(self, name: str) -> Iterator[bytes]:
-        """Open `name`, and return its bytes a piece at a time: for files that are too large for memory. Raises FileNotFoundError."""
+        """Open `name` and return its bytes in chunks, for files too large for memory. Raises FileNotFoundError."""
         if self._objects:
             return self._objects.read_chunks(require_safe_name(name))
         return _read_chunks(self._resolve(name).open("rb"))
 
     def read_all(self, names: Sequence[str]) -> Mapping[str, bytes]:
-        """Return the bytes of each of `names` that is there; an object store is asked for many at a time."""
+        """Return the bytes of each of `names` that exists; an object store is read with concurrent requests."""
         if self._objects:
             return self._objects.read_all([require_safe_name(name) for name in names])
         found = {}
@@ -81,17 +81,18 @@ class Folder:
         return found
 
     def write(self, name: str, content: bytes | memoryview) -> None:
-        """Write `content` under `name`, as a whole or not at all, replacing what was there."""
+        """Write `content` to `name` atomically, replacing an existing file."""
         if self._objects:
             self._objects.write(require_safe_name(name), bytes(content))
         else:
             self.write_with(name, lambda out: out.write(content))
 
     def write_with(self, name: str, fill: Callable[[BinaryIO], Any], *, durable: bool = True) -> None:
-        """Let `fill` write into a new file, then put it under `name`, as a whole or not at all.
+        """Let `fill` write a new file, then move it to `name` atomically.
 
-        `durable`: wait until the disk has it; what can be made again need not. For an object store it is filled in memory first.
-        Raises: FolderUnavailable, StoreUnavailable, StoreRefused: it cannot be written; nothing was.
+        `durable`: flush to disk before returning; not needed for what can be rebuilt. For an object store the file is built in
+        memory first.
+        Raises: FolderUnavailable, StoreUnavailable, StoreRefused: it cannot be written; `name` is unchanged.
         """
         if self._objects:
             buffer = io.BytesIO()
@@ -103,7 +104,7 @@ class Folder:
             _write_local(path, path.with_name(f"{path.name}.{secrets.token_hex(6)}.part"), fill, durable=durable)
 
     def put(self, name: str, path: Path) -> None:
-        """Copy the local file `path` under `name`, as a whole or not at all, a piece at a time. Raises as `write_with`."""
+        """Copy the local file `path` to `name` atomically, in chunks. Raises as `write_with`."""
         if self._objects:
             self._objects.put(require_safe_name(name), path)
             return
@@ -111,10 +112,11 @@ class Folder:
             self.write_with(name, lambda out: shutil.copyfileobj(found, out, CHUNK_SIZE))
 
     def claim(self, name: str, content: bytes) -> bool:
-        """Write `content` under `name` unless somebody has before; of many who ask at once at most one is told True.
+        """Write `content` to `name` unless it exists; of concurrent callers at most one gets True.
 
-        An object store has no exclusive creation that all of them know: each writes an object of its own (``name.<token>``) and looks
-        whether there is another. Two at the same moment may see each other, and then neither has it. What did not win is removed.
+        Object stores have no common operation for exclusive creation. There, each caller writes an object of its own
+        (``name.<token>``) and checks for others. Two at the same moment may see each other, and then both get False. The losers'
+        objects are removed.
         """
         if self._objects:
             own = f"{require_safe_name(name)}.{secrets.token_hex(6)}"
@@ -135,10 +137,10 @@ class Folder:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Let one process at a time read and write here, as far as all of them ask; only for a folder that is local."""
+        """Hold an advisory lock on the folder for the block; local folders only."""
         assert self._path is not None
         create_private_folder(self._path)
-        lock = os.open(self._path, os.O_RDONLY)  # the folder itself, so that nothing lies in it for this
+        lock = os.open(self._path, os.O_RDONLY)  # lock the folder itself, so that no lock file is needed
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -146,18 +148,18 @@ class Folder:
             os.close(lock)
 
     def exists(self, name: str) -> bool:
-        """Return whether there is a file or folder `name`."""
+        """Return whether a file or folder `name` exists."""
         return self._objects.exists(require_safe_name(name)) if self._objects else self._resolve(name).exists()
 
     def size(self, name: str) -> int | None:
-        """Return the size of `name` in bytes, None if it is not there."""
+        """Return the size of `name` in bytes, None if it does not exist."""
         if self._objects:
             return self._objects.size(require_safe_name(name))
         path = self._resolve(name)
         return path.stat().st_size if path.exists() else None
 
     def names(self, name: str = "") -> tuple[str, ...]:
-        """Return the names of files and folders right under `name`, sorted; none if it is not there."""
+        """Return the names of the direct children of `name`, sorted; empty if it does not exist."""
         if self._objects:
             return self._objects.names(require_safe_name(name) if name else "")
         try:
@@ -166,9 +168,9 @@ class Folder:
             return ()
 
     def all_files(self) -> Iterator[tuple[str, bool]]:
-        """Yield every file below by its name, and whether it is a plain one: no link, pipe or socket. No link is followed.
+        """Yield every file below by name, and whether it is a regular file (no link, pipe or socket). Links are not followed.
 
-        The names are as they are found, not all of them safe. Raises OSError: a folder cannot be read.
+        Names are returned as found and may be unsafe. Raises OSError: a folder cannot be read.
         """
         if self._objects:
             yield from ((name, True) for name in self._objects.all_names())
@@ -197,7 +199,7 @@ class Folder:
         os.replace(source, target)
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder with all that is in it; nothing happens if it is not there."""
+        """Remove a file, or a folder with its content; does nothing if it does not exist."""
         if self._objects:
             self._objects.remove(require_safe_name(name))
             return
@@ -205,7 +207,7 @@ class Folder:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def probe(self) -> None:
-        """Find out whether a store behind a URL lets us write, read and remove. Raises StoreRefused, StoreUnavailable."""
+        """Check that the store behind a URL allows writing, reading and removing. Raises StoreRefused, StoreUnavailable."""
         if self._objects:
             name = f"probe.{secrets.token_hex(6)}"
             self._objects.write(name, b"")
@@ -213,21 +215,21 @@ class Folder:
             self._objects.remove(name)
 
     def remove_partial_files(self, older_than: float = PART_SECONDS) -> int:
-        """Remove files that a killed process was still writing: temporary names of more than `older_than` seconds ago. Returns how many."""
+        """Remove partial files (temporary names) older than `older_than` seconds, and return how many there were."""
         before, removed = time.time() - older_than, 0
         for name in self._partial_files():
-            with suppress(FileNotFoundError):  # written to its end, at this moment
+            with suppress(FileNotFoundError):  # its writer finished it at this moment
                 if self.modified_at(name) < before:
                     self.remove(name)
                     removed += 1
         return removed
 
     def _partial_files(self) -> list[str]:
-        """Return the temporary names; an object store has none, since it shows an object only when it is whole."""
+        """Return the temporary names; none in an object store, which lists only complete objects."""
         return [] if self._path is None else [path.relative_to(self._path).as_posix() for path in self._path.rglob("*.part")]
 
     def local_file(self, name: str) -> Path | None:
-        """Return the local path of `name`, None where the folder is not a local one."""
+        """Return the local path of `name`, None if the folder is not local."""
         return self._resolve(name) if self.is_local else None
 
     def _resolve(self, name: str) -> Path:
@@ -243,7 +245,7 @@ def _read_chunks(file: BinaryIO) -> Iterator[bytes]:
 
 @contextmanager
 def _translate_os_errors(where: str) -> Iterator[None]:
-    """Say of an error of the system where it was and what it means."""
+    """Translate OS errors into errors of ours that name the place and the cause."""
     try:
         yield
     except OSError as error:

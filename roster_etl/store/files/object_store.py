@@ -1,9 +1,9 @@
-"""A folder of ours behind an fsspec URL: an object store, or anything else that fsspec can reach.
+"""A private folder behind an fsspec URL: an object store, or anything else that fsspec can reach.
 
-Belongs here: reading, writing, listing and removing, with no more than every object store promises: one object is replaced as a whole or
-not at all, and who lists afterwards sees it. No rename is relied on, no lock, no append, no listing that was made before.
-Does not belong here: folders of this machine (``folder``), landing zones (``remote``), credentials: the library of each kind of store
-takes them from the environment or from files of its own.
+Belongs here: reading, writing, listing and removing, based only on what every object store guarantees: an object is replaced
+atomically, and a listing after a write includes it. No rename, lock, append or cached listing is used.
+Does not belong here: local folders (``folder``), landing zones (``landing.remote``), or credentials, which each store's library
+takes from the environment or from its own files.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from roster_etl.spec.errors import SettingsError, StoreRefused, StoreUnavailable
 from roster_etl.store.files.urls import has_password, redact, scheme
 
 CHUNK_SIZE = 1 << 20
-"""How many bytes are in memory at once where a file is read a piece at a time."""
+"""Bytes in memory at once when a file is read in chunks."""
 _BUCKETS = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"})
-"""Stores that have no folders: where something is not found on writing, the bucket is missing, and it is not ours to create."""
+"""Stores without folders: "not found" on writing means that the bucket is missing, and we do not create buckets."""
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 _CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError")
 
 
 class ObjectFolder:
-    """The objects below a URL. Names are those that ``Folder`` has found safe."""
+    """The objects below a URL. Names have been validated by ``Folder``."""
 
     def __init__(self, url: str) -> None:
-        """Prepare for the store at `url`; nothing is opened yet. Raises SettingsError: SFTP, a password in it, or nothing that reads it."""
+        """Prepare for the store at `url` without connecting. Raises SettingsError: SFTP, a password in the URL, or no library."""
         self.where = redact(url)
         _reject_unsupported_url(url, self.where)
-        import fsspec  # local folders do without
+        import fsspec  # local folders do not need it
 
         try:
-            # A listing that is kept would not show what another host has written since.
+            # A cached listing would not show what another host has written since.
             self._fs, self._root = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise SettingsError(where=self.where, problem=install_hint(url, error)) from None
@@ -47,7 +47,7 @@ class ObjectFolder:
             return content
 
     def read_chunks(self, name: str) -> Iterator[bytes]:
-        """Open `name`, and return its bytes a piece at a time. Raises as `read`, at once or on the way."""
+        """Open `name` and return an iterator over its bytes in chunks. Raises as `read`, at once or while iterating."""
         with translate_store_errors(self.where):
             return self._read_chunks(self._fs.open(self._object_path(name), "rb"))
 
@@ -61,7 +61,7 @@ class ObjectFolder:
                 yield piece
 
     def read_all(self, names: Sequence[str]) -> Mapping[str, bytes]:
-        """Return the bytes of each of `names` that is there: many at a time, where the store can."""
+        """Return the bytes of each of `names` that exists, with concurrent requests where the store supports them."""
         if not names:
             return {}
         with translate_store_errors(self.where):
@@ -72,11 +72,11 @@ class ObjectFolder:
         return {name: found[path] for name in names if isinstance(found.get(path := self._object_path(name)), bytes)}
 
     def write(self, name: str, content: bytes) -> None:
-        """Put `content` under `name` as one object: stores replace an object as a whole. Raises StoreUnavailable, StoreRefused."""
+        """Write `content` to `name` as one object, atomically. Raises StoreUnavailable, StoreRefused."""
         self._put(self._object_path(name), lambda target: self._fs.pipe_file(target, content))
 
     def put(self, name: str, path: Path) -> None:
-        """Copy the local file `path` under `name` as one object, which is seen when it is whole. Raises as `write`."""
+        """Copy the local file `path` to `name` as one object, which is visible only when complete. Raises as `write`."""
         self._put(self._object_path(name), lambda target: self._fs.put_file(str(path), target))
 
     def _put(self, target: str, put: Callable[[str], Any]) -> None:
@@ -98,16 +98,16 @@ class ObjectFolder:
             put(target)
 
     def size(self, name: str) -> int | None:
-        """Return the size of `name` in bytes (0 or None: of a folder), None if it is not there."""
+        """Return the size of `name` in bytes (0 or None for a folder), None if it does not exist."""
         info = self._info(name)
         return None if info is None else int(info.get("size") or 0)
 
     def exists(self, name: str) -> bool:
-        """Return whether there is an object `name`, or anything below it."""
+        """Return whether an object `name`, or any object below it, exists."""
         return self._info(name) is not None
 
     def names(self, name: str) -> tuple[str, ...]:
-        """Return the names right under `name` (empty: the root), sorted; none if nothing is there."""
+        """Return the names of the direct children of `name` (empty: the root), sorted; empty if it does not exist."""
         folder = self._object_path(name) if name else self._root
         try:
             with translate_store_errors(self.where):
@@ -119,7 +119,7 @@ class ObjectFolder:
         return tuple(sorted({entry.rsplit("/", 1)[-1] for entry in inside if entry.strip("/") != folder.strip("/")}))
 
     def all_names(self) -> Iterator[str]:
-        """Yield the names of all objects; none if nothing is there."""
+        """Yield the names of all objects."""
         with translate_store_errors(self.where):
             found = self._fs.find(self._root)
         start = len(self._root.strip("/")) + 1
@@ -133,14 +133,14 @@ class ObjectFolder:
             return when.timestamp()
 
     def move(self, name: str, to: str) -> None:
-        """Put the object `name` under `to`, then remove it: whoever is killed in between leaves both."""
+        """Copy the object `name` to `to`, then remove it; a process killed in between leaves both."""
         self.write(to, self.read(name))
         self.remove(name)
 
     def remove(self, name: str) -> None:
-        """Remove an object, or all below `name`; nothing happens if it is not there."""
+        """Remove an object, or all objects below `name`; does nothing if it does not exist."""
         if self.exists(name):
-            with suppress(FileNotFoundError), translate_store_errors(self.where):  # another host removes it at this moment
+            with suppress(FileNotFoundError), translate_store_errors(self.where):  # another host removed it at this moment
                 self._fs.rm(self._object_path(name), recursive=True)
 
     def _info(self, name: str) -> Mapping[str, Any] | None:
@@ -164,7 +164,7 @@ def _reject_unsupported_url(url: str, where: str) -> None:
 
 
 def install_hint(url: str, error: Exception) -> str:
-    """Return in words why nothing here reads `url`, and what to install."""
+    """Return why `url` cannot be read here, and what to install."""
     extra = _EXTRAS.get(scheme(url))
     if isinstance(error, ImportError) and extra:
         return f"what reads {scheme(url)}:// is not installed; `pip install 'roster-etl[{extra}]'`"
@@ -173,7 +173,7 @@ def install_hint(url: str, error: Exception) -> str:
 
 @contextmanager
 def translate_store_errors(where: str) -> Iterator[None]:
-    """Turn a store's errors into ours. Their texts are left out: some quote requests, and those are signed."""
+    """Translate a store's errors into ours. Their texts are omitted: some quote signed requests."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,6 @@
-"""Secrets that settings name: the content of a private file, or a variable of the environment.
+"""Secrets that settings refer to: the content of a private file, or an environment variable.
 
-Belongs here: reading one, and refusing a file that others can read. A secret stands in no message.
+Belongs here: reading a secret, and rejecting a file that others can read. No message contains a secret.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from roster_etl.spec.errors import SettingsError
 
 
 def read_secret(where: str, *, file: str, variable: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return the secret in `file`, else in the environment's `variable`. ``where``: the settings' table, for messages.
+    """Return the secret in `file`, else in the environment `variable`. ``where``: the settings' table, for messages.
 
-    Raises: SettingsError: neither is named, the file cannot be read, or not by its owner alone; the variable is not set.
+    Raises: SettingsError: neither is named, the file cannot be read or is readable by others, or the variable is not set.
     """
     if file:
         return _content(where, Path(file))

@@ -1,6 +1,6 @@
-"""Private temporary folders: where an upload lies while it is read, and how what a killed process left is swept.
+"""Private temporary folders for uploads while they are read, and the removal of those that killed processes left.
 
-Belongs here: making, locking and sweeping them. Does not belong here: what is put there.
+Belongs here: creating, locking and removing them. Does not belong here: their content.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _LOCK = ".lock"
 
 @contextmanager
 def scratch_folder(scratch: Path) -> Iterator[Path]:
-    """Make a private (0700) folder under `scratch`, and remove it with all its files at the end.
+    """Create a private (0700) folder under `scratch`, and remove it with its content when the block ends.
 
-    It is locked while its process lives, so that `remove_orphaned_folders` of another process leaves it alone.
+    It is locked while its process lives, so that `remove_orphaned_folders` in another process skips it.
     """
     create_private_folder(scratch)
     folder = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
@@ -36,7 +36,7 @@ def scratch_folder(scratch: Path) -> Iterator[Path]:
 
 
 def remove_orphaned_folders(scratch: Path) -> int:
-    """Remove the folders of processes that are gone; call it at start-up. Returns how many there were."""
+    """Remove the folders of dead processes, and return how many there were; call it at start-up."""
     folders = [folder for folder in scratch.glob("upload-*") if folder.is_dir() and not folder.is_symlink()]
     return sum(_remove_if_orphan(folder) for folder in folders)
 
@@ -45,7 +45,7 @@ def _remove_if_orphan(folder: Path) -> bool:
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR)
     except OSError:
-        return False  # being made, or being removed, at this moment
+        return False  # being created, or being removed, at this moment
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)

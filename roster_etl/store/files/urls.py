@@ -1,4 +1,4 @@
-"""URLs and file names as people may see them: without passwords, without characters that a log would choke on.
+"""Display forms of URLs and file names: without passwords and without control characters.
 
 Belongs here: pure functions over the text of a URL or a name. Does not belong here: opening anything.
 """
@@ -21,12 +21,12 @@ def redact(url: str) -> str:
 
 
 def has_password(url: str) -> bool:
-    """Return whether a password stands in `url`."""
+    """Return whether `url` contains a password."""
     return _USERINFO.search(url) is not None
 
 
 def is_url(text: str) -> bool:
-    """Return whether `text` names a scheme (``sftp://…``); a plain path does not."""
+    """Return whether `text` starts with a scheme (``sftp://…``); a plain path does not."""
     return _SCHEME.match(text) is not None
 
 
@@ -37,7 +37,7 @@ def scheme(text: str) -> str:
 
 
 def local_path(text: str) -> Path | None:
-    """Return the local path that `text` (a path or a ``file://`` URL) names, None for any other URL."""
+    """Return the local path for `text` (a path or a ``file://`` URL), None for any other URL."""
     if not is_url(text):
         return Path(text).expanduser()
     return Path(text.split("://", 1)[1]) if scheme(text) in ("file", "local") else None
@@ -49,6 +49,6 @@ def join(base: str, name: str) -> str:
 
 
 def printable_name(name: str) -> str:
-    """Return a file name as it can be stored and printed: bytes that are not UTF-8 and control characters as escapes."""
+    """Return a file name that can be stored and printed: bytes that are not UTF-8 and control characters are escaped."""
     readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], readable)

@@ -1,5 +1,5 @@
-"""Landing zones: list an upload where it is, and fetch private copies of it that are consistent.
+"""Landing zones: list an upload in place, and fetch consistent private copies of it.
 
-Belongs here: what listing and fetching mean, over local folders, SFTP and fsspec, and uploads in folders and zips. Nothing is ever
-deleted, moved or written there.
+Belongs here: listing and fetching over local folders, SFTP and fsspec, for uploads in folders and zips. Landing zones are
+read-only: nothing is deleted, moved or written there.
 """

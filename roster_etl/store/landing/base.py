@@ -1,4 +1,8 @@
-"""The interface of a landing folder."""
+"""The interface of a landing folder, and the fetch that all implementations share.
+
+Belongs here: size limits, double reading, and the check for changes meanwhile. Does not belong here: how a back end lists and
+reads.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from roster_etl.store.settings import Limits
 Sink = Callable[[bytes], Any]
 
 
-BLOCK = 1 << 20  # bytes read at a time
+BLOCK = 1 << 20  # bytes per read
 
 
 class Landing(ABC):
@@ -28,7 +32,7 @@ class Landing(ABC):
         self._limits = limits
 
     def listing(self) -> tuple[Entry, ...]:
-        """Return what lies in the folder, sorted by name, without litter; links and sub-folders are not ``regular``.
+        """Return the entries of the folder, sorted by name, without OS junk files; links and subfolders are not ``regular``.
 
         Raises: LandingNotFound, LandingUnavailable, UploadTooLarge.
         """
@@ -40,14 +44,14 @@ class Landing(ABC):
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
     def find(self, address: str) -> Entry | None:
-        """Return the entry that the other side spells `address`, None if there is none. Raises as `listing`."""
+        """Return the entry with this `address` (its name on the server), None if there is none. Raises as `listing`."""
         return next((entry for entry in self._list() if entry.address == address), None)
 
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
-        """Copy `entry` to the new private file `to`, and prove that it stood still.
+        """Copy `entry` to the new private file `to`, and verify that it did not change meanwhile.
 
-        It is read twice; both readings must be the same bytes, of the size that was listed, and the entry must be unchanged afterwards.
-        Raises: UploadMoved (try again later), UploadTooLarge, LandingUnavailable.
+        It is read twice. Both reads must return the same bytes, of the listed size, and the entry must be unchanged afterwards.
+        Raises: UploadMoved (try again later), UploadTooLarge, LandingUnavailable; LandingError: not a regular file.
         """
         if not entry.regular:
             raise LandingError(where=self.where, problem=f"{entry.name} is not a regular file")
@@ -78,7 +82,7 @@ class Landing(ABC):
         def take(block: bytes) -> None:
             nonlocal size
             size += len(block)
-            if size > entry.size:  # it grows; no need to follow it to its end
+            if size > entry.size:  # the file is growing; no need to read to its end
                 raise UploadMoved(where=self.where, name=entry.name)
             digest.update(block)
             if sink is not None:

@@ -1,6 +1,6 @@
-"""What lies in an upload: entries of a listing, and the private copies that were fetched of them.
+"""The members of an upload: entries of a listing, and private copies that were fetched.
 
-Belongs here: these two shapes, and which entries are litter. Does not belong here: how they are listed or fetched.
+Belongs here: these two data classes, and which entries are OS junk files. Does not belong here: listing or fetching.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ _OS_JUNK = re.compile(
 class Entry:
     """One entry of a listing. ``size`` in bytes, ``mtime`` in seconds since 1970 (0: unknown).
 
-    ``name`` can be shown and stored; ``address`` is the name as the other side spells it. Links, folders, devices and the
-    like are not ``regular``: they are reported, never followed.
+    ``name`` is safe to show and store; ``address`` is the name as the server spells it. Links, folders, devices and the like are
+    not
+    ``regular``: they are reported, never followed.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedFile:
-    """A private copy (0600) of an entry: ``sha256`` and ``size`` are those of the bytes as they were uploaded."""
+    """A private copy (0600) of an entry; ``sha256`` and ``size`` (bytes) are those of the file as uploaded."""
 
     entry: Entry
     path: Path
@@ -51,10 +52,10 @@ class FetchedFile:
         return self.entry.name
 
     def read(self) -> bytes:
-        """Return the bytes."""
+        """Return the content."""
         return self.path.read_bytes()
 
 
 def is_os_junk(name: str) -> bool:
-    """Return whether an operating system left `name` behind, so that nobody needs to hear of it."""
+    """Return whether `name` is a junk file of an operating system, which is ignored without a finding."""
     return _OS_JUNK.search(name) is not None

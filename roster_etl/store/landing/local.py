@@ -1,4 +1,7 @@
-"""A landing folder on a local disk."""
+"""A landing folder on a local disk.
+
+Belongs here: listing and reading without following links. Does not belong here: our own folders (``files.folder``).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from roster_etl.store.settings import Limits
 
 
 class LocalLanding(Landing):
-    """A folder of this machine, or one file of it. Links are not followed, not even ones that appear after the listing."""
+    """A local folder. Links are not followed, not even ones that appear after the listing."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         super().__init__(str(folder), limits)
@@ -27,7 +30,7 @@ class LocalLanding(Landing):
         try:
             with os.scandir(self._folder) as found:
                 for item in found:
-                    with suppress(FileNotFoundError):  # gone since: then it is not listed
+                    with suppress(FileNotFoundError):  # removed since: not listed
                         yield _local_entry(item.name, item.stat(follow_symlinks=False))
         except FileNotFoundError:
             raise LandingNotFound(where=self.where) from None
@@ -47,7 +50,7 @@ class LocalLanding(Landing):
         except FileNotFoundError:
             raise LandingNotFound(where=self.where) from None
         except OSError as error:
-            if error.errno == errno.ELOOP:  # it has become a link
+            if error.errno == errno.ELOOP:  # it was replaced by a link
                 raise UploadMoved(where=self.where, name=printable_name(address)) from None
             raise LandingUnavailable(where=self.where, problem=f"a file cannot be read ({error.strerror})") from None
 

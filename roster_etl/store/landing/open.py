@@ -1,4 +1,7 @@
-"""Open the landing folder of a feed, local or remote."""
+"""Open the landing folder of a feed, local or remote.
+
+Belongs here: choosing the implementation, and finding folders that no feed watches. Does not belong here: listing or reading.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ from roster_etl.store.settings import Settings, landing_folder
 def open_landing(
     district_id: str, feed: Feed, settings: Settings, *, environ: Mapping[str, str] | None = None
 ) -> Iterator[Landing]:
-    """Open the folder where a feed's uploads arrive; one fresh connection, closed afterwards.
+    """Open the landing folder of a feed over a fresh connection, which is closed when the block ends.
 
-    Raises: NoLanding, LandingError and its kinds (a person has to act), LandingUnavailable (try again later).
+    Raises: NoLanding; LandingError and its subclasses (a person has to act); LandingUnavailable (try again later).
     """
     url = landing_folder(settings, district_id, feed.path)
     if not url:
@@ -35,19 +38,19 @@ def open_landing(
 def open_folder(
     url: str, settings: Settings, *, feed: Feed | None = None, environ: Mapping[str, str] | None = None
 ) -> Iterator[Landing]:
-    """Open any folder (path or fsspec URL); log-in and host keys come from `feed`, else from the settings. Raises as open_landing."""
+    """Open any folder (path or fsspec URL), with login and host keys of `feed`, else of the settings. Raises as open_landing."""
     if (path := local_path(url)) is not None:
         _check_no_link_below(settings.landing.base, path)
         yield LocalLanding(path, settings.limits)
     else:
-        from roster_etl.store.landing.remote import open_remote  # 0.2 s that a local folder does not need
+        from roster_etl.store.landing.remote import open_remote  # costs 0.2 s, which a local folder does not need
 
         with open_remote(url, settings, feed or Feed(format=""), os.environ if environ is None else environ) as landing:
             yield landing
 
 
 def unregistered_folders(root: Iterable[Entry], districts: Iterable[District], settings: Settings) -> tuple[str, ...]:
-    """Return the folders of the landing base's listing `root` that no feed of a registered district watches; sorted."""
+    """Return the folders in `root`, the listing of the landing base, that no registered feed watches; sorted."""
     urls = [landing_folder(settings, district.id, feed.path) for district in districts for feed in district.feeds]
     watched = {url.rstrip("/") for url in urls}
     folders = (entry for entry in root if not entry.regular)
@@ -59,7 +62,7 @@ def _is_watched(folder: str, watched: set[str]) -> bool:
 
 
 def _check_no_link_below(base: str, folder: Path) -> None:
-    """Refuse a folder that a district could have replaced by a link to another's: below the base, nothing may be a link."""
+    """Reject a folder below the landing base that is, or is below, a link: a district could point it at another's folder."""
     root = local_path(base) if base else None
     if root is None or not folder.is_relative_to(root):
         return

@@ -1,9 +1,9 @@
-"""When an upload has settled: decided from listings and our own clock, without touching anything.
+"""When an upload has settled: computed from listings and our own clock, without I/O.
 
-Belongs here: the state of a feed between two looks at its landing zone, and the decision that follows from a look.
+Belongs here: a feed's state between two polls of its landing zone, and the decision after a poll.
 Does not belong here: listing (``landing``), what was imported (the ledger), or starting an import.
-Source: ARCHITECTURE.md, sections 4 and 5: sizes and times of files prove nothing alone, so a listing must stand still for
-the quiet period by our clock, and only the last imported listing counts as known (A → B → A is three uploads).
+Sizes and times of files alone prove nothing, so a listing must stay unchanged for the quiet period by our clock. Only the last
+imported listing counts as known (A → B → A is three uploads).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Reason = Literal["settled", "empty", "nothing_new", "quiet", "missing_files", "s
 
 @dataclass(frozen=True, kw_only=True)
 class QuietPeriodRules:
-    """How long a feed waits for what. Times in seconds; ``required``: file names, without regard to case."""
+    """The waiting times of a feed, in seconds; ``required``: names of required files, case-insensitive."""
 
     quiet_period: float = 300.0
     straggler_wait: float = 1800.0
@@ -33,11 +33,11 @@ class QuietPeriodRules:
 
 @dataclass(frozen=True, kw_only=True)
 class FeedState:
-    """What is remembered of a feed. Times are seconds of our own clock; fingerprints are short hashes of listings.
+    """A feed's state between polls. Times are seconds of our own clock; fingerprints are short hashes of listings.
 
-    ``listing``, ``since``: what was listed last, and when it was first seen so. ``state_after_import``, ``files``, ``imported_at``:
-    listing, required files and time of the last import. ``sequence``: number of imports asked for. ``answered``: the ledger has
-    how the last of them ended, and it need not be asked for again.
+    ``listing``, ``since``: the last listing, and when it was first seen. ``imported``, ``files``, ``imported_at``: listing,
+    required files and time of the last import. ``sequence``: number of imports requested. ``answered``: the ledger has the result
+    of the last of them, so it need not be queried again.
     """
 
     listing: str = ""
@@ -53,10 +53,10 @@ class FeedState:
 
 @dataclass(frozen=True, kw_only=True)
 class QuietPeriodDecision:
-    """What to do now: import, or wait and why.
+    """Whether to import now, or to wait and why.
 
-    ``until``: when to look again at the earliest, where that is known. ``missing``: required files that are not there.
-    ``stale``: required files that are older than the rest, by the names that they have in the upload.
+    ``until``: earliest time of the next poll, where known. ``missing``: required files that are absent. ``stale``: required files
+    that are older than the rest, by their names in the upload.
     """
 
     reason: Reason
@@ -66,7 +66,7 @@ class QuietPeriodDecision:
 
     @property
     def import_now(self) -> bool:
-        """Return whether the upload is to be imported now."""
+        """Return whether to import the upload now."""
         return self.reason == "settled"
 
 
@@ -78,10 +78,13 @@ def evaluate_listing(
     *,
     listing_started_at: float | None = None,
 ) -> tuple[FeedState, QuietPeriodDecision]:
-    """Take in a fresh listing and decide. The caller asks `backoff_decision` first, and tells `state_after_import` or `state_after_failure` afterwards.
+    """Update the state with a new listing, and decide whether to import.
 
-    Args: now: when the listing was complete; listing_started_at: when it was begun, if that was earlier. What it says was so at some time between them:
-        a new one counts from `now`, and one that is unchanged has stood still no longer than until `listing_started_at`.
+    The caller calls `backoff_decision` first, and `state_after_import` or `state_after_failure` afterwards.
+
+    Args: now: when the listing was complete; listing_started_at: when it was begun, if earlier. The listing was true at some time
+        between the two. So a changed listing counts from `now`, and an unchanged one is known to have lasted only until
+        `listing_started_at`.
     """
     entries = [entry for entry in listing if entry.regular]
     seen = _state_after_listing(state or FeedState(), fingerprint(entries), now)
@@ -89,14 +92,14 @@ def evaluate_listing(
 
 
 def backoff_decision(state: FeedState | None, now: float) -> QuietPeriodDecision | None:
-    """Return None if the landing zone may be looked at, else the decision to wait (backing off after errors)."""
+    """Return None if the landing zone may be polled, else the decision to wait (backing off after errors)."""
     if state is not None and state.failures and now < state.next_try <= now + BACKOFF_MAX:
         return QuietPeriodDecision(reason="backoff", until=state.next_try)
     return None
 
 
 def state_after_import(state: FeedState, listing: Iterable[Entry], now: float, rules: QuietPeriodRules) -> FeedState:
-    """Return the state after an import of `listing` was asked for."""
+    """Return the state after an import of `listing` was requested."""
     entries = [entry for entry in listing if entry.regular]
     files = {name: fingerprint([entry]) for name, entry in _required(entries, rules).items()}
     return replace(
@@ -105,32 +108,32 @@ def state_after_import(state: FeedState, listing: Iterable[Entry], now: float, r
 
 
 def state_after_failure(state: FeedState | None, now: float) -> FeedState:
-    """Return the state after an error at the landing zone: the wait doubles with each, up to BACKOFF_MOST."""
+    """Return the state after a landing-zone error: the wait doubles with each, up to BACKOFF_MAX."""
     state = state or FeedState()
     wait = min(BACKOFF_FIRST * 2 ** min(state.failures, 16), BACKOFF_MAX)
     return replace(state, failures=state.failures + 1, next_try=now + wait)
 
 
 def fingerprint(entries: Iterable[Entry]) -> str:
-    """Return a short hash over names, sizes and times of `entries`, whatever their order."""
+    """Return a short hash of the names, sizes and times of `entries`, independent of their order."""
     lines = sorted(f"{entry.address}\x00{entry.size}\x00{entry.mtime!r}" for entry in entries)
     return hashlib.sha256("\x01".join(lines).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def dump_state(state: FeedState) -> dict[str, Any]:
-    """Return `state` as small JSON: what has its default is left out."""
+    """Return `state` as compact JSON-compatible values; fields with their default are omitted."""
     empty = FeedState()
     values = {f.name: getattr(state, f.name) for f in fields(state) if getattr(state, f.name) != getattr(empty, f.name)}
     return {name: round(value, 1) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def load_state(values: Mapping[str, Any]) -> FeedState:
-    """Return the state that `dump_state` wrote. Raises TypeError for keys that no state has."""
+    """Return the state that `dump_state` wrote. Raises TypeError for unknown keys."""
     return FeedState(**values)
 
 
 def _state_after_listing(state: FeedState, listing: str, now: float) -> FeedState:
-    same = state.listing == listing and state.since <= now  # a clock set back starts the quiet period anew
+    same = state.listing == listing and state.since <= now  # a clock that was set back restarts the quiet period
     return replace(state, listing=listing, since=state.since if same else now, failures=0, next_try=0.0)
 
 

@@ -1,6 +1,7 @@
-"""Landing zones behind a URL: SFTP and whatever else fsspec can reach.
+"""Landing zones behind a URL: SFTP, and anything else that fsspec can reach.
 
-Belongs here: listing and fetching over the wire, with an end to every wait. Does not belong here: log-in and errors of SFTP (``sftp``).
+Belongs here: listing and fetching over the network, with a timeout on every wait.
+Does not belong here: SFTP login and errors (``sftp``).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def open_remote(url: str, settings: Settings, feed: Feed, environ: Mapping[str, 
 
 
 class RemoteLanding(Landing):
-    """A folder behind an fsspec file system; every wait has an end."""
+    """A folder behind an fsspec file system; every wait has a timeout."""
 
     def __init__(self, where: str, limits: Limits, *, filesystem: Any, folder: str, timeouts: LandingSettings) -> None:
         super().__init__(where, limits)
@@ -102,7 +103,10 @@ def _open_sftp(url: str, settings: Settings, feed: Feed, environ: Mapping[str, s
 
 
 async def _read_sftp(client: Any, path: str, sink: Sink, stall: float) -> None:
-    """Read a file block by block. A silent peer would hang us for ever, and keepalive sees only the connection, not its channel."""
+    """Read a file block by block, each with a timeout.
+
+    A silent peer would block forever: keepalive covers the connection only, not its channels.
+    """
     sftp = await asyncio.wait_for(client.start_sftp_client(path_errors="surrogateescape"), stall)
     try:
         source = await asyncio.wait_for(sftp.open(path, "rb"), stall)
@@ -122,7 +126,7 @@ def _base_name(path: str) -> str:
 
 
 def _mtime(info: Mapping[str, Any]) -> float:
-    """Return when a file was changed; object stores call that by several names, and some do not know."""
+    """Return the modification time; object stores use several names for it, and some have none."""
     for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
         value = info.get(key)
         if isinstance(value, datetime):

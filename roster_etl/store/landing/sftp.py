@@ -1,9 +1,9 @@
-"""SFTP as we use it: pinned host keys, one fresh connection an attempt, and an end to every wait.
+"""SFTP connections: pinned host keys, one fresh connection per attempt, a timeout on every wait.
 
-Belongs here: connecting through sshfs/asyncssh, credentials by reference, and what its errors mean.
-Does not belong here: what is listed or fetched (``landing``).
-Source: STACK_FACTS.md, section 6: both back ends trust any server unless told not to, cached instances stay dead, reads
-from a silent peer hang for ever, and one file name that is not UTF-8 breaks a listing.
+Belongs here: connecting through sshfs/asyncssh, credentials by reference, and translating errors.
+Does not belong here: listing or fetching (``remote``).
+Reasons: both back ends trust any server unless configured otherwise, cached instances stay dead, reads from a silent peer block
+forever, and one file name that is not UTF-8 breaks a listing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SftpAddress:
-    """Where to log in and what to list. ``folder``: absolute, or relative to the user's home (``sftp://user@host/~/in``)."""
+    """The parts of an SFTP URL. ``folder``: absolute, or relative to the user's home (``sftp://user@host/~/in``)."""
 
     url: str
     host: str
@@ -51,7 +51,7 @@ class SftpAddress:
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """How to log in; never shown. ``source`` says where the secret came from, for messages."""
+    """Credentials, never shown. ``source``: where the secret came from, for messages."""
 
     source: str
     key_file: str | None = field(default=None, repr=False)
@@ -59,7 +59,7 @@ class Login:
 
 
 def parse_address(url: str) -> SftpAddress:
-    """Take ``sftp://user@host[:port]/folder`` apart. Raises LandingError."""
+    """Parse ``sftp://user@host[:port]/folder``. Raises LandingError."""
     shown = redact(url)
     try:
         parts = urlsplit(url)
@@ -77,7 +77,7 @@ def parse_address(url: str) -> SftpAddress:
 
 
 def find_login(where: str, feed: Feed, settings: Settings, environ: Mapping[str, str]) -> Login:
-    """Return the key or password that the feed, or else the settings, refer to. Raises LandingError, UnsafeSecretFile."""
+    """Return the key or password that the feed refers to, else the settings. Raises LandingError, UnsafeSecretFile."""
     given = feed if feed.key_file or feed.password_file or feed.password_env else settings.landing
     if given.key_file:
         path = _check_secret_file(where, settings.home / Path(given.key_file).expanduser())
@@ -93,7 +93,7 @@ def find_login(where: str, feed: Feed, settings: Settings, environ: Mapping[str,
 
 
 def check_host_key(address: SftpAddress, known_hosts: str) -> None:
-    """Refuse to go on unless a key is pinned for the server. Raises HostKeyMissing."""
+    """Require a pinned host key for the server. Raises HostKeyMissing."""
     missing = HostKeyMissing(where=address.url, host=address.host, port=address.port, known_hosts=known_hosts)
     try:
         hosts = asyncssh.read_known_hosts(known_hosts)
@@ -105,7 +105,7 @@ def check_host_key(address: SftpAddress, known_hosts: str) -> None:
 
 @contextmanager
 def open_connection(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> Iterator[SSHFileSystem]:
-    """Log in over a fresh connection, and close it in any case.
+    """Log in over a fresh connection, and always close it.
 
     Raises: HostKeyMissing, HostKeyMismatch, LoginRefused, LandingUnavailable.
     """
@@ -122,7 +122,7 @@ def open_connection(address: SftpAddress, login: Login, known_hosts: str, limits
 def translate_sftp_errors(
     where: str, *, address: SftpAddress | None = None, login: Login | None = None, known_hosts: str = ""
 ) -> Iterator[None]:
-    """Turn errors of the wire into ours. Texts of the other side are left out: they are not ours to trust or to log."""
+    """Translate network errors into ours. The server's texts are omitted: they are untrusted and must not be logged."""
     try:
         yield
     except asyncssh.HostKeyNotVerifiable:
@@ -142,7 +142,7 @@ def translate_sftp_errors(
 
 
 def _connect(address: SftpAddress, login: Login, known_hosts: str, limits: LandingSettings) -> SSHFileSystem:
-    from sshfs import SSHFileSystem  # 0.2 s that only sftp:// needs
+    from sshfs import SSHFileSystem  # costs 0.2 s, which only sftp:// needs
 
     return SSHFileSystem(
         address.host,
@@ -151,7 +151,7 @@ def _connect(address: SftpAddress, login: Login, known_hosts: str, limits: Landi
         password=login.password,
         client_keys=[login.key_file] if login.key_file else None,
         known_hosts=known_hosts,
-        config=None,  # the settings of whoever runs us (~/.ssh/config, agent) are no part of a district's settings
+        config=None,  # ignore ~/.ssh/config and the agent of the account that runs this process
         agent_path=None,
         connect_timeout=limits.connect_seconds,
         login_timeout=limits.connect_seconds,
@@ -170,7 +170,7 @@ def _close(filesystem: SSHFileSystem) -> None:
 
     with suppress(
         TimeoutError, FSTimeoutError, OSError, asyncssh.Error
-    ):  # a dead peer; abort() has given the socket back already
+    ):  # the peer is dead: abort() has already released the socket
         sync(filesystem.loop, close, timeout=3)
 
 

@@ -1,8 +1,7 @@
-"""An upload to import, wherever it comes from: a folder, one CSV, or a zip, here or behind an fsspec URL.
+"""An upload to import from any source: a folder, one CSV, or a zip; local or behind an fsspec URL.
 
-Belongs here: telling the three apart, and taking private copies of all members.
-Does not belong here: how a zip is checked (``zips``), which files a format expects, and what is in them.
-Source: HEADLESS.md, "PATH is a folder …".
+Belongs here: telling the three apart, and fetching private copies of all members.
+Does not belong here: validating a zip (``zip_upload``), which files a format expects, or their content.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ UploadKind = Literal["folder", "zip", "csv"]
 
 
 class Members(Protocol):
-    """Something with entries that can be listed and copied: a landing zone, a zip, a single file."""
+    """The interface of something with entries to list and copy: a landing zone, a zip, a single file."""
 
     def listing(self) -> tuple[Entry, ...]:
-        """Return the entries, without litter."""
+        """Return the entries, without OS junk files."""
 
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
         """Copy an entry to the new private file `to`."""
@@ -38,9 +37,9 @@ class Members(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedUpload:
-    """An upload, copied privately and consistently: its files, and what else lay there (links, folders), by name.
+    """An upload as a consistent private copy: its files, and the names of its other entries (links, folders).
 
-    ``content_hash``: sha256 over names and hashes of the files, whatever their order: the same content gives the same hash.
+    ``content_hash``: sha256 over names and hashes of the files, independent of their order: equal content gives an equal hash.
     """
 
     kind: UploadKind
@@ -63,10 +62,10 @@ class FetchedUpload:
 def fetch_members(
     members: Members, to: Path, *, kind: UploadKind = "folder", where: str = "", include: Callable[[str], bool] = lambda _: True
 ) -> FetchedUpload:
-    """Copy the regular files of an upload into the private folder `to`, and prove that the set stood still meanwhile.
+    """Copy the regular files of an upload into the private folder `to`, and verify that the set of files did not change.
 
-    Args:   wanted: whether a file, by its name, belongs to the upload; what does not is as if it were not there.
-    Raises: UploadMoved (a file, or the set of files, changed), LandingError and its kinds, LandingUnavailable.
+    Args:   include: whether a file, by its name, belongs to the upload; files that do not are ignored.
+    Raises: UploadMoved (a file, or the set of files, changed), LandingError and its subclasses, LandingUnavailable.
     """
     listing = tuple(entry for entry in members.listing() if include(entry.name))
     regular = [entry for entry in listing if entry.regular]
@@ -79,14 +78,14 @@ def fetch_members(
 
 
 def is_readable_scheme(scheme: str) -> bool:
-    """Return whether there is a way to read URLs of `scheme`, once what it needs is installed."""
+    """Return whether URLs of `scheme` can be read, once its library is installed."""
     from fsspec import available_protocols
 
     return scheme in available_protocols()
 
 
 def unpack_single_zip(upload: FetchedUpload, settings: Settings, to: Path) -> FetchedUpload:
-    """Return `upload` with the members of its zip in place of the zip, where a folder has one zip and no CSV beside it.
+    """Return `upload` with its zip replaced by the zip's members, if it has exactly one zip and no CSV.
 
     Raises: UnsafeArchive.
     """

@@ -1,7 +1,7 @@
-"""Zips: judged as a whole before a byte is unpacked.
+"""Zip archives: validated as a whole before any byte is unpacked.
 
-Belongs here: what makes an archive unsafe, and reading the members of one that is not.
-Does not belong here: which members a format wants. Source: HEADLESS.md, "PATH is a folder …" (``unsafe_archive``).
+Belongs here: what makes an archive unsafe (``unsafe_archive``), and reading the members of a safe one.
+Does not belong here: which members a format needs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from roster_etl.store.settings import Limits
 
 
 class Zip:
-    """The members of a zip that has been copied, sub-folders included. The archive is judged as a whole before any is unpacked."""
+    """The members of a local copy of a zip, subfolders included. The whole archive is validated before any is unpacked."""
 
     def __init__(self, file: FetchedFile, limits: Limits) -> None:
         self._file = file
@@ -48,7 +48,7 @@ class Zip:
         self._archive.close()
 
     def listing(self) -> tuple[Entry, ...]:
-        """Return the members, without folders and litter, sorted by name."""
+        """Return the members, without folders and OS junk files, sorted by name."""
         return tuple(sorted(self._members, key=lambda entry: entry.name))
 
     def fetch(self, entry: Entry, to: Path) -> FetchedFile:
@@ -72,7 +72,7 @@ class Zip:
         return {Entry(name=_path(info), size=info.file_size, mtime=_zip_time(info)): info for info in files}
 
     def _check_directory(self) -> None:
-        """Refuse a directory so large that reading it alone would fill the memory: zipfile reads all of it at once."""
+        """Reject a central directory that would exhaust memory: zipfile reads it at once. Raises UnsafeArchive."""
         with self._file.path.open("rb") as content:
             content.seek(max(0, self._file.size - 65_557))
             tail = content.read()
@@ -115,7 +115,7 @@ def _member_reason(info: zipfile.ZipInfo) -> str | None:
 
 
 def _path(info: zipfile.ZipInfo) -> str:
-    """Return a member's path; some Windows programs write it with back slashes."""
+    """Return a member's path with forward slashes; some Windows programs write backslashes."""
     return info.filename.replace("\\", "/")
 
 

@@ -1,6 +1,6 @@
-"""Put files on an SFTP server one by one, as a district's nightly job does; for the demo and the tests.
+"""Upload files to an SFTP server one by one, as a district's nightly job does; for the demo and the tests.
 
-Belongs here: the other side of the landing zone. The program itself never writes there (``landing``).
+Belongs here: the district's side of a landing zone. The program itself never writes to one (``landing``).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from roster_etl.store.loopback.sftp_server import HOST, load_host_key
 def upload_files(
     files: Iterable[Path], *, user: str, port: int, known_hosts: Path, password: str | None = None, key_file: Path | None = None
 ) -> None:
-    """Log in to the server on loopback, whose key must be the one in `known_hosts`, and put `files` into the user's home."""
+    """Upload `files` into the user's home on the loopback server, whose host key must be in `known_hosts`."""
     asyncio.run(_upload(list(files), user, port, known_hosts, password, key_file))
 
 
 def make_key(file: Path) -> str:
-    """Make a user's key in `file` (0600) unless there is one, and return its public half, as in ``authorized_keys``."""
+    """Return the public key for `file`, as in ``authorized_keys``; a private key is created there (0600) if there is none."""
     return load_host_key(file).export_public_key().decode().strip()
 
 

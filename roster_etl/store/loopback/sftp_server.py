@@ -1,7 +1,7 @@
-"""A real SFTP server on loopback, for the demo and the tests: one account a district, each locked into its own home.
+"""A real SFTP server on loopback, for the demo and the tests: one account per district, each confined to its home.
 
 Belongs here: the server. It is not for production: no quotas, no audit, no rate limits.
-Does not belong here: how uploads are read from a server (``sftp``, ``landing``).
+Does not belong here: reading uploads from a server (``landing.sftp``, ``landing.remote``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Who may log in, and how. ``home``: folder under the server's root, the user's name unless given.
+    """An account and its credentials. ``home``: folder under the server's root; default: the user's name.
 
     ``public_keys``: lines as in ``authorized_keys``.
     """
@@ -40,7 +40,7 @@ class Account:
 class SftpServer:
     """An SFTP server in a thread: ``with SftpServer(root, accounts) as server: server.port, server.known_hosts``.
 
-    Host key and known_hosts line are kept in `keys` (default: beside the root), so that a restart shows the same key.
+    Host key and known_hosts line are stored in `keys` (default: beside the root), so that the key survives a restart.
     """
 
     def __init__(self, root: Path, accounts: Iterable[Account], *, port: int = 0, keys: Path | None = None) -> None:
@@ -75,15 +75,15 @@ class SftpServer:
         self._stop()
 
     def home(self, user: str) -> Path:
-        """Return the folder that `user` sees as ``/``."""
+        """Return the folder that is ``/`` to `user`."""
         return self.root / (self.accounts[user].home or user)
 
     def url(self, user: str, folder: str = "/") -> str:
-        """Return the URL under which `user` reaches `folder`."""
+        """Return the URL of `folder` for `user`."""
         return f"sftp://{user}@{HOST}:{self.port}{folder}"
 
     def session(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
-        """Return what serves one SFTP session; a test may put faults here."""
+        """Return the handler of one SFTP session; tests override this to inject faults."""
         home = self.home(channel.get_connection().get_extra_info("username"))
         return asyncssh.SFTPServer(channel, chroot=os.fsencode(home))
 
@@ -107,7 +107,7 @@ class SftpServer:
             await asyncio.wait_for(connection.wait_closed(), 5)
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         if tasks:
-            await asyncio.wait(tasks, timeout=1)  # sessions close their files when their connection is gone
+            await asyncio.wait(tasks, timeout=1)  # sessions close their files once their connection is closed
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -123,7 +123,7 @@ class SftpServer:
 
 
 class _Login(asyncssh.SSHServer):
-    """Passwords and public keys, each user by what its account holds."""
+    """Password and public-key authentication against the accounts."""
 
     def __init__(self, accounts: Mapping[str, Account], connections: set[asyncssh.SSHServerConnection]) -> None:
         self._accounts = accounts
@@ -154,7 +154,7 @@ class _Login(asyncssh.SSHServer):
 
 
 def load_host_key(file: Path) -> asyncssh.SSHKey:
-    """Return the host key in `file`; it is made (0600) if there is none."""
+    """Return the host key in `file`; a new key is created (0600) if there is none."""
     if not file.exists():
         with create_private_file(file) as out:
             out.write(asyncssh.generate_private_key("ssh-ed25519").export_private_key())

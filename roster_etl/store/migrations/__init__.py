@@ -1,6 +1,6 @@
-"""Revisions of the warehouse's schema, in Alembic's form.
+"""Alembic revisions of the warehouse schema.
 
-Belongs here: tables, columns and indexes, revision by revision. Views hold no data: ``store.warehouse.schema`` puts them anew
+Belongs here: tables, columns and indexes, revision by revision. Views hold no data: ``store.warehouse.schema`` recreates them
 after every migration, as ``canonical.history`` declares them.
 """
 

@@ -1,4 +1,4 @@
-"""Run by Alembic for every migration, on the connection that ``store.warehouse.schema`` hands over."""
+"""The Alembic environment, run for every migration on the connection that ``store.warehouse.schema`` passes."""
 
 from alembic import context
 

@@ -1,10 +1,12 @@
-"""The outbox: what is to be told outside, kept on disk until somebody has taken it.
+"""The outbox: messages on disk until they are delivered.
 
-Belongs here: queueing a message once, trying it with growing pauses, parking it after too many tries. Does not belong here: what a
-message says (``pipeline.reporting.notifications``), and how it travels (``store.outbox.smtp``, ``store.outbox.outbox.webhook``).
+Belongs here: queueing a message once, retrying with growing delays, dead-lettering after too many tries.
+Does not belong here: the text of a message (``pipeline.reporting.notifications``), or its transport (``store.outbox.smtp``,
+``store.outbox.webhook``).
 
-``<home>/outbox/<id>.json`` is a message that waits or is parked; ``sent/<id>`` says that it was taken, for as long as it could be
-queued again. A crash between the other side's yes and that note sends it twice, with the same Message-ID.
+``<home>/outbox/<id>.json`` is a queued or dead-lettered (``parked``) message. ``sent/<id>`` is the receipt of a delivered one,
+kept as long as the same message could be queued again. A crash between delivery and receipt sends it twice, with the same
+Message-ID.
 """
 
 from __future__ import annotations
@@ -27,26 +29,26 @@ from roster_etl.store.files.folder import Folder, create_private_folder
 
 MessageKind = Literal["mail", "webhook"]
 RETRY_DELAYS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
-"""How long a message waits after its first, second, … failed try; after all others, the last."""
+"""Delay after the first, second, … failed try; the last one repeats."""
 RECEIPT_RETENTION = timedelta(days=90)
 
 
 class MessageRefused(PermanentError):
-    """The other side will not take this message, now or later; it is parked."""
+    """Permanent rejection by the receiver; the message is dead-lettered."""
 
     code = "message_refused"
     template = "{where}: {problem}"
 
 
 class CarrierDown(RetryableError):
-    """The other side cannot be reached, or lets nobody in: no message of this kind need be tried now."""
+    """The server is unreachable, or login failed: no other message of this kind is tried now."""
 
     code = "carrier_down"
     template = "{where}: {problem}"
 
 
 class CarrierBusy(RetryableError):
-    """The other side does not take this message now."""
+    """Temporary rejection of this message by the receiver."""
 
     code = "carrier_busy"
     template = "{where}: {problem}"
@@ -54,10 +56,10 @@ class CarrierBusy(RetryableError):
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One message to one recipient. ``about``: what it tells of; with kind and recipient it makes the id, so that it is queued once.
+    """One message to one recipient. ``about``: its subject; with kind and recipient it makes the id, so that it is queued once.
 
-    ``to``: an address, empty for a webhook. ``attachments``: (file name, kind of text such as ``text/html``, content). Moments are ISO text in UTC; ``due``: not tried
-    before; ``problem``: why the last try came to nothing, without a secret.
+    ``to``: an address, empty for a webhook. ``attachments``: (file name, media type such as ``text/html``, content). Times are
+    ISO text in UTC; ``due``: earliest time of the next try; ``problem``: why the last try failed, without a secret.
     """
 
     kind: MessageKind
@@ -75,18 +77,18 @@ class Message:
 
     @property
     def id(self) -> str:
-        """The message's name: when the same is told again, it is the same."""
+        """The message's id: a hash of kind, subject and recipient, so a repeated message has the same id."""
         words = hashlib.sha256(f"{self.kind}\x1f{self.about}\x1f{self.to}".encode()).hexdigest()[:12]
         return f"{self.kind}-{words}"
 
 
 Transport = Callable[[Message], None]
-"""Takes a message outside. Raises MessageRefused, CarrierBusy, CarrierDown."""
+"""Delivers one message. Raises MessageRefused, CarrierBusy, CarrierDown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
-    """What came of one round: numbers of messages, and what hindered them, each said once."""
+    """The result of one delivery round: numbers of messages, and the distinct problems."""
 
     sent: int = 0
     failed: int = 0
@@ -95,13 +97,13 @@ class SendResult:
 
 
 class Outbox:
-    """The messages in a local folder of the home. ``tries``: a message that failed so often is parked."""
+    """The messages in a local folder of the home. ``tries``: failed tries after which a message is dead-lettered."""
 
     def __init__(self, folder: Path, *, tries: int = 12) -> None:
         self._path, self._folder, self._tries = folder, Folder(str(folder)), tries
 
     def put(self, message: Message) -> bool:
-        """Queue `message`, unless it is queued, or was sent, already. Returns whether it was new."""
+        """Queue `message`, unless it is queued or was delivered already. Returns whether it was new."""
         if self._folder.exists(f"{message.id}.json") or self._folder.exists(f"sent/{message.id}"):
             return False
         fault_point("outbox.queue")
@@ -110,17 +112,17 @@ class Outbox:
         return True
 
     def messages(self) -> list[Message]:
-        """Return what waits and what is parked, the oldest first."""
+        """Return the queued and the dead-lettered messages, oldest first."""
         found = [self._read(name) for name in self._folder.names() if name.endswith(".json")]
         return sorted((message for message in found if message), key=lambda message: (message.created, message.id))
 
     def damaged_files(self) -> list[str]:
-        """Return the files that hold no message: nobody but a person can have made them so."""
+        """Return the files that hold no valid message; only a manual edit can cause that."""
         names = [name for name in self._folder.names() if name.endswith(".json")]
         return [name for name in names if self._read(name) is None and self._folder.exists(name)]
 
     def counts(self) -> dict[tuple[MessageKind, str], int]:
-        """Return how many messages are ``queued`` and ``parked``, by kind."""
+        """Return the number of messages per kind and state (``queued``, ``parked``)."""
         counts: dict[tuple[MessageKind, str], int] = {}
         for message in self.messages():
             key = (message.kind, "parked" if message.parked else "queued")
@@ -128,7 +130,7 @@ class Outbox:
         return counts
 
     def discard(self, message_id: str) -> bool:
-        """Forget a message that waits or is parked; it is not queued again. Returns whether there was one."""
+        """Discard a queued or dead-lettered message, so that it is not queued again. Returns whether there was one."""
         if not self._folder.exists(f"{message_id}.json"):
             return False
         self._folder.write(f"sent/{message_id}", b"discarded")
@@ -143,9 +145,11 @@ class Outbox:
         include_all: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> SendResult:
-        """Try what is due; with `include_all`, also what is not due yet, and what is parked. ``should_stop``: whether to leave the rest for later.
+        """Deliver due messages; with `include_all`, also those not yet due and the dead-lettered.
 
-        One process at a time sends: another that comes meanwhile has nothing to do. Never raises for what a carrier says.
+        Args: should_stop: when it returns True, the rest is left for later.
+
+        One process at a time delivers; a concurrent call returns an empty result. Failed deliveries are returned, never raised.
         """
         with self._exclusive() as alone:
             if not alone:
@@ -190,7 +194,7 @@ class Outbox:
         self._folder.write(f"{message.id}.json", json.dumps(asdict(message), ensure_ascii=False, indent=1).encode())
 
     def _read(self, name: str) -> Message | None:
-        """Return the message in file `name`; None: it was sent, at this moment, or a person has damaged it."""
+        """Return the message in file `name`; None: it was delivered at this moment, or the file is damaged."""
         try:
             document: dict[str, Any] = json.loads(self._folder.read(name))
             return Message(**{**document, "attachments": tuple(map(tuple, document["attachments"]))})
@@ -198,7 +202,7 @@ class Outbox:
             return None
 
     def _remove_old_receipts(self, now: datetime) -> None:
-        """Remove notes about messages that were sent so long ago that nobody would queue them again."""
+        """Remove receipts older than RECEIPT_RETENTION, whose messages would not be queued again."""
         for name in self._folder.names("sent"):
             path = self._path / "sent" / name
             if now.timestamp() - path.stat().st_mtime > RECEIPT_RETENTION.total_seconds():
@@ -228,6 +232,6 @@ def _try_send(transport: Transport, message: Message) -> RosterError | None:
         transport(message)
     except (MessageRefused, CarrierBusy, CarrierDown) as problem:
         return problem
-    except RosterError as problem:  # settings, a file with a secret: for a person to mend, and all messages wait for it
+    except RosterError as problem:  # settings, or a file with a secret: a person has to fix it, and all messages wait until then
         return CarrierDown(problem.message)
     return None

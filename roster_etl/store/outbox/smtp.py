@@ -1,7 +1,7 @@
-"""Mail: a message of the outbox on its way to an SMTP server.
+"""Mail transport: deliver an outbox message to an SMTP server.
 
-Belongs here: the message's form (plain text, HTML, attachments), the connection, and what the server's answers mean. No address and no
-answer of a server stands in an error: a server may repeat what it was told.
+Belongs here: the message's form (plain text, HTML, attachments), the connection, and translating the server's replies. Errors
+contain no address and no reply text: a server may repeat what it received.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from roster_etl.store.settings import MailSettings
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _SETTINGS_TABLE = "[mail] in roster_etl.toml"
-_MAX_SUBJECT_LENGTH = 300  # signs
+_MAX_SUBJECT_LENGTH = 300  # characters
 
 
 class Mailer:
-    """Sends messages over one connection, which is opened for the first of them. Use it in a ``with`` block."""
+    """Send messages over one connection, which the first of them opens. Use it in a ``with`` block."""
 
     def __init__(self, settings: MailSettings) -> None:
         self._settings = settings
@@ -51,7 +51,7 @@ class Mailer:
             self._server.send_message(build_email(message, self._settings.sender), self._settings.sender, [message.to])
 
     def check(self) -> str:
-        """Log in, and return where. Raises CarrierDown, SettingsError."""
+        """Log in, and return the server's host and port. Raises CarrierDown, SettingsError."""
         with self._translate_smtp_errors():
             self._server = self._connect()
         return self._where
@@ -83,7 +83,7 @@ class Mailer:
 
     @contextmanager
     def _translate_smtp_errors(self) -> Iterator[None]:
-        """Say what a server's answer means for the message; after anything but a refused recipient the connection is given up."""
+        """Translate SMTP errors into ours; any error but a rejected recipient closes the connection."""
         try:
             yield
         except smtplib.SMTPRecipientsRefused as error:
@@ -116,12 +116,12 @@ class Mailer:
 
 
 def build_email(message: Message, sender: str) -> EmailMessage:
-    """Return `message` as it travels: the same each time, so that a repeated one can be told by its Message-ID."""
+    """Return `message` as an e-mail: identical on each call, so that receivers recognize a repeat by its Message-ID."""
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"], mail["Subject"] = sender, message.to, _subject_line(message.subject)
     mail["Date"] = format_datetime(datetime.fromisoformat(message.created))
     mail["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"  # out-of-office robots keep quiet
+    mail["Auto-Submitted"] = "auto-generated"  # stops out-of-office replies
     mail.set_content(message.text)
     if message.html:
         mail.add_alternative(message.html, subtype="html")
@@ -131,15 +131,16 @@ def build_email(message: Message, sender: str) -> EmailMessage:
 
 
 def _subject_line(text: str) -> str:
-    """Return `text` as one line that a reader shows as it is.
+    """Return `text` as one line that mail readers show literally.
 
-    What looks like an encoded word would be decoded when the head is written, line breaks in it included: a header of its own.
+    Text that resembles an encoded word would be decoded when the header is written, line breaks included: that could inject a
+    header.
     """
     line = " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).split()).replace("=?", "= ?")
     return line if len(line) <= _MAX_SUBJECT_LENGTH else f"{line[: _MAX_SUBJECT_LENGTH - 1]}…"
 
 
 def require_mail_host(mail: MailSettings) -> None:
-    """Refuse settings that can send nothing. Raises SettingsError."""
+    """Require settings that can send mail. Raises SettingsError."""
     if not mail.host:
         raise SettingsError(where=_SETTINGS_TABLE, problem="no host is set, so no mail is sent")

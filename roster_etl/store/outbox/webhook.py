@@ -1,6 +1,6 @@
-"""Alerts: a message of the outbox on its way to a webhook that takes ``{"text": …}``, as Slack's and Mattermost's do.
+"""Webhook transport: post an alert as ``{"text": …}``, as Slack and Mattermost accept it.
 
-Belongs here: the one request, and what its answers mean. The URL is a secret: it stands in no error.
+Belongs here: the one request, and translating its response. The URL is a secret: no error contains it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SETTINGS_TABLE = "[alerts] in roster_etl.toml"
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """A webhook that has moved is for a person to look at: the text goes nowhere else by itself."""
+    """Reject redirects: the text is never posted to another URL without a person's decision."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 class Webhook:
-    """Sends messages to the webhook that the settings name."""
+    """Send messages to the webhook of the settings."""
 
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
@@ -48,14 +48,14 @@ class Webhook:
                 MessageRefused if error.code in (400, 413, 422) else CarrierBusy if error.code in (408, 425, 429) else CarrierDown
             )
             raise kind(where=where, problem=f"it answered {error.code}") from None
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: a header that no server would take
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: an invalid header
             reason = getattr(error, "reason", error)
             problem = f"it cannot be reached ({getattr(reason, 'strerror', None) or type(reason).__name__})"
             raise CarrierDown(where=where, problem=problem) from None
 
 
 def webhook_url(settings: AlertSettings) -> str:
-    """Return the URL. Raises SettingsError: it is not there, or no http(s) URL."""
+    """Return the URL. Raises SettingsError: it is missing, or not http(s)."""
     url = read_secret(_SETTINGS_TABLE, file=settings.webhook_file, variable=settings.webhook_env)
     try:
         parts = urlsplit(url)

@@ -1,6 +1,6 @@
-"""What a district is to us: its feeds, and what is special about each.
+"""Districts, their feeds and their calendars, as data classes.
 
-Belongs here: the shapes. Does not belong here: how they are written down (``district_file``) and kept (``districts``).
+Belongs here: the data classes. Does not belong here: the file format (``toml_file``) and storage (``registry``).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """A tolerance that this district sets for itself: an expectation's name, what is changed, why and since when.
+    """A district's own gate setting: the expectation, what is changed, why and since when.
 
-    ``mostly``: share of rows, 0 to 1. ``severity``: ``error`` stops publishing, ``warning`` does not. At least one is given.
+    ``mostly``: share of rows, 0 to 1. ``severity``: ``error`` blocks publishing, ``warning`` does not. At least one is given.
     """
 
     expectation: str
@@ -36,12 +36,12 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """One format of a district: where its uploads arrive, and what is special about them.
+    """One format of a district: its landing folder, options and schedule.
 
-    ``path``: a folder (path or fsspec URL); empty: the district's folder under the landing base. Secrets by reference only:
-    a file, or the name of a variable of the environment. ``replacements``: column → value as uploaded → value to read instead.
-    ``expected_by``: local time (``02:30``) by which an upload should be in the roster, on each of ``expected_days`` (empty: every day);
-    an import counts if it ended at most ``expected_hours`` before. Empty: nobody waits for it.
+    ``path``: a folder (path or fsspec URL); empty: the district's folder under the landing base. Secrets by reference only: a
+    file, or the name of an environment variable. ``replacements``: column → uploaded value → value to use instead.
+    ``expected_by``: local time (``02:30``) by which an upload should be published, on each of ``expected_days`` (empty: every
+    day); an import counts if it ended at most ``expected_hours`` before. Empty: no deadline.
     """
 
     format: str
@@ -61,10 +61,10 @@ class Feed:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A time in which another thing than usual is expected of a district: from ``first`` to ``last``, both days included.
+    """A calendar period with different rules for a district, from ``first`` to ``last``, both days included.
 
-    ``pause``: nothing is imported; ``options``: thresholds that hold in that time; ``feeds``: the formats that it is about,
-    none: all. Days begin in the district's time zone.
+    ``pause``: no imports; ``options``: thresholds in force during the period; ``feeds``: the formats concerned, empty: all. Days
+    begin in the district's time zone.
     """
 
     first: datetime.date
@@ -75,13 +75,13 @@ class Window:
     feeds: tuple[str, ...] = ()
 
     def applies_to(self, day: datetime.date, format_name: str) -> bool:
-        """Return whether this is about the feed `format_name` on `day`."""
+        """Return whether this period applies to the feed `format_name` on `day`."""
         return self.first <= day <= self.last and (not self.feeds or format_name in self.feeds)
 
 
 @dataclass(frozen=True, kw_only=True)
 class District:
-    """A registered district. ``time_zone``: an IANA name. ``paused``: nothing is imported. ``calendar``: what is planned.
+    """A registered district. ``time_zone``: an IANA name. ``paused``: no imports. ``calendar``: planned periods.
 
     ``mail``: when its contacts, and those of the feed, get mail about an import.
     """
@@ -99,12 +99,12 @@ class District:
         check_id(self.id)
 
     def windows(self, format_name: str, now: datetime.datetime) -> tuple[Window, ...]:
-        """Return what is planned for the feed `format_name` at the moment `now` (with a time zone)."""
+        """Return the calendar periods in force for the feed `format_name` at `now` (time-zone aware)."""
         day = now.astimezone(ZoneInfo(self.time_zone)).date()
         return tuple(window for window in self.calendar if window.applies_to(day, format_name))
 
     def pause_reason(self, format_name: str, now: datetime.datetime) -> str | None:
-        """Return why nothing of the feed is imported at the moment `now`; None: imports go on."""
+        """Return why the feed is paused at `now`; None: it is not."""
         if self.paused:
             return "until it is resumed"
         pause = next((window for window in self.windows(format_name, now) if window.pause), None)

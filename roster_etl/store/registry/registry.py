@@ -1,7 +1,7 @@
-"""The registry: which districts there are, one TOML file each, in any folder that fsspec can reach.
+"""The registry of districts, one TOML file each, in any folder that fsspec can reach.
 
-Belongs here: adding, changing, pausing and removing districts, atomically. Does not belong here: the file's form
-(``district_file``), what an option means, or the lock of a registry that several hosts share (``warehouse.alone``).
+Belongs here: adding, changing, pausing and removing districts, atomically. Does not belong here: the file format (``toml_file``),
+what an option means, or the lock of a registry that several hosts share (``Warehouse.exclusive``).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ __all__ = ["District", "Feed", "Gate", "Registry", "Scan", "Window", "check_id",
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """What the registry's folder holds: districts that can be read, and for each file that cannot, why (by file name)."""
+    """The content of the registry's folder: readable districts, and the problem of each unreadable file (by file name)."""
 
     districts: tuple[District, ...]
     problems: dict[str, str]
 
 
 class Registry:
-    """The districts in a folder (path or fsspec URL). A folder of this machine is locked while it is changed; another by `lock`."""
+    """The districts in a folder (path or fsspec URL). Changes lock a local folder; any other is locked by `lock`."""
 
     def __init__(self, url: str, *, lock: Callable[[], AbstractContextManager[None]] | None = None) -> None:
-        """Name the folder. ``lock``: lets one host at a time change a registry in an object store, which has no locks of its own."""
+        """Set the folder. ``lock``: serializes changes across hosts, for object stores, which have no locks of their own."""
         self._folder = Folder(url)
         self._lock = self._folder.exclusive if self._folder.is_local else lock
 
@@ -43,7 +43,7 @@ class Registry:
         return tuple(id_ for id_ in self._stems() if _is_id(id_))
 
     def scan(self) -> Scan:
-        """Read all districts; a file that cannot be read hurts no other."""
+        """Read all districts; an unreadable file does not affect the others."""
         districts, problems = [], {}
         stems = self._stems()
         texts = self._folder.read_all([f"{stem}.toml" for stem in stems if _is_id(stem)])
@@ -81,14 +81,14 @@ class Registry:
         return district
 
     def update(self, district: District) -> District:
-        """Change a registered district to what `district` says, keeping the comments of its file. Raises UnknownDistrict."""
+        """Change a registered district to `district`, keeping the comments of its file. Raises UnknownDistrict."""
         check_district(district)
         return self._edit(district.id, lambda _: district)
 
     def add_feed(self, district_id: str, feed: Feed, *, update: bool = False, **attributes: str) -> District:
-        """Add a feed in one more format, or replace (`update`) the one in this format, and what is said `attributes` the district with it.
+        """Add a feed in another format, or replace the one in this format (`update`), and set the district's `attributes`.
 
-        Args:   about: ``name``, ``time_zone``.
+        Args:   attributes: ``name``, ``time_zone``.
         Raises: DistrictExists, UnknownDistrict, RegistryError.
         """
 
@@ -104,15 +104,15 @@ class Registry:
         return self._edit(district_id, change)
 
     def pause(self, district_id: str) -> District:
-        """Import nothing of the district until it is resumed. Raises UnknownDistrict."""
+        """Stop imports of the district until it is resumed. Raises UnknownDistrict."""
         return self._edit(district_id, lambda district: replace(district, paused=True))
 
     def add_window(self, district_id: str, window: Window) -> District:
-        """Add a time to the district's calendar. Raises UnknownDistrict, RegistryError."""
+        """Add a period to the district's calendar. Raises UnknownDistrict, RegistryError."""
         return self._edit(district_id, lambda district: replace(district, calendar=(*district.calendar, window)))
 
     def resume(self, district_id: str, now: datetime) -> District:
-        """Undo `pause`, and take the planned pauses of the moment `now` out of the calendar. Raises UnknownDistrict."""
+        """Undo `pause`, and remove calendar pauses in force at `now`. Raises UnknownDistrict."""
 
         def change(district: District) -> District:
             today = now.astimezone(ZoneInfo(district.time_zone)).date()
@@ -122,7 +122,7 @@ class Registry:
         return self._edit(district_id, change)
 
     def remove(self, district_id: str) -> str:
-        """Stop importing a district; its roster and history stay. The file moves to ``removed/``, where nobody looks.
+        """Stop importing a district; its roster and history stay. The file moves to ``removed/``, which is not read.
 
         Returns: the file's new name in the registry's folder. Raises UnknownDistrict.
         """
@@ -144,7 +144,7 @@ class Registry:
             raise UnknownDistrict(district_id=district_id) from None
 
     def _exclusive(self) -> AbstractContextManager[None]:
-        """Return what keeps others from changing the registry meanwhile. Raises RegistryUnlocked."""
+        """Return a context manager that locks the registry for a change. Raises RegistryUnlocked."""
         if self._lock is None:
             raise RegistryUnlocked(where=redact(self._folder.url))
         return self._lock()
@@ -169,17 +169,17 @@ class Registry:
 
 
 def open_registry(settings: Settings) -> Registry:
-    """Return the registry of `settings`. In an object store it is changed under a lock of the warehouse, which all hosts share."""
+    """Return the registry of `settings`. In an object store, changes are locked through the warehouse, which all hosts share."""
     return Registry(settings.districts, lock=_warehouse_lock(settings.warehouse))
 
 
 def _warehouse_lock(url: str) -> Callable[[], AbstractContextManager[None]] | None:
     if not url.startswith("postgresql"):
-        return None  # a file of one host says nothing to the others
+        return None  # a SQLite file of one host does not lock out the others
 
     @contextmanager
     def lock() -> Iterator[None]:
-        from roster_etl.store.warehouse import Warehouse  # heavy, and a local registry does without
+        from roster_etl.store.warehouse import Warehouse  # slow to import, and a local registry does not need it
 
         with Warehouse(url) as warehouse, warehouse.exclusive("the registry"):
             yield

@@ -1,7 +1,7 @@
-"""A district's file as people write it: TOML, read strictly and edited without losing a comment.
+"""The TOML file of a district: parsed strictly, and edited without losing comments.
 
-Belongs here: the keys of the file, what each may hold, and both directions between the file and a ``District``.
-Does not belong here: where the files lie (``districts``), or whether an option exists in a format (its spec says).
+Belongs here: the keys of the file, their types, and conversion between the file and a ``District``.
+Does not belong here: where the files are stored (``registry``), or whether an option exists in a format (its spec).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from roster_etl.store.settings import is_email_address, is_single_line, spelling
 
 
 def parse_district(district_id: str, text: str) -> District:
-    """Read a district from its file. Raises RegistryError with every problem and its place."""
+    """Parse a district's file. Raises RegistryError with every problem and its place."""
     where = f"districts/{check_id(district_id)}.toml"
     try:
         values = tomllib.loads(text)
@@ -36,20 +36,18 @@ def parse_district(district_id: str, text: str) -> District:
 
 
 def check_district(district: District) -> None:
-    """Refuse a district whose file could not be read back. Raises RegistryError."""
+    """Reject a district that could not be parsed again from its file. Raises RegistryError."""
     parse_district(district.id, edit_district("", district))
 
 
 def edit_district(text: str, district: District) -> str:
-    """Return the file `text` changed to say what `district` says; what need not change stays, comments included."""
-    import tomlkit  # only an edit needs it; reading is the standard library's
+    """Return the file `text` updated to `district`; unchanged keys and comments are preserved."""
+    import tomlkit  # only an edit needs it; reading uses the standard library
 
     document = tomlkit.parse(text)
     _merge(document, _district_values(district))
     return tomlkit.dumps(document)
 
-
-# ── keys of the file, and what each may hold ──
 
 CALENDAR_OPTIONS = frozenset(
     {
@@ -61,7 +59,7 @@ CALENDAR_OPTIONS = frozenset(
         "refused_rows_min",
     }
 )
-"""The options that a time of the calendar may set: how much change is expected."""
+"""The options that a calendar period may set: thresholds for the expected amount of change."""
 
 _MAX_LINE_LENGTH = 200
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -125,7 +123,7 @@ def _check_replacements(value: Any) -> str | None:
 
 
 def _check_line(value: Any) -> str | None:
-    """Names and reasons stand in lists, mails and pages."""
+    """Return the problem with a name or reason, which must fit on one line of lists, mails and pages; None: there is none."""
     fine = isinstance(value, str) and len(value) <= _MAX_LINE_LENGTH and is_single_line(value)
     return None if fine else f"must be text on one line, of at most {_MAX_LINE_LENGTH} signs"
 
@@ -208,7 +206,7 @@ def _problems(values: Mapping[str, Any], checks: dict[str, _Validator], prefix: 
 
 
 def _feed_problems(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield formats of two feeds, and times of the calendar about feeds that the district does not have: they would never be in force."""
+    """Yield problems: two feeds of one format, and calendar periods for feeds that the district does not have."""
     feeds, calendar = ([item for item in _as_list(values.get(key)) if isinstance(item, dict)] for key in ("feed", "calendar"))
     known = [feed["format"] for feed in feeds if isinstance(feed.get("format"), str)]
     yield from (f"two feeds have the format {name}" for name in sorted({name for name in known if known.count(name) > 1}))
@@ -253,7 +251,7 @@ def _window(values: dict[str, Any]) -> Window:
 
 
 def _district_values(district: District) -> dict[str, Any]:
-    """Return the file's content as plain values; what is unset is left out."""
+    """Return the file's content as plain values; unset fields are omitted."""
     plain = {f.name: getattr(district, f.name) for f in fields(District) if f.name not in ("id", "feeds", "calendar")}
     plain |= {"mail": "" if district.mail == _DEFAULT_MAIL else district.mail}
     calendar = {"calendar": [_window_values(window) for window in district.calendar]} if district.calendar else {}

@@ -1,7 +1,7 @@
-"""The warehouse: the roster's histories and the ledger at rest, on SQLite or PostgreSQL.
+"""The warehouse: roster histories and ledger, on SQLite or PostgreSQL.
 
-Belongs here: everything that talks to that database. Which columns there are is declared in ``canonical``; what to publish is
-decided by a plan.
+Belongs here: all access to that database. Does not belong here: column declarations (``canonical``), or what to publish (the
+plan).
 """
 
 from roster_etl.store.warehouse.audit import AuditEntry

@@ -1,6 +1,7 @@
-"""Writing and reading the audit: one line for each decision, in the transaction that carries it out.
+"""Write and read the audit: one entry per decision, in the transaction that carries it out.
 
-Belongs here: the shape of a line, and that an attempt leaves one. What is decided belongs to the verbs.
+Belongs here: the shape of an entry, and the guarantee that every attempt is recorded.
+Does not belong here: which actions are audited (their commands).
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from roster_etl.store.actor import current_channel, os_user
 
 @dataclass
 class Attempt:
-    """What the audit has of the attempt under way. ``pending_actions``: actions of the transaction that is open; ``committed_actions``: those committed."""
+    """The audited actions of the current attempt.
+
+    ``pending_actions``: those of the open transaction; ``committed_actions``: those of committed transactions.
+    """
 
     pending_actions: set[Action] = field(default_factory=set)
     committed_actions: set[Action] = field(default_factory=set)
@@ -31,7 +35,7 @@ _attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEntry:
-    """One line. ``who``: the name that was given, if one was asked for; ``about``: more, never a cell or an id of a person."""
+    """One audit entry. ``who``: the given name, if one was asked for; ``about``: details, never a cell value or a person's id."""
 
     action: Action
     who: str | None = None
@@ -48,7 +52,7 @@ class AuditEntry:
 
 @contextmanager
 def begin_attempt() -> Iterator[Attempt]:
-    """Begin an attempt, of which the audit is to have one line; one within another is the same."""
+    """Begin an attempt, which gets one audit entry; an attempt within another is part of it."""
     if (found := _attempt.get()) is not None:
         yield found
         return
@@ -60,14 +64,14 @@ def begin_attempt() -> Iterator[Attempt]:
 
 
 def record_transaction_end(*, committed: bool) -> None:
-    """Say how the transaction ended in which lines were written."""
+    """Record whether the transaction with the pending entries was committed."""
     if (attempt := _attempt.get()) is not None:
         attempt.committed_actions |= attempt.pending_actions if committed else set()
         attempt.pending_actions = set()
 
 
 def refusal_entry(entry: AuditEntry, error: Exception) -> AuditEntry | None:
-    """Return the line that says why it was not done; None: the audit has a line of the attempt already."""
+    """Return the entry that records a refusal; None if the attempt has an entry already."""
     attempt = _attempt.get()
     if attempt is not None and entry.action in attempt.committed_actions:
         return None
@@ -76,7 +80,7 @@ def refusal_entry(entry: AuditEntry, error: Exception) -> AuditEntry | None:
 
 
 def write(connection: sa.Connection, entries: Iterable[AuditEntry]) -> None:
-    """Add lines."""
+    """Insert entries."""
     common = {"at": datetime.now(UTC), "os_user": os_user(), "via": current_channel()}
     for entry in entries:
         if (attempt := _attempt.get()) is not None:

@@ -1,7 +1,7 @@
-"""Arrow tables into and out of the database, in the transaction of the connection that is given.
+"""Bulk transfer of Arrow tables into and out of the database, in the transaction of the given connection.
 
-Belongs here: how each database moves many rows at once (ADBC on SQLite, COPY on PostgreSQL), and how types are written.
-Does not belong here: which rows, and why.
+Belongs here: each database's bulk path (ADBC on SQLite, COPY on PostgreSQL), and how types are encoded.
+Does not belong here: which rows to move, and why.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CSV_BLOCK = 16 * 1024 * 1024
 
 
 def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClause:
-    """Load `rows` into a temporary table `name`, which only this connection sees, and return it.
+    """Load `rows` into the temporary table `name`, visible to this connection only, and return the table.
 
     The columns of `rows` have the types of the canonical roster.
     """
@@ -48,14 +48,14 @@ def stage(connection: sa.Connection, name: str, rows: pa.Table) -> sa.TableClaus
 
 
 def unstage(connection: sa.Connection, staged: sa.TableClause) -> None:
-    """Drop a temporary table as soon as its rows are used, so that they are in memory once."""
+    """Drop a temporary table as soon as its rows are used, so that they are in memory only once."""
     connection.exec_driver_sql(f"DROP TABLE {staged.name}")
 
 
 def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
-    """Return the rows of `query` as a table of `schema`, whose fields stand in the order of the query's columns.
+    """Return the rows of `query` as a table of `schema`, whose fields are in the order of the query's columns.
 
-    Values in `query` are rendered into the statement: they must be ids, names of ours, numbers or moments.
+    Values in `query` are rendered into the statement: only ids, internal names, numbers or timestamps are allowed.
     """
     if connection.dialect.name == "sqlite":
         with driver(connection).cursor(adbc_stmt_kwargs=ONE_BATCH) as cursor:
@@ -65,7 +65,7 @@ def fetch(connection: sa.Connection, query: sa.Select[Any] | sa.CompoundSelect[A
 
 
 def driver(connection: sa.Connection) -> Any:
-    """Return the driver's own connection under `connection`."""
+    """Return the driver's connection behind `connection`."""
     return connection.connection.driver_connection
 
 
@@ -84,10 +84,10 @@ def _stage_sqlite(connection: sa.Connection, name: str, rows: pa.Table, columns:
 
 
 def _sqlite_values(rows: pa.Table) -> pa.Table:
-    """Return `rows` with moments in SQLite's text form; ADBC writes the other types as SQLite keeps them."""
+    """Return `rows` with timestamps in SQLite's text form; ADBC writes the other types in SQLite's form."""
     for position, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type):
-            # Arrow's %S has the fraction in it, six digits for microseconds.
+            # Arrow's %S includes the fraction: six digits for microseconds.
             moments = pc.strftime(rows.column(position), format=SQLITE_TIMESTAMP_FORMAT.replace(".%f", ""))
             rows = rows.set_column(position, field.name, moments)
     return rows

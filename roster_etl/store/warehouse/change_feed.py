@@ -1,6 +1,6 @@
-"""Reading the view ``changes`` in pages: what each import did to each record.
+"""Read the view ``changes`` in pages: the change feed (CDC) of each import and record.
 
-Belongs here: the order of imports and records, which never changes once an import is published.
+Belongs here: the order of imports and records, which is stable once an import is published.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _CHANGES = sa.table(
 
 
 def imports_published_after(connection: sa.Connection, district_id: str, source: str, import_id: int) -> list[dict[str, Any]]:
-    """Return what was published for a feed after import `import_id` ended (0: from the first), in the order of publishing.
+    """Return what was published for a feed after import `import_id` ended (0: from the first), in publishing order.
 
-    The moment counts, not the number, which says when an import began. Raises UnknownImport.
+    The order is that of publishing times, not of import ids, which follow the start of imports. Raises UnknownImport.
     """
     columns = (IMPORTS.c.import_id, IMPORTS.c.finished_at, IMPORTS.c.kind, IMPORTS.c.summary)
     query = sa.select(*columns).where(
@@ -38,7 +38,7 @@ def imports_published_after(connection: sa.Connection, district_id: str, source:
 def changes_in(
     connection: sa.Connection, import_id: int, table: str, after: tuple[str, str] | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return what an import did to the records of one table: ``key`` (JSON), ``change``, ``close_reason``, by key and change."""
+    """Return an import's changes to one table: ``key`` (JSON), ``change``, ``close_reason``; ordered by key and change."""
     found = _CHANGES.c
     key = sa.cast(found.key, sa.Text()).collate("C") if connection.dialect.name == "postgresql" else found.key
     query = sa.select(found.key, found.change, found.close_reason).where(found.import_id == import_id, found.table_name == table)

@@ -1,6 +1,6 @@
-"""Connections to the warehouse: which databases it can live in, and how each is opened.
+"""Connections to the warehouse database: supported URLs, and how each is opened.
 
-Belongs here: URLs, engines, pragmas, file modes. No statement about rosters or the ledger.
+Belongs here: URLs, engines, pragmas, file modes. Does not belong here: statements about rosters or the ledger.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from roster_etl.store.warehouse import sqlite_adbc, vacuum
 from roster_etl.store.warehouse.errors import BadWarehouseUrl, MayNotRewrite, translate_database_errors
 
 BUSY_TIMEOUT_S = 60
-CACHE_KIB = 64 * 1024  # an index of a large district stays in memory while it is written
+CACHE_KIB = 64 * 1024  # keeps the index of a large district in memory while it is written
 _PRAGMAS = (
     f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
     "synchronous = NORMAL",
     f"cache_size = -{CACHE_KIB}",
-    "page_size = 8192",  # of a new file: a first load writes a fifth faster than with 4096
-    "temp_store = MEMORY",  # rows that are staged never rest outside the warehouse
+    "page_size = 8192",  # for new files: a first load is a fifth faster than with 4096
+    "temp_store = MEMORY",  # staged rows are never stored outside the warehouse
 )
 
 
 class Database:
-    """One database, with transactions that read and transactions that write.
+    """One database, with read transactions and write transactions.
 
-    On SQLite no connection stays open between transactions: the file can be copied, moved and opened by others.
+    On SQLite no connection stays open between transactions, so the file can be copied, moved and opened by others.
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        """Prepare for the database at `url`; nothing is opened yet. Raises BadWarehouseUrl."""
+        """Prepare for the database at `url` without connecting. Raises BadWarehouseUrl."""
         self.url = _parse(url)
         self.path = Path(str(self.url.database)) if self.is_sqlite else None
         if self.is_sqlite:
@@ -48,23 +48,23 @@ class Database:
             self._writer = _sqlite_engine(self.url, "BEGIN IMMEDIATE", pragmas)
         else:
             self._writer = _postgresql_engine(self.url)
-            # The default would see what others commit between two statements.
+            # At the default level, a read would see commits between two statements.
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ")
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is a file of SQLite."""
+        """Whether this is a SQLite file."""
         return self.url.get_backend_name() == "sqlite"
 
     @property
     def redacted_url(self) -> str:
-        """The URL as people may see it, without a password."""
+        """The URL for display, without a password."""
         plain = self.url.set(drivername=self.url.get_backend_name())
         return plain.render_as_string(hide_password=True)
 
     @property
     def is_unencrypted_remote(self) -> bool:
-        """Whether the server is on another machine, and the URL (or ``PGSSLMODE``) does not demand TLS."""
+        """Whether the server is on another machine and TLS is not required by the URL (or ``PGSSLMODE``)."""
         host = str(self.url.query.get("host") or self.url.host or os.environ.get("PGHOST") or "")
         mode = self.url.query.get("sslmode") or os.environ.get("PGSSLMODE")
         is_local = self.is_sqlite or host in ("", "localhost", "127.0.0.1", "::1") or host.startswith("/")
@@ -72,29 +72,29 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Open a transaction that sees one state of the database, whoever writes meanwhile."""
+        """Open a transaction that reads one snapshot of the database, whatever others write meanwhile."""
         with translate_database_errors(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Open a transaction that writes, committed at its end. On SQLite there is one at a time."""
+        """Open a write transaction, committed when the block ends. SQLite allows one at a time."""
         with translate_database_errors(), self._writer.begin() as connection:
             yield connection
 
     def create(self) -> bool:
-        """Create the SQLite file if there is none (or an empty one), for its owner only, and return whether it is new."""
+        """Create the SQLite file if it does not exist or is empty, readable by its owner only; returns whether it is new."""
         if self.path is None or (self.path.exists() and self.path.stat().st_size):
             return False
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        # Written once, and kept in the file: readers go on while one process writes.
+        # Stored in the file: with a write-ahead log, readers continue while one process writes.
         once = _sqlite_engine(self.url, "BEGIN", (*_PRAGMAS, "journal_mode = WAL"))
         with translate_database_errors(), once.connect():
             return True
 
     def copy_to(self, path: Path) -> bool:
-        """Copy the database into a new SQLite file, as it is at one moment, whoever writes meanwhile; False: it is no file."""
+        """Copy a consistent snapshot of the database into a new SQLite file; returns False if it is not SQLite."""
         if not self.is_sqlite:
             return False
         with translate_database_errors():
@@ -107,7 +107,7 @@ class Database:
         return True
 
     def put_file(self, copy: Path) -> bool:
-        """Make what `copy_to` wrote this database, which has no file yet; False: it has, or is none."""
+        """Install the file that `copy_to` wrote as this database; returns False if its file exists or it is not SQLite."""
         if self.path is None or (self.path.exists() and self.path.stat().st_size):
             return False
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -122,15 +122,15 @@ class Database:
             raise
 
     def remove_file(self) -> None:
-        """Remove the file that `put_file` has put here, and what SQLite keeps beside it. Nobody may have it open."""
+        """Remove the file that `put_file` installed, with its SQLite side files. No connection may be open."""
         self.close()
         for ending in ("", "-wal", "-shm") if self.path else ():
             Path(f"{self.path}{ending}").unlink(missing_ok=True)
 
     def compact(self) -> None:
-        """Rewrite the database's files, so that no byte of a removed row stays in them. It must not be in use meanwhile.
+        """Rewrite the database files, so that they contain no byte of a removed row. The database must not be in use.
 
-        Raises: NotRewritten: PostgreSQL passed over tables that are not this role's; their files are as they were.
+        Raises: NotRewritten: PostgreSQL skipped tables that this role does not own; their files are unchanged.
         """
         with translate_database_errors():
             if self.is_sqlite:
@@ -145,7 +145,7 @@ class Database:
                 vacuum.vacuum_full(connection)
 
     def ensure_compactable(self) -> None:
-        """Find out whether `compact` may rewrite every table. Raises MayNotRewrite."""
+        """Check that `compact` may rewrite every table. Raises MayNotRewrite."""
         if self.is_sqlite:
             return
         with self.read() as connection:
@@ -153,7 +153,7 @@ class Database:
                 raise MayNotRewrite(count=len(foreign), first=foreign[0])
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the pooled connections."""
         self._reader.dispose()
         self._writer.dispose()
 

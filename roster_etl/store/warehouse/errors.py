@@ -1,7 +1,7 @@
-"""What can go wrong with the warehouse, and how a database's own error becomes one of ours.
+"""The warehouse's errors, and the translation of database errors into them.
 
-Belongs here: the classes, and the one place that reads a driver's error. Drivers quote the row that offended; what leaves this
-module is the SQLSTATE and the name of the constraint, never a value.
+Belongs here: the error classes, and the only code that reads a driver's error. Drivers quote the offending row; only the SQLSTATE
+and the constraint's name leave this module, never a value.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from roster_etl.spec.errors import PermanentError, RetryableError, RosterError
 
 
 class WarehouseError(RosterError):
-    """Root of what the warehouse raises."""
+    """Base class of warehouse errors."""
 
     code = "warehouse_failed"
     template = "warehouse: the database refused a statement (SQLSTATE {sqlstate})"
 
 
 class WarehouseUnavailable(WarehouseError, RetryableError):
-    """The database is busy, or does not answer."""
+    """The database is busy or does not respond."""
 
     code = "warehouse_unavailable"
     template = "warehouse: {problem} (SQLSTATE {sqlstate}); nothing was written, try again"
 
 
 class NotAllowed(WarehouseError, PermanentError):
-    """The role that the warehouse is opened as has not the right."""
+    """The database role lacks a privilege."""
 
     template = "warehouse: this role may not do that (SQLSTATE 42501); docs/operations.md says what a loader and a reader may"
 
 
 class ConstraintBroken(WarehouseError, PermanentError):
-    """A row would break a promise of the schema."""
+    """A row would violate a constraint of the schema."""
 
     code = "constraint_broken"
     template = "warehouse: constraint {constraint} would be broken (SQLSTATE {sqlstate}); nothing was written"
 
 
 class SchemaBehind(WarehouseError, PermanentError):
-    """The database has not this version's schema."""
+    """The database schema is older than this version needs."""
 
     code = "schema_behind"
     template = "warehouse: its schema is {found}, this version needs {expected}; run `roster-etl migrate`"
@@ -59,21 +59,21 @@ class SchemaAhead(WarehouseError, PermanentError):
 
 
 class BadWarehouseUrl(WarehouseError, PermanentError):
-    """The URL names no database that the warehouse can live in."""
+    """The URL is not one of a supported database."""
 
     code = "bad_warehouse_url"
     template = "warehouse: {problem}; use sqlite:///FILE or postgresql://…"
 
 
 class NoRoles(WarehouseError, PermanentError):
-    """Roles are of PostgreSQL."""
+    """Roles exist on PostgreSQL only."""
 
     code = "no_roles"
     template = "warehouse: a SQLite file has no roles; who may read it is said by its mode"
 
 
 class MayNotRewrite(WarehouseError, PermanentError):
-    """The role does not own the tables, so that removed rows would stay in their files."""
+    """The role does not own the tables, so removed rows would stay in their files."""
 
     code = "may_not_rewrite"
     template = (
@@ -83,7 +83,7 @@ class MayNotRewrite(WarehouseError, PermanentError):
 
 
 class NotRewritten(WarehouseError, PermanentError):
-    """The rows are removed, and PostgreSQL passed over tables when it rewrote the files."""
+    """The rows are removed, but PostgreSQL skipped tables when rewriting the files."""
 
     code = "not_rewritten"
     template = (
@@ -100,7 +100,7 @@ class UnknownRole(WarehouseError, PermanentError):
 
 
 class RosterMoved(WarehouseError, PermanentError):
-    """Another import was published since the plan was made."""
+    """Another import was published after the plan was made."""
 
     code = "roster_moved"
     template = (
@@ -110,7 +110,7 @@ class RosterMoved(WarehouseError, PermanentError):
 
 
 class ImportNotRunning(WarehouseError, PermanentError):
-    """The import has ended, or was taken away from the process that worked on it."""
+    """The import has ended, or another process has taken it over."""
 
     code = "import_not_running"
     template = "import {import_id} is {status}, not {expected}; nothing was written"
@@ -131,13 +131,13 @@ class NoHold(WarehouseError, PermanentError):
 
 
 class HoldAlreadyDecided(NoHold):
-    """Somebody, or a newer import, was faster."""
+    """Another person, or a newer import, has decided the hold first."""
 
     template = "import {import_id} has no open hold any more: it was {decision} by {by}; `roster-etl show {import_id}` tells what became of it"
 
 
 def no_hold_error(import_id: int, hold: Mapping[str, Any] | None) -> NoHold:
-    """Return what is wrong with deciding about an import whose hold is `hold`, as the ledger has it; None: it never was held."""
+    """Return the error for deciding about an import with the ledger row `hold`; None: it was never held."""
     if hold is None:
         return NoHold(import_id=import_id)
     return HoldAlreadyDecided(import_id=import_id, decision=hold["decision"], by=hold["decided_by"])
@@ -158,9 +158,9 @@ _RETRY = ("08", "40", "53", "55", "57")  # connection, rollback, resources, lock
 
 @contextmanager
 def translate_database_errors() -> Iterator[None]:
-    """Turn a database's errors into ours, without the statement, its parameters, or the rows that a driver quotes.
+    """Translate database errors into ours, without the statement, its parameters, or the rows that a driver quotes.
 
-    Raises: WarehouseUnavailable, ConstraintBroken, WarehouseError; with no cause attached, since a cause would be printed.
+    Raises: WarehouseUnavailable, ConstraintBroken, WarehouseError; without a cause attached, since a cause would be printed.
     """
     try:
         yield
@@ -176,7 +176,7 @@ def translate_database_errors() -> Iterator[None]:
 
 
 def _translate(error: Exception) -> WarehouseError:
-    """Return our error for `error`, and wipe the text of `error`: it may still be printed as the context of ours."""
+    """Return our error for `error`, and erase the text of `error`: it may still be printed as the context of ours."""
     driver: Any = error.orig if isinstance(error, DBAPIError) else error
     plain = _classify(error, driver)
     error.args = driver.args = (plain.message,)
@@ -200,7 +200,7 @@ def _classify(error: Exception, driver: Any) -> WarehouseError:
         return WarehouseUnavailable(problem=_KNOWN.get(sqlstate, "the database broke off or is busy"), sqlstate=sqlstate)
     if sqlstate == "42501":
         return NotAllowed()
-    if _FULL.search(text):  # of SQLite, which has no SQLSTATE
+    if _FULL.search(text):  # SQLite, which has no SQLSTATE
         return WarehouseUnavailable(problem=_KNOWN["53100"], sqlstate="53100")
     if type(driver).__name__ == "OperationalError" and sqlstate == "unknown":
         return WarehouseUnavailable(problem="the database does not answer", sqlstate=sqlstate)

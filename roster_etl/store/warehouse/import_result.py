@@ -1,6 +1,6 @@
-"""How an import ends: what a pipeline hands to the warehouse, and what it gets back about the ledger.
+"""The result of an import, as the pipeline passes it to the warehouse.
 
-Belongs here: the shapes. No database.
+Belongs here: the data classes. Does not belong here: database access.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REJECTED_ROWS_SCHEMA: pa.Schema = pa.schema(
 
 @dataclass(frozen=True, kw_only=True)
 class ImportFile:
-    """One file of an upload, as the ledger keeps it. ``bytes``: size as uploaded; rows without the header."""
+    """One file of an upload, as a ledger row. ``bytes``: size as uploaded; row counts exclude the header."""
 
     file: str
     kind: str | None = None
@@ -36,7 +36,7 @@ class ImportFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """The verdict of one gate. ``severity``: ``error`` stops publishing, ``warn`` is shown."""
+    """The result of one gate. ``severity``: ``error`` blocks publishing, ``warn`` is reported only."""
 
     name: str
     passed: bool
@@ -46,7 +46,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """Why an import waits for a person, and the plan that the person is asked to approve."""
+    """Why an import is held, and the plan to approve."""
 
     reason: str
     plan_sha256: str
@@ -55,9 +55,9 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """What an import does to a steward's edit: ``begins`` or ends it. ``key``: JSON object of the record's key.
+    """A change to a steward's override: ``begins`` or ends it. ``key``: JSON object of the record's key.
 
-    ``by``: who says so; None: the import itself.
+    ``by``: who made it; None: the import itself.
     """
 
     begins: bool
@@ -70,13 +70,13 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportResult:
-    """How an import ended.
+    """The result of an import.
 
     ``findings``: schema ``frames.arrow.FINDINGS``; ``rejected_rows``: schema REJECTED. None, for these and for files and checks:
-    what the ledger has of them stays (a held import that is approved later).
-    ``released_rows``: refused rows of earlier imports (columns LEAVING) that leave the quarantine, as they were applied or gave way;
-    ``edits``: stewards' edits that this import begins or ends; both for published imports alone. ``entries``: lines of the audit.
-    ``finished_at`` is the moment when the versions of a published import become known.
+    keep what the ledger has (a held import that is approved later).
+    ``released_rows``: rejected rows of earlier imports (columns LEAVING) that leave the quarantine, because they were applied or
+    superseded; ``edits``: overrides that this import begins or ends; both for published imports only. ``entries``: audit entries.
+    ``finished_at``: from when the versions of a published import count as known.
     """
 
     import_id: int
@@ -105,16 +105,16 @@ class ImportResult:
 
 @dataclass(frozen=True, kw_only=True)
 class TableChange:
-    """What publishing does to one table.
+    """The changes that publishing makes to one table.
 
-    ``opens``: business columns, and ``source_file``, ``source_row``, ``row_hash``, ``derived``, ``extensions``; one row a version;
-    or a function that loads them, so that one table at a time is in memory.
-    ``closes``: ``version_id``, ``close_reason``; one row a version that is current.
+    ``opens``: business columns, and ``source_file``, ``source_row``, ``row_hash``, ``derived``, ``extensions``; one row per
+    version; or a function that loads them, so that only one table at a time is in memory.
+    ``closes``: ``version_id``, ``close_reason``; one row per current version to close.
     """
 
     opens: pa.Table | Callable[[], pa.Table]
     closes: pa.Table
 
     def rows_to_open(self) -> pa.Table:
-        """Return the rows to open, loading them if they are loaded late."""
+        """Return the rows to open; calls the loader if `opens` is one."""
         return self.opens() if callable(self.opens) else self.opens

@@ -1,6 +1,6 @@
-"""Reading the ledger: imports, their files, findings and checks, holds, and the quarantine.
+"""Read the ledger: imports, their files, findings and checks, holds, and the quarantine.
 
-Belongs here: queries over ledger tables. Rows come back as plain dicts with the columns' names; moments are aware, in UTC.
+Belongs here: queries over ledger tables. Rows are returned as dicts by column name; timestamps are aware, in UTC.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def imports(
     limit: int | None = None,
     file_set: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the imports, newest first; all of them, or those of a district, a feed, a set of its files or a status."""
+    """Return the imports, newest first, filtered by district, feed, file set and status where given."""
     query = sa.select(IMPORTS).order_by(IMPORTS.c.import_id.desc()).limit(limit)
     wanted = {"district_id": district_id, "source": source, "status": status, "file_set": file_set}
     for name, value in wanted.items():
@@ -63,7 +63,7 @@ def import_(connection: sa.Connection, import_id: int) -> dict[str, Any]:
 
 
 def import_counts(connection: sa.Connection, district_id: str | None = None) -> list[dict[str, Any]]:
-    """Return by feed and status how many imports there are (``imports``), the highest (``import_id``), and the last ``finished_at``."""
+    """Return per feed and status: the number of imports (``imports``), highest ``import_id``, latest ``finished_at``."""
     feed = (IMPORTS.c.district_id, IMPORTS.c.source, IMPORTS.c.kind, IMPORTS.c.status)
     numbers = (
         sa.func.count().label("imports"),
@@ -75,7 +75,7 @@ def import_counts(connection: sa.Connection, district_id: str | None = None) -> 
 
 
 def row_counts(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the sums of the rows of imports: ``import_id``, ``rows_read``, ``rows_accepted``, ``rows_rejected``."""
+    """Return row totals per import: ``import_id``, ``rows_read``, ``rows_accepted``, ``rows_rejected``."""
     files = IMPORT_FILES.c
     sums = [
         sa.cast(sa.func.sum(files[name]), sa.BigInteger()).label(name) for name in ("rows_read", "rows_accepted", "rows_rejected")
@@ -88,7 +88,7 @@ def row_counts(connection: sa.Connection, import_ids: Sequence[int]) -> list[dic
 
 
 def import_times(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return when imports began and ended: ``import_id``, ``started_at``, ``finished_at``."""
+    """Return start and end times of imports: ``import_id``, ``started_at``, ``finished_at``."""
     found: list[dict[str, Any]] = []
     for start in range(0, len(import_ids), _IDS_PER_QUERY):
         some = IMPORTS.c.import_id.in_(import_ids[start : start + _IDS_PER_QUERY])
@@ -97,16 +97,17 @@ def import_times(connection: sa.Connection, import_ids: Sequence[int]) -> list[d
 
 
 def imports_after(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
-    """Return imports with a higher number, the lowest first."""
+    """Return imports with a higher id, in ascending order."""
     return _dicts(
         connection, sa.select(IMPORTS).where(IMPORTS.c.import_id > import_id).order_by(IMPORTS.c.import_id).limit(limit)
     )
 
 
 def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[str, Any]]:
-    """Return the last uploads of the feed of `import_id` up to and with it, oldest first, with the sums of their files' rows.
+    """Return the last uploads of the feed of `import_id`, up to and including it, oldest first, with row totals.
 
-    Columns: ``import_id``, ``status``, ``finished_at``, ``summary``, ``rows_read``, ``rows_accepted``, ``rows_rejected`` (None: no file).
+    Columns: ``import_id``, ``status``, ``finished_at``, ``summary``, ``rows_read``, ``rows_accepted``, ``rows_rejected`` (None:
+    no file).
     """
     this, files = IMPORTS.alias("this"), IMPORT_FILES.c
     sums = [
@@ -132,7 +133,7 @@ def history(connection: sa.Connection, import_id: int, limit: int) -> list[dict[
 def last_published(
     connection: sa.Connection, district_id: str, source: str, kind: ImportKind | None = None, file_set: str | None = None
 ) -> dict[str, Any] | None:
-    """Return the newest import that was published for this feed, of `kind` and of `file_set` if given; None: none was."""
+    """Return the newest published import of this feed, of `kind` and `file_set` if given; None: there is none."""
     query = sa.select(IMPORTS).where(
         IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published"
     )
@@ -145,17 +146,17 @@ def last_published(
 
 
 def files(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
-    """Return the files of the import, by name."""
+    """Return the files of the import, ordered by name."""
     query = sa.select(IMPORT_FILES).where(IMPORT_FILES.c.import_id == import_id).order_by(IMPORT_FILES.c.file)
     return _dicts(connection, query)
 
 
 def checks(connection: sa.Connection, import_id: int) -> list[dict[str, Any]]:
-    """Return the verdicts of the import's gates, by name."""
+    """Return the gate results of the import, ordered by name."""
     return _dicts(connection, sa.select(CHECKS).where(CHECKS.c.import_id == import_id).order_by(CHECKS.c.name))
 
 
-_IDS_PER_QUERY = 500  # numbers in one query
+_IDS_PER_QUERY = 500  # ids per query
 
 _FOUND = pa.schema(
     [(column.name, pa.int64() if isinstance(column.type, sa.Integer) else pa.string()) for column in FINDINGS.c]
@@ -166,7 +167,8 @@ _FOUND = pa.schema(
 def findings(connection: sa.Connection, import_id: int, group_above: int | None = 1000) -> list[dict[str, Any]]:
     """Return the findings of the import in their order.
 
-    More than `group_above` of one severity, code, file, field and cause become one, without row and key, whose count is the sum of theirs.
+    More than `group_above` findings with the same severity, code, file, field and cause are grouped into one, without row and
+    key, whose count is the sum of theirs.
     """
     found, group = FINDINGS.c, [FINDINGS.c[name] for name in ("severity", "code", "file", "field", "cause_id")]
     size = sa.func.count().over(partition_by=group)
@@ -210,7 +212,7 @@ def hold(connection: sa.Connection, import_id: int) -> dict[str, Any] | None:
 def quarantined_rows(
     connection: sa.Connection, import_id: int | None = None, district_id: str | None = None, source: str | None = None
 ) -> pa.Table:
-    """Return rejected rows (schema QUARANTINE) of an import, or of a district or feed, in the order of imports, files and rows."""
+    """Return rejected rows (schema QUARANTINE) of an import, district or feed, ordered by import, file and row."""
     rows = REJECTED_ROWS.c
     query = sa.select(rows.import_id, rows.file, rows.row, rows.code, rows.record)
     if import_id is not None:
@@ -229,9 +231,9 @@ OPEN_QUARANTINE: pa.Schema = pa.schema(
 
 
 def open_quarantine(connection: sa.Connection, district_id: str, source: str) -> pa.Table:
-    """Return the refused rows (schema OPEN_QUARANTINE) of a feed's published imports, each once, in their order.
+    """Return the rejected rows (schema OPEN_QUARANTINE) of a feed's published imports, each once, in order.
 
-    What an import refused that was not published itself was never part of the roster's history.
+    Rows rejected by unpublished imports are excluded: they were never part of the roster's history.
     """
     rows, files, imports_ = REJECTED_ROWS.c, IMPORT_FILES.c, IMPORTS.c
     query = sa.select(rows.import_id, rows.file, files.kind, rows.row, sa.func.min(rows.record).label("record"))
@@ -243,10 +245,10 @@ def open_quarantine(connection: sa.Connection, district_id: str, source: str) ->
 
 
 def quarantined_since(connection: sa.Connection, import_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return since when the rows that `import_ids` (of one feed) refused have been refused, counted.
+    """Return since when the rows that `import_ids` (of one feed) rejected have been rejected, with counts.
 
-    Columns: ``file``, ``code`` (the first of a row), ``since`` (when the first import of the feed began that refused the same cells in the
-    same file), ``rows``.
+    Columns: ``file``, ``code`` (the first of a row), ``since`` (start of the feed's first import that rejected the same cells in
+    the same file), ``rows``.
     """
     rows, theirs, ours = REJECTED_ROWS.alias("earlier"), IMPORTS.alias("theirs"), IMPORTS.alias("ours")
     now = sa.select(
@@ -274,7 +276,7 @@ def quarantined_since(connection: sa.Connection, import_ids: Sequence[int]) -> l
 
 
 def overrides(connection: sa.Connection, district_id: str, source: str, *, ended: bool = False) -> list[dict[str, Any]]:
-    """Return the overrides of a feed that are in force, oldest first; with `ended`, those that were, too."""
+    """Return the active overrides of a feed, oldest first; with `ended`, also the ended ones."""
     kept = OVERRIDES.c
     query = sa.select(OVERRIDES).where(kept.district_id == district_id, kept.source == source)
     query = query if ended else query.where(kept.cleared_at.is_(None))

@@ -1,7 +1,7 @@
-"""Writing the ledger: imports as they begin, go on and end, and what a person decides about those that are held.
+"""Write the ledger: the start, progress and end of imports, and decisions about held ones.
 
-Belongs here: statements that write ledger tables, inside a transaction that is given. Reading is in ``ledger_read``; the
-roster's versions are in ``publish``.
+Belongs here: statements that write ledger tables, inside the caller's transaction.
+Does not belong here: reading (``ledger_read``), or the roster's versions (``publish``).
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _NUMBERS = {"row", "count", "cause_id"}
 
 
 def open_import(connection: sa.Connection, **columns: Any) -> int:
-    """Add an import that is running, and return its number."""
+    """Insert an import with status ``running``, and return its id."""
     inserted = sa.insert(IMPORTS).values(status="running", summary={}, **columns).returning(IMPORTS.c.import_id)
     number = int(connection.execute(inserted).scalar_one())
     if columns.get("import_id") is not None and connection.dialect.name == "postgresql":
-        # A number given by hand (a rebuild keeps them) does not move the sequence.
+        # An explicit id (a rebuild keeps the ids) does not advance the sequence.
         newest = sa.select(sa.func.max(IMPORTS.c.import_id)).scalar_subquery()
         connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence("imports", "import_id"), newest)))
     return number
@@ -66,12 +66,12 @@ def lock_import(connection: sa.Connection, import_id: int, *expected: str) -> sa
 
 
 def update_import(connection: sa.Connection, import_id: int, **columns: Any) -> None:
-    """Set columns of the import's row."""
+    """Update columns of the import's row."""
     connection.execute(sa.update(IMPORTS).where(IMPORTS.c.import_id == import_id).values(**columns))
 
 
 def conclude(connection: sa.Connection, import_result: ImportResult) -> None:
-    """Write how an import ended. What an earlier attempt at the same import wrote is replaced."""
+    """Write the result of an import, replacing that of an earlier attempt."""
     number = import_result.import_id
     if import_result.files is not None:
         replace_files(connection, number, import_result.files)
@@ -97,14 +97,14 @@ def conclude(connection: sa.Connection, import_result: ImportResult) -> None:
 
 
 def replace_files(connection: sa.Connection, import_id: int, files: Sequence[ImportFile]) -> None:
-    """Write the files of the import, instead of those that the ledger has."""
+    """Replace the import's file rows."""
     connection.execute(sa.delete(IMPORT_FILES).where(IMPORT_FILES.c.import_id == import_id))
     if files:
         connection.execute(sa.insert(IMPORT_FILES), [{"import_id": import_id, **asdict(file)} for file in files])
 
 
 def decide_hold(connection: sa.Connection, import_id: int, decision: Decision, by: str, at: datetime) -> None:
-    """Write what was decided about an import that is held. Raises NoHold."""
+    """Record the decision about a held import. Raises NoHold."""
     decided = sa.update(HOLDS).where(HOLDS.c.import_id == import_id, HOLDS.c.decision.is_(None))
     decided = decided.values(decision=decision, decided_by=by, decided_at=at)
     if connection.execute(decided.returning(HOLDS.c.import_id)).first() is None:
@@ -127,10 +127,10 @@ def supersede_holds(
     before: int | None = None,
     kind: ImportKind | None = None,
 ) -> list[int]:
-    """Decide the open holds that are older than `by_import` (and `before`, where given) and of the same set of a feed's files.
+    """Mark open holds of the same feed and file set as superseded: those older than `by_import` (and `before`, if given).
 
-    Args:    kind: holds of imports of this kind only.
-    Returns: their imports.
+    Args:    kind: only holds of imports of this kind.
+    Returns: the ids of their imports.
     """
     file_set = sa.select(IMPORTS.c.file_set).where(IMPORTS.c.import_id == by_import).scalar_subquery()
     older = sa.select(IMPORTS.c.import_id).where(
@@ -146,11 +146,11 @@ def supersede_holds(
 
 
 def number_findings(findings: pa.Table) -> pa.Table:
-    """Return findings with ``id`` (1 … n within the import) and ``cause_id`` in place of the cause's file and row.
+    """Return findings with ``id`` (1 … n within the import), and ``cause_id`` instead of the cause's file and row.
 
-    The cause of a finding is the first finding of severity ``reject`` about that file and row; if the cause has no row, the
-    first that refuses the whole file or many of its rows, else any. A negative row is the place of a record that no row has
-    (``engine.validation.missing_records``): of several findings there one stays, and its row becomes NULL.
+    The cause of a finding is the first finding of severity ``reject`` about that file and row. If the cause has no row, it is the
+    first one that rejects the whole file or many of its rows, else any. A negative row stands for a record that is missing from
+    the upload (``engine.validation.missing_records``): one of several findings about it is kept, and its row becomes NULL.
     """
     findings = _drop_repeated_missing_records(findings)
     ids = pa.array(range(1, findings.num_rows + 1), pa.int64())
@@ -164,7 +164,7 @@ def number_findings(findings: pa.Table) -> pa.Table:
 
 
 def _drop_repeated_missing_records(findings: pa.Table) -> pa.Table:
-    """Return `findings` with only the first of those about the same record that no row has."""
+    """Return `findings` with only the first one about each missing record (negative row)."""
     places = pc.if_else(
         pc.less(findings["row"], 0), _location_keys(findings["file"], findings["row"]), pa.scalar(None, pa.string())
     )
@@ -189,7 +189,7 @@ def _cause_ids(findings: pa.Table, ids: pa.Array) -> pa.ChunkedArray:
 
 
 def _first_ids(locations: pa.ChunkedArray, chosen: pa.ChunkedArray, ids: pa.Array, wanted: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the id of the first of the `chosen` findings at each of the `wanted` places, null where there is none."""
+    """Return the id of the first of the `chosen` findings at each of the `wanted` locations, null if there is none."""
     first = pa.table({"place": locations, "id": ids}).filter(chosen).group_by("place").aggregate([("id", "min")])
     found = pc.index_in(wanted, value_set=first["place"].combine_chunks(), skip_nulls=True)
     return pc.take(first["id_min"], found)
@@ -210,7 +210,7 @@ def _replace_rows(connection: sa.Connection, table: sa.Table, import_id: int, ro
 
 
 def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) -> None:
-    """Take rows out of the quarantine."""
+    """Delete rows from the quarantine."""
     if not released_rows.num_rows:
         return
     staged = bulk_load.stage(connection, "leaving", released_rows.select(RELEASED_ROWS_SCHEMA.names).cast(RELEASED_ROWS_SCHEMA))
@@ -221,7 +221,7 @@ def _remove_from_quarantine(connection: sa.Connection, released_rows: pa.Table) 
 
 
 def _apply_edit(connection: sa.Connection, import_id: int, edit: Edit, at: datetime) -> None:
-    """End what is in force of a record's column, and begin the new edit if there is one."""
+    """End the active override of a record's column, and begin the new one, if any."""
     feed = connection.execute(sa.select(IMPORTS.c.district_id, IMPORTS.c.source).where(IMPORTS.c.import_id == import_id)).one()
     place = {
         "district_id": feed.district_id,

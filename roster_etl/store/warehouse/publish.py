@@ -1,6 +1,7 @@
-"""Publishing: the one place that changes the roster. Versions close, versions open, the ledger says why; all or nothing.
+"""Publish a plan to the roster in one transaction: close versions, open versions, conclude the import.
 
-Belongs here: the statements of that one transaction. What is to be closed and opened was decided by a plan.
+Belongs here: the statements of that transaction. No other module changes the roster. Does not belong here: deciding what to close
+and open (the plan).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from roster_etl.store.warehouse.import_result import ImportResult, TableChange
 
 _GIVEN = ("source_file", "source_row", "row_hash", "derived", "extensions")
 _CLOSES = pa.schema([("version_id", pa.int64()), ("close_reason", pa.string())])
-_SLICE = 65_536  # rows that are staged at a time: bounds the memory that staging takes
+_SLICE = 65_536  # rows staged at a time; bounds the memory that staging needs
 
 
 def opening_schema(table: RosterTable) -> pa.Schema:
@@ -35,9 +36,9 @@ def opening_schema(table: RosterTable) -> pa.Schema:
 
 
 def base_import(connection: sa.Connection, district_id: str, source: str, file_set: str | None = None) -> int | None:
-    """Return the newest import that was published for this feed, or one set of its files; None: none was.
+    """Return the newest published import of this feed, or of one of its file sets; None: there is none.
 
-    The sets of a format fill different tables, so that none moves the ground under the plan of another.
+    The file sets of a format fill different tables, so publishing one does not invalidate the plan of another.
     """
     query = sa.select(sa.func.max(IMPORTS.c.import_id)).where(
         IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published"
@@ -57,7 +58,7 @@ def publish(
 ) -> None:
     """Close and open versions and conclude the import, in the transaction of `connection`.
 
-    Raises: ImportNotRunning, RosterMoved, UnknownImport, NoHold; ConstraintBroken if two current versions have one key.
+    Raises: ImportNotRunning, RosterMoved, UnknownImport, NoHold; ConstraintBroken if two current versions have the same key.
     """
     found = ledger_write.lock_import(connection, import_result.import_id, "running", "held")
     lock_district(connection, found["district_id"])
@@ -68,7 +69,7 @@ def publish(
         import_result, finished_at=max(import_result.finished_at, _last_published_at(connection, found, import_result))
     )
     fault_point("publish.begin")
-    # All closings first, so that the keys of records that move between tables or ids are free.
+    # Close everything first, which frees the keys of records that move between tables or ids.
     for name in TABLES:
         if name in changes:
             _close_versions(connection, found, import_result, name, changes[name].closes, planned_on)
@@ -78,12 +79,12 @@ def publish(
 
 
 def lock_district(connection: sa.Connection, district_id: str) -> None:
-    """Wait until nobody else publishes for this district; held until the transaction ends."""
+    """Lock the district for publishing until the transaction ends; waits for the lock."""
     lock(connection, district_id)
 
 
 def lock(connection: sa.Connection, name: str) -> None:
-    """Wait until nobody else does `name`; held until the transaction ends. SQLite has one writer anyway."""
+    """Lock `name` until the transaction ends; waits for the lock. Does nothing on SQLite, which has one writer anyway."""
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
@@ -98,13 +99,13 @@ def _require_approval(connection: sa.Connection, import_result: ImportResult, ap
 
 def _check_base_unchanged(connection: sa.Connection, found: sa.RowMapping, planned_on: int | None) -> None:
     newest = base_import(connection, found["district_id"], found["source"], found["file_set"])
-    # Numbers of imports order the history of a set of files: an older import never comes after a newer one.
+    # Import ids order the history of a file set: an older import is never published after a newer one.
     if newest != planned_on or (newest is not None and newest > found["import_id"]):
         raise _roster_changed(found, planned_on, newest)
 
 
 def _last_published_at(connection: sa.Connection, found: sa.RowMapping, import_result: ImportResult) -> datetime:
-    """Return when the feed was last published: a clock that was set back must not end a version before it began."""
+    """Return when the feed was last published: with a clock set back, a version must not end before it began."""
     query = sa.select(IMPORTS.c.finished_at).where(
         IMPORTS.c.district_id == found["district_id"], IMPORTS.c.source == found["source"], IMPORTS.c.status == "published"
     )
@@ -135,7 +136,7 @@ def _close_versions(
     history = history_table(name)
     rows = closes.select(_CLOSES.names).cast(_CLOSES).sort_by("version_id")
     staged = bulk_load.stage(connection, f"closing_{name}", rows)
-    # The version is looked up by its number alone: the feed is checked in the set, not searched by.
+    # Find the version by its id: concat("") keeps the planner from searching by district and source instead.
     closed = sa.update(history).where(history.c.version_id == staged.c.version_id, history.c.valid_to_import.is_(None))
     closed = closed.where(
         history.c.district_id.concat("") == found["district_id"], history.c.source.concat("") == found["source"]
@@ -152,14 +153,14 @@ def _close_versions(
 
 
 def _changed_rows(connection: sa.Connection, result: sa.CursorResult[object]) -> int:
-    if connection.dialect.name == "sqlite":  # ADBC does not count
+    if connection.dialect.name == "sqlite":  # ADBC does not report row counts
         return int(connection.execute(sa.select(sa.func.changes())).scalar_one())
     return int(result.rowcount)
 
 
 @dataclass(frozen=True)
 class _OpeningSlice:
-    """Rows of a table that open, as they are staged: those ``columns`` that differ, and the values ``constants`` in all of them."""
+    """A slice of rows to open, as staged: the ``columns`` that vary, and ``constants`` that all rows share."""
 
     table: str
     columns: pa.Table
@@ -167,7 +168,7 @@ class _OpeningSlice:
 
 
 def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlice]:
-    """Yield what opens, table by table in publishing order, in the order of the keys."""
+    """Yield the slices to open, by table in publishing order, and by key."""
     for name in TABLES:
         if name not in changes:
             continue
@@ -180,7 +181,7 @@ def _opening_slices(changes: Mapping[str, TableChange]) -> Iterator[_OpeningSlic
             same = _constant_columns(part)
             yield _OpeningSlice(name, part.select([column for column in schema.names if column not in same]), same)
             del part
-        del opens, rows  # before the next table is loaded
+        del opens, rows  # free memory before the next table is loaded
 
 
 def _open_versions(connection: sa.Connection, found: sa.RowMapping, import_result: ImportResult, part: _OpeningSlice) -> None:
@@ -203,9 +204,9 @@ def _open_versions(connection: sa.Connection, found: sa.RowMapping, import_resul
 
 
 def _constant_columns(rows: pa.Table) -> dict[str, Any]:
-    """Return the columns that have one value in all of `rows`, and that value: said once, not loaded row by row."""
+    """Return the columns with one value in all of `rows`, and that value, so that it is not loaded row by row."""
     same: dict[str, Any] = {}
-    for name in rows.schema.names[1:]:  # one column is always loaded: it says how many rows there are
+    for name in rows.schema.names[1:]:  # load at least one column, for the number of rows
         column = rows.column(name)
         if column.null_count == len(column):
             same[name] = None
@@ -215,9 +216,9 @@ def _constant_columns(rows: pa.Table) -> dict[str, Any]:
 
 
 def _key_order(rows: pa.Table, table: RosterTable) -> pa.Array | None:
-    """Return the places of `rows` in the order of the key; None: they stand in it already.
+    """Return the row positions that sort `rows` by key; None: they are sorted already.
 
-    The index of current keys is then written from left to right, in half the time of a random order.
+    Sorted rows fill the index of current keys sequentially, in half the time of a random order.
     """
     order = pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in table.key])
     return None if pc.all(pc.less(order[:-1], order[1:])).as_py() is not False else order

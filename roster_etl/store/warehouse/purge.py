@@ -1,6 +1,7 @@
-"""Removing personal data for good: the one exception to "nothing is deleted".
+"""Permanently delete personal data from the warehouse: the only exception to append-only history.
 
-Belongs here: the statements, and which columns of the roster name a person. What is removed from the archive is the pipeline's.
+Belongs here: the statements, and which columns of the roster identify a person.
+Does not belong here: deleting from the archive (the pipeline).
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from roster_etl.store.warehouse import bulk_load, ledger_write, roster_read
 from roster_etl.store.warehouse.import_result import ImportResult
 
 RecordLocation = tuple[int, str, int]
-"""An import, a file and a record of it."""
+"""Import, file and row of a record."""
 _USER_ID_COLUMNS = ("user_id", "observer_id", "student_id", "associated_user_id")
-_KINDS_SHARING_ID_COLUMNS = ("student", "user")  # whose ids stand in columns without a kind beside them
+_KINDS_SHARING_ID_COLUMNS = ("student", "user")  # their ids are in columns that have no kind column
 _PERSON_TEXT_COLUMNS = (("organizations", "principal_name"), ("organizations", "principal_email"), ("attendance", "teacher_name"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class PurgeScope:
-    """What is to be removed of a district: all of it, one ``person`` (kind and id), or what is older than ``before``.
+    """What to delete of a district: all of it, one ``person`` (kind and id), or what is older than ``before``.
 
-    ``values``: what tells the person in any cell; ``locations``: the records that were about them; ``masked``: their id as findings show
-    it; ``imports``: those of which nothing is kept that was found.
+    ``values``: values that identify the person in any cell; ``locations``: the source rows of the person; ``masked``: the
+    person's id as findings mask it; ``imports``: imports whose findings and quarantine are deleted.
     """
 
     district_id: str
@@ -44,7 +45,7 @@ class PurgeScope:
 
 
 def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
-    """Remove it, in the transaction of `connection`. Returns how many versions were removed, by table."""
+    """Delete what `scope` covers, in the transaction of `connection`. Returns the number of deleted versions by table."""
     if scope.person is not None:
         counts = _remove_person(connection, scope.district_id, *scope.person, scope.values)
         _remove_findings_of_records(connection, scope.locations)
@@ -56,7 +57,7 @@ def remove(connection: sa.Connection, scope: PurgeScope) -> dict[str, int]:
 
 
 def person_values(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> set[str]:
-    """Return what tells a user in any cell, in small letters: addresses, user names, first and last name together."""
+    """Return values that identify a user in any cell, lower-cased: addresses, user names, first and last name together."""
     users = HISTORIES["users"].c
     query = sa.select(users.email, users.username, users.full_name, users.sortable_name, users.first_name, users.last_name)
     query = query.where(users.district_id == district_id, users.user_kind == kind, users.user_id == user_id)
@@ -68,7 +69,7 @@ def person_values(connection: sa.Connection, district_id: str, kind: str, user_i
 
 
 def mentions_person(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> bool:
-    """Return whether any version, or a steward's edit, is about a user."""
+    """Return whether any version or override is about a user."""
     abouts = ((history, _user_condition(history, kind, user_id)) for history in HISTORIES.values())
     found = [sa.select(sa.literal(1)).where(h.c.district_id == district_id, about) for h, about in abouts if about is not None]
     found.append(sa.select(sa.literal(1)).where(OVERRIDES.c.district_id == district_id, _edits_condition(user_id)))
@@ -82,7 +83,7 @@ def _edits_condition(user_id: str) -> sa.ColumnElement[bool]:
 def _remove_person(
     connection: sa.Connection, district_id: str, kind: str, user_id: str, values: Collection[str]
 ) -> dict[str, int]:
-    """Remove every version that is about a user, and empty the cells of others that name them. Returns rows by table."""
+    """Delete all versions about a user, and blank the cells of others that name the user. Returns rows by table."""
     _clear_derived_section_names(connection, district_id, kind, user_id)
     counts = {}
     for name, history in HISTORIES.items():
@@ -98,7 +99,7 @@ def _remove_person(
 
 
 def _clear_derived_section_names(connection: sa.Connection, district_id: str, kind: str, user_id: str) -> None:
-    """Empty the names of sections that were made of their teacher's."""
+    """Blank the names of sections that were derived from their teacher's name."""
     taught, sections = HISTORIES["enrollments"].c, HISTORIES["sections"]
     theirs = sa.select(taught.section_id).where(
         taught.district_id == district_id, taught.user_kind == kind, taught.user_id == user_id, taught.role != "student"
@@ -109,7 +110,7 @@ def _clear_derived_section_names(connection: sa.Connection, district_id: str, ki
 
 
 def _user_condition(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElement[bool] | None:
-    """Return which versions of a history are about a user; None: its records are about nobody."""
+    """Return the condition that selects a user's versions in a history; None: the table has no data about users."""
     columns = history.c
     arms: list[sa.ColumnElement[bool]] = []
     for name in _USER_ID_COLUMNS:
@@ -125,7 +126,7 @@ def _user_condition(history: sa.Table, kind: str, user_id: str) -> sa.ColumnElem
 
 
 def _remove_findings_of_records(connection: sa.Connection, locations: Iterable[RecordLocation]) -> None:
-    """Remove findings and quarantine of records; what followed from such a finding stays, without its cause."""
+    """Delete findings and quarantine of records; findings that these caused stay, without a cause."""
     for import_id, file, row in locations:
         for table in (REJECTED_ROWS, FINDINGS):
             at = (table.c.import_id == import_id, table.c.file == file, table.c.row == row)
@@ -137,9 +138,9 @@ def _remove_findings_of_records(connection: sa.Connection, locations: Iterable[R
 
 
 def _clear_masked_keys(connection: sa.Connection, district_id: str, masked: str) -> None:
-    """Forget the masked keys of findings that may be a user's."""
+    """Blank the masked keys of findings that may be a user's."""
     of_district = sa.select(IMPORTS.c.import_id).where(IMPORTS.c.district_id == district_id)
-    if not masked.strip("•"):  # too short an id shows nothing
+    if not masked.strip("•"):  # an id this short is masked completely
         return
     named = FINDINGS.c.key.contains(masked, autoescape=True)
     connection.execute(sa.update(FINDINGS).where(FINDINGS.c.import_id.in_(of_district), named).values(key=None))
@@ -148,7 +149,7 @@ def _clear_masked_keys(connection: sa.Connection, district_id: str, masked: str)
 def _remove_closed_versions(
     connection: sa.Connection, district_id: str, before: datetime, imports: Collection[int]
 ) -> dict[str, int]:
-    """Remove the versions that were closed before a moment, and what was found in `imports`. Returns rows by table."""
+    """Delete the versions closed before a time, and the findings and quarantine of `imports`. Returns rows by table."""
     counts = {
         name: _delete(connection, history, history.c.district_id == district_id, history.c.valid_to < before)
         for name, history in HISTORIES.items()
@@ -158,7 +159,7 @@ def _remove_closed_versions(
 
 
 def _remove_district(connection: sa.Connection, district_id: str, imports: Collection[int]) -> dict[str, int]:
-    """Remove every version of a district, and all that was found in its `imports`. Returns rows by table."""
+    """Delete all versions of a district, and the findings and quarantine of its `imports`. Returns rows by table."""
     counts = {name: _delete(connection, history, history.c.district_id == district_id) for name, history in HISTORIES.items()}
     _delete(connection, OVERRIDES, OVERRIDES.c.district_id == district_id)
     _delete_import_rows(connection, imports, (FINDINGS, REJECTED_ROWS, IMPORT_FILES, CHECKS))
@@ -166,14 +167,14 @@ def _remove_district(connection: sa.Connection, district_id: str, imports: Colle
 
 
 def conclude_purges(connection: sa.Connection, import_results: Iterable[ImportResult]) -> None:
-    """End the imports of kind ``purge``, in the transaction that removed."""
+    """Conclude the imports of kind ``purge``, in the transaction of the deletion."""
     for conclusion in import_results:
         ledger_write.lock_import(connection, conclusion.import_id, "running")
         ledger_write.conclude(connection, conclusion)
 
 
 def versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return every version of a table for a feed, without its number, in the order of the numbers."""
+    """Return all versions of a table for a feed, without version id, ordered by it."""
     history, schema = history_table(name), TABLES[name].full_schema
     chosen = [roster_read.select_column(connection, history.c[field.name], field.type) for field in schema]
     query = sa.select(*chosen).where(history.c.district_id == district_id, history.c.source == source)
@@ -181,7 +182,7 @@ def versions(connection: sa.Connection, district_id: str, source: str, name: str
 
 
 def restore_versions(connection: sa.Connection, name: str, rows: pa.Table) -> None:
-    """Enter versions as they were elsewhere; they are numbered anew."""
+    """Insert versions copied from another warehouse; they get new ids."""
     if rows.num_rows:
         history = history_table(name)
         staged = bulk_load.stage(connection, f"restored_{name}", rows)

@@ -1,6 +1,6 @@
-"""Entering an import that is over: its ledger rows as they were elsewhere, number and times included.
+"""Insert finished imports copied from elsewhere, with their ids and times.
 
-Belongs here: statements for a rebuild. Imports that happen here and now are written by ``ledger``.
+Belongs here: statements for a rebuild. Does not belong here: imports of this process (``ledger_write``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 
 
 def insert_running_import(connection: sa.Connection, row: Row) -> None:
-    """Enter the import of `row` as ``running``; columns that this schema lacks are left out."""
+    """Insert the import of `row` as ``running``; columns that this schema lacks are omitted."""
     columns = {
         name: value for name, value in _typed_values(IMPORTS, row).items() if name not in ("status", "summary", "finished_at")
     }
@@ -36,7 +36,7 @@ def write_import_end(
     findings: Sequence[Row] | None = None,
     rejected: Sequence[Row] | None = None,
 ) -> None:
-    """Write how the import of `row` ended then. ``findings``, ``rejected``: None leaves what the ledger has."""
+    """Write the original result of the import of `row`. ``findings``, ``rejected``: None keeps what the ledger has."""
     number = row["import_id"]
     given = {IMPORT_FILES: files, CHECKS: checks, HOLDS: [hold] if hold else [], FINDINGS: findings, REJECTED_ROWS: rejected}
     for table, rows in given.items():
@@ -49,7 +49,7 @@ def write_import_end(
 
 
 def insert_edits(connection: sa.Connection, edits: Sequence[Row]) -> None:
-    """Enter stewards' edits as they were elsewhere; they are numbered anew."""
+    """Insert overrides copied from elsewhere; they get new ids."""
     if edits:
         rows = [{name: value for name, value in _typed_values(OVERRIDES, one).items() if name != "override_id"} for one in edits]
         connection.execute(sa.insert(OVERRIDES), rows)

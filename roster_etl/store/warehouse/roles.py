@@ -1,6 +1,7 @@
-"""Who may do what in a PostgreSQL warehouse: the owner migrates and purges, a loader imports, a reader looks.
+"""Privileges in a PostgreSQL warehouse: the owner migrates and purges, a loader imports, a reader queries.
 
-Belongs here: the grants, as statements that can be printed and run. Roles themselves, and their passwords, are the database's business.
+Belongs here: the grants, as statements that can be printed and run.
+Does not belong here: creating roles or setting passwords, which is up to the database administrator.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ _READABLE_LEDGER_TABLES = (
     FINDINGS,
     HOLDS,
     CHECKS,
-)  # not the quarantine, which has rows as they came, nor stewards' edits
+)  # not the quarantine, which holds rows as uploaded, nor the overrides
 
 
 def reader_statements(role: str) -> Iterator[str]:
-    """Yield what lets `role` read the roster, its history and the ledger, and nothing else. `role` is quoted already."""
+    """Yield the grants for `role` (quoted already) to read the roster, its history and the ledger, and nothing else."""
     readable = (
         *TABLES,
         "changes",
@@ -38,17 +39,20 @@ def reader_statements(role: str) -> Iterator[str]:
 
 
 def loader_statements(role: str) -> Iterator[str]:
-    """Yield what lets `role` import: read and write every table but the audit, which it adds to, and stage rows; change no table. `role` is quoted already."""
+    """Yield the grants for `role` (quoted already) to import, without changing any table's definition.
+
+    It may read and write every table except the audit, to which it may only append, and stage rows.
+    """
     tables = ", ".join(table.name for table in METADATA.sorted_tables if table is not AUDIT)
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role}"
-    yield f"GRANT SELECT, INSERT ON {AUDIT.name} TO {role}"  # and never change it
+    yield f"GRANT SELECT, INSERT ON {AUDIT.name} TO {role}"  # append-only
     yield f"GRANT SELECT ON {', '.join((*TABLES, 'changes'))}, alembic_version TO {role}"
     yield f"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}"
 
 
 def grant(connection: sa.Connection, *, reader: str | None = None, loader: str | None = None) -> tuple[str, ...]:
-    """Give the roles what they need, and return the statements. Raises NoRoles (SQLite has none), UnknownRole."""
+    """Grant the roles what they need, and return the statements. Raises NoRoles (on SQLite), UnknownRole."""
     check(connection, reader, loader)
     statements: list[str] = []
     for role, say in ((reader, reader_statements), (loader, loader_statements)):
@@ -63,7 +67,7 @@ def grant(connection: sa.Connection, *, reader: str | None = None, loader: str |
 
 
 def check(connection: sa.Connection, *names: str | None) -> None:
-    """Refuse roles that the database has not; it need have no schema yet. Raises NoRoles (SQLite has none), UnknownRole."""
+    """Check that the roles exist; needs no schema. Raises NoRoles (on SQLite), UnknownRole."""
     if connection.dialect.name != "postgresql":
         raise NoRoles
     for name in filter(None, names):
@@ -71,7 +75,7 @@ def check(connection: sa.Connection, *names: str | None) -> None:
 
 
 def granted_roles(connection: sa.Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the readers and the loaders: a migration makes views anew, and what was granted on them is to be granted again."""
+    """Return the readers and the loaders: a migration recreates views, so their grants have to be repeated."""
     if connection.dialect.name != "postgresql" or not sa.inspect(connection).has_table(IMPORTS.name):
         return (), ()
     query = sa.text(

@@ -1,6 +1,6 @@
-"""Reading the roster: what is current, what was known at a moment, every version of a record.
+"""Read the roster: current versions, as-of queries, and all versions of a record.
 
-Belongs here: queries over the histories. The ledger is read in ``ledger_read``.
+Belongs here: queries over the history tables. Does not belong here: reading the ledger (``ledger_read``).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from roster_etl.store.warehouse import bulk_load
 
 
 def current_schema(table: RosterTable) -> pa.Schema:
-    """Return the schema of what `current_versions` returns: ``version_id``, key, school (if any), ``source_file``, ``row_hash``."""
+    """Return the schema of `current_versions`: ``version_id``, key, school (if any), ``source_file``, ``row_hash``."""
     school = (table.school_column,) if table.school_column and table.school_column not in table.key else ()
     return pa.schema([table.full_schema.field(name) for name in ("version_id", *table.key, *school, "source_file", "row_hash")])
 
 
 def current_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return one row a current version; columns as in `current_schema`."""
+    """Return one row per current version; columns as in `current_schema`."""
     history, schema = history_table(name), current_schema(TABLES[name])
     query = sa.select(*_columns(connection, history, schema)).where(
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
@@ -45,7 +45,7 @@ def current_hashes(connection: sa.Connection, district_id: str, source: str, nam
 
 
 def current_by_school(connection: sa.Connection, district_id: str, source: str, name: str) -> dict[str, int]:
-    """Return the number of current versions by school; empty for a table whose records belong to no school."""
+    """Return the number of current versions by school; empty for a table whose records have no school."""
     history, school = history_table(name), TABLES[name].school_column
     if school is None:
         return {}
@@ -59,7 +59,7 @@ def current_by_school(connection: sa.Connection, district_id: str, source: str, 
 
 
 def count_current(connection: sa.Connection, district_id: str, source: str, name: str) -> int:
-    """Return how many versions are current."""
+    """Return the number of current versions."""
     history = history_table(name)
     query = sa.select(sa.func.count()).where(
         history.c.district_id == district_id, history.c.source == source, history.c.valid_to_import.is_(None)
@@ -68,7 +68,7 @@ def count_current(connection: sa.Connection, district_id: str, source: str, name
 
 
 def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
-    """Return the versions with these numbers, whole, in the order of their numbers."""
+    """Return the versions with these ids, with all columns, ordered by id."""
     history, schema = history_table(name), TABLES[name].full_schema
     staged = bulk_load.stage(connection, f"wanted_{name}", pa.table({"wanted": version_ids.cast(pa.int64())}))
     query = sa.select(*_columns(connection, history, schema))
@@ -79,7 +79,7 @@ def versions(connection: sa.Connection, name: str, version_ids: pa.Array | pa.Ch
 
 
 def versions_by_key(connection: sa.Connection, district_id: str, source: str, name: str, keys: pa.Table) -> pa.Table:
-    """Return the current versions of the records that `keys` names, whole; the index of current keys finds each of them."""
+    """Return the current versions of the records in `keys`, with all columns, by the index of current keys."""
     table, history = TABLES[name], history_table(name)
     staged = bulk_load.stage(connection, f"keys_{name}", keys.select(list(table.key)).cast(_key_schema(table)))
     pairs = zip(key_expressions(table, f"{staged.name}."), key_expressions(table, f"{history.name}."), strict=True)
@@ -88,7 +88,7 @@ def versions_by_key(connection: sa.Connection, district_id: str, source: str, na
     district, feed, closed = (
         sa.literal_column(f"{history.name}.{column}", sa.Text()) for column in ("district_id", "source", "valid_to_import")
     )
-    # SQLite keeps the order of a CROSS JOIN. Left to itself it read the whole history, which grows all year.
+    # SQLite keeps the order of a CROSS JOIN. With other joins it scanned the whole history, which grows all year.
     both = sa.text(f"{staged.name} CROSS JOIN {history.name}")
     query = sa.select(version).select_from(both).where(district == district_id, feed == source, *same, closed.is_(None))
     found = bulk_load.fetch(connection, query, pa.schema([("version_id", pa.int64())]))
@@ -102,7 +102,7 @@ def _key_schema(table: RosterTable) -> pa.Schema:
 
 @dataclass(frozen=True, kw_only=True)
 class QueryColumn:
-    """A column of a roster table that is asked for under another name, and the values that records have elsewhere in their row."""
+    """A column of a roster table with an alias, and constant values that the record needs in other columns."""
 
     table: str
     column: str
@@ -111,9 +111,9 @@ class QueryColumn:
 
 
 def distinct_values(connection: sa.Connection, district_id: str, source: str, columns: Sequence[QueryColumn]) -> pa.Table:
-    """Return the different combinations of values that current records have in `columns`, as text; incomplete ones are left out.
+    """Return the distinct combinations of values of `columns` in current records, as text; incomplete ones are omitted.
 
-    Columns of several tables are put together along the references between them. Raises ValueError where there is none.
+    Columns of several tables are joined along the references between them. Raises ValueError if there is none.
     """
     names = list(dict.fromkeys(column.table for column in columns))
     histories = {name: history_table(name) for name in names}
@@ -134,7 +134,7 @@ def distinct_values(connection: sa.Connection, district_id: str, source: str, co
 
 
 def _join_condition(before: Sequence[str], name: str, histories: Mapping[str, sa.Table]) -> sa.ColumnElement[bool]:
-    """Return how records of `name` belong to those of a table `before`."""
+    """Return the join condition between `name` and an earlier table in `before`."""
     for reference in REFERENCES:
         if (reference.table in before and reference.parent == name) or (reference.parent in before and reference.table == name):
             child, parent = histories[reference.table], histories[reference.parent]
@@ -144,7 +144,7 @@ def _join_condition(before: Sequence[str], name: str, histories: Mapping[str, sa
 
 
 def last_removed_versions(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return, whole, the last version of each record that has no current one, in the order of their numbers."""
+    """Return the last version of each record without a current one, with all columns, ordered by id."""
     table, history = TABLES[name], history_table(name)
     feed = (history.c.district_id == district_id, history.c.source == source)
     key: list[sa.ColumnElement[Any]] = [sa.literal_column(expression) for expression in key_expressions(table)]
@@ -157,7 +157,7 @@ def last_removed_versions(connection: sa.Connection, district_id: str, source: s
 
 
 def versions_before_rename(connection: sa.Connection, district_id: str, source: str, name: str) -> pa.Table:
-    """Return, whole, the versions of records that were gone when their id changed: the old id may be another record's by now."""
+    """Return versions closed before their record's id changed, with all columns: another record may use the old id now."""
     table, history, changes = TABLES[name], history_table(name), history_table("id_changes")
     column = next((column for entity, column in ID_COLUMNS.get(name, ()) if entity == name), None)
     if column is None:
@@ -186,7 +186,7 @@ def turned(connection: sa.Connection, district_id: str, source: str, name: str, 
 
 
 def versions_ended_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return, whole, the versions that were current just before import `import_id`, and are no more."""
+    """Return the versions that were current just before import `import_id` and no longer are, with all columns."""
     history = history_table(name)
     return _feed_versions(
         connection, district_id, source, name, history.c.valid_from_import < import_id, history.c.valid_to_import >= import_id
@@ -194,7 +194,7 @@ def versions_ended_since(connection: sa.Connection, district_id: str, source: st
 
 
 def versions_begun_since(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return, whole, the versions that are current, and were opened by import `import_id` or a later one."""
+    """Return the current versions that import `import_id` or a later one opened, with all columns."""
     history = history_table(name)
     return _feed_versions(
         connection, district_id, source, name, history.c.valid_from_import >= import_id, history.c.valid_to_import.is_(None)
@@ -202,12 +202,12 @@ def versions_begun_since(connection: sa.Connection, district_id: str, source: st
 
 
 def versions_closed_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return, whole, the versions that import `import_id` closed."""
+    """Return the versions that import `import_id` closed, with all columns."""
     return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_to_import == import_id)
 
 
 def versions_opened_by(connection: sa.Connection, district_id: str, source: str, name: str, import_id: int) -> pa.Table:
-    """Return, whole, the versions that import `import_id` opened."""
+    """Return the versions that import `import_id` opened, with all columns."""
     return _feed_versions(connection, district_id, source, name, history_table(name).c.valid_from_import == import_id)
 
 
@@ -224,11 +224,11 @@ def as_of(connection: sa.Connection, moment: datetime, name: str, district_id: s
     """Return the versions that were known at `moment`, whole, in the order of their numbers."""
     history, schema = history_table(name), TABLES[name].full_schema
     feed = [history.c.district_id == district_id, *([history.c.source == source] if source else [])]
-    # Both databases compare a moment with ISO text, here written by ourselves.
+    # Both databases compare timestamps with ISO text, rendered here.
     then: sa.ColumnElement[datetime] = sa.literal_column(f"'{moment.astimezone(UTC).strftime(SQLITE_TIMESTAMP_FORMAT)}'")
     known = [*feed, history.c.valid_from <= then]
     chosen = _columns(connection, history, schema)
-    # Current and past versions are indexed apart, so they are asked for apart.
+    # Current and past versions have separate indexes, so they are queried separately.
     arms = (
         sa.select(*chosen).where(*known, history.c.valid_to_import.is_(None)),
         sa.select(*chosen).where(*known, history.c.valid_to_import.is_not(None), history.c.valid_to > then),
@@ -241,7 +241,7 @@ def trace(
 ) -> pa.Table:
     """Return every version of the records whose key columns have the values of `key`, oldest first.
 
-    Key columns that `key` leaves out may have any value; None is NULL. Raises KeyError for a column that is not in the key.
+    Key columns that `key` omits may have any value; None means NULL. Raises KeyError for a column that is not in the key.
     """
     table, history = TABLES[name], history_table(name)
     if unknown := set(key) - set(table.key):
@@ -260,7 +260,7 @@ def trace(
 
 
 def _equal(column: sa.Column[Any], expression: str, value: object) -> sa.ColumnElement[bool]:
-    """Return that `column` has `value`, in the very words that the indexes are made of."""
+    """Return the condition that `column` has `value`, in exactly the expression of the indexes."""
     if expression == column.name:
         return column == value
     return sa.literal_column(expression, sa.Text()) == ("" if value is None else value)
@@ -271,7 +271,7 @@ def _columns(connection: sa.Connection, history: sa.Table, schema: pa.Schema) ->
 
 
 def select_column(connection: sa.Connection, column: sa.Column[Any], kind: pa.DataType) -> sa.ColumnElement[Any]:
-    """Return `column` as `bulk.fetch` wants it in a query."""
+    """Return `column` as `bulk_load.fetch` needs it in a query."""
     if connection.dialect.name == "postgresql" and pa.types.is_timestamp(kind):
         written = sa.func.to_char(sa.func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
         return written.label(column.name)

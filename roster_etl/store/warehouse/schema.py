@@ -1,7 +1,7 @@
-"""The schema of the database: which one it has, and how it gets this version's.
+"""The database schema: its revision, and its migration to this version's.
 
-Belongs here: running Alembic, and putting views and comments as ``canonical`` declares them. What changes from revision to
-revision is in ``store.migrations``.
+Belongs here: running Alembic, and creating views and comments as ``canonical`` declares them.
+Does not belong here: the changes of each revision (``store.migrations``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOCK = 0x726F73746572  # "roster": one migration at a time on PostgreSQL
 
 
 def ensure_current(database: Database) -> None:
-    """Return if the database has this version's schema; a new SQLite file gets it at once. Raises SchemaBehind."""
+    """Require this version's schema; a new SQLite file gets it at once. Raises SchemaBehind."""
     database.create()
     with database.read() as connection:
         found = schema_revision(connection)
@@ -46,21 +46,21 @@ def is_current(connection: sa.Connection) -> bool:
 
 
 def schema_revision(connection: sa.Connection) -> str | None:
-    """Return the revision of the database's schema; None: it has none."""
+    """Return the revision of the database schema; None: it has no schema."""
     if not sa.inspect(connection).has_table(_VERSION.name):
         return None
     return connection.execute(sa.select(_VERSION.c.version_num)).scalar()
 
 
 def revision(database: Database) -> str | None:
-    """Return the revision of a database, which is created if it is a file that is not there."""
+    """Return the revision of a database; a missing SQLite file is created."""
     database.create()
     with database.read() as connection:
         return schema_revision(connection)
 
 
 def running_imports(database: Database) -> list[int]:
-    """Return the imports that are running: columns that every revision has."""
+    """Return the running imports, with only columns that every revision has."""
     imports = sa.table("imports", sa.column("import_id", sa.BigInteger()), sa.column("status", sa.Text()))
     with database.read() as connection:
         if not sa.inspect(connection).has_table(imports.name):
@@ -70,12 +70,12 @@ def running_imports(database: Database) -> list[int]:
 
 
 def _reject_newer_schema(found: str | None) -> None:
-    if found is not None and found > migrations.HEAD:  # revisions are numbered: four digits
+    if found is not None and found > migrations.HEAD:  # revisions are numbered with four digits
         raise SchemaAhead(found=found, expected=migrations.HEAD)
 
 
 def migrate(database: Database) -> str | None:
-    """Bring the database to this version's schema, in one transaction, and return the revision that it had before."""
+    """Migrate the database to this version's schema, in one transaction, and return its previous revision."""
     database.create()
     with database.write() as connection:
         if not database.is_sqlite:
@@ -98,7 +98,7 @@ def migrate(database: Database) -> str | None:
 
 
 def _upgrade(connection: sa.Connection) -> None:
-    # Alembic takes a third of a second to import: only when there is something to do.
+    # Alembic takes a third of a second to import: only when there is something to migrate.
     from alembic import command
     from alembic.config import Config
 

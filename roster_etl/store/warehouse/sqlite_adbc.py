@@ -1,10 +1,10 @@
-"""SQLite through ADBC, for SQLAlchemy: rows move as Arrow, and in the same transaction as everything else.
+"""A SQLAlchemy dialect for SQLite through ADBC: rows are transferred as Arrow, in the same transaction as all statements.
 
-Belongs here: the dialect, and the few places where ADBC's connection and cursor differ from what SQLAlchemy expects.
+Belongs here: the dialect, and the few differences between ADBC's connection and cursor and what SQLAlchemy expects.
 
 Why not Python's own ``sqlite3``: two copies of the SQLite library in one process must not open the same file, since closing a
-file in one drops the other's locks (SQLite, "How To Corrupt An SQLite Database File", 2.2.1). ADBC brings its own copy, and
-is what moves a million rows in a second. So all access goes through ADBC.
+file in one drops the other's locks (SQLite, "How To Corrupt An SQLite Database File", 2.2.1). ADBC includes its own copy, and
+transfers a million rows in a second. So all access goes through ADBC.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect, SQLiteExecutionContex
 
 NAME = "sqlite+roster_adbc"
 
-# ADBC takes the type of a result's column from the first batch of rows: a column that is NULL there and text later would
-# fail. One batch for every result that SQLAlchemy reads.
+# ADBC takes the type of a result's column from the first batch of rows: a column with NULL there and text later would
+# fail. Hence one batch for every result that SQLAlchemy reads.
 ONE_BATCH = {"adbc.sqlite.query.batch_rows": "20000000"}
 
 
 class AdbcCursor(Cursor):
-    """A cursor that says, as SQLAlchemy expects, that a statement without a result has no description."""
+    """A cursor that has no description for a statement without a result, as SQLAlchemy expects."""
 
     @property
     def description(self) -> Any:
@@ -33,7 +33,7 @@ class AdbcCursor(Cursor):
 
 
 class AdbcExecutionContext(SQLiteExecutionContext):
-    """Makes cursors that read a result as one batch."""
+    """Create cursors that read a result as one batch."""
 
     def create_default_cursor(self) -> Any:
         """Return a cursor for one statement."""
@@ -42,15 +42,15 @@ class AdbcExecutionContext(SQLiteExecutionContext):
 
 
 class AdbcSqliteDialect(SQLiteDialect):
-    """SQLite over ADBC. ``begin``: how a transaction starts; ``BEGIN IMMEDIATE`` for those that write."""
+    """SQLite over ADBC. ``begin``: the statement that starts a transaction; ``BEGIN IMMEDIATE`` for write transactions."""
 
     driver = "roster_adbc"
     supports_statement_cache = True
     default_paramstyle = "qmark"
     execution_ctx_cls = AdbcExecutionContext
-    postfetch_lastrowid = False  # ADBC has none; RETURNING tells the number of a new row
+    postfetch_lastrowid = False  # ADBC has none; RETURNING returns the id of a new row
     favor_returning_over_lastrowid = True
-    supports_sane_rowcount = False  # ADBC does not tell how many rows an UPDATE changed
+    supports_sane_rowcount = False  # ADBC does not report how many rows an UPDATE changed
 
     def __init__(self, begin: str = "BEGIN", pragmas: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -59,7 +59,7 @@ class AdbcSqliteDialect(SQLiteDialect):
 
     @classmethod
     def import_dbapi(cls) -> ModuleType:
-        """Return ADBC's module, with the version of its SQLite, which SQLAlchemy asks for."""
+        """Return ADBC's module, with the version of its SQLite, which SQLAlchemy requires."""
         import adbc_driver_sqlite.dbapi as adbc
 
         module = ModuleType("roster_etl_adbc")
@@ -70,35 +70,35 @@ class AdbcSqliteDialect(SQLiteDialect):
         return module
 
     def create_connect_args(self, url: Any) -> tuple[list[Any], dict[str, Any]]:
-        """Return what ADBC is connected with: the path of the file."""
+        """Return the connection arguments: the path of the file."""
         return [url.database], {}
 
     def connect(self, *cargs: Any, **cparams: Any) -> Any:
-        """Open the file. Transactions are begun and ended by this dialect, not by ADBC."""
+        """Open the file. This dialect begins and ends transactions, not ADBC."""
         connection = self.loaded_dbapi.connect(*cargs, **cparams, autocommit=True)
         for pragma in self._pragmas:
             _run(connection, f"PRAGMA {pragma}")
         return connection
 
     def do_begin(self, dbapi_connection: Any) -> None:
-        """Begin a transaction; waits for the lock, up to the busy timeout, if it is one that writes."""
+        """Begin a transaction; a write transaction waits for the lock, up to the busy timeout."""
         _run(dbapi_connection, self._begin)
         dbapi_connection.in_transaction = True
 
     def do_commit(self, dbapi_connection: Any) -> None:
-        """Commit, if a transaction was begun."""
+        """Commit, if a transaction is open."""
         if getattr(dbapi_connection, "in_transaction", False):
             _run(dbapi_connection, "COMMIT")
             dbapi_connection.in_transaction = False
 
     def do_rollback(self, dbapi_connection: Any) -> None:
-        """Roll back, if a transaction was begun. SQLite may have done so itself after an error."""
+        """Roll back, if a transaction is open. SQLite may have done so itself after an error."""
         if getattr(dbapi_connection, "in_transaction", False):
             dbapi_connection.in_transaction = False
             _run(dbapi_connection, "ROLLBACK")
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """Run a statement for each of several sets of parameters."""
+        """Run a statement once for each of several sets of parameters."""
         cursor.executemany(statement, [tuple(values) for values in parameters])
 
 

@@ -1,6 +1,7 @@
-"""Rewriting the files of a PostgreSQL database, so that no byte of a removed row stays in them; and who may.
+"""Rewrite the files of a PostgreSQL database, so that they contain no byte of a removed row; and check who may.
 
-Belongs here: what ``VACUUM FULL`` passes over, told before and after. PostgreSQL only warns of a table that is not the role's to rewrite.
+Belongs here: detecting, before and after, which tables ``VACUUM FULL`` skips. PostgreSQL only warns of a table that the role may
+not rewrite.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from roster_etl.canonical.sql_types import METADATA
 from roster_etl.store.warehouse.errors import NotRewritten
 
 STATISTICS = "pg_statistic"
-"""What PostgreSQL notes of columns: values of single cells among it."""
+"""PostgreSQL's column statistics, which include values of single cells."""
 
-# Who may VACUUM: a table's owner, the database's owner (shared tables aside), since version 17 a role with MAINTAIN.
+# Who may VACUUM: a table's owner, the database's owner (except shared tables), and since version 17 a role with MAINTAIN.
 _MAINTAINS = " OR has_table_privilege(c.oid, 'MAINTAIN')"
 _UNOWNED_TABLES_SQL = """
 SELECT c.relname FROM pg_class c, pg_database d
@@ -35,7 +36,7 @@ def unowned_tables(connection: sa.Connection) -> tuple[str, ...]:
 
 
 def vacuum_full(connection: sa.Connection) -> None:
-    """Rewrite every table; `connection` commits each statement at once. Raises NotRewritten: some were passed over."""
+    """Rewrite every table; `connection` autocommits each statement. Raises NotRewritten: some tables were skipped."""
     before = _files(connection)
     connection.exec_driver_sql("VACUUM (FULL, ANALYZE)")
     after = _files(connection)
@@ -44,7 +45,7 @@ def vacuum_full(connection: sa.Connection) -> None:
 
 
 def _files(connection: sa.Connection) -> dict[str, int]:
-    """Return the file in which each table lies: a rewritten one lies in another."""
+    """Return the file node of each table: rewriting a table changes it."""
     return {str(name): int(file) for name, file in connection.execute(_bind_table_names(_FILES))}
 
 

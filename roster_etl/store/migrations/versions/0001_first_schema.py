@@ -1,7 +1,7 @@
-"""The first schema: the histories of the roster's tables, and the ledger.
+"""The first schema: the history tables of the roster, and the ledger.
 
-Columns are written ``name``, ``name:type`` (text unless said otherwise) and ``!`` where NULL is refused. They are spelled out here,
-and not taken from the declarations of today, because a revision says what the schema was.
+Notation of columns: ``name``, ``name:type`` (default: text), and ``!`` for NOT NULL. They are listed here rather than taken from
+the current declarations, because a revision records the schema of its time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TYPES: dict[str, Any] = {
     "json": JsonText(),
 }
 
-# Each history: its key as it is indexed, and its business columns.
+# Each history table: the key columns of its index, and its business columns.
 _HISTORIES: dict[str, tuple[tuple[str, ...], str]] = {
     "organizations": (
         ("organization_id",),
@@ -149,7 +149,7 @@ _COMMON = """
     source_file source_row:integer row_hash! derived! extensions!
 """
 
-# Each table of the ledger: its primary key, its columns, its index.
+# Each ledger table: its primary key, its columns, its index.
 _LEDGER: dict[str, tuple[tuple[str, ...], str, dict[str, tuple[str, ...]]]] = {
     "imports": (
         ("import_id",),
@@ -213,7 +213,7 @@ def upgrade() -> None:
         _create_history(f"{name}_history", key, columns)
     for name, (key, columns, indexes) in _LEDGER.items():
         primary = (sa.PrimaryKeyConstraint(*key, name=f"pk_{name}"),) if key else ()
-        # A number is never given twice, not even after the newest row is gone.
+        # An import id is never reused, not even after the newest row is deleted.
         options = {"sqlite_autoincrement": True} if name == "imports" else {}
         op.create_table(name, *_columns(columns), *primary, **options)
         for index, on in indexes.items():

@@ -1,6 +1,6 @@
-"""An import says which set of its format's files its upload was of.
+"""Add the file set of the upload to each import.
 
-Imports from before are of formats whose files arrive together: their set has no name.
+Earlier imports belong to formats whose files arrive together: their file set has no name.
 """
 
 from __future__ import annotations
@@ -20,5 +20,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the column away."""
+    """Drop the column."""
     op.drop_column("imports", "file_set")

@@ -1,4 +1,4 @@
-"""The audit: a table that takes new lines, and nothing else."""
+"""The audit: an append-only table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _POSTGRESQL = (
 
 
 def upgrade() -> None:
-    """Create the table, and what refuses to change it."""
+    """Create the table, and the triggers that reject changes to it."""
     op.create_table(
         "audit",
         sa.Column("entry_id", NUMBERED, sa.Identity(), nullable=False),
@@ -56,7 +56,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the table with all that it says."""
+    """Drop the table with all its entries."""
     op.drop_table("audit")
     if op.get_bind().dialect.name == "postgresql":
         op.get_bind().exec_driver_sql("DROP FUNCTION audit_is_append_only()")
