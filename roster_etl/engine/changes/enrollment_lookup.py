@@ -323,9 +323,9 @@ def _report_warnings(state: State, kind: RowKind, candidates: _CandidateRows, lo
     _warn_rows(state, kind, candidates, loginless & applied, "deleted_reference", "user_id", message)
 
 
-def _warn_rows(
+def _warn_rows(  # noqa: PLR0917
     state: State, kind: RowKind, candidates: _CandidateRows, mask: np.ndarray, code: str, about: str, message: str
-) -> None:  # noqa: PLR0917
+) -> None:
     for source, at in _by_source(candidates, mask):
         numbers = candidates.numbers.take(pa.array(at)).to_pylist()
         state.log.warn_rows(kind, source, candidates.place[at], numbers, code, message, about)

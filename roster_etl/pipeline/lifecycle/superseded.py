@@ -23,6 +23,7 @@ def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at:
 
 
 def refresh_manifests_and_reports(workspace: Workspace, import_ids: Sequence[int]) -> None:
+    """Write the manifest and the report of each import again, as the ledger has it now."""
     for import_id in import_ids:
         refresh_manifest(workspace, import_id)
     rewrite_reports(workspace, import_ids)
