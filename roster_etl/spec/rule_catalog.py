@@ -45,7 +45,7 @@ class Rule:
     - ``header``: 1, and 1 if it does not fit
     - ``rows``: rows seen; all of them when none was accepted, else none
     - ``refused``: rows seen, rows refused (because of rows that they refer to, too)
-    - ``key``: rows that got so far, those that an earlier, different row of the same key shuts out (exact repeats do not fail)
+    - ``key``: rows that got so far, those that another row of the same key shuts out (exact repeats do not fail)
     - ``required``, ``present``: rows, those with an empty cell
     - ``cell_format``, ``reference``, ``unique``: filled cells, broken ones
     - ``listed``: filled cells, those that the district's table does not list; none of either where it has no table
@@ -53,7 +53,7 @@ class Rule:
     - ``any_of``: rows, those where all of the columns are empty
     - ``not_before``: rows, those with the dates in the wrong order
     - ``found``: rows with all the columns filled, those whose values do not stand together in the other file
-    - ``repeats``: rows that got so far, those that repeat a key and disagree with its first row
+    - ``repeats``: rows that got so far, those that repeat a key and disagree with the row that stands (refused or not)
     """
 
     name: str
