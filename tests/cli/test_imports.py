@@ -278,10 +278,10 @@ def test_a_frame_that_cannot_be_written_beside_the_next_step_is_told_in_a_clear_
 ) -> None:
     write = FrameStore.write
 
-    def full(store: FrameStore, district_id: str, import_id: int, name: str, frame: object) -> None:
-        if name == "frames/roster/organizations":
+    def full(store: FrameStore, district_id: str, import_id: int, container: str, name: str, table: object) -> None:
+        if (container, name) == ("table-rows", "rows/organizations"):
             raise FolderUnavailable(where="staging", problem="No space left on device")
-        write(store, district_id, import_id, name, frame)  # type: ignore[arg-type]
+        write(store, district_id, import_id, container, name, table)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FrameStore, "write", full)
     answer = call("import", uploads / "a", "--district", "lincoln", "--format", "clever", "--json", home=home)

@@ -1,4 +1,4 @@
-"""Where the frames of assets go between steps: Parquet in the home's staging, files 0600, without password columns.
+"""Where the frames of assets go between steps: Arrow in the home's staging, files 0600, without password columns.
 
 Belongs here: handing frames to the desk. Steps read them from the desk by import, not through inputs: a roster table is made
 of the files of one format, though every format that fills it stands before it in the graph.
@@ -27,7 +27,7 @@ class FrameIOManager(dg.IOManager):
         return self._run_context.read_frame(context.asset_key.path)
 
 
-@dg.io_manager(required_resource_keys={"desk"}, description="Parquet under the home's staging, one folder an import.")
+@dg.io_manager(required_resource_keys={"desk"}, description="Arrow tables under the home's staging, one folder an import.")
 def frame_io_manager(context: dg.InitResourceContext) -> FrameIOManager:
     """Return the IO manager of this run's desk."""
     return FrameIOManager(context.resources.desk)

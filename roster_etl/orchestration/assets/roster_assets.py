@@ -67,7 +67,7 @@ def table_asset(table: RosterTable, vendors: Sequence[Vendor]) -> dg.AssetsDefin
         dagster_type=table_type(table),
         io_manager_key="frames",
         group_name="roster",
-        kinds={"pandas", "parquet"},
+        kinds={"pyarrow"},
         owners=OWNERS,
         required_resource_keys={"desk"},
         description=f"{table.comment}, as the upload would have it.",

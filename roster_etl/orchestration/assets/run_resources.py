@@ -49,6 +49,8 @@ class RunContext:
     def __init__(self, workspace: Workspace, *, separate_steps: bool = False) -> None:
         self.workspace = workspace
         self.separate_steps = separate_steps
+        if separate_steps:
+            workspace.frames.keep_apart()
         self.upload: Upload | None = None
         self._feed_state: FeedState | None = None
         self._frames: dict[tuple[str, str], pa.Table] = {}
@@ -137,11 +139,11 @@ def _write(staging: Staging, name: tuple[str, str], rows: pa.Table) -> None:
     if name[0] == ROSTER:
         staging.write_table(name[1], rows)
     else:
-        staging.write_file_rows(*name, rows)
+        staging.write_file_rows(name[1], rows)
 
 
 def _read(staging: Staging, name: tuple[str, str]) -> pa.Table:
-    return staging.table(name[1]) if name[0] == ROSTER else staging.file_rows(*name)
+    return staging.table(name[1]) if name[0] == ROSTER else staging.file_rows(name[1])
 
 
 def _count_readers(upload: Upload) -> Counter[tuple[str, str]]:

@@ -57,6 +57,8 @@ def import_step(context: dg.AssetExecutionContext) -> Iterator[tuple[RunContext,
         upload = desk.upload or desk.begin_upload(_resume_upload(context, desk))
         try:
             yield desk, upload
+            if desk.separate_steps:
+                desk.workspace.frames.flush()
         except dg.Failure:
             raise
         except dg.DagsterExecutionInterruptedError:

@@ -157,7 +157,7 @@ def file_asset(vendor: Vendor, file: File) -> dg.AssetsDefinition:
         dagster_type=file_type(vendor.format, file),
         io_manager_key="frames",
         group_name=vendor.format.name,
-        kinds={"csv", "pandas", "parquet"},
+        kinds={"csv", "pyarrow"},
         owners=OWNERS,
         required_resource_keys={"desk"},
         description=f"{file.file_name}: {file.title}, read strictly and judged by the format's rules.{note}",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings, parked_summary
 from roster_etl.pipeline.reporting.announce import try_publish_report
@@ -109,7 +109,7 @@ def fail_running_import(workspace: Workspace, import_id: int, error: Exception, 
         import_id=import_id,
         status="failed",
         finished_at=datetime.now(UTC),
-        findings=to_table(findings_frame(parked)).cast(FINDINGS) if parked else None,
+        findings=findings_table(parked) if parked else None,
         summary={**(summary or {}), "error": error_summary(error), **parked_summary(parked)},
     )
     try:
@@ -138,6 +138,9 @@ def release_import(workspace: Workspace, import_id: int, *, continues_elsewhere:
     ended = continues_elsewhere
     with suppress(RosterError):  # the ledger may be what failed
         ended = ended or workspace.warehouse.import_(import_id)["status"] != "running"
+    with suppress(RosterError):  # what a failed import left; of any other everything was put before it ended
+        workspace.frames.flush()
+    workspace.frames.close()
     workspace.import_locks.release(import_id, ended=ended)
 
 

@@ -139,6 +139,11 @@ def _require_one_record(target: RosterTable, district_id: str, found: pa.Table, 
         raise UnknownRecord(table=target.name, district_id=district_id, problem=problem)
 
 
+def row_name(file: str | None, row: int | None) -> str:
+    """Return how the summary of an edit names a row of an upload."""
+    return f"{file}:{row}"
+
+
 def _candidates(found: pa.Table, name: str) -> str:
     """Return what tells the records `found` apart in a key column: its codes, or how many ids (which no message may hold)."""
     values = found[name].unique().to_pylist()
@@ -281,6 +286,9 @@ class _Origin:
         """Return the import whose upload the version's row came in: an earlier one, if the row was refused then and fitted later."""
         opened = int(version["valid_from_import"])
         summary = self.import_(opened)["summary"] or {}
+        by_row = summary.get("read_in_by_row", {}).get(row_name(version["source_file"], version["source_row"]))
+        if by_row is not None:  # a section whose name follows from a steward's edit of another record
+            return int(by_row)
         if "read_in" in summary:  # a steward's edit of one column: the others came with an upload before
             return int(summary["read_in"])
         if undoes := summary.get("undoes"):  # a version that came back: it was read when it first was there

@@ -108,9 +108,14 @@ def findings_csv(findings: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(CSV_COLUMNS)
+    safe: dict[object, object] = {None: None}  # most cells are those of other findings, too
     for finding in findings:
-        cells = {**finding, "advice": CODES[finding["code"]].advice}
-        writer.writerow([_escape_formulas(cells[name]) for name in CSV_COLUMNS])
+        cells = [finding[name] for name in CSV_COLUMNS[:-1]]
+        cells.append(CODES[finding["code"]].advice)
+        for cell in cells:
+            if cell not in safe:
+                safe[cell] = _escape_formulas(cell)
+        writer.writerow([safe[cell] for cell in cells])
     return text.getvalue()
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from roster_etl.engine.planning.plan import Plan
 from roster_etl.engine.planning.rename_detection import ENTITY, TABLE
 from roster_etl.engine.planning.undo import UNDONE, ChangesSince, make_undo_plan
-from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.holds import lost_race_as_no_hold
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
@@ -131,7 +131,7 @@ def reapply_undo(workspace: Workspace, row: Mapping[str, Any]) -> Mapping[str, A
     """Do to a roster that has come to the same moment what the undo of ledger row `row` did. Returns what it plans, by table."""
     number: int = row["import_id"]
     undo = _compute_undo(workspace, workspace.warehouse.import_(row["summary"]["undoes"][0]), until=number)
-    found = to_table(findings_frame([_finding(undo)])).cast(FINDINGS)
+    found = findings_table([_finding(undo)])
     now = datetime.now(UTC)
     if row["status"] == "published":
         conclusion = ImportResult(import_id=number, status="published", finished_at=now, findings=found, edits=undo.edits)
@@ -240,7 +240,7 @@ def _conclude(workspace: Workspace, number: int, undo: _Undo, by: str) -> None:
         import_id=number,
         status="held" if held else "unchanged",
         finished_at=now,
-        findings=to_table(findings_frame([_finding(undo)])).cast(FINDINGS),
+        findings=findings_table([_finding(undo)]),
         files=[],
         checks=[],
         summary={

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from roster_etl.canonical.ledger import ImportStatus
 from roster_etl.engine.validation.validate import QUARANTINE
-from roster_etl.frames.arrow import FINDINGS, findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.holds import as_lost_race
 from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
@@ -133,7 +133,7 @@ def build_conclusion(
         import_id=upload.import_id,
         status=status,
         finished_at=datetime.now(UTC),
-        findings=pa.concat_tables([to_table(findings_frame(findings)).cast(FINDINGS), *staging.findings(upload, whole=whole)]),
+        findings=pa.concat_tables([findings_table(findings), *staging.findings(upload, whole=whole)]),
         rejected_rows=pa.concat_tables([QUARANTINE.empty_table(), *staging.quarantine(upload, whole=whole)]),
         files=_files(staging, upload, whole=whole),
         checks=[check for verdict in staging.verdicts(whole=whole) for check in checks_of(verdict)],

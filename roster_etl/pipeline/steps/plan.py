@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from roster_etl.engine.planning.plan import Plan, make_plan
-from roster_etl.frames.arrow import findings_frame, release_memory, to_table
+from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude_import
@@ -47,10 +47,11 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
     staging = staging_of(workspace, upload)
     staging.write_plan(planned)
     if planned.decision == "publish":
-        staging.write_plan_findings(to_table(findings_frame(findings)))
+        staging.write_plan_findings(findings_table(findings))
         _stage_plan(workspace, upload, plan)
         fault_point("plan.done")
         return planned
+    staging.flush()
     summary = {
         "changes": {} if planned.decision == "rejected" else planned.changes,
         "plan": planned.tables,

@@ -31,6 +31,7 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         another process took it over.
     """
     staging = staging_of(workspace, upload)
+    staging.flush()
     changes = {name: _change(staging, name, tables) for name in tables_of(upload.vendor)} | _id_change_rows(staging, upload)
     applied = staging.changes(upload)
     summary: dict[str, Any] = {
@@ -69,7 +70,7 @@ def _headers(staging: Staging, upload: Upload) -> dict[str, list[str]]:
 def _id_change_rows(staging: Staging, upload: Upload) -> dict[str, TableChange]:
     """Return the rows of ``id_changes`` that a person's approval of renames opens."""
     rows = staging.rename_rows() if upload.renames else None
-    return {} if rows is None else {TABLE: TableChange(opens=rows, closes=CLOSES.empty_table())}
+    return {TABLE: TableChange(opens=rows, closes=CLOSES.empty_table())} if rows else {}
 
 
 def _change(staging: Staging, name: str, tables: Mapping[str, pa.Table]) -> TableChange:

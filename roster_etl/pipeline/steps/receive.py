@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from roster_etl.frames.arrow import findings_frame, to_table
+from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.holds import open_holds
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
@@ -95,6 +95,7 @@ def _calendar_finding(window: Window) -> Finding:
 
 
 def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed, findings: list[Finding]) -> Upload:
+    staging_of(workspace, upload).begin()
     try:
         if order.archived is not None or order.approves:
             received = _receive_from_archive(workspace, upload, order, findings)
@@ -108,7 +109,9 @@ def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed
     except Exception as error:
         fail_import(workspace, upload, error)
         raise
-    staging_of(workspace, upload).write_upload(received)
+    staging = staging_of(workspace, upload)
+    staging.write_upload(received)
+    staging.flush()
     if received.ended is None and not order.approves:
         write_manifest(workspace, received)  # if the process is killed, the archive knows what the bytes are of
     if order.arrival is not None:  # not before the archive names the import that answers for the bytes
@@ -198,7 +201,7 @@ def _receive_from_landing(
     upload = replace(upload, members=members)
     if any(finding.severity == "upload" for finding in findings):
         return conclude_import(workspace, upload, "rejected", findings)
-    staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
+    staging_of(workspace, upload).write_upload_findings(findings_table(findings))
     return upload
 
 
@@ -267,7 +270,7 @@ def _archive_or_stage_findings(workspace: Workspace, upload: Upload, member: Mem
         return member
     kept, why = archive_member(workspace.archive, upload.format, str(upload.values["encoding"]), member, content())
     if why is not None:
-        staging_of(workspace, upload).write_unarchived(upload, member, to_table(why))
+        staging_of(workspace, upload).write_unarchived(upload, member, why)
     return kept
 
 
@@ -286,7 +289,7 @@ def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar
         upload = conclude_import(workspace, upload, "rejected", [*findings, *missing])
     else:
         start_gx_process()
-        staging_of(workspace, upload).write_upload_findings(to_table(findings_frame([*findings, *calendar_findings])))
+        staging_of(workspace, upload).write_upload_findings(findings_table([*findings, *calendar_findings]))
     return upload
 
 
@@ -317,7 +320,7 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
     if missing := [*_missing_file_findings(upload), *_unpublished_file_findings(workspace, upload)]:
         return conclude_import(workspace, upload, "rejected", [*findings, *missing])
     start_gx_process()
-    staging_of(workspace, upload).write_upload_findings(to_table(findings_frame(findings)))
+    staging_of(workspace, upload).write_upload_findings(findings_table(findings))
     return upload
 
 

@@ -97,6 +97,7 @@ class SqlLedger(_Queries):
     findings = _query(ledger_read.findings)
     quarantined = _query(ledger_read.quarantined_rows)
     refused_since = _query(ledger_read.quarantined_since)
+    waiting_imports = _query(ledger_read.waiting_imports)
     holds = _query(ledger_read.holds)
     hold = _query(ledger_read.hold)
     published_after = _query(change_feed.imports_published_after)

@@ -520,6 +520,11 @@ class Warehouse:
         with self.read() as session:
             return session.roster.open_quarantine(district_id, source)
 
+    def waiting_imports(self, district_id: str, source: str) -> list[int]:
+        """Return the published imports of a feed of which refused rows are in the quarantine."""
+        with self.read() as session:
+            return session.ledger.waiting_imports(district_id, source)
+
     def refused_since(self, import_ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return since when rows that imports of one feed refused have been: ``file``, ``code``, ``since``, ``rows``; oldest first."""
         with self.read() as session:
