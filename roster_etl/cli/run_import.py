@@ -104,10 +104,11 @@ def _needs_validation(workspace: Workspace, order: Order) -> bool:
     if folder is None or not folder.is_dir():
         return False
     found = _sizes(folder)
-    published = workspace.warehouse.last_published(order.district_id, order.source, file_set=order.file_set)
-    if published is None:
-        return bool(found)
-    sizes = {row["file"]: row["bytes"] for row in workspace.warehouse.files(published["import_id"])}
+    with workspace.warehouse.read() as session:
+        published = session.roster.last_published(order.district_id, order.source, file_set=order.file_set)
+        if published is None:
+            return bool(found)
+        sizes = {row["file"]: row["bytes"] for row in session.ledger.files(published["import_id"])}
     return any(name in sizes and sizes[name] != size for name, size in found.items())
 
 

@@ -1,77 +1,110 @@
-"""How many connections an import opens, counted where the driver opens them."""
+"""How many connections an import opens, and what it asks for twice; counted where the pool and the sessions are used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import adbc_driver_manager.dbapi as adbc
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.pool import Pool
 
 from roster_etl.pipeline.import_upload import import_upload
+from roster_etl.pipeline.steps import gate
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
-from roster_etl.projections.samples import write_sample
+from roster_etl.projections.samples import write_next_day, write_sample
+from roster_etl.quality import Verdict
 from roster_etl.store.registry.district import District, Feed
 from roster_etl.vendors import discover_vendors, vendor
+from tests.connections import Connections, counted_connections, counted_queries
 
-MOST_PUBLISHED, MOST_UNCHANGED = 12, 8
-
-
-class Connections:
-    """Counts the connections to a warehouse that are taken, and how many are in use at one time."""
-
-    def __init__(self) -> None:
-        self.opened = self.in_use = self.most_in_use = 0
-
-    def taken(self, connection: object, *_: object) -> None:
-        """Count a connection."""
-        if isinstance(connection, adbc.Connection):
-            self.opened += 1
-            self.in_use += 1
-            self.most_in_use = max(self.most_in_use, self.in_use)
-
-    def returned(self, connection: object, *_: object) -> None:
-        """Count a connection that is given back."""
-        self.in_use -= isinstance(connection, adbc.Connection)
-
-
-@pytest.fixture
-def connections() -> Iterator[Connections]:
-    """Count from here on."""
-    counted = Connections()
-    sa.event.listen(Pool, "checkout", counted.taken)
-    sa.event.listen(Pool, "checkin", counted.returned)
-    yield counted
-    sa.event.remove(Pool, "checkout", counted.taken)
-    sa.event.remove(Pool, "checkin", counted.returned)
+MOST_PUBLISHED, MOST_UNCHANGED = 12, 4
 
 
 @pytest.mark.parametrize("source", sorted(discover_vendors()))
-def test_an_import_opens_few_connections_and_one_at_a_time(source: str, tmp_path: Path, connections: Connections) -> None:
-    workspace = Workspace.open(tmp_path / "home")
-    workspace.registry.add(District(id="lincoln", feeds=(Feed(format=source),)))
-    workspace.warehouse.migrate()
-    write_sample(vendor(source), tmp_path / "upload", students=10, seed=1)
-    order = Order(district_id="lincoln", source=source, path=str(tmp_path / "upload"), file_set=_first_set(source))
+def test_an_import_opens_few_connections_and_one_at_a_time(source: str, tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path, source)
+    _write_two_days(source, tmp_path)
+    with counted_connections() as connections:
+        opened = {
+            name: _import(workspace, tmp_path / day, source, connections)
+            for name, day in (("first", "day1"), ("again", "day1"), ("next day", "day2"))
+        }
 
-    opened, status = _count(workspace, order, connections)
-    assert (status, opened <= MOST_PUBLISHED) == ("published", True), opened
-
-    opened, status = _count(workspace, order, connections)
-    assert (status, opened <= MOST_UNCHANGED) == ("unchanged", True), opened
+    assert {name: status for name, (status, _) in opened.items()} == {
+        "first": "published",
+        "again": "unchanged",
+        "next day": "published",
+    }
+    most = {"first": MOST_PUBLISHED, "again": MOST_UNCHANGED, "next day": MOST_PUBLISHED}
+    assert {name: count for name, (_, count) in opened.items() if count > most[name]} == {}
     assert (connections.most_in_use, connections.in_use) == (1, 0)
 
 
-def _first_set(source: str) -> str:
-    return vendor(source).format.file_sets[0].name
+@pytest.mark.pg
+def test_an_import_into_postgresql_opens_as_few(postgres_url: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "roster_etl.toml").write_text(f'warehouse = "{postgres_url}"\n')
+    workspace = _workspace(tmp_path, "clever")
+    _write_two_days("clever", tmp_path)
+    with counted_connections() as connections:
+        first = _import(workspace, tmp_path / "day1", "clever", connections)
+        again = _import(workspace, tmp_path / "day1", "clever", connections)
+
+    assert (first[0], again[0]) == ("published", "unchanged")
+    assert first[1] <= MOST_PUBLISHED
+    assert again[1] <= MOST_UNCHANGED
+    assert (connections.most_in_use, connections.in_use) == (1, 0)
 
 
-def _count(workspace: Workspace, order: Order, connections: Connections) -> tuple[int, str]:
+def test_no_session_is_open_while_the_gates_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = _workspace(tmp_path, "clever")
+    _write_two_days("clever", tmp_path)
+    asked, in_use = gate.judge_suites, []
+
+    def watched(*args: Any, **kwargs: Any) -> Iterable[Verdict]:
+        verdicts = list(asked(*args, **kwargs))
+        in_use.append(connections.in_use)
+        return verdicts
+
+    monkeypatch.setattr(gate, "judge_suites", watched)
+    with counted_connections() as connections:
+        for day in ("day1", "day2"):
+            _import(workspace, tmp_path / day, "clever", connections)
+
+    assert in_use == [0, 0]
+
+
+@pytest.mark.parametrize("source", sorted(discover_vendors()))
+def test_an_import_asks_nothing_twice(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = _workspace(tmp_path, source)
+    _write_two_days(source, tmp_path)
+    for day in ("day1", "day1", "day2"):
+        with counted_queries(monkeypatch) as repeated:
+            import_upload(workspace, _order(tmp_path / day, source))
+        assert dict(repeated) == {}, day
+
+
+def _workspace(tmp_path: Path, source: str) -> Workspace:
+    workspace = Workspace.open(tmp_path / "home")
+    workspace.registry.add(District(id="lincoln", feeds=(Feed(format=source),)))
+    workspace.warehouse.migrate()
+    return workspace
+
+
+def _write_two_days(source: str, tmp_path: Path) -> None:
+    write_sample(vendor(source), tmp_path / "day1", students=60, seed=1)
+    write_next_day(vendor(source), tmp_path / "day1", tmp_path / "day2", seed=2)
+
+
+def _order(path: Path, source: str) -> Order:
+    return Order(district_id="lincoln", source=source, path=str(path), file_set=vendor(source).format.file_sets[0].name)
+
+
+def _import(workspace: Workspace, path: Path, source: str, connections: Connections) -> tuple[str, int]:
+    """Import an upload. Returns its status, and how many connections that took."""
     before = connections.opened
-    import_id = import_upload(workspace, order)
+    import_id = import_upload(workspace, _order(path, source))
     opened = connections.opened - before
     with workspace.warehouse.read() as session:
-        return opened, str(session.ledger.import_(import_id)["status"])
+        return str(session.ledger.import_(import_id)["status"]), opened

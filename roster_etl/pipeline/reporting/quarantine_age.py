@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.warehouse import RosterReader
 from roster_etl.vendors import vendor
 
 AGES: Mapping[str, timedelta] = {
@@ -37,7 +38,10 @@ def refused_rows(workspace: Workspace, district_id: str, source: str, now: datet
     A row is as old as the first import of the feed that refused the same cells in a file of that name.
     """
     lines: dict[tuple[str, str], RefusedRows] = {}
-    for row in workspace.warehouse.refused_since(_imports(workspace, district_id, source)):
+    with workspace.warehouse.read() as session:
+        import_ids = _imports(session.roster, district_id, source)
+        refused = session.ledger.refused_since(import_ids) if import_ids else []
+    for row in refused:
         place = (row["file"], row["code"])
         age = next(name for name, limit in AGES.items() if now - row["since"] < limit)
         known = lines.get(place) or RefusedRows(
@@ -48,10 +52,10 @@ def refused_rows(workspace: Workspace, district_id: str, source: str, now: datet
     return list(lines.values())
 
 
-def _imports(workspace: Workspace, district_id: str, source: str) -> list[int]:
+def _imports(roster: RosterReader, district_id: str, source: str) -> list[int]:
     """Return the imports whose quarantine counts."""
     format_ = vendor(source).format
     if format_.mode == "changes":
-        return workspace.warehouse.waiting_imports(district_id, source)
-    last = (workspace.warehouse.last_published(district_id, source, "upload", file_set=s.name) for s in format_.file_sets)
+        return sorted(set(roster.open_quarantine(district_id, source).column("import_id").to_pylist()))
+    last = (roster.last_published(district_id, source, "upload", file_set=s.name) for s in format_.file_sets)
     return [row["import_id"] for row in last if row]
