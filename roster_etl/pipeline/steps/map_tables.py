@@ -161,9 +161,9 @@ def _placeholder_files(upload: Upload, table: str) -> Iterator[tuple[str, frozen
 
 
 def _current_from_file(roster: RosterReader, upload: Upload, table: str, primary: str) -> pa.Table:
-    """Return the current versions of `table` that came from the file `better`."""
-    known = roster.current_hashes(upload.district_id, upload.source, table)
-    current = roster.versions(table, known.column("version_id"))
+    """Return the current versions of `table` that came from files of the kind `primary`."""
+    current = roster.current(upload.district_id, upload.source, table)
     origin = combine_chunks(current.column("source_file"))
     names = [name for name in pc.unique(origin).to_pylist() if name and upload.kind_of(name) == primary]
-    return current.filter(pc.is_in(origin, value_set=pa.array(names, pa.string())))
+    chosen = current.filter(pc.is_in(origin, value_set=pa.array(names, pa.string())))
+    return roster.versions(table, chosen.column("version_id"))
