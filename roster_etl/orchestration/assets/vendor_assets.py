@@ -199,7 +199,10 @@ def _receive_upload(context: dg.AssetExecutionContext, vendor: Vendor, config: U
             else default_order(desk.workspace, district_id, source, file_set=file_set, run_id=run_id)
         )
         context.log.info("Taking %s.", choice)
-        return desk.begin_upload(receive_upload(desk.workspace, order)), choice
+        received = receive_upload(desk.workspace, order)
+        desk.begin_upload(received.upload)
+        desk.summary = received.summary
+        return received.upload, choice
     except Exception as error:
         tag_run(context, district=district_id, format=source, file_set=file_set or None, import_status="failed")
         _report_failed_import(desk.workspace, district_id, source, context.run.run_id, error)

@@ -14,6 +14,7 @@ from typing import Any
 from roster_etl.frames.arrow import FINDINGS
 from roster_etl.pipeline.lifecycle.import_lifecycle import begin_import, fail_running_import, release_import
 from roster_etl.pipeline.lifecycle.manifest import MANIFEST_VERSION, refresh_manifest
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMoved, TableChange
@@ -92,7 +93,7 @@ def publish_manual_import(
     try:
         fault_point("override.opened")
         write_manual_manifest(
-            workspace, number, at=now.isoformat(), **manifest_fields
+            workspace, read_import_summary(workspace, number), at=now.isoformat(), **manifest_fields
         )  # before it is done: whatever ends this process
         _publish(workspace, conclusion, changes, basis.base)
         fault_point("override.published")
@@ -101,7 +102,7 @@ def publish_manual_import(
         raise
     finally:
         release_import(workspace, number)
-    refresh_manifest(workspace, number)
+    refresh_manifest(workspace, read_import_summary(workspace, number))
     return number
 
 
@@ -112,14 +113,13 @@ def _publish(workspace: Workspace, conclusion: ImportResult, changes: Mapping[st
         raise ConcurrentPublish(**error.data) from None
 
 
-def write_manual_manifest(workspace: Workspace, import_id: int, **manifest_fields: Any) -> None:
+def write_manual_manifest(workspace: Workspace, summary: ImportSummary, **manifest_fields: Any) -> None:
     """Write down in the archive what is needed to do this again."""
-    row = workspace.warehouse.import_(import_id)
     document = {
         "version": MANIFEST_VERSION,
         "members": [],
-        **{name: row[name] for name in ("kind", "import_id", "district_id", "source")},
+        **{name: summary.row[name] for name in ("kind", "import_id", "district_id", "source")},
         **manifest_fields,
     }
-    workspace.archive.write_manifest(row["district_id"], import_id, document)
-    refresh_manifest(workspace, import_id)
+    workspace.archive.write_manifest(summary.district_id, summary.import_id, document)
+    refresh_manifest(workspace, summary)

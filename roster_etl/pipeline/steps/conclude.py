@@ -6,7 +6,6 @@ Belongs here: gathering what the steps left in staging into one conclusion. Publ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +19,8 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
-from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_manifests_and_reports
+from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.archived_uploads import is_upload, origin_import
 from roster_etl.pipeline.uploads.upload import Member, Upload
@@ -47,8 +47,8 @@ def conclude_import(
     summary: Mapping[str, Any] | None = None,
     hold: Hold | None = None,
     error: Exception | None = None,
-) -> Upload:
-    """Write to the ledger that an import ended without publishing. Returns the upload with ``ended``.
+) -> ImportSummary:
+    """Write to the ledger that an import ended without publishing. Returns what the ledger says of it now.
 
     Args: error: what made it fail; its class and code are kept, its text only if it is one of ours (those hold no cells).
     """
@@ -56,10 +56,11 @@ def conclude_import(
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
     conclusion = build_conclusion(workspace, upload, status, findings, summary=about, hold=hold)
     workspace.warehouse.conclude(conclusion)
-    write_manifest(workspace, upload)
+    ended = read_import_summary(workspace, upload.import_id)
+    write_manifest(workspace, upload, ended)
     if status in ("unchanged", "held", "rejected"):
         supersede_holds(workspace, upload, conclusion.finished_at, planned=status == "held")
-    return replace(upload, ended=status)  # type: ignore[arg-type]
+    return ended
 
 
 def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False, planned: bool = True) -> None:
@@ -71,7 +72,7 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
     before = None if published else upload.origin_import + 1
     close_holds(workspace, (upload.district_id, upload.source), upload.import_id, at, before=before)
     if planned and upload.format.mode == "changes":
-        refresh_manifests_and_reports(workspace, _close_holds_of_earlier_runs(workspace, upload, at))
+        refresh_files(workspace, _close_holds_of_earlier_runs(workspace, upload, at))
 
 
 def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
@@ -88,20 +89,24 @@ def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datet
     return closed
 
 
-def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> None:
-    """Write to the ledger that an import failed through our fault; one that a person approved stays held.
+def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> ImportSummary | None:
+    """Record a technical failure; an approved hold stays held.
 
-    Where the ledger cannot be told (it may be what failed), `error` says so; the import stays ``running`` until it is resumed or swept.
+    Where the ledger cannot be written (it may be what failed), a note of `error` says so; the import stays ``running`` until it is resumed
+    or swept.
+
+    Returns: what the ledger says of the import now; None: nothing was written.
     """
     if upload.approved_plan is not None:
         workspace.warehouse.refused(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
-        return
+        return None
     try:
-        conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)
+        return conclude_import(workspace, upload, "failed", parked_findings(workspace, upload.import_id, error), error=error)
     except RosterError as second:
         error.add_note(f"The ledger could not be told of it: {second.message}")
     except OSError:
         error.add_note("The archive could not be told of it.")
+    return None
 
 
 def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> AuditEntry:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from roster_etl.engine.planning.plan import Plan, make_plan
 from roster_etl.frames.arrow import findings_table, release_memory
 from roster_etl.pipeline.planned import PLACE, PlanMoved, Planned
+from roster_etl.pipeline.reporting.import_summary import ImportSummary
 from roster_etl.pipeline.staging import staging_of
 from roster_etl.pipeline.steps.conclude import conclude_import
 from roster_etl.pipeline.steps.feed_state import FeedState
@@ -28,9 +29,12 @@ from roster_etl.store.warehouse import Hold, RosterReader
 from roster_etl.vendors.lineage import tables_of
 
 
-def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState) -> Planned:
+def plan_import(
+    workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Table], feed: FeedState
+) -> tuple[Planned, ImportSummary | None]:
     """Compare the mapped `tables` with the roster and decide. What does not publish is concluded in the ledger here.
 
+    Returns: the plan with its decision, and what the ledger says of an import that ended here (None: it is to be published).
     Raises: PlanMoved: the import is to carry out an approved plan, and the roster has moved.
     """
     fault_point("plan.begin")
@@ -50,7 +54,7 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
         staging.write_plan_findings(findings_table(findings))
         _stage_plan(workspace, upload, plan)
         fault_point("plan.done")
-        return planned
+        return planned, None
     staging.flush()
     summary = {
         "changes": {} if planned.decision == "rejected" else planned.changes,
@@ -62,9 +66,9 @@ def plan_import(workspace: Workspace, upload: Upload, tables: Mapping[str, pa.Ta
         summary["changes"] = {}
     if planned.hold is not None:
         summary["hold"] = {name: planned.hold[name] for name in ("tables", "schools")}
-    conclude_import(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
+    ended = conclude_import(workspace, upload, planned.decision, findings, summary=summary, hold=_hold(planned))
     fault_point("plan.done")
-    return planned
+    return planned, ended
 
 
 def compute_plan(

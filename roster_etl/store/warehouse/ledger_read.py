@@ -188,6 +188,22 @@ def _grouped_finding(row: dict[str, Any], group_above: int) -> dict[str, Any]:
     return row if size <= group_above else row | {"row": None, "key": None, "count": int(total)}
 
 
+def previous_finding_counts(
+    connection: sa.Connection, district_id: str, source: str, import_id: int, severities: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the findings of the import that was published for this feed before `import_id`, counted by place.
+
+    Grain: one row a ``code``, ``file`` and ``field``; ``count``: findings of one of `severities`. Empty: none was published before.
+    """
+    feed = (IMPORTS.c.district_id == district_id, IMPORTS.c.source == source, IMPORTS.c.status == "published")
+    before = sa.select(IMPORTS.c.import_id).where(*feed, IMPORTS.c.import_id < import_id)
+    before = before.order_by(IMPORTS.c.import_id.desc()).limit(1)
+    place = (FINDINGS.c.code, FINDINGS.c.file, FINDINGS.c.field)
+    total = sa.cast(sa.func.sum(FINDINGS.c.count), sa.BigInteger()).label("count")
+    query = sa.select(*place, total).where(FINDINGS.c.import_id == before.scalar_subquery())
+    return _dicts(connection, query.where(FINDINGS.c.severity.in_(severities)).group_by(*place))
+
+
 def holds(
     connection: sa.Connection, district_id: str | None = None, source: str | None = None, *, undecided: bool = True
 ) -> list[dict[str, Any]]:

@@ -95,6 +95,7 @@ class SqlLedger(_Queries):
     files = _query(ledger_read.files)
     checks = _query(ledger_read.checks)
     findings = _query(ledger_read.findings)
+    previous_finding_counts = _query(ledger_read.previous_finding_counts)
     quarantined = _query(ledger_read.quarantined_rows)
     refused_since = _query(ledger_read.quarantined_since)
     waiting_imports = _query(ledger_read.waiting_imports)

@@ -487,6 +487,13 @@ class Warehouse:
         with self.read() as session:
             return session.ledger.findings(import_id, fold)
 
+    def previous_finding_counts(
+        self, district_id: str, source: str, import_id: int, severities: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return the findings of the import that was published for this feed before `import_id`, counted by code, file and field."""
+        with self.read() as session:
+            return session.ledger.previous_finding_counts(district_id, source, import_id, severities)
+
     def holds(self, district_id: str | None = None, source: str | None = None, *, undecided: bool = True) -> list[dict[str, Any]]:
         """Return holds with their imports' district, source and summary, newest first; those that are open unless said otherwise."""
         with self.read() as session:

@@ -196,6 +196,7 @@ def _readers(number: int, other: int) -> dict[str, Callable[[sa.Connection], Any
         "moments": lambda c: ledger_read.import_times(c, [number, other]),
         "imports_after": lambda c: ledger_read.imports_after(c, number, 10),
         "history": lambda c: ledger_read.history(c, number, 20),
+        "previous_finding_counts": lambda c: ledger_read.previous_finding_counts(c, *feed, other, ("reject",)),
         "last_published": lambda c: (
             ledger_read.last_published(c, *feed, "upload", ""), ledger_read.last_published(c, *feed, None, None)
         ),
