@@ -38,7 +38,8 @@ class Provenance:
     @classmethod
     def read(cls, workspace: Workspace, summary: ImportSummary) -> Provenance:
         """Return what is known of the import of `summary`, with the edits of its feed that are in force now."""
-        edits = workspace.warehouse.overrides(summary.district_id, summary.source)
+        with workspace.warehouse.read() as session:
+            edits = session.roster.overrides(summary.district_id, summary.source)
         return cls(
             row=summary.row,
             files=summary.files,

@@ -205,12 +205,15 @@ def report_metadata(workspace: Workspace, report: ImportReport) -> Metadata:
     """Return the report of an import in short, and where the whole of it lies."""
     summary = report.summary
     link = report_links(workspace, summary.district_id, summary.import_id)
+    with workspace.warehouse.read():  # both join it
+        provenance = Provenance.read(workspace, summary)
+        quarantine = _quarantine_metadata(workspace, summary.district_id, summary.source)
     return {
         "import": summary.import_id,
         "path": link.pop("report"),
         **link,
-        **Provenance.read(workspace, summary).import_metadata(),
-        **_quarantine_metadata(workspace, summary.district_id, summary.source),
+        **provenance.import_metadata(),
+        **quarantine,
         "summary": dg.MetadataValue.md(summary_text(workspace, report.document)),
     }
 

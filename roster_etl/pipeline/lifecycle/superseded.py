@@ -10,17 +10,27 @@ from roster_etl.pipeline.lifecycle.manifest import refresh_manifest
 from roster_etl.pipeline.reporting.import_summary import read_import_summary
 from roster_etl.pipeline.reporting.report_files import rewrite_report
 from roster_etl.pipeline.workspace import Workspace
+from roster_etl.store.warehouse import ImportWriter
 from roster_etl.vendors import vendor
 
 
 def close_holds(workspace: Workspace, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None) -> None:
-    """Close the holds of a feed that are older than `by_import` (and `before`, where given): in the ledger, manifests and reports.
+    """Close the holds of a feed as `close_older_holds` does, and refresh their manifests and reports."""
+    with workspace.warehouse.write() as tx:
+        closed = close_older_holds(tx, feed, by_import, at, before=before)
+    refresh_files(workspace, closed)
+
+
+def close_older_holds(
+    tx: ImportWriter, feed: tuple[str, str], by_import: int, at: datetime, *, before: int | None = None
+) -> list[int]:
+    """Close, in the ledger, the holds of a feed that are older than `by_import` (and `before`, where given). Returns their imports.
 
     Of changes every upload counts: what a held one says is in no later one, so its hold waits until a person decides. The plan of an
     undo is over in any case.
     """
     kind: ImportKind | None = "undo" if vendor(feed[1]).format.mode == "changes" else None
-    refresh_files(workspace, workspace.warehouse.supersede_holds(*feed, by_import, at, before=before, kind=kind))
+    return tx.supersede_holds(*feed, by_import, at, before=before, kind=kind)
 
 
 def refresh_files(workspace: Workspace, import_ids: Iterable[int]) -> None:

@@ -17,6 +17,7 @@ from roster_etl.pipeline.reporting.findings_summary import fold_findings
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.spec.errors import RegistryError
 from roster_etl.store.registry.registry import check_id
+from roster_etl.store.warehouse import ImportWriter, Readers, RosterReader
 from roster_etl.vendors import vendor
 
 EXIT_CODES = {"published": 0, "unchanged": 0, "failed": 1, "running": 1, "rejected": 3, "discarded": 3, "held": 4}
@@ -81,16 +82,21 @@ def read_import_summary(workspace: Workspace, import_id: int, *, folded: bool = 
     Raises: UnknownImport.
     """
     with workspace.warehouse.read() as session:
-        row = session.ledger.import_(import_id)
-        hold = session.ledger.hold(import_id)
-        return ImportSummary(
-            row=row,
-            files=session.ledger.files(import_id),
-            findings=session.ledger.findings(import_id) if folded else session.ledger.findings(import_id, fold=None),
-            checks=session.ledger.checks(import_id),
-            hold=hold,
-            overtaken_by=import_published_since(workspace, row) if hold and not hold["decision"] else None,  # joins the session
-        )
+        return summarize_import(session, import_id, folded=folded)
+
+
+def summarize_import(session: Readers | ImportWriter, import_id: int, *, folded: bool = False) -> ImportSummary:
+    """Return the facts about an import as `session` sees them: `read_import_summary` within a session or transaction."""
+    row = session.ledger.import_(import_id)
+    hold = session.ledger.hold(import_id)
+    return ImportSummary(
+        row=row,
+        files=session.ledger.files(import_id),
+        findings=session.ledger.findings(import_id) if folded else session.ledger.findings(import_id, group_above=None),
+        checks=session.ledger.checks(import_id),
+        hold=hold,
+        overtaken_by=import_published_since(session.roster, row) if hold and not hold["decision"] else None,
+    )
 
 
 def outcome(workspace: Workspace, import_id: int) -> dict[str, Any]:
@@ -170,9 +176,9 @@ def _time(value: Any) -> str | None:
     return value.isoformat() if value is not None else None
 
 
-def import_published_since(workspace: Workspace, row: Mapping[str, Any]) -> int | None:
+def import_published_since(roster: RosterReader, row: Mapping[str, Any]) -> int | None:
     """Return the import that was published after held import `row` was planned, so that its plan can be no more; None: none was."""
-    newest = workspace.warehouse.base(row["district_id"], row["source"], row["file_set"])
+    newest = roster.base(row["district_id"], row["source"], row["file_set"])
     if row["kind"] == "undo":  # another undo, planned before this one and approved after it, has a smaller number
         return newest if newest != (row["summary"] or {}).get("plan_base", newest) else None
     return newest if newest is not None and newest > row["import_id"] else None

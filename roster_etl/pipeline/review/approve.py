@@ -171,7 +171,10 @@ def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str
 
 def _require_current_plan(workspace: Workspace, row: Mapping[str, Any]) -> None:
     """Raise Overtaken where an upload's plan cannot be published any more; an undo that was overtaken is made anew by its own words."""
-    newer = import_published_since(workspace, row) if row["kind"] == "upload" else None
+    if row["kind"] != "upload":
+        return
+    with workspace.warehouse.read() as session:
+        newer = import_published_since(session.roster, row)
     if newer is not None:
         raise Overtaken(import_id=row["import_id"], district_id=row["district_id"], newer=newer, command=replan_command(row))
 

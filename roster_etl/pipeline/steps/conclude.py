@@ -5,7 +5,7 @@ Belongs here: gathering what the steps left in staging into one conclusion. Publ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +19,8 @@ from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
-from roster_etl.pipeline.lifecycle.superseded import close_holds, refresh_files
-from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
+from roster_etl.pipeline.lifecycle.superseded import close_older_holds, refresh_files
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
 from roster_etl.pipeline.uploads.archived_uploads import is_upload, origin_import
 from roster_etl.pipeline.uploads.upload import Member, Upload
@@ -29,7 +29,7 @@ from roster_etl.projections.suite_format import Severity
 from roster_etl.quality import Verdict
 from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
-from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult
+from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult, ImportWriter
 
 _COMPLETE_STATUSES = ("published", "held")  # no import ends so before its last step but one
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
@@ -47,46 +47,58 @@ def conclude_import(
     summary: Mapping[str, Any] | None = None,
     hold: Hold | None = None,
     error: Exception | None = None,
+    set_upload: bool = False,
 ) -> ImportSummary:
-    """Write to the ledger that an import ended without publishing. Returns what the ledger says of it now.
+    """Write to the ledger that an import ended without publishing, in one transaction. Returns what the ledger says of it now.
 
-    Args: error: what made it fail; its class and code are kept, its text only if it is one of ours (those hold no cells).
+    Args: error: what made it fail; its class and code are kept, its text only if it is one of ours (those hold no cells). set_upload:
+        write which upload the import read, too.
     """
     findings = list(findings)
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
     conclusion = build_conclusion(workspace, upload, status, findings, summary=about, hold=hold)
-    workspace.warehouse.conclude(conclusion)
-    ended = read_import_summary(workspace, upload.import_id)
+    earlier_runs = held_earlier_runs(workspace, upload) if status == "held" else ()
+    with workspace.warehouse.write() as tx:
+        if set_upload:
+            tx.set_upload(upload.import_id, upload.upload_id, received_at=datetime.fromisoformat(upload.received_at))
+        tx.conclude(conclusion)
+        closed: Sequence[int] = ()
+        if status in ("unchanged", "held", "rejected"):
+            closed = supersede_holds(tx, upload, conclusion.finished_at, earlier_runs=earlier_runs)
+        ended = summarize_import(tx, upload.import_id)
     write_manifest(workspace, upload, ended)
-    if status in ("unchanged", "held", "rejected"):
-        supersede_holds(workspace, upload, conclusion.finished_at, planned=status == "held")
+    refresh_files(workspace, closed)
     return ended
 
 
-def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False, planned: bool = True) -> None:
-    """Close the holds of the feed that are older than `upload`, as `close_holds` does.
+def supersede_holds(
+    tx: ImportWriter, upload: Upload, at: datetime, *, published: bool = False, earlier_runs: Iterable[int] = ()
+) -> list[int]:
+    """Close the holds of the feed that are older than `upload`, as `close_older_holds` does. Returns their imports.
 
     An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
-    The plan of an earlier run of this very upload is over in any case, once this one is planned.
+
+    Args: earlier_runs: held imports of the same upload (`held_earlier_runs`), whose plans are over once this one is planned.
     """
     before = None if published else upload.origin_import + 1
-    close_holds(workspace, (upload.district_id, upload.source), upload.import_id, at, before=before)
-    if planned and upload.format.mode == "changes":
-        refresh_files(workspace, _close_holds_of_earlier_runs(workspace, upload, at))
-
-
-def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
-    """Close the holds of earlier runs of the same upload. Returns their imports."""
-    closed: list[int] = []
-    for hold in workspace.warehouse.holds(upload.district_id) if upload.first_import is not None else ():
-        number = hold["import_id"]
-        if hold["source"] != upload.source or number >= upload.import_id:
-            continue
-        manifest = workspace.archive.read_manifest(upload.district_id, number)
-        if is_upload(manifest) and origin_import(manifest) == upload.origin_import:
-            workspace.warehouse.decide_hold(number, "superseded", f"import {upload.import_id}", at)
+    closed = close_older_holds(tx, (upload.district_id, upload.source), upload.import_id, at, before=before)
+    for number in earlier_runs:
+        hold = tx.ledger.hold(number)
+        if hold is not None and hold["decision"] is None:  # a person may have decided since it was found
+            tx.decide_hold(number, "superseded", f"import {upload.import_id}", at)
             closed.append(number)
     return closed
+
+
+def held_earlier_runs(workspace: Workspace, upload: Upload) -> list[int]:
+    """Return the held imports that are earlier runs of the same upload of changes; their holds last beyond later uploads."""
+    if upload.format.mode != "changes" or upload.first_import is None:
+        return []
+    with workspace.warehouse.read() as session:
+        holds = session.ledger.holds(upload.district_id, upload.source)
+    numbers = [hold["import_id"] for hold in holds if hold["import_id"] < upload.import_id]
+    manifests = {number: workspace.archive.read_manifest(upload.district_id, number) for number in numbers}
+    return [n for n, manifest in manifests.items() if is_upload(manifest) and origin_import(manifest) == upload.origin_import]
 
 
 def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> ImportSummary | None:

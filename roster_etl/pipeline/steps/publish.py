@@ -15,10 +15,11 @@ from roster_etl.engine.planning.plan import CLOSES
 from roster_etl.engine.planning.rename_detection import TABLE
 from roster_etl.frames.arrow import DELETED, REFUSED, combine_chunks
 from roster_etl.pipeline.lifecycle.manifest import write_manifest
+from roster_etl.pipeline.lifecycle.superseded import refresh_files
 from roster_etl.pipeline.planned import PLACE, Planned
-from roster_etl.pipeline.reporting.import_summary import ImportSummary, read_import_summary
+from roster_etl.pipeline.reporting.import_summary import ImportSummary, summarize_import
 from roster_etl.pipeline.staging import Staging, staging_of
-from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, supersede_holds
+from roster_etl.pipeline.steps.conclude import approval_entry, build_conclusion, held_earlier_runs, supersede_holds
 from roster_etl.pipeline.uploads.upload import Upload
 from roster_etl.pipeline.workspace import Workspace
 from roster_etl.store.warehouse import TableChange
@@ -47,7 +48,8 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
     summary |= {"compared": applied.compared} if applied.compared else {}
     summary["headers"] = _headers(staging, upload)
     if upload.approved_plan:  # what stopped it stays on record
-        before = workspace.warehouse.import_(upload.import_id)["summary"] or {}
+        with workspace.warehouse.read() as session:
+            before = session.ledger.import_(upload.import_id)["summary"] or {}
         summary |= {"hold": before["hold"]} if "hold" in before else {}
     conclusion = replace(
         build_conclusion(workspace, upload, "published", [], summary=summary),
@@ -55,10 +57,13 @@ def publish_import(workspace: Workspace, upload: Upload, planned: Planned, table
         edits=applied.edits,
         entries=[approval_entry(upload, summary)] if upload.approved_by else [],
     )
-    workspace.warehouse.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
-    ended = read_import_summary(workspace, upload.import_id)
+    earlier_runs = held_earlier_runs(workspace, upload)
+    with workspace.warehouse.write() as tx:
+        tx.publish(conclusion, changes, planned.base, approved_by=upload.approved_by)
+        closed = supersede_holds(tx, upload, conclusion.finished_at, published=True, earlier_runs=earlier_runs)
+        ended = summarize_import(tx, upload.import_id)
     write_manifest(workspace, upload, ended)
-    supersede_holds(workspace, upload, conclusion.finished_at, published=True)
+    refresh_files(workspace, closed)
     return ended
 
 

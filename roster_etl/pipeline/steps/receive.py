@@ -130,10 +130,22 @@ def _fetch_upload(workspace: Workspace, upload: Upload, order: Order, feed: Feed
 
 
 def _ended(
-    workspace: Workspace, upload: Upload, status: Literal["unchanged", "rejected"], findings: Iterable[Finding]
+    workspace: Workspace,
+    upload: Upload,
+    status: Literal["unchanged", "rejected"],
+    findings: Iterable[Finding],
+    *,
+    set_upload: bool = False,
 ) -> Received:
-    """End the import before any row is read."""
-    return Received(upload=replace(upload, ended=status), summary=conclude_import(workspace, upload, status, findings))
+    """End the import before any row is read. Args: set_upload: the ledger has not got the upload's id yet."""
+    summary = conclude_import(workspace, upload, status, findings, set_upload=set_upload)
+    return Received(upload=replace(upload, ended=status), summary=summary)
+
+
+def _set_upload(workspace: Workspace, upload: Upload) -> None:
+    """Write to the ledger which upload the import reads, and when that arrived."""
+    with workspace.warehouse.write() as tx:
+        tx.set_upload(upload.import_id, upload.upload_id, received_at=datetime.fromisoformat(upload.received_at))
 
 
 def _open_upload(workspace: Workspace, order: Order, texts: Mapping[str, str], settings: str, feed: Feed) -> Upload:
@@ -199,9 +211,9 @@ def _receive_from_landing(
         workspace.frames.remove_old_imports(upload.district_id, exclude=held)
         members, lasting = carry_forward_files(workspace, replace(upload, members=members), contents)
         upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
-        workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
         if is_unchanged(upload, last) and not any(finding.severity == "upload" for finding in findings):
-            return _ended(workspace, upload, "unchanged", [*findings, *lasting])
+            return _ended(workspace, upload, "unchanged", [*findings, *lasting], set_upload=True)
+        _set_upload(workspace, upload)
         start_gx_process()  # they will be needed: their library loads while files are read
         findings += [
             *_missing_file_findings(upload),
@@ -298,11 +310,11 @@ def _receive_pending(workspace: Workspace, upload: Upload, number: int, calendar
     members, findings = read_pending(workspace, upload.district_id, upload.source, number)
     upload, last = _with_headers(workspace, upload)
     upload = replace(upload, members=members, content=_content(upload, members), upload_id=_content(upload, members)[:20])
-    workspace.warehouse.set_upload(upload.import_id, upload.upload_id)
     if is_unchanged(upload, last):
-        return _ended(workspace, upload, "unchanged", findings)
+        return _ended(workspace, upload, "unchanged", findings, set_upload=True)
     if missing := _missing_file_findings(upload):
-        return _ended(workspace, upload, "rejected", [*findings, *missing])
+        return _ended(workspace, upload, "rejected", [*findings, *missing], set_upload=True)
+    _set_upload(workspace, upload)
     start_gx_process()
     staging_of(workspace, upload).write_upload_findings(findings_table([*findings, *calendar_findings]))
     return Received(upload=upload)
@@ -328,10 +340,9 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
         [*refused, *calendar_findings] if order.approves else [_archived_upload_finding(earlier), *refused, *calendar_findings]
     )
     if not order.approves:
-        arrived = datetime.fromisoformat(upload.received_at)
-        workspace.warehouse.set_upload(upload.import_id, upload.upload_id, received_at=arrived)
         if is_unchanged(upload, last):
-            return _ended(workspace, upload, "unchanged", findings)
+            return _ended(workspace, upload, "unchanged", findings, set_upload=True)
+        _set_upload(workspace, upload)
     if missing := [*_missing_file_findings(upload), *_unpublished_file_findings(workspace, upload)]:
         return _ended(workspace, upload, "rejected", [*findings, *missing])
     start_gx_process()
