@@ -86,7 +86,7 @@ def read_import_summary(workspace: Workspace, import_id: int, *, folded: bool = 
         return ImportSummary(
             row=row,
             files=session.ledger.files(import_id),
-            findings=session.ledger.findings(import_id) if folded else session.ledger.findings(import_id, fold=None),
+            findings=session.ledger.findings(import_id) if folded else session.ledger.findings(import_id, group_above=None),
             checks=session.ledger.checks(import_id),
             hold=hold,
             overtaken_by=import_published_since(workspace, row) if hold and not hold["decision"] else None,  # joins the session
