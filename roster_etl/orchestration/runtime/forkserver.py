@@ -13,6 +13,8 @@ import os
 import sys
 from typing import Any
 
+from roster_etl.orchestration.runtime.tested_dagster import is_tested_dagster
+
 VARIABLE = "ROSTER_ETL_WARM_RUNS"
 _SERVER_MODULE, _CONTEXT_ATTRIBUTE = "dagster._grpc.server", "_mp_ctx"
 PRELOADED_MODULES = (
@@ -36,10 +38,10 @@ def enable_forkserver() -> bool:
     """Let the code server that loads us start its runs warm, if that is wanted, and return whether it does.
 
     The server keeps the way in which it starts processes in an attribute that it sets before it loads us, or after; a property of the
-    class comes before both.
+    class comes before both. With any version of Dagster but the tested one, runs start as new interpreters.
     """
     server = sys.modules.get(_SERVER_MODULE)
-    if os.environ.get(VARIABLE) != "1" or server is None:
+    if os.environ.get(VARIABLE) != "1" or server is None or not is_tested_dagster("warm runs"):
         return False
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED_MODULES))
