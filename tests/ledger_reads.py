@@ -55,11 +55,11 @@ def counted_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
     monkeypatch.setattr(bulk_load, "fetch", fetch)
     monkeypatch.setattr(report_files, "import_document", document)
-    sa.holds_events.listen(sa.Engine, "before_cursor_execute", before_execute)
+    sa.event.listen(sa.Engine, "before_cursor_execute", before_execute)
     try:
         yield counts
     finally:
-        sa.holds_events.remove(sa.Engine, "before_cursor_execute", before_execute)
+        sa.event.remove(sa.Engine, "before_cursor_execute", before_execute)
     assert any(re.match(_END, statement) for statement in statements), "no import ended"
 
 

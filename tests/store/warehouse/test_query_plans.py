@@ -119,11 +119,11 @@ def explained(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plans]:
         plans.note(connection, sql, parameters[0] if executemany else parameters)
 
     monkeypatch.setattr(bulk_load, "_literal", rendered)
-    sa.holds_events.listen(sa.Engine, "before_cursor_execute", before)
+    sa.event.listen(sa.Engine, "before_cursor_execute", before)
     try:
         yield plans
     finally:
-        sa.holds_events.remove(sa.Engine, "before_cursor_execute", before)
+        sa.event.remove(sa.Engine, "before_cursor_execute", before)
 
 
 def _value(column: sa.Column[Any]) -> str | None:
