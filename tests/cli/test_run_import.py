@@ -1,7 +1,9 @@
-"""The gates start early only for an upload that must differ from the published one."""
+"""What an import costs through the command line, and for which uploads the gates start early."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,11 @@ from roster_etl.cli import run_import
 from roster_etl.cli.run_import import start_gates_early
 from roster_etl.pipeline.uploads.order import Order
 from roster_etl.pipeline.workspace import Workspace
+from tests.cli.calling import call
+from tests.connections import counted_connections
+
+MOST_PUBLISHED, MOST_UNCHANGED = 15, 8
+"""Connections to the warehouse that one call may open. Its steps are Dagster's: each asset reads in a session of its own."""
 
 
 @pytest.fixture
@@ -20,10 +27,15 @@ def started(monkeypatch) -> list[bool]:
 
 
 class Ledger:
-    """A ledger of one published import."""
+    """A warehouse, and the session on it, of one published import."""
 
     def __init__(self, sizes: dict[str, int] | None) -> None:
         self._sizes = sizes
+        self.roster = self.ledger = self
+
+    @contextmanager
+    def read(self) -> Iterator[Ledger]:
+        yield self
 
     def last_published(self, *feed: str, file_set: str | None) -> dict[str, int] | None:
         return None if self._sizes is None else {"import_id": 7}
@@ -73,3 +85,16 @@ def test_a_folder_that_cannot_be_read_is_left_to_whoever_reads_it(tmp_path: Path
     start_gates_early(workspace, Order(district_id="lincoln", source="clever", path=str(tmp_path)))
 
     assert started == []
+
+
+def test_an_import_by_the_command_line_opens_few_connections(home: Path, uploads: Path):
+    opened = []
+    for day in ("a", "a", "b"):
+        with counted_connections() as connections:
+            answer = call("import", uploads / day, "--district", "lincoln", "--format", "clever", "--json", home=home)
+        opened.append((answer.document["status"], connections.opened))
+        assert (connections.most_in_use, connections.in_use) == (1, 0)
+
+    assert [status for status, _ in opened] == ["published", "unchanged", "published"]
+    most = (MOST_PUBLISHED, MOST_UNCHANGED, MOST_PUBLISHED)
+    assert all(count <= bound for (_, count), bound in zip(opened, most, strict=True)), opened

@@ -5,7 +5,7 @@ Belongs here: what a manifest says, and keeping it true when a person decides la
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -21,14 +21,19 @@ MANIFEST_VERSION = 2
 Document = dict[str, Any]
 
 
-def write_manifest(workspace: Workspace, upload: Upload, summary: ImportSummary) -> None:
-    """Write beside the archived bytes what is needed to run them again, and what the ledger says came of it."""
+def write_manifest(
+    workspace: Workspace, upload: Upload, summary: ImportSummary, rejected: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Write beside the archived bytes what is needed to run them again, and what the ledger says came of it.
+
+    Args: rejected: the quarantined rows of an import that did not reach a plan (`reached_plan`).
+    """
     document = {
         **upload.to_dict(),
         "version": MANIFEST_VERSION,
         "gates": _gates(workspace, upload),
         **_receive_findings(workspace, upload),
-        **_ledger_state(workspace, summary),
+        **_ledger_state(summary, rejected),
     }
     workspace.archive.write_manifest(upload.district_id, upload.import_id, document)
 
@@ -40,7 +45,7 @@ def refresh_manifest(workspace: Workspace, summary: ImportSummary) -> None:
         document = workspace.archive.read_manifest(summary.district_id, summary.import_id)
     except ArchiveError:
         document = _minimal_manifest(row)
-    ended = _ledger_state(workspace, summary, settled=bool(document.get("settled")))
+    ended = _read_ledger_state(workspace, summary, settled=bool(document.get("settled")))
     if "left_out" in details:  # a person approved in part, and the process was killed at that moment
         document["leave_out"] = details["left_out"]
     if row["kind"] == "upload" and (numbers := details.get("renames", {}).get("numbers")):  # or approved renames
@@ -53,7 +58,7 @@ def finalize_manifest(workspace: Workspace, district_id: str, import_id: int, **
     before = workspace.archive.read_manifest(district_id, import_id)
     kept = {name: value for name, value in before.items() if name not in ("edit", "renames")}  # keys, cells and ids of people
     document = {**kept, "settled": True, "door": [], "unkept": {}, **changes}
-    ended = _ledger_state(workspace, read_import_summary(workspace, import_id), settled=True)
+    ended = _read_ledger_state(workspace, read_import_summary(workspace, import_id), settled=True)
     workspace.archive.write_manifest(district_id, import_id, {**document, **ended})
 
 
@@ -87,9 +92,22 @@ def _receive_findings(workspace: Workspace, upload: Upload) -> Document:
     return {"door": found.to_pylist(), "unkept": {name: table.to_pylist() for name, table in unarchived.items()}}
 
 
-def _ledger_state(workspace: Workspace, summary: ImportSummary, *, settled: bool = False) -> Document:
-    """Return what the ledger says. Of an import that was not walked to its plan also what was found, which bytes do not tell."""
-    walked = "plan" in summary.details and summary.status not in ("failed", "running") and not settled
+def reached_plan(summary: ImportSummary) -> bool:
+    """Return whether an import ended with a plan, so that running its bytes again finds what it found."""
+    return "plan" in summary.details and summary.status not in ("failed", "running")
+
+
+def _read_ledger_state(workspace: Workspace, summary: ImportSummary, *, settled: bool = False) -> Document:
+    if reached_plan(summary) and not settled:
+        return _ledger_state(summary)
+    with workspace.warehouse.read() as session:
+        rejected = session.ledger.quarantined(summary.import_id).to_pylist()
+    return _ledger_state(summary, rejected, settled=settled)
+
+
+def _ledger_state(summary: ImportSummary, rejected: Sequence[Mapping[str, Any]] = (), *, settled: bool = False) -> Document:
+    """Return what the ledger says. Of an import that did not reach a plan also what was found, which bytes do not tell."""
+    walked = reached_plan(summary) and not settled
     document: Document = {
         "status": summary.status,
         "walked": walked,
@@ -100,7 +118,7 @@ def _ledger_state(workspace: Workspace, summary: ImportSummary, *, settled: bool
     }
     if not walked:
         document["findings"] = summary.findings
-        document["rejected"] = workspace.warehouse.quarantined(import_id=summary.import_id).to_pylist()
+        document["rejected"] = list(rejected)
     return document
 
 

@@ -16,7 +16,7 @@ from roster_etl.engine.validation.validate import QUARANTINE
 from roster_etl.frames.arrow import findings_table
 from roster_etl.pipeline.lifecycle.holds import as_lost_race
 from roster_etl.pipeline.lifecycle.import_lifecycle import error_summary
-from roster_etl.pipeline.lifecycle.manifest import write_manifest
+from roster_etl.pipeline.lifecycle.manifest import reached_plan, write_manifest
 from roster_etl.pipeline.lifecycle.retry_policy import parked_findings
 from roster_etl.pipeline.lifecycle.retry_policy import parked_summary as about_tries
 from roster_etl.pipeline.lifecycle.superseded import close_older_holds, refresh_files
@@ -66,7 +66,8 @@ def conclude_import(
         if status in ("unchanged", "held", "rejected"):
             closed = supersede_holds(tx, upload, conclusion.finished_at, earlier_runs=earlier_runs)
         ended = summarize_import(tx, upload.import_id)
-    write_manifest(workspace, upload, ended)
+        rejected = [] if reached_plan(ended) else tx.ledger.quarantined(upload.import_id).to_pylist()
+    write_manifest(workspace, upload, ended, rejected)
     refresh_files(workspace, closed)
     return ended
 
