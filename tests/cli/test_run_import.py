@@ -88,6 +88,7 @@ def test_a_folder_that_cannot_be_read_is_left_to_whoever_reads_it(tmp_path: Path
 
 
 def test_an_import_by_the_command_line_opens_few_connections(home: Path, uploads: Path):
+    Workspace.open(home).warehouse.migrate()
     opened = []
     for day in ("a", "a", "b"):
         with counted_connections() as connections:

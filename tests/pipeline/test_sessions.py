@@ -48,12 +48,13 @@ def test_an_import_opens_few_connections_and_one_at_a_time(source: str, tmp_path
 @pytest.mark.pg
 def test_an_import_into_postgresql_opens_as_few(postgres_url: str, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "roster_etl.toml").write_text(f'warehouse = "{postgres_url}"\n')
+    (tmp_path / "home" / "roster_etl.toml").write_text(f'[warehouse]\nurl = "{postgres_url}"\n')
     workspace = _workspace(tmp_path, "clever")
     _write_two_days("clever", tmp_path)
     with counted_connections() as connections:
         first = _import(workspace, tmp_path / "day1", "clever", connections)
         again = _import(workspace, tmp_path / "day1", "clever", connections)
+    workspace.close()
 
     assert (first[0], again[0]) == ("published", "unchanged")
     assert first[1] <= MOST_PUBLISHED

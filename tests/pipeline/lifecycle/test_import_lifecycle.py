@@ -22,8 +22,8 @@ import os, sys
 from pathlib import Path
 from roster_etl.pipeline.steps import receive
 from roster_etl.pipeline.workspace import Workspace
-receive._collected = lambda *_: os._exit(9)
-receive.receive(Workspace.open(Path(sys.argv[1])), receive.Order(district_id="lincoln", source="clever", path=sys.argv[1]))
+receive._collect_files = lambda *_: os._exit(9)
+receive.receive_upload(Workspace.open(Path(sys.argv[1])), receive.Order(district_id="lincoln", source="clever", path=sys.argv[1]))
 """
 
 
