@@ -1,6 +1,6 @@
-"""End an import in the ledger: what was found, how it was decided, and the manifest beside its bytes.
+"""End an import in the ledger: its findings, its decision, and the manifest beside its archived bytes.
 
-Belongs here: gathering what the steps left in staging into one conclusion. Publishing is in ``pipeline.steps.publish``.
+Belongs here: building one result from what the steps wrote to staging. Publishing is in ``pipeline.steps.publish``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from roster_etl.spec.errors import RosterError
 from roster_etl.spec.findings import Finding
 from roster_etl.store.warehouse import AuditEntry, Check, Hold, ImportFile, ImportResult
 
-_COMPLETE_STATUSES = ("published", "held")  # no import ends so before its last step but one
+_COMPLETE_STATUSES = ("published", "held")  # only the last two steps set these, so that staging is complete
 _CHECKS: tuple[tuple[str, str, tuple[Severity, ...]], ...] = (
     ("suite", "error", ("critical",)),
     ("tolerances", "warn", ("warning", "info")),
@@ -48,9 +48,10 @@ def conclude_import(
     hold: Hold | None = None,
     error: Exception | None = None,
 ) -> Upload:
-    """Write to the ledger that an import ended without publishing. Returns the upload with ``ended``.
+    """End an import in the ledger without publishing, and write its manifest. Returns the upload with ``ended`` set.
 
-    Args: error: what made it fail; its class and code are kept, its text only if it is one of ours (those hold no cells).
+    Args: error: the cause of a failure. Its class and code are stored; its text only if it is our own class (such texts hold no
+        cells).
     """
     findings = list(findings)
     about = {**(summary or {}), **({"error": error_summary(error)} if error else {}), **about_tries(findings)}
@@ -65,8 +66,8 @@ def conclude_import(
 def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, published: bool = False, planned: bool = True) -> None:
     """Close the holds of the feed that are older than `upload`, as `close_holds` does.
 
-    An older upload that was run again closes no newer one's hold, unless it was published: no plan before that can be approved then.
-    The plan of an earlier run of this very upload is over in any case, once this one is planned.
+    A rerun of an older upload closes no newer upload's hold, unless it was published: no plan made before that can be approved
+    then. The plan of an earlier run of this same upload is closed in any case once this run is planned.
     """
     before = None if published else upload.origin_import + 1
     close_holds(workspace, (upload.district_id, upload.source), upload.import_id, at, before=before)
@@ -75,7 +76,7 @@ def supersede_holds(workspace: Workspace, upload: Upload, at: datetime, *, publi
 
 
 def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datetime) -> list[int]:
-    """Close the holds of earlier runs of the same upload. Returns their imports."""
+    """Close the holds of earlier runs of the same upload. Returns their import numbers."""
     closed: list[int] = []
     for hold in workspace.warehouse.holds(upload.district_id) if upload.first_import is not None else ():
         number = hold["import_id"]
@@ -89,9 +90,10 @@ def _close_holds_of_earlier_runs(workspace: Workspace, upload: Upload, at: datet
 
 
 def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> None:
-    """Write to the ledger that an import failed through our fault; one that a person approved stays held.
+    """Record a technical failure in the ledger; an import with an approved hold stays held.
 
-    Where the ledger cannot be told (it may be what failed), `error` says so; the import stays ``running`` until it is resumed or swept.
+    If the ledger or the archive cannot be written (it may be what failed), a note is added to `error`. The import then stays
+    ``running`` until it is resumed or failed as orphaned.
     """
     if upload.approved_plan is not None:
         workspace.warehouse.refused(approval_entry(upload, {}), as_lost_race(workspace, upload.import_id, error))
@@ -105,7 +107,7 @@ def fail_import(workspace: Workspace, upload: Upload, error: Exception) -> None:
 
 
 def approval_entry(upload: Upload, summary: Mapping[str, Any]) -> AuditEntry:
-    """Return the audit's line of who approved a held upload: what was left out, and how many renames were approved with it."""
+    """Build the audit entry of an approval: who approved, what was left out, and how many renames were approved with it."""
     renames = summary.get("renames", {}).get("approved", 0)
     about = {"left_out": list(upload.leave_out)} if upload.leave_out else {}
     return AuditEntry(
@@ -127,7 +129,7 @@ def build_conclusion(
     summary: Mapping[str, Any],
     hold: Hold | None = None,
 ) -> ImportResult:
-    """Return all that the ledger is to know of an import, gathered from what its steps left in staging."""
+    """Build the ledger's result of an import from what its steps wrote to staging."""
     staging, whole = staging_of(workspace, upload), status in _COMPLETE_STATUSES
     return ImportResult(
         import_id=upload.import_id,
@@ -143,7 +145,7 @@ def build_conclusion(
 
 
 def checks_of(verdict: Verdict) -> list[Check]:
-    """Return the two checks that a suite is shown as: what stops publishing, and what only warns."""
+    """Return the two checks of a suite: one for failures that block publishing, one for warnings."""
     return [
         Check(
             name=f"{verdict.name}: {name}",
@@ -156,7 +158,7 @@ def checks_of(verdict: Verdict) -> list[Check]:
 
 
 def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]:
-    """Return each file of the upload with its counts; rows that applying changes refused count as rejected."""
+    """Return each file of the upload with its counts. Rows rejected while changes were applied count as rejected."""
     refused = staging.changes(upload, whole=whole).refused
     return [
         ImportFile(
@@ -171,7 +173,10 @@ def _files(staging: Staging, upload: Upload, *, whole: bool) -> list[ImportFile]
 
 
 def _counts(staging: Staging, member: Member, more: int, *, whole: bool) -> dict[str, int]:
-    """Return the counts of one file, `more` of its rows rejected after it was validated; zeros: it was not validated."""
+    """Return the row counts of one file; all zero if it was not validated.
+
+    Args: more: rows of the file that were rejected after validation.
+    """
     if member.kind is None or not (whole or staging.is_judged(member.kind)):
         return {"rows_read": 0, "rows_accepted": 0, "rows_rejected": 0}
     result = staging.judged(member.kind).files[member.name]
