@@ -1,6 +1,7 @@
-"""Tidy up: what killed processes left behind, and frames that no step will ask for any more.
+"""Clean up after killed processes, and delete staged tables that no step needs any more.
 
-Belongs here: one pass over ledger, archive and staging that may run at any time, beside imports. Personal data that is to go is ``purge``.
+Belongs here: one pass over ledger, archive and staging that may run at any time, beside imports. Removing personal data is
+``purge``.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ RETAINED_IMPORTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class HomeCleanupResult:
-    """What was done.
+    """The result of a cleanup.
 
-    ``ended``, ``manifests``: numbers of imports; ``frames``: imports that lost theirs; ``scratch``: folders; ``parts``: files of the
-    archive that were written in part.
+    ``ended``, ``manifests``: numbers of imports; ``frames``: imports whose staged tables were deleted; ``scratch``: folders;
+    ``parts``: incompletely written files of the archive.
     """
 
     ended: tuple[int, ...]
@@ -34,7 +35,7 @@ class HomeCleanupResult:
 
 
 def clean_up_home(workspace: Workspace, *, frames: int = RETAINED_IMPORTS) -> HomeCleanupResult:
-    """End imports whose process is gone, bring manifests up to the ledger, and remove old frames and temporary folders."""
+    """Fail imports whose process is dead, refresh outdated manifests, and delete old staged tables and temporary folders."""
     with workspace.import_locks.exclusive():
         ended = fail_orphans_under_lock(workspace)
     fault_point("sweep.ended")
