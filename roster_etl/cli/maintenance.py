@@ -1,4 +1,4 @@
-"""``rebuild_district``, ``purge``, ``sweep``: what makes a warehouse again, takes out of it for good, and tidies up after killed processes."""
+"""``rebuild``, ``purge``, ``backup``, ``restore``, ``sweep``: maintenance of the warehouse and the home."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _verify_backup(call: Call, source: str) -> int:
 
 
 def sweep(ctx: typer.Context) -> int:
-    """Keep house, as every night: end what killed processes left, and let go what [retention] says is past its time."""
+    """Run maintenance, as every night: end what killed processes left, and delete what [retention] says is past its time."""
     call: Call = ctx.obj
     from roster_etl.orchestration.jobs.in_process_runs import home_instance
     from roster_etl.orchestration.jobs.nightly_cleanup import run_nightly_cleanup

@@ -44,7 +44,7 @@ def outbox_send(ctx: typer.Context) -> int:
 def outbox_discard(
     ctx: typer.Context, message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its name in the list.")]
 ) -> int:
-    """Forget a message: it is not sent, and not queued again."""
+    """Discard a message: it is not sent, and not queued again."""
     call: Call = ctx.obj
     try:
         found = call.workspace.outbox.discard(message)

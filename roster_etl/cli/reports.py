@@ -1,4 +1,4 @@
-"""The commands `report`, `data-docs` and `list_refused`."""
+"""The commands `report`, `data-docs` and `refused`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roster_etl.pipeline.reporting.report_files import report_url, write_report
 
 
 def report(ctx: typer.Context, import_id: ImportNumber) -> int:
-    """Write the report of an import again from the ledger, and say where it lies."""
+    """Write the report of an import again from the ledger, and print its path."""
     call: Call = ctx.obj
     page = write_report(call.workspace, import_id)
     url = report_url(call.workspace, call.warehouse.import_(import_id)["district_id"], import_id)
