@@ -308,7 +308,7 @@ def expect(
     days: Annotated[str, typer.Option("--days", metavar="mon,tue,…", help="On these days of the week; default: every day.")] = "",
     hours: Annotated[int, typer.Option("--hours", metavar="N", help="An import that ended up to N hours before counts.")] = 12,
 ) -> int:
-    """Say by when a district's upload is expected each day. A feed that is late shows in lists, in the UI, and in a mail."""
+    """Set the time by which a district's upload is expected each day. A late feed shows in lists, in the UI, and in a mail."""
     call: Call = ctx.obj
     known = call.registry.get(district)
     source = resolve_format(known, format)
@@ -331,7 +331,7 @@ def contacts(
         str | None, typer.Option("--mail", metavar="WHEN", help="always, problems (as before it is set) or never.")
     ] = None,
 ) -> int:
-    """Say who gets mail about a district's imports, and when."""
+    """Set who gets mail about a district's imports, and when."""
     call: Call = ctx.obj
     known = call.registry.get(district)
     given = {**({"contacts": tuple(addresses)} if addresses else {}), **({"mail": mail} if mail else {})}

@@ -48,7 +48,7 @@ class HealthCheck:
 
 
 def doctor(ctx: typer.Context, district: DistrictFilter = None) -> int:
-    """Look at settings, warehouse, archive, districts and landing zones; say what is wrong and what to do."""
+    """Check settings, warehouse, archive, districts and landing zones; report what is wrong and what to do."""
     call: Call = ctx.obj
     results: list[HealthCheck] = []
     for result in deduplicate(run_health_checks(call, district)):
@@ -65,7 +65,7 @@ def migrate(
     reader: Annotated[str | None, typer.Option("--reader", metavar="NAME", help="Let this role of PostgreSQL read.")] = None,
     loader: Annotated[str | None, typer.Option("--loader", metavar="NAME", help="Let this role of PostgreSQL import.")] = None,
 ) -> int:
-    """Bring the warehouse to this version's schema, as its owner; say who may read it, and who import."""
+    """Migrate the warehouse to this version's schema, as its owner; grant roles the right to read it, or to import."""
     call: Call = ctx.obj
     if reader or loader:  # first: an invalid role name must not migrate anything
         call.warehouse.check_roles(reader=reader, loader=loader)

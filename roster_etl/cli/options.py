@@ -10,7 +10,7 @@ from roster_etl.cli.global_options import UsageError
 from roster_etl.store.registry.registry import District
 
 MAX_IMPORT_ID = 2**63 - 1
-"""No import has a larger number: the ledger could not keep it."""
+"""The largest number that the ledger can store."""
 
 
 def check_import_id(value: int | None) -> int | None:

@@ -16,7 +16,7 @@ from roster_etl.pipeline.steps.rename_proposals import ALL, proposals
 
 
 def list_(ctx: typer.Context, import_id: ImportNumber) -> int:
-    """List who vanished with an import, and who appeared that may be the same: ids, and what is the same about them."""
+    """List probable ID changes of an import: people who disappeared, those who may be the same, and what matches."""
     call: Call = ctx.obj
     rows = proposals(call.workspace, import_id).to_pylist()
     header = ("number", "kind", "old id", "new id", "the same")

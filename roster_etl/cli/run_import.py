@@ -23,7 +23,7 @@ from roster_etl.vendors import vendor
 
 _RECENT_IMPORTS = 50  # limit of imports of a feed that others may begin during this one
 _SEND_SECONDS = 10.0
-"""Seconds after which no more mail is begun: who imports by hand waits for it, and the rest goes later."""
+"""Seconds after which no further message is sent: the person at the prompt waits for it, and the rest is sent later."""
 
 
 class RunBroken(PermanentError):

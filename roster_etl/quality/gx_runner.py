@@ -35,7 +35,7 @@ def load_great_expectations() -> ModuleType:
 
 
 Lines = Mapping[str, list[Any]]
-"""The columns of a frame, by name."""
+"""The columns of a verdict table, by name."""
 
 
 def run_suites(suites: Sequence[tuple[str, Sequence[Mapping[str, Any]], Lines]]) -> list[tuple[ExpectationResult, ...]]:

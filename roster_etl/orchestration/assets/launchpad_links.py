@@ -14,7 +14,7 @@ import dagster as dg
 
 APPROVE, DISCARD, UNDO = "approve_hold", "discard_hold", "undo_import"
 STEP_BY_JOB = {APPROVE: "approve", DISCARD: "discard", UNDO: "undo"}
-"""The one step of each job: within a code location, jobs and steps do not share names."""
+"""The one step of each job; jobs and steps of a code location need different names."""
 
 
 def decision_metadata(run: dg.DagsterRun, import_id: int, plan_sha256: str) -> dict[str, Any]:

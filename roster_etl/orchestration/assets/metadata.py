@@ -33,9 +33,9 @@ from roster_etl.vendors.lineage import reads_of
 OWNERS = ["team:data-stewards"]
 Metadata = dict[str, Any]
 CHANGE_LABELS = {"created": "created", "updated": "updated", "deleted": "removed"}
-"""What became of records, and the word that people read for it."""
+"""Kinds of changes to records, and their labels for people."""
 MAX_SCHOOL_LINES = 20
-"""Lines of a plan by school in the UI; the report has more, its JSON all."""
+"""Number of rows of a plan by school in the UI; the report has more, its JSON all."""
 CURRENT_RECORDS = "current records of this district"  # the row count's own label does not show that it is one partition's
 
 

@@ -20,7 +20,7 @@ from roster_etl.store.files.urls import printable_name, redact
 
 VERSION = 2
 MANIFEST_FILE, LIST, CLAIM, WAREHOUSE = "backup.json", "files.txt", "begun", "warehouse.sqlite"
-"""What seals the backup, the list of its files, what its folder is claimed by before anything else is written, the database."""
+"""File names: the manifest, the list of files, the claim on the folder (written first), the database."""
 SETTINGS = ("roster_etl.toml", "dagster.yaml")
 ARCHIVE_PATTERNS: Mapping[str, str] = {
     "arrivals": r"[\w-]+/[\w-]+/[0-9]+\.json",
@@ -29,7 +29,7 @@ ARCHIVE_PATTERNS: Mapping[str, str] = {
     "reports": r"[\w-]+/[0-9]+\.(?:html|json|csv)",
     "removals": r"[\w-]+\.json",
 }
-"""The folders of the archive that are copied, and the names of their files; others are none of ours."""
+"""The archive's folders to copy, and the patterns of their file names; other files are not ours."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH_PATTERN = re.compile(
     rf"{'|'.join(re.escape(name) for name in (*SETTINGS, WAREHOUSE))}|districts/{_NAME}\.toml|districts/removed/{_NAME}"

@@ -16,7 +16,7 @@ from roster_etl.store.fault_injection import fault_point
 from roster_etl.store.files import temp_folders as scratch
 
 RETAINED_IMPORTS = 3
-"""Imports of a district whose frames stay, for a run that goes on from a failed step."""
+"""Number of a district's newest imports whose staged tables are kept, for a run that resumes from a failed step."""
 
 
 @dataclass(frozen=True, kw_only=True)

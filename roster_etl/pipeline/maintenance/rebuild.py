@@ -191,7 +191,7 @@ REPLAYS: dict[str, Callable[[ReplayWorkspace, Document], bool]] = {
     "undo": replay_undo,
     "purge": replay_purge,
 }
-"""How an import is replayed, by its kind."""
+"""The replay function of each kind of import."""
 
 
 def _received_upload(replay: ReplayWorkspace, document: Document) -> Upload:

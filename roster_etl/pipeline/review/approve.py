@@ -173,7 +173,7 @@ def decision_entry(workspace: Workspace, action: Action, import_id: int, by: str
 
 
 def _require_current_plan(workspace: Workspace, row: Mapping[str, Any]) -> None:
-    """Raise Overtaken if an upload's plan can no longer be published; publishing an undo has its own check."""
+    """Raise Overtaken if an upload's plan can no longer be published; an outdated undo is requested again instead."""
     newer = import_published_since(workspace, row) if row["kind"] == "upload" else None
     if newer is not None:
         raise Overtaken(import_id=row["import_id"], district_id=row["district_id"], newer=newer, command=replan_command(row))

@@ -21,7 +21,7 @@ from roster_etl.store.warehouse import AuditEntry, Edit, ImportResult, RosterMov
 from roster_etl.vendors import vendor
 
 CARRIED_OVER_KEYS = ("content", "settings", "headers", "compared")
-"""Of an import's summary: what later uploads are judged against, and which one is unchanged."""
+"""Keys of an import's summary with which later uploads are compared, and by which one is unchanged."""
 
 
 class ConcurrentPublish(RosterMoved):

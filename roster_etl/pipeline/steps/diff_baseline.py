@@ -29,7 +29,7 @@ UPLOAD_REFUSED = "refused"
 class Comparison:
     """The rows of an upload that are left to apply.
 
-    ``how``: the outcome, as `Differences` has it; UPLOAD_REFUSED: nothing is applied, and ``findings`` give the reason.
+    ``how``: the outcome, as in `UploadDiff`; UPLOAD_REFUSED: nothing is applied, and ``findings`` give the reason.
     """
 
     sources: tuple[ChangeFile, ...]

@@ -31,7 +31,7 @@ def decide_import(
 ) -> tuple[Planned, list[Finding]]:
     """Return the decision on `plan`, with the findings that give the reasons not to publish and the probable renames.
 
-    Args: foreign_upload: the district that the upload seems to belong to, if not its own.
+    Args: foreign_upload: why the upload does not look like the district's own; None: nothing indicates that.
     """
     planned, findings = _apply_hold_policy(workspace, upload, plan, foreign_upload)
     asks = upload.values["hold_renames"] and renames.proposed.num_rows and not upload.renames and not upload.approved_plan

@@ -57,7 +57,7 @@ def _edits(feed: FeedState, table: str) -> list[RecordEdit]:
 
 
 def _missing_target_columns(upload: Upload, table: str, files: MappingABC[str, SourceFile]) -> dict[str, set[str]]:
-    """Return, by file name as uploaded, the columns of `table` for which the upload has no source column."""
+    """Return, by file name as uploaded, the columns of `table` whose source columns earlier uploads had and this one lacks."""
     silent: dict[str, set[str]] = {}
     for mapping in mappings_to(upload.vendor, table):
         file = files[mapping.source]

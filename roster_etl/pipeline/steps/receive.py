@@ -304,7 +304,7 @@ def _receive_from_archive(workspace: Workspace, upload: Upload, order: Order, ca
         raise NotArchived(import_id=earlier, district_id=order.district_id, problem=", ".join(lost) or "another format")
     first = manifest.get("first_import") if order.approves else origin_import(manifest)
     upload, last = _with_headers(workspace, upload)
-    upload = replace(upload, received_at=manifest["received_at"])  # rows without a date got the date of the first arrival
+    upload = replace(upload, received_at=manifest["received_at"])  # rows without a date get the day of the first arrival
     content = _content(upload, members)
     upload = replace(upload, members=members, content=content, upload_id=manifest["upload_id"], first_import=first)
     refused = [_refused_member_finding(member) for member in unclassified_members(members)]

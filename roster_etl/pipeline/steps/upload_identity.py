@@ -58,7 +58,7 @@ _PERSON = [*_KEY, "first_name", "last_name", "email"]
 def check_foreign_upload(
     workspace: Workspace, upload: Upload, plan: Plan, tables: Mapping[str, pa.Table]
 ) -> ForeignUpload | None:
-    """Return the district that the upload seems to belong to, if not its own. Reads data only if many people would be removed."""
+    """Return why the upload does not look like the district's own, or None. Reads data only if many people would be removed."""
     users = plan.tables.get("users")
     if users is None or users.absent < MIN_PEOPLE or users.created < MIN_PEOPLE:
         return None

@@ -97,7 +97,7 @@ def archive_member(
 
 
 def _has_required(names: Sequence[str], file: File) -> bool:
-    """Return whether `names` has the required columns of `file`: under a title or a data row, password columns are unknown."""
+    """Return whether `names` has a required column of `file`; if not, it is no header, and password columns are unknown."""
     found = match_header(names, file).positions
     return any(column.required and column.name in found for column in file.columns)
 
